@@ -1,0 +1,32 @@
+//! The rules of a conversation, as values and pure functions.
+//!
+//! Invariant: nothing here reads a file, a clock or a random number, and nothing here knows how a
+//! value is stored. What a command means is decided in [`decide`], what a change does in
+//! [`evolve`]; both only compute.
+
+mod assignee;
+mod change;
+mod conversation;
+pub(crate) mod decide;
+pub(crate) mod evolve;
+mod id;
+mod import;
+mod invalid;
+mod message;
+mod note;
+pub(crate) mod time;
+mod validate;
+
+pub use assignee::{Assignee, AssigneeId, AssigneeKind, Takeover};
+pub(crate) use change::{Change, Fact};
+pub(crate) use conversation::ConversationState;
+pub use conversation::{Channel, Conversation, Status, Thread};
+pub(crate) use decide::Rejection;
+pub use id::{Actor, ContactId, ConversationId, MessageId, NoteId, ProviderId, TeamId, UserId};
+pub use import::Import;
+pub use invalid::InvalidInput;
+pub use message::{
+    Content, Deliveries, DeliveryStatus, Direction, Failure, Inbound, Message, MessageRef,
+    MessageType, Outbound, Receipt, Reply,
+};
+pub use note::Note;

@@ -1,0 +1,103 @@
+//! Changes: what a decided command does to the store, complete and replayable.
+//!
+//! Invariant: nothing else alters the store. A change carries its time, its ids and its actor, so
+//! whoever applies the same changes to the same state gets the same state, without a clock, a
+//! generator or the caller's input.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, DeliveryStatus,
+    Failure, Message, MessageId, Note,
+};
+
+/// One fact, with when it was decided and who gave the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) actor: Option<Actor>,
+    pub(crate) fact: Fact,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// R1: the first message of a contact on a channel made a conversation.
+    ConversationCreated {
+        conversation: ConversationId,
+        contact_id: ContactId,
+        channel: Channel,
+        /// The first message's time, which is the conversation's too.
+        created_at: DateTime<Utc>,
+    },
+    MessageAppended {
+        message: Message,
+    },
+    /// A receipt that told something new (R9).
+    DeliveryRecorded {
+        conversation: ConversationId,
+        message: MessageId,
+        status: DeliveryStatus,
+        at: DateTime<Utc>,
+        failure: Option<Failure>,
+    },
+    NoteAdded {
+        note: Note,
+    },
+    Assigned {
+        conversation: ConversationId,
+        assignee: AssigneeId,
+    },
+    Unassigned {
+        conversation: ConversationId,
+    },
+    Resolved {
+        conversation: ConversationId,
+    },
+    Reopened {
+        conversation: ConversationId,
+    },
+    ConversationImported {
+        conversation: ConversationState,
+        messages: Vec<Message>,
+        notes: Vec<Note>,
+    },
+    /// R16: the conversation and all that belongs to it is gone.
+    ConversationDeleted {
+        conversation: ConversationId,
+    },
+    /// A user or team joined the directory, or got another name.
+    AssigneePut {
+        assignee: AssigneeId,
+        name: String,
+    },
+    /// R11: who had this one's conversations has another's, or nobody; it is no activity.
+    TakenOver {
+        conversation: ConversationId,
+        assignee: Option<AssigneeId>,
+    },
+    /// A user or team left the directory; its conversations were taken over before.
+    AssigneeRemoved {
+        assignee: AssigneeId,
+    },
+}
+
+impl Fact {
+    /// The conversation that the fact is about, if it is about one.
+    pub(crate) fn conversation(&self) -> Option<ConversationId> {
+        match self {
+            Self::ConversationCreated { conversation, .. }
+            | Self::DeliveryRecorded { conversation, .. }
+            | Self::Assigned { conversation, .. }
+            | Self::Unassigned { conversation }
+            | Self::Resolved { conversation }
+            | Self::Reopened { conversation }
+            | Self::ConversationDeleted { conversation }
+            | Self::TakenOver { conversation, .. } => Some(*conversation),
+            Self::MessageAppended { message } => Some(message.conversation_id),
+            Self::NoteAdded { note } => Some(note.conversation_id),
+            Self::ConversationImported { conversation, .. } => Some(conversation.id),
+            Self::AssigneePut { .. } | Self::AssigneeRemoved { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What a command means: the facts that follow from it and the state it meets, or its refusal.
+//!
+//! Invariant: nothing is changed here. A no-op decides no fact at all.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+
+use super::message::{Draft, Inbound, Outbound, Receipt, Reply};
+use super::{
+    Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, Direction, Fact,
+    Import, InvalidInput, Message, MessageId, Note, NoteId, ProviderId, Status, Takeover, time,
+    validate,
+};
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Rejection {
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
+    #[error("there is no {what} `{id}`")]
+    NotFound { what: &'static str, id: String },
+    #[error("the conversation `{conversation}` is assigned to `{winner}`")]
+    Taken {
+        conversation: ConversationId,
+        winner: AssigneeId,
+    },
+    #[error("the {what} `{id}` exists already")]
+    Exists { what: &'static str, id: String },
+}
+
+impl Rejection {
+    pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
+    }
+
+    pub(crate) fn exists(what: &'static str, id: impl ToString) -> Self {
+        Self::Exists {
+            what,
+            id: id.to_string(),
+        }
+    }
+}
+
+type Decision = Result<Vec<Fact>, Rejection>;
+
+/// A message with everything about it checked and settled but its ids.
+#[derive(Clone, Debug)]
+pub(crate) struct Appending {
+    pub(crate) direction: Direction,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) provider_id: Option<ProviderId>,
+    draft: Draft,
+    reopen: bool,
+}
+
+impl Appending {
+    pub(crate) fn received(now: DateTime<Utc>, inbound: Inbound) -> Result<Self, Rejection> {
+        Self::checked(now, Direction::Inbound, inbound.draft, true)
+    }
+
+    pub(crate) fn sent(now: DateTime<Utc>, outbound: Outbound) -> Result<Self, Rejection> {
+        Self::checked(now, Direction::Outbound, outbound.draft, outbound.reopen)
+    }
+
+    /// A reply that names an address must name the conversation's own.
+    pub(crate) fn replied(
+        now: DateTime<Utc>,
+        reply: Reply,
+        state: &ConversationState,
+    ) -> Result<Self, Rejection> {
+        if let Some((contact_id, channel)) = &reply.address {
+            if *contact_id != state.contact_id {
+                return Err(InvalidInput::new("contact_id", "is not the conversation's").into());
+            }
+            if *channel != state.channel {
+                return Err(InvalidInput::new("channel", "is not the conversation's").into());
+            }
+        }
+        Self::checked(now, Direction::Outbound, reply.draft, reply.reopen)
+    }
+
+    fn checked(
+        now: DateTime<Utc>,
+        direction: Direction,
+        draft: Draft,
+        reopen: bool,
+    ) -> Result<Self, Rejection> {
+        draft.content.validate()?;
+        let provider_id = draft
+            .provider_id
+            .as_deref()
+            .map(ProviderId::new)
+            .transpose()?;
+        // R7: the provider's time, but never one that has not come yet.
+        let created_at = match draft.sent_at {
+            Some(sent_at) => time::checked("sent_at", sent_at)?.min(now),
+            None => now,
+        };
+        Ok(Self {
+            direction,
+            created_at,
+            provider_id,
+            draft,
+            reopen,
+        })
+    }
+
+    fn into_message(self, id: MessageId, conversation_id: ConversationId) -> Message {
+        let mut message = Message::new(
+            id,
+            conversation_id,
+            self.direction,
+            self.draft.content,
+            self.created_at,
+        );
+        message.provider_id = self.provider_id;
+        message
+    }
+}
+
+/// R1: the first message creates the conversation.
+pub(crate) fn create(
+    conversation: ConversationId,
+    contact_id: ContactId,
+    channel: Channel,
+    appending: Appending,
+    message: MessageId,
+) -> Vec<Fact> {
+    vec![
+        Fact::ConversationCreated {
+            conversation,
+            contact_id,
+            channel,
+            created_at: appending.created_at,
+        },
+        Fact::MessageAppended {
+            message: appending.into_message(message, conversation),
+        },
+    ]
+}
+
+/// R5: a message reopens a resolved conversation, unless it says that it does not.
+pub(crate) fn append(
+    state: &ConversationState,
+    appending: Appending,
+    message: MessageId,
+) -> Vec<Fact> {
+    let reopens = appending.reopen && state.status == Status::Resolved;
+    let mut facts = vec![Fact::MessageAppended {
+        message: appending.into_message(message, state.id),
+    }];
+    if reopens {
+        facts.push(Fact::Reopened {
+            conversation: state.id,
+        });
+    }
+    facts
+}
+
+/// R4: assigning reopens; the assignee that an open conversation has already changes nothing.
+pub(crate) fn assign(state: &ConversationState, assignee: &AssigneeId) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if state.assignee.as_ref() != Some(assignee) {
+        facts.push(Fact::Assigned {
+            conversation: state.id,
+            assignee: assignee.clone(),
+        });
+    }
+    if state.status == Status::Resolved {
+        facts.push(Fact::Reopened {
+            conversation: state.id,
+        });
+    }
+    facts
+}
+
+/// R4: unassigning does not reopen.
+pub(crate) fn unassign(state: &ConversationState) -> Vec<Fact> {
+    match state.assignee {
+        Some(_) => vec![Fact::Unassigned {
+            conversation: state.id,
+        }],
+        None => Vec::new(),
+    }
+}
+
+/// R15: only an unassigned conversation can be claimed; who has it already keeps it.
+pub(crate) fn claim(state: &ConversationState, assignee: &AssigneeId) -> Decision {
+    match &state.assignee {
+        Some(winner) if winner != assignee => Err(Rejection::Taken {
+            conversation: state.id,
+            winner: winner.clone(),
+        }),
+        _ => Ok(assign(state, assignee)),
+    }
+}
+
+/// R3: resolving keeps the assignee, and a resolved conversation as it is.
+pub(crate) fn resolve(state: &ConversationState) -> Vec<Fact> {
+    match state.status {
+        Status::Open => vec![Fact::Resolved {
+            conversation: state.id,
+        }],
+        Status::Resolved => Vec::new(),
+    }
+}
+
+/// R6: a note never reopens.
+pub(crate) fn add_note(
+    state: &ConversationState,
+    now: DateTime<Utc>,
+    id: NoteId,
+    content: &str,
+    author: Option<Actor>,
+) -> Decision {
+    let mut note = Note::new(id, state.id, content, now);
+    note.author = author;
+    note.validate()?;
+    Ok(vec![Fact::NoteAdded { note }])
+}
+
+/// R9: a receipt that tells nothing new is no change.
+pub(crate) fn record_delivery(message: &Message, now: DateTime<Utc>, receipt: Receipt) -> Decision {
+    let (status, at, failure) = receipt.resolve(now)?;
+    let mut merged = message.deliveries.clone();
+    merged.merge(status, at, &failure);
+    if merged == message.deliveries && status <= message.status {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Fact::DeliveryRecorded {
+        conversation: message.conversation_id,
+        message: message.id,
+        status,
+        at,
+        failure,
+    }])
+}
+
+/// R11: a name is put once; the same again changes nothing.
+pub(crate) fn put_assignee(known: Option<&str>, assignee: &AssigneeId, name: &str) -> Decision {
+    validate::name("name", name)?;
+    if known == Some(name) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Fact::AssigneePut {
+        assignee: assignee.clone(),
+        name: name.to_owned(),
+    }])
+}
+
+/// R11: who takes over what the one that leaves has.
+pub(crate) fn remove_assignee(
+    assignee: &AssigneeId,
+    takeover: &Takeover,
+) -> Result<Option<AssigneeId>, Rejection> {
+    match takeover {
+        Takeover::By(other) if other == assignee => {
+            Err(InvalidInput::new("takeover", "must be another than the one removed").into())
+        }
+        Takeover::By(other) => Ok(Some(other.clone())),
+        Takeover::Unassign => Ok(None),
+    }
+}
+
+/// Checks a whole conversation, sorts it by R7, and keeps every id and time of it.
+pub(crate) fn import(import: Import) -> Decision {
+    let Import {
+        conversation,
+        mut messages,
+        mut notes,
+    } = import;
+    time::checked("created_at", conversation.created_at)?;
+    time::checked("updated_at", conversation.updated_at)?;
+    if conversation.updated_at < conversation.created_at {
+        return Err(InvalidInput::new("updated_at", "must not lie before created_at").into());
+    }
+    if let Some(assignee) = &conversation.assigned_to {
+        validate::name("name", &assignee.name).map_err(|error| error.within("assigned_to"))?;
+    }
+    let mut ids = HashSet::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let item = || format!("messages[{index}]");
+        message.validate().map_err(|error| error.within(&item()))?;
+        if message.conversation_id != conversation.id {
+            return Err(foreign("conversation_id").within(&item()).into());
+        }
+        if !ids.insert(message.id) {
+            return Err(repeated("id").within(&item()).into());
+        }
+    }
+    let mut ids = HashSet::with_capacity(notes.len());
+    for (index, note) in notes.iter().enumerate() {
+        let item = || format!("notes[{index}]");
+        note.validate().map_err(|error| error.within(&item()))?;
+        if note.conversation_id != conversation.id {
+            return Err(foreign("conversation_id").within(&item()).into());
+        }
+        if !ids.insert(note.id) {
+            return Err(repeated("id").within(&item()).into());
+        }
+    }
+    messages.sort_by_key(Message::position);
+    notes.sort_by_key(|note| note.id);
+    Ok(vec![Fact::ConversationImported {
+        conversation: ConversationState {
+            id: conversation.id,
+            contact_id: conversation.contact_id,
+            channel: conversation.channel,
+            status: conversation.status,
+            assignee: conversation.assigned_to.map(|assignee| assignee.id),
+            created_at: conversation.created_at,
+            updated_at: conversation.updated_at,
+        },
+        messages,
+        notes,
+    }])
+}
+
+fn foreign(field: &'static str) -> InvalidInput {
+    InvalidInput::new(field, "must be the conversation's own id")
+}
+
+fn repeated(field: &'static str) -> InvalidInput {
+    InvalidInput::new(field, "stands twice in the conversation")
+}

@@ -1,0 +1,87 @@
+//! What a change does to the state that it is about. Pure: the same state and change give the same
+//! result, whenever and wherever they meet.
+
+use chrono::{DateTime, Utc};
+
+use super::{Change, ConversationState, Fact, Message, Status};
+
+/// The conversation after the change; nothing if there is none, or no more.
+pub(crate) fn conversation(
+    before: Option<ConversationState>,
+    change: &Change,
+) -> Option<ConversationState> {
+    let mut state = match &change.fact {
+        Fact::ConversationCreated {
+            conversation,
+            contact_id,
+            channel,
+            created_at,
+        } => {
+            return Some(ConversationState {
+                id: *conversation,
+                contact_id: contact_id.clone(),
+                channel: *channel,
+                status: Status::Open,
+                assignee: None,
+                created_at: *created_at,
+                updated_at: *created_at,
+            });
+        }
+        Fact::ConversationImported { conversation, .. } => return Some(conversation.clone()),
+        Fact::ConversationDeleted { .. } => return None,
+        _ => before?,
+    };
+    match &change.fact {
+        Fact::MessageAppended { message } => {
+            state.created_at = state.created_at.min(message.created_at);
+            active(&mut state, message.created_at);
+        }
+        Fact::NoteAdded { note } => active(&mut state, note.created_at),
+        Fact::Assigned { assignee, .. } => {
+            state.assignee = Some(assignee.clone());
+            active(&mut state, change.at);
+        }
+        Fact::Unassigned { .. } => {
+            state.assignee = None;
+            active(&mut state, change.at);
+        }
+        Fact::Resolved { .. } => {
+            state.status = Status::Resolved;
+            active(&mut state, change.at);
+        }
+        Fact::Reopened { .. } => {
+            state.status = Status::Open;
+            active(&mut state, change.at);
+        }
+        // R11: no activity.
+        Fact::TakenOver { assignee, .. } => state.assignee.clone_from(assignee),
+        // R8: receipts are no activity; the rest is not about a conversation's state.
+        Fact::DeliveryRecorded { .. }
+        | Fact::ConversationCreated { .. }
+        | Fact::ConversationImported { .. }
+        | Fact::ConversationDeleted { .. }
+        | Fact::AssigneePut { .. }
+        | Fact::AssigneeRemoved { .. } => {}
+    }
+    Some(state)
+}
+
+/// R8: the latest activity counts, and it never goes back.
+fn active(state: &mut ConversationState, at: DateTime<Utc>) {
+    state.updated_at = state.updated_at.max(at);
+}
+
+/// The message after the change (R9).
+pub(crate) fn message(mut state: Message, change: &Change) -> Message {
+    if let Fact::DeliveryRecorded {
+        status,
+        at,
+        failure,
+        ..
+    } = &change.fact
+    {
+        state.status = state.status.max(*status);
+        state.deliveries.merge(*status, *at, failure);
+    }
+    state
+}

@@ -1,0 +1,123 @@
+//! The bounds of R14, each in one place.
+
+use super::InvalidInput;
+
+pub(super) const MAX_TEXT_BYTES: usize = 64 * 1024;
+const MAX_NAME_BYTES: usize = 256;
+const MAX_URL_BYTES: usize = 2_048;
+pub(super) const MAX_ID_BYTES: usize = 128;
+pub(super) const MAX_PROVIDER_ID_BYTES: usize = 512;
+const MAX_TEMPLATE_PARAMS: usize = 256;
+
+type Checked = Result<(), InvalidInput>;
+
+fn at_most(field: &'static str, value: &str, max_bytes: usize) -> Checked {
+    if value.len() > max_bytes {
+        return Err(InvalidInput::new(
+            field,
+            format!("must be at most {max_bytes} bytes, and has {}", value.len()),
+        ));
+    }
+    Ok(())
+}
+
+fn not_blank(field: &'static str, value: &str) -> Checked {
+    if value.trim().is_empty() {
+        return Err(InvalidInput::new(
+            field,
+            "must not be empty or only white space",
+        ));
+    }
+    Ok(())
+}
+
+/// A text that people read: not blank, at most 64 KiB.
+pub(super) fn text(field: &'static str, value: &str) -> Checked {
+    not_blank(field, value)?;
+    at_most(field, value, MAX_TEXT_BYTES)
+}
+
+/// A name: not blank, at most 256 bytes.
+pub(super) fn name(field: &'static str, value: &str) -> Checked {
+    not_blank(field, value)?;
+    at_most(field, value, MAX_NAME_BYTES)
+}
+
+/// What a provider says of a failure: may be empty, as theirs are.
+pub(super) fn failure(field: &'static str, value: &str) -> Checked {
+    at_most(field, value, MAX_URL_BYTES)
+}
+
+/// The parameters of a template: each may be empty, all together a text's size.
+pub(super) fn template_params(field: &'static str, params: &[String]) -> Checked {
+    if params.len() > MAX_TEMPLATE_PARAMS {
+        return Err(InvalidInput::new(
+            field,
+            format!(
+                "must be at most {MAX_TEMPLATE_PARAMS}, and are {}",
+                params.len()
+            ),
+        ));
+    }
+    let bytes: usize = params.iter().map(String::len).sum();
+    if bytes > MAX_TEXT_BYTES {
+        return Err(InvalidInput::new(
+            field,
+            format!("must be at most {MAX_TEXT_BYTES} bytes together, and have {bytes}"),
+        ));
+    }
+    Ok(())
+}
+
+/// A public address of a medium: `http` or `https`, at most 2,048 bytes.
+pub(super) fn url(field: &'static str, value: &str) -> Checked {
+    at_most(field, value, MAX_URL_BYTES)?;
+    let rest = value
+        .strip_prefix("https://")
+        .or_else(|| value.strip_prefix("http://"))
+        .ok_or_else(|| InvalidInput::new(field, "must begin with `https://` or `http://`"))?;
+    if rest.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(InvalidInput::new(
+            field,
+            "must name a host and hold no white space",
+        ));
+    }
+    Ok(())
+}
+
+/// An id that somebody else made: visible ASCII, and something after its prefix.
+pub(super) fn foreign_id(field: &'static str, value: &str, prefix: &str) -> Checked {
+    at_most(field, value, MAX_ID_BYTES)?;
+    let Some(rest) = value.strip_prefix(prefix) else {
+        return Err(InvalidInput::new(
+            field,
+            format!("must begin with `{prefix}`"),
+        ));
+    };
+    if rest.is_empty() {
+        return Err(InvalidInput::new(field, "must not be empty"));
+    }
+    if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(InvalidInput::new(
+            field,
+            "must be visible ASCII without spaces",
+        ));
+    }
+    Ok(())
+}
+
+/// A user's or team's id stands in comma-separated filters, so it holds no comma.
+pub(super) fn assignee_id(field: &'static str, value: &str, prefix: &str) -> Checked {
+    foreign_id(field, value, prefix)?;
+    if value.contains(',') {
+        return Err(InvalidInput::new(field, "must hold no comma"));
+    }
+    Ok(())
+}
+
+pub(super) fn provider_id(field: &'static str, value: &str) -> Checked {
+    if value.is_empty() {
+        return Err(InvalidInput::new(field, "must not be empty"));
+    }
+    at_most(field, value, MAX_PROVIDER_ID_BYTES)
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod domain;
+mod error;
+mod index;
+mod kv;
+mod query;
+mod reader;
+mod storage;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod writer;
+
+pub use domain::{
+    Actor, Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation,
+    ConversationId, Deliveries, DeliveryStatus, Direction, Failure, Import, Inbound, InvalidInput,
+    Message, MessageId, MessageRef, MessageType, Note, NoteId, Outbound, ProviderId, Receipt,
+    Reply, Status, Takeover, TeamId, Thread, UserId,
+};
+pub use error::{Error, ErrorKind, Result};
+pub use query::{
+    AssignRequest, Cursor, CursorPage, Filter, ListQuery, MessageRange, NoteRequest, Page,
+    PageRequest, StatusFilter,
+};
+pub use reader::{Messages, Notes, Snapshot};
+pub use storage::{Finding, FindingKind, Verification};
+pub use store::{Check, Clock, IdGenerator, Options, RandomIds, Stats, Store, SystemClock};
+pub use writer::{Context, Handle, Outcome, Transaction};

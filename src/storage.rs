@@ -1,0 +1,30 @@
+//! What lies where in the file, byte for byte, and the only way in which it changes.
+//!
+//! Invariant: a record and its index entries change through one door, `conversations`; what alters
+//! the file is a change, applied by `apply`, and nothing else.
+
+mod apply;
+mod batch;
+mod codec;
+mod conversations;
+mod directory;
+mod engine;
+mod format;
+mod keys;
+mod lists;
+mod messages;
+mod meta;
+mod plan;
+mod reader;
+mod records;
+mod tables;
+mod verify;
+
+pub(crate) use apply::Writer;
+pub(crate) use directory::Directory;
+pub(crate) use engine::{Engine, Location, Opening, View, backup};
+pub(crate) use messages::End;
+pub(crate) use meta::Head;
+pub(crate) use reader::Reader;
+pub(crate) use verify::verify;
+pub use verify::{Finding, FindingKind, Verification};

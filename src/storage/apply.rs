@@ -1,0 +1,169 @@
+//! Changes applied to the file: the only way in which it comes to hold something else.
+
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::{Directory, Head, Reader, conversations, messages, plan};
+use crate::domain::{Assignee, Change, ConversationId, Fact, evolve};
+use crate::error::{Error, Result};
+use crate::index::TotalDeltas;
+use crate::kv::WriteTables;
+
+/// A write transaction's tables, and what they stand for so far.
+pub(crate) struct Writer<'t> {
+    rows: WriteTables<'t>,
+    directory: Arc<Directory>,
+    head: Head,
+    applied: bool,
+}
+
+impl<'t> Writer<'t> {
+    pub(super) fn new(rows: WriteTables<'t>, directory: Arc<Directory>, head: Head) -> Self {
+        Self {
+            rows,
+            directory,
+            head,
+            applied: false,
+        }
+    }
+
+    /// Reads what was there before and what was applied since.
+    pub(crate) fn reader(&self) -> Reader<'_, WriteTables<'t>> {
+        Reader::new(&self.rows, &self.directory)
+    }
+
+    /// Where the file stands with what was applied so far.
+    pub(crate) fn head(&mut self) -> &mut Head {
+        &mut self.head
+    }
+
+    /// The commit that holds what was applied, or the latest one.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.head.sequence + u64::from(self.applied)
+    }
+
+    /// Applies changes in their order. After an error some of them may be applied: the
+    /// transaction must not commit.
+    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.applied = true;
+        let mut totals = TotalDeltas::new();
+        let mut imports = Batch::default();
+        for group in changes.chunk_by(same_conversation) {
+            let Some(id) = group.first().and_then(|first| first.fact.conversation()) else {
+                imports.write(&mut self.rows)?;
+                group
+                    .iter()
+                    .try_for_each(|change| self.apply_to_directory(&change.fact))?;
+                continue;
+            };
+            if let [change] = group
+                && let Fact::ConversationImported {
+                    conversation,
+                    messages,
+                    notes,
+                } = &change.fact
+            {
+                conversations::stage(&mut imports, &mut totals, &self.directory, conversation)?;
+                for message in messages {
+                    messages::stage(&mut imports, message)?;
+                }
+                for note in notes {
+                    messages::stage_note(&mut imports, note)?;
+                }
+                continue;
+            }
+            imports.write(&mut self.rows)?;
+            self.apply_to_conversation(&mut totals, id, group)?;
+        }
+        imports.write(&mut self.rows)?;
+        plan::STREAMS.settle(&mut self.rows, totals)
+    }
+
+    fn apply_to_conversation(
+        &mut self,
+        totals: &mut TotalDeltas,
+        id: ConversationId,
+        group: &[Change],
+    ) -> Result<()> {
+        let before = conversations::read(&self.rows, &self.directory, id)?;
+        let mut after = before.clone();
+        for change in group {
+            after = evolve::conversation(after, change);
+            match &change.fact {
+                Fact::MessageAppended { message } => messages::put(&mut self.rows, message)?,
+                Fact::NoteAdded { note } => {
+                    let mut batch = Batch::default();
+                    messages::stage_note(&mut batch, note)?;
+                    batch.write(&mut self.rows)?;
+                }
+                Fact::DeliveryRecorded { message, .. } => {
+                    let known = messages::find(&self.rows, id, *message)?.ok_or_else(|| {
+                        Error::corrupted(format!("the message {message} of a receipt is missing"))
+                    })?;
+                    messages::put(&mut self.rows, &evolve::message(known, change))?;
+                }
+                Fact::ConversationDeleted { .. } => messages::remove_all(&mut self.rows, id)?,
+                _ => {}
+            }
+        }
+        conversations::replace(
+            &mut self.rows,
+            totals,
+            &self.directory,
+            before.as_ref(),
+            after.as_ref(),
+        )
+    }
+
+    fn apply_to_directory(&mut self, fact: &Fact) -> Result<()> {
+        let directory = Arc::make_mut(&mut self.directory);
+        match fact {
+            Fact::AssigneePut { assignee, name } => {
+                let bucket = match directory.bucket(assignee) {
+                    Some(bucket) => bucket,
+                    None => {
+                        let bucket = self.head.next_bucket;
+                        self.head.next_bucket = bucket
+                            .checked_add(1)
+                            .ok_or_else(|| Error::corrupted("the file has no bucket left"))?;
+                        bucket
+                    }
+                };
+                directory.put(&mut self.rows, bucket, Assignee::new(assignee, name))
+            }
+            Fact::AssigneeRemoved { assignee } => directory.remove(&mut self.rows, assignee),
+            _ => Ok(()),
+        }
+    }
+
+    /// The tables, for what is rebuilt from the records alone.
+    pub(super) fn begin_rebuild(&mut self) -> &mut WriteTables<'t> {
+        self.applied = true;
+        &mut self.rows
+    }
+
+    /// Writes where the file stands now, for the commit. Nothing if nothing was applied.
+    pub(crate) fn finish(mut self) -> Result<Option<(Arc<Directory>, Head)>> {
+        if !self.applied {
+            return Ok(None);
+        }
+        self.head.sequence += 1;
+        self.head.write(&mut self.rows)?;
+        Ok(Some((self.directory, self.head)))
+    }
+}
+
+impl std::fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("head", &self.head)
+            .finish_non_exhaustive()
+    }
+}
+
+fn same_conversation(a: &Change, b: &Change) -> bool {
+    a.fact.conversation() == b.fact.conversation()
+}

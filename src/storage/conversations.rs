@@ -1,0 +1,216 @@
+//! The only door through which a conversation's record, its thread and its index entries change:
+//! what is written follows from the two states, before and after.
+
+use super::batch::Batch;
+use super::records::{ConversationV1, RowV1, ThreadV1};
+use super::{Directory, codec, keys, plan, tables};
+use crate::domain::{Channel, ContactId, ConversationId, ConversationState};
+use crate::error::Result;
+use crate::index::{Position, Stream, TotalDeltas};
+use crate::kv::{Read, WriteTables};
+
+/// Where a conversation stands in each index.
+type Places = [(Stream, Position); 2];
+
+pub(super) fn places(bucket: u32, state: &ConversationState) -> Places {
+    let position = keys::position(state.updated_at, state.id);
+    [
+        (keys::by_state(state.status, state.channel), position),
+        (
+            keys::by_assignee(bucket, state.status, state.channel),
+            position,
+        ),
+    ]
+}
+
+/// What both indexes show of a conversation, framed for one of them.
+pub(super) fn row(
+    bucket: u32,
+    state: &ConversationState,
+    (stream, position): &(Stream, Position),
+) -> Result<Vec<u8>> {
+    Ok(codec::frame::<RowV1<'_>>(
+        &stream.key(position),
+        &row_payload(bucket, state)?,
+    ))
+}
+
+fn row_payload(bucket: u32, state: &ConversationState) -> Result<Vec<u8>> {
+    codec::payload(&RowV1 {
+        contact_id: state.contact_id.as_str(),
+        bucket,
+        created_us: state.created_at.timestamp_micros(),
+    })
+}
+
+fn record(bucket: u32, state: &ConversationState) -> Result<Vec<u8>> {
+    let (status, channel) = ConversationV1::codes(state.status, state.channel);
+    codec::encode(
+        &keys::conversation(state.id),
+        &ConversationV1 {
+            contact_id: state.contact_id.as_str(),
+            channel,
+            status,
+            bucket,
+            created_us: state.created_at.timestamp_micros(),
+            updated_us: state.updated_at.timestamp_micros(),
+        },
+    )
+}
+
+fn thread_record(key: &[u8], id: ConversationId) -> Result<Vec<u8>> {
+    let conversation = id.raw();
+    codec::encode(key, &ThreadV1 { conversation })
+}
+
+/// The state of a conversation, and the bucket that its record names.
+pub(super) fn decode(
+    directory: &Directory,
+    key: &[u8],
+    bytes: &[u8],
+) -> Result<(ConversationState, u32)> {
+    let record: ConversationV1<'_> = codec::decode(key, bytes)?;
+    let assignee = directory.assignee(record.bucket)?;
+    let state = ConversationState {
+        id: keys::parse_conversation(key)?,
+        contact_id: record.contact_id()?,
+        channel: record.channel()?,
+        status: record.status()?,
+        assignee: assignee.map(|assignee| assignee.id.clone()),
+        created_at: record.created_at()?,
+        updated_at: record.updated_at()?,
+    };
+    Ok((state, record.bucket))
+}
+
+pub(super) fn read(
+    rows: &impl Read,
+    directory: &Directory,
+    id: ConversationId,
+) -> Result<Option<ConversationState>> {
+    let key = keys::conversation(id);
+    match rows.get(tables::CONVERSATIONS, &key)? {
+        Some(bytes) => decode(directory, &key, &bytes).map(|(state, _)| Some(state)),
+        None => Ok(None),
+    }
+}
+
+/// The conversation of a contact and channel (R1).
+pub(super) fn find(
+    rows: &impl Read,
+    contact: &ContactId,
+    channel: Channel,
+) -> Result<Option<ConversationId>> {
+    let key = keys::thread(channel, contact);
+    match rows.get(tables::CATALOG, &key)? {
+        Some(bytes) => {
+            let thread: ThreadV1 = codec::decode(&key, &bytes)?;
+            Ok(Some(ConversationId::from_raw(thread.conversation)))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Makes of one state the other: none is there before the first, none is left after the last.
+pub(super) fn replace(
+    rows: &mut WriteTables<'_>,
+    totals: &mut TotalDeltas,
+    directory: &Directory,
+    before: Option<&ConversationState>,
+    after: Option<&ConversationState>,
+) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    let bucket = |state: &ConversationState| directory.bucket_of(state.assignee.as_ref());
+    let old = match before {
+        Some(before) => places(bucket(before)?, before).map(Some),
+        None => [None; 2],
+    };
+    let (new, payload) = match after {
+        Some(after) => {
+            let bucket = bucket(after)?;
+            let payload = row_payload(bucket, after)?;
+            let key = keys::conversation(after.id);
+            rows.put(tables::CONVERSATIONS, &key, &record(bucket, after)?)?;
+            (places(bucket, after).map(Some), payload)
+        }
+        None => ([None; 2], Vec::new()),
+    };
+    for (old, new) in old.into_iter().zip(new) {
+        move_row(rows, totals, old, new, &payload)?;
+    }
+    match (before, after) {
+        (None, Some(after)) => {
+            let key = keys::thread(after.channel, &after.contact_id);
+            rows.put(tables::CATALOG, &key, &thread_record(&key, after.id)?)?;
+        }
+        (Some(before), None) => {
+            rows.remove(tables::CONVERSATIONS, &keys::conversation(before.id))?;
+            let key = keys::thread(before.channel, &before.contact_id);
+            rows.remove(tables::CATALOG, &key)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Takes a row from one place to another, or writes it anew where it stays.
+fn move_row(
+    rows: &mut WriteTables<'_>,
+    totals: &mut TotalDeltas,
+    old: Option<(Stream, Position)>,
+    new: Option<(Stream, Position)>,
+    payload: &[u8],
+) -> Result<()> {
+    let framed = |(stream, position): (Stream, Position)| {
+        let key = stream.key(&position);
+        (key, codec::frame::<RowV1<'_>>(&key, payload))
+    };
+    if let Some(place) = new
+        && old == new
+    {
+        let (key, value) = framed(place);
+        return rows.put(plan::STREAMS.table, &key, &value);
+    }
+    if let Some((stream, position)) = old {
+        plan::STREAMS.remove(rows, totals, stream, &position)?;
+    }
+    if let Some(place) = new {
+        let (_, value) = framed(place);
+        plan::STREAMS.insert(rows, totals, place.0, &place.1, &value)?;
+    }
+    Ok(())
+}
+
+/// Gathers what a new conversation consists of, for a load in key order.
+pub(super) fn stage(
+    batch: &mut Batch,
+    totals: &mut TotalDeltas,
+    directory: &Directory,
+    state: &ConversationState,
+) -> Result<()> {
+    let bucket = directory.bucket_of(state.assignee.as_ref())?;
+    let key = keys::conversation(state.id);
+    batch.put(tables::CONVERSATIONS, &key, record(bucket, state)?);
+    stage_derived(batch, totals, bucket, state)
+}
+
+/// Gathers what follows from a conversation's record: its thread and its index entries.
+pub(super) fn stage_derived(
+    batch: &mut Batch,
+    totals: &mut TotalDeltas,
+    bucket: u32,
+    state: &ConversationState,
+) -> Result<()> {
+    let key = keys::thread(state.channel, &state.contact_id);
+    batch.put(tables::CATALOG, &key, thread_record(&key, state.id)?);
+    let payload = row_payload(bucket, state)?;
+    for (stream, position) in places(bucket, state) {
+        let key = stream.key(&position);
+        let value = codec::frame::<RowV1<'_>>(&key, &payload);
+        batch.put(plan::STREAMS.table, &key, value);
+        *totals.entry(stream).or_default() += 1;
+    }
+    Ok(())
+}

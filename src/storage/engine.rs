@@ -1,0 +1,289 @@
+//! The file as a whole: opened or made, viewed, written, copied.
+
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Directory, Head, Reader, Writer, format, meta, tables};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kv::{self, Database, Memory, Published, Read as _, ReadTables, Setup};
+
+/// Where the bytes lie.
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    File(PathBuf),
+    Memory(Memory),
+}
+
+impl Location {
+    pub(crate) fn memory() -> Self {
+        Self::Memory(Memory::default())
+    }
+}
+
+/// How to open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) cache_bytes: usize,
+    pub(crate) check_up_to_bytes: u64,
+    pub(crate) create: bool,
+    /// Random bytes for a file that is made.
+    pub(crate) seed: [u8; 16],
+}
+
+impl Opening {
+    fn setup(&self) -> Setup {
+        Setup {
+            tables: tables::ALL,
+            cache_bytes: self.cache_bytes,
+            check_up_to_bytes: self.check_up_to_bytes,
+        }
+    }
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    database: Arc<Database>,
+    location: Arc<Location>,
+}
+
+/// The file as one commit left it.
+#[derive(Debug)]
+pub(crate) struct View {
+    // Before the database, so that it is dropped before: a file that a packed copy has replaced
+    // is open for as long as somebody reads it.
+    rows: ReadTables,
+    _database: Arc<Database>,
+    directory: Arc<Directory>,
+    head: Head,
+    location: Arc<Location>,
+}
+
+impl View {
+    pub(crate) fn reader(&self) -> Reader<'_, ReadTables> {
+        Reader::new(&self.rows, &self.directory)
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    pub(super) fn rows(&self) -> &ReadTables {
+        &self.rows
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn file_bytes(&self) -> Result<u64> {
+        match &*self.location {
+            Location::Memory(memory) => Ok(memory.len()),
+            Location::File(path) => std::fs::metadata(path)
+                .map(|metadata| metadata.len())
+                .map_err(|error| {
+                    Error::new(ErrorKind::Io, "the file's size cannot be read").with_source(error)
+                }),
+        }
+    }
+
+    /// The rows of conversations, messages and notes. O(1).
+    pub(crate) fn counts(&self) -> Result<[u64; 3]> {
+        Ok([
+            self.rows.len(tables::CONVERSATIONS)?,
+            self.rows.len(tables::MESSAGES)?,
+            self.rows.len(tables::NOTES)?,
+        ])
+    }
+
+    /// The bytes of keys and values, and all that the pages they lie in take up. O(pages)!
+    pub(crate) fn sizes(&self) -> Result<[u64; 2]> {
+        let mut sizes = [0; 2];
+        for table in tables::ALL {
+            let size = self.rows.size(*table)?;
+            let [stored, used] = &mut sizes;
+            *stored += size.stored_bytes;
+            *used += size.used_bytes;
+        }
+        Ok(sizes)
+    }
+}
+
+/// A write transaction that has not begun to change anything.
+pub(crate) struct WriteTransaction(kv::WriteTransaction);
+
+impl WriteTransaction {
+    /// Its tables, on the directory and head that the last commit left.
+    pub(crate) fn writer(&self, view: &View) -> Writer<'_> {
+        Writer::new(self.0.tables(), Arc::clone(&view.directory), view.head)
+    }
+
+    pub(crate) fn commit(self) -> Result<()> {
+        self.0.commit()
+    }
+
+    pub(crate) fn abort(self) -> Result<()> {
+        self.0.abort()
+    }
+}
+
+/// How often a closing looks whether the last reader is gone.
+const POLL: Duration = Duration::from_micros(50);
+
+/// More racing creators than that, one after another, are none.
+const MAX_CREATIONS: usize = 16;
+
+impl Engine {
+    pub(crate) fn open(location: &Location, opening: &Opening) -> Result<Self> {
+        let setup = opening.setup();
+        let database = match location {
+            Location::Memory(memory) => {
+                let new = memory.len() == 0;
+                let database = Database::open_memory(memory, &setup)?;
+                if new {
+                    initialise(&database, opening.seed)?;
+                }
+                database
+            }
+            Location::File(path) => open_file(path, opening)?,
+        };
+        let engine = Self {
+            database: Arc::new(database),
+            location: Arc::new(location.clone()),
+        };
+        format::check(&engine.database.begin_read()?)?;
+        Ok(engine)
+    }
+
+    /// The file as it is now. O(users and teams).
+    pub(crate) fn view(&self) -> Result<View> {
+        let rows = self.database.begin_read()?;
+        let directory = Arc::new(Directory::read(&rows)?);
+        let head = Head::read(&rows)?;
+        meta::read_identity(&rows)?;
+        Ok(View {
+            rows,
+            _database: Arc::clone(&self.database),
+            directory,
+            head,
+            location: Arc::clone(&self.location),
+        })
+    }
+
+    /// The file as the commit that ended with these left it.
+    pub(crate) fn view_of(&self, directory: Arc<Directory>, head: Head) -> Result<View> {
+        Ok(View {
+            rows: self.database.begin_read()?,
+            _database: Arc::clone(&self.database),
+            directory,
+            head,
+            location: Arc::clone(&self.location),
+        })
+    }
+
+    /// Waits for another write transaction to end.
+    pub(crate) fn begin_write(&self) -> Result<WriteTransaction> {
+        self.database.begin_write().map(WriteTransaction)
+    }
+
+    /// A packed copy of the file takes its place. What was viewed before stays readable.
+    pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<()> {
+        let setup = opening.setup();
+        let fill = |database: &Database| copy(view, database);
+        let (database, location) = match &*self.location {
+            Location::File(path) => {
+                let database = Database::replace(path, &setup, fill)?;
+                (database, Arc::clone(&self.location))
+            }
+            Location::Memory(_) => {
+                let memory = Memory::default();
+                let mut database = Database::open_memory(&memory, &setup)?;
+                fill(&database)?;
+                database.pack()?;
+                (database, Arc::new(Location::Memory(memory)))
+            }
+        };
+        // The old file has no name any more. It closes when nobody reads it any longer, and
+        // whether it does so cleanly is nobody's concern.
+        self.database = Arc::new(database);
+        self.location = location;
+        Ok(())
+    }
+
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Waits for the reads that are under way; none is longer than a call.
+    pub(crate) fn close(self) -> Result<()> {
+        let mut shared = self.database;
+        loop {
+            match Arc::try_unwrap(shared) {
+                Ok(database) => return database.close(),
+                Err(still_read) => shared = still_read,
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+fn open_file(path: &Path, opening: &Opening) -> Result<Database> {
+    let setup = opening.setup();
+    for _ in 0..MAX_CREATIONS {
+        match Database::open(path, &setup) {
+            Err(error) if error.kind() == ErrorKind::NotFound && opening.create => {
+                // Whoever published first, the file that is there now is opened.
+                Database::create(path, &setup, |database| initialise(database, opening.seed))?;
+            }
+            opened => return opened,
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Io,
+        "the file vanishes as often as it is created",
+    ))
+}
+
+fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
+    let transaction = database.begin_write()?;
+    {
+        let mut rows = transaction.tables();
+        rows.create_all()?;
+        format::write(&mut rows)?;
+        meta::write_identity(&mut rows, seed)?;
+        Head::new().write(&mut rows)?;
+    }
+    transaction.commit()
+}
+
+/// A consistent copy of a view in a new file, whole or not there at all.
+pub(crate) fn backup(view: &View, path: &Path, opening: &Opening) -> Result<()> {
+    match Database::create(path, &opening.setup(), |database| copy(view, database))? {
+        Published::New => Ok(()),
+        Published::Exists => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("`{}` exists already", path.display()),
+        )),
+    }
+}
+
+/// Every row of a view, in key order, in one transaction.
+fn copy(view: &View, database: &Database) -> Result<()> {
+    let transaction = database.begin_write()?;
+    {
+        let mut rows = transaction.tables();
+        rows.create_all()?;
+        for table in tables::ALL {
+            for row in view
+                .rows
+                .range(*table, (Bound::Unbounded, Bound::Unbounded))?
+            {
+                let (key, value) = row?;
+                rows.put(*table, &key, &value)?;
+            }
+        }
+    }
+    transaction.commit()
+}

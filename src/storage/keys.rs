@@ -1,0 +1,278 @@
+//! Every key of the file: fixed width and big-endian, so that the order of bytes is the order of
+//! what they mean; a part of any length stands last.
+//!
+//! Parsing is fallible, as a key comes from the disk.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::{
+    AssigneeId, Channel, ContactId, ConversationId, MessageId, NoteId, Status, time,
+};
+use crate::error::{Error, Result};
+use crate::index::{POSITION_LEN, Position, Stream};
+
+/// The first byte of each kind of row in the index.
+pub(super) mod index_kind {
+    /// `(status, channel)` streams.
+    pub(in super::super) const BY_STATE: u8 = 0x01;
+    /// `(bucket, status, channel)` streams.
+    pub(in super::super) const BY_ASSIGNEE: u8 = 0x02;
+    // 0x03 is reserved for streams by status alone, 0x04 for the unread ones.
+    /// The number of rows of each stream.
+    pub(in super::super) const TOTALS: u8 = 0x10;
+}
+
+/// The first byte of each kind of row in the catalog.
+pub(super) mod catalog_kind {
+    pub(in super::super) const META: u8 = 0x01;
+    pub(in super::super) const DIRECTORY: u8 = 0x02;
+    pub(in super::super) const THREADS: u8 = 0x03;
+    pub(in super::super) const MESSAGE_TIMES: u8 = 0x04;
+}
+
+/// The bucket of conversations that are assigned to nobody.
+pub(super) const UNASSIGNED: u32 = 0;
+
+pub(super) const fn status_code(status: Status) -> u8 {
+    match status {
+        Status::Open => 0,
+        Status::Resolved => 1,
+    }
+}
+
+pub(super) const fn status_of(code: u8) -> Option<Status> {
+    match code {
+        0 => Some(Status::Open),
+        1 => Some(Status::Resolved),
+        _ => None,
+    }
+}
+
+pub(super) const fn channel_code(channel: Channel) -> u8 {
+    match channel {
+        Channel::Whatsapp => 0,
+        Channel::Instagram => 1,
+        Channel::Messenger => 2,
+        Channel::Webchat => 3,
+    }
+}
+
+pub(super) const fn channel_of(code: u8) -> Option<Channel> {
+    match code {
+        0 => Some(Channel::Whatsapp),
+        1 => Some(Channel::Instagram),
+        2 => Some(Channel::Messenger),
+        3 => Some(Channel::Webchat),
+        _ => None,
+    }
+}
+
+fn bad_key(table: &'static str, key: &[u8]) -> Error {
+    Error::corrupted(format!("a key of `{table}` is malformed: {key:02x?}"))
+}
+
+fn micros(time: DateTime<Utc>) -> [u8; 8] {
+    // Times lie between 1970 and 9999 (R7), so they are never negative.
+    time.timestamp_micros().cast_unsigned().to_be_bytes()
+}
+
+fn time_of(bytes: [u8; 8]) -> Option<DateTime<Utc>> {
+    time::from_micros(u64::from_be_bytes(bytes).cast_signed())
+}
+
+/// `conversation`
+pub(super) fn conversation(id: ConversationId) -> [u8; 16] {
+    id.raw().to_be_bytes()
+}
+
+pub(super) fn parse_conversation(key: &[u8]) -> Result<ConversationId> {
+    let raw = key.try_into().map_err(|_| bad_key("conversations", key))?;
+    Ok(ConversationId::from_raw(u128::from_be_bytes(raw)))
+}
+
+pub(super) const EVENT_LEN: usize = 16 + 8 + 16;
+
+fn within(conversation: ConversationId, at: [u8; 8], id: u128) -> [u8; EVENT_LEN] {
+    let mut key = [0; EVENT_LEN];
+    let (head, rest) = key.split_at_mut(16);
+    let (time, tail) = rest.split_at_mut(8);
+    head.copy_from_slice(&conversation.raw().to_be_bytes());
+    time.copy_from_slice(&at);
+    tail.copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn parse_within(key: &[u8]) -> Option<(ConversationId, DateTime<Utc>, u128)> {
+    let (conversation, rest) = key.split_first_chunk()?;
+    let (time, rest) = rest.split_first_chunk()?;
+    Some((
+        ConversationId::from_raw(u128::from_be_bytes(*conversation)),
+        time_of(*time)?,
+        u128::from_be_bytes(rest.try_into().ok()?),
+    ))
+}
+
+/// `conversation, created_us, message`
+pub(super) fn message(
+    conversation: ConversationId,
+    created_at: DateTime<Utc>,
+    message: MessageId,
+) -> [u8; EVENT_LEN] {
+    within(conversation, micros(created_at), message.raw())
+}
+
+pub(super) fn parse_message(key: &[u8]) -> Result<(ConversationId, DateTime<Utc>, MessageId)> {
+    parse_within(key)
+        .map(|(conversation, time, id)| (conversation, time, MessageId::from_raw(id)))
+        .ok_or_else(|| bad_key("messages", key))
+}
+
+/// The least and the greatest key of what a conversation's key can begin.
+pub(super) fn of_conversation(conversation: ConversationId) -> ([u8; EVENT_LEN], [u8; EVENT_LEN]) {
+    (
+        within(conversation, [0; 8], 0),
+        within(conversation, [0xFF; 8], u128::MAX),
+    )
+}
+
+/// The least and the greatest key of a conversation's messages in the millisecond of an id; none
+/// for an id whose millisecond no message can have.
+pub(super) fn of_millisecond(
+    conversation: ConversationId,
+    id: MessageId,
+) -> Option<([u8; EVENT_LEN], [u8; EVENT_LEN])> {
+    let first = id.timestamp_ms().checked_mul(1_000)?;
+    let last = first.checked_add(999)?;
+    Some((
+        within(conversation, first.to_be_bytes(), 0),
+        within(conversation, last.to_be_bytes(), u128::MAX),
+    ))
+}
+
+/// `conversation, created_us, note`
+pub(super) fn note(
+    conversation: ConversationId,
+    created_at: DateTime<Utc>,
+    note: NoteId,
+) -> [u8; EVENT_LEN] {
+    within(conversation, micros(created_at), note.raw())
+}
+
+pub(super) fn parse_note(key: &[u8]) -> Result<(ConversationId, DateTime<Utc>, NoteId)> {
+    parse_within(key)
+        .map(|(conversation, time, id)| (conversation, time, NoteId::from_raw(id)))
+        .ok_or_else(|| bad_key("notes", key))
+}
+
+/// `conversation, message`: the time of a message whose id carries another millisecond.
+pub(super) fn message_time(conversation: ConversationId, message: MessageId) -> [u8; 33] {
+    let mut key = [catalog_kind::MESSAGE_TIMES; 33];
+    let (_, rest) = key.split_at_mut(1);
+    let (head, tail) = rest.split_at_mut(16);
+    head.copy_from_slice(&conversation.raw().to_be_bytes());
+    tail.copy_from_slice(&message.raw().to_be_bytes());
+    key
+}
+
+pub(super) fn parse_message_time(key: &[u8]) -> Result<(ConversationId, MessageId)> {
+    let parse = || {
+        let rest = key.strip_prefix(&[catalog_kind::MESSAGE_TIMES])?;
+        let (conversation, rest) = rest.split_first_chunk()?;
+        let message = u128::from_be_bytes(rest.try_into().ok()?);
+        let conversation = u128::from_be_bytes(*conversation);
+        Some((
+            ConversationId::from_raw(conversation),
+            MessageId::from_raw(message),
+        ))
+    };
+    parse().ok_or_else(|| bad_key("catalog", key))
+}
+
+/// `channel, contact`
+pub(super) fn thread(channel: Channel, contact: &ContactId) -> Vec<u8> {
+    let mut key = vec![catalog_kind::THREADS, channel_code(channel)];
+    key.extend_from_slice(contact.as_str().as_bytes());
+    key
+}
+
+/// `assignee`
+pub(super) fn directory(assignee: &AssigneeId) -> Vec<u8> {
+    let mut key = vec![catalog_kind::DIRECTORY];
+    key.extend_from_slice(assignee.as_str().as_bytes());
+    key
+}
+
+/// `name`
+pub(super) fn meta(name: &str) -> Vec<u8> {
+    let mut key = vec![catalog_kind::META];
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// The stream of a status and channel.
+pub(super) fn by_state(status: Status, channel: Channel) -> Stream {
+    Stream::new(&[
+        index_kind::BY_STATE,
+        status_code(status),
+        channel_code(channel),
+    ])
+}
+
+/// The stream of a bucket, status and channel.
+pub(super) fn by_assignee(bucket: u32, status: Status, channel: Channel) -> Stream {
+    let [b0, b1, b2, b3] = bucket.to_be_bytes();
+    Stream::new(&[
+        index_kind::BY_ASSIGNEE,
+        b0,
+        b1,
+        b2,
+        b3,
+        status_code(status),
+        channel_code(channel),
+    ])
+}
+
+/// Where a conversation stands in its streams: complemented, so that ascending keys are the list's
+/// descending order (R12).
+pub(super) fn position(updated_at: DateTime<Utc>, id: ConversationId) -> Position {
+    let mut position = [0; POSITION_LEN];
+    let (time, tail) = position.split_at_mut(8);
+    time.copy_from_slice(&(!updated_at.timestamp_micros().cast_unsigned()).to_be_bytes());
+    tail.copy_from_slice(&(!id.raw()).to_be_bytes());
+    position
+}
+
+/// A row of the index: its stream's parts, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct IndexKey {
+    /// The bucket, where the stream is an assignee's.
+    pub(super) bucket: Option<u32>,
+    pub(super) status: Status,
+    pub(super) channel: Channel,
+    pub(super) updated_at: DateTime<Utc>,
+    pub(super) id: ConversationId,
+}
+
+pub(super) fn parse_index(key: &[u8]) -> Result<IndexKey> {
+    let parse = || {
+        let (kind, rest) = key.split_first()?;
+        let (bucket, rest) = match *kind {
+            index_kind::BY_STATE => (None, rest),
+            index_kind::BY_ASSIGNEE => {
+                let (bucket, rest) = rest.split_first_chunk()?;
+                (Some(u32::from_be_bytes(*bucket)), rest)
+            }
+            _ => return None,
+        };
+        let ([status, channel], rest) = rest.split_first_chunk()?;
+        let (time, id) = rest.split_first_chunk()?;
+        Some(IndexKey {
+            bucket,
+            status: status_of(*status)?,
+            channel: channel_of(*channel)?,
+            updated_at: time::from_micros((!u64::from_be_bytes(*time)).cast_signed())?,
+            id: ConversationId::from_raw(!u128::from_be_bytes(id.try_into().ok()?)),
+        })
+    };
+    parse().ok_or_else(|| bad_key("index", key))
+}

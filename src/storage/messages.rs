@@ -1,0 +1,193 @@
+//! Messages and notes of a conversation, in the order of R7.
+
+use std::ops::Bound;
+
+use super::batch::Batch;
+use super::keys::{self, EVENT_LEN};
+use super::records::{MessageTimeV1, MessageV1, NoteV1};
+use super::{codec, tables};
+use crate::domain::{ConversationId, Message, MessageId, Note, NoteId};
+use crate::error::Result;
+use crate::kv::{KeyRange, Read, WriteTables};
+use crate::query::MessageRange;
+
+/// From which end of a history to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Oldest,
+    Newest,
+}
+
+fn inclusive(bounds: &([u8; EVENT_LEN], [u8; EVENT_LEN])) -> KeyRange<'_> {
+    (Bound::Included(&bounds.0), Bound::Included(&bounds.1))
+}
+
+fn decode_message(key: &[u8], bytes: &[u8]) -> Result<Message> {
+    let (conversation, created_at, id) = keys::parse_message(key)?;
+    let record: MessageV1<'_> = codec::decode(key, bytes)?;
+    record.into_message(conversation, created_at, id)
+}
+
+fn decode_note(key: &[u8], bytes: &[u8]) -> Result<Note> {
+    let (conversation, created_at, id) = keys::parse_note(key)?;
+    let record: NoteV1<'_> = codec::decode(key, bytes)?;
+    record.into_note(conversation, created_at, id)
+}
+
+/// Whether the id carries the message's own millisecond, by which it is found again.
+fn carries_its_time(message: &Message) -> bool {
+    i64::try_from(message.id.timestamp_ms()) == Ok(message.created_at.timestamp_millis())
+}
+
+/// A message by its id. O(messages of the conversation in the id's millisecond).
+pub(super) fn find(
+    rows: &impl Read,
+    conversation: ConversationId,
+    id: MessageId,
+) -> Result<Option<Message>> {
+    if let Some(bounds) = keys::of_millisecond(conversation, id) {
+        for row in rows.range(tables::MESSAGES, inclusive(&bounds))? {
+            let (key, bytes) = row?;
+            if keys::parse_message(&key)?.2 == id {
+                return decode_message(&key, &bytes).map(Some);
+            }
+        }
+    }
+    let key = keys::message_time(conversation, id);
+    let Some(bytes) = rows.get(tables::CATALOG, &key)? else {
+        return Ok(None);
+    };
+    let time: MessageTimeV1 = codec::decode(&key, &bytes)?;
+    let key = keys::message(conversation, time.created_at()?, id);
+    match rows.get(tables::MESSAGES, &key)? {
+        Some(bytes) => decode_message(&key, &bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Writes a message, new or changed.
+pub(super) fn put(rows: &mut WriteTables<'_>, message: &Message) -> Result<()> {
+    let mut batch = Batch::default();
+    stage(&mut batch, message)?;
+    batch.write(rows)
+}
+
+pub(super) fn stage(batch: &mut Batch, message: &Message) -> Result<()> {
+    let key = keys::message(message.conversation_id, message.created_at, message.id);
+    let record = codec::encode(&key, &MessageV1::from(message))?;
+    batch.put(tables::MESSAGES, &key, record);
+    if !carries_its_time(message) {
+        let key = keys::message_time(message.conversation_id, message.id);
+        let time = MessageTimeV1 {
+            created_us: message.created_at.timestamp_micros(),
+        };
+        batch.put(tables::CATALOG, &key, codec::encode(&key, &time)?);
+    }
+    Ok(())
+}
+
+pub(super) fn stage_note(batch: &mut Batch, note: &Note) -> Result<()> {
+    let key = keys::note(note.conversation_id, note.created_at, note.id);
+    let record = codec::encode(&key, &NoteV1::from(note))?;
+    batch.put(tables::NOTES, &key, record);
+    Ok(())
+}
+
+/// Removes all messages and notes of a conversation. O(messages and notes).
+pub(super) fn remove_all(rows: &mut WriteTables<'_>, conversation: ConversationId) -> Result<()> {
+    let bounds = keys::of_conversation(conversation);
+    rows.remove_range(tables::MESSAGES, inclusive(&bounds))?;
+    rows.remove_range(tables::NOTES, inclusive(&bounds))?;
+    let first = keys::message_time(conversation, MessageId::from_raw(0));
+    let last = keys::message_time(conversation, MessageId::from_raw(u128::MAX));
+    rows.remove_range(
+        tables::CATALOG,
+        (Bound::Included(&first), Bound::Included(&last)),
+    )
+}
+
+/// At most `limit` messages of a range, from either end, in the order of reading.
+pub(super) fn read(
+    rows: &impl Read,
+    conversation: ConversationId,
+    range: &MessageRange,
+    from: End,
+    limit: usize,
+) -> Result<Vec<Message>> {
+    let key = |place: Bound<_>| place.map(|(time, id)| keys::message(conversation, time, id));
+    let (first, last) = keys::of_conversation(conversation);
+    let (start, end) = range.bounds();
+    let (start, end) = (key(start), key(end));
+    let start = match &start {
+        Bound::Unbounded => Bound::Included(&first[..]),
+        bound => bound.as_ref().map(|key| &key[..]),
+    };
+    let end = match &end {
+        Bound::Unbounded => Bound::Included(&last[..]),
+        bound => bound.as_ref().map(|key| &key[..]),
+    };
+    if is_empty(start, end) {
+        return Ok(Vec::new());
+    }
+    let mut found = rows.range(tables::MESSAGES, (start, end))?;
+    let next = || match from {
+        End::Oldest => found.next(),
+        End::Newest => found.next_back(),
+    };
+    std::iter::from_fn(next)
+        .take(limit)
+        .map(|row| {
+            let (key, bytes) = row?;
+            decode_message(&key, &bytes)
+        })
+        .collect()
+}
+
+/// Whether no key can lie between; the engine wants its ranges the right way round.
+fn is_empty(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
+    match (start, end) {
+        (Bound::Included(start), Bound::Included(end)) => start > end,
+        (
+            Bound::Included(start) | Bound::Excluded(start),
+            Bound::Included(end) | Bound::Excluded(end),
+        ) => start >= end,
+        _ => false,
+    }
+}
+
+/// At most `limit` notes behind one of them, or from the first, oldest first.
+pub(super) fn read_notes(
+    rows: &impl Read,
+    conversation: ConversationId,
+    after: Option<&Note>,
+    limit: usize,
+) -> Result<Vec<Note>> {
+    let (first, last) = keys::of_conversation(conversation);
+    let after = after.map(|note| keys::note(conversation, note.created_at, note.id));
+    let start = match &after {
+        Some(key) => Bound::Excluded(&key[..]),
+        None => Bound::Included(&first[..]),
+    };
+    rows.range(tables::NOTES, (start, Bound::Included(&last)))?
+        .take(limit)
+        .map(|row| {
+            let (key, bytes) = row?;
+            decode_note(&key, &bytes)
+        })
+        .collect()
+}
+
+/// What `verify` checks of every message: that it can be read, and found by its id.
+pub(super) fn check_message(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool> {
+    let message = decode_message(key, bytes)?;
+    let known = rows.get(
+        tables::CATALOG,
+        &keys::message_time(message.conversation_id, message.id),
+    )?;
+    Ok(known.is_some() != carries_its_time(&message))
+}
+
+/// What `verify` checks of every note: that it can be read.
+pub(super) fn check_note(key: &[u8], bytes: &[u8]) -> Result<(ConversationId, NoteId)> {
+    decode_note(key, bytes).map(|note| (note.conversation_id, note.id))
+}

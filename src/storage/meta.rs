@@ -1,0 +1,80 @@
+//! What the file is and where it stands.
+
+use chrono::{DateTime, Utc};
+
+use super::records::{HeadV1, IdentityV1};
+use super::{codec, keys, tables};
+use crate::domain::time;
+use crate::error::{Error, Result};
+use crate::kv::{Read, WriteTables};
+
+const HEAD: &str = "head";
+const IDENTITY: &str = "identity";
+
+/// Where the file stands: what the next commit goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The number of commits that changed something.
+    pub(crate) sequence: u64,
+    /// The latest time that the store's clock gave out (R7).
+    pub(crate) newest_time: DateTime<Utc>,
+    /// The greatest id that the store gave out.
+    pub(crate) newest_id: u128,
+    /// The bucket of the next user or team; none is used twice.
+    pub(crate) next_bucket: u32,
+}
+
+impl Head {
+    /// Where a new file stands.
+    pub(super) fn new() -> Self {
+        Self {
+            sequence: 0,
+            newest_time: DateTime::default(),
+            newest_id: 0,
+            next_bucket: keys::UNASSIGNED + 1,
+        }
+    }
+
+    pub(super) fn read(rows: &impl Read) -> Result<Self> {
+        let key = keys::meta(HEAD);
+        let bytes = rows
+            .get(tables::CATALOG, &key)?
+            .ok_or_else(|| Error::corrupted("the file's head is missing"))?;
+        let head: HeadV1 = codec::decode(&key, &bytes)?;
+        Ok(Self {
+            sequence: head.sequence,
+            newest_time: time::from_micros(head.newest_us)
+                .ok_or_else(|| Error::corrupted("the file's newest time is impossible"))?,
+            newest_id: head.newest_id,
+            next_bucket: head.next_bucket,
+        })
+    }
+
+    pub(super) fn write(self, rows: &mut WriteTables<'_>) -> Result<()> {
+        let key = keys::meta(HEAD);
+        let head = HeadV1 {
+            sequence: self.sequence,
+            newest_us: self.newest_time.timestamp_micros(),
+            newest_id: self.newest_id,
+            next_bucket: self.next_bucket,
+        };
+        rows.put(tables::CATALOG, &key, &codec::encode(&key, &head)?)
+    }
+}
+
+/// Writes what tells this file from every other.
+pub(super) fn write_identity(rows: &mut WriteTables<'_>, seed: [u8; 16]) -> Result<()> {
+    let key = keys::meta(IDENTITY);
+    let identity = IdentityV1 { seed };
+    rows.put(tables::CATALOG, &key, &codec::encode(&key, &identity)?)
+}
+
+/// Reads it, as the proof that the file is whole.
+pub(super) fn read_identity(rows: &impl Read) -> Result<[u8; 16]> {
+    let key = keys::meta(IDENTITY);
+    let bytes = rows
+        .get(tables::CATALOG, &key)?
+        .ok_or_else(|| Error::corrupted("the file's identity is missing"))?;
+    let identity: IdentityV1 = codec::decode(&key, &bytes)?;
+    Ok(identity.seed)
+}

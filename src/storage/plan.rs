@@ -1,0 +1,48 @@
+//! From a filter to the streams that hold its rows.
+
+use super::keys;
+use super::{Directory, tables};
+use crate::domain::{Channel, Status};
+use crate::error::Result;
+use crate::index::{Stream, Streams};
+use crate::query::Filter;
+
+/// Both indexes, as the streams of one table.
+pub(super) const STREAMS: Streams = Streams {
+    table: tables::INDEX,
+    totals: keys::index_kind::TOTALS,
+};
+
+/// The streams of a filter, ascending. Every conversation stands in one stream of each index, so
+/// they share no row: their totals add up, and their rows merge.
+///
+/// # Errors
+///
+/// A filter of more assignees than a list takes.
+pub(super) fn streams(filter: &Filter, directory: &Directory) -> Result<Vec<Stream>> {
+    filter.validate()?;
+    let states = || {
+        filter.statuses().iter().flat_map(|status| {
+            filter
+                .channels_or_all()
+                .map(move |channel| (*status, channel))
+        })
+    };
+    if filter.is_anybodys() {
+        return Ok(states().map(by_state).collect());
+    }
+    let nobody = filter.includes_unassigned().then_some(keys::UNASSIGNED);
+    let mut buckets: Vec<u32> = filter
+        .assignees()
+        .filter_map(|id| directory.bucket(id))
+        .chain(nobody)
+        .collect();
+    buckets.sort_unstable();
+    let by_assignee =
+        |bucket| states().map(move |(status, channel)| keys::by_assignee(bucket, status, channel));
+    Ok(buckets.into_iter().flat_map(by_assignee).collect())
+}
+
+fn by_state((status, channel): (Status, Channel)) -> Stream {
+    keys::by_state(status, channel)
+}

@@ -1,0 +1,176 @@
+//! Every read, on a view or within a write transaction.
+
+use super::lists::{self, Start};
+use super::messages::{self, End};
+use super::{Directory, conversations};
+use crate::domain::{
+    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, ConversationState,
+    Message, MessageId, Note, Rejection, Thread,
+};
+use crate::error::{Error, Result};
+use crate::kv::Read;
+use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest};
+
+/// Tables and the directory that belongs to them.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a, R> {
+    rows: &'a R,
+    directory: &'a Directory,
+}
+
+impl<'a, R: Read> Reader<'a, R> {
+    pub(super) fn new(rows: &'a R, directory: &'a Directory) -> Self {
+        Self { rows, directory }
+    }
+
+    /// The state of a conversation that must be there.
+    pub(crate) fn state(&self, id: ConversationId) -> Result<ConversationState> {
+        self.find_state(id)?
+            .ok_or_else(|| Rejection::not_found("conversation", id).into())
+    }
+
+    pub(crate) fn find_state(&self, id: ConversationId) -> Result<Option<ConversationState>> {
+        conversations::read(self.rows, self.directory, id)
+    }
+
+    /// The state of the conversation of a contact and channel (R1).
+    pub(crate) fn thread_state(
+        &self,
+        contact: &ContactId,
+        channel: Channel,
+    ) -> Result<Option<ConversationState>> {
+        let Some(id) = conversations::find(self.rows, contact, channel)? else {
+            return Ok(None);
+        };
+        let state = self.find_state(id)?;
+        if state.is_none() {
+            return Err(Error::corrupted(format!(
+                "the conversation {id} of a thread is missing"
+            )));
+        }
+        Ok(state)
+    }
+
+    /// A state with the present name of its assignee (R11).
+    pub(crate) fn show(&self, state: ConversationState) -> Result<Conversation> {
+        let assigned_to = match &state.assignee {
+            Some(id) => Some(self.assignee(id)?),
+            None => None,
+        };
+        let mut conversation =
+            Conversation::new(state.id, state.contact_id, state.channel, state.created_at);
+        conversation.status = state.status;
+        conversation.assigned_to = assigned_to;
+        conversation.updated_at = state.updated_at;
+        Ok(conversation)
+    }
+
+    pub(crate) fn get(&self, id: ConversationId) -> Result<Thread> {
+        let conversation = self.show(self.state(id)?)?;
+        let messages = self.messages(id, &MessageRange::all(), End::Oldest, usize::MAX)?;
+        Ok(Thread::new(conversation, messages))
+    }
+
+    pub(crate) fn find(
+        &self,
+        contact: &ContactId,
+        channel: Channel,
+    ) -> Result<Option<Conversation>> {
+        self.thread_state(contact, channel)?
+            .map(|state| self.show(state))
+            .transpose()
+    }
+
+    /// A message that must be there.
+    pub(crate) fn message(&self, conversation: ConversationId, id: MessageId) -> Result<Message> {
+        self.find_message(conversation, id)?
+            .ok_or_else(|| Rejection::not_found("message", id).into())
+    }
+
+    pub(crate) fn find_message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>> {
+        messages::find(self.rows, conversation, id)
+    }
+
+    pub(crate) fn messages(
+        &self,
+        id: ConversationId,
+        range: &MessageRange,
+        from: End,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        messages::read(self.rows, id, range, from, limit)
+    }
+
+    pub(crate) fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
+        ids.iter()
+            .map(|id| {
+                let last = self.messages(*id, &MessageRange::all(), End::Newest, 1)?;
+                Ok(last.into_iter().next())
+            })
+            .collect()
+    }
+
+    pub(crate) fn notes(
+        &self,
+        id: ConversationId,
+        after: Option<&Note>,
+        limit: usize,
+    ) -> Result<Vec<Note>> {
+        messages::read_notes(self.rows, id, after, limit)
+    }
+
+    pub(crate) fn list(&self, filter: &Filter, request: PageRequest) -> Result<Page> {
+        let start = Start::Skip(request.skip());
+        lists::page(self.rows, self.directory, filter, start, request.limit())
+            .map(|rows| Page::new(request.page(), rows))
+    }
+
+    pub(crate) fn list_after(
+        &self,
+        filter: &Filter,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<CursorPage> {
+        crate::query::check_limit(limit)?;
+        let start = Start::After(*cursor);
+        lists::page(self.rows, self.directory, filter, start, limit)
+    }
+
+    pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {
+        lists::count(self.rows, self.directory, filter)
+    }
+
+    /// The conversations of a user or team. O(conversations).
+    pub(crate) fn assigned(&self, assignee: &AssigneeId) -> Result<Vec<ConversationId>> {
+        lists::assigned(self.rows, self.directory, assignee)
+    }
+
+    pub(crate) fn find_assignee(&self, id: &AssigneeId) -> Option<&'a Assignee> {
+        self.directory.get(id)
+    }
+
+    /// A user or team that must be there.
+    pub(crate) fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
+        let what = match id {
+            AssigneeId::User(_) => "user",
+            AssigneeId::Team(_) => "team",
+        };
+        self.find_assignee(id)
+            .cloned()
+            .ok_or_else(|| Rejection::not_found(what, id).into())
+    }
+
+    pub(crate) fn assignees(&self) -> Vec<Assignee> {
+        self.directory.iter().cloned().collect()
+    }
+}
+
+impl<R> std::fmt::Debug for Reader<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}

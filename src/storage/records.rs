@@ -1,0 +1,353 @@
+//! The frozen structs of the file, and how they become values of the domain.
+//!
+//! Codes and times are plain numbers here, and turning them back is fallible: a checksum tells
+//! damage, not nonsense.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::codec::Record;
+use super::keys::{channel_code, channel_of, status_code, status_of};
+use super::tables;
+use crate::domain::{
+    Actor, AssigneeId, AssigneeKind, Channel, ContactId, Content, ConversationId, Deliveries,
+    DeliveryStatus, Direction, Failure, Message, MessageId, Note, NoteId, ProviderId, Status, time,
+};
+use crate::error::{Error, Result};
+use crate::kv::Table;
+
+macro_rules! record {
+    ($name:ty, $format:literal, $table:ident) => {
+        impl Record for $name {
+            const FORMAT: u8 = $format;
+            const TABLE: Table = tables::$table;
+        }
+    };
+}
+
+fn nonsense(what: &'static str) -> Error {
+    Error::corrupted(format!("a record holds an impossible {what}"))
+}
+
+fn time_of(micros: i64) -> Result<DateTime<Utc>> {
+    time::from_micros(micros).ok_or_else(|| nonsense("time"))
+}
+
+fn optional_time(micros: Option<i64>) -> Result<Option<DateTime<Utc>>> {
+    micros.map(time_of).transpose()
+}
+
+fn micros(time: Option<DateTime<Utc>>) -> Option<i64> {
+    time.map(|time| time.timestamp_micros())
+}
+
+/// A conversation but its names; the id is the key.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ConversationV1<'a> {
+    pub(super) contact_id: &'a str,
+    pub(super) channel: u8,
+    pub(super) status: u8,
+    pub(super) bucket: u32,
+    pub(super) created_us: i64,
+    pub(super) updated_us: i64,
+}
+
+record!(ConversationV1<'_>, 1, CONVERSATIONS);
+
+impl ConversationV1<'_> {
+    pub(super) fn contact_id(&self) -> Result<ContactId> {
+        ContactId::new(self.contact_id).map_err(|_| nonsense("contact"))
+    }
+
+    pub(super) fn channel(&self) -> Result<Channel> {
+        channel_of(self.channel).ok_or_else(|| nonsense("channel"))
+    }
+
+    pub(super) fn status(&self) -> Result<Status> {
+        status_of(self.status).ok_or_else(|| nonsense("status"))
+    }
+
+    pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
+        time_of(self.created_us)
+    }
+
+    pub(super) fn updated_at(&self) -> Result<DateTime<Utc>> {
+        time_of(self.updated_us)
+    }
+
+    pub(super) fn codes(status: Status, channel: Channel) -> (u8, u8) {
+        (status_code(status), channel_code(channel))
+    }
+}
+
+/// What a list shows of a conversation beside what its key says.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RowV1<'a> {
+    pub(super) contact_id: &'a str,
+    pub(super) bucket: u32,
+    pub(super) created_us: i64,
+}
+
+record!(RowV1<'_>, 1, INDEX);
+
+impl RowV1<'_> {
+    pub(super) fn contact_id(&self) -> Result<ContactId> {
+        ContactId::new(self.contact_id).map_err(|_| nonsense("contact"))
+    }
+
+    pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
+        time_of(self.created_us)
+    }
+}
+
+/// A message but its ids and time, which are the key.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct MessageV1<'a> {
+    direction: u8,
+    status: u8,
+    #[serde(borrow)]
+    content: ContentV1<'a>,
+    provider_id: Option<&'a str>,
+    sent_us: Option<i64>,
+    delivered_us: Option<i64>,
+    read_us: Option<i64>,
+    failed_us: Option<i64>,
+    failure: Option<(&'a str, &'a str)>,
+}
+
+record!(MessageV1<'_>, 1, MESSAGES);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum ContentV1<'a> {
+    Text(&'a str),
+    Template {
+        name: &'a str,
+        params: Cow<'a, [String]>,
+        text: Option<&'a str>,
+    },
+    Image(&'a str, Option<&'a str>),
+    Document(&'a str, Option<&'a str>),
+}
+
+const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
+
+const DELIVERY_STATUSES: [DeliveryStatus; 4] = [
+    DeliveryStatus::Sent,
+    DeliveryStatus::Failed,
+    DeliveryStatus::Delivered,
+    DeliveryStatus::Read,
+];
+
+impl<'a> From<&'a Message> for MessageV1<'a> {
+    fn from(message: &'a Message) -> Self {
+        let deliveries = &message.deliveries;
+        Self {
+            direction: match message.direction {
+                Direction::Inbound => 0,
+                Direction::Outbound => 1,
+            },
+            status: match message.status {
+                DeliveryStatus::Sent => 0,
+                DeliveryStatus::Failed => 1,
+                DeliveryStatus::Delivered => 2,
+                DeliveryStatus::Read => 3,
+            },
+            content: ContentV1::from(&message.content),
+            provider_id: message.provider_id.as_ref().map(ProviderId::as_str),
+            sent_us: micros(deliveries.sent_at),
+            delivered_us: micros(deliveries.delivered_at),
+            read_us: micros(deliveries.read_at),
+            failed_us: micros(deliveries.failed_at),
+            failure: deliveries
+                .failure
+                .as_ref()
+                .map(|failure| (&*failure.code, &*failure.message)),
+        }
+    }
+}
+
+impl<'a> From<&'a Content> for ContentV1<'a> {
+    fn from(content: &'a Content) -> Self {
+        match content {
+            Content::Text { text } => Self::Text(text),
+            Content::Template { name, params, text } => Self::Template {
+                name,
+                params: Cow::Borrowed(params),
+                text: text.as_deref(),
+            },
+            Content::Image { media_url, caption } => Self::Image(media_url, caption.as_deref()),
+            Content::Document { media_url, caption } => {
+                Self::Document(media_url, caption.as_deref())
+            }
+        }
+    }
+}
+
+impl From<ContentV1<'_>> for Content {
+    fn from(content: ContentV1<'_>) -> Self {
+        match content {
+            ContentV1::Text(text) => Self::text(text),
+            ContentV1::Template { name, params, text } => Self::Template {
+                name: name.into(),
+                params: params.into_owned(),
+                text: text.map(Into::into),
+            },
+            ContentV1::Image(media_url, caption) => Self::Image {
+                media_url: media_url.into(),
+                caption: caption.map(Into::into),
+            },
+            ContentV1::Document(media_url, caption) => Self::Document {
+                media_url: media_url.into(),
+                caption: caption.map(Into::into),
+            },
+        }
+    }
+}
+
+impl MessageV1<'_> {
+    pub(super) fn into_message(
+        self,
+        conversation: ConversationId,
+        created_at: DateTime<Utc>,
+        id: MessageId,
+    ) -> Result<Message> {
+        let direction = DIRECTIONS
+            .get(usize::from(self.direction))
+            .ok_or_else(|| nonsense("direction"))?;
+        let status = DELIVERY_STATUSES
+            .get(usize::from(self.status))
+            .ok_or_else(|| nonsense("delivery status"))?;
+        let mut message = Message::new(
+            id,
+            conversation,
+            *direction,
+            self.content.into(),
+            created_at,
+        );
+        message.status = *status;
+        message.provider_id = self
+            .provider_id
+            .map(|id| ProviderId::new(id).map_err(|_| nonsense("provider id")))
+            .transpose()?;
+        message.deliveries = Deliveries {
+            sent_at: optional_time(self.sent_us)?,
+            delivered_at: optional_time(self.delivered_us)?,
+            read_at: optional_time(self.read_us)?,
+            failed_at: optional_time(self.failed_us)?,
+            failure: self.failure.map(|(code, message)| Failure {
+                code: code.into(),
+                message: message.into(),
+            }),
+        };
+        Ok(message)
+    }
+}
+
+/// A note but its ids and time, which are the key.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct NoteV1<'a> {
+    content: &'a str,
+    author: Option<&'a str>,
+}
+
+record!(NoteV1<'_>, 1, NOTES);
+
+impl<'a> From<&'a Note> for NoteV1<'a> {
+    fn from(note: &'a Note) -> Self {
+        Self {
+            content: &note.content,
+            author: note.author.as_ref().map(Actor::as_str),
+        }
+    }
+}
+
+impl NoteV1<'_> {
+    pub(super) fn into_note(
+        self,
+        conversation: ConversationId,
+        created_at: DateTime<Utc>,
+        id: NoteId,
+    ) -> Result<Note> {
+        let mut note = Note::new(id, conversation, self.content, created_at);
+        note.author = self
+            .author
+            .map(|author| Actor::new(author).map_err(|_| nonsense("author")))
+            .transpose()?;
+        Ok(note)
+    }
+}
+
+/// A user or team; the id is the key.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AssigneeV1<'a> {
+    pub(super) kind: u8,
+    pub(super) bucket: u32,
+    pub(super) name: &'a str,
+}
+
+record!(AssigneeV1<'_>, 1, CATALOG);
+
+impl AssigneeV1<'_> {
+    pub(super) const fn code(kind: AssigneeKind) -> u8 {
+        match kind {
+            AssigneeKind::User => 0,
+            AssigneeKind::Team => 1,
+        }
+    }
+
+    pub(super) fn id(&self, text: &[u8]) -> Result<AssigneeId> {
+        let kind = match self.kind {
+            0 => AssigneeKind::User,
+            1 => AssigneeKind::Team,
+            _ => return Err(nonsense("kind of assignee")),
+        };
+        std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| AssigneeId::of_kind(kind, text).ok())
+            .ok_or_else(|| nonsense("assignee"))
+    }
+}
+
+/// The conversation of a contact and channel (R1).
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ThreadV1 {
+    pub(super) conversation: u128,
+}
+
+record!(ThreadV1, 1, CATALOG);
+
+/// The time of a message whose id carries another millisecond.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct MessageTimeV1 {
+    pub(super) created_us: i64,
+}
+
+record!(MessageTimeV1, 1, CATALOG);
+
+impl MessageTimeV1 {
+    pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
+        time_of(self.created_us)
+    }
+}
+
+/// What the file is, written when it is made.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct IdentityV1 {
+    /// Seeds the hashes of this file, so that no two files share them.
+    pub(super) seed: [u8; 16],
+}
+
+record!(IdentityV1, 1, CATALOG);
+
+/// Where the file stands, written by every commit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct HeadV1 {
+    pub(super) sequence: u64,
+    pub(super) newest_us: i64,
+    pub(super) newest_id: u128,
+    pub(super) next_bucket: u32,
+}
+
+record!(HeadV1, 1, CATALOG);

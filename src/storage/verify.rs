@@ -1,0 +1,344 @@
+//! Every index entry, total and thread recomputed from the records, and compared.
+//!
+//! Invariant: memory is bounded, however large the file: each side is read in its own order, and
+//! looked up in the other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+
+use super::batch::Batch;
+use super::keys::{self, catalog_kind, index_kind};
+use super::records::ThreadV1;
+use super::{View, Writer, codec, conversations, messages, plan, tables};
+use crate::domain::ConversationId;
+use crate::error::{ErrorKind, Result};
+use crate::index::{POSITION_LEN, Stream, TotalDeltas, parse_total};
+use crate::kv::{Read, ReadTables, Table};
+
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// The row should be there, and is not.
+    Missing,
+    /// The row is there, and should not be.
+    Unexpected,
+    /// The row says something else than the records.
+    Different,
+    /// The row cannot be read.
+    Unreadable,
+}
+
+/// A difference between the records and what was derived from them, or a record that cannot be
+/// read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The table.
+    pub table: &'static str,
+    /// The key, byte for byte; what it means, `format` in the crate's documentation tells.
+    pub key: Vec<u8>,
+    /// What is wrong.
+    pub kind: FindingKind,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            FindingKind::Missing => "missing",
+            FindingKind::Unexpected => "unexpected",
+            FindingKind::Different => "different from the records",
+            FindingKind::Unreadable => "unreadable",
+        };
+        write!(f, "{} ", self.table)?;
+        for byte in &self.key {
+            write!(f, "{byte:02x}")?;
+        }
+        write!(f, ": {what}")
+    }
+}
+
+/// What [`Store::verify`](crate::Store::verify) read and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The conversations that were read.
+    pub conversations: u64,
+    /// The messages that were read.
+    pub messages: u64,
+    /// The notes that were read.
+    pub notes: u64,
+    /// The index rows that were read, totals aside.
+    pub index_rows: u64,
+    /// Every difference, in the order in which it was met.
+    pub findings: Vec<Finding>,
+}
+
+impl Verification {
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn found(&mut self, table: Table, key: &[u8], kind: FindingKind) {
+        self.findings.push(Finding {
+            table: table.name,
+            key: key.to_vec(),
+            kind,
+        });
+    }
+
+    /// A row that cannot be read is a finding; a file that cannot is an error.
+    fn readable<T>(&mut self, table: Table, key: &[u8], read: Result<T>) -> Result<Option<T>> {
+        match read {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == ErrorKind::Corrupted => {
+                self.found(table, key, FindingKind::Unreadable);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// O(rows).
+pub(crate) fn verify(view: &View) -> Result<Verification> {
+    let mut report = Verification::default();
+    check_conversations(view, &mut report)?;
+    check_index(view, &mut report)?;
+    check_catalog(view, &mut report)?;
+    check_histories(view, &mut report)?;
+    Ok(report)
+}
+
+fn everything(rows: &ReadTables, table: Table) -> Result<crate::kv::Range<'_>> {
+    rows.range(table, (Bound::Unbounded, Bound::Unbounded))
+}
+
+/// Each record: that it can be read, and that what follows from it is there.
+fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
+    let rows = view.rows();
+    for row in everything(rows, tables::CONVERSATIONS)? {
+        let (key, bytes) = row?;
+        report.conversations += 1;
+        let decoded = conversations::decode(view.directory(), &key, &bytes);
+        let Some((state, bucket)) = report.readable(tables::CONVERSATIONS, &key, decoded)? else {
+            continue;
+        };
+        for place in conversations::places(bucket, &state) {
+            let key = place.0.key(&place.1);
+            let expected = conversations::row(bucket, &state, &place)?;
+            match rows.get(tables::INDEX, &key)? {
+                None => report.found(tables::INDEX, &key, FindingKind::Missing),
+                Some(found) if found[..] != expected[..] => {
+                    report.found(tables::INDEX, &key, FindingKind::Different);
+                }
+                Some(_) => {}
+            }
+        }
+        let key = keys::thread(state.channel, &state.contact_id);
+        match rows.get(tables::CATALOG, &key)? {
+            None => report.found(tables::CATALOG, &key, FindingKind::Missing),
+            Some(found) => {
+                let thread = codec::decode::<ThreadV1>(&key, &found);
+                // One that cannot be read is reported once, by the catalog's own check.
+                if thread.is_ok_and(|thread| thread.conversation != state.id.raw()) {
+                    report.found(tables::CATALOG, &key, FindingKind::Different);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each index row: that its conversation stands there. Each total: that it is the number of rows.
+fn check_index(view: &View, report: &mut Verification) -> Result<()> {
+    let rows = view.rows();
+    let mut counted: BTreeMap<Stream, u64> = BTreeMap::new();
+    for row in everything(rows, tables::INDEX)? {
+        let (key, value) = row?;
+        if let Some(stream) = key.strip_prefix(&[index_kind::TOTALS]) {
+            check_total(&mut counted, report, &key, Stream::new(stream), &value);
+            continue;
+        }
+        report.index_rows += 1;
+        let Some(place) = report.readable(tables::INDEX, &key, keys::parse_index(&key))? else {
+            continue;
+        };
+        let stream = key.len().checked_sub(POSITION_LEN);
+        if let Some(stream) = stream.and_then(|len| key.get(..len)) {
+            *counted.entry(Stream::new(stream)).or_default() += 1;
+        }
+        let record = rows.get(tables::CONVERSATIONS, &keys::conversation(place.id))?;
+        let stands_here = record.is_some_and(|bytes| {
+            let record_key = keys::conversation(place.id);
+            conversations::decode(view.directory(), &record_key, &bytes).is_ok_and(
+                |(state, bucket)| {
+                    conversations::places(bucket, &state)
+                        .iter()
+                        .any(|(stream, position)| stream.key(position)[..] == key[..])
+                },
+            )
+        });
+        if !stands_here {
+            report.found(tables::INDEX, &key, FindingKind::Unexpected);
+        }
+    }
+    for stream in counted.into_keys() {
+        let key = plan::STREAMS.total_key(&stream);
+        report.found(tables::INDEX, &key, FindingKind::Missing);
+    }
+    Ok(())
+}
+
+fn check_total(
+    counted: &mut BTreeMap<Stream, u64>,
+    report: &mut Verification,
+    key: &[u8],
+    stream: Stream,
+    value: &[u8],
+) {
+    // Totals lie behind all streams, so every row is counted by now.
+    let expected = counted.remove(&stream);
+    let kind = match (parse_total(value), expected) {
+        (Err(_), _) => FindingKind::Unreadable,
+        (Ok(_), None) => FindingKind::Unexpected,
+        (Ok(total), Some(expected)) if total != expected => FindingKind::Different,
+        _ => return,
+    };
+    report.found(tables::INDEX, key, kind);
+}
+
+/// Each thread and message time: that what it names is there.
+fn check_catalog(view: &View, report: &mut Verification) -> Result<()> {
+    let rows = view.rows();
+    for row in everything(rows, tables::CATALOG)? {
+        let (key, bytes) = row?;
+        match key.first() {
+            Some(&catalog_kind::THREADS) => check_thread(view, report, &key, &bytes)?,
+            Some(&catalog_kind::MESSAGE_TIMES) => {
+                let parsed = keys::parse_message_time(&key);
+                let Some((conversation, message)) =
+                    report.readable(tables::CATALOG, &key, parsed)?
+                else {
+                    continue;
+                };
+                let found = messages::find(rows, conversation, message);
+                if let Some(None) = report.readable(tables::CATALOG, &key, found)? {
+                    report.found(tables::CATALOG, &key, FindingKind::Unexpected);
+                }
+            }
+            // The directory and the file's head were read when the view was made.
+            Some(&(catalog_kind::META | catalog_kind::DIRECTORY)) => {}
+            _ => report.found(tables::CATALOG, &key, FindingKind::Unexpected),
+        }
+    }
+    let next = view.head().next_bucket;
+    for bucket in view.directory().buckets().filter(|bucket| *bucket >= next) {
+        report.found(
+            tables::CATALOG,
+            &bucket.to_be_bytes(),
+            FindingKind::Unexpected,
+        );
+    }
+    Ok(())
+}
+
+fn check_thread(view: &View, report: &mut Verification, key: &[u8], bytes: &[u8]) -> Result<()> {
+    let decoded = codec::decode::<ThreadV1>(key, bytes);
+    let Some(thread) = report.readable(tables::CATALOG, key, decoded)? else {
+        return Ok(());
+    };
+    let id = ConversationId::from_raw(thread.conversation);
+    let record_key = keys::conversation(id);
+    let Some(record) = view.rows().get(tables::CONVERSATIONS, &record_key)? else {
+        report.found(tables::CATALOG, key, FindingKind::Unexpected);
+        return Ok(());
+    };
+    let state = conversations::decode(view.directory(), &record_key, &record);
+    if state.is_ok_and(|(state, _)| keys::thread(state.channel, &state.contact_id) != key) {
+        report.found(tables::CATALOG, key, FindingKind::Unexpected);
+    }
+    Ok(())
+}
+
+/// Each message and note: that it can be read, that it belongs to a conversation, and that a
+/// message can be found by its id.
+fn check_histories(view: &View, report: &mut Verification) -> Result<()> {
+    let rows = view.rows();
+    let mut known: Option<(ConversationId, bool)> = None;
+    let mut belongs = |id: ConversationId| -> Result<bool> {
+        if let Some((last, belongs)) = known
+            && last == id
+        {
+            return Ok(belongs);
+        }
+        let belongs = rows
+            .get(tables::CONVERSATIONS, &keys::conversation(id))?
+            .is_some();
+        known = Some((id, belongs));
+        Ok(belongs)
+    };
+    for row in everything(rows, tables::MESSAGES)? {
+        let (key, bytes) = row?;
+        report.messages += 1;
+        let checked = messages::check_message(rows, &key, &bytes);
+        match report.readable(tables::MESSAGES, &key, checked)? {
+            None => continue,
+            Some(true) => {}
+            Some(false) => report.found(tables::MESSAGES, &key, FindingKind::Different),
+        }
+        if !belongs(keys::parse_message(&key)?.0)? {
+            report.found(tables::MESSAGES, &key, FindingKind::Unexpected);
+        }
+    }
+    for row in everything(rows, tables::NOTES)? {
+        let (key, bytes) = row?;
+        report.notes += 1;
+        let checked = messages::check_note(&key, &bytes);
+        let Some((id, _)) = report.readable(tables::NOTES, &key, checked)? else {
+            continue;
+        };
+        if !belongs(id)? {
+            report.found(tables::NOTES, &key, FindingKind::Unexpected);
+        }
+    }
+    Ok(())
+}
+
+/// So many conversations' rows are rebuilt at a time.
+const REBUILT_AT_ONCE: usize = 16_384;
+
+impl Writer<'_> {
+    /// Throws every index entry, total and thread away, and derives them anew from the records
+    /// that can be read. O(conversations).
+    pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
+        let rows = self.begin_rebuild();
+        rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
+        let (from, to) = ([catalog_kind::THREADS], [catalog_kind::THREADS + 1]);
+        rows.remove_range(
+            tables::CATALOG,
+            (Bound::Included(&from), Bound::Excluded(&to)),
+        )?;
+        let mut totals = TotalDeltas::new();
+        let mut batch = Batch::default();
+        for (index, row) in everything(view.rows(), tables::CONVERSATIONS)?.enumerate() {
+            let (key, bytes) = row?;
+            match conversations::decode(view.directory(), &key, &bytes) {
+                Ok((state, bucket)) => {
+                    conversations::stage_derived(&mut batch, &mut totals, bucket, &state)?;
+                }
+                // Nothing can be derived from it; `verify` goes on telling of it.
+                Err(error) if error.kind() == ErrorKind::Corrupted => {}
+                Err(error) => return Err(error),
+            }
+            if index % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
+                batch.write(rows)?;
+            }
+        }
+        batch.write(rows)?;
+        plan::STREAMS.settle(rows, totals)
+    }
+}

@@ -1,0 +1,430 @@
+//! The store: opened, shared between threads, closed.
+
+mod clock;
+mod options;
+mod stats;
+mod view;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
+pub use options::{Check, Options};
+pub use stats::Stats;
+pub(crate) use view::Lease;
+use view::{Ended, Published};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::reader::Snapshot;
+use crate::storage::{self, Engine, Location, Verification, View};
+use crate::writer::Transaction;
+
+/// A store of conversations in one file.
+///
+/// It is `Clone + Send + Sync`: all clones are one store, and dropping the last closes it. Reading
+/// never waits. There is one writer at a time; a command is durable when it returns.
+///
+/// ```
+/// use convodb::{Channel, ContactId, Filter, Inbound, PageRequest, Store};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("inbox.redb");
+/// let store = Store::open(&path)?;
+/// let contact = ContactId::new("con_01HXYZ")?;
+/// let message = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?.value;
+/// let page = store.list(&Filter::open(), PageRequest::new(1, 20)?)?;
+/// assert_eq!(page.data[0].id, message.conversation_id);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    published: Published,
+    writing: Mutex<Writing>,
+    /// Whose turn it is to write, so that a command from within one's own transaction is an error
+    /// instead of a wait for ever.
+    writer: Mutex<Option<ThreadId>>,
+    options: Options,
+}
+
+struct Writing {
+    engine: Result<Engine, Ended>,
+    /// Where to open again.
+    location: Location,
+    /// Set by a commit of unknown outcome: nothing more is written before `reopen`.
+    failed: bool,
+}
+
+impl Writing {
+    fn engine(&mut self) -> Result<&mut Engine> {
+        match &mut self.engine {
+            Ok(_) if self.failed => Err(Ended::Reopening.into()),
+            Ok(engine) => Ok(engine),
+            Err(ended) => Err((*ended).into()),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What the locks guard is whole at every moment at which a caller's code can panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The right to write, until it is dropped.
+struct Turn<'a> {
+    writing: MutexGuard<'a, Writing>,
+    writer: &'a Mutex<Option<ThreadId>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *lock(self.writer) = None;
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // A snapshot that outlives the store must not keep the file open.
+        self.published.end(Ended::Closed);
+    }
+}
+
+impl Store {
+    /// Opens the store in a file, which is created where it is missing. [`Options`] has more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open(path)
+    }
+
+    /// Opens a new store in memory, which is gone when its last clone is.
+    ///
+    /// # Errors
+    ///
+    /// None that is known.
+    pub fn in_memory() -> Result<Self> {
+        Options::new().open_in_memory()
+    }
+
+    pub(crate) fn open_at(location: Location, options: Options) -> Result<Self> {
+        let engine = Engine::open(&location, &options.opening())?;
+        let published = Published::new(engine.view()?);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                published,
+                writing: Mutex::new(Writing {
+                    engine: Ok(engine),
+                    location,
+                    failed: false,
+                }),
+                writer: Mutex::new(None),
+                options,
+            }),
+        })
+    }
+
+    fn turn(&self) -> Result<Turn<'_>> {
+        let me = thread::current().id();
+        if *lock(&self.shared.writer) == Some(me) {
+            return Err(Error::new(
+                ErrorKind::InTransaction,
+                "a command of the store within its own transaction: give it to the transaction",
+            ));
+        }
+        let writing = lock(&self.shared.writing);
+        *lock(&self.shared.writer) = Some(me);
+        Ok(Turn {
+            writing,
+            writer: &self.shared.writer,
+        })
+    }
+
+    /// The latest view, for one call.
+    pub(crate) fn view(&self) -> Result<Arc<View>> {
+        self.shared.published.latest()
+    }
+
+    pub(crate) fn lease(&self) -> Result<Arc<Lease>> {
+        self.shared.published.lease()
+    }
+
+    /// The store as it is now: the same reads, all on one view, for as long as it is held.
+    ///
+    /// A snapshot keeps the pages that it sees alive, about 24 KB for each commit that comes
+    /// after it: drop it when it is not needed. It ends with
+    /// [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired) when the store is reopened or
+    /// compacted.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Filter, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// let before = store.snapshot()?;
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
+    /// assert_eq!(before.count(&Filter::all())?, 0);
+    /// assert_eq!(store.count(&Filter::all())?, 1);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.lease().map(Snapshot::new)
+    }
+
+    /// Runs several commands as one: `Ok` commits them all, `Err` or a panic leaves nothing.
+    ///
+    /// The closure runs on this thread, alone with the right to write; within it, commands and
+    /// reads go to the transaction, which sees its own writes. A command of the store itself is
+    /// [`InTransaction`](crate::ErrorKind::InTransaction) there. One that changes nothing commits
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// The closure's; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when the commit failed
+    /// and may have happened; [`TransactionPoisoned`](crate::ErrorKind::TransactionPoisoned) when
+    /// a storage error came before; [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
+    /// [`Closed`](crate::ErrorKind::Closed), [`InTransaction`](crate::ErrorKind::InTransaction).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Error, Inbound, Reply, Store};
+    /// # let store = Store::in_memory()?;
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let id = store.transaction(|tx| {
+    ///     let hello = tx.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?.value;
+    ///     tx.reply(hello.conversation_id, "We are closed until Monday.")?;
+    ///     tx.resolve(hello.conversation_id)?;
+    ///     Ok::<_, Error>(hello.conversation_id)
+    /// })?;
+    /// assert_eq!(store.get(id)?.messages.len(), 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn transaction<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut turn = self.turn()?;
+        let engine = turn.writing.engine()?;
+        let view = self.view()?;
+        let raw = engine.begin_write()?;
+        let options = &self.shared.options;
+        let mut transaction = Transaction::new(raw.writer(&view), &*options.clock, &*options.ids);
+        let value = work(&mut transaction)?;
+        let Some((directory, head)) = transaction.finish()? else {
+            // Nothing was written; an error of giving that up is the next transaction's to meet.
+            let _ = raw.abort();
+            return Ok(value);
+        };
+        let published = raw.commit().and_then(|()| engine.view_of(directory, head));
+        match published {
+            Ok(view) => {
+                self.shared.published.publish(view);
+                Ok(value)
+            }
+            Err(error) if error.kind() == ErrorKind::TransactionPoisoned => Err(error.into()),
+            Err(error) => {
+                // The view stays as it was: reading goes on.
+                turn.writing.failed = true;
+                Err(Error::outcome_unknown(head.sequence, error).into())
+            }
+        }
+    }
+
+    /// The number of commits so far that changed something. A commit whose outcome was unknown
+    /// happened if this has reached its [`sequence`](crate::Error::sequence).
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen).
+    pub fn sequence(&self) -> Result<u64> {
+        Ok(self.view()?.head().sequence)
+    }
+
+    /// Recomputes every index entry, total and thread from the records, and reports each
+    /// difference by table and key. Reading goes on, and writing too. O(everything)!
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
+    /// [`Io`](crate::ErrorKind::Io). What is wrong with rows is in the report.
+    ///
+    /// ```
+    /// # let store = convodb::Store::in_memory()?;
+    /// let report = store.verify()?;
+    /// assert!(report.is_clean(), "{:?}", report.findings);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn verify(&self) -> Result<Verification> {
+        storage::verify(&*self.view()?)
+    }
+
+    /// Throws every index entry, total and thread away and derives them anew from the records,
+    /// in one transaction; reports what [`verify`](Self::verify) finds afterwards. Records that
+    /// cannot be read stay as they are, and are in the report. O(everything)!
+    ///
+    /// # Errors
+    ///
+    /// As [`transaction`](Self::transaction).
+    ///
+    /// ```
+    /// # let store = convodb::Store::in_memory()?;
+    /// assert!(store.repair()?.is_clean());
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn repair(&self) -> Result<Verification> {
+        self.transaction(|transaction| transaction.rebuild(&*self.view()?))?;
+        self.verify()
+    }
+
+    /// Writes a consistent copy of the store as it is now to a path that does not exist yet.
+    /// Reading and writing go on. After a crash the path holds the whole copy or nothing.
+    /// O(everything)!
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`](crate::ErrorKind::Conflict) where the path exists,
+    /// [`NotFound`](crate::ErrorKind::NotFound) where its directory does not,
+    /// [`Io`](crate::ErrorKind::Io), [`Closed`](crate::ErrorKind::Closed).
+    ///
+    /// ```
+    /// # use convodb::Store;
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = Store::in_memory()?;
+    /// store.backup(directory.path().join("copy.redb"))?;
+    /// let copy = Store::open(directory.path().join("copy.redb"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<()> {
+        let opening = self.shared.options.opening();
+        storage::backup(&*self.view()?, path.as_ref(), &opening)
+    }
+
+    /// Puts a packed copy in the place of the file. Writing waits, reading goes on; snapshots and
+    /// iterators that were taken before end. After a crash the file is the old or the new one.
+    /// O(everything)!
+    ///
+    /// # Errors
+    ///
+    /// As [`transaction`](Self::transaction), and [`Io`](crate::ErrorKind::Io); the file is then
+    /// as it was.
+    ///
+    /// ```
+    /// # let store = convodb::Store::in_memory()?;
+    /// store.compact()?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn compact(&self) -> Result<()> {
+        let mut turn = self.turn()?;
+        let view = self.view()?;
+        let engine = turn.writing.engine()?;
+        engine.compact(&view, &self.shared.options.opening())?;
+        let location = engine.location().clone();
+        let fresh = engine.view();
+        turn.writing.location = location;
+        match fresh {
+            Ok(view) => {
+                self.shared.published.publish(view);
+                self.shared.published.revoke(Ended::Expired);
+                Ok(())
+            }
+            Err(error) => {
+                turn.writing.failed = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the file and opens it again: the way on after an I/O error. It heals every clone;
+    /// snapshots and iterators that were taken before end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; [`Closed`](crate::ErrorKind::Closed) after
+    /// [`close`](Self::close). After an error the store stays as good as closed until another
+    /// `reopen` succeeds.
+    ///
+    /// ```
+    /// # let store = convodb::Store::in_memory()?;
+    /// store.reopen()?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn reopen(&self) -> Result<()> {
+        let mut turn = self.turn()?;
+        if let Err(Ended::Closed) = turn.writing.engine {
+            return Err(Error::closed());
+        }
+        self.shared.published.end(Ended::Reopening);
+        let old = std::mem::replace(&mut turn.writing.engine, Err(Ended::Reopening));
+        if let Ok(engine) = old {
+            // The reason to reopen may well keep the file from closing cleanly.
+            let _ = engine.close();
+        }
+        let mut opening = self.shared.options.opening();
+        opening.create = false;
+        let engine = Engine::open(&turn.writing.location, &opening)?;
+        let view = engine.view()?;
+        turn.writing.engine = Ok(engine);
+        turn.writing.failed = false;
+        self.shared.published.publish(view);
+        Ok(())
+    }
+
+    /// Closes the file, waiting for the calls that are under way. Every other clone, snapshot and
+    /// iterator answers [`Closed`](crate::ErrorKind::Closed) from then on.
+    ///
+    /// Dropping the last clone closes too, without telling of an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) where it was closed before;
+    /// [`Io`](crate::ErrorKind::Io) where the file could not be closed cleanly: nothing that was
+    /// acknowledged is lost, but the next opening may have to recover.
+    ///
+    /// ```
+    /// # use convodb::{ErrorKind, Filter, Store};
+    /// # let store = Store::in_memory()?;
+    /// let clone = store.clone();
+    /// store.close()?;
+    /// assert_eq!(clone.count(&Filter::open()).unwrap_err().kind(), ErrorKind::Closed);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn close(self) -> Result<()> {
+        let mut turn = self.turn()?;
+        self.shared.published.end(Ended::Closed);
+        match std::mem::replace(&mut turn.writing.engine, Err(Ended::Closed)) {
+            Ok(engine) => engine.close(),
+            Err(Ended::Closed) => Err(Error::closed()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Counts and sizes. O(pages of the file), for the bytes that are stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
+    /// [`Io`](crate::ErrorKind::Io).
+    ///
+    /// ```
+    /// # let store = convodb::Store::in_memory()?;
+    /// assert_eq!(store.stats()?.conversations, 0);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn stats(&self) -> Result<Stats> {
+        Stats::read(&*self.view()?, self.shared.published.leased())
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! How a store is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Store;
+use super::clock::{Clock, IdGenerator, RandomIds, SystemClock};
+use crate::error::Result;
+use crate::storage::{Location, Opening};
+
+/// How much of the file an opening checks.
+///
+/// The check reads the whole file, about 1.5 seconds a GiB, and turns any damage into
+/// [`Corrupted`](crate::ErrorKind::Corrupted). Without it, damage to the pages of the file can
+/// make the engine panic, or hide rows; a record that is read is still checked by its own
+/// checksum, and [`Store::verify`](crate::Store::verify) finds what is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Check {
+    /// Files up to 1 GiB.
+    #[default]
+    Auto,
+    /// Every file.
+    Always,
+    /// None. After a crash the engine still recovers by itself.
+    Never,
+}
+
+const AUTO_BYTES: u64 = 1 << 30;
+const DEFAULT_CACHE_BYTES: usize = 64 << 20;
+
+/// How a store is opened.
+///
+/// ```
+/// use convodb::{Check, Options};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("inbox.redb");
+/// let store = Options::new()
+///     .cache_size(256 << 20)
+///     .check(Check::Always)
+///     .open(&path)?;
+/// # drop(store);
+/// // A file that must be there already:
+/// let store = Options::new().create(false).open(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    cache_bytes: usize,
+    check: Check,
+    create: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn IdGenerator>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            check: Check::default(),
+            create: true,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+        }
+    }
+}
+
+impl Options {
+    /// A cache of 64 MiB, [`Check::Auto`], a missing file is created, the system's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The memory that holds pages of the file, in bytes.
+    #[must_use]
+    pub fn cache_size(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// How much of the file the opening checks.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Whether a missing file is created; without it, it is
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Where times come from.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Where the random part of ids comes from.
+    #[must_use]
+    pub fn ids(mut self, ids: impl IdGenerator + 'static) -> Self {
+        self.ids = Arc::new(ids);
+        self
+    }
+
+    /// Opens the store in a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Locked`](crate::ErrorKind::Locked) where it is open already, here or in another process;
+    /// [`NotAStore`](crate::ErrorKind::NotAStore),
+    /// [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat) and
+    /// [`Corrupted`](crate::ErrorKind::Corrupted) for a file of another kind, of a newer version,
+    /// and a damaged one; [`NotFound`](crate::ErrorKind::NotFound) where the file, or the
+    /// directory that it should be created in, is missing; else
+    /// [`Io`](crate::ErrorKind::Io).
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
+        Store::open_at(Location::File(path.as_ref().to_owned()), self)
+    }
+
+    /// Opens a new store in memory, which is gone when its last clone is.
+    ///
+    /// # Errors
+    ///
+    /// None that is known.
+    pub fn open_in_memory(self) -> Result<Store> {
+        Store::open_at(Location::memory(), self)
+    }
+
+    pub(super) fn opening(&self) -> Opening {
+        Opening {
+            cache_bytes: self.cache_bytes,
+            check_up_to_bytes: match self.check {
+                Check::Auto => AUTO_BYTES,
+                Check::Always => u64::MAX,
+                Check::Never => 0,
+            },
+            create: self.create,
+            seed: self.seed(),
+        }
+    }
+
+    fn seed(&self) -> [u8; 16] {
+        // Two parts of 80 bits fill 128.
+        (self.ids.random() ^ (self.ids.random() << 64)).to_le_bytes()
+    }
+}

@@ -1,0 +1,64 @@
+//! Counts and sizes of a store.
+
+use std::time::Duration;
+
+use crate::domain::AssigneeKind;
+use crate::error::Result;
+use crate::storage::View;
+
+/// Counts and sizes of a store, as [`Store::stats`](crate::Store::stats) gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Conversations.
+    pub conversations: u64,
+    /// Messages of all conversations.
+    pub messages: u64,
+    /// Notes of all conversations.
+    pub notes: u64,
+    /// Users in the directory.
+    pub users: u64,
+    /// Teams in the directory.
+    pub teams: u64,
+    /// Commits so far that changed something.
+    pub sequence: u64,
+    /// The size of the file, in bytes.
+    pub file_bytes: u64,
+    /// The bytes of all keys and values.
+    pub stored_bytes: u64,
+    /// The bytes of the file that hold nothing now: later commits fill them, and
+    /// [`compact`](crate::Store::compact) gives them back.
+    pub free_bytes: u64,
+    /// Snapshots and iterators that are held.
+    pub snapshots: usize,
+    /// How long the oldest of them has been held.
+    pub oldest_snapshot: Option<Duration>,
+}
+
+impl Stats {
+    pub(super) fn read(
+        view: &View,
+        (snapshots, oldest_snapshot): (usize, Option<Duration>),
+    ) -> Result<Self> {
+        let [conversations, messages, notes] = view.counts()?;
+        let [stored_bytes, used_bytes] = view.sizes()?;
+        let file_bytes = view.file_bytes()?;
+        let of_kind = |kind| {
+            let assignees = view.reader().assignees();
+            assignees.iter().filter(|one| one.id.kind() == kind).count() as u64
+        };
+        Ok(Self {
+            conversations,
+            messages,
+            notes,
+            users: of_kind(AssigneeKind::User),
+            teams: of_kind(AssigneeKind::Team),
+            sequence: view.head().sequence,
+            file_bytes,
+            stored_bytes,
+            free_bytes: file_bytes.saturating_sub(used_bytes),
+            snapshots,
+            oldest_snapshot,
+        })
+    }
+}

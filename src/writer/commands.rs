@@ -1,0 +1,430 @@
+//! The commands of a store, each a transaction of its own.
+
+use std::fmt;
+
+use super::{Context, Outcome, Transaction};
+use crate::domain::{
+    Assignee, AssigneeId, ContactId, Conversation, ConversationId, Import, Inbound, Message,
+    MessageRef, Note, Outbound, Receipt, Reply, Takeover, TeamId, UserId,
+};
+use crate::error::Result;
+use crate::store::Store;
+
+/// A store with a [`Context`]: the same commands, given by somebody.
+///
+/// Made by [`Store::with`].
+#[derive(Clone)]
+pub struct Handle<'a> {
+    store: &'a Store,
+    context: Context,
+}
+
+impl Handle<'_> {
+    fn run<T>(&self, command: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.store.transaction(|transaction| {
+            transaction.set_context(self.context.clone());
+            command(transaction)
+        })
+    }
+}
+
+impl fmt::Debug for Handle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// The same commands, given in a context.
+    ///
+    /// ```
+    /// # use convodb::{Actor, Channel, ContactId, Context, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// store.with(Context::new().actor(Actor::new("usr_01H111")?)).resolve(id)?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with(&self, context: Context) -> Handle<'_> {
+        Handle {
+            store: self,
+            context,
+        }
+    }
+
+    fn run<T>(&self, command: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.transaction(command)
+    }
+}
+
+/// The one list of commands: a store and a handle give each to a transaction of one command.
+macro_rules! commands {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident($($argument:ident: $type:ty),*) -> $value:ty;
+    )*) => {
+        impl Store {
+            $(
+                $(#[$doc])*
+                ///
+                /// Besides, as every command: [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown),
+                /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
+                /// [`Closed`](crate::ErrorKind::Closed),
+                /// [`InTransaction`](crate::ErrorKind::InTransaction),
+                /// [`Io`](crate::ErrorKind::Io), [`Corrupted`](crate::ErrorKind::Corrupted).
+                pub fn $name(&self, $($argument: $type),*) -> Result<Outcome<$value>> {
+                    self.run(|transaction| transaction.$name($($argument),*))
+                }
+            )*
+        }
+
+        impl Handle<'_> {
+            $(
+                #[doc = concat!("As [`Store::", stringify!($name), "`], in this context.")]
+                ///
+                /// # Errors
+                ///
+                /// The same.
+                pub fn $name(&self, $($argument: $type),*) -> Result<Outcome<$value>> {
+                    self.run(|transaction| transaction.$name($($argument),*))
+                }
+            )*
+        }
+    };
+}
+
+commands! {
+    /// Stores a message from a contact. The first one on a channel creates the conversation (R1);
+    /// one to a resolved conversation reopens it (R5).
+    ///
+    /// Its time is the provider's where it is given, but never one that has not come yet; a late
+    /// message takes its place in the history (R7).
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for `content`, `template_name`, `template_params`,
+    /// `media_url`, `caption`, `provider_id` and `sent_at` (R14).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let first = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
+    /// assert!(first.created);
+    /// let second = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Anybody?"))?;
+    /// assert_eq!(second.value.conversation_id, first.value.conversation_id);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn receive(inbound: Inbound) -> Message;
+
+    /// Stores a message to a contact, as [`receive`](Self::receive) one from a contact. It reopens
+    /// a resolved conversation unless it says otherwise (R5).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, DeliveryStatus, Outbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
+    /// assert_eq!(sent.status, DeliveryStatus::Sent);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn send(outbound: Outbound) -> Message;
+
+    /// Stores a message to the contact of a conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound), and as [`receive`](Self::receive); an
+    /// [`Outbound`] to another contact or channel is [`Invalid`](crate::ErrorKind::Invalid).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound, Reply, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// store.resolve(id)?;
+    /// assert!(store.reply(id, "One more thing.")?.reopened);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn reply(id: ConversationId, reply: impl Into<Reply>) -> Message;
+
+    /// Merges a delivery receipt into a message: receipts may come late, twice and in any order
+    /// (R9). It is no activity, and never reopens (R8).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) for `at`
+    /// and for a failure's `error.code` and `error.message`.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, DeliveryStatus, Outbound, Receipt, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
+    /// store.record_delivery(&sent, Receipt::read())?;
+    /// let late = store.record_delivery(&sent, Receipt::delivered())?;
+    /// assert_eq!(late.value.status, DeliveryStatus::Read);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn record_delivery(message: impl Into<MessageRef>, receipt: Receipt) -> Message;
+
+    /// Assigns a conversation to a user or a team, and reopens it (R4; *Assign a conversation*).
+    /// The assignee that an open conversation has already changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for the conversation, and for an assignee that the
+    /// directory does not know (R11).
+    ///
+    /// ```
+    /// # use convodb::{AssigneeId, Channel, ContactId, Inbound, Store, UserId};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// let alice = UserId::new("usr_01H111")?;
+    /// store.put_user(&alice, "Alice Support")?;
+    /// let assigned = store.assign(id, &AssigneeId::from(alice))?.value;
+    /// assert_eq!(&*assigned.assigned_to.expect("Alice").name, "Alice Support");
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn assign(id: ConversationId, assignee: &AssigneeId) -> Conversation;
+
+    /// Leaves a conversation to nobody. It does not reopen it (R4).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// assert!(!store.unassign(id)?.changed);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn unassign(id: ConversationId) -> Conversation;
+
+    /// Assigns a conversation that nobody has, as [`assign`](Self::assign) does. Of two who claim
+    /// it at once one gets it, and the other learns who (R15). Who has it already keeps it.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`](crate::ErrorKind::Conflict), with the [`winner`](crate::Error::winner); and as
+    /// [`assign`](Self::assign).
+    ///
+    /// ```
+    /// # use convodb::{AssigneeId, Channel, ContactId, Inbound, Store, UserId};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
+    /// # store.put_user(&alice, "Alice")?;
+    /// # store.put_user(&bob, "Bob")?;
+    /// # let (alice, bob) = (AssigneeId::from(alice), AssigneeId::from(bob));
+    /// store.claim(id, &alice)?;
+    /// let lost = store.claim(id, &bob).unwrap_err();
+    /// assert_eq!(lost.winner(), Some(&alice));
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn claim(id: ConversationId, assignee: &AssigneeId) -> Conversation;
+
+    /// Marks a conversation as resolved; it keeps its assignee (R3; *Resolve a conversation*).
+    /// Resolving a resolved one changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound, Status, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// assert_eq!(store.resolve(id)?.value.status, Status::Resolved);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn resolve(id: ConversationId) -> Conversation;
+
+    /// Adds an internal note (R6; *Add an internal note*). It is activity, never a message, and
+    /// does not reopen. The context's actor is its author.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) for
+    /// `content`.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// let note = store.add_note(id, "Customer is on the Enterprise plan.")?.value;
+    /// assert_eq!(note.conversation_id, id);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn add_note(id: ConversationId, content: impl AsRef<str>) -> Note;
+
+    /// Removes a conversation with all that belongs to it (R16). O(messages and notes).
+    ///
+    /// Its bytes stay in free pages of the file until they are written over, or until
+    /// [`compact`](Self::compact).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, ErrorKind, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// store.delete(id)?;
+    /// assert_eq!(store.get(id).unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn delete(id: ConversationId) -> ();
+
+    /// Removes every conversation of a contact, as [`delete`](Self::delete) does (R16), and
+    /// answers how many there were: none is no error.
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?;
+    /// store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
+    /// assert_eq!(store.erase_contact(&contact)?.value, 2);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn erase_contact(contact: &ContactId) -> u64;
+
+    /// Puts a user into the directory, or gives one that is there another name, which shows at
+    /// once in every conversation (R11).
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for `name`.
+    ///
+    /// ```
+    /// # use convodb::{Store, UserId};
+    /// # let store = Store::in_memory()?;
+    /// let alice = UserId::new("usr_01H111")?;
+    /// assert!(store.put_user(&alice, "Alice")?.created);
+    /// assert!(store.put_user(&alice, "Alice Support")?.changed);
+    /// assert!(!store.put_user(&alice, "Alice Support")?.changed);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn put_user(id: &UserId, name: &str) -> Assignee;
+
+    /// Puts a team into the directory, as [`put_user`](Self::put_user) a user.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for `name`.
+    ///
+    /// ```
+    /// # use convodb::{Store, TeamId};
+    /// # let store = Store::in_memory()?;
+    /// store.put_team(&TeamId::new("team_billing")?, "Billing")?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn put_team(id: &TeamId, name: &str) -> Assignee;
+
+    /// Takes a user or team out of the directory. Its conversations are taken over by another or
+    /// become unassigned; that reopens none and is no activity (R11). Answers how many there were.
+    /// O(conversations of the one removed).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for either of the two;
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a takeover by the one removed.
+    ///
+    /// ```
+    /// # use convodb::{AssigneeId, Store, Takeover, TeamId, UserId};
+    /// # let store = Store::in_memory()?;
+    /// # let (alice, billing) = (UserId::new("usr_alice")?, TeamId::new("team_billing")?);
+    /// # store.put_user(&alice, "Alice")?;
+    /// # store.put_team(&billing, "Billing")?;
+    /// let (alice, billing) = (AssigneeId::from(alice), AssigneeId::from(billing));
+    /// store.remove_assignee(&alice, &Takeover::By(billing))?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn remove_assignee(id: &AssigneeId, takeover: &Takeover) -> u64;
+
+    /// Stores a whole conversation with its history; every id and time stays, nothing is reopened
+    /// or bumped. A user or team that it names joins the directory if it is not there; a name that
+    /// is there stays. Its messages are sorted by R7. O(messages and notes).
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`](crate::ErrorKind::Conflict) where the conversation exists, or one of its
+    /// contact and channel; [`Invalid`](crate::ErrorKind::Invalid) for what breaks R14, an id that
+    /// stands twice, and a message or note of another conversation.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Conversation, ConversationId, Import, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let created_at = chrono::DateTime::from_timestamp_millis(1_776_000_000_000).unwrap();
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let id = ConversationId::new("conv_01HABC00000000000000000000")?;
+    /// let conversation = Conversation::new(id, contact, Channel::Messenger, created_at);
+    /// let imported = store.import(Import::new(conversation, vec![]))?.value;
+    /// assert_eq!((imported.id, imported.updated_at), (id, created_at));
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn import(import: Import) -> Conversation;
+}
+
+/// So many conversations of a bulk import are committed at a time: enough to write each page
+/// about once, few enough that another command need not wait for the whole load.
+const IMPORTED_AT_ONCE: usize = 16 * 1024;
+
+impl Store {
+    /// Imports many conversations, as [`import`](Self::import) one, in key order and large
+    /// transactions; answers how many there were. For all or none of them, use
+    /// [`Transaction::import_all`].
+    ///
+    /// # Errors
+    ///
+    /// As [`import`](Self::import), for the first conversation that is refused; the field of an
+    /// invalid one begins with its place among those of its transaction. Transactions that were
+    /// committed before it stay.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Conversation, ConversationId, Import, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let created_at = chrono::DateTime::from_timestamp_millis(1_776_000_000_000).unwrap();
+    /// let imports = (0..1_000).map(|n| {
+    ///     let contact = ContactId::new(&format!("con_{n}")).expect("a valid id");
+    ///     let id = ConversationId::from_parts(1_776_000_000_000, n);
+    ///     Import::new(Conversation::new(id, contact, Channel::Webchat, created_at), vec![])
+    /// });
+    /// assert_eq!(store.import_all(imports)?, 1_000);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    pub fn import_all(&self, imports: impl IntoIterator<Item = Import>) -> Result<u64> {
+        let mut imports = imports.into_iter().fuse();
+        let mut imported = 0;
+        loop {
+            let some = self.transaction(|transaction| {
+                transaction.import_all(imports.by_ref().take(IMPORTED_AT_ONCE))
+            })?;
+            if some.value == 0 {
+                return Ok(imported);
+            }
+            imported += some.value;
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Who gives a command, and what it answers.
+
+use crate::domain::Actor;
+
+/// Who gives a command; it goes into the change that the command makes, and a note keeps it as its
+/// author.
+///
+/// ```
+/// # use convodb::{Actor, Channel, ContactId, Context, Inbound, Store};
+/// # let store = Store::in_memory()?;
+/// # let contact = ContactId::new("con_01HXYZ")?;
+/// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+/// let alice = Context::new().actor(Actor::new("usr_01H111")?);
+/// let note = store.with(alice).add_note(id, "Enterprise plan.")?.value;
+/// assert_eq!(note.author, Some(Actor::new("usr_01H111")?));
+/// # Ok::<(), convodb::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Context {
+    pub(crate) actor: Option<Actor>,
+}
+
+impl Context {
+    /// A context that names nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Who gives the commands.
+    #[must_use]
+    pub fn actor(mut self, actor: impl Into<Actor>) -> Self {
+        self.actor = Some(actor.into());
+        self
+    }
+}
+
+/// What a command answers: its value, and how it came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome<T> {
+    /// What the command is about, as it is now.
+    pub value: T,
+    /// Whether anything changed. A no-op tells itself from a change.
+    pub changed: bool,
+    /// Whether it created something: a conversation, a user or a team.
+    pub created: bool,
+    /// Whether it reopened a resolved conversation.
+    pub reopened: bool,
+    /// Whether the same had been done before, so that `value` is what was stored then.
+    pub duplicate: bool,
+    /// The commit that holds the change; for a no-op the latest one.
+    pub sequence: u64,
+}
