@@ -228,10 +228,12 @@ mod tests {
         let error =
             Error::outcome_unknown(7, Error::new(ErrorKind::Io, "cannot write").with_source(io));
         assert_eq!(error.sequence(), Some(7));
-        let chain: Vec<String> =
-            std::iter::successors(StdError::source(&error), |error| error.source())
-                .map(ToString::to_string)
-                .collect();
+        let mut chain = Vec::new();
+        let mut source = StdError::source(&error);
+        while let Some(error) = source {
+            chain.push(error.to_string());
+            source = error.source();
+        }
         assert_eq!(chain, ["cannot write", "the cable"]);
     }
 }

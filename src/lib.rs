@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod docs;
 mod domain;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod kv;
 mod query;

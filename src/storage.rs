@@ -5,11 +5,16 @@
 
 mod apply;
 mod batch;
+mod changes;
 mod codec;
 mod conversations;
 mod directory;
 mod engine;
 mod format;
+#[cfg(any(test, fuzzing))]
+mod fuzzing;
+#[cfg(test)]
+mod golden;
 mod keys;
 mod lists;
 mod messages;
@@ -23,6 +28,8 @@ mod verify;
 pub(crate) use apply::Writer;
 pub(crate) use directory::Directory;
 pub(crate) use engine::{Engine, Location, Opening, View, backup};
+#[cfg(fuzzing)]
+pub(crate) use fuzzing::check_decoding;
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
 pub(crate) use reader::Reader;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::{Directory, Head, Reader, conversations, messages, plan};
+use super::{Directory, Head, Reader, changes, conversations, messages, plan};
 use crate::domain::{Assignee, Change, ConversationId, Fact, evolve};
 use crate::error::{Error, Result};
 use crate::index::TotalDeltas;
@@ -44,14 +44,15 @@ impl<'t> Writer<'t> {
 
     /// Applies changes in their order. After an error some of them may be applied: the
     /// transaction must not commit.
-    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<()> {
-        if changes.is_empty() {
+    pub(crate) fn apply(&mut self, decided: &[Change]) -> Result<()> {
+        if decided.is_empty() {
             return Ok(());
         }
+        debug_assert!(decided.iter().all(changes::is_complete));
         self.applied = true;
         let mut totals = TotalDeltas::new();
         let mut imports = Batch::default();
-        for group in changes.chunk_by(same_conversation) {
+        for group in decided.chunk_by(same_conversation) {
             let Some(id) = group.first().and_then(|first| first.fact.conversation()) else {
                 imports.write(&mut self.rows)?;
                 group

@@ -4,7 +4,7 @@
 //! key is as damaged as one whose bits flipped. The payload is decoded within a limit and to its
 //! last byte. `bincode` is named here alone: another encoding is another format byte.
 
-use bincode::config::{Configuration, Limit, standard};
+use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -12,6 +12,8 @@ use crate::kv::Table;
 
 /// More than any record holds: a message of 64 KiB of text, as many parameters, and a name.
 const MAX_PAYLOAD_BYTES: usize = 512 * 1024;
+/// More than a whole imported conversation takes.
+const MAX_WHOLE_BYTES: usize = 1 << 30;
 const HEADER_BYTES: usize = 1 + 4;
 
 /// A struct that is stored as it stands. One that has shipped is never edited: a changed layout is
@@ -23,9 +25,10 @@ pub(super) trait Record {
     const TABLE: Table;
 }
 
-fn config()
--> Configuration<bincode::config::LittleEndian, bincode::config::Varint, Limit<MAX_PAYLOAD_BYTES>> {
-    standard().with_limit::<MAX_PAYLOAD_BYTES>()
+type Standard<const LIMIT: usize> = Configuration<LittleEndian, Varint, Limit<LIMIT>>;
+
+const fn config<const LIMIT: usize>() -> Standard<LIMIT> {
+    standard().with_limit::<LIMIT>()
 }
 
 fn checksum(table: Table, key: &[u8], payload: &[u8]) -> [u8; 4] {
@@ -38,8 +41,9 @@ fn checksum(table: Table, key: &[u8], payload: &[u8]) -> [u8; 4] {
 
 /// A record without its frame, to be framed for more than one key.
 pub(super) fn payload<R: Record + Serialize>(record: &R) -> Result<Vec<u8>> {
-    bincode::serde::encode_to_vec(record, config())
-        .map_err(|error| Error::corrupted("a record cannot be encoded").with_source(error))
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, record)?;
+    Ok(bytes)
 }
 
 /// The bytes of a record under a key.
@@ -74,10 +78,28 @@ pub(super) fn decode<'a, R: Record + Deserialize<'a>>(key: &[u8], bytes: &'a [u8
     if *crc != checksum(R::TABLE, key, payload) {
         return Err(damaged("does not match its checksum"));
     }
-    let (record, len) = bincode::serde::borrow_decode_from_slice(payload, config())
-        .map_err(|error| damaged("cannot be decoded").with_source(error))?;
+    let (record, len) =
+        bincode::serde::borrow_decode_from_slice(payload, config::<MAX_PAYLOAD_BYTES>())
+            .map_err(|error| damaged("cannot be decoded").with_source(error))?;
     if len != payload.len() {
         return Err(damaged("has bytes left over"));
     }
     Ok(record)
+}
+
+/// Appends what is no record: it has neither a key nor a checksum of its own.
+pub(super) fn encode_into(bytes: &mut Vec<u8>, value: &impl Serialize) -> Result<()> {
+    bincode::serde::encode_into_std_write(value, bytes, standard())
+        .map(drop)
+        .map_err(|error| Error::corrupted("a value cannot be encoded").with_source(error))
+}
+
+/// The value of these bytes, to the last of them.
+pub(super) fn decode_whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    let (value, len) = bincode::serde::borrow_decode_from_slice(bytes, config::<MAX_WHOLE_BYTES>())
+        .map_err(|error| Error::corrupted("a value cannot be decoded").with_source(error))?;
+    if len != bytes.len() {
+        return Err(Error::corrupted("a value has bytes left over"));
+    }
+    Ok(value)
 }

@@ -27,11 +27,11 @@ macro_rules! record {
     };
 }
 
-fn nonsense(what: &'static str) -> Error {
+pub(super) fn nonsense(what: &'static str) -> Error {
     Error::corrupted(format!("a record holds an impossible {what}"))
 }
 
-fn time_of(micros: i64) -> Result<DateTime<Utc>> {
+pub(super) fn time_of(micros: i64) -> Result<DateTime<Utc>> {
     time::from_micros(micros).ok_or_else(|| nonsense("time"))
 }
 
@@ -131,39 +131,61 @@ enum ContentV1<'a> {
     Document(&'a str, Option<&'a str>),
 }
 
-const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
+const fn direction_code(direction: Direction) -> u8 {
+    match direction {
+        Direction::Inbound => 0,
+        Direction::Outbound => 1,
+    }
+}
 
-const DELIVERY_STATUSES: [DeliveryStatus; 4] = [
-    DeliveryStatus::Sent,
-    DeliveryStatus::Failed,
-    DeliveryStatus::Delivered,
-    DeliveryStatus::Read,
-];
+fn direction_of(code: u8) -> Result<Direction> {
+    match code {
+        0 => Ok(Direction::Inbound),
+        1 => Ok(Direction::Outbound),
+        _ => Err(nonsense("direction")),
+    }
+}
+
+pub(super) const fn delivery_code(status: DeliveryStatus) -> u8 {
+    match status {
+        DeliveryStatus::Sent => 0,
+        DeliveryStatus::Failed => 1,
+        DeliveryStatus::Delivered => 2,
+        DeliveryStatus::Read => 3,
+    }
+}
+
+pub(super) fn delivery_of(code: u8) -> Result<DeliveryStatus> {
+    match code {
+        0 => Ok(DeliveryStatus::Sent),
+        1 => Ok(DeliveryStatus::Failed),
+        2 => Ok(DeliveryStatus::Delivered),
+        3 => Ok(DeliveryStatus::Read),
+        _ => Err(nonsense("delivery status")),
+    }
+}
+
+pub(super) fn failure_parts(failure: &Failure) -> (&str, &str) {
+    (&failure.code, &failure.message)
+}
+
+pub(super) fn failure_of((code, message): (&str, &str)) -> Failure {
+    Failure::new(code, message)
+}
 
 impl<'a> From<&'a Message> for MessageV1<'a> {
     fn from(message: &'a Message) -> Self {
         let deliveries = &message.deliveries;
         Self {
-            direction: match message.direction {
-                Direction::Inbound => 0,
-                Direction::Outbound => 1,
-            },
-            status: match message.status {
-                DeliveryStatus::Sent => 0,
-                DeliveryStatus::Failed => 1,
-                DeliveryStatus::Delivered => 2,
-                DeliveryStatus::Read => 3,
-            },
+            direction: direction_code(message.direction),
+            status: delivery_code(message.status),
             content: ContentV1::from(&message.content),
             provider_id: message.provider_id.as_ref().map(ProviderId::as_str),
             sent_us: micros(deliveries.sent_at),
             delivered_us: micros(deliveries.delivered_at),
             read_us: micros(deliveries.read_at),
             failed_us: micros(deliveries.failed_at),
-            failure: deliveries
-                .failure
-                .as_ref()
-                .map(|failure| (&*failure.code, &*failure.message)),
+            failure: deliveries.failure.as_ref().map(failure_parts),
         }
     }
 }
@@ -213,20 +235,10 @@ impl MessageV1<'_> {
         created_at: DateTime<Utc>,
         id: MessageId,
     ) -> Result<Message> {
-        let direction = DIRECTIONS
-            .get(usize::from(self.direction))
-            .ok_or_else(|| nonsense("direction"))?;
-        let status = DELIVERY_STATUSES
-            .get(usize::from(self.status))
-            .ok_or_else(|| nonsense("delivery status"))?;
-        let mut message = Message::new(
-            id,
-            conversation,
-            *direction,
-            self.content.into(),
-            created_at,
-        );
-        message.status = *status;
+        let direction = direction_of(self.direction)?;
+        let content = self.content.into();
+        let mut message = Message::new(id, conversation, direction, content, created_at);
+        message.status = delivery_of(self.status)?;
         message.provider_id = self
             .provider_id
             .map(|id| ProviderId::new(id).map_err(|_| nonsense("provider id")))
@@ -236,10 +248,7 @@ impl MessageV1<'_> {
             delivered_at: optional_time(self.delivered_us)?,
             read_at: optional_time(self.read_us)?,
             failed_at: optional_time(self.failed_us)?,
-            failure: self.failure.map(|(code, message)| Failure {
-                code: code.into(),
-                message: message.into(),
-            }),
+            failure: self.failure.map(failure_of),
         };
         Ok(message)
     }

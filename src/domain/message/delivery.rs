@@ -87,6 +87,15 @@ impl Deliveries {
 }
 
 impl Failure {
+    /// A provider's code and explanation; either may be empty, as theirs are.
+    #[must_use]
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
     fn validate(&self) -> Result<(), InvalidInput> {
         validate::failure("error.code", &self.code)?;
         validate::failure("error.message", &self.message)
@@ -141,10 +150,7 @@ impl Receipt {
     #[must_use]
     pub fn failed(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            failure: Some(Failure {
-                code: code.into(),
-                message: message.into(),
-            }),
+            failure: Some(Failure::new(code, message)),
             ..Self::new(DeliveryStatus::Failed)
         }
     }

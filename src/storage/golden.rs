@@ -1,0 +1,248 @@
+//! The bytes of every key and record, held. A test here that fails means that files of users would
+//! no longer be read: give the layout a new format instead.
+
+use chrono::{DateTime, Utc};
+
+use super::records::{
+    AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
+    ThreadV1,
+};
+use super::{changes, codec, format, keys, plan};
+use crate::domain::{
+    Actor, AssigneeId, Change, Channel, ContactId, Content, ConversationId, DeliveryStatus,
+    Direction, Fact, Failure, Message, MessageId, Note, NoteId, ProviderId, Status, time,
+};
+use crate::error::Result;
+
+type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn at(micros: i64) -> DateTime<Utc> {
+    time::from_micros(micros).unwrap_or_default()
+}
+
+const CONVERSATION: ConversationId = ConversationId::from_parts(0x0102_0304_0506, 0x0A);
+const MESSAGE: MessageId = MessageId::from_parts(0x0102_0304_0506, 0x0B);
+const NOTE: NoteId = NoteId::from_parts(0x0102_0304_0506, 0x0C);
+
+#[test]
+fn keys_are_fixed_width_and_big_endian() -> Checked {
+    let time = at(0x1122_3344_5566);
+    let contact = ContactId::new("con_x")?;
+    let alice = AssigneeId::new("usr_a")?;
+    let position = keys::position(time, CONVERSATION);
+    for (key, golden) in [
+        (
+            keys::conversation(CONVERSATION).to_vec(),
+            "0102030405060000000000000000000a",
+        ),
+        (
+            keys::message(CONVERSATION, time, MESSAGE).to_vec(),
+            "0102030405060000000000000000000a00001122334455660102030405060000000000000000000b",
+        ),
+        (
+            keys::note(CONVERSATION, time, NOTE).to_vec(),
+            "0102030405060000000000000000000a00001122334455660102030405060000000000000000000c",
+        ),
+        (
+            keys::message_time(CONVERSATION, MESSAGE).to_vec(),
+            "040102030405060000000000000000000a0102030405060000000000000000000b",
+        ),
+        (keys::thread(Channel::Messenger, &contact), "0302636f6e5f78"),
+        (keys::directory(&alice), "027573725f61"),
+        (keys::meta("head"), "0168656164"),
+        (
+            keys::by_state(Status::Resolved, Channel::Webchat)
+                .key(&position)
+                .to_vec(),
+            "010103ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5",
+        ),
+        (
+            keys::by_assignee(7, Status::Open, Channel::Instagram)
+                .key(&position)
+                .to_vec(),
+            "02000000070001ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5",
+        ),
+        (
+            plan::STREAMS.total_key(&keys::by_assignee(7, Status::Open, Channel::Whatsapp)),
+            "1002000000070000",
+        ),
+    ] {
+        assert_eq!(hex(&key), golden);
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_are_read_back_as_they_were_made() -> Result<()> {
+    let time = at(0x1122_3344_5566);
+    let key = keys::message(CONVERSATION, time, MESSAGE);
+    assert_eq!(keys::parse_message(&key)?, (CONVERSATION, time, MESSAGE));
+    let key = keys::note(CONVERSATION, time, NOTE);
+    assert_eq!(keys::parse_note(&key)?, (CONVERSATION, time, NOTE));
+    let key = keys::message_time(CONVERSATION, MESSAGE);
+    assert_eq!(keys::parse_message_time(&key)?, (CONVERSATION, MESSAGE));
+    let place = keys::by_assignee(7, Status::Open, Channel::Instagram)
+        .key(&keys::position(time, CONVERSATION));
+    let parsed = keys::parse_index(&place)?;
+    assert_eq!(
+        (
+            parsed.bucket,
+            parsed.status,
+            parsed.channel,
+            parsed.updated_at,
+            parsed.id
+        ),
+        (
+            Some(7),
+            Status::Open,
+            Channel::Instagram,
+            time,
+            CONVERSATION
+        )
+    );
+    for len in 0..place.len() {
+        assert!(keys::parse_index(place.get(..len).unwrap_or_default()).is_err());
+    }
+    Ok(())
+}
+
+fn message(content: Content) -> Result<Message> {
+    let mut message = Message::new(MESSAGE, CONVERSATION, Direction::Outbound, content, at(5));
+    message.provider_id = Some(ProviderId::new("p")?);
+    message.status = DeliveryStatus::Failed;
+    let why = Some(Failure::new("c", "m"));
+    message
+        .deliveries
+        .merge(DeliveryStatus::Failed, at(6), &why);
+    message.deliveries.merge(DeliveryStatus::Sent, at(1), &None);
+    Ok(message)
+}
+
+fn contents() -> [Content; 4] {
+    [
+        Content::text("hi"),
+        Content::template("n", ["1", "2"]).caption("t"),
+        Content::image("https://i"),
+        Content::document("https://d").caption("c"),
+    ]
+}
+
+#[test]
+fn records_are_held_to_their_bytes() -> Checked {
+    let row = RowV1 {
+        contact_id: "con_x",
+        bucket: 300,
+        created_us: 1_000_000,
+    };
+    let conversation = ConversationV1 {
+        contact_id: "con_x",
+        channel: 2,
+        status: 1,
+        bucket: 300,
+        created_us: 1_000_000,
+        updated_us: 2_000_000,
+    };
+    let mut note = Note::new(NOTE, CONVERSATION, "n", at(1));
+    note.author = Some(Actor::new("usr_a")?);
+    let head = HeadV1 {
+        sequence: 3,
+        newest_us: 4,
+        newest_id: 5,
+        next_bucket: 6,
+    };
+    let assignee = AssigneeV1 {
+        kind: 1,
+        bucket: 2,
+        name: "T",
+    };
+    let records = [
+        codec::encode(b"k", &row)?,
+        codec::encode(b"k", &conversation)?,
+        codec::encode(b"k", &NoteV1::from(&note))?,
+        codec::encode(b"k", &assignee)?,
+        codec::encode(b"k", &ThreadV1 { conversation: 1 })?,
+        codec::encode(b"k", &MessageTimeV1 { created_us: 1 })?,
+        codec::encode(b"k", &IdentityV1 { seed: [1; 16] })?,
+        codec::encode(b"k", &head)?,
+    ];
+    assert_eq!(
+        records.map(|bytes| hex(&bytes)),
+        [
+            "015644312305636f6e5f78fb2c01fc80841e00",
+            "019abdcdfb05636f6e5f780201fb2c01fc80841e00fc00093d00",
+            "01ba53571a016e01057573725f61",
+            "018b6675ce01020154",
+            "016b0338c701",
+            "01d152315e02",
+            "018f384d5e01010101010101010101010101010101",
+            "010adee28803080506"
+        ]
+    );
+    assert_eq!(format::VERSION, 1);
+    Ok(())
+}
+
+#[test]
+fn messages_of_every_type_are_held_to_their_bytes() -> Checked {
+    let goldens = [
+        "013af25c3401010002686901017001020000010c010163016d",
+        "01c1880e8a010101016e020131013201017401017001020000010c010163016d",
+        "012d5e10750101020968747470733a2f2f690001017001020000010c010163016d",
+        "01c03974370101030968747470733a2f2f6401016301017001020000010c010163016d",
+    ];
+    for (content, golden) in contents().into_iter().zip(goldens) {
+        let message = message(content)?;
+        let bytes = codec::encode(b"k", &MessageV1::from(&message))?;
+        assert_eq!(hex(&bytes), golden);
+        let read_back: MessageV1<'_> = codec::decode(b"k", &bytes)?;
+        assert_eq!(
+            read_back.into_message(CONVERSATION, message.created_at, MESSAGE)?,
+            message
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_record_is_refused_under_another_key_and_with_any_bit_flipped() -> Checked {
+    let bytes = codec::encode(b"k", &MessageV1::from(&message(Content::text("hi"))?))?;
+    assert!(codec::decode::<MessageV1<'_>>(b"l", &bytes).is_err());
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        if let Some(byte) = damaged.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
+        assert!(
+            codec::decode::<MessageV1<'_>>(b"k", &damaged).is_err(),
+            "{bit}"
+        );
+    }
+    for len in 0..bytes.len() {
+        let cut = bytes.get(..len).unwrap_or_default();
+        assert!(codec::decode::<MessageV1<'_>>(b"k", cut).is_err());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_change_is_held_to_its_bytes() -> Checked {
+    let change = Change {
+        at: at(7),
+        actor: Some(Actor::new("usr_a")?),
+        fact: Fact::Assigned {
+            conversation: CONVERSATION,
+            assignee: AssigneeId::new("usr_b")?,
+        },
+    };
+    let bytes = changes::encode(&change)?;
+    assert_eq!(
+        hex(&bytes),
+        "010e01057573725f6104fe0a000000000000000000060504030201057573725f62"
+    );
+    assert_eq!(changes::decode(&bytes)?, change);
+    Ok(())
+}
