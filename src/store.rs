@@ -3,6 +3,7 @@
 mod clock;
 mod options;
 mod stats;
+mod trace;
 mod view;
 
 use std::fmt;
@@ -114,6 +115,7 @@ impl Store {
     }
 
     pub(crate) fn open_at(location: Location, options: Options) -> Result<Self> {
+        let _span = trace::span!(open);
         let engine = Engine::open(&location, &options.opening())?;
         let published = Published::new(engine.view()?);
         Ok(Self {
@@ -223,8 +225,11 @@ impl Store {
             let _ = raw.abort();
             return Ok(value);
         };
-        let published = raw.commit().and_then(|()| engine.view_of(directory, head));
-        match published {
+        let committed = {
+            let _span = trace::span!(commit);
+            raw.commit()
+        };
+        match committed.and_then(|()| engine.view_of(directory, head)) {
             Ok(view) => {
                 self.shared.published.publish(view);
                 Ok(value)
@@ -322,6 +327,7 @@ impl Store {
     /// # Ok::<(), convodb::Error>(())
     /// ```
     pub fn compact(&self) -> Result<()> {
+        let _span = trace::span!(compact);
         let mut turn = self.turn()?;
         let view = self.view()?;
         let engine = turn.writing.engine()?;
@@ -357,6 +363,7 @@ impl Store {
     /// # Ok::<(), convodb::Error>(())
     /// ```
     pub fn reopen(&self) -> Result<()> {
+        let _span = trace::span!(reopen);
         let mut turn = self.turn()?;
         if let Err(Ended::Closed) = turn.writing.engine {
             return Err(Error::closed());
