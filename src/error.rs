@@ -71,6 +71,15 @@ struct Repr {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+/// Bytes as people read them.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 enum Detail {
     None,
     Invalid(InvalidInput),
@@ -202,7 +211,9 @@ impl From<Rejection> for Error {
         match rejection {
             Rejection::Invalid(invalid) => invalid.into(),
             Rejection::NotFound { .. } => Self::new(ErrorKind::NotFound, message),
-            Rejection::Exists { .. } => Self::new(ErrorKind::Conflict, message),
+            Rejection::Exists(_) | Rejection::ThreadExists { .. } => {
+                Self::new(ErrorKind::Conflict, message)
+            }
             Rejection::Taken { winner, .. } => {
                 let mut error = Self::new(ErrorKind::Conflict, message);
                 error.0.detail = Detail::Winner(winner);

@@ -140,6 +140,24 @@ macro_rules! reads {
                 self.view()?.reader().get(id)
             }
 
+            /// A conversation without its history. O(1).
+            ///
+            /// # Errors
+            ///
+            /// [`NotFound`](crate::ErrorKind::NotFound), and as every read.
+            ///
+            /// ```
+            /// # use convodb::{Channel, ContactId, Inbound, Status, Store};
+            /// # let store = Store::in_memory()?;
+            /// # let contact = ContactId::new("con_01HXYZ")?;
+            /// let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?.value;
+            /// assert_eq!(store.conversation(hello.conversation_id)?.status, Status::Open);
+            /// # Ok::<(), convodb::Error>(())
+            /// ```
+            pub fn conversation(&self, id: ConversationId) -> Result<Conversation> {
+                self.view()?.reader().conversation(id)
+            }
+
             /// The conversation of a contact on a channel, if there is one (R1). O(1).
             ///
             /// # Errors

@@ -6,7 +6,7 @@
 mod commands;
 mod context;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -160,8 +160,7 @@ impl<'t> Transaction<'t> {
     ) -> Result<Outcome<Conversation>> {
         let traits = Traits::of(&facts);
         self.apply(now, facts)?;
-        let reader = self.writer.reader();
-        let conversation = reader.show(reader.state(id)?)?;
+        let conversation = self.writer.reader().conversation(id)?;
         Ok(self.outcome(conversation, &traits))
     }
 
@@ -472,14 +471,7 @@ impl<'t> Transaction<'t> {
         let mut imported = 0_u64;
         for import in imports {
             let place = || format!("import[{imported}]");
-            let key = (
-                import.conversation.contact_id.clone(),
-                import.conversation.channel,
-            );
-            if !gathered.ids.insert(import.conversation.id) || !gathered.threads.insert(key) {
-                let id = import.conversation.id;
-                return Err(Rejection::exists("conversation or its thread of", id).into());
-            }
+            gathered.check(&import.conversation)?;
             let (_, facts) = self
                 .check_import(import)
                 .map_err(|error| error.within(&place()))?;
@@ -515,10 +507,15 @@ impl<'t> Transaction<'t> {
         let facts = decide::import(import)?;
         let reader = self.writer.reader();
         if reader.find_state(id)?.is_some() {
-            return Err(Rejection::exists("conversation", id).into());
+            return Err(Rejection::Exists(id).into());
         }
         if let Some(state) = reader.thread_state(&contact, channel)? {
-            return Err(Rejection::exists("thread as conversation", state.id).into());
+            return Err(Rejection::ThreadExists {
+                contact_id: contact,
+                channel,
+                existing: state.id,
+            }
+            .into());
         }
         if let Some(Assignee { id, name }) = assignee
             && reader.find_assignee(&id).is_none()
@@ -566,6 +563,15 @@ impl Transaction<'_> {
     /// The same.
     pub fn get(&self, id: ConversationId) -> Result<Thread> {
         self.writer.reader().get(id)
+    }
+
+    /// As [`Store::conversation`](crate::Store::conversation).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn conversation(&self, id: ConversationId) -> Result<Conversation> {
+        self.writer.reader().conversation(id)
     }
 
     /// As [`Store::find`](crate::Store::find).
@@ -644,9 +650,27 @@ impl fmt::Debug for Transaction<'_> {
 #[derive(Default)]
 struct Gathered {
     ids: HashSet<ConversationId>,
-    threads: HashSet<(ContactId, Channel)>,
+    threads: HashMap<(ContactId, Channel), ConversationId>,
     facts: Vec<Fact>,
     rows: usize,
+}
+
+impl Gathered {
+    /// What waits to be written, the store does not know yet.
+    fn check(&mut self, conversation: &Conversation) -> Result<(), Rejection> {
+        if !self.ids.insert(conversation.id) {
+            return Err(Rejection::Exists(conversation.id));
+        }
+        let thread = (conversation.contact_id.clone(), conversation.channel);
+        match self.threads.insert(thread, conversation.id) {
+            Some(existing) => Err(Rejection::ThreadExists {
+                contact_id: conversation.contact_id.clone(),
+                channel: conversation.channel,
+                existing,
+            }),
+            None => Ok(()),
+        }
+    }
 }
 
 fn rows_of(fact: &Fact) -> usize {

@@ -25,20 +25,19 @@ pub(crate) enum Rejection {
         conversation: ConversationId,
         winner: AssigneeId,
     },
-    #[error("the {what} `{id}` exists already")]
-    Exists { what: &'static str, id: String },
+    #[error("the conversation `{0}` exists already")]
+    Exists(ConversationId),
+    #[error("the contact `{contact_id}` has a conversation on `{channel}` already: `{existing}`")]
+    ThreadExists {
+        contact_id: ContactId,
+        channel: Channel,
+        existing: ConversationId,
+    },
 }
 
 impl Rejection {
     pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound {
-            what,
-            id: id.to_string(),
-        }
-    }
-
-    pub(crate) fn exists(what: &'static str, id: impl ToString) -> Self {
-        Self::Exists {
             what,
             id: id.to_string(),
         }

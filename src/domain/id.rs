@@ -280,6 +280,18 @@ foreign_id!(
     |field, text| validate::foreign_id(field, text, "")
 );
 
+impl From<&UserId> for Actor {
+    fn from(user: &UserId) -> Self {
+        Self(user.0.clone())
+    }
+}
+
+impl From<UserId> for Actor {
+    fn from(user: UserId) -> Self {
+        Self(user.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

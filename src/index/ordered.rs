@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::ops::Bound;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hex, Result};
 use crate::kv::{KeyRange, Range, Read, Slice, Table, WriteTables};
 
 /// The length of a position.
@@ -65,7 +65,7 @@ impl Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stream({:02x?})", self.prefix())
+        write!(f, "{}", Hex(self.prefix()))
     }
 }
 
@@ -88,7 +88,7 @@ impl std::ops::Deref for RowKey {
 
 fn position_of(key: &[u8]) -> Result<&Position> {
     key.last_chunk()
-        .ok_or_else(|| Error::corrupted(format!("a key of a stream is cut short: {key:02x?}")))
+        .ok_or_else(|| Error::corrupted(format!("a key of a stream is cut short: {}", Hex(key))))
 }
 
 /// The streams of one table, whose totals lie under a prefix of their own.
@@ -177,10 +177,7 @@ impl Streams {
     ) -> Result<()> {
         let key = stream.key(position);
         if !rows.remove(self.table, &key)? {
-            return Err(Error::corrupted(format!(
-                "a row of {stream:?} is missing: {:02x?}",
-                &key[..]
-            )));
+            return Err(Error::corrupted(format!("a row is missing: {}", Hex(&key))));
         }
         *deltas.entry(stream).or_default() -= 1;
         Ok(())
@@ -195,7 +192,9 @@ impl Streams {
             let total = self
                 .total(rows, &stream)?
                 .checked_add_signed(delta)
-                .ok_or_else(|| Error::corrupted(format!("the total of {stream:?} is too small")))?;
+                .ok_or_else(|| {
+                    Error::corrupted(format!("the total of the stream {stream:?} is too small"))
+                })?;
             let key = self.total_key(&stream);
             if total == 0 {
                 rows.remove(self.table, &key)?;

@@ -4,6 +4,9 @@ use crate::error::{Error, ErrorKind};
 
 pub(super) fn storage(error: redb::StorageError) -> Error {
     match error {
+        redb::StorageError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Error::corrupted("the file is cut short").with_source(error)
+        }
         redb::StorageError::Io(error) => io("the file could not be read or written", error),
         redb::StorageError::Corrupted(what) => {
             Error::corrupted(format!("the file is damaged: {what}"))

@@ -180,7 +180,10 @@ impl<'de> Visitor<'de> for ParametersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ListQuery, A::Error> {
         let mut parameters = Parameters::default();
-        while let Some((name, Value(value))) = map.next_entry::<Cow<'de, str>, Value<'de>>()? {
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            let Value(value) = map
+                .next_value()
+                .map_err(|error| de::Error::custom(format_args!("{name}: {error}")))?;
             parameters.set(&name, &value).map_err(de::Error::custom)?;
         }
         parameters.parse().map_err(de::Error::custom)

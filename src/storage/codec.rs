@@ -7,7 +7,7 @@
 use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hex, Result};
 use crate::kv::Table;
 
 /// More than any record holds: a message of 64 KiB of text, as many parameters, and a name.
@@ -64,8 +64,9 @@ pub(super) fn encode<R: Record + Serialize>(key: &[u8], record: &R) -> Result<Ve
 pub(super) fn decode<'a, R: Record + Deserialize<'a>>(key: &[u8], bytes: &'a [u8]) -> Result<R> {
     let damaged = |what: &str| {
         Error::corrupted(format!(
-            "a record of `{}` {what}, at key {key:02x?}",
-            R::TABLE.name
+            "a record of `{}` {what}, at key {}",
+            R::TABLE.name,
+            Hex(key)
         ))
     };
     let (format, rest) = bytes.split_first().ok_or_else(|| damaged("is empty"))?;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::{
     AssigneeId, Channel, ContactId, ConversationId, MessageId, NoteId, Status, time,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Hex, Result};
 use crate::index::{POSITION_LEN, Position, Stream};
 
 /// The first byte of each kind of row in the index.
@@ -68,7 +68,7 @@ pub(super) const fn channel_of(code: u8) -> Option<Channel> {
 }
 
 fn bad_key(table: &'static str, key: &[u8]) -> Error {
-    Error::corrupted(format!("a key of `{table}` is malformed: {key:02x?}"))
+    Error::corrupted(format!("a key of `{table}` is malformed: {}", Hex(key)))
 }
 
 fn micros(time: DateTime<Utc>) -> [u8; 8] {
@@ -119,6 +119,15 @@ pub(super) fn message(
     message: MessageId,
 ) -> [u8; EVENT_LEN] {
     within(conversation, micros(created_at), message.raw())
+}
+
+/// The same of a time that no message need have.
+pub(super) fn message_at(
+    conversation: ConversationId,
+    created_us: u64,
+    message: MessageId,
+) -> [u8; EVENT_LEN] {
+    within(conversation, created_us.to_be_bytes(), message.raw())
 }
 
 pub(super) fn parse_message(key: &[u8]) -> Result<(ConversationId, DateTime<Utc>, MessageId)> {

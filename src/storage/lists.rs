@@ -3,7 +3,7 @@
 use super::records::RowV1;
 use super::{Directory, codec, keys, plan};
 use crate::domain::{AssigneeId, Channel, Conversation, ConversationId, Status};
-use crate::error::{Error, Result};
+use crate::error::{Error, Hex, Result};
 use crate::kv::Read;
 use crate::query::{Cursor, CursorPage, Filter};
 
@@ -66,7 +66,8 @@ fn decode(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Conversatio
     let row: RowV1<'_> = codec::decode(key, value)?;
     if place.bucket.is_some_and(|bucket| bucket != row.bucket) {
         return Err(Error::corrupted(format!(
-            "a row of another assignee stands at {key:02x?}"
+            "a row of another assignee stands at {}",
+            Hex(key)
         )));
     }
     let mut conversation = Conversation::new(

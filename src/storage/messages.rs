@@ -114,7 +114,7 @@ pub(super) fn read(
     from: End,
     limit: usize,
 ) -> Result<Vec<Message>> {
-    let key = |place: Bound<_>| place.map(|(time, id)| keys::message(conversation, time, id));
+    let key = |place: Bound<_>| place.map(|(us, id)| keys::message_at(conversation, us, id));
     let (first, last) = keys::of_conversation(conversation);
     let (start, end) = range.bounds();
     let (start, end) = (key(start), key(end));

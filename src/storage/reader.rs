@@ -51,8 +51,12 @@ impl<'a, R: Read> Reader<'a, R> {
         Ok(state)
     }
 
+    pub(crate) fn conversation(&self, id: ConversationId) -> Result<Conversation> {
+        self.show(self.state(id)?)
+    }
+
     /// A state with the present name of its assignee (R11).
-    pub(crate) fn show(&self, state: ConversationState) -> Result<Conversation> {
+    fn show(&self, state: ConversationState) -> Result<Conversation> {
         let assigned_to = match &state.assignee {
             Some(id) => Some(self.assignee(id)?),
             None => None,
@@ -66,7 +70,7 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     pub(crate) fn get(&self, id: ConversationId) -> Result<Thread> {
-        let conversation = self.show(self.state(id)?)?;
+        let conversation = self.conversation(id)?;
         let messages = self.messages(id, &MessageRange::all(), End::Oldest, usize::MAX)?;
         Ok(Thread::new(conversation, messages))
     }

@@ -12,7 +12,7 @@ use super::keys::{self, catalog_kind, index_kind};
 use super::records::ThreadV1;
 use super::{View, Writer, codec, conversations, messages, plan, tables};
 use crate::domain::ConversationId;
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Hex, Result};
 use crate::index::{POSITION_LEN, Stream, TotalDeltas, parse_total};
 use crate::kv::{Read, ReadTables, Table};
 
@@ -51,11 +51,7 @@ impl fmt::Display for Finding {
             FindingKind::Different => "different from the records",
             FindingKind::Unreadable => "unreadable",
         };
-        write!(f, "{} ", self.table)?;
-        for byte in &self.key {
-            write!(f, "{byte:02x}")?;
-        }
-        write!(f, ": {what}")
+        write!(f, "{} {}: {what}", self.table, Hex(&self.key))
     }
 }
 

@@ -40,11 +40,12 @@ impl Store {
     /// The same commands, given in a context.
     ///
     /// ```
-    /// # use convodb::{Actor, Channel, ContactId, Context, Inbound, Store};
+    /// # use convodb::{Channel, ContactId, Context, Inbound, Store, UserId};
     /// # let store = Store::in_memory()?;
     /// # let contact = ContactId::new("con_01HXYZ")?;
     /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
-    /// store.with(Context::new().actor(Actor::new("usr_01H111")?)).resolve(id)?;
+    /// let alice = UserId::new("usr_01H111")?;
+    /// store.with(Context::new().actor(alice)).resolve(id)?;
     /// # Ok::<(), convodb::Error>(())
     /// ```
     #[must_use]

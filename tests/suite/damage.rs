@@ -1,0 +1,263 @@
+//! Files whose rows were changed behind the store's back: `verify` tells of every one, and
+//! `repair` mends what can be derived from the records.
+//!
+//! The rows are changed with the engine itself, so its own checksums hold: what is found here is
+//! found by the store.
+
+use std::path::Path;
+
+use convodb::{
+    AssigneeId, Channel, Check, ContactId, ErrorKind, Filter, FindingKind, Inbound, MessageId,
+    Options, PageRequest, Reply, Store, TeamId, UserId,
+};
+use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
+
+type Bytes = &'static [u8];
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
+const TABLES: [&str; 5] = ["conversations", "messages", "notes", "index", "catalog"];
+/// The first byte of the catalog's meta and directory, without which a store does not open.
+const META: u8 = 1;
+const DIRECTORY: u8 = 2;
+
+fn table(name: &'static str) -> TableDefinition<'static, Bytes, Bytes> {
+    TableDefinition::new(name)
+}
+
+/// A few conversations in both states, on two channels, with every kind of row there is.
+fn fill(store: &Store) {
+    let alice = UserId::new("usr_alice").unwrap();
+    let billing = TeamId::new("team_billing").unwrap();
+    store.put_user(&alice, "Alice").unwrap();
+    store.put_team(&billing, "Billing").unwrap();
+    for (n, channel) in [Channel::Whatsapp, Channel::Webchat, Channel::Whatsapp]
+        .into_iter()
+        .enumerate()
+    {
+        let contact = ContactId::new(&format!("con_{n}")).unwrap();
+        let hello = store
+            .receive(Inbound::text(&contact, channel, "Hello"))
+            .unwrap();
+        let id = hello.value.conversation_id;
+        store.reply(id, Reply::text("Hi")).unwrap();
+        store.add_note(id, "Regular customer.").unwrap();
+        match n {
+            0 => store
+                .assign(id, &AssigneeId::from(&alice))
+                .map(drop)
+                .unwrap(),
+            1 => store
+                .assign(id, &AssigneeId::from(&billing))
+                .map(drop)
+                .unwrap(),
+            _ => store.resolve(id).map(drop).unwrap(),
+        }
+    }
+    // An imported message whose id carries another time has an entry of its own.
+    let contact = ContactId::new("con_imported").unwrap();
+    let id = convodb::ConversationId::from_parts(1, 1);
+    let at = chrono::DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
+    let conversation = convodb::Conversation::new(id, contact, Channel::Instagram, at);
+    let message = convodb::Message::new(
+        MessageId::from_parts(5, 5),
+        id,
+        convodb::Direction::Inbound,
+        "from elsewhere".into(),
+        at,
+    );
+    store
+        .import(convodb::Import::new(conversation, vec![message]))
+        .unwrap();
+}
+
+fn rows(path: &Path, name: &'static str) -> Rows {
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_read().unwrap();
+    let rows = transaction.open_table(table(name)).unwrap();
+    rows.iter()
+        .unwrap()
+        .map(|row| {
+            let (key, value) = row.unwrap();
+            (key.value().to_vec(), value.value().to_vec())
+        })
+        .collect()
+}
+
+fn write(path: &Path, name: &'static str, key: &[u8], value: Option<&[u8]>) {
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut rows = transaction.open_table(table(name)).unwrap();
+        match value {
+            Some(value) => drop(rows.insert(key, value).unwrap()),
+            None => drop(rows.remove(key).unwrap()),
+        }
+    }
+    transaction.commit().unwrap();
+}
+
+fn open(path: &Path) -> convodb::Result<Store> {
+    Options::new().check(Check::Never).create(false).open(path)
+}
+
+/// A store on a file, and every row of it but those without which it does not open.
+fn damaged_rows(path: &Path) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+    let store = Store::open(path).unwrap();
+    fill(&store);
+    assert!(store.verify().unwrap().is_clean());
+    store.close().unwrap();
+    let needed = |name: &str, key: &[u8]| {
+        name == "catalog"
+            && key
+                .first()
+                .is_some_and(|kind| [META, DIRECTORY].contains(kind))
+    };
+    let all: Vec<_> = TABLES
+        .into_iter()
+        .flat_map(|name| rows(path, name).into_iter().map(move |row| (name, row)))
+        .filter(|(name, (key, _))| !needed(name, key))
+        .map(|(name, (key, value))| (name, key, value))
+        .collect();
+    assert!(all.len() > 30, "{}", all.len());
+    all
+}
+
+/// What `repair` can derive: indexes, totals and threads.
+fn is_derived(name: &str, key: &[u8]) -> bool {
+    name == "index" || name == "catalog" && key.first() == Some(&3)
+}
+
+#[test]
+fn verify_names_every_row_that_was_removed_and_repair_brings_back_the_derived_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let mut tried = 0;
+    for (name, key, value) in damaged_rows(&path) {
+        // A message or note that is gone leaves nothing that tells of it.
+        if matches!(name, "messages" | "notes") {
+            continue;
+        }
+        write(&path, name, &key, None);
+        let store = open(&path).unwrap();
+        let report = store.verify().unwrap();
+        assert!(!report.is_clean(), "{name} {key:02x?}");
+        if is_derived(name, &key) {
+            let named = report
+                .findings
+                .iter()
+                .any(|finding| finding.table == name && finding.key == key);
+            assert!(named, "{name} {key:02x?}: {:?}", report.findings);
+            assert!(store.repair().unwrap().is_clean(), "{name} {key:02x?}");
+            store.close().unwrap();
+        } else {
+            store.close().unwrap();
+            write(&path, name, &key, Some(&value));
+        }
+        let store = open(&path).unwrap();
+        assert!(store.verify().unwrap().is_clean(), "{name} {key:02x?}");
+        tried += 1;
+        drop(store);
+    }
+    println!("{tried} removed rows, all found");
+}
+
+#[test]
+fn verify_names_every_row_that_was_altered() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    for (name, key, value) in damaged_rows(&path) {
+        let mut altered = value.clone();
+        *altered.last_mut().unwrap() ^= 1;
+        write(&path, name, &key, Some(&altered));
+        let store = open(&path).unwrap();
+        let report = store.verify().unwrap();
+        let finding = report
+            .findings
+            .iter()
+            .find(|finding| finding.table == name && finding.key == key)
+            .unwrap_or_else(|| panic!("{name} {key:02x?}: {:?}", report.findings));
+        assert_ne!(finding.kind, FindingKind::Missing);
+        assert!(finding.to_string().starts_with(name));
+        store.close().unwrap();
+        write(&path, name, &key, Some(&value));
+    }
+}
+
+#[test]
+fn verify_names_rows_that_should_not_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let all = damaged_rows(&path);
+    for (name, key, value) in &all {
+        let mut other = key.clone();
+        *other.last_mut().unwrap() ^= 1;
+        if *name == "conversations" || all.iter().any(|row| row.1 == other) {
+            continue;
+        }
+        write(&path, name, &other, Some(value));
+        let store = open(&path).unwrap();
+        let report = store.verify().unwrap();
+        let named = report.findings.iter().any(|finding| finding.key == other);
+        assert!(named, "{name} {other:02x?}: {:?}", report.findings);
+        store.close().unwrap();
+        write(&path, name, &other, None);
+    }
+}
+
+#[test]
+fn a_damaged_record_is_an_error_and_never_a_wrong_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let all = damaged_rows(&path);
+    let altered = |name: &str| {
+        let (_, key, value) = all.iter().find(|row| row.0 == name).unwrap();
+        let mut altered = value.clone();
+        *altered.last_mut().unwrap() ^= 1;
+        (key.clone(), value.clone(), altered)
+    };
+    let (key, value, damaged) = altered("index");
+    write(&path, "index", &key, Some(&damaged));
+    let store = open(&path).unwrap();
+    let error = store
+        .list(&Filter::all(), PageRequest::default())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted);
+    store.close().unwrap();
+    write(&path, "index", &key, Some(&value));
+
+    let (key, _, damaged) = altered("messages");
+    write(&path, "messages", &key, Some(&damaged));
+    let store = open(&path).unwrap();
+    let page = store.list(&Filter::all(), PageRequest::default()).unwrap();
+    let failed = page
+        .data
+        .iter()
+        .filter(|row| store.get(row.id).is_err())
+        .count();
+    assert_eq!(failed, 1);
+}
+
+#[test]
+fn a_store_without_its_head_or_of_another_format_does_not_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    Store::open(&path).unwrap().close().unwrap();
+    for (name, value, kind) in [
+        (
+            &b"\x01format"[..],
+            Some(&[0, 0, 0, 99][..]),
+            ErrorKind::UnsupportedFormat,
+        ),
+        (&b"\x01format"[..], Some(&[1][..]), ErrorKind::Corrupted),
+        (&b"\x01format"[..], None, ErrorKind::NotAStore),
+        (&b"\x01head"[..], None, ErrorKind::Corrupted),
+        (&b"\x01identity"[..], Some(&[1][..]), ErrorKind::Corrupted),
+    ] {
+        let before = rows(&path, "catalog");
+        let (_, good) = before.iter().find(|row| row.0 == name).unwrap();
+        write(&path, "catalog", name, value);
+        assert_eq!(open(&path).unwrap_err().kind(), kind, "{name:02x?}");
+        write(&path, "catalog", name, Some(good));
+    }
+    assert!(open(&path).is_ok());
+}
