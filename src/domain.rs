@@ -14,6 +14,7 @@ mod import;
 mod invalid;
 mod message;
 mod note;
+mod object;
 pub(crate) mod time;
 mod validate;
 
@@ -30,3 +31,4 @@ pub use message::{
     MessageType, Outbound, Receipt, Reply,
 };
 pub use note::Note;
+pub(crate) use object::object;

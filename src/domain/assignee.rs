@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{InvalidInput, TeamId, UserId};
+use super::{InvalidInput, TeamId, UserId, object};
 
 /// Which of the two an assignee is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -191,7 +191,7 @@ impl Serialize for Assignee {
 
 impl<'de> Deserialize<'de> for Assignee {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = AssigneeDocument::<String>::deserialize(deserializer)?;
+        let document = object::<AssigneeDocument<String>, _>(deserializer)?;
         let id = AssigneeId::of_kind(document.r#type, &document.id).map_err(de::Error::custom)?;
         Ok(Self::new(id, &document.name))
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Assignee, Channel, ContactId, Conversation, ConversationId, Message, Note, Status, time,
+    Assignee, Channel, ContactId, Conversation, ConversationId, Message, Note, Status, object, time,
 };
 
 /// A whole conversation to be imported: its history, ids and times are kept as they are.
@@ -81,7 +81,7 @@ struct ImportDocument {
 
 impl<'de> Deserialize<'de> for Import {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = ImportDocument::deserialize(deserializer)?;
+        let document = object::<ImportDocument, _>(deserializer)?;
         let mut conversation = Conversation::new(
             document.id,
             document.contact_id,

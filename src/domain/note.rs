@@ -1,13 +1,12 @@
 //! Internal notes: for the team, never sent to the contact (R6).
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Actor, ConversationId, InvalidInput, NoteId, time, validate};
+use super::{Actor, ConversationId, InvalidInput, NoteId, object, time, validate};
 
 /// An internal note. Serialises as the answer of the specification's *Add an internal note*.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Note {
     /// The id.
@@ -17,11 +16,35 @@ pub struct Note {
     /// The text.
     pub content: String,
     /// When it was written.
-    #[serde(with = "time")]
+    #[serde(serialize_with = "time::serialize")]
     pub created_at: DateTime<Utc>,
     /// Who wrote it, where the command's [`Context`](crate::Context) named an actor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<Actor>,
+}
+
+impl<'de> Deserialize<'de> for Note {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Document {
+            id: NoteId,
+            conversation_id: ConversationId,
+            content: String,
+            #[serde(with = "time")]
+            created_at: DateTime<Utc>,
+            author: Option<Actor>,
+        }
+
+        let document: Document = object(deserializer)?;
+        Ok(Self {
+            id: document.id,
+            conversation_id: document.conversation_id,
+            content: document.content,
+            created_at: document.created_at,
+            author: document.author,
+        })
+    }
 }
 
 impl Note {

@@ -1,8 +1,8 @@
 //! The bodies of the specification's requests.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::domain::{AssigneeId, InvalidInput, TeamId, UserId};
+use crate::domain::{AssigneeId, InvalidInput, TeamId, UserId, object};
 
 /// The body of *Assign a conversation*: a `user_id` or a `team_id`, not both.
 ///
@@ -13,13 +13,26 @@ use crate::domain::{AssigneeId, InvalidInput, TeamId, UserId};
 /// assert_eq!(AssigneeId::try_from(body)?, AssigneeId::new("usr_01H111")?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssignRequest {
     /// The user to assign the conversation to.
     pub user_id: Option<String>,
     /// The team to assign the conversation to.
     pub team_id: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for AssignRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Document {
+            user_id: Option<String>,
+            team_id: Option<String>,
+        }
+
+        let Document { user_id, team_id } = object(deserializer)?;
+        Ok(Self { user_id, team_id })
+    }
 }
 
 impl TryFrom<AssignRequest> for AssigneeId {
@@ -45,9 +58,21 @@ impl TryFrom<AssignRequest> for AssigneeId {
 /// assert_eq!(body.content, "Enterprise plan.");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteRequest {
     /// The text of the note.
     pub content: String,
+}
+
+impl<'de> Deserialize<'de> for NoteRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Document {
+            content: String,
+        }
+
+        let Document { content } = object(deserializer)?;
+        Ok(Self { content })
+    }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::super::{ConversationId, InvalidInput, MessageId, ProviderId, time};
+use super::super::{ConversationId, InvalidInput, MessageId, ProviderId, object, time};
 use super::{Content, Deliveries, DeliveryStatus, Direction, Failure, Message, MessageType};
 
 #[derive(Serialize, Deserialize)]
@@ -98,7 +98,7 @@ impl Serialize for Message {
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut document = MessageDocument::deserialize(deserializer)?;
+        let mut document = object::<MessageDocument<'_>, _>(deserializer)?;
         let content = document.take_content().map_err(de::Error::custom)?;
         Ok(Self {
             id: document.id,
