@@ -117,6 +117,7 @@ impl Store {
     pub(crate) fn open_at(location: Location, options: Options) -> Result<Self> {
         let _span = trace::span!(open);
         let engine = Engine::open(&location, &options.opening())?;
+        let location = engine.location().clone();
         let published = Published::new(engine.view()?);
         Ok(Self {
             shared: Arc::new(Shared {

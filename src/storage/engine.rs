@@ -137,21 +137,29 @@ const MAX_CREATIONS: usize = 16;
 
 impl Engine {
     pub(crate) fn open(location: &Location, opening: &Opening) -> Result<Self> {
-        let setup = opening.setup();
-        let database = match location {
+        let (database, location) = match location {
             Location::Memory(memory) => {
                 let new = memory.len() == 0;
-                let database = Database::open_memory(memory, &setup)?;
+                let database = Database::open_memory(memory, &opening.setup())?;
                 if new {
                     initialise(&database, opening.seed)?;
                 }
-                database
+                (database, location.clone())
             }
-            Location::File(path) => open_file(path, opening)?,
+            Location::File(path) => {
+                let database = open_file(path, opening)?;
+                // The file itself: wherever the process or a link goes later, what is packed,
+                // measured and opened again is this one.
+                let file = std::fs::canonicalize(path).map_err(|error| {
+                    Error::new(ErrorKind::Io, "the file's path cannot be resolved")
+                        .with_source(error)
+                })?;
+                (database, Location::File(file))
+            }
         };
         let engine = Self {
             database: Arc::new(database),
-            location: Arc::new(location.clone()),
+            location: Arc::new(location),
         };
         format::check(&engine.database.begin_read()?)?;
         Ok(engine)

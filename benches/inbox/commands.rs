@@ -1,0 +1,176 @@
+//! Single commands, each durable when it returns, beside a durable commit of as many rows.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use convodb::{AssigneeId, Conversation, Filter, Inbound, Status, UserId};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion};
+
+use crate::Subject;
+use crate::generate::TEXT;
+use crate::raw::{self, Writes};
+
+/// 2100-01-01T00:00:00Z: after everything that was generated.
+const LATER_US: i64 = 4_102_444_800_000_000;
+
+type Group<'c> = BenchmarkGroup<'c, WallTime>;
+
+pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
+    let mut group = criterion.benchmark_group("command");
+    // Each costs a sync, and the disk varies more than the engine does.
+    group
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(2));
+    for subject in subjects {
+        let open = Rotation::new(subject);
+        append(&mut group, &open);
+        assign(&mut group, &open);
+        note(&mut group, &open);
+        resolve(&mut group, &open);
+    }
+    group.finish();
+}
+
+/// The open conversations of an inbox, one after the other, so that no page stays the hot one.
+struct Rotation<'s> {
+    subject: &'s Subject,
+    open: Vec<&'s Conversation>,
+    turn: Cell<usize>,
+    /// When each was active last, in the plain database.
+    raw_us: RefCell<Vec<i64>>,
+}
+
+impl<'s> Rotation<'s> {
+    fn new(subject: &'s Subject) -> Self {
+        let conversations = subject.conversations.iter();
+        let open: Vec<_> = conversations
+            .filter(|conversation| conversation.status == Status::Open)
+            .collect();
+        let raw_us = open.iter().map(|one| one.updated_at.timestamp_micros());
+        Self {
+            subject,
+            raw_us: RefCell::new(raw_us.collect()),
+            turn: Cell::new(0),
+            open,
+        }
+    }
+
+    /// The next conversation, and how many came before it.
+    fn next(&self) -> (&'s Conversation, usize) {
+        let turn = self.turn.replace(self.turn.get() + 1);
+        (self.open[turn % self.open.len()], turn)
+    }
+
+    fn id(&self, case: &str, engine: &str) -> BenchmarkId {
+        BenchmarkId::new(format!("{case}/{}", self.subject.size.name), engine)
+    }
+
+    /// As many rows as the command writes, written by redb alone.
+    fn bench_raw(&self, group: &mut Group<'_>, case: &str, writes: Writes) {
+        group.bench_function(self.id(case, "redb"), |bencher| {
+            bencher.iter(|| {
+                let (conversation, turn) = self.next();
+                let new_us = LATER_US + i64::try_from(turn).unwrap();
+                let last_us = &mut self.raw_us.borrow_mut()[turn % self.open.len()];
+                let old_us = std::mem::replace(last_us, new_us);
+                self.subject
+                    .raw
+                    .command(conversation, (old_us, new_us), writes);
+            });
+        });
+    }
+}
+
+fn append(group: &mut Group<'_>, open: &Rotation<'_>) {
+    let store = &open.subject.store;
+    let receive = || {
+        let (to, _) = open.next();
+        let inbound = Inbound::text(&to.contact_id, to.channel, TEXT);
+        store.receive(inbound).unwrap()
+    };
+    let received = receive();
+    let last = store
+        .last_messages(&[received.value.conversation_id])
+        .unwrap();
+    assert_eq!(last, [Some(received.value)]);
+
+    group.bench_function(open.id("append", "convodb"), |bencher| {
+        bencher.iter(receive)
+    });
+    let writes = Writes {
+        history: Some(raw::MESSAGES),
+        totals: 0,
+    };
+    open.bench_raw(group, "append", writes);
+}
+
+fn assign(group: &mut Group<'_>, open: &Rotation<'_>) {
+    let store = &open.subject.store;
+    // Two whom no generated conversation has, turn by turn, so that each call changes something.
+    let agents = ["usr_even", "usr_odd"].map(|id| UserId::new(id).unwrap());
+    for agent in &agents {
+        store.put_user(agent, "Agent").unwrap();
+    }
+    let agents = agents.map(AssigneeId::from);
+    let assign = || {
+        let (conversation, turn) = open.next();
+        let agent = &agents[turn / open.open.len() % 2];
+        store.assign(conversation.id, agent).unwrap()
+    };
+    let assigned = assign();
+    assert!(assigned.changed);
+    let theirs = agents.iter().fold(Filter::open(), Filter::assigned_to);
+    assert_eq!(store.count(&theirs).unwrap(), 1);
+
+    group.bench_function(open.id("assign", "convodb"), |bencher| bencher.iter(assign));
+    let writes = Writes {
+        history: None,
+        totals: 2,
+    };
+    open.bench_raw(group, "assign", writes);
+}
+
+fn note(group: &mut Group<'_>, open: &Rotation<'_>) {
+    let store = &open.subject.store;
+    let add = || store.add_note(open.next().0.id, TEXT).unwrap();
+    let added = add().value;
+    let notes: Vec<_> = store.notes(added.conversation_id).unwrap().collect();
+    assert_eq!(notes.into_iter().next().unwrap().unwrap(), added);
+
+    group.bench_function(open.id("note", "convodb"), |bencher| bencher.iter(add));
+    let writes = Writes {
+        history: Some(raw::NOTES),
+        totals: 0,
+    };
+    open.bench_raw(group, "note", writes);
+}
+
+fn resolve(group: &mut Group<'_>, open: &Rotation<'_>) {
+    let store = &open.subject.store;
+    let first = open.turn.get();
+    let still_open = || {
+        let (conversation, turn) = open.next();
+        if turn - first >= open.open.len() {
+            store.reply(conversation.id, TEXT).unwrap();
+        }
+        conversation.id
+    };
+    let before = store.count(&Filter::open()).unwrap();
+    assert!(store.resolve(still_open()).unwrap().changed);
+    assert_eq!(store.count(&Filter::open()).unwrap(), before - 1);
+
+    group.bench_function(open.id("resolve", "convodb"), |bencher| {
+        bencher.iter_batched(
+            still_open,
+            |id| store.resolve(id).unwrap(),
+            BatchSize::PerIteration,
+        );
+    });
+    let writes = Writes {
+        history: None,
+        totals: 4,
+    };
+    open.bench_raw(group, "resolve", writes);
+}

@@ -1,0 +1,102 @@
+//! First pages, totals and whole histories.
+
+use std::time::Duration;
+
+use convodb::PageRequest;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
+
+use crate::{Subject, cases, raw};
+
+fn group<'c>(criterion: &'c mut Criterion, area: &str) -> BenchmarkGroup<'c, WallTime> {
+    let mut group = criterion.benchmark_group(area);
+    group
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    group
+}
+
+fn id(case: &str, subject: &Subject, engine: &str) -> BenchmarkId {
+    BenchmarkId::new(format!("{case}/{}", subject.size.name), engine)
+}
+
+/// First pages of 20 with their totals, beside twenty rows in a row, copied out.
+pub(crate) fn lists(criterion: &mut Criterion, subjects: &[Subject]) {
+    let mut group = group(criterion, "list");
+    for subject in subjects {
+        for case in cases::all() {
+            let page = subject
+                .store
+                .list(&case.filter, PageRequest::default())
+                .unwrap();
+            let selected = cases::selected(&case.filter, &subject.conversations);
+            assert_eq!(page.total, selected.len() as u64, "{}", case.name);
+            let first: Vec<_> = selected.iter().take(20).cloned().collect();
+            assert_eq!(page.data, first, "{}", case.name);
+            let stream = raw::streams(&case.filter).into_iter().next().unwrap();
+            assert_eq!(subject.raw.list(&stream).len(), 20, "{}", case.name);
+
+            group.bench_function(id(case.name, subject, "convodb"), |bencher| {
+                bencher.iter(|| {
+                    subject
+                        .store
+                        .list(&case.filter, PageRequest::default())
+                        .unwrap()
+                });
+            });
+            group.bench_function(id(case.name, subject, "redb"), |bencher| {
+                bencher.iter(|| subject.raw.list(&stream));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Totals, beside one lookup a stream.
+pub(crate) fn counts(criterion: &mut Criterion, subjects: &[Subject]) {
+    let mut group = group(criterion, "count");
+    for subject in subjects {
+        for case in cases::all() {
+            let expected = cases::selected(&case.filter, &subject.conversations).len() as u64;
+            let totals = raw::totals(&raw::streams(&case.filter));
+            assert_eq!(subject.store.count(&case.filter).unwrap(), expected);
+            assert_eq!(subject.raw.count(&totals), expected);
+
+            group.bench_function(id(case.name, subject, "convodb"), |bencher| {
+                bencher.iter(|| subject.store.count(&case.filter).unwrap());
+            });
+            group.bench_function(id(case.name, subject, "redb"), |bencher| {
+                bencher.iter(|| subject.raw.count(&totals));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// A conversation with its 10 and with its 500 messages, beside the messages' rows.
+pub(crate) fn histories(criterion: &mut Criterion, subjects: &[Subject]) {
+    let mut group = group(criterion, "get");
+    for subject in subjects {
+        for (case, conversation) in ["10", "500"].into_iter().zip(&subject.conversations) {
+            let messages: usize = case.parse().unwrap();
+            let thread = subject.store.get(conversation.id).unwrap();
+            assert_eq!(thread.conversation, *conversation);
+            assert_eq!(thread.messages.len(), messages);
+            assert!(
+                thread
+                    .messages
+                    .is_sorted_by_key(|message| (message.created_at, message.id))
+            );
+            let range = raw::history(conversation.id);
+            assert_eq!(subject.raw.history(&range).len(), messages);
+
+            group.bench_function(id(case, subject, "convodb"), |bencher| {
+                bencher.iter(|| subject.store.get(conversation.id).unwrap());
+            });
+            group.bench_function(id(case, subject, "redb"), |bencher| {
+                bencher.iter(|| subject.raw.history(&range));
+            });
+        }
+    }
+    group.finish();
+}

@@ -1,0 +1,153 @@
+//! What a command acknowledged is there: after a store was dropped without being closed, and after
+//! its process was killed.
+
+use convodb::{Channel, Error, Filter, Inbound, MessageId, Options, Store};
+
+use crate::support::child::{self, Child};
+use crate::support::compare;
+use crate::support::fixture::{clock, fill, options};
+use crate::support::op::contact;
+
+#[test]
+fn a_store_that_is_dropped_and_not_closed_keeps_all_that_it_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    for seed in 0..3 {
+        let path = path.with_extension(seed.to_string());
+        let clock = clock();
+        let store = options(&clock).open(&path).unwrap();
+        let model = fill(&store, &clock, seed, 60);
+        drop(store);
+        let store = options(&clock).create(false).open(&path).unwrap();
+        compare::everything(&store, &model);
+        compare::sound(&store, &model);
+    }
+}
+
+/// The two channels that each transaction of a child writes to.
+const PAIR: [Channel; 2] = [Channel::Whatsapp, Channel::Webchat];
+
+/// Receives a message on each of the two channels, both or none.
+fn receive_pair(store: &Store, number: u8) -> [MessageId; 2] {
+    let receive = |tx: &mut convodb::Transaction<'_>, channel| {
+        let inbound = Inbound::text(contact(number % 6), channel, number.to_string());
+        tx.receive(inbound).map(|outcome| outcome.value.id)
+    };
+    let [first, second] = PAIR;
+    store
+        .transaction(|tx| Ok::<_, Error>([receive(tx, first)?, receive(tx, second)?]))
+        .unwrap()
+}
+
+/// The child's part: more than the parent waits for, and not without an end.
+fn receive_until_killed(path: &str, compacts: bool) {
+    let store = Store::open(path).unwrap();
+    for round in 0..1_000_u16 {
+        let [first, second] = receive_pair(&store, (round % 251) as u8);
+        child::say(&format!("{first} {second}"));
+        if compacts && round % 3 == 2 {
+            store.compact().unwrap();
+        }
+    }
+    child::wait_for_parent();
+}
+
+/// Each acknowledged message is there, and no transaction is there by half.
+fn check_kept(store: &Store, acknowledged: &[[MessageId; 2]]) {
+    assert!(store.verify().unwrap().is_clean());
+    let stored = PAIR.map(|channel| {
+        let ids = store
+            .list(&Filter::all().channel(channel), Default::default())
+            .unwrap()
+            .data
+            .into_iter()
+            .map(|row| row.id);
+        let messages: Vec<MessageId> = ids
+            .flat_map(|id| store.get(id).unwrap().messages)
+            .map(|message| message.id)
+            .collect();
+        messages
+    });
+    assert_eq!(stored[0].len(), stored[1].len(), "half a transaction");
+    for pair in acknowledged {
+        for (id, stored) in pair.iter().zip(&stored) {
+            assert!(stored.contains(id), "{id} was acknowledged and is lost");
+        }
+    }
+    assert!(store.sequence().unwrap() >= acknowledged.len() as u64);
+}
+
+/// Kills a child three times on one file, after it acknowledged more and more.
+fn check_survives_kills(test: &str, path: &str, role: &str) {
+    let mut acknowledged = Vec::new();
+    for heard in [1, 20, 60] {
+        let mut child = Child::start(module_path!(), test, role);
+        let before = acknowledged.len();
+        loop {
+            if acknowledged.len() == before + heard {
+                child.kill();
+            }
+            // What it said before it was killed is still to be heard.
+            let Some(line) = child.hear() else { break };
+            let (first, second) = line.split_once(' ').unwrap();
+            acknowledged.push([first.parse().unwrap(), second.parse().unwrap()]);
+        }
+        assert!(acknowledged.len() >= before + heard, "the child gave up");
+        let store = Options::new().create(false).open(path).unwrap();
+        check_kept(&store, &acknowledged);
+    }
+}
+
+#[test]
+fn a_killed_process_loses_nothing_that_it_acknowledged() {
+    const TEST: &str = "a_killed_process_loses_nothing_that_it_acknowledged";
+    if let Some(path) = child::role() {
+        receive_until_killed(&path, false);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let path = path.to_str().unwrap();
+    check_survives_kills(TEST, path, path);
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_compacts_loses_nothing_either() {
+    const TEST: &str = "a_process_that_is_killed_while_it_compacts_loses_nothing_either";
+    if let Some(path) = child::role() {
+        receive_until_killed(&path, true);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let path = path.to_str().unwrap();
+    check_survives_kills(TEST, path, path);
+}
+
+#[test]
+fn a_process_that_is_killed_within_a_transaction_leaves_nothing_of_it() {
+    const TEST: &str = "a_process_that_is_killed_within_a_transaction_leaves_nothing_of_it";
+    if let Some(path) = child::role() {
+        let store = Store::open(path).unwrap();
+        let [first, second] = receive_pair(&store, 1);
+        let _: Result<(), Error> = store.transaction(|tx| {
+            for number in 0..50 {
+                tx.receive(Inbound::text(contact(number), PAIR[0], "lost"))?;
+            }
+            child::say(&format!("{first} {second}"));
+            child::wait_for_parent();
+            Ok(())
+        });
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let mut child = Child::start(module_path!(), TEST, path.to_str().unwrap());
+    let line = child.hear().unwrap();
+    child.kill();
+    let (first, second) = line.split_once(' ').unwrap();
+    let store = Options::new().create(false).open(&path).unwrap();
+    check_kept(&store, &[[first.parse().unwrap(), second.parse().unwrap()]]);
+    assert_eq!(store.stats().unwrap().messages, 2);
+    assert_eq!(store.sequence().unwrap(), 1);
+}

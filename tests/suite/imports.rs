@@ -1,0 +1,6 @@
+//! Whole conversations from elsewhere: what an import keeps, what it refuses, and real ones.
+
+mod care;
+mod many;
+mod ordered;
+mod single;

@@ -1,0 +1,29 @@
+//! What the store promises, tested through its public API: one binary, a module per topic.
+//!
+//! Nothing here reaches into the store: what a test knows of it, a user of the crate can know.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what is wrong by panicking, and a child process speaks by printing"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod concurrency;
+mod damage;
+mod durability;
+mod errors;
+mod example_inbox;
+mod imports;
+mod json;
+mod layering;
+mod maintenance;
+mod model_properties;
+mod opening;
+mod queries;
+mod rules;

@@ -1,0 +1,451 @@
+//! Copies, packing, reopening, verifying and counting leave what is stored as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use convodb::{
+    Channel, Conversation, ConversationId, ErrorKind, Filter, Import, Inbound, Message, Note,
+    NoteId, Options, PageRequest, Result, Store,
+};
+use tempfile::TempDir;
+
+use crate::support::apply::apply;
+use crate::support::child::{self, Child};
+use crate::support::compare;
+use crate::support::fixture::{clock, fill, ops_of, options};
+use crate::support::model::Model;
+use crate::support::op::contact;
+
+fn directory() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    (directory, path)
+}
+
+fn kind<T>(answer: Result<T>) -> Result<(), ErrorKind> {
+    answer.map(drop).map_err(|error| error.kind())
+}
+
+fn check_alone(path: &Path) {
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+    assert_eq!(entries.count(), 1, "nothing is left beside the file");
+}
+
+/// The store is as the model, and stays so while more is done to both.
+fn check_goes_on(store: &Store, mut model: Model) {
+    compare::everything(store, &model);
+    compare::sound(store, &model);
+    for op in ops_of(77, 25) {
+        apply(store, &mut model, &op).unwrap();
+    }
+    compare::everything(store, &model);
+    compare::sound(store, &model);
+}
+
+/// A conversation of many messages and notes.
+fn import_long(store: &Store, count: u16) -> ConversationId {
+    let id = ConversationId::from_parts(1_600_000_000_000, 1);
+    let at = clock().get();
+    let conversation = Conversation::new(id, contact(1), Channel::Webchat, at);
+    let messages = (0..count).map(|n| {
+        let message = convodb::MessageId::from_parts(1_776_000_000_000, n.into());
+        let content = format!("message {n} of a long conversation").into();
+        Message::new(message, id, convodb::Direction::Inbound, content, at)
+    });
+    let notes = (0..count).map(|n| {
+        let note = NoteId::from_parts(1_776_000_000_000, n.into());
+        Note::new(note, id, format!("note {n}"), at)
+    });
+    let import = Import::new(conversation, messages.collect()).notes(notes.collect());
+    store.import(import).unwrap().value.id
+}
+
+#[test]
+fn a_backup_of_a_live_store_equals_it_and_goes_on_as_it_would() {
+    let (directory, path) = directory();
+    for seed in 0..3 {
+        let time = clock();
+        let store = options(&time)
+            .open(path.with_extension(seed.to_string()))
+            .unwrap();
+        let model = fill(&store, &time, seed, 60);
+        let copy_path = directory.path().join(format!("copy.{seed}"));
+        store.backup(&copy_path).unwrap();
+        compare::everything(&store, &model);
+
+        let copy = options(&time).create(false).open(&copy_path).unwrap();
+        // The copy is a store of its own: what is done to one is not done to the other.
+        let kept = model.clone();
+        check_goes_on(&copy, model);
+        compare::everything(&store, &kept);
+    }
+}
+
+#[test]
+fn a_backup_of_a_store_in_memory_is_a_file_that_opens() {
+    let (_directory, path) = directory();
+    let time = clock();
+    let store = options(&time).open_in_memory().unwrap();
+    let model = fill(&store, &time, 8, 60);
+    store.backup(&path).unwrap();
+    check_alone(&path);
+    check_goes_on(&options(&time).create(false).open(&path).unwrap(), model);
+}
+
+#[test]
+fn a_backup_beside_a_writer_is_one_state_with_all_that_was_acknowledged_before() {
+    let (directory, path) = directory();
+    let store = Store::open(&path).unwrap();
+    let done = AtomicBool::new(false);
+    let receive = |number: u8| {
+        let inbound = Inbound::text(contact(number), Channel::Whatsapp, "Hello");
+        store.receive(inbound).unwrap().sequence
+    };
+    receive(0);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut number = 0_u8;
+            while !done.load(Ordering::SeqCst) {
+                receive(number);
+                number = number.wrapping_add(1);
+            }
+        });
+        for number in 0..5 {
+            let acknowledged = store.sequence().unwrap();
+            let copy = directory.path().join(format!("copy.{number}"));
+            store.backup(&copy).unwrap();
+            let copy = Options::new().create(false).open(&copy).unwrap();
+            let stats = copy.stats().unwrap();
+            assert!(stats.sequence >= acknowledged);
+            assert_eq!(stats.messages, stats.sequence, "a message a commit");
+            assert!(copy.verify().unwrap().is_clean());
+        }
+        done.store(true, Ordering::SeqCst);
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_backup_replaces_nothing_and_creates_no_directory() {
+    let (directory, path) = directory();
+    let store = Store::open(&path).unwrap();
+    let taken = directory.path().join("taken");
+    fs::write(&taken, "dear diary").unwrap();
+    assert_eq!(kind(store.backup(&taken)), Err(ErrorKind::Conflict));
+    assert_eq!(fs::read_to_string(&taken).unwrap(), "dear diary");
+    fs::remove_file(&taken).unwrap();
+
+    assert_eq!(kind(store.backup(&path)), Err(ErrorKind::Conflict));
+    let missing = directory.path().join("missing").join("copy");
+    assert_eq!(kind(store.backup(&missing)), Err(ErrorKind::NotFound));
+    check_alone(&path);
+    assert!(store.verify().unwrap().is_clean());
+}
+
+#[test]
+fn compacting_a_file_keeps_what_it_holds_and_keeps_it_locked() {
+    let (_directory, path) = directory();
+    let time = clock();
+    let store = options(&time).open(&path).unwrap();
+    let model = fill(&store, &time, 21, 80);
+    store.compact().unwrap();
+    check_alone(&path);
+    assert_eq!(kind(Store::open(&path)), Err(ErrorKind::Locked));
+    compare::everything(&store, &model);
+    drop(store);
+    let store = options(&time).create(false).open(&path).unwrap();
+    check_goes_on(&store, model);
+}
+
+#[cfg(unix)]
+#[test]
+fn compacting_through_a_link_packs_the_file_that_the_link_leads_to() {
+    let (directory, path) = directory();
+    let link = directory.path().join("link.redb");
+    drop(Store::open(&path).unwrap());
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let store = Store::open(&link).unwrap();
+    store.compact().unwrap();
+    let inbound = Inbound::text(contact(1), Channel::Whatsapp, "Hello");
+    store.receive(inbound).unwrap();
+    assert_eq!(kind(Store::open(&path)), Err(ErrorKind::Locked));
+    store.close().unwrap();
+
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    let store = Options::new().create(false).open(&path).unwrap();
+    assert_eq!(store.count(&Filter::all()).unwrap(), 1);
+}
+
+#[test]
+fn a_relative_path_means_the_same_file_wherever_the_process_goes() {
+    const TEST: &str = "a_relative_path_means_the_same_file_wherever_the_process_goes";
+    if child::role().is_some() {
+        // Alone in its process, as the working directory is the whole process's.
+        std::env::set_current_dir("here").unwrap();
+        let store = Store::open("inbox.redb").unwrap();
+        std::env::set_current_dir("../there").unwrap();
+        let inbound = Inbound::text(contact(1), Channel::Whatsapp, "Hello");
+        store.receive(inbound).unwrap();
+        child::say(&format!("{:?}", kind(store.stats())));
+        child::say(&format!("{:?}", kind(store.compact())));
+        child::say(&format!("{:?}", kind(store.reopen())));
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (here, there) = (
+        directory.path().join("here"),
+        directory.path().join("there"),
+    );
+    fs::create_dir(&here).unwrap();
+    fs::create_dir(&there).unwrap();
+    let mut child = Child::start_in(directory.path(), module_path!(), TEST, "go");
+    for _call in ["stats", "compact", "reopen"] {
+        assert_eq!(child.hear().as_deref(), Some("Ok(())"));
+    }
+    child.end();
+    assert_eq!(fs::read_dir(&there).unwrap().count(), 0);
+    let path = here.join("inbox.redb");
+    check_alone(&path);
+    let store = Options::new().create(false).open(&path).unwrap();
+    assert_eq!(store.count(&Filter::all()).unwrap(), 1);
+}
+
+#[test]
+fn compacting_in_memory_keeps_what_is_held() {
+    let time = clock();
+    let store = options(&time).open_in_memory().unwrap();
+    let model = fill(&store, &time, 22, 80);
+    store.compact().unwrap();
+    check_goes_on(&store, model);
+}
+
+#[test]
+fn a_file_shrinks_when_it_is_compacted_after_deleting() {
+    let (_directory, path) = directory();
+    let store = Store::open(&path).unwrap();
+    let id = import_long(&store, 5_000);
+    store
+        .receive(Inbound::text(contact(2), Channel::Webchat, "stays"))
+        .unwrap();
+    let full = store.stats().unwrap();
+    store.delete(id).unwrap();
+    let deleted = store.stats().unwrap();
+    assert!(deleted.stored_bytes < full.stored_bytes / 10, "{deleted:?}");
+    assert!(deleted.free_bytes > full.free_bytes, "{deleted:?}");
+    store.compact().unwrap();
+    let packed = store.stats().unwrap();
+    assert!(
+        packed.file_bytes < full.file_bytes / 4,
+        "{packed:?}, from {full:?}"
+    );
+    assert_eq!(packed.file_bytes, fs::metadata(&path).unwrap().len());
+    assert_eq!((packed.conversations, packed.messages), (1, 1));
+    assert_eq!(packed.stored_bytes, deleted.stored_bytes);
+}
+
+/// Buffered or not, an iterator that has ended says so once, and nothing comes after.
+fn check_ended<T: std::fmt::Debug>(answers: Vec<Result<T>>, whole: usize) {
+    let (last, before) = answers.split_last().unwrap();
+    assert_eq!(
+        last.as_ref().unwrap_err().kind(),
+        ErrorKind::SnapshotExpired
+    );
+    assert!(before.iter().all(Result::is_ok), "one error, at the end");
+    assert!(before.len() < whole, "what was not read cannot be");
+}
+
+/// What is held of a store before it is compacted or reopened ends; the store goes on.
+fn check_ends_what_is_held(end: impl Fn(&Store)) {
+    const MESSAGES: usize = 200;
+    let store = Store::in_memory().unwrap();
+    let id = import_long(&store, MESSAGES as u16);
+    let clone = store.clone();
+    let snapshot = store.snapshot().unwrap();
+    let mut begun = store.messages(id, ..).unwrap();
+    begun.next().unwrap().unwrap();
+    begun.next_back().unwrap().unwrap();
+    let mut fresh = snapshot.messages(id, ..).unwrap();
+    let mut notes = store.notes(id).unwrap();
+    notes.next().unwrap().unwrap();
+    // Iterators of a snapshot are the snapshot's hold, not holds of their own.
+    assert_eq!(store.stats().unwrap().snapshots, 3);
+    assert!(store.stats().unwrap().oldest_snapshot.is_some());
+
+    end(&store);
+    let expired = Err(ErrorKind::SnapshotExpired);
+    assert_eq!(kind(snapshot.count(&Filter::all())), expired);
+    assert_eq!(kind(snapshot.clone().get(id)), expired);
+    check_ended(begun.by_ref().collect(), MESSAGES);
+    check_ended(fresh.by_ref().rev().collect(), MESSAGES);
+    check_ended(notes.by_ref().collect(), MESSAGES);
+    assert!(begun.next().is_none() && begun.next_back().is_none());
+    assert!(fresh.next().is_none() && fresh.next_back().is_none());
+    assert!(notes.next().is_none());
+
+    assert_eq!(store.stats().unwrap().snapshots, 0);
+    assert_eq!(store.stats().unwrap().oldest_snapshot, None);
+    assert_eq!(clone.get(id).unwrap().messages.len(), MESSAGES);
+    assert_eq!(clone.snapshot().unwrap().count(&Filter::all()).unwrap(), 1);
+    assert!(clone.resolve(id).unwrap().changed);
+}
+
+#[test]
+fn compacting_ends_snapshots_and_iterators_and_nothing_else() {
+    check_ends_what_is_held(|store| store.compact().unwrap());
+}
+
+#[test]
+fn reopening_ends_snapshots_and_iterators_and_nothing_else() {
+    check_ends_what_is_held(|store| store.reopen().unwrap());
+}
+
+#[test]
+fn snapshots_count_until_they_are_dropped() {
+    let store = Store::in_memory().unwrap();
+    let first = store.snapshot().unwrap();
+    let clone = first.clone();
+    let second = store.snapshot().unwrap();
+    assert_eq!(store.stats().unwrap().snapshots, 2);
+    drop((first, second));
+    assert_eq!(store.stats().unwrap().snapshots, 1);
+    drop(clone);
+    assert_eq!(store.stats().unwrap().snapshots, 0);
+}
+
+#[test]
+fn compacting_beside_readers_and_a_writer_disturbs_neither() {
+    let (_directory, path) = directory();
+    let store = Store::open(&path).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                let page = store.list(&Filter::all(), PageRequest::default()).unwrap();
+                let ids: Vec<_> = page.data.iter().map(|row| row.id).collect();
+                let newest = store.last_messages(&ids).unwrap();
+                assert!(newest.iter().all(Option::is_some));
+                store.stats().unwrap();
+            }
+        });
+        let writer = scope.spawn(|| {
+            let mut received = 0_u64;
+            while !done.load(Ordering::SeqCst) {
+                let number = (received % 50) as u8;
+                let inbound = Inbound::text(contact(number), Channel::Whatsapp, "Hello");
+                store.receive(inbound).unwrap();
+                received += 1;
+            }
+            received
+        });
+        for _ in 0..8 {
+            store.compact().unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+        reader.join().unwrap();
+        let received = writer.join().unwrap();
+        assert_eq!(store.stats().unwrap().messages, received);
+    });
+    assert!(store.verify().unwrap().is_clean());
+    check_alone(&path);
+}
+
+#[test]
+fn reopening_keeps_what_is_held_for_every_clone() {
+    let (_directory, path) = directory();
+    let time = clock();
+    let store = options(&time).open(&path).unwrap();
+    let clone = store.clone();
+    let model = fill(&store, &time, 31, 60);
+    clone.reopen().unwrap();
+    compare::everything(&clone, &model);
+    check_goes_on(&store, model);
+}
+
+#[test]
+fn a_reopening_that_fails_is_told_of_until_one_succeeds() {
+    let (_directory, path) = directory();
+    let aside = path.with_extension("aside");
+    let time = clock();
+    let store = options(&time).open(&path).unwrap();
+    let clone = store.clone();
+    let model = fill(&store, &time, 41, 60);
+    fs::rename(&path, &aside).unwrap();
+    assert_eq!(kind(store.reopen()), Err(ErrorKind::NotFound));
+    check_alone(&aside);
+
+    let needs_reopen = Err(ErrorKind::NeedsReopen);
+    assert_eq!(kind(clone.count(&Filter::all())), needs_reopen);
+    assert_eq!(kind(clone.snapshot()), needs_reopen);
+    assert_eq!(kind(clone.erase_contact(&contact(1))), needs_reopen);
+    assert_eq!(kind(clone.compact()), needs_reopen);
+    assert_eq!(kind(clone.verify()), needs_reopen);
+
+    fs::rename(&aside, &path).unwrap();
+    clone.reopen().unwrap();
+    check_goes_on(&store, model);
+}
+
+#[test]
+fn closing_a_store_that_needs_reopening_ends_it() {
+    let (_directory, path) = directory();
+    let store = Store::open(&path).unwrap();
+    let clone = store.clone();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(kind(store.reopen()), Err(ErrorKind::NotFound));
+    store.close().unwrap();
+    assert_eq!(kind(clone.reopen()), Err(ErrorKind::Closed));
+    assert_eq!(kind(clone.count(&Filter::all())), Err(ErrorKind::Closed));
+}
+
+#[test]
+fn every_state_on_the_way_verifies_clean_and_is_counted() {
+    for seed in 50..54 {
+        let time = clock();
+        let store = options(&time).open_in_memory().unwrap();
+        let mut model = Model::new(&time);
+        for op in ops_of(seed, 60) {
+            apply(&store, &mut model, &op).unwrap();
+            compare::sound(&store, &model);
+        }
+        let report = store.verify().unwrap();
+        assert_eq!(report.index_rows, 2 * report.conversations);
+    }
+}
+
+#[test]
+fn repairing_a_sound_store_leaves_it_as_it_is() {
+    let time = clock();
+    let store = options(&time).open_in_memory().unwrap();
+    let mut model = fill(&store, &time, 61, 80);
+    let snapshot = store.snapshot().unwrap();
+    assert!(store.repair().unwrap().is_clean());
+    compare::everything(&snapshot, &model);
+    // It is a commit.
+    model.sequence += 1;
+    check_goes_on(&store, model);
+}
+
+#[test]
+fn stats_tell_the_size_of_the_file_and_what_of_it_is_used() {
+    let (_directory, path) = directory();
+    let store = Store::open(&path).unwrap();
+    let new = store.stats().unwrap();
+    assert_eq!([new.conversations, new.messages, new.notes], [0, 0, 0]);
+    assert_eq!((new.users, new.teams, new.sequence), (0, 0, 0));
+    import_long(&store, 1_000);
+    let stats = store.stats().unwrap();
+    assert_eq!(stats.file_bytes, fs::metadata(&path).unwrap().len());
+    assert_eq!(
+        [stats.conversations, stats.messages, stats.notes],
+        [1, 1_000, 1_000]
+    );
+    assert_eq!(stats.sequence, 1);
+    let text = 1_000 * "message 999 of a long conversation".len() as u64;
+    assert!(stats.stored_bytes > new.stored_bytes + text, "{stats:?}");
+    assert!(
+        stats.stored_bytes + stats.free_bytes <= stats.file_bytes,
+        "{stats:?}"
+    );
+}

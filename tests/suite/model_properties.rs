@@ -1,0 +1,124 @@
+//! The store beside a model that is too simple to be wrong: whatever is done to both, in whatever
+//! order, both read the same.
+
+use std::fmt;
+
+use convodb::testing::ManualClock;
+use convodb::{ErrorKind, Filter, Snapshot, Store};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::support::apply::apply;
+use crate::support::compare;
+use crate::support::fixture::{clock, options};
+use crate::support::model::Model;
+use crate::support::op::Op;
+use crate::support::probe::Probe;
+use crate::support::strategy::{cases, op, ops, probe};
+
+/// What a run does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Do(Op),
+    Ask(Probe),
+    /// Takes a snapshot, to be asked from then on.
+    Hold,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => op().prop_map(Step::Do),
+        3 => probe().prop_map(Step::Ask),
+        1 => Just(Step::Hold),
+    ]
+}
+
+/// Printed a step a line, as a failing case is read.
+struct Steps(Vec<Step>);
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(steps) = self;
+        steps
+            .iter()
+            .try_for_each(|step| write!(f, "\n    {step:?}"))
+    }
+}
+
+fn steps(most: usize) -> impl Strategy<Value = Steps> {
+    vec(step(), 0..=most).prop_map(Steps)
+}
+
+/// A snapshot that a reopening or a compaction has ended says so.
+fn ended(snapshots: &mut Vec<(Snapshot, Model)>) {
+    for (snapshot, _) in snapshots.drain(..) {
+        let error = snapshot.count(&Filter::all()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SnapshotExpired);
+    }
+}
+
+fn run(store: &Store, clock: &ManualClock, Steps(steps): &Steps) -> Model {
+    let mut model = Model::new(clock);
+    let mut snapshots: Vec<(Snapshot, Model)> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Do(op) => {
+                apply(store, &mut model, op).unwrap();
+                if op.ends_snapshots() {
+                    ended(&mut snapshots);
+                }
+            }
+            Step::Ask(probe) => {
+                compare::ask(store, &model, probe);
+                for (snapshot, then) in &snapshots {
+                    compare::ask(snapshot, then, probe);
+                }
+            }
+            Step::Hold => snapshots.push((store.snapshot().unwrap(), model.clone())),
+        }
+    }
+    for (snapshot, then) in &snapshots {
+        compare::everything(snapshot, then);
+    }
+    compare::everything(store, &model);
+    compare::sound(store, &model);
+    model
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    #[test]
+    fn a_store_in_memory_reads_as_the_model(steps in steps(80)) {
+        let clock = clock();
+        let store = options(&clock).open_in_memory().unwrap();
+        run(&store, &clock, &steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(8))]
+
+    #[test]
+    fn a_store_in_a_file_reads_as_the_model_and_does_so_when_opened_again(
+        steps in steps(40),
+        more in ops(10),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("inbox.redb");
+        let clock = clock();
+        let store = options(&clock).open(&path).unwrap();
+        let mut model = run(&store, &clock, &steps);
+        store.close().unwrap();
+
+        // A clock that was set back over the restart does not run back.
+        clock.set("2025-01-01T00:00:00Z".parse().unwrap());
+        let store = options(&clock).create(false).open(&path).unwrap();
+        compare::everything(&store, &model);
+        for op in &more {
+            apply(&store, &mut model, op).unwrap();
+        }
+        compare::everything(&store, &model);
+        compare::sound(&store, &model);
+    }
+}

@@ -1,0 +1,231 @@
+//! Cursors, ids and words: printed as they are parsed, and nothing else is parsed.
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
+use convodb::{
+    Actor, AssignRequest, AssigneeId, Channel, ContactId, ConversationId, Cursor, Filter, Import,
+    Inbound, ListQuery, Message, MessageId, Note, NoteId, NoteRequest, PageRequest, ProviderId,
+    Status, StatusFilter, TeamId, UserId,
+};
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::rules::inbox::{Inbox, contact};
+
+/// The text is one of the type's, and is printed as it was given, by serde as well.
+fn assert_identity<T>(text: &str)
+where
+    T: FromStr<Err: Debug> + Display + Debug + PartialEq + Serialize + DeserializeOwned,
+{
+    let value: T = text.parse().unwrap();
+    assert_eq!(value.to_string(), text);
+    let json = serde_json::to_string(&value).unwrap();
+    assert_eq!(json, serde_json::to_string(text).unwrap());
+    assert_eq!(serde_json::from_str::<T>(&json).unwrap(), value);
+}
+
+/// No text of the type; and if it is one, it is the only spelling of its value.
+fn assert_strict<T>(text: &str)
+where
+    T: FromStr<Err: Debug> + Display + Debug + PartialEq + Serialize + DeserializeOwned,
+{
+    match text.parse::<T>() {
+        Ok(_) => assert_identity::<T>(text),
+        Err(_) => {
+            let json = serde_json::to_string(text).unwrap();
+            assert!(serde_json::from_str::<T>(&json).is_err(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_cursor_is_the_time_and_id_of_the_row_it_stands_behind() {
+    let inbox = Inbox::at("2026-04-16T09:10:00.000001Z");
+    let id = inbox.conversation();
+    let cursor = Cursor::from(&inbox.show(id));
+    assert_eq!(cursor.to_string(), format!("1776330600000001.{id}"));
+    assert_identity::<Cursor>(&cursor.to_string());
+}
+
+#[test]
+fn a_cursor_that_no_list_gave_is_refused() {
+    let id = "conv_01HABC00000000000000000000";
+    for good in [format!("0.{id}"), format!("253402300799999999.{id}")] {
+        assert_identity::<Cursor>(&good);
+    }
+    for bad in [
+        String::new(),
+        ".".to_owned(),
+        id.to_owned(),
+        format!(".{id}"),
+        "1776330600000001".to_owned(),
+        "1776330600000001.".to_owned(),
+        format!("1776330600000001,{id}"),
+        format!("1776330600000001.{id}."),
+        format!("1776330600000001.{id}0"),
+        format!(" 1776330600000001.{id}"),
+        format!("+1776330600000001.{id}"),
+        format!("01776330600000001.{id}"),
+        format!("-1.{id}"),
+        format!("-0.{id}"),
+        format!("1e9.{id}"),
+        format!("253402300800000000.{id}"),
+        format!("9223372036854775808.{id}"),
+        format!("1776330600000001.{}", id.to_lowercase()),
+        "1776330600000001.msg_01HABC00000000000000000000".to_owned(),
+    ] {
+        let refused = bad.parse::<Cursor>().unwrap_err();
+        assert_eq!(refused.field(), "cursor");
+        assert_eq!(refused.reason(), "must be a cursor as a list gave it");
+        assert_strict::<Cursor>(&bad);
+    }
+}
+
+#[test]
+fn a_cursor_goes_on_behind_its_row_in_any_filter_whatever_moved_meanwhile() {
+    let inbox = Inbox::new();
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        inbox.later();
+        ids.push(inbox.hello(&format!("con_{n}")).conversation_id);
+    }
+    ids.reverse();
+    let request = PageRequest::new(1, 4).unwrap();
+    let first = inbox.store.list(&Filter::open(), request).unwrap();
+    let next: Cursor = first.next.unwrap().to_string().parse().unwrap();
+    // One behind the cursor moves to the top, one before it goes, and so does its own row.
+    inbox.later();
+    inbox.store.add_note(ids[6], "moved").unwrap();
+    inbox.store.delete(ids[1]).unwrap();
+    inbox.store.resolve(ids[3]).unwrap();
+    let rest = inbox.store.list_after(&Filter::open(), &next, 100).unwrap();
+    let rest: Vec<_> = rest.data.iter().map(|row| row.id).collect();
+    assert_eq!(rest, [ids[4], ids[5], ids[7], ids[8], ids[9]]);
+    let other = Filter::all().channel(Channel::Whatsapp).unassigned();
+    let rest = inbox.store.list_after(&other, &next, 2).unwrap();
+    assert_eq!(rest.total, 9);
+    let rest: Vec<_> = rest.data.iter().map(|row| row.id).collect();
+    assert_eq!(rest, [ids[4], ids[5]]);
+}
+
+#[test]
+fn ids_order_as_their_texts_do_and_carry_their_parts() {
+    let (low, high) = (
+        MessageId::from_parts(1, u128::MAX),
+        MessageId::from_parts(2, 0),
+    );
+    assert!(low < high && low.to_string() < high.to_string());
+    assert_eq!((low.timestamp_ms(), high.timestamp_ms()), (1, 2));
+    let most = NoteId::from_parts(u64::MAX, u128::MAX);
+    assert_eq!(most.to_string(), "note_7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+    assert_eq!(most.timestamp_ms(), (1 << 48) - 1);
+    assert_eq!(format!("{most:?}"), most.to_string());
+    assert_eq!(ConversationId::from_parts(0, 0).to_string().len(), 31);
+}
+
+#[test]
+fn words_are_printed_as_they_are_parsed() {
+    for channel in Channel::ALL {
+        assert_identity::<Channel>(channel.as_str());
+    }
+    for status in Status::ALL {
+        assert_identity::<Status>(status.as_str());
+    }
+    for (text, field) in [
+        ("email", "channel"),
+        ("", "channel"),
+        ("Webchat", "channel"),
+    ] {
+        assert_eq!(text.parse::<Channel>().unwrap_err().field(), field);
+        assert_eq!(text.parse::<Status>().unwrap_err().field(), "status");
+        assert_eq!(text.parse::<StatusFilter>().unwrap_err().field(), "status");
+    }
+}
+
+/// Texts near those that are parsed, and texts that are nothing of the kind.
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "(conv|msg|note|con|usr|team)_?[0-9A-Za-z]{0,28}",
+        "(conv|msg|note)_[0-9A-HJKMNP-TV-Z]{26}",
+        "(conv|msg|note)_\\PC{8,26}",
+        "[-+]?[0-9]{0,20}\\.conv_[0-9A-Z]{24,27}",
+        "(status|channel|assigned_to|page|limit|\\PC{0,4})=\\PC{0,12}(&\\PC{0,12}=?\\PC{0,12})?",
+        "[\\[{\":,}\\]a-z0-9_]{0,40}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_024))]
+
+    #[test]
+    fn own_ids_and_cursors_are_printed_as_they_are_parsed(
+        millis in 0_u64..1 << 48,
+        random: u128,
+        micros in 0_i64..=253_402_300_799_999_999,
+    ) {
+        let id = ConversationId::from_parts(millis, random);
+        prop_assert_eq!(id.timestamp_ms(), millis);
+        assert_identity::<ConversationId>(&id.to_string());
+        assert_identity::<MessageId>(&MessageId::from_parts(millis, random).to_string());
+        assert_identity::<NoteId>(&NoteId::from_parts(millis, random).to_string());
+        assert_identity::<Cursor>(&format!("{micros}.{id}"));
+    }
+
+    #[test]
+    fn foreign_ids_are_printed_as_they_are_parsed(rest in "[!-+\\--~]{1,124}") {
+        assert_identity::<ContactId>(&format!("con_{rest}"));
+        assert_identity::<UserId>(&format!("usr_{rest}"));
+        assert_identity::<AssigneeId>(&format!("usr_{rest}"));
+        assert_identity::<TeamId>(&format!("t{rest}"));
+        assert_identity::<AssigneeId>(&format!("t{rest}"));
+        assert_identity::<Actor>(&rest);
+        assert_identity::<ProviderId>(&rest);
+    }
+
+    #[test]
+    fn no_text_makes_a_parser_panic_or_has_two_spellings(text in any_text()) {
+        assert_strict::<ConversationId>(&text);
+        assert_strict::<MessageId>(&text);
+        assert_strict::<NoteId>(&text);
+        assert_strict::<ContactId>(&text);
+        assert_strict::<UserId>(&text);
+        assert_strict::<TeamId>(&text);
+        assert_strict::<AssigneeId>(&text);
+        assert_strict::<ProviderId>(&text);
+        assert_strict::<Actor>(&text);
+        assert_strict::<Cursor>(&text);
+        assert_strict::<Channel>(&text);
+        assert_strict::<Status>(&text);
+        if let Ok(query) = text.parse::<ListQuery>() {
+            prop_assert_eq!(query.to_string().parse::<ListQuery>().unwrap(), query);
+        }
+        if let Ok(status) = text.parse::<StatusFilter>() {
+            prop_assert_eq!(status.to_string(), &*text);
+        }
+        // These need more than such a text can say; that none panics is what is tested.
+        prop_assert!(serde_json::from_str::<Import>(&text).is_err());
+        prop_assert!(serde_json::from_str::<Message>(&text).is_err());
+        prop_assert!(serde_json::from_str::<Note>(&text).is_err());
+        let is_object = text.trim_start().starts_with('{');
+        prop_assert!(is_object || serde_json::from_str::<NoteRequest>(&text).is_err());
+        prop_assert!(is_object || serde_json::from_str::<AssignRequest>(&text).is_err());
+        prop_assert!(is_object || serde_json::from_str::<ListQuery>(&text).is_err());
+    }
+
+    #[test]
+    fn no_text_of_a_message_makes_the_store_panic(text: String, provider_id: String) {
+        let inbox = Inbox::new();
+        let message = Inbound::text(contact("con_1"), Channel::Webchat, &*text);
+        let got = inbox.store.receive(message.provider_id(&*provider_id));
+        let is_valid = !text.trim().is_empty() && (1..=512).contains(&provider_id.len());
+        prop_assert_eq!(got.is_ok(), is_valid);
+        if let Ok(got) = got {
+            let stored = inbox.store.get(got.value.conversation_id).unwrap().messages;
+            prop_assert_eq!(stored[0].content.as_text(), Some(&*text));
+            prop_assert_eq!(stored[0].provider_id.as_ref().unwrap().as_str(), &*provider_id);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! R7 and R8: the order of messages, the clock that never runs back, and the time of the latest
+//! activity.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use convodb::testing::{ManualClock, SeededIds};
+use convodb::{
+    Channel, DeliveryStatus, ErrorKind, Filter, Inbound, Options, Outbound, Receipt, Reply, Status,
+    Store,
+};
+
+use super::inbox::{Inbox, contact, time};
+
+fn inbound(text: &str) -> Inbound {
+    Inbound::text(contact("con_01HXYZ"), Channel::Whatsapp, text)
+}
+
+#[test]
+fn r7_a_message_has_its_providers_time_where_given_and_else_the_clocks() {
+    let inbox = Inbox::new();
+    let sent_at = time("2026-04-16T08:59:59.000001Z");
+    let got = inbox.store.receive(inbound("one").sent_at(sent_at));
+    assert_eq!(got.unwrap().value.created_at, sent_at);
+    let finer = sent_at + Duration::from_nanos(999);
+    let got = inbox.store.receive(inbound("one").sent_at(finer));
+    assert_eq!(got.unwrap().value.created_at, sent_at, "to the microsecond");
+    let now = inbox.later();
+    let got = inbox.store.receive(inbound("two")).unwrap().value;
+    assert_eq!(got.created_at, now);
+    let reply = Reply::text("three").sent_at(sent_at);
+    let sent = inbox.store.reply(got.conversation_id, reply).unwrap().value;
+    assert_eq!(sent.created_at, sent_at);
+    let outbound = Outbound::text(contact("con_01HXYZ"), Channel::Whatsapp, "four");
+    let sent = inbox.store.send(outbound.sent_at(sent_at)).unwrap().value;
+    assert_eq!(sent.created_at, sent_at);
+}
+
+#[test]
+fn r7_a_late_message_takes_its_place_in_the_history() {
+    let inbox = Inbox::new();
+    let first = inbox.hello("con_01HXYZ");
+    let between = inbox.later();
+    inbox.later();
+    inbox.store.receive(inbound("newest")).unwrap();
+    inbox.later();
+    let late = inbound("late").sent_at(between);
+    let late = inbox.store.receive(late).unwrap().value;
+    let id = late.conversation_id;
+    assert_eq!(inbox.texts(id), ["Hello", "late", "newest"]);
+    let earliest = first.created_at - Duration::from_secs(3_600);
+    let oldest = inbound("oldest").sent_at(earliest);
+    inbox.store.receive(oldest).unwrap();
+    assert_eq!(inbox.texts(id), ["oldest", "Hello", "late", "newest"]);
+    let last = inbox.store.last_messages(&[id]).unwrap();
+    assert_eq!(last[0].as_ref().unwrap().content.as_text(), Some("newest"));
+}
+
+#[test]
+fn r7_messages_of_one_time_stand_in_the_order_of_their_ids() {
+    let inbox = Inbox::new();
+    let sent_at = time("2026-04-16T08:00:00Z");
+    let mut ids = Vec::new();
+    for n in 0..50 {
+        let message = inbound(&n.to_string()).sent_at(sent_at);
+        ids.push(inbox.store.receive(message).unwrap().value.id);
+    }
+    let id = inbox.store.find(&contact("con_01HXYZ"), Channel::Whatsapp);
+    let thread = inbox.store.get(id.unwrap().unwrap().id).unwrap();
+    let stored: Vec<_> = thread.messages.iter().map(|message| message.id).collect();
+    ids.sort_unstable();
+    assert_eq!(stored, ids);
+    ids.dedup();
+    assert_eq!(ids.len(), 50, "each has an id of its own");
+}
+
+#[test]
+fn r7_a_sent_at_after_the_clock_is_stored_as_the_clocks_time() {
+    let inbox = Inbox::new();
+    let now = inbox.clock.get();
+    for ahead in [Duration::from_micros(1), Duration::from_secs(86_400)] {
+        let message = inbound("early").sent_at(now + ahead);
+        assert_eq!(inbox.store.receive(message).unwrap().value.created_at, now);
+    }
+    let message = inbound("on time").sent_at(now);
+    assert_eq!(inbox.store.receive(message).unwrap().value.created_at, now);
+}
+
+#[test]
+fn r7_times_outside_1970_to_9999_are_refused() {
+    let inbox = Inbox::at("9999-12-31T23:59:59.999999Z");
+    for outside in [
+        "1969-12-31T23:59:59.999999Z",
+        "+10000-01-01T00:00:00Z",
+        "-0001-01-01T00:00:00Z",
+    ] {
+        let refused = inbox.store.receive(inbound("no").sent_at(time(outside)));
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid, "{outside}");
+        assert_eq!(refused.field(), Some("sent_at"), "{outside}");
+        let reason = refused.reason().unwrap();
+        assert_eq!(reason, "must lie between the years 1970 and 9999");
+    }
+    assert_eq!(inbox.store.sequence().unwrap(), 0);
+    for within in ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"] {
+        let stored = inbox.store.receive(inbound("yes").sent_at(time(within)));
+        assert_eq!(stored.unwrap().value.created_at, time(within));
+    }
+    let created_at = inbox.store.list(&Filter::open(), Default::default());
+    assert_eq!(
+        created_at.unwrap().data[0].created_at,
+        time("1970-01-01T00:00:00Z")
+    );
+    inbox.assert_sound();
+}
+
+#[test]
+fn r7_a_clock_that_is_out_of_bounds_counts_as_the_nearest_time_within() {
+    for (shown, stored) in [
+        ("1969-07-20T20:17:40Z", "1970-01-01T00:00:00Z"),
+        ("+12000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
+    ] {
+        let inbox = Inbox::at(shown);
+        assert_eq!(inbox.hello("con_1").created_at, time(stored));
+    }
+}
+
+#[test]
+fn r7_the_stores_clock_never_runs_back() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let latest = inbox.later();
+    inbox.store.add_note(id, "at the latest time").unwrap();
+    inbox.clock.set(latest - Duration::from_secs(86_400));
+
+    let got = inbox.store.receive(inbound("after")).unwrap().value;
+    assert_eq!(got.created_at, latest);
+    let note = inbox.store.add_note(id, "after").unwrap().value;
+    assert_eq!(note.created_at, latest);
+    let ahead = inbound("ahead").sent_at(latest + Duration::from_secs(1));
+    let ahead = inbox.store.receive(ahead).unwrap().value;
+    assert_eq!(ahead.created_at, latest);
+    let resolved = inbox.store.resolve(id).unwrap().value;
+    assert_eq!(resolved.updated_at, latest);
+    let read = inbox.store.record_delivery(&got, Receipt::read()).unwrap();
+    assert_eq!(read.value.deliveries.read_at, Some(latest));
+}
+
+fn reopened(path: &Path, clock: &ManualClock) -> Store {
+    // The same seed each time: the random parts come again, and the ids must not.
+    Options::new()
+        .clock(clock.clone())
+        .ids(SeededIds::new(7))
+        .open(path)
+        .unwrap()
+}
+
+#[test]
+fn r7_the_stores_clock_never_runs_back_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let latest = time("2026-04-16T09:00:00.000123Z");
+    let clock = ManualClock::at(latest);
+    let store = reopened(&path, &clock);
+    store.receive(inbound("before")).unwrap();
+    store.close().unwrap();
+
+    clock.set(latest - Duration::from_secs(86_400));
+    let store = reopened(&path, &clock);
+    let after = store.receive(inbound("after")).unwrap().value;
+    assert_eq!(after.created_at, latest);
+    store.reopen().unwrap();
+    assert_eq!(
+        store.receive(inbound("again")).unwrap().value.created_at,
+        latest
+    );
+    clock.set(latest + Duration::from_secs(1));
+    let later = store.receive(inbound("later")).unwrap().value;
+    assert_eq!(later.created_at, clock.get());
+}
+
+#[test]
+fn r7_ids_ascend_over_restarts_and_clocks_set_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let start = time("2026-04-16T09:00:00Z");
+    let clock = ManualClock::at(start);
+    let mut ids: Vec<u128> = Vec::new();
+    for shown in [0_i64, -3_600, 60, -60, 61] {
+        clock.set(start + chrono::TimeDelta::seconds(shown));
+        let store = reopened(&path, &clock);
+        for n in 0..20 {
+            let who = contact(&format!("con_{shown}_{n}"));
+            let message = store.receive(Inbound::text(&who, Channel::Webchat, "Hello"));
+            let message = message.unwrap().value;
+            let note = store.add_note(message.conversation_id, "note").unwrap();
+            ids.push(ulid(&message.conversation_id));
+            ids.push(ulid(&message.id));
+            ids.push(ulid(&note.value.id));
+        }
+        store.close().unwrap();
+    }
+    assert!(ids.is_sorted_by(|a, b| a < b), "{ids:x?}");
+}
+
+/// The number behind an id's prefix, whatever it names.
+fn ulid(id: &impl ToString) -> u128 {
+    let text = id.to_string();
+    let (_, encoded) = text.split_once('_').unwrap();
+    const ALPHABET: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    encoded.chars().fold(0, |number, digit| {
+        number << 5 | ALPHABET.find(digit).unwrap() as u128
+    })
+}
+
+#[test]
+fn r7_an_id_carries_its_messages_own_millisecond() {
+    let inbox = Inbox::at("2026-04-16T09:00:00.123456Z");
+    let millis = |time: DateTime<Utc>| u64::try_from(time.timestamp_millis()).unwrap();
+    let on_time = inbox.hello("con_01HXYZ");
+    assert_eq!(on_time.id.timestamp_ms(), millis(on_time.created_at));
+    inbox.later();
+    let late = inbound("late").sent_at(time("2020-01-01T00:00:00.987654Z"));
+    let late = inbox.store.receive(late).unwrap().value;
+    assert_eq!(late.id.timestamp_ms(), millis(late.created_at));
+    let read = inbox.store.record_delivery(&late, Receipt::read());
+    assert_eq!(read.unwrap().value.status, DeliveryStatus::Read);
+    inbox.assert_sound();
+}
+
+#[test]
+fn r8_every_activity_moves_updated_at_to_when_it_happened() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let alice = inbox.user("usr_alice", "Alice");
+    let store = &inbox.store;
+    assert_eq!(inbox.show(id).updated_at, inbox.clock.get());
+    let activities: [(&str, &dyn Fn()); 7] = [
+        ("receive", &|| drop(store.receive(inbound("in")).unwrap())),
+        ("reply", &|| drop(store.reply(id, "out").unwrap())),
+        ("note", &|| drop(store.add_note(id, "note").unwrap())),
+        ("assign", &|| drop(store.assign(id, &alice).unwrap())),
+        ("unassign", &|| drop(store.unassign(id).unwrap())),
+        ("resolve", &|| drop(store.resolve(id).unwrap())),
+        ("reopen", &|| drop(store.assign(id, &alice).unwrap())),
+    ];
+    for (what, activity) in activities {
+        let at = inbox.later();
+        activity();
+        assert_eq!(inbox.show(id).updated_at, at, "{what}");
+    }
+}
+
+#[test]
+fn r8_a_message_is_activity_at_its_own_time_and_updated_at_never_decreases() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let sent_at = inbox.later();
+    let at = inbox.later();
+    inbox.store.receive(inbound("a").sent_at(sent_at)).unwrap();
+    assert_eq!(inbox.show(id).updated_at, sent_at, "not when it came");
+    inbox.store.add_note(id, "now").unwrap();
+    assert_eq!(inbox.show(id).updated_at, at);
+    inbox.later();
+    inbox.store.receive(inbound("b").sent_at(sent_at)).unwrap();
+    assert_eq!(inbox.show(id).updated_at, at, "it does not go back");
+    inbox.assert_sound();
+}
+
+#[test]
+fn r8_an_old_message_that_reopens_is_activity_when_it_reopens() {
+    let inbox = Inbox::new();
+    let id = inbox.resolved();
+    let at = inbox.later();
+    let old = inbound("old").sent_at(time("2020-01-01T00:00:00Z"));
+    assert!(inbox.store.receive(old).unwrap().reopened);
+    let shown = inbox.show(id);
+    assert_eq!((shown.status, shown.updated_at), (Status::Open, at));
+    assert_eq!(inbox.texts(id), ["old", "Hello"]);
+}
+
+#[test]
+fn r8_an_old_message_that_does_not_reopen_leaves_updated_at() {
+    let inbox = Inbox::new();
+    let id = inbox.resolved();
+    let before = inbox.show(id).updated_at;
+    inbox.later();
+    let old = Reply::text("old").sent_at(time("2020-01-01T00:00:00Z"));
+    inbox.store.reply(id, old.reopen(false)).unwrap();
+    assert_eq!(inbox.show(id).updated_at, before);
+}
+
+#[test]
+fn r8_created_at_is_the_oldest_messages_and_moves_back_when_an_older_one_comes() {
+    let inbox = Inbox::new();
+    let hello = inbox.hello("con_01HXYZ");
+    let id = hello.conversation_id;
+    assert_eq!(inbox.show(id).created_at, hello.created_at);
+    inbox.later();
+    inbox.store.receive(inbound("newer")).unwrap();
+    assert_eq!(inbox.show(id).created_at, hello.created_at);
+    let older = time("2024-02-29T12:00:00Z");
+    let before = inbox.show(id).updated_at;
+    inbox
+        .store
+        .receive(inbound("older").sent_at(older))
+        .unwrap();
+    let shown = inbox.show(id);
+    assert_eq!((shown.created_at, shown.updated_at), (older, before));
+    let row = inbox.store.list(&Filter::open(), Default::default());
+    assert_eq!(row.unwrap().data, [shown], "the list shows it as well");
+    let first = inbound("first").sent_at(older);
+    let other = Inbox::new();
+    let first = other.store.receive(first).unwrap().value;
+    assert_eq!(other.show(first.conversation_id).created_at, older);
+    assert_eq!(other.show(first.conversation_id).updated_at, older);
+}
+
+#[test]
+fn r8_a_receipt_is_no_activity() {
+    let inbox = Inbox::new();
+    let id = inbox.resolved();
+    let sent = inbox.store.reply(id, Reply::text("sale").reopen(false));
+    let sent = sent.unwrap().value;
+    let before = inbox.show(id);
+    for receipt in [
+        Receipt::sent(),
+        Receipt::failed("1", "lost"),
+        Receipt::delivered(),
+        Receipt::read(),
+    ] {
+        inbox.later();
+        let told = inbox.store.record_delivery(&sent, receipt).unwrap();
+        assert!(told.changed && !told.reopened);
+        assert_eq!(inbox.show(id), before);
+    }
+}

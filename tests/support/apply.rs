@@ -1,0 +1,414 @@
+//! An operation done to the store and to the model, and the two answers held together.
+
+use std::fmt::Debug;
+
+use chrono::TimeDelta;
+use convodb::{
+    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Direction, Error,
+    ErrorKind, Handle, Import, Inbound, Message, MessageRef, Note, Outbound, Outcome, Receipt,
+    Reply, Result, Store, Takeover, TeamId, Transaction, UserId,
+};
+
+use super::model::Model;
+use super::op::{self, Address, Body, Op, Who};
+use super::plan::{ImportPlan, When};
+use super::rules::Appending;
+use super::verdict::{Expected, Refusal};
+
+/// The commands, however they are given: the one list of them serves all three ways.
+macro_rules! commands {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $value:ty;)*) => {
+        pub(crate) trait Commands {
+            $(fn $name(&mut self, $($argument: $type),*) -> Result<Outcome<$value>>;)*
+        }
+
+        commands!(impl &Store { Store $($name($($argument: $type),*) -> $value;)* });
+        commands!(impl Handle<'_> { Handle $($name($($argument: $type),*) -> $value;)* });
+        commands!(impl Transaction<'_> { Transaction $($name($($argument: $type),*) -> $value;)* });
+    };
+    (impl $of:ty { $by:ident $($name:ident($($argument:ident: $type:ty),*) -> $value:ty;)* }) => {
+        impl Commands for $of {
+            $(fn $name(&mut self, $($argument: $type),*) -> Result<Outcome<$value>> {
+                $by::$name(self, $($argument),*)
+            })*
+        }
+    };
+}
+
+commands! {
+    fn receive(inbound: Inbound) -> Message;
+    fn send(outbound: Outbound) -> Message;
+    fn reply(id: ConversationId, reply: Reply) -> Message;
+    fn record_delivery(message: MessageRef, receipt: Receipt) -> Message;
+    fn assign(id: ConversationId, assignee: &AssigneeId) -> Conversation;
+    fn unassign(id: ConversationId) -> Conversation;
+    fn claim(id: ConversationId, assignee: &AssigneeId) -> Conversation;
+    fn resolve(id: ConversationId) -> Conversation;
+    fn add_note(id: ConversationId, content: &str) -> Note;
+    fn delete(id: ConversationId) -> ();
+    fn erase_contact(contact: &ContactId) -> u64;
+    fn put_user(id: &UserId, name: &str) -> Assignee;
+    fn put_team(id: &TeamId, name: &str) -> Assignee;
+    fn remove_assignee(id: &AssigneeId, takeover: &Takeover) -> u64;
+    fn import(import: Import) -> Conversation;
+}
+
+/// Why a transaction of a harness did not commit.
+enum Ended {
+    RolledBack,
+    Failed(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Does an operation to both, and panics where the store answers otherwise than the model.
+///
+/// A failure that no rule demands, as that of a disk, is returned; the model is then as before.
+pub(crate) fn apply(store: &Store, model: &mut Model, op: &Op) -> Result<()> {
+    match op {
+        Op::Reopen => store.reopen(),
+        Op::Compact => store.compact(),
+        Op::Transaction { ops, commit } => transaction(store, model, ops, *commit),
+        Op::ImportAll(plans) => import_all(store, model, plans),
+        command => {
+            let mut draft = model.clone();
+            match command.context() {
+                Some(context) => run(&mut store.with(context), &mut draft, command)?,
+                None => run(&mut &*store, &mut draft, command)?,
+            }
+            model.commit(draft);
+            Ok(())
+        }
+    }
+}
+
+fn transaction(store: &Store, model: &mut Model, ops: &[Op], commit: bool) -> Result<()> {
+    let mut draft = model.clone();
+    let ended = store.transaction(|tx| {
+        for op in ops {
+            tx.set_context(op.context().unwrap_or_default());
+            run(tx, &mut draft, op)?;
+            super::compare::within(tx, &draft);
+        }
+        if commit {
+            Ok(())
+        } else {
+            Err(Ended::RolledBack)
+        }
+    });
+    match ended {
+        Ok(()) => {
+            model.commit(draft);
+            Ok(())
+        }
+        Err(Ended::RolledBack) => Ok(()),
+        Err(Ended::Failed(error)) => Err(error),
+    }
+}
+
+fn import_all(store: &Store, model: &mut Model, plans: &[ImportPlan]) -> Result<()> {
+    let mut draft = model.clone();
+    draft.read_clock();
+    let clock = draft.clock.get();
+    let imports: Vec<_> = plans.iter().map(|plan| plan.build(clock)).collect();
+    let mut refusals = Vec::new();
+    for (index, (import, flaw)) in imports.iter().enumerate() {
+        let of_one = draft.refused_import(import, flaw.clone());
+        refusals.extend(of_one.into_iter().map(|one| one.within(index)));
+        if !refusals.is_empty() {
+            break;
+        }
+        draft.import(import.clone());
+    }
+    let imports = imports.into_iter().map(|(import, _)| import);
+    if let Some(imported) = permitted(store.import_all(imports), &refusals)? {
+        assert_eq!(imported, plans.len() as u64, "imported");
+        model.commit(draft);
+    }
+    Ok(())
+}
+
+/// One command. Anything else was taken care of above.
+fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    if let Op::MoveClock { micros } = op {
+        let moved = model.clock.get() + TimeDelta::microseconds(*micros);
+        model.clock.set(moved);
+        return Ok(());
+    }
+    model.read_clock();
+    match op {
+        Op::Receive { .. } | Op::Send { .. } | Op::Reply { .. } => append(commands, model, op),
+        Op::Assign { .. } | Op::Unassign { .. } | Op::Claim { .. } | Op::Resolve { .. } => {
+            move_conversation(commands, model, op)
+        }
+        Op::Delete { conversation } => {
+            let id = model.pick(*conversation);
+            let refusals: Vec<_> = model.missing(id).into_iter().collect();
+            let answer = commands.delete(id);
+            settle(model, answer, &refusals, |model, _| model.delete(id))
+        }
+        Op::EraseContact { contact } => {
+            let answer = commands.erase_contact(&op::contact(*contact));
+            settle(model, answer, &[], |model, _| model.erase_contact(*contact))
+        }
+        Op::AddNote { .. } | Op::RecordDelivery { .. } => annotate(commands, model, op),
+        Op::PutAssignee { .. } | Op::RemoveAssignee { .. } => direct(commands, model, op),
+        Op::Import(plan) => {
+            let (import, flaw) = plan.build(model.clock.get());
+            let refusals = model.refused_import(&import, flaw);
+            let answer = commands.import(import.clone());
+            settle(model, answer, &refusals, |model, _| model.import(import))
+        }
+        other => panic!("{other:?} is no command"),
+    }
+}
+
+/// Every way in which a message comes about.
+fn append(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    match op {
+        Op::Receive {
+            from,
+            body,
+            sent_at,
+        } => {
+            let appending = appending(model, Direction::Inbound, *from, *body, *sent_at);
+            let mut inbound = Inbound::new(from.contact_id(), from.channel, body.content());
+            if let Some(at) = appending.sent_at {
+                inbound = inbound.sent_at(at);
+            }
+            let refusals = Model::refused_message(*body, *sent_at);
+            appended(model, commands.receive(inbound), &refusals, appending)
+        }
+        Op::Send {
+            to,
+            body,
+            sent_at,
+            reopen,
+        } => {
+            let mut appending = appending(model, Direction::Outbound, *to, *body, *sent_at);
+            appending.reopen = *reopen;
+            let refusals = Model::refused_message(*body, *sent_at);
+            let answer = commands.send(outbound(*to, *body, &appending));
+            appended(model, answer, &refusals, appending)
+        }
+        Op::Reply {
+            conversation,
+            body,
+            sent_at,
+            reopen,
+            address,
+        } => {
+            let id = model.pick(*conversation);
+            let mut refusals = Model::refused_message(*body, *sent_at);
+            refusals.extend(model.missing(id));
+            refusals.extend(model.misaddressed(id, *address));
+            // Without an address it goes where the conversation goes.
+            let to = address.unwrap_or(Address {
+                contact: 0,
+                channel: Channel::Whatsapp,
+            });
+            let mut appending = appending(model, Direction::Outbound, to, *body, *sent_at);
+            appending.reopen = *reopen;
+            if let Some(entry) = model.entry(id) {
+                (appending.contact_id, appending.channel) =
+                    (entry.contact_id.clone(), entry.channel);
+            }
+            let reply = match (address, appending.sent_at) {
+                (Some(to), _) => Reply::from(outbound(*to, *body, &appending)),
+                (None, Some(at)) => Reply::new(body.content()).reopen(*reopen).sent_at(at),
+                (None, None) => Reply::new(body.content()).reopen(*reopen),
+            };
+            appended(model, commands.reply(id, reply), &refusals, appending)
+        }
+        other => panic!("{other:?} appends nothing"),
+    }
+}
+
+fn appending(
+    model: &Model,
+    direction: Direction,
+    to: Address,
+    body: Body,
+    sent_at: Option<When>,
+) -> Appending {
+    Appending {
+        direction,
+        contact_id: to.contact_id(),
+        channel: to.channel,
+        content: body.content(),
+        sent_at: sent_at.map(|at| at.time(model.clock.get())),
+        reopen: true,
+    }
+}
+
+fn outbound(to: Address, body: Body, appending: &Appending) -> Outbound {
+    let outbound = Outbound::new(to.contact_id(), to.channel, body.content());
+    let outbound = outbound.reopen(appending.reopen);
+    match appending.sent_at {
+        Some(at) => outbound.sent_at(at),
+        None => outbound,
+    }
+}
+
+fn appended(
+    model: &mut Model,
+    answer: Result<Outcome<Message>>,
+    refusals: &[Refusal],
+    appending: Appending,
+) -> Result<()> {
+    settle(model, answer, refusals, |model, message| {
+        let own_ms = message.created_at.timestamp_millis();
+        let id_ms = i64::try_from(message.id.timestamp_ms());
+        assert_eq!(id_ms, Ok(own_ms), "a message's id carries its time");
+        model.append((message.conversation_id, message.id), appending)
+    })
+}
+
+fn move_conversation(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    match op {
+        Op::Assign {
+            conversation,
+            assignee,
+        }
+        | Op::Claim {
+            conversation,
+            assignee,
+        } => {
+            let (id, assignee) = (model.pick(*conversation), assignee.id());
+            let claims = matches!(op, Op::Claim { .. });
+            let mut refusals: Vec<_> = model.missing(id).into_iter().collect();
+            refusals.extend(model.unknown(&assignee));
+            let answer = if claims {
+                refusals.extend(model.taken(id, &assignee));
+                commands.claim(id, &assignee)
+            } else {
+                commands.assign(id, &assignee)
+            };
+            settle(model, answer, &refusals, |model, _| {
+                model.assign(id, &assignee)
+            })
+        }
+        Op::Unassign { conversation } | Op::Resolve { conversation } => {
+            let id = model.pick(*conversation);
+            let refusals: Vec<_> = model.missing(id).into_iter().collect();
+            if matches!(op, Op::Resolve { .. }) {
+                let answer = commands.resolve(id);
+                settle(model, answer, &refusals, |model, _| model.resolve(id))
+            } else {
+                let answer = commands.unassign(id);
+                settle(model, answer, &refusals, |model, _| model.unassign(id))
+            }
+        }
+        other => panic!("{other:?} moves no conversation"),
+    }
+}
+
+/// Notes and receipts.
+fn annotate(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    match op {
+        Op::AddNote {
+            conversation,
+            text,
+            author,
+        } => {
+            let (id, content) = (model.pick(*conversation), text.string());
+            let mut refusals: Vec<_> = model.missing(id).into_iter().collect();
+            refusals.extend(text.is_refused().then(|| Refusal::invalid("content")));
+            let answer = commands.add_note(id, &content);
+            settle(model, answer, &refusals, |model, note| {
+                model.add_note(id, note.id, content, author.map(Who::actor))
+            })
+        }
+        Op::RecordDelivery {
+            conversation,
+            message,
+            receipt,
+        } => {
+            let id = model.pick(*conversation);
+            let of = (id, model.pick_message(id, *message));
+            let refusals = model.refused_delivery(of, *receipt);
+            let given = receipt.receipt(model.clock.get());
+            let answer = commands.record_delivery(MessageRef::from(of), given);
+            settle(model, answer, &refusals, |model, _| {
+                model.record_delivery(of, *receipt)
+            })
+        }
+        other => panic!("{other:?} annotates nothing"),
+    }
+}
+
+/// The directory.
+fn direct(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    match op {
+        Op::PutAssignee { assignee, name } => {
+            let (id, name) = (assignee.id(), name.string());
+            let bad = name.trim().is_empty() || name.len() > 256;
+            let refusals: Vec<_> = bad.then(|| Refusal::invalid("name")).into_iter().collect();
+            let answer = match &id {
+                AssigneeId::User(user) => commands.put_user(user, &name),
+                AssigneeId::Team(team) => commands.put_team(team, &name),
+            };
+            settle(model, answer, &refusals, |model, _| {
+                model.put_assignee(&id, name)
+            })
+        }
+        Op::RemoveAssignee { assignee, takeover } => {
+            let (id, successor) = (assignee.id(), takeover.map(Who::id));
+            let refusals = model.refused_removal(&id, successor.as_ref());
+            let takeover = match &successor {
+                Some(by) => Takeover::By(by.clone()),
+                None => Takeover::Unassign,
+            };
+            let answer = commands.remove_assignee(&id, &takeover);
+            settle(model, answer, &refusals, |model, _| {
+                model.remove_assignee(&id, successor)
+            })
+        }
+        other => panic!("{other:?} is about no user or team"),
+    }
+}
+
+/// The answer, or nothing where the store refused as the rules demand.
+fn permitted<T: Debug>(answer: Result<T>, refusals: &[Refusal]) -> Result<Option<T>> {
+    match answer {
+        Ok(value) => {
+            assert!(refusals.is_empty(), "{value:?} instead of {refusals:?}");
+            Ok(Some(value))
+        }
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Conflict => {
+                let demanded = refusals.iter().any(|refusal| refusal.is(&error));
+                assert!(demanded, "{error:?} instead of {refusals:?}");
+                Ok(None)
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// Lets the model do what the store did, and compares what both say of it.
+fn settle<T: PartialEq + Debug>(
+    model: &mut Model,
+    answer: Result<Outcome<T>>,
+    refusals: &[Refusal],
+    effect: impl FnOnce(&mut Model, &T) -> Expected<T>,
+) -> Result<()> {
+    let Some(outcome) = permitted(answer, refusals)? else {
+        return Ok(());
+    };
+    let expected = effect(model, &outcome.value);
+    let got = Expected {
+        changed: outcome.changed,
+        created: outcome.created,
+        reopened: outcome.reopened,
+        value: outcome.value,
+    };
+    assert_eq!(got, expected, "the store's answer and the model's");
+    assert!(!outcome.duplicate, "nothing was done before");
+    assert_eq!(outcome.sequence, model.holding_sequence(), "sequence");
+    Ok(())
+}

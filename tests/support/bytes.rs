@@ -1,0 +1,307 @@
+//! Operations and questions out of a stream of bytes: the one generator of property tests, fuzz
+//! targets and crash tests.
+//!
+//! A stream that is used up goes on with zeros, so every stream means something, and a byte that
+//! is made smaller means something simpler.
+
+use convodb::{Channel, DeliveryStatus, StatusFilter};
+
+use super::op::{ASSIGNEES, Address, Body, CONTACTS, MessagePick, Op, Pick, ReceiptPlan, Who};
+use super::plan::{Flaw, ImportPlan, Text, When};
+use super::probe::{Edge, FilterPlan, Probe, RangePlan};
+
+/// What is left of a stream.
+#[derive(Debug)]
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+
+impl Bytes<'_> {
+    fn byte(&mut self) -> u8 {
+        match self.0.split_first() {
+            Some((first, rest)) => {
+                self.0 = rest;
+                *first
+            }
+            None => 0,
+        }
+    }
+
+    fn below(&mut self, bound: u8) -> u8 {
+        self.byte() % bound
+    }
+
+    fn word(&mut self) -> u32 {
+        u32::from_be_bytes([0, 0, self.byte(), self.byte()])
+    }
+
+    /// Once in so many times.
+    fn once_in(&mut self, times: u8) -> bool {
+        self.byte() % times == times - 1
+    }
+
+    fn channel(&mut self) -> Channel {
+        Channel::ALL[usize::from(self.below(4))]
+    }
+
+    fn address(&mut self) -> Address {
+        Address {
+            contact: self.below(CONTACTS),
+            channel: self.channel(),
+        }
+    }
+
+    fn pick(&mut self) -> Pick {
+        match self.byte() {
+            number @ 0..=243 => Pick::Known(number),
+            number => Pick::Unknown(number),
+        }
+    }
+
+    fn who(&mut self) -> Who {
+        Who(self.below(ASSIGNEES))
+    }
+
+    fn text(&mut self) -> Text {
+        match self.byte() {
+            243..=246 => Text::Long,
+            247..=249 => Text::Empty,
+            250..=253 => Text::Blank,
+            254.. => Text::TooLong,
+            number => Text::Short(number % 8),
+        }
+    }
+
+    fn body(&mut self) -> Body {
+        match self.byte() {
+            200..=214 => Body::Template {
+                params: self.below(4),
+            },
+            215..=224 => Body::RenderedTemplate(self.text()),
+            225..=234 => Body::Image,
+            235..=244 => Body::Document {
+                caption: self.text(),
+            },
+            245..=248 => Body::UnnamedTemplate,
+            249..=252 => Body::LocalImage,
+            253.. => Body::HugeParams,
+            _ => Body::Text(self.text()),
+        }
+    }
+
+    fn when(&mut self) -> When {
+        const SHIFTS: [i64; 12] = [
+            0,
+            -1_000,
+            -1_000_000,
+            -999_000,
+            -1_500,
+            -10_000_000_000,
+            -3_600_000_000_000,
+            -86_400_000_000_000,
+            1_000,
+            500,
+            60_000_000_000,
+            -1,
+        ];
+        match self.byte() {
+            246..=247 => When::FirstMoment,
+            248..=249 => When::LastMoment,
+            250..=252 => When::TooEarly,
+            253.. => When::TooLate,
+            number => When::Shifted(SHIFTS[usize::from(number) % SHIFTS.len()]),
+        }
+    }
+
+    fn sometimes<T>(&mut self, times: u8, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.once_in(times).then(|| value(self))
+    }
+
+    fn receipt(&mut self) -> ReceiptPlan {
+        ReceiptPlan {
+            status: [
+                DeliveryStatus::Delivered,
+                DeliveryStatus::Read,
+                DeliveryStatus::Failed,
+                DeliveryStatus::Sent,
+            ][usize::from(self.below(4))],
+            at: self.sometimes(2, Self::when),
+            reason: self.sometimes(2, |bytes| bytes.below(3)),
+        }
+    }
+
+    fn import(&mut self) -> ImportPlan {
+        const LENGTHS: [u8; 8] = [1, 2, 0, 3, 7, 64, 65, 130];
+        const FLAWS: [Flaw; 10] = [
+            Flaw::BlankMessage,
+            Flaw::ForeignMessage,
+            Flaw::RepeatedMessage,
+            Flaw::EarlyMessage,
+            Flaw::BlankNote,
+            Flaw::ForeignNote,
+            Flaw::RepeatedNote,
+            Flaw::UpdatedBeforeCreated,
+            Flaw::LateCreation,
+            Flaw::BlankName,
+        ];
+        ImportPlan {
+            number: self.below(12),
+            address: self.address(),
+            resolved: self.once_in(2),
+            assignee: self.sometimes(2, |bytes| (bytes.who(), bytes.text())),
+            created_ago_ms: self.word() * 7,
+            active_ms: self.word() * 8,
+            messages: LENGTHS[usize::from(self.below(8))],
+            notes: LENGTHS[usize::from(self.below(8))],
+            flaw: self.sometimes(6, |bytes| FLAWS[usize::from(bytes.below(10))]),
+        }
+    }
+
+    fn move_clock(&mut self) -> Op {
+        const STEPS: [i64; 8] = [
+            1,
+            1_000,
+            999,
+            60_000_000,
+            3_600_000_000,
+            -1,
+            -1_000,
+            -60_000_000,
+        ];
+        Op::MoveClock {
+            micros: STEPS[usize::from(self.below(8))],
+        }
+    }
+
+    /// A command that can stand in a transaction too.
+    fn command(&mut self, kind: u8) -> Op {
+        match kind {
+            0..=49 => Op::Receive {
+                from: self.address(),
+                body: self.body(),
+                sent_at: self.sometimes(3, Self::when),
+            },
+            50..=69 => Op::Send {
+                to: self.address(),
+                body: self.body(),
+                sent_at: self.sometimes(4, Self::when),
+                reopen: !self.once_in(2),
+            },
+            70..=84 => Op::Reply {
+                conversation: self.pick(),
+                body: self.body(),
+                sent_at: self.sometimes(4, Self::when),
+                reopen: !self.once_in(2),
+                address: self.sometimes(4, Self::address),
+            },
+            85..=99 => Op::RecordDelivery {
+                conversation: self.pick(),
+                message: match self.byte() {
+                    number @ 0..=229 => MessagePick::Own(number),
+                    number => MessagePick::Foreign(number),
+                },
+                receipt: self.receipt(),
+            },
+            100..=119 => self.assignment(kind),
+            120..=134 => Op::Resolve {
+                conversation: self.pick(),
+            },
+            135..=144 => Op::AddNote {
+                conversation: self.pick(),
+                text: self.text(),
+                author: self.sometimes(2, Self::who),
+            },
+            145..=149 => Op::Delete {
+                conversation: self.pick(),
+            },
+            150..=151 => Op::EraseContact {
+                contact: self.below(CONTACTS),
+            },
+            152..=169 => Op::PutAssignee {
+                assignee: self.who(),
+                name: self.text(),
+            },
+            170..=176 => Op::RemoveAssignee {
+                assignee: self.who(),
+                takeover: self.sometimes(2, Self::who),
+            },
+            177..=191 => Op::Import(self.import()),
+            _ => self.move_clock(),
+        }
+    }
+
+    fn assignment(&mut self, kind: u8) -> Op {
+        let conversation = self.pick();
+        match kind {
+            100..=109 => Op::Assign {
+                conversation,
+                assignee: self.who(),
+            },
+            110..=115 => Op::Claim {
+                conversation,
+                assignee: self.who(),
+            },
+            _ => Op::Unassign { conversation },
+        }
+    }
+
+    /// The next operation.
+    pub(crate) fn op(&mut self) -> Op {
+        match self.byte() {
+            210..=229 => {
+                let commit = !self.once_in(3);
+                let ops = (0..=self.below(4)).map(|_| self.nested()).collect();
+                Op::Transaction { ops, commit }
+            }
+            230..=235 => {
+                let imports = (0..self.below(4)).map(|_| self.import()).collect();
+                Op::ImportAll(imports)
+            }
+            236..=238 => Op::Reopen,
+            239..=240 => Op::Compact,
+            kind => self.command(kind),
+        }
+    }
+
+    fn nested(&mut self) -> Op {
+        let kind = self.byte();
+        self.command(kind)
+    }
+
+    /// The next question.
+    pub(crate) fn probe(&mut self) -> Probe {
+        Probe {
+            filter: self.filter(),
+            page: u64::from(self.below(8)) + 1,
+            limit: [1, 2, 3, 5, 20, 100][usize::from(self.below(6))],
+            range: RangePlan {
+                conversation: self.byte(),
+                from: self.edge(),
+                to: self.edge(),
+            },
+            turns: u64::from_be_bytes(std::array::from_fn(|_| self.byte())),
+        }
+    }
+
+    fn filter(&mut self) -> FilterPlan {
+        FilterPlan {
+            status: [
+                StatusFilter::All,
+                StatusFilter::Open,
+                StatusFilter::Resolved,
+            ][usize::from(self.below(3))],
+            channels: self.sometimes(2, |bytes| bytes.below(16)).unwrap_or(0),
+            unassigned: self.once_in(3),
+            assignees: self
+                .sometimes(2, |bytes| bytes.below(1 << ASSIGNEES))
+                .unwrap_or(0),
+        }
+    }
+
+    fn edge(&mut self) -> Edge {
+        let number = self.byte();
+        match self.below(4) {
+            0 => Edge::Open,
+            1 => Edge::Message(number),
+            _ => Edge::Time(number, self.when()),
+        }
+    }
+}

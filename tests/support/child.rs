@@ -1,0 +1,94 @@
+//! A test that runs a part of itself in a process of its own.
+//!
+//! The process is this very binary, told to run the same test; the test finds its [`role`] and
+//! does the child's part.
+
+use std::env;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+
+const ROLE: &str = "CONVODB_TEST_ROLE";
+
+/// What each line begins with that a child says: the test harness prints too.
+const SAYS: &str = "child says ";
+
+/// What this process is told to do, if a test started it.
+pub(crate) fn role() -> Option<String> {
+    env::var(ROLE).ok()
+}
+
+/// Says a line to the parent, at once.
+pub(crate) fn say(line: &str) {
+    // The harness may have begun a line of its own.
+    let said = format!("\n{SAYS}{line}\n");
+    let mut out = std::io::stdout().lock();
+    out.write_all(said.as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+/// Goes on when the parent says so, or has gone.
+pub(crate) fn wait_for_parent() {
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+/// A process that a test has started; it does not outlive the test.
+pub(crate) struct Child {
+    process: std::process::Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Child {
+    /// Runs the test of this name, in the module of the caller's `module_path!()`.
+    pub(crate) fn start(module: &str, test: &str, role: &str) -> Self {
+        Self::start_in(Path::new("."), module, test, role)
+    }
+
+    /// The same in another directory.
+    pub(crate) fn start_in(directory: &Path, module: &str, test: &str, role: &str) -> Self {
+        let within = module.split_once("::").map_or(module, |(_, within)| within);
+        let mut process = Command::new(env::current_exe().unwrap())
+            .args([&format!("{within}::{test}"), "--exact", "--nocapture"])
+            .env(ROLE, role)
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    /// The next line that it says; nothing when it has ended.
+    pub(crate) fn hear(&mut self) -> Option<String> {
+        self.lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix(SAYS).map(str::to_owned))
+    }
+
+    /// Lets it go on.
+    pub(crate) fn tell(&mut self) {
+        let input = self.process.stdin.as_mut().unwrap();
+        input.write_all(b"\n").unwrap();
+    }
+
+    /// Kills it, without a chance to clean up.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Waits until it has ended, and well.
+    pub(crate) fn end(&mut self) {
+        assert!(self.process.wait().unwrap().success(), "the child failed");
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // One that has ended is not there to be killed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

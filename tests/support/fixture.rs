@@ -1,0 +1,41 @@
+//! Stores to begin with.
+
+use convodb::testing::{ManualClock, SeededIds};
+use convodb::{Options, Store};
+
+use super::apply::apply;
+use super::bytes::Bytes;
+use super::model::Model;
+use super::op::Op;
+
+/// A clock that stands at a time of the specification's examples.
+pub(crate) fn clock() -> ManualClock {
+    ManualClock::at("2026-04-16T09:10:00Z".parse().unwrap())
+}
+
+/// Options that make a run the same each time.
+pub(crate) fn options(clock: &ManualClock) -> Options {
+    Options::new().clock(clock.clone()).ids(SeededIds::new(11))
+}
+
+/// The operations of a seed: the same ones for ever, as long as bytes mean the same.
+pub(crate) fn ops_of(seed: u64, count: usize) -> Vec<Op> {
+    const OP_BYTES: usize = 40;
+    let ids = SeededIds::new(seed);
+    let random = || convodb::IdGenerator::random(&ids).to_le_bytes();
+    (0..count)
+        .map(|_| {
+            let bytes: Vec<u8> = (0..OP_BYTES.div_ceil(16)).flat_map(|_| random()).collect();
+            Bytes(&bytes).op()
+        })
+        .collect()
+}
+
+/// Does the operations of a seed to a new store, and answers what it should hold then.
+pub(crate) fn fill(store: &Store, clock: &ManualClock, seed: u64, count: usize) -> Model {
+    let mut model = Model::new(clock);
+    for op in ops_of(seed, count) {
+        apply(store, &mut model, &op).unwrap();
+    }
+    model
+}

@@ -1,0 +1,192 @@
+//! The naive model: what the store holds, as plain lists. A list is filtered, sorted and cut.
+//!
+//! What commands do to it is in [`rules`](super::rules).
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, Utc};
+use convodb::testing::ManualClock;
+use convodb::{
+    Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Conversation, ConversationId, Message,
+    MessageId, Note, Status,
+};
+
+use super::op::{MessagePick, Pick};
+use super::plan::first_moment;
+
+/// A conversation with all that belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: ConversationId,
+    pub(crate) contact_id: ContactId,
+    pub(crate) channel: Channel,
+    pub(crate) status: Status,
+    pub(crate) assignee: Option<AssigneeId>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    /// By `(created_at, id)` (R7).
+    pub(crate) messages: Vec<Message>,
+    /// By `(created_at, id)` too.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// What a store should hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    /// The store's clock: a clone of the model shares it.
+    pub(crate) clock: ManualClock,
+    /// The latest time that the store gave out.
+    pub(crate) newest: DateTime<Utc>,
+    /// The greatest id that the store gave out, without its prefix.
+    pub(crate) newest_id: String,
+    /// In no order.
+    pub(crate) entries: Vec<Entry>,
+    /// Users first, then teams, each by their ids.
+    pub(crate) directory: Vec<(AssigneeId, String)>,
+    /// Conversations that were deleted.
+    pub(crate) gone: Vec<ConversationId>,
+    /// Commits that changed something.
+    pub(crate) sequence: u64,
+    /// Whether anything changed since the last commit.
+    pub(crate) touched: bool,
+}
+
+impl Model {
+    /// A new store that reads this clock.
+    pub(crate) fn new(clock: &ManualClock) -> Self {
+        Self {
+            clock: clock.clone(),
+            newest: first_moment(),
+            newest_id: String::new(),
+            entries: Vec::new(),
+            directory: Vec::new(),
+            gone: Vec::new(),
+            sequence: 0,
+            touched: false,
+        }
+    }
+
+    /// R7: the clock's time, which never runs back. A command reads it once, at its beginning.
+    pub(crate) fn read_clock(&mut self) {
+        self.newest = self.newest.max(self.clock.get());
+    }
+
+    /// Ids ascend, so that what happens at one time is listed in the order in which it happened.
+    pub(crate) fn take_id(&mut self, id: &dyn std::fmt::Display) {
+        let id = id.to_string();
+        let (_, ulid) = id.split_once('_').expect("an id has a prefix");
+        assert!(
+            *ulid > *self.newest_id,
+            "{id} is not above {}",
+            self.newest_id
+        );
+        self.newest_id = ulid.to_owned();
+    }
+
+    /// Takes over what a transaction made of the model, if it changed anything at all.
+    pub(crate) fn commit(&mut self, draft: Self) {
+        if draft.touched {
+            *self = draft;
+            self.sequence += 1;
+            self.touched = false;
+        }
+    }
+
+    /// The commit that holds the latest change.
+    pub(crate) fn holding_sequence(&self) -> u64 {
+        self.sequence + u64::from(self.touched)
+    }
+
+    /// The conversation that a number means at the moment, or one that is not there.
+    pub(crate) fn pick(&self, pick: Pick) -> ConversationId {
+        match pick {
+            Pick::Known(number) if !self.entries.is_empty() => {
+                self.entries[usize::from(number) % self.entries.len()].id
+            }
+            Pick::Unknown(number) if !self.gone.is_empty() => {
+                self.gone[usize::from(number) % self.gone.len()]
+            }
+            Pick::Known(number) | Pick::Unknown(number) => {
+                ConversationId::from_parts(1, u128::from(number))
+            }
+        }
+    }
+
+    /// A message of a conversation, or of another one.
+    pub(crate) fn pick_message(&self, of: ConversationId, pick: MessagePick) -> MessageId {
+        let (own, number) = match pick {
+            MessagePick::Own(number) => (true, number),
+            MessagePick::Foreign(number) => (false, number),
+        };
+        let among: Vec<MessageId> = self
+            .entries
+            .iter()
+            .filter(|entry| (entry.id == of) == own)
+            .flat_map(|entry| &entry.messages)
+            .map(|message| message.id)
+            .collect();
+        match among.len() {
+            0 => MessageId::from_parts(1, u128::from(number)),
+            len => among[usize::from(number) % len],
+        }
+    }
+
+    pub(crate) fn entry(&self, id: ConversationId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// R1.
+    pub(crate) fn thread(&self, contact: &ContactId, channel: Channel) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| entry.contact_id == *contact && entry.channel == channel)
+    }
+
+    pub(crate) fn name(&self, id: &AssigneeId) -> Option<&str> {
+        let found = self.directory.iter().find(|(known, _)| known == id);
+        found.map(|(_, name)| name.as_str())
+    }
+
+    pub(crate) fn set_name(&mut self, id: &AssigneeId, name: String) {
+        self.directory.retain(|(known, _)| known != id);
+        self.directory.push((id.clone(), name));
+        self.directory
+            .sort_by_key(|(id, _)| (id.kind() == AssigneeKind::Team, id.as_str().to_owned()));
+    }
+
+    pub(crate) fn assignee(&self, id: &AssigneeId) -> Option<Assignee> {
+        self.name(id).map(|name| Assignee::new(id.clone(), name))
+    }
+
+    pub(crate) fn assignees(&self) -> Vec<Assignee> {
+        self.directory
+            .iter()
+            .map(|(id, name)| Assignee::new(id.clone(), name))
+            .collect()
+    }
+
+    /// What is shown of a conversation: names are the directory's (R11).
+    pub(crate) fn show(&self, entry: &Entry) -> Conversation {
+        let contact = entry.contact_id.clone();
+        let mut shown = Conversation::new(entry.id, contact, entry.channel, entry.created_at);
+        shown.status = entry.status;
+        shown.updated_at = entry.updated_at;
+        shown.assigned_to = entry.assignee.as_ref().map(|id| {
+            self.assignee(id)
+                .expect("who has a conversation is in the directory")
+        });
+        shown
+    }
+
+    /// R12: what is selected, latest activity first.
+    pub(crate) fn list(&self, selects: impl Fn(&Entry) -> bool) -> Vec<Conversation> {
+        let mut rows: Vec<Conversation> = self
+            .entries
+            .iter()
+            .filter(|entry| selects(entry))
+            .map(|entry| self.show(entry))
+            .collect();
+        rows.sort_by_key(|row| Reverse((row.updated_at, row.id)));
+        rows
+    }
+}

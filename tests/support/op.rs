@@ -1,0 +1,251 @@
+//! The operations of a harness, as plain values.
+//!
+//! They name contacts, users and conversations by small numbers, so that random runs collide
+//! often: the model knows which conversation a number means at the moment.
+
+use convodb::{
+    Actor, AssigneeId, Channel, ContactId, Content, Context, DeliveryStatus, Receipt, Status,
+};
+
+use super::plan::{ImportPlan, Text, When};
+
+/// So many contacts, on four channels each.
+pub(crate) const CONTACTS: u8 = 6;
+
+/// So many users and teams, which the directory knows or not.
+pub(crate) const ASSIGNEES: u8 = 6;
+
+/// What a harness does to a store.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Receive {
+        from: Address,
+        body: Body,
+        sent_at: Option<When>,
+    },
+    Send {
+        to: Address,
+        body: Body,
+        sent_at: Option<When>,
+        reopen: bool,
+    },
+    Reply {
+        conversation: Pick,
+        body: Body,
+        sent_at: Option<When>,
+        reopen: bool,
+        /// The address of an outbound message that is given as a reply.
+        address: Option<Address>,
+    },
+    RecordDelivery {
+        conversation: Pick,
+        message: MessagePick,
+        receipt: ReceiptPlan,
+    },
+    Assign {
+        conversation: Pick,
+        assignee: Who,
+    },
+    Unassign {
+        conversation: Pick,
+    },
+    Claim {
+        conversation: Pick,
+        assignee: Who,
+    },
+    Resolve {
+        conversation: Pick,
+    },
+    AddNote {
+        conversation: Pick,
+        text: Text,
+        author: Option<Who>,
+    },
+    Delete {
+        conversation: Pick,
+    },
+    EraseContact {
+        contact: u8,
+    },
+    PutAssignee {
+        assignee: Who,
+        name: Text,
+    },
+    RemoveAssignee {
+        assignee: Who,
+        takeover: Option<Who>,
+    },
+    Import(ImportPlan),
+    /// All of them or none.
+    ImportAll(Vec<ImportPlan>),
+    /// Several of the above but the last as one; rolled back unless it commits.
+    Transaction {
+        ops: Vec<Op>,
+        commit: bool,
+    },
+    /// The clock goes forward or is set back.
+    MoveClock {
+        micros: i64,
+    },
+    Reopen,
+    Compact,
+}
+
+impl Op {
+    /// The context that a command is given in, where it is not the default one.
+    pub(crate) fn context(&self) -> Option<Context> {
+        match self {
+            Self::AddNote {
+                author: Some(author),
+                ..
+            } => Some(Context::new().actor(author.actor())),
+            _ => None,
+        }
+    }
+
+    /// Whether it ends the snapshots that are held.
+    pub(crate) fn ends_snapshots(&self) -> bool {
+        matches!(self, Self::Reopen | Self::Compact)
+    }
+}
+
+/// A contact on a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) contact: u8,
+    pub(crate) channel: Channel,
+}
+
+pub(crate) fn contact(number: u8) -> ContactId {
+    ContactId::new(&format!("con_{number}")).unwrap()
+}
+
+impl Address {
+    pub(crate) fn contact_id(self) -> ContactId {
+        contact(self.contact)
+    }
+}
+
+/// One of the conversations that are there, or one that is not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pick {
+    Known(u8),
+    Unknown(u8),
+}
+
+/// One of a conversation's messages, or an id that belongs to another conversation or to none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MessagePick {
+    Own(u8),
+    Foreign(u8),
+}
+
+/// A user or team, whether the directory knows it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Who(pub(crate) u8);
+
+impl Who {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..ASSIGNEES).map(Self)
+    }
+
+    /// Two of three are users.
+    pub(crate) fn id(self) -> AssigneeId {
+        let Self(number) = self;
+        let prefix = if number % 3 == 2 { "team" } else { "usr" };
+        AssigneeId::new(&format!("{prefix}_{number}")).unwrap()
+    }
+
+    pub(crate) fn actor(self) -> Actor {
+        Actor::new(self.id().as_str()).unwrap()
+    }
+}
+
+/// What a message says or shows; the last three are refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body {
+    Text(Text),
+    Template { params: u8 },
+    RenderedTemplate(Text),
+    Image,
+    Document { caption: Text },
+    UnnamedTemplate,
+    LocalImage,
+    HugeParams,
+}
+
+impl Body {
+    pub(crate) fn content(self) -> Content {
+        match self {
+            Self::Text(text) => Content::text(text.string()),
+            Self::Template { params } => {
+                Content::template("spring_sale", (0..params).map(|param| param.to_string()))
+            }
+            Self::RenderedTemplate(text) => {
+                Content::template("welcome", ["Ada"]).caption(text.string())
+            }
+            Self::Image => Content::image("https://example.com/1.jpg"),
+            Self::Document { caption } => {
+                Content::document("http://example.com/1.pdf").caption(caption.string())
+            }
+            Self::UnnamedTemplate => Content::template(" ", ["Ada"]),
+            Self::LocalImage => Content::image("file:///etc/hosts"),
+            Self::HugeParams => Content::template("big", ["x".repeat(40_000), "y".repeat(40_000)]),
+        }
+    }
+
+    /// R14: the field for which it is refused, if it is.
+    pub(crate) fn flaw(self) -> Option<&'static str> {
+        match self {
+            Self::Text(text) | Self::RenderedTemplate(text) => {
+                text.is_refused().then_some("content")
+            }
+            Self::Document { caption } => caption.is_refused().then_some("caption"),
+            Self::Template { .. } | Self::Image => None,
+            Self::UnnamedTemplate => Some("template_name"),
+            Self::LocalImage => Some("media_url"),
+            Self::HugeParams => Some("template_params"),
+        }
+    }
+}
+
+/// What every failure's reason says besides its code.
+pub(crate) const FAILURE_MESSAGE: &str = "undeliverable";
+
+/// A provider's word about a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReceiptPlan {
+    pub(crate) status: DeliveryStatus,
+    pub(crate) at: Option<When>,
+    /// Which reason a failure gives, if one.
+    pub(crate) reason: Option<u8>,
+}
+
+impl ReceiptPlan {
+    pub(crate) fn code(self) -> Option<String> {
+        match (self.status, self.reason) {
+            (DeliveryStatus::Failed, Some(reason)) => Some(format!("13102{reason}")),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn receipt(self, clock: chrono::DateTime<chrono::Utc>) -> Receipt {
+        let receipt = match self.code() {
+            Some(code) => Receipt::failed(code, FAILURE_MESSAGE),
+            None => Receipt::new(self.status),
+        };
+        match self.at {
+            Some(at) => receipt.at(at.time(clock)),
+            None => receipt,
+        }
+    }
+}
+
+/// The status of an imported conversation, without the specification's words.
+pub(crate) fn status(resolved: bool) -> Status {
+    if resolved {
+        Status::Resolved
+    } else {
+        Status::Open
+    }
+}

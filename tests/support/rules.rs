@@ -1,0 +1,419 @@
+//! What each command does to the model, after the rules R1 to R9 and R11 to R16, and nothing else;
+//! R10 joins them with the store's memory of provider ids.
+//!
+//! Each comes in two parts: the refusals that the rules demand, of which the store may give any,
+//! and the effect where there is none. New ids are the store's: the effect is told them.
+
+use chrono::{DateTime, Utc};
+use convodb::{
+    Actor, Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation,
+    ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, Failure, Import, Message,
+    MessageId, Note, NoteId, Status,
+};
+
+use super::model::{Entry, Model};
+use super::op::{Address, Body, FAILURE_MESSAGE, ReceiptPlan};
+use super::plan::{When, to_the_microsecond};
+use super::verdict::{Expected, Refusal};
+
+/// A message that is to be stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Appending {
+    pub(crate) direction: Direction,
+    pub(crate) contact_id: ContactId,
+    pub(crate) channel: Channel,
+    pub(crate) content: Content,
+    pub(crate) sent_at: Option<DateTime<Utc>>,
+    pub(crate) reopen: bool,
+}
+
+fn refused_if(refused: bool, refusal: Refusal) -> Option<Refusal> {
+    refused.then_some(refusal)
+}
+
+impl Model {
+    fn active(&mut self, id: ConversationId, at: DateTime<Utc>) {
+        let entry = self.entry_mut(id);
+        entry.updated_at = entry.updated_at.max(at);
+    }
+
+    fn entry_mut(&mut self, id: ConversationId) -> &mut Entry {
+        self.entries
+            .iter_mut()
+            .find(|entry| entry.id == id)
+            .expect("the store found a conversation that is not in the model")
+    }
+
+    fn shown(&self, id: ConversationId) -> Conversation {
+        self.show(self.entry(id).expect("it was just changed"))
+    }
+
+    pub(crate) fn missing(&self, id: ConversationId) -> Option<Refusal> {
+        refused_if(self.entry(id).is_none(), Refusal::of(ErrorKind::NotFound))
+    }
+
+    /// R11: only who is in the directory.
+    pub(crate) fn unknown(&self, assignee: &AssigneeId) -> Option<Refusal> {
+        let unknown = self.name(assignee).is_none();
+        refused_if(unknown, Refusal::of(ErrorKind::NotFound))
+    }
+
+    /// R14, of a message.
+    pub(crate) fn refused_message(body: Body, sent_at: Option<When>) -> Vec<Refusal> {
+        let late = sent_at.filter(|at| at.is_refused()).map(|_| "sent_at");
+        let fields = body.flaw().into_iter().chain(late);
+        fields.map(Refusal::invalid).collect()
+    }
+
+    /// A reply goes to the conversation's own contact on its own channel.
+    pub(crate) fn misaddressed(
+        &self,
+        id: ConversationId,
+        address: Option<Address>,
+    ) -> Vec<Refusal> {
+        let (Some(entry), Some(address)) = (self.entry(id), address) else {
+            return Vec::new();
+        };
+        let contact = address.contact_id() != entry.contact_id;
+        let channel = address.channel != entry.channel;
+        [(contact, "contact_id"), (channel, "channel")]
+            .into_iter()
+            .filter_map(|(wrong, field)| refused_if(wrong, Refusal::invalid(field)))
+            .collect()
+    }
+
+    /// R1, R2, R5, R7, R8 and R9: stores a message under the ids that the store gave it.
+    pub(crate) fn append(
+        &mut self,
+        ids: (ConversationId, MessageId),
+        appending: Appending,
+    ) -> Expected<Message> {
+        let now = self.newest;
+        let created_at = appending
+            .sent_at
+            .map_or(now, |time| to_the_microsecond(time).min(now));
+        let known = self.thread(&appending.contact_id, appending.channel);
+        let created = known.is_none();
+        let id = known.map_or(ids.0, |entry| entry.id);
+        if created {
+            self.create(id, &appending, created_at);
+        }
+        // One that is late takes its place among ids of its own time.
+        if created_at == now {
+            self.take_id(&ids.1);
+        }
+        let mut message = Message::new(
+            ids.1,
+            id,
+            appending.direction,
+            appending.content,
+            created_at,
+        );
+        message.status = match appending.direction {
+            Direction::Inbound => DeliveryStatus::Delivered,
+            Direction::Outbound => DeliveryStatus::Sent,
+        };
+        let entry = self.entry_mut(id);
+        let repeated = entry.messages.iter().any(|known| known.id == message.id);
+        assert!(!repeated, "{} was given out twice", message.id);
+        entry.messages.push(message.clone());
+        entry.messages.sort_by_key(|one| (one.created_at, one.id));
+        entry.created_at = entry.created_at.min(created_at);
+        let reopened = appending.reopen && entry.status == Status::Resolved;
+        self.active(id, created_at);
+        if reopened {
+            self.entry_mut(id).status = Status::Open;
+            self.active(id, now);
+        }
+        self.touched = true;
+        Expected {
+            value: message,
+            changed: true,
+            created,
+            reopened,
+        }
+    }
+
+    fn create(&mut self, id: ConversationId, appending: &Appending, created_at: DateTime<Utc>) {
+        let known = self.entry(id).is_some() || self.gone.contains(&id);
+        assert!(!known, "{id} was given out twice");
+        self.take_id(&id);
+        self.entries.push(Entry {
+            id,
+            contact_id: appending.contact_id.clone(),
+            channel: appending.channel,
+            status: Status::Open,
+            assignee: None,
+            created_at,
+            updated_at: created_at,
+            messages: Vec::new(),
+            notes: Vec::new(),
+        });
+    }
+
+    pub(crate) fn refused_delivery(
+        &self,
+        (conversation, message): (ConversationId, MessageId),
+        receipt: ReceiptPlan,
+    ) -> Vec<Refusal> {
+        let known = self
+            .entry(conversation)
+            .is_some_and(|entry| entry.messages.iter().any(|known| known.id == message));
+        let bad_time = receipt.at.is_some_and(When::is_refused);
+        [
+            refused_if(!known, Refusal::of(ErrorKind::NotFound)),
+            refused_if(bad_time, Refusal::invalid("at")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// R9: the maximum of the statuses, the earliest time of each, the earliest failure's reason.
+    pub(crate) fn record_delivery(
+        &mut self,
+        (conversation, message): (ConversationId, MessageId),
+        receipt: ReceiptPlan,
+    ) -> Expected<Message> {
+        let (now, clock) = (self.newest, self.clock.get());
+        let at = receipt
+            .at
+            .map_or(now, |at| to_the_microsecond(at.time(clock)).min(now));
+        let entry = self.entry_mut(conversation);
+        let known = entry
+            .messages
+            .iter_mut()
+            .find(|known| known.id == message)
+            .expect("the store found a message that is not in the model");
+        let before = known.clone();
+        known.status = known.status.max(receipt.status);
+        merge(&mut known.deliveries, receipt, at);
+        let after = known.clone();
+        let changed = after != before;
+        self.touched |= changed;
+        Expected::plain(after, changed)
+    }
+
+    /// R4: assigning reopens.
+    pub(crate) fn assign(
+        &mut self,
+        id: ConversationId,
+        assignee: &AssigneeId,
+    ) -> Expected<Conversation> {
+        let now = self.newest;
+        let entry = self.entry_mut(id);
+        let reopened = entry.status == Status::Resolved;
+        let changed = reopened || entry.assignee.as_ref() != Some(assignee);
+        entry.status = Status::Open;
+        entry.assignee = Some(assignee.clone());
+        self.settle(id, changed, now, reopened)
+    }
+
+    /// R15: who has it already keeps it.
+    pub(crate) fn taken(&self, id: ConversationId, assignee: &AssigneeId) -> Option<Refusal> {
+        let winner = self.entry(id)?.assignee.clone()?;
+        let mut refusal = Refusal::of(ErrorKind::Conflict);
+        refusal.winner = Some(winner.clone());
+        refused_if(winner != *assignee, refusal)
+    }
+
+    /// R4: unassigning does not reopen.
+    pub(crate) fn unassign(&mut self, id: ConversationId) -> Expected<Conversation> {
+        let now = self.newest;
+        let changed = self.entry_mut(id).assignee.take().is_some();
+        self.settle(id, changed, now, false)
+    }
+
+    /// R3.
+    pub(crate) fn resolve(&mut self, id: ConversationId) -> Expected<Conversation> {
+        let now = self.newest;
+        let entry = self.entry_mut(id);
+        let changed = entry.status == Status::Open;
+        entry.status = Status::Resolved;
+        self.settle(id, changed, now, false)
+    }
+
+    /// R8: what changes a conversation is activity.
+    fn settle(
+        &mut self,
+        id: ConversationId,
+        changed: bool,
+        now: DateTime<Utc>,
+        reopened: bool,
+    ) -> Expected<Conversation> {
+        if changed {
+            self.active(id, now);
+            self.touched = true;
+        }
+        Expected {
+            reopened,
+            ..Expected::plain(self.shown(id), changed)
+        }
+    }
+
+    /// R6.
+    pub(crate) fn add_note(
+        &mut self,
+        id: ConversationId,
+        note: NoteId,
+        content: String,
+        author: Option<Actor>,
+    ) -> Expected<Note> {
+        let now = self.newest;
+        self.take_id(&note);
+        let mut note = Note::new(note, id, content, now);
+        note.author = author;
+        let entry = self.entry_mut(id);
+        entry.notes.push(note.clone());
+        entry.notes.sort_by_key(|note| (note.created_at, note.id));
+        self.active(id, now);
+        self.touched = true;
+        Expected::plain(note, true)
+    }
+
+    /// R16.
+    pub(crate) fn remove(&mut self, selects: impl Fn(&Entry) -> bool) -> u64 {
+        let (removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition(selects);
+        self.entries = kept;
+        self.gone.extend(removed.iter().map(|entry| entry.id));
+        self.touched |= !removed.is_empty();
+        removed.len() as u64
+    }
+
+    pub(crate) fn delete(&mut self, id: ConversationId) -> Expected<()> {
+        let removed = self.remove(|entry| entry.id == id);
+        Expected::plain((), removed > 0)
+    }
+
+    pub(crate) fn erase_contact(&mut self, contact: u8) -> Expected<u64> {
+        let contact = super::op::contact(contact);
+        let removed = self.remove(|entry| entry.contact_id == contact);
+        Expected::plain(removed, removed > 0)
+    }
+
+    /// R11: a name shows at once, and is put once.
+    pub(crate) fn put_assignee(&mut self, id: &AssigneeId, name: String) -> Expected<Assignee> {
+        let known = self.name(id);
+        let created = known.is_none();
+        let changed = known != Some(&name);
+        self.set_name(id, name);
+        self.touched |= changed;
+        let assignee = self.assignee(id).expect("it was just put");
+        Expected {
+            created,
+            ..Expected::plain(assignee, changed)
+        }
+    }
+
+    pub(crate) fn refused_removal(
+        &self,
+        id: &AssigneeId,
+        takeover: Option<&AssigneeId>,
+    ) -> Vec<Refusal> {
+        let itself = takeover == Some(id);
+        [
+            self.unknown(id),
+            takeover.and_then(|other| self.unknown(other)),
+            refused_if(itself, Refusal::invalid("takeover")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// R11: no activity, and nothing is reopened.
+    pub(crate) fn remove_assignee(
+        &mut self,
+        id: &AssigneeId,
+        takeover: Option<AssigneeId>,
+    ) -> Expected<u64> {
+        let mut moved = 0;
+        for entry in &mut self.entries {
+            if entry.assignee.as_ref() == Some(id) {
+                entry.assignee.clone_from(&takeover);
+                moved += 1;
+            }
+        }
+        self.directory.retain(|(known, _)| known != id);
+        self.touched = true;
+        Expected::plain(moved, true)
+    }
+
+    /// One conversation for one id, and one for a contact and channel (R1).
+    pub(crate) fn refused_import(&self, import: &Import, flaw: Option<String>) -> Vec<Refusal> {
+        let of = &import.conversation;
+        let exists =
+            self.entry(of.id).is_some() || self.thread(&of.contact_id, of.channel).is_some();
+        let name = of.assigned_to.as_ref().map(|assignee| &*assignee.name);
+        let bad_name = name.is_some_and(|name| name.trim().is_empty() || name.len() > 256);
+        [
+            flaw.map(Refusal::invalid),
+            refused_if(bad_name, Refusal::invalid("assigned_to.name")),
+            refused_if(exists, Refusal::of(ErrorKind::Conflict)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Every id and time stays; a name that the directory has stays too.
+    pub(crate) fn import(&mut self, import: Import) -> Expected<Conversation> {
+        let of = import.conversation;
+        if let Some(assignee) = &of.assigned_to
+            && self.name(&assignee.id).is_none()
+        {
+            self.set_name(&assignee.id, assignee.name.to_string());
+        }
+        let (mut messages, mut notes) = (import.messages, import.notes);
+        messages.sort_by_key(|message| (message.created_at, message.id));
+        notes.sort_by_key(|note| (note.created_at, note.id));
+        self.gone.retain(|gone| *gone != of.id);
+        self.entries.push(Entry {
+            id: of.id,
+            contact_id: of.contact_id,
+            channel: of.channel,
+            status: of.status,
+            assignee: of.assigned_to.map(|assignee| assignee.id),
+            created_at: of.created_at,
+            updated_at: of.updated_at,
+            messages,
+            notes,
+        });
+        self.touched = true;
+        Expected {
+            created: true,
+            ..Expected::plain(self.shown(of.id), true)
+        }
+    }
+
+    /// Users and teams in the directory.
+    pub(crate) fn assignees_of(&self, kind: AssigneeKind) -> u64 {
+        let of_kind = |(id, _): &&(AssigneeId, String)| id.kind() == kind;
+        self.directory.iter().filter(of_kind).count() as u64
+    }
+}
+
+fn merge(deliveries: &mut Deliveries, receipt: ReceiptPlan, at: DateTime<Utc>) {
+    let known = match receipt.status {
+        DeliveryStatus::Sent => &mut deliveries.sent_at,
+        DeliveryStatus::Delivered => &mut deliveries.delivered_at,
+        DeliveryStatus::Read => &mut deliveries.read_at,
+        DeliveryStatus::Failed => &mut deliveries.failed_at,
+    };
+    let before = *known;
+    *known = Some(before.map_or(at, |before| before.min(at)));
+    if receipt.status == DeliveryStatus::Failed {
+        let reason = receipt.code();
+        let known_reason = deliveries
+            .failure
+            .as_ref()
+            .map(|failure| failure.code.clone());
+        let earlier = before.is_none_or(|before| at < before);
+        // Of receipts of one time one must win, whatever their order.
+        if earlier || before == Some(at) && reason < known_reason {
+            deliveries.failure = reason.map(|code| Failure::new(code, FAILURE_MESSAGE));
+        }
+    }
+}

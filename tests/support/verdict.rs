@@ -1,0 +1,60 @@
+//! What a command should answer: an outcome, or one of the refusals that the rules demand.
+
+use convodb::{AssigneeId, Error, ErrorKind};
+
+/// An error that the rules demand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    kind: ErrorKind,
+    field: Option<String>,
+    pub(crate) winner: Option<AssigneeId>,
+}
+
+impl Refusal {
+    pub(crate) fn of(kind: ErrorKind) -> Self {
+        Self {
+            kind,
+            field: None,
+            winner: None,
+        }
+    }
+
+    pub(crate) fn invalid(field: impl Into<String>) -> Self {
+        Self {
+            field: Some(field.into()),
+            ..Self::of(ErrorKind::Invalid)
+        }
+    }
+
+    /// The same of one import among several.
+    pub(crate) fn within(mut self, index: usize) -> Self {
+        self.field = self.field.map(|field| format!("import[{index}].{field}"));
+        self
+    }
+
+    pub(crate) fn is(&self, error: &Error) -> bool {
+        self.kind == error.kind()
+            && self.field.as_deref() == error.field()
+            && self.winner.as_ref() == error.winner()
+    }
+}
+
+/// What a command should answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Expected<T> {
+    pub(crate) value: T,
+    pub(crate) changed: bool,
+    pub(crate) created: bool,
+    pub(crate) reopened: bool,
+}
+
+impl<T> Expected<T> {
+    pub(crate) fn plain(value: T, changed: bool) -> Self {
+        Self {
+            value,
+            changed,
+            created: false,
+            reopened: false,
+        }
+    }
+}
