@@ -12,7 +12,7 @@ use convodb::{
     Options, Outcome, PageRequest, Result, Snapshot, Store, UserId,
 };
 
-use crate::support::fixture::clock;
+use crate::support::fixture::{EndsOthers, clock};
 use crate::support::op::contact;
 
 fn hello(store: &Store, number: u8) -> Result<Outcome<convodb::Message>> {
@@ -93,8 +93,9 @@ fn readers_beside_a_writer_each_see_one_state() {
                 })
             })
             .collect();
+        let ends_readers = EndsOthers(&done);
         work(&store);
-        done.store(true, Ordering::SeqCst);
+        drop(ends_readers);
         for reader in readers {
             reader.join().unwrap();
         }

@@ -1,6 +1,11 @@
 //! What a command acknowledged is there: after a store was dropped without being closed, and after
 //! its process was killed.
 
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::thread;
+
 use convodb::{Channel, Error, Filter, Inbound, MessageId, Options, Store};
 
 use crate::support::child::{self, Child};
@@ -11,7 +16,7 @@ use crate::support::op::contact;
 #[test]
 fn a_store_that_is_dropped_and_not_closed_keeps_all_that_it_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
+    let path = directory.path().join(FILE);
     for seed in 0..3 {
         let path = path.with_extension(seed.to_string());
         let clock = clock();
@@ -77,14 +82,50 @@ fn check_kept(store: &Store, acknowledged: &[[MessageId; 2]]) {
     assert!(store.sequence().unwrap() >= acknowledged.len() as u64);
 }
 
+fn names(directory: &Path) -> Vec<OsString> {
+    let entries = fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().file_name()).collect()
+}
+
+/// When to kill a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    AtOnce,
+    /// While there is a packed copy that is not finished yet.
+    Compacting,
+}
+
+impl Moment {
+    fn wait(self, directory: &Path, known: &[OsString]) {
+        let begun = || {
+            let new = |name: &OsString| name != FILE && !known.contains(name);
+            names(directory).iter().any(new)
+        };
+        // Bounded, as a child that has ended begins nothing any more.
+        for _look in 0..1_000_000 {
+            if self == Self::AtOnce || begun() {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+}
+
+const FILE: &str = "inbox.redb";
+
 /// Kills a child three times on one file, after it acknowledged more and more.
-fn check_survives_kills(test: &str, path: &str, role: &str) {
+fn check_survives_kills(test: &str, moment: Moment) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
     let mut acknowledged = Vec::new();
     for heard in [1, 20, 60] {
-        let mut child = Child::start(module_path!(), test, role);
+        // What an earlier child left half made may be there.
+        let known = names(directory.path());
+        let mut child = Child::start(module_path!(), test, path.to_str().unwrap());
         let before = acknowledged.len();
         loop {
             if acknowledged.len() == before + heard {
+                moment.wait(directory.path(), &known);
                 child.kill();
             }
             // What it said before it was killed is still to be heard.
@@ -93,7 +134,7 @@ fn check_survives_kills(test: &str, path: &str, role: &str) {
             acknowledged.push([first.parse().unwrap(), second.parse().unwrap()]);
         }
         assert!(acknowledged.len() >= before + heard, "the child gave up");
-        let store = Options::new().create(false).open(path).unwrap();
+        let store = Options::new().create(false).open(&path).unwrap();
         check_kept(&store, &acknowledged);
     }
 }
@@ -105,10 +146,7 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
         receive_until_killed(&path, false);
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
-    let path = path.to_str().unwrap();
-    check_survives_kills(TEST, path, path);
+    check_survives_kills(TEST, Moment::AtOnce);
 }
 
 #[test]
@@ -118,10 +156,7 @@ fn a_process_that_is_killed_while_it_compacts_loses_nothing_either() {
         receive_until_killed(&path, true);
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
-    let path = path.to_str().unwrap();
-    check_survives_kills(TEST, path, path);
+    check_survives_kills(TEST, Moment::Compacting);
 }
 
 #[test]
@@ -141,7 +176,7 @@ fn a_process_that_is_killed_within_a_transaction_leaves_nothing_of_it() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
+    let path = directory.path().join(FILE);
     let mut child = Child::start(module_path!(), TEST, path.to_str().unwrap());
     let line = child.hear().unwrap();
     child.kill();

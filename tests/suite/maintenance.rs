@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::apply::apply;
 use crate::support::child::{self, Child};
 use crate::support::compare;
-use crate::support::fixture::{clock, fill, ops_of, options};
+use crate::support::fixture::{EndsOthers, clock, fill, ops_of, options};
 use crate::support::model::Model;
 use crate::support::op::contact;
 
@@ -112,6 +112,7 @@ fn a_backup_beside_a_writer_is_one_state_with_all_that_was_acknowledged_before()
                 number = number.wrapping_add(1);
             }
         });
+        let ends_others = EndsOthers(&done);
         for number in 0..5 {
             let acknowledged = store.sequence().unwrap();
             let copy = directory.path().join(format!("copy.{number}"));
@@ -122,7 +123,7 @@ fn a_backup_beside_a_writer_is_one_state_with_all_that_was_acknowledged_before()
             assert_eq!(stats.messages, stats.sequence, "a message a commit");
             assert!(copy.verify().unwrap().is_clean());
         }
-        done.store(true, Ordering::SeqCst);
+        drop(ends_others);
         writer.join().unwrap();
     });
 }
@@ -339,10 +340,11 @@ fn compacting_beside_readers_and_a_writer_disturbs_neither() {
             }
             received
         });
+        let ends_others = EndsOthers(&done);
         for _ in 0..8 {
             store.compact().unwrap();
         }
-        done.store(true, Ordering::SeqCst);
+        drop(ends_others);
         reader.join().unwrap();
         let received = writer.join().unwrap();
         assert_eq!(store.stats().unwrap().messages, received);

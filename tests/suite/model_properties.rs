@@ -86,7 +86,7 @@ fn run(store: &Store, clock: &ManualClock, Steps(steps): &Steps) -> Model {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn a_store_in_memory_reads_as_the_model(steps in steps(80)) {
@@ -97,7 +97,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(8))]
+    #![proptest_config(cases(6))]
 
     #[test]
     fn a_store_in_a_file_reads_as_the_model_and_does_so_when_opened_again(

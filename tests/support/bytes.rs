@@ -200,8 +200,8 @@ impl Bytes<'_> {
                 },
                 receipt: self.receipt(),
             },
-            100..=119 => self.assignment(kind),
-            120..=134 => Op::Resolve {
+            100..=119 | 200..=209 => self.assignment(kind),
+            120..=134 | 241..=247 => Op::Resolve {
                 conversation: self.pick(),
             },
             135..=144 => Op::AddNote {
@@ -231,7 +231,7 @@ impl Bytes<'_> {
     fn assignment(&mut self, kind: u8) -> Op {
         let conversation = self.pick();
         match kind {
-            100..=109 => Op::Assign {
+            100..=109 | 200..=209 => Op::Assign {
                 conversation,
                 assignee: self.who(),
             },

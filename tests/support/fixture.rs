@@ -1,5 +1,7 @@
 //! Stores to begin with.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::{Options, Store};
 
@@ -16,6 +18,15 @@ pub(crate) fn clock() -> ManualClock {
 /// Options that make a run the same each time.
 pub(crate) fn options(clock: &ManualClock) -> Options {
     Options::new().clock(clock.clone()).ids(SeededIds::new(11))
+}
+
+/// Tells other threads to end, when it is dropped; by a panic too, as they would wait for ever.
+pub(crate) struct EndsOthers<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for EndsOthers<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// The operations of a seed: the same ones for ever, as long as bytes mean the same.
