@@ -11,3 +11,16 @@ pub fn records(data: &[u8]) {
         panic!("{what}");
     }
 }
+
+/// Runs arbitrary bytes as commits of rows that come to and go from streams, and compares counts,
+/// pages and ranks with sorted lists after each.
+///
+/// # Panics
+///
+/// Where they differ.
+#[expect(clippy::panic, reason = "that is how a fuzz target tells")]
+pub fn ranks(data: &[u8]) {
+    if let Err(error) = crate::index::run_bytes(data) {
+        panic!("{error}");
+    }
+}

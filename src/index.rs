@@ -1,7 +1,14 @@
-//! Streams of rows in key order: insert, remove, count, and merge many into one list.
+//! Streams of rows in key order: insert, remove, count, merge many into one list, and find the
+//! k-th row of it.
 //!
 //! Invariant: knows bytes and streams, and nothing of conversations.
 
+mod counted;
 mod ordered;
 
-pub(crate) use ordered::{POSITION_LEN, Position, Stream, Streams, TotalDeltas, parse_total};
+#[cfg(fuzzing)]
+pub(crate) use counted::run_bytes;
+pub(crate) use counted::{
+    Builder, Edits, HEAD, Levels, Total, node_key, parse_node_key, rank, select,
+};
+pub(crate) use ordered::{POSITION_LEN, Position, Stream, Streams, position_of};

@@ -25,7 +25,7 @@ pub use domain::{
 pub use error::{Error, ErrorKind, Result};
 pub use query::{
     AssignRequest, Cursor, CursorPage, Filter, ListQuery, MessageRange, NoteRequest, Page,
-    PageRequest, StatusFilter,
+    PageRequest, StatusFilter, Window,
 };
 pub use reader::{Messages, Notes, Snapshot};
 pub use storage::{Finding, FindingKind, Verification};

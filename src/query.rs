@@ -14,6 +14,6 @@ pub use cursor::Cursor;
 pub use filter::{Filter, StatusFilter};
 pub use list_query::ListQuery;
 pub(crate) use page::check_limit;
-pub use page::{CursorPage, Page, PageRequest};
+pub use page::{CursorPage, Page, PageRequest, Window};
 pub use range::MessageRange;
 pub use request::{AssignRequest, NoteRequest};

@@ -11,7 +11,7 @@ use crate::domain::{
     Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Message, Thread,
 };
 use crate::error::Result;
-use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest};
+use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest, Window};
 use crate::storage::View;
 use crate::store::{Lease, Store};
 
@@ -52,8 +52,8 @@ macro_rules! reads {
             /// A page of the conversations that a filter selects, latest activity first, with
             /// their exact number (R12, R13; *List conversations*).
             ///
-            /// A page past the end is empty and has the true total. O(rows before the page + rows
-            /// of the page); the total costs no row.
+            /// A page past the end is empty and has the true total. Any page costs nearly the same:
+            /// O(streams of the filter * log rows + rows of the page).
             ///
             /// # Errors
             ///
@@ -119,6 +119,78 @@ macro_rules! reads {
             /// ```
             pub fn count(&self, filter: &Filter) -> Result<u64> {
                 self.view()?.reader().count(filter)
+            }
+
+            /// How many conversations each of these filters selects, all on one view: the numbers of a
+            /// whole sidebar. O(streams of the filters), without reading a row.
+            ///
+            /// # Errors
+            ///
+            /// As [`list`](Self::list).
+            ///
+            /// ```
+            /// # use convodb::{Channel, Filter, Store};
+            /// # let store = Store::in_memory()?;
+            /// let sidebar = [Filter::open(), Filter::open().unassigned(), Filter::resolved()];
+            /// assert_eq!(store.counts(&sidebar)?, [0, 0, 0]);
+            /// # Ok::<(), convodb::Error>(())
+            /// ```
+            pub fn counts(&self, filters: &[Filter]) -> Result<Vec<u64>> {
+                let view = self.view()?;
+                let reader = view.reader();
+                filters.iter().map(|filter| reader.count(filter)).collect()
+            }
+
+            /// How many rows of a list stand before a conversation: it is on page
+            /// `rank / limit + 1`. Nothing where the filter does not select it.
+            /// O(streams of the filter * log rows).
+            ///
+            /// # Errors
+            ///
+            /// [`NotFound`](crate::ErrorKind::NotFound), and as [`list`](Self::list).
+            ///
+            /// ```
+            /// # use convodb::{Channel, ContactId, Filter, Inbound, Store};
+            /// # let store = Store::in_memory()?;
+            /// # let contact = ContactId::new("con_01HXYZ")?;
+            /// # let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?.value;
+            /// assert_eq!(store.rank(hello.conversation_id, &Filter::open())?, Some(0));
+            /// assert_eq!(store.rank(hello.conversation_id, &Filter::resolved())?, None);
+            /// # Ok::<(), convodb::Error>(())
+            /// ```
+            pub fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
+                self.view()?.reader().rank(id, filter)
+            }
+
+            /// The part of a list around a conversation, 1 to 100 rows with its own in the middle
+            /// where the list goes on at both ends: what an inbox shows that jumps to a thread.
+            /// Nothing where the filter does not select it. O(streams * log rows + rows shown).
+            ///
+            /// # Errors
+            ///
+            /// [`NotFound`](crate::ErrorKind::NotFound), [`Invalid`](crate::ErrorKind::Invalid)
+            /// for the limit, and as [`list`](Self::list).
+            ///
+            /// ```
+            /// # use convodb::{Channel, ContactId, Filter, Inbound, Store};
+            /// # let store = Store::in_memory()?;
+            /// # let mut ids = Vec::new();
+            /// # for contact in ["con_1", "con_2", "con_3", "con_4", "con_5"] {
+            /// #     let contact = ContactId::new(contact)?;
+            /// #     ids.push(store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?.value.conversation_id);
+            /// # }
+            /// let around = store.list_around(ids[2], &Filter::open(), 3)?.expect("it is open");
+            /// let shown: Vec<_> = around.data.iter().map(|row| row.id).collect();
+            /// assert_eq!((shown, around.offset), (vec![ids[3], ids[2], ids[1]], 1));
+            /// # Ok::<(), convodb::Error>(())
+            /// ```
+            pub fn list_around(
+                &self,
+                id: ConversationId,
+                filter: &Filter,
+                limit: u32,
+            ) -> Result<Option<Window>> {
+                self.view()?.reader().list_around(id, filter, limit)
             }
 
             /// A conversation with its whole history, oldest message first (*Get a

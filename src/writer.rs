@@ -556,6 +556,15 @@ impl Transaction<'_> {
         self.writer.reader().count(filter)
     }
 
+    /// As [`Store::rank`](crate::Store::rank).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
+        self.writer.reader().rank(id, filter)
+    }
+
     /// As [`Store::get`](crate::Store::get).
     ///
     /// # Errors

@@ -2,13 +2,14 @@
 //! number of them kept beside.
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::ops::Bound;
 
+use super::counted::Total;
 use crate::error::{Error, Hex, Result};
-use crate::kv::{KeyRange, Range, Read, Slice, Table, WriteTables};
+use crate::kv::{Range, Read, Slice, Table};
 
 /// The length of a position.
 pub(crate) const POSITION_LEN: usize = 24;
@@ -16,7 +17,7 @@ pub(crate) const POSITION_LEN: usize = 24;
 /// Where a row stands in its stream; ascending.
 pub(crate) type Position = [u8; POSITION_LEN];
 
-const MAX_STREAM_LEN: usize = 7;
+pub(super) const MAX_STREAM_LEN: usize = 7;
 const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
 
 /// The prefix that the rows of a stream share.
@@ -86,20 +87,18 @@ impl std::ops::Deref for RowKey {
     }
 }
 
-fn position_of(key: &[u8]) -> Result<&Position> {
+pub(crate) fn position_of(key: &[u8]) -> Result<&Position> {
     key.last_chunk()
         .ok_or_else(|| Error::corrupted(format!("a key of a stream is cut short: {}", Hex(key))))
 }
 
-/// The streams of one table, whose totals lie under a prefix of their own.
+/// The streams of one table, whose totals and nodes of counts lie under prefixes of their own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Streams {
     pub(crate) table: Table,
     pub(crate) totals: u8,
+    pub(crate) ranks: u8,
 }
-
-/// What the totals of a transaction gathered: one write a stream, however many rows moved.
-pub(crate) type TotalDeltas = BTreeMap<Stream, i64>;
 
 impl Streams {
     pub(crate) fn total_key(self, stream: &Stream) -> Vec<u8> {
@@ -108,17 +107,17 @@ impl Streams {
         key
     }
 
-    /// The number of rows of a stream. O(1): one read.
-    pub(crate) fn total(self, rows: &impl Read, stream: &Stream) -> Result<u64> {
+    /// What is known of a whole stream. O(1): one read.
+    pub(crate) fn total(self, rows: &impl Read, stream: &Stream) -> Result<Total> {
         match rows.get(self.table, &self.total_key(stream))? {
-            Some(value) => parse_total(&value),
-            None => Ok(0),
+            Some(value) => Total::decode(&value),
+            None => Ok(Total::default()),
         }
     }
 
-    /// The number of rows of each of these streams. Where their totals lie together, as those of
+    /// What is known of each of these streams. Where their totals lie together, as those of
     /// a list by state or of one assignee do, one scan reads them. O(streams).
-    pub(crate) fn totals(self, rows: &impl Read, streams: &[Stream]) -> Result<Vec<u64>> {
+    pub(crate) fn totals(self, rows: &impl Read, streams: &[Stream]) -> Result<Vec<Total>> {
         // A scan of eight neighbours costs what two reads do.
         const WORTH_A_SCAN: usize = 3;
         let mut totals = Vec::with_capacity(streams.len());
@@ -138,8 +137,8 @@ impl Streams {
                             next = found.next().transpose()?;
                         }
                         totals.push(match &next {
-                            Some((known, value)) if known[..] == key[..] => parse_total(value)?,
-                            _ => 0,
+                            Some((known, value)) if known[..] == key[..] => Total::decode(value)?,
+                            _ => Total::default(),
                         });
                     }
                 }
@@ -153,87 +152,36 @@ impl Streams {
         Ok(totals)
     }
 
-    /// Adds a row that is not there yet.
-    pub(crate) fn insert(
-        self,
-        rows: &mut WriteTables<'_>,
-        deltas: &mut TotalDeltas,
-        stream: Stream,
-        position: &Position,
-        value: &[u8],
-    ) -> Result<()> {
-        rows.put(self.table, &stream.key(position), value)?;
-        *deltas.entry(stream).or_default() += 1;
-        Ok(())
-    }
-
-    /// Takes a row out that is there.
-    pub(crate) fn remove(
-        self,
-        rows: &mut WriteTables<'_>,
-        deltas: &mut TotalDeltas,
-        stream: Stream,
-        position: &Position,
-    ) -> Result<()> {
-        let key = stream.key(position);
-        if !rows.remove(self.table, &key)? {
-            return Err(Error::corrupted(format!("a row is missing: {}", Hex(&key))));
-        }
-        *deltas.entry(stream).or_default() -= 1;
-        Ok(())
-    }
-
-    /// Writes the gathered totals; that of an emptied stream goes.
-    pub(crate) fn settle(self, rows: &mut WriteTables<'_>, deltas: TotalDeltas) -> Result<()> {
-        for (stream, delta) in deltas {
-            if delta == 0 {
-                continue;
-            }
-            let total = self
-                .total(rows, &stream)?
-                .checked_add_signed(delta)
-                .ok_or_else(|| {
-                    Error::corrupted(format!("the total of the stream {stream:?} is too small"))
-                })?;
-            let key = self.total_key(&stream);
-            if total == 0 {
-                rows.remove(self.table, &key)?;
-            } else {
-                rows.put(self.table, &key, &total.to_be_bytes())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows of a stream after a position, or all.
-    fn rows<'a, R: Read>(
+    /// The rows of a stream from a position on.
+    pub(crate) fn rows<'a, R: Read>(
         self,
         rows: &'a R,
         stream: &Stream,
-        after: Option<&Position>,
+        from: Bound<&Position>,
     ) -> Result<Range<'a>> {
-        let from = stream.key(after.unwrap_or(&[0; POSITION_LEN]));
-        let to = stream.key(&[0xFF; POSITION_LEN]);
-        let start = match after {
-            Some(_) => Bound::Excluded(&from[..]),
-            None => Bound::Included(&from[..]),
+        let from = from.map(|position| stream.key(position));
+        let first = stream.key(&[0; POSITION_LEN]);
+        let last = stream.key(&[0xFF; POSITION_LEN]);
+        let start = match &from {
+            Bound::Unbounded => Bound::Included(&first[..]),
+            bound => bound.as_ref().map(|key| &key[..]),
         };
-        let keys: KeyRange<'_> = (start, Bound::Included(&to[..]));
-        rows.range(self.table, keys)
+        rows.range(self.table, (start, Bound::Included(&last[..])))
     }
 
-    /// Merges streams into one list in the order of their positions, from after one on, or all.
+    /// Merges streams, each from a position on, into one list in the order of their positions.
     /// O(streams) to begin, O(log streams) a row.
     pub(crate) fn merge<'a, R: Read>(
         self,
         rows: &'a R,
-        streams: &[Stream],
-        after: Option<&Position>,
+        from: &[(Stream, Bound<Position>)],
     ) -> Result<Merge<'a>> {
-        if let [stream] = streams {
-            return Ok(Merge::One(self.rows(rows, stream, after)?));
+        let open =
+            |(stream, from): &(Stream, Bound<Position>)| self.rows(rows, stream, from.as_ref());
+        match from {
+            [only] => open(only).map(Merge::One),
+            _ => Merge::many(from.iter().map(open)),
         }
-        Merge::many(streams.iter().map(|stream| self.rows(rows, stream, after)))
     }
 }
 
@@ -244,13 +192,6 @@ fn family(stream: &Stream) -> &[u8] {
     prefix
         .get(..prefix.len().saturating_sub(2))
         .unwrap_or(prefix)
-}
-
-pub(crate) fn parse_total(value: &[u8]) -> Result<u64> {
-    value
-        .try_into()
-        .map(u64::from_be_bytes)
-        .map_err(|_| Error::corrupted("a stream's total is malformed"))
 }
 
 /// The row of a stream that is next, and the rows behind it.

@@ -34,6 +34,10 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    pub(crate) const fn new(updated_at: DateTime<Utc>, id: ConversationId) -> Self {
+        Self { updated_at, id }
+    }
+
     pub(crate) const fn updated_at(self) -> DateTime<Utc> {
         self.updated_at
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::domain::{AssigneeId, Channel, InvalidInput, Status};
+use crate::domain::{AssigneeId, Channel, ConversationState, InvalidInput, Status};
 
 /// Which statuses a list shows. Open is the default, as in the specification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,6 +163,17 @@ impl Filter {
         Channel::ALL
             .into_iter()
             .filter(|channel| self.channels.is_empty() || self.channels.contains(channel))
+    }
+
+    /// Whether the filter selects a conversation.
+    pub(crate) fn selects(&self, state: &ConversationState) -> bool {
+        let assignee = match &state.assignee {
+            Some(id) => self.assignees.contains(id),
+            None => self.unassigned,
+        };
+        self.statuses().contains(&state.status)
+            && (self.channels.is_empty() || self.channels.contains(&state.channel))
+            && (self.is_anybodys() || assignee)
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {

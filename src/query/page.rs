@@ -103,6 +103,32 @@ pub struct CursorPage {
     pub next: Option<Cursor>,
 }
 
+/// The rows of a list around one conversation, latest activity first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Window {
+    /// The rows, that of the conversation among them.
+    pub data: Vec<Conversation>,
+    /// How many conversations the filter selects.
+    pub total: u64,
+    /// How many rows of the list stand before the first of these.
+    pub offset: u64,
+    /// Where to go on, if there are more rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Cursor>,
+}
+
+impl Window {
+    pub(crate) fn new(offset: u64, rows: CursorPage) -> Self {
+        Self {
+            data: rows.data,
+            total: rows.total,
+            offset,
+            next: rows.next,
+        }
+    }
+}
+
 impl Page {
     pub(crate) fn new(page: u64, rows: CursorPage) -> Self {
         Self {

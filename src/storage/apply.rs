@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::{Directory, Head, Reader, changes, conversations, messages, plan};
 use crate::domain::{Assignee, Change, ConversationId, Fact, evolve};
 use crate::error::{Error, Result};
-use crate::index::TotalDeltas;
+use crate::index::{Edits, Levels};
 use crate::kv::WriteTables;
 
 /// A write transaction's tables, and what they stand for so far.
@@ -14,15 +14,22 @@ pub(crate) struct Writer<'t> {
     rows: WriteTables<'t>,
     directory: Arc<Directory>,
     head: Head,
+    levels: Levels,
     applied: bool,
 }
 
 impl<'t> Writer<'t> {
-    pub(super) fn new(rows: WriteTables<'t>, directory: Arc<Directory>, head: Head) -> Self {
+    pub(super) fn new(
+        rows: WriteTables<'t>,
+        directory: Arc<Directory>,
+        head: Head,
+        levels: Levels,
+    ) -> Self {
         Self {
             rows,
             directory,
             head,
+            levels,
             applied: false,
         }
     }
@@ -50,11 +57,11 @@ impl<'t> Writer<'t> {
         }
         debug_assert!(decided.iter().all(changes::is_complete));
         self.applied = true;
-        let mut totals = TotalDeltas::new();
-        let mut imports = Batch::default();
+        let mut index = Edits::new(plan::STREAMS, self.levels);
+        let mut imports = Imports::default();
         for group in decided.chunk_by(same_conversation) {
             let Some(id) = group.first().and_then(|first| first.fact.conversation()) else {
-                imports.write(&mut self.rows)?;
+                imports.write(&mut self.rows, &mut index)?;
                 group
                     .iter()
                     .try_for_each(|change| self.apply_to_directory(&change.fact))?;
@@ -67,25 +74,26 @@ impl<'t> Writer<'t> {
                     notes,
                 } = &change.fact
             {
-                conversations::stage(&mut imports, &mut totals, &self.directory, conversation)?;
+                let Imports { rows, index } = &mut imports;
+                conversations::stage(rows, index, &self.directory, conversation)?;
                 for message in messages {
-                    messages::stage(&mut imports, message)?;
+                    messages::stage(rows, message)?;
                 }
                 for note in notes {
-                    messages::stage_note(&mut imports, note)?;
+                    messages::stage_note(rows, note)?;
                 }
                 continue;
             }
-            imports.write(&mut self.rows)?;
-            self.apply_to_conversation(&mut totals, id, group)?;
+            imports.write(&mut self.rows, &mut index)?;
+            self.apply_to_conversation(&mut index, id, group)?;
         }
-        imports.write(&mut self.rows)?;
-        plan::STREAMS.settle(&mut self.rows, totals)
+        imports.write(&mut self.rows, &mut index)?;
+        index.settle(&mut self.rows)
     }
 
     fn apply_to_conversation(
         &mut self,
-        totals: &mut TotalDeltas,
+        index: &mut Edits,
         id: ConversationId,
         group: &[Change],
     ) -> Result<()> {
@@ -112,7 +120,7 @@ impl<'t> Writer<'t> {
         }
         conversations::replace(
             &mut self.rows,
-            totals,
+            index,
             &self.directory,
             before.as_ref(),
             after.as_ref(),
@@ -141,9 +149,9 @@ impl<'t> Writer<'t> {
     }
 
     /// The tables, for what is rebuilt from the records alone.
-    pub(super) fn begin_rebuild(&mut self) -> &mut WriteTables<'t> {
+    pub(super) fn begin_rebuild(&mut self) -> (&mut WriteTables<'t>, Edits) {
         self.applied = true;
-        &mut self.rows
+        (&mut self.rows, Edits::new(plan::STREAMS, self.levels))
     }
 
     /// Writes where the file stands now, for the commit. Nothing if nothing was applied.
@@ -162,6 +170,20 @@ impl std::fmt::Debug for Writer<'_> {
         f.debug_struct("Writer")
             .field("head", &self.head)
             .finish_non_exhaustive()
+    }
+}
+
+/// What imports consist of, until it is written.
+#[derive(Default)]
+struct Imports {
+    rows: Batch,
+    index: conversations::IndexRows,
+}
+
+impl Imports {
+    fn write(&mut self, rows: &mut WriteTables<'_>, index: &mut Edits) -> Result<()> {
+        self.rows.write(rows)?;
+        self.index.write(rows, index)
     }
 }
 

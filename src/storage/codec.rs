@@ -55,9 +55,30 @@ pub(super) fn frame<R: Record>(key: &[u8], payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Appends the bytes of a record under a key.
+pub(super) fn encode_onto<R: Record + Serialize>(
+    bytes: &mut Vec<u8>,
+    key: &[u8],
+    record: &R,
+) -> Result<()> {
+    bytes.push(R::FORMAT);
+    let header = bytes.len();
+    bytes.extend_from_slice(&[0; HEADER_BYTES - 1]);
+    encode_into(bytes, record)?;
+    if let Some((crc, payload)) = bytes
+        .get_mut(header..)
+        .and_then(<[u8]>::split_first_chunk_mut)
+    {
+        *crc = checksum(R::TABLE, key, payload);
+    }
+    Ok(())
+}
+
 /// The bytes of a record under a key.
 pub(super) fn encode<R: Record + Serialize>(key: &[u8], record: &R) -> Result<Vec<u8>> {
-    Ok(frame::<R>(key, &payload(record)?))
+    let mut bytes = Vec::new();
+    encode_onto(&mut bytes, key, record)?;
+    Ok(bytes)
 }
 
 /// The record that lies under a key.

@@ -1,12 +1,14 @@
 //! The only door through which a conversation's record, its thread and its index entries change:
 //! what is written follows from the two states, before and after.
 
+use std::collections::BTreeMap;
+
 use super::batch::Batch;
 use super::records::{ConversationV1, RowV1, ThreadV1};
 use super::{Directory, codec, keys, plan, tables};
 use crate::domain::{Channel, ContactId, ConversationId, ConversationState};
 use crate::error::Result;
-use crate::index::{Position, Stream, TotalDeltas};
+use crate::index::{Edits, Position, Stream};
 use crate::kv::{Read, WriteTables};
 
 /// Where a conversation stands in each index.
@@ -43,24 +45,24 @@ fn row_payload(bucket: u32, state: &ConversationState) -> Result<Vec<u8>> {
     })
 }
 
-fn record(bucket: u32, state: &ConversationState) -> Result<Vec<u8>> {
+fn record(bucket: u32, state: &ConversationState) -> ConversationV1<'_> {
     let (status, channel) = ConversationV1::codes(state.status, state.channel);
-    codec::encode(
-        &keys::conversation(state.id),
-        &ConversationV1 {
-            contact_id: state.contact_id.as_str(),
-            channel,
-            status,
-            bucket,
-            created_us: state.created_at.timestamp_micros(),
-            updated_us: state.updated_at.timestamp_micros(),
-        },
-    )
+    ConversationV1 {
+        contact_id: state.contact_id.as_str(),
+        channel,
+        status,
+        bucket,
+        created_us: state.created_at.timestamp_micros(),
+        updated_us: state.updated_at.timestamp_micros(),
+    }
 }
 
-fn thread_record(key: &[u8], id: ConversationId) -> Result<Vec<u8>> {
-    let conversation = id.raw();
-    codec::encode(key, &ThreadV1 { conversation })
+fn thread(state: &ConversationState) -> (Vec<u8>, ThreadV1) {
+    let conversation = state.id.raw();
+    (
+        keys::thread(state.channel, &state.contact_id),
+        ThreadV1 { conversation },
+    )
 }
 
 /// The state of a conversation, and the bucket that its record names.
@@ -114,7 +116,7 @@ pub(super) fn find(
 /// Makes of one state the other: none is there before the first, none is left after the last.
 pub(super) fn replace(
     rows: &mut WriteTables<'_>,
-    totals: &mut TotalDeltas,
+    index: &mut Edits,
     directory: &Directory,
     before: Option<&ConversationState>,
     after: Option<&ConversationState>,
@@ -132,23 +134,23 @@ pub(super) fn replace(
             let bucket = bucket(after)?;
             let payload = row_payload(bucket, after)?;
             let key = keys::conversation(after.id);
-            rows.put(tables::CONVERSATIONS, &key, &record(bucket, after)?)?;
+            let value = codec::encode(&key, &record(bucket, after))?;
+            rows.put(tables::CONVERSATIONS, &key, &value)?;
             (places(bucket, after).map(Some), payload)
         }
         None => ([None; 2], Vec::new()),
     };
     for (old, new) in old.into_iter().zip(new) {
-        move_row(rows, totals, old, new, &payload)?;
+        move_row(rows, index, old, new, &payload)?;
     }
     match (before, after) {
         (None, Some(after)) => {
-            let key = keys::thread(after.channel, &after.contact_id);
-            rows.put(tables::CATALOG, &key, &thread_record(&key, after.id)?)?;
+            let (key, thread) = thread(after);
+            rows.put(tables::CATALOG, &key, &codec::encode(&key, &thread)?)?;
         }
         (Some(before), None) => {
             rows.remove(tables::CONVERSATIONS, &keys::conversation(before.id))?;
-            let key = keys::thread(before.channel, &before.contact_id);
-            rows.remove(tables::CATALOG, &key)?;
+            rows.remove(tables::CATALOG, &thread(before).0)?;
         }
         _ => {}
     }
@@ -158,7 +160,7 @@ pub(super) fn replace(
 /// Takes a row from one place to another, or writes it anew where it stays.
 fn move_row(
     rows: &mut WriteTables<'_>,
-    totals: &mut TotalDeltas,
+    index: &mut Edits,
     old: Option<(Stream, Position)>,
     new: Option<(Stream, Position)>,
     payload: &[u8],
@@ -174,43 +176,55 @@ fn move_row(
         return rows.put(plan::STREAMS.table, &key, &value);
     }
     if let Some((stream, position)) = old {
-        plan::STREAMS.remove(rows, totals, stream, &position)?;
+        index.remove(rows, &stream, &position)?;
     }
     if let Some(place) = new {
         let (_, value) = framed(place);
-        plan::STREAMS.insert(rows, totals, place.0, &place.1, &value)?;
+        index.insert(rows, &place.0, &place.1, &value)?;
     }
     Ok(())
+}
+
+/// Index rows of many conversations, gathered by stream.
+#[derive(Default)]
+pub(super) struct IndexRows(BTreeMap<Stream, Vec<(Position, Vec<u8>)>>);
+
+impl IndexRows {
+    /// Writes them stream by stream, in the order of their positions.
+    pub(super) fn write(&mut self, rows: &mut WriteTables<'_>, index: &mut Edits) -> Result<()> {
+        for (stream, mut new) in std::mem::take(&mut self.0) {
+            new.sort_unstable();
+            index.insert_many(rows, &stream, &new)?;
+        }
+        Ok(())
+    }
 }
 
 /// Gathers what a new conversation consists of, for a load in key order.
 pub(super) fn stage(
     batch: &mut Batch,
-    totals: &mut TotalDeltas,
+    index: &mut IndexRows,
     directory: &Directory,
     state: &ConversationState,
 ) -> Result<()> {
     let bucket = directory.bucket_of(state.assignee.as_ref())?;
-    let key = keys::conversation(state.id);
-    batch.put(tables::CONVERSATIONS, &key, record(bucket, state)?);
-    stage_derived(batch, totals, bucket, state)
+    batch.put(&keys::conversation(state.id), &record(bucket, state))?;
+    stage_derived(batch, index, bucket, state)
 }
 
 /// Gathers what follows from a conversation's record: its thread and its index entries.
 pub(super) fn stage_derived(
     batch: &mut Batch,
-    totals: &mut TotalDeltas,
+    index: &mut IndexRows,
     bucket: u32,
     state: &ConversationState,
 ) -> Result<()> {
-    let key = keys::thread(state.channel, &state.contact_id);
-    batch.put(tables::CATALOG, &key, thread_record(&key, state.id)?);
+    let (key, thread) = thread(state);
+    batch.put(&key, &thread)?;
     let payload = row_payload(bucket, state)?;
     for (stream, position) in places(bucket, state) {
-        let key = stream.key(&position);
-        let value = codec::frame::<RowV1<'_>>(&key, &payload);
-        batch.put(plan::STREAMS.table, &key, value);
-        *totals.entry(stream).or_default() += 1;
+        let value = codec::frame::<RowV1<'_>>(&stream.key(&position), &payload);
+        index.0.entry(stream).or_default().push((position, value));
     }
     Ok(())
 }

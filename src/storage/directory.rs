@@ -1,6 +1,6 @@
 //! Users and teams, held in memory beside each view: reading a page looks up no name on the disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::keys::{self, catalog_kind};
@@ -15,12 +15,13 @@ use crate::kv::{Read, WriteTables};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
     by_id: BTreeMap<AssigneeId, u32>,
-    by_bucket: HashMap<u32, Assignee>,
+    // Its index is the bucket: a page looks one up a row.
+    by_bucket: Vec<Option<Assignee>>,
 }
 
 impl Directory {
     /// O(users and teams).
-    pub(super) fn read(rows: &impl Read) -> Result<Self> {
+    pub(super) fn read(rows: &impl Read, next_bucket: u32) -> Result<Self> {
         let mut directory = Self::default();
         let (from, to) = ([catalog_kind::DIRECTORY], [catalog_kind::DIRECTORY + 1]);
         let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
@@ -28,6 +29,9 @@ impl Directory {
             let (key, bytes) = row?;
             let record: AssigneeV1<'_> = codec::decode(&key, &bytes)?;
             let id = record.id(key.get(1..).unwrap_or_default())?;
+            if !(keys::UNASSIGNED + 1..next_bucket).contains(&record.bucket) {
+                return Err(Error::corrupted(format!("`{id}` has an impossible bucket")));
+            }
             directory.insert(record.bucket, Assignee::new(id, record.name));
         }
         Ok(directory)
@@ -35,18 +39,28 @@ impl Directory {
 
     fn insert(&mut self, bucket: u32, assignee: Assignee) {
         self.by_id.insert(assignee.id.clone(), bucket);
-        self.by_bucket.insert(bucket, assignee);
+        let index = bucket as usize;
+        if self.by_bucket.len() <= index {
+            self.by_bucket.resize(index + 1, None);
+        }
+        if let Some(slot) = self.by_bucket.get_mut(index) {
+            *slot = Some(assignee);
+        }
+    }
+
+    fn of_bucket(&self, bucket: u32) -> Option<&Assignee> {
+        self.by_bucket.get(bucket as usize)?.as_ref()
     }
 
     /// Users first, then teams, each by their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Assignee> {
         self.by_id
             .values()
-            .filter_map(|bucket| self.by_bucket.get(bucket))
+            .filter_map(|bucket| self.of_bucket(*bucket))
     }
 
     pub(crate) fn get(&self, id: &AssigneeId) -> Option<&Assignee> {
-        self.by_bucket.get(self.by_id.get(id)?)
+        self.of_bucket(*self.by_id.get(id)?)
     }
 
     pub(super) fn bucket(&self, id: &AssigneeId) -> Option<u32> {
@@ -68,16 +82,12 @@ impl Directory {
         if bucket == keys::UNASSIGNED {
             return Ok(None);
         }
-        match self.by_bucket.get(&bucket) {
+        match self.of_bucket(bucket) {
             Some(assignee) => Ok(Some(assignee)),
             None => Err(Error::corrupted(format!(
                 "bucket {bucket} is not in the directory"
             ))),
         }
-    }
-
-    pub(super) fn buckets(&self) -> impl Iterator<Item = u32> {
-        self.by_id.values().copied()
     }
 
     pub(super) fn put(
@@ -99,8 +109,10 @@ impl Directory {
 
     pub(super) fn remove(&mut self, rows: &mut WriteTables<'_>, id: &AssigneeId) -> Result<()> {
         rows.remove(tables::CATALOG, &keys::directory(id))?;
-        if let Some(bucket) = self.by_id.remove(id) {
-            self.by_bucket.remove(&bucket);
+        if let Some(bucket) = self.by_id.remove(id)
+            && let Some(slot) = self.by_bucket.get_mut(bucket as usize)
+        {
+            *slot = None;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Directory, Head, Reader, Writer, format, meta, tables};
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::Levels;
 use crate::kv::{self, Database, Memory, Published, Read as _, ReadTables, Setup};
 
 /// Where the bytes lie.
@@ -47,6 +48,7 @@ impl Opening {
 pub(crate) struct Engine {
     database: Arc<Database>,
     location: Arc<Location>,
+    levels: Levels,
 }
 
 /// The file as one commit left it.
@@ -59,6 +61,7 @@ pub(crate) struct View {
     directory: Arc<Directory>,
     head: Head,
     location: Arc<Location>,
+    levels: Levels,
 }
 
 impl View {
@@ -72,6 +75,10 @@ impl View {
 
     pub(super) fn rows(&self) -> &ReadTables {
         &self.rows
+    }
+
+    pub(super) fn levels(&self) -> Levels {
+        self.levels
     }
 
     pub(super) fn directory(&self) -> &Directory {
@@ -117,7 +124,12 @@ pub(crate) struct WriteTransaction(kv::WriteTransaction);
 impl WriteTransaction {
     /// Its tables, on the directory and head that the last commit left.
     pub(crate) fn writer(&self, view: &View) -> Writer<'_> {
-        Writer::new(self.0.tables(), Arc::clone(&view.directory), view.head)
+        Writer::new(
+            self.0.tables(),
+            Arc::clone(&view.directory),
+            view.head,
+            view.levels,
+        )
     }
 
     pub(crate) fn commit(self) -> Result<()> {
@@ -157,26 +169,28 @@ impl Engine {
                 (database, Location::File(file))
             }
         };
-        let engine = Self {
+        let rows = database.begin_read()?;
+        format::check(&rows)?;
+        let levels = Levels::new(meta::read_seed(&rows)?);
+        Ok(Self {
             database: Arc::new(database),
             location: Arc::new(location),
-        };
-        format::check(&engine.database.begin_read()?)?;
-        Ok(engine)
+            levels,
+        })
     }
 
     /// The file as it is now. O(users and teams).
     pub(crate) fn view(&self) -> Result<View> {
         let rows = self.database.begin_read()?;
-        let directory = Arc::new(Directory::read(&rows)?);
         let head = Head::read(&rows)?;
-        meta::read_identity(&rows)?;
+        let directory = Arc::new(Directory::read(&rows, head.next_bucket)?);
         Ok(View {
             rows,
             _database: Arc::clone(&self.database),
             directory,
             head,
             location: Arc::clone(&self.location),
+            levels: self.levels,
         })
     }
 
@@ -188,6 +202,7 @@ impl Engine {
             directory,
             head,
             location: Arc::clone(&self.location),
+            levels: self.levels,
         })
     }
 

@@ -13,6 +13,7 @@ use crate::domain::{
     Direction, Fact, Failure, Message, MessageId, Note, NoteId, ProviderId, Status, time,
 };
 use crate::error::Result;
+use crate::index::{self, Total};
 
 type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -73,6 +74,25 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
     ] {
         assert_eq!(hex(&key), golden);
     }
+    Ok(())
+}
+
+#[test]
+fn totals_and_nodes_are_held_to_their_bytes() -> Checked {
+    let stream = keys::by_state(Status::Open, Channel::Instagram);
+    let position = keys::position(at(0x1122_3344_5566), CONVERSATION);
+    let key = index::node_key(keys::index_kind::RANKS, 2, &stream, &position);
+    assert_eq!(
+        hex(&key),
+        "1102010001ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5"
+    );
+    assert_eq!(index::parse_node_key(&key), Some((2, stream, position)));
+    let total = Total {
+        rows: 0x0102,
+        height: 3,
+    };
+    assert_eq!(hex(&total.encode()), "000000000000010203");
+    assert_eq!(Total::decode(&total.encode())?, total);
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub(super) mod index_kind {
     // 0x03 is reserved for streams by status alone, 0x04 for the unread ones.
     /// The number of rows of each stream.
     pub(in super::super) const TOTALS: u8 = 0x10;
+    /// The counts above the rows of each stream.
+    pub(in super::super) const RANKS: u8 = 0x11;
 }
 
 /// The first byte of each kind of row in the catalog.

@@ -1,9 +1,13 @@
 //! Lists: the rows of a filter's streams, merged in the order of R12.
 
+use std::ops::Bound;
+
+use super::plan::STREAMS;
 use super::records::RowV1;
 use super::{Directory, codec, keys, plan};
 use crate::domain::{AssigneeId, Channel, Conversation, ConversationId, Status};
 use crate::error::{Error, Hex, Result};
+use crate::index::{self, Stream, Total};
 use crate::kv::Read;
 use crate::query::{Cursor, CursorPage, Filter};
 
@@ -16,13 +20,43 @@ pub(super) enum Start {
     After(Cursor),
 }
 
-/// How many conversations a filter selects. O(streams): no row is read.
-pub(super) fn count(rows: &impl Read, directory: &Directory, filter: &Filter) -> Result<u64> {
-    let streams = plan::streams(filter, directory)?;
-    Ok(plan::STREAMS.totals(rows, &streams)?.iter().sum())
+/// The streams of a filter that have rows, and the number of all of them.
+struct Selection {
+    streams: Vec<(Stream, Total)>,
+    total: u64,
 }
 
-/// A page. O(streams + rows skipped + rows shown).
+impl Selection {
+    fn of(rows: &impl Read, directory: &Directory, filter: &Filter) -> Result<Self> {
+        let streams = plan::streams(filter, directory)?;
+        let totals = STREAMS.totals(rows, &streams)?;
+        let mut streams: Vec<_> = streams.into_iter().zip(totals).collect();
+        streams.retain(|(_, total)| total.rows > 0);
+        let total = streams.iter().map(|(_, total)| total.rows).sum();
+        Ok(Self { streams, total })
+    }
+}
+
+/// How many conversations a filter selects. O(streams): no row is read.
+pub(super) fn count(rows: &impl Read, directory: &Directory, filter: &Filter) -> Result<u64> {
+    Ok(Selection::of(rows, directory, filter)?.total)
+}
+
+/// How many rows of a filter's list stand before a place, and how many there are.
+/// O(streams * log rows).
+pub(super) fn rank(
+    rows: &impl Read,
+    directory: &Directory,
+    filter: &Filter,
+    cursor: Cursor,
+) -> Result<(u64, u64)> {
+    let Selection { streams, total } = Selection::of(rows, directory, filter)?;
+    let position = keys::position(cursor.updated_at(), cursor.id());
+    let rank = index::rank(rows, STREAMS, &streams, &position)?;
+    Ok((rank, total))
+}
+
+/// A page. O(streams * log rows + rows shown).
 pub(super) fn page(
     rows: &impl Read,
     directory: &Directory,
@@ -30,21 +64,27 @@ pub(super) fn page(
     start: Start,
     limit: u32,
 ) -> Result<CursorPage> {
-    let mut streams = plan::streams(filter, directory)?;
-    let totals = plan::STREAMS.totals(rows, &streams)?;
-    let total: u64 = totals.iter().sum();
-    let mut totals = totals.into_iter();
-    streams.retain(|_| totals.next() != Some(0));
-
-    let (skip, after) = match start {
-        Start::Skip(skip) => (skip, None),
-        Start::After(cursor) => (0, Some(keys::position(cursor.updated_at(), cursor.id()))),
+    let Selection { streams, total } = Selection::of(rows, directory, filter)?;
+    let (left, skip, from) = match start {
+        Start::Skip(skip) => {
+            let Some(left @ 1..) = total.checked_sub(skip) else {
+                return Ok(CursorPage::new(Vec::new(), total, None));
+            };
+            let (places, skip) = index::select(rows, STREAMS, &streams, skip)?;
+            let from = places
+                .into_iter()
+                .map(|place| (place.stream, Bound::Included(place.start)));
+            (left, skip, from.collect::<Vec<_>>())
+        }
+        Start::After(cursor) => {
+            let position = keys::position(cursor.updated_at(), cursor.id());
+            let from = streams
+                .into_iter()
+                .map(|(stream, _)| (stream, Bound::Excluded(position)));
+            (total, 0, from.collect())
+        }
     };
-    let left = total.saturating_sub(skip);
-    if left == 0 {
-        return Ok(CursorPage::new(Vec::new(), total, None));
-    }
-    let mut merged = plan::STREAMS.merge(rows, &streams, after.as_ref())?;
+    let mut merged = STREAMS.merge(rows, &from)?;
     for _ in 0..skip {
         merged.next().transpose()?;
     }
@@ -94,8 +134,8 @@ pub(super) fn assigned(
     };
     for status in Status::ALL {
         for channel in Channel::ALL {
-            let stream = [keys::by_assignee(bucket, status, channel)];
-            for row in plan::STREAMS.merge(rows, &stream, None)? {
+            let stream = keys::by_assignee(bucket, status, channel);
+            for row in STREAMS.rows(rows, &stream, Bound::Unbounded)? {
                 ids.push(keys::parse_index(&row?.0)?.id);
             }
         }

@@ -74,23 +74,20 @@ pub(super) fn put(rows: &mut WriteTables<'_>, message: &Message) -> Result<()> {
 
 pub(super) fn stage(batch: &mut Batch, message: &Message) -> Result<()> {
     let key = keys::message(message.conversation_id, message.created_at, message.id);
-    let record = codec::encode(&key, &MessageV1::from(message))?;
-    batch.put(tables::MESSAGES, &key, record);
+    batch.put(&key, &MessageV1::from(message))?;
     if !carries_its_time(message) {
         let key = keys::message_time(message.conversation_id, message.id);
         let time = MessageTimeV1 {
             created_us: message.created_at.timestamp_micros(),
         };
-        batch.put(tables::CATALOG, &key, codec::encode(&key, &time)?);
+        batch.put(&key, &time)?;
     }
     Ok(())
 }
 
 pub(super) fn stage_note(batch: &mut Batch, note: &Note) -> Result<()> {
     let key = keys::note(note.conversation_id, note.created_at, note.id);
-    let record = codec::encode(&key, &NoteV1::from(note))?;
-    batch.put(tables::NOTES, &key, record);
-    Ok(())
+    batch.put(&key, &NoteV1::from(note))
 }
 
 /// Removes all messages and notes of a conversation. O(messages and notes).

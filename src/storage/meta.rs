@@ -69,8 +69,8 @@ pub(super) fn write_identity(rows: &mut WriteTables<'_>, seed: [u8; 16]) -> Resu
     rows.put(tables::CATALOG, &key, &codec::encode(&key, &identity)?)
 }
 
-/// Reads it, as the proof that the file is whole.
-pub(super) fn read_identity(rows: &impl Read) -> Result<[u8; 16]> {
+/// What seeds the hashes of this file.
+pub(super) fn read_seed(rows: &impl Read) -> Result<[u8; 16]> {
     let key = keys::meta(IDENTITY);
     let bytes = rows
         .get(tables::CATALOG, &key)?

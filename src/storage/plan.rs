@@ -11,6 +11,7 @@ use crate::query::Filter;
 pub(super) const STREAMS: Streams = Streams {
     table: tables::INDEX,
     totals: keys::index_kind::TOTALS,
+    ranks: keys::index_kind::RANKS,
 };
 
 /// The streams of a filter, ascending. Every conversation stands in one stream of each index, so

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::error::{Error, Result};
 use crate::kv::Read;
-use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest};
+use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest, Window};
 
 /// Tables and the directory that belongs to them.
 #[derive(Clone, Copy)]
@@ -142,6 +142,40 @@ impl<'a, R: Read> Reader<'a, R> {
         crate::query::check_limit(limit)?;
         let start = Start::After(*cursor);
         lists::page(self.rows, self.directory, filter, start, limit)
+    }
+
+    /// Where a conversation stands in a list, and how long the list is; nothing where the filter
+    /// does not select it.
+    fn standing(&self, id: ConversationId, filter: &Filter) -> Result<Option<(u64, u64)>> {
+        filter.validate()?;
+        let state = self.state(id)?;
+        if !filter.selects(&state) {
+            return Ok(None);
+        }
+        let place = Cursor::new(state.updated_at, id);
+        lists::rank(self.rows, self.directory, filter, place).map(Some)
+    }
+
+    pub(crate) fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
+        Ok(self.standing(id, filter)?.map(|(rank, _)| rank))
+    }
+
+    pub(crate) fn list_around(
+        &self,
+        id: ConversationId,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Option<Window>> {
+        crate::query::check_limit(limit)?;
+        let Some((rank, total)) = self.standing(id, filter)? else {
+            return Ok(None);
+        };
+        // At either end of the list the window is as full as elsewhere.
+        let last = total.saturating_sub(u64::from(limit));
+        let offset = rank.saturating_sub(u64::from(limit / 2)).min(last);
+        let start = Start::Skip(offset);
+        lists::page(self.rows, self.directory, filter, start, limit)
+            .map(|rows| Some(Window::new(offset, rows)))
     }
 
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {

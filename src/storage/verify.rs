@@ -8,12 +8,13 @@ use std::fmt;
 use std::ops::Bound;
 
 use super::batch::Batch;
+use super::conversations::IndexRows;
 use super::keys::{self, catalog_kind, index_kind};
 use super::records::ThreadV1;
 use super::{View, Writer, codec, conversations, messages, plan, tables};
 use crate::domain::ConversationId;
 use crate::error::{ErrorKind, Hex, Result};
-use crate::index::{POSITION_LEN, Stream, TotalDeltas, parse_total};
+use crate::index::{Builder, HEAD, Position, Stream, Total, node_key, parse_node_key, position_of};
 use crate::kv::{Read, ReadTables, Table};
 
 /// What is wrong with a row.
@@ -149,62 +150,114 @@ fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
     Ok(())
 }
 
-/// Each index row: that its conversation stands there. Each total: that it is the number of rows.
+/// Each index row: that its conversation stands there. Each total and node of counts: that it is
+/// what the rows of its stream give.
 fn check_index(view: &View, report: &mut Verification) -> Result<()> {
     let rows = view.rows();
-    let mut counted: BTreeMap<Stream, u64> = BTreeMap::new();
+    let mut streams: BTreeMap<Stream, Total> = BTreeMap::new();
+    let mut current: Option<Stream> = None;
     for row in everything(rows, tables::INDEX)? {
-        let (key, value) = row?;
-        if let Some(stream) = key.strip_prefix(&[index_kind::TOTALS]) {
-            check_total(&mut counted, report, &key, Stream::new(stream), &value);
-            continue;
+        let (key, _) = row?;
+        if key.first() >= Some(&index_kind::TOTALS) {
+            break;
         }
         report.index_rows += 1;
         let Some(place) = report.readable(tables::INDEX, &key, keys::parse_index(&key))? else {
             continue;
         };
-        let stream = key.len().checked_sub(POSITION_LEN);
-        if let Some(stream) = stream.and_then(|len| key.get(..len)) {
-            *counted.entry(Stream::new(stream)).or_default() += 1;
+        if !stands_here(view, &key, place.id)? {
+            report.found(tables::INDEX, &key, FindingKind::Unexpected);
         }
-        let record = rows.get(tables::CONVERSATIONS, &keys::conversation(place.id))?;
-        let stands_here = record.is_some_and(|bytes| {
-            let record_key = keys::conversation(place.id);
-            conversations::decode(view.directory(), &record_key, &bytes).is_ok_and(
-                |(state, bucket)| {
-                    conversations::places(bucket, &state)
-                        .iter()
-                        .any(|(stream, position)| stream.key(position)[..] == key[..])
-                },
-            )
-        });
-        if !stands_here {
+        let stream = match place.bucket {
+            None => keys::by_state(place.status, place.channel),
+            Some(bucket) => keys::by_assignee(bucket, place.status, place.channel),
+        };
+        if current != Some(stream) {
+            current = Some(stream);
+            streams.insert(stream, check_nodes(view, report, &stream)?);
+        }
+    }
+    for (stream, total) in &streams {
+        let key = plan::STREAMS.total_key(stream);
+        match rows.get(tables::INDEX, &key)? {
+            None => report.found(tables::INDEX, &key, FindingKind::Missing),
+            Some(value) if value[..] != total.encode() => {
+                report.found(tables::INDEX, &key, FindingKind::Different);
+            }
+            Some(_) => {}
+        }
+    }
+    check_counters(view, report, &streams)
+}
+
+/// Whether a conversation's record says that it stands at this key of the index.
+fn stands_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
+    let record_key = keys::conversation(id);
+    let Some(bytes) = view.rows().get(tables::CONVERSATIONS, &record_key)? else {
+        return Ok(false);
+    };
+    let decoded = conversations::decode(view.directory(), &record_key, &bytes);
+    Ok(decoded.is_ok_and(|(state, bucket)| {
+        conversations::places(bucket, &state)
+            .iter()
+            .any(|(stream, position)| stream.key(position)[..] == *key)
+    }))
+}
+
+/// Counts a stream anew and compares the nodes; tells what its total should be.
+fn check_nodes(view: &View, report: &mut Verification, stream: &Stream) -> Result<Total> {
+    let rows = view.rows();
+    let compare = |level, first: &Position, node: Vec<u8>| {
+        let key = node_key(index_kind::RANKS, level, stream, first);
+        match rows.get(tables::INDEX, &key)? {
+            None => report.found(tables::INDEX, &key, FindingKind::Missing),
+            Some(found) if found[..] != node[..] => {
+                report.found(tables::INDEX, &key, FindingKind::Different);
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    };
+    let mut builder = Builder::new(view.levels(), compare);
+    for row in plan::STREAMS.rows(rows, stream, Bound::Unbounded)? {
+        builder.row(position_of(&row?.0)?)?;
+    }
+    builder.finish()
+}
+
+/// Each total and node that is there: that its stream gives one of that name.
+fn check_counters(
+    view: &View,
+    report: &mut Verification,
+    streams: &BTreeMap<Stream, Total>,
+) -> Result<()> {
+    let rows = view.rows();
+    let from = [index_kind::TOTALS];
+    let counters = rows.range(
+        tables::INDEX,
+        (Bound::Included(&from[..]), Bound::Unbounded),
+    )?;
+    for row in counters {
+        let (key, _) = row?;
+        let expected = match key.split_first() {
+            Some((&index_kind::TOTALS, stream)) => streams.contains_key(&Stream::new(stream)),
+            Some((&index_kind::RANKS, _)) => match parse_node_key(&key) {
+                Some((level, stream, first)) => {
+                    let height = streams.get(&stream).map_or(0, |total| total.height);
+                    let begins = first == HEAD
+                        || view.levels().of(&first) > level
+                            && rows.get(tables::INDEX, &stream.key(&first))?.is_some();
+                    (1..=height).contains(&level) && begins
+                }
+                None => false,
+            },
+            _ => false,
+        };
+        if !expected {
             report.found(tables::INDEX, &key, FindingKind::Unexpected);
         }
     }
-    for stream in counted.into_keys() {
-        let key = plan::STREAMS.total_key(&stream);
-        report.found(tables::INDEX, &key, FindingKind::Missing);
-    }
     Ok(())
-}
-
-fn check_total(
-    counted: &mut BTreeMap<Stream, u64>,
-    report: &mut Verification,
-    key: &[u8],
-    stream: Stream,
-    value: &[u8],
-) {
-    // Totals lie behind all streams, so every row is counted by now.
-    let expected = counted.remove(&stream);
-    let kind = match (parse_total(value), expected) {
-        (Err(_), _) => FindingKind::Unreadable,
-        (Ok(_), None) => FindingKind::Unexpected,
-        (Ok(total), Some(expected)) if total != expected => FindingKind::Different,
-        _ => return,
-    };
-    report.found(tables::INDEX, key, kind);
 }
 
 /// Each thread and message time: that what it names is there.
@@ -230,14 +283,6 @@ fn check_catalog(view: &View, report: &mut Verification) -> Result<()> {
             Some(&(catalog_kind::META | catalog_kind::DIRECTORY)) => {}
             _ => report.found(tables::CATALOG, &key, FindingKind::Unexpected),
         }
-    }
-    let next = view.head().next_bucket;
-    for bucket in view.directory().buckets().filter(|bucket| *bucket >= next) {
-        report.found(
-            tables::CATALOG,
-            &bucket.to_be_bytes(),
-            FindingKind::Unexpected,
-        );
     }
     Ok(())
 }
@@ -311,30 +356,32 @@ impl Writer<'_> {
     /// Throws every index entry, total and thread away, and derives them anew from the records
     /// that can be read. O(conversations).
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
-        let rows = self.begin_rebuild();
+        let (rows, mut index) = self.begin_rebuild();
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
         let (from, to) = ([catalog_kind::THREADS], [catalog_kind::THREADS + 1]);
         rows.remove_range(
             tables::CATALOG,
             (Bound::Included(&from), Bound::Excluded(&to)),
         )?;
-        let mut totals = TotalDeltas::new();
         let mut batch = Batch::default();
-        for (index, row) in everything(view.rows(), tables::CONVERSATIONS)?.enumerate() {
+        let mut entries = IndexRows::default();
+        for (nth, row) in everything(view.rows(), tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
             match conversations::decode(view.directory(), &key, &bytes) {
                 Ok((state, bucket)) => {
-                    conversations::stage_derived(&mut batch, &mut totals, bucket, &state)?;
+                    conversations::stage_derived(&mut batch, &mut entries, bucket, &state)?;
                 }
                 // Nothing can be derived from it; `verify` goes on telling of it.
                 Err(error) if error.kind() == ErrorKind::Corrupted => {}
                 Err(error) => return Err(error),
             }
-            if index % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
+            if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;
+                entries.write(rows, &mut index)?;
             }
         }
         batch.write(rows)?;
-        plan::STREAMS.settle(rows, totals)
+        entries.write(rows, &mut index)?;
+        index.settle(rows)
     }
 }

@@ -1,0 +1,168 @@
+//! Counted streams: which row is the k-th, and the how-manieth is a row, without walking.
+//!
+//! Above the rows of a stream stands a deterministic skip list of counts. A position rises to a
+//! level by its hash alone: to level 1 with one chance in 2^4, to each further one in 2^5. An
+//! *entry* of a level is such a position, with the number of rows from it up to the next entry of
+//! its level; a head, the zero position, stands before all. Between two entries of the level above,
+//! the entries of a level lie packed in one *node*, named by the first of them, so that a descent
+//! reads one node a level. A level exists in a stream exactly while a row of it does.
+//!
+//! So everything here is a pure function of the set of rows, whatever their history: `build`
+//! computes it anew, which is how `verify` checks and `repair` mends.
+
+mod build;
+#[cfg(any(test, fuzzing))]
+mod check;
+mod edit;
+mod select;
+#[cfg(test)]
+mod tests;
+
+use siphasher::sip::SipHasher13;
+
+use super::ordered::{POSITION_LEN, Position, Stream};
+use crate::error::{Error, Result};
+
+pub(crate) use build::Builder;
+#[cfg(fuzzing)]
+pub(crate) use check::run_bytes;
+pub(crate) use edit::Edits;
+pub(crate) use select::{rank, select};
+
+/// One row in 16 rises to level 1: walking 8 rows costs less than reading one more node.
+const FIRST_BITS: u32 = 4;
+/// One in 32 rises further: a node of 32 entries of 28 bytes takes a quarter of a page.
+const FURTHER_BITS: u32 = 5;
+
+/// The zero position, before every row.
+pub(crate) const HEAD: Position = [0; POSITION_LEN];
+
+/// The seed of a file's hashes.
+#[derive(Clone, Copy)]
+pub(crate) struct Levels {
+    seed: [u8; 16],
+}
+
+impl Levels {
+    pub(crate) const fn new(seed: [u8; 16]) -> Self {
+        Self { seed }
+    }
+
+    /// The level that a position rises to; most stay at 0.
+    pub(crate) fn of(&self, position: &Position) -> u8 {
+        let zeros = SipHasher13::new_with_key(&self.seed)
+            .hash(position)
+            .trailing_zeros();
+        match zeros.checked_sub(FIRST_BITS) {
+            Some(further) => u8::try_from(1 + further / FURTHER_BITS).unwrap_or(u8::MAX),
+            None => 0,
+        }
+    }
+}
+
+impl std::fmt::Debug for Levels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Levels")
+    }
+}
+
+/// What is known of a whole stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    /// The number of its rows.
+    pub(crate) rows: u64,
+    /// Its highest level; 0 where no row has risen.
+    pub(crate) height: u8,
+}
+
+const TOTAL_LEN: usize = 8 + 1;
+
+impl Total {
+    pub(crate) fn encode(self) -> [u8; TOTAL_LEN] {
+        let mut bytes = [self.height; TOTAL_LEN];
+        let (rows, _) = bytes.split_at_mut(8);
+        rows.copy_from_slice(&self.rows.to_be_bytes());
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        match bytes.split_first_chunk() {
+            Some((rows, [height])) => Ok(Self {
+                rows: u64::from_be_bytes(*rows),
+                height: *height,
+            }),
+            _ => Err(Error::corrupted("a stream's total is malformed")),
+        }
+    }
+}
+
+/// A position and the number of rows from it up to the next of its level.
+type Entry = (Position, u32);
+
+const ENTRY_LEN: usize = POSITION_LEN + 4;
+
+/// The entries of a node as they lie in the file.
+fn entries(node: &[u8]) -> Result<&[[u8; ENTRY_LEN]]> {
+    match node.as_chunks() {
+        (entries, []) if !entries.is_empty() => Ok(entries),
+        _ => Err(Error::corrupted("a node of counts is malformed")),
+    }
+}
+
+fn decode_entry(bytes: &[u8; ENTRY_LEN]) -> Entry {
+    let mut position = HEAD;
+    let mut count = [0; 4];
+    let parts = position.iter_mut().chain(&mut count);
+    for (byte, source) in parts.zip(bytes) {
+        *byte = *source;
+    }
+    (position, u32::from_be_bytes(count))
+}
+
+fn encode_node(entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(entries.len() * ENTRY_LEN);
+    for (position, count) in entries {
+        bytes.extend_from_slice(position);
+        bytes.extend_from_slice(&count.to_be_bytes());
+    }
+    bytes
+}
+
+/// The key of a node: kind, level, stream, first entry.
+pub(crate) fn node_key(kind: u8, level: u8, stream: &Stream, first: &Position) -> NodeKey {
+    let mut key = NodeKey {
+        bytes: [0; MAX_NODE_KEY_LEN],
+        len: 0,
+    };
+    let parts = [kind, level];
+    let parts = parts.iter().chain(stream.prefix()).chain(first);
+    for (byte, source) in key.bytes.iter_mut().zip(parts) {
+        *byte = *source;
+        key.len += 1;
+    }
+    key
+}
+
+/// What a node's key names.
+pub(crate) fn parse_node_key(key: &[u8]) -> Option<(u8, Stream, Position)> {
+    let ([_, level], rest) = key.split_first_chunk()?;
+    let (prefix, first) = rest.split_last_chunk()?;
+    Some((*level, Stream::new(prefix), *first))
+}
+
+const MAX_NODE_KEY_LEN: usize = 2 + super::ordered::MAX_STREAM_LEN + POSITION_LEN;
+
+/// The key of a node.
+#[derive(Clone, Copy)]
+pub(crate) struct NodeKey {
+    bytes: [u8; MAX_NODE_KEY_LEN],
+    len: usize,
+}
+
+impl std::ops::Deref for NodeKey {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&self.bytes)
+    }
+}

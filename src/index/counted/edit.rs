@@ -1,0 +1,359 @@
+//! Counts kept with every row that comes and goes, and written once for many of them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+use std::ops::Bound;
+
+use super::{Builder, Entry, HEAD, Levels, Total, decode_entry, encode_node, entries, node_key};
+use crate::error::{Error, Hex, Result};
+use crate::index::ordered::{Position, Stream, Streams, position_of};
+use crate::kv::{Read, WriteTables};
+
+/// What became of a node since it was read.
+enum Node {
+    Clean(Vec<Entry>),
+    Dirty(Vec<Entry>),
+    Gone,
+}
+
+/// A stream that rows came to or went from.
+struct Edit {
+    total: Total,
+    nodes: BTreeMap<(u8, Position), Node>,
+}
+
+/// The streams that a transaction changes, with the nodes that it read and changed.
+pub(crate) struct Edits {
+    streams: Streams,
+    levels: Levels,
+    edits: BTreeMap<Stream, Edit>,
+}
+
+/// Many new rows of one stream are counted by walking all of it, if it has not more than so many
+/// times as many rows.
+const WORTH_A_REBUILD: u64 = 8;
+
+impl Edits {
+    pub(crate) fn new(streams: Streams, levels: Levels) -> Self {
+        Self {
+            streams,
+            levels,
+            edits: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a row that is not there yet. O(log rows of the stream).
+    pub(crate) fn insert(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        stream: &Stream,
+        position: &Position,
+        value: &[u8],
+    ) -> Result<()> {
+        rows.put(self.streams.table, &stream.key(position), value)?;
+        let level = self.levels.of(position);
+        self.stream(rows, stream)?.insert(rows, position, level)
+    }
+
+    /// Takes a row out that is there. O(log rows of the stream).
+    pub(crate) fn remove(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        stream: &Stream,
+        position: &Position,
+    ) -> Result<()> {
+        let key = stream.key(position);
+        if !rows.remove(self.streams.table, &key)? {
+            return Err(Error::corrupted(format!("a row is missing: {}", Hex(&key))));
+        }
+        let level = self.levels.of(position);
+        self.stream(rows, stream)?.remove(rows, position, level)
+    }
+
+    /// Adds many rows of one stream, in the order of their positions.
+    pub(crate) fn insert_many(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        stream: &Stream,
+        new: &[(Position, Vec<u8>)],
+    ) -> Result<()> {
+        let known = self.stream(rows, stream)?.edit.total.rows;
+        if known > WORTH_A_REBUILD * new.len() as u64 {
+            return new
+                .iter()
+                .try_for_each(|(position, value)| self.insert(rows, stream, position, value));
+        }
+        for (position, value) in new {
+            rows.put(self.streams.table, &stream.key(position), value)?;
+        }
+        self.rebuild(rows, stream)
+    }
+
+    /// Counts a stream anew from its rows. O(rows of the stream).
+    pub(crate) fn rebuild(&mut self, rows: &mut WriteTables<'_>, stream: &Stream) -> Result<()> {
+        let streams = self.streams;
+        // What the file has goes, also where no node of the same name comes.
+        for level in 1..=streams.total(rows, stream)?.height {
+            let first = node_key(streams.ranks, level, stream, &HEAD);
+            let last = node_key(streams.ranks, level, stream, &[0xFF; HEAD.len()]);
+            let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+            rows.remove_range(streams.table, keys)?;
+        }
+        let mut nodes = BTreeMap::new();
+        let mut builder = Builder::new(self.levels, |level, first: &Position, node| {
+            let node = entries(&node)?.iter().map(decode_entry).collect();
+            nodes.insert((level, *first), Node::Dirty(node));
+            Ok(())
+        });
+        for row in streams.rows(rows, stream, Bound::Unbounded)? {
+            builder.row(position_of(&row?.0)?)?;
+        }
+        let total = builder.finish()?;
+        self.edits.insert(*stream, Edit { total, nodes });
+        Ok(())
+    }
+
+    /// Writes what changed: each node and total once, in key order.
+    pub(crate) fn settle(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
+        let Streams { table, ranks, .. } = self.streams;
+        for (stream, edit) in std::mem::take(&mut self.edits) {
+            for ((level, first), node) in edit.nodes {
+                let key = node_key(ranks, level, &stream, &first);
+                match node {
+                    Node::Clean(_) => {}
+                    Node::Dirty(entries) => rows.put(table, &key, &encode_node(&entries))?,
+                    Node::Gone => rows.remove(table, &key).map(drop)?,
+                }
+            }
+            let key = self.streams.total_key(&stream);
+            if edit.total.rows == 0 {
+                rows.remove(table, &key)?;
+            } else {
+                rows.put(table, &key, &edit.total.encode())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, rows: &impl Read, stream: &Stream) -> Result<Counts<'_>> {
+        let edit = match self.edits.entry(*stream) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(new) => new.insert(Edit {
+                total: self.streams.total(rows, stream)?,
+                nodes: BTreeMap::new(),
+            }),
+        };
+        Ok(Counts {
+            streams: self.streams,
+            stream: *stream,
+            edit,
+        })
+    }
+}
+
+/// The counts of one stream, on the way to their next state.
+struct Counts<'a> {
+    streams: Streams,
+    stream: Stream,
+    edit: &'a mut Edit,
+}
+
+fn inconsistent() -> Error {
+    Error::corrupted("the counts of a stream contradict its rows")
+}
+
+/// The index of the last entry before a position.
+fn before(entries: &[Entry], position: &Position) -> Result<usize> {
+    entries
+        .partition_point(|(start, _)| start < position)
+        .checked_sub(1)
+        .ok_or_else(inconsistent)
+}
+
+fn sum(entries: &[Entry]) -> u32 {
+    entries.iter().map(|(_, count)| count).sum()
+}
+
+impl Counts<'_> {
+    /// Puts a node in the place of what was known of it.
+    fn set(&mut self, level: u8, first: Position, node: Node) {
+        self.edit.nodes.insert((level, first), node);
+    }
+
+    /// The entries of a node that is there.
+    fn node(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&mut Node> {
+        match self.edit.nodes.entry((level, *first)) {
+            Slot::Occupied(known) => Ok(known.into_mut()),
+            Slot::Vacant(slot) => {
+                let key = node_key(self.streams.ranks, level, &self.stream, first);
+                let bytes = rows
+                    .get(self.streams.table, &key)?
+                    .ok_or_else(inconsistent)?;
+                let read = entries(&bytes)?.iter().map(decode_entry).collect();
+                Ok(slot.insert(Node::Clean(read)))
+            }
+        }
+    }
+
+    fn entries(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&[Entry]> {
+        match self.node(rows, level, first)? {
+            Node::Clean(entries) | Node::Dirty(entries) => Ok(entries),
+            Node::Gone => Err(inconsistent()),
+        }
+    }
+
+    fn entries_mut(
+        &mut self,
+        rows: &impl Read,
+        level: u8,
+        first: &Position,
+    ) -> Result<&mut Vec<Entry>> {
+        let node = self.node(rows, level, first)?;
+        if let Node::Clean(entries) = node {
+            *node = Node::Dirty(std::mem::take(entries));
+        }
+        match node {
+            Node::Dirty(entries) => Ok(entries),
+            Node::Clean(_) | Node::Gone => Err(inconsistent()),
+        }
+    }
+
+    /// The last entry of level 1 before a position, and then, level by level, the node in which
+    /// the last entry before it lies.
+    fn path(&mut self, rows: &impl Read, position: &Position) -> Result<Vec<Position>> {
+        let height = self.edit.total.height;
+        let mut path = Vec::with_capacity(usize::from(height) + 1);
+        let mut first = HEAD;
+        for level in (1..=height).rev() {
+            path.push(first);
+            let entries = self.entries(rows, level, &first)?;
+            let (start, _) = entries
+                .get(before(entries, position)?)
+                .ok_or_else(inconsistent)?;
+            first = *start;
+        }
+        path.push(first);
+        path.reverse();
+        Ok(path)
+    }
+
+    /// The rows from an entry of level 1, or the head, up to a position, walked.
+    fn walk(&self, rows: &impl Read, from: &Position, to: &Position) -> Result<u32> {
+        let (from, to) = (self.stream.key(from), self.stream.key(to));
+        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
+        let mut count = 0;
+        for row in rows.range(self.streams.table, keys)? {
+            row?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The row is there already.
+    fn insert(&mut self, rows: &impl Read, position: &Position, level: u8) -> Result<()> {
+        let Total {
+            rows: known,
+            height,
+        } = self.edit.total;
+        let path = self.path(rows, position)?;
+        let mut path = path.iter();
+        // The rows from the entry before the position up to it, on the level at hand.
+        let mut passed = match path.next() {
+            Some(from) if level > 0 => self.walk(rows, from, position)?,
+            _ => 0,
+        };
+        for at in 1..=height.max(level) {
+            let first = path.next().copied().unwrap_or(HEAD);
+            if at > height {
+                let all = u32::try_from(known).map_err(|_| inconsistent())?;
+                self.set(at, HEAD, Node::Dirty(vec![(HEAD, all)]));
+            }
+            let behind = self.enter(rows, at, &first, position, (level, passed))?;
+            if at < level {
+                self.set(at, *position, Node::Dirty(behind));
+                passed = sum(self.entries(rows, at, &first)?);
+            }
+        }
+        self.edit.total = Total {
+            rows: known + 1,
+            height: height.max(level),
+        };
+        Ok(())
+    }
+
+    /// Counts a new position in the node of one level, as an entry where it rises so high. What
+    /// lies behind it goes into a node of its own where it rises higher.
+    fn enter(
+        &mut self,
+        rows: &impl Read,
+        at: u8,
+        first: &Position,
+        position: &Position,
+        (level, passed): (u8, u32),
+    ) -> Result<Vec<Entry>> {
+        let entries = self.entries_mut(rows, at, first)?;
+        let index = before(entries, position)?;
+        let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
+        if at > level {
+            *count += 1;
+            return Ok(Vec::new());
+        }
+        let rest = (*count + 1).checked_sub(passed).ok_or_else(inconsistent)?;
+        *count = passed;
+        entries.insert(index + 1, (*position, rest));
+        if at == level {
+            return Ok(Vec::new());
+        }
+        Ok(entries.split_off(index + 1))
+    }
+
+    /// The row is gone already.
+    fn remove(&mut self, rows: &impl Read, position: &Position, level: u8) -> Result<()> {
+        let height = self.edit.total.height;
+        let path = self.path(rows, position)?;
+        for (at, first) in (1..=height).zip(path.iter().skip(1)) {
+            // On the levels below its own, the position begins a node, which joins the one before.
+            let behind = if at < level {
+                let own = std::mem::replace(self.node(rows, at, position)?, Node::Gone);
+                match own {
+                    Node::Clean(entries) | Node::Dirty(entries) => entries,
+                    Node::Gone => return Err(inconsistent()),
+                }
+            } else {
+                Vec::new()
+            };
+            let entries = self.entries_mut(rows, at, first)?;
+            entries.extend(behind);
+            let index = before(entries, position)?;
+            let taken = if at <= level {
+                let own = entries.get(index + 1).filter(|own| own.0 == *position);
+                let (_, count) = *own.ok_or_else(inconsistent)?;
+                entries.remove(index + 1);
+                i64::from(count) - 1
+            } else {
+                -1
+            };
+            let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
+            *count = u32::try_from(i64::from(*count) + taken).map_err(|_| inconsistent())?;
+        }
+        self.edit.total.rows = self
+            .edit
+            .total
+            .rows
+            .checked_sub(1)
+            .ok_or_else(inconsistent)?;
+        self.drop_empty_levels(rows)
+    }
+
+    /// A level whose last row went, goes with its head.
+    fn drop_empty_levels(&mut self, rows: &impl Read) -> Result<()> {
+        while let height @ 1.. = self.edit.total.height {
+            if self.entries(rows, height, &HEAD)?.len() > 1 {
+                break;
+            }
+            self.set(height, HEAD, Node::Gone);
+            self.edit.total.height = height - 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! Paging while the list moves: what page numbers cannot promise, and what cursors and snapshots
+//! do; and where a conversation stands in a list.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use convodb::testing::{ManualClock, SeededIds};
+use convodb::{
+    AssigneeId, Channel, ContactId, Conversation, ConversationId, ErrorKind, Filter, Inbound,
+    Options, PageRequest, Store, TeamId, UserId,
+};
+
+/// A store of so many open conversations, and their ids in the order of the list.
+fn inbox(count: usize) -> (Store, ManualClock, Vec<ConversationId>) {
+    let clock = ManualClock::at("2026-04-16T09:00:00Z".parse().unwrap());
+    let store = Options::new()
+        .clock(clock.clone())
+        .ids(SeededIds::new(1))
+        .open_in_memory()
+        .unwrap();
+    let mut ids = Vec::new();
+    for n in 0..count {
+        clock.advance(Duration::from_secs(1));
+        let channel = Channel::ALL[n % 4];
+        let hello = Inbound::text(contact(n), channel, "Hello");
+        ids.push(store.receive(hello).unwrap().value.conversation_id);
+    }
+    ids.reverse();
+    (store, clock, ids)
+}
+
+fn contact(n: usize) -> ContactId {
+    ContactId::new(&format!("con_{n}")).unwrap()
+}
+
+fn ids(rows: &[Conversation]) -> Vec<ConversationId> {
+    rows.iter().map(|row| row.id).collect()
+}
+
+fn page(number: u64, limit: u32) -> PageRequest {
+    PageRequest::new(number, limit).unwrap()
+}
+
+#[test]
+fn by_page_numbers_a_reader_misses_and_repeats_what_moves_by_a_cursor_or_a_snapshot_it_does_not() {
+    let (store, clock, before) = inbox(60);
+    let open = Filter::open();
+    let snapshot = store.snapshot().unwrap();
+    let first = store.list(&open, page(1, 20)).unwrap();
+    assert_eq!(ids(&first.data), before[..20]);
+
+    // Between the two pages, messages arrive in threads that stood on page 2 and 3.
+    for n in [25, 26, 45] {
+        clock.advance(Duration::from_secs(1));
+        store.reply(before[n], "One moment.").unwrap();
+    }
+
+    // The complaint: page 2 repeats what page 1 ended with, and misses what moved up.
+    let second = ids(&store.list(&open, page(2, 20)).unwrap().data);
+    assert_eq!(second[..3], before[17..20]);
+    assert!(!second.contains(&before[25]));
+
+    // A cursor goes on behind the last row that was read: none is repeated, and none is missing
+    // but those that are above now, where a reader who begins anew finds them.
+    let cursor = first.next.unwrap();
+    let mut rest = Vec::new();
+    let mut next = Some(cursor);
+    while let Some(cursor) = next {
+        let some = store.list_after(&open, &cursor, 20).unwrap();
+        assert_eq!(some.total, 60);
+        rest.extend(ids(&some.data));
+        next = some.next;
+    }
+    let unmoved: Vec<_> = before[20..]
+        .iter()
+        .filter(|id| ![before[25], before[26], before[45]].contains(id))
+        .copied()
+        .collect();
+    assert_eq!(rest, unmoved);
+
+    // A snapshot pages through the list as it was: every thread once.
+    let mut frozen = Vec::new();
+    for number in 1..=3 {
+        frozen.extend(ids(&snapshot.list(&open, page(number, 20)).unwrap().data));
+    }
+    assert_eq!(frozen, before);
+}
+
+#[test]
+fn a_conversations_rank_tells_its_page() {
+    let (store, _, order) = inbox(300);
+    for filter in [Filter::open(), Filter::all(), Filter::open().unassigned()] {
+        for (n, id) in order.iter().enumerate() {
+            assert_eq!(store.rank(*id, &filter).unwrap(), Some(n as u64));
+        }
+    }
+    let rank = store.rank(order[123], &Filter::open()).unwrap().unwrap();
+    let its_page = store
+        .list(&Filter::open(), page(rank / 20 + 1, 20))
+        .unwrap();
+    assert_eq!(its_page.data[(rank % 20) as usize].id, order[123]);
+
+    let webchat = Filter::open().channel(Channel::Webchat);
+    let among: Vec<_> = order
+        .iter()
+        .filter(|id| store.conversation(**id).unwrap().channel == Channel::Webchat)
+        .collect();
+    assert_eq!(among.len(), 75);
+    for (n, id) in among.into_iter().enumerate() {
+        assert_eq!(store.rank(*id, &webchat).unwrap(), Some(n as u64));
+    }
+}
+
+#[test]
+fn a_conversation_that_the_filter_does_not_select_has_no_rank_and_one_that_is_not_there_is_not_found()
+ {
+    let (store, _, order) = inbox(8);
+    let alice = UserId::new("usr_alice").unwrap();
+    store.put_user(&alice, "Alice").unwrap();
+    store.assign(order[0], &AssigneeId::from(&alice)).unwrap();
+    store.resolve(order[1]).unwrap();
+    let hers = Filter::all().assigned_to(&alice);
+    assert_eq!(store.rank(order[0], &hers).unwrap(), Some(0));
+    assert_eq!(store.rank(order[2], &hers).unwrap(), None);
+    assert_eq!(
+        store.rank(order[0], &Filter::open().unassigned()).unwrap(),
+        None
+    );
+    assert_eq!(store.rank(order[1], &Filter::open()).unwrap(), None);
+    assert!(
+        store
+            .list_around(order[1], &Filter::open(), 5)
+            .unwrap()
+            .is_none()
+    );
+    let nowhere = ConversationId::from_parts(1, 1);
+    let refused = store.rank(nowhere, &Filter::all()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    let refused = store.list_around(order[0], &Filter::all(), 0).unwrap_err();
+    assert_eq!(refused.field(), Some("limit"));
+}
+
+#[test]
+fn the_window_around_a_conversation_is_full_at_either_end_of_the_list() {
+    let (store, _, order) = inbox(50);
+    let open = Filter::open();
+    for (n, id) in order.iter().enumerate() {
+        for limit in [1, 2, 7, 49, 50, 51, 100] {
+            let around = store.list_around(*id, &open, limit).unwrap().unwrap();
+            let shown = ids(&around.data);
+            let offset = around.offset as usize;
+            assert_eq!(around.total, 50);
+            assert_eq!(shown.len(), (limit as usize).min(50));
+            assert_eq!(shown, order[offset..offset + shown.len()]);
+            assert!(shown.contains(id), "{n} within {limit}");
+            assert_eq!(around.next.is_some(), offset + shown.len() < 50);
+        }
+    }
+    let middle = store.list_around(order[25], &open, 5).unwrap().unwrap();
+    assert_eq!(middle.data[2].id, order[25]);
+}
+
+#[test]
+fn a_sidebars_counts_are_of_one_moment_and_agree_with_the_lists() {
+    let (store, _, order) = inbox(100);
+    let alice = UserId::new("usr_alice").unwrap();
+    let billing = TeamId::new("team_billing").unwrap();
+    store.put_user(&alice, "Alice").unwrap();
+    store.put_team(&billing, "Billing").unwrap();
+    for (n, id) in order.iter().enumerate() {
+        match n % 5 {
+            0 => drop(store.assign(*id, &AssigneeId::from(&alice)).unwrap()),
+            1 => drop(store.assign(*id, &AssigneeId::from(&billing)).unwrap()),
+            2 => drop(store.resolve(*id).unwrap()),
+            _ => {}
+        }
+    }
+    let mut sidebar = vec![
+        Filter::open(),
+        Filter::all(),
+        Filter::resolved(),
+        Filter::open().unassigned(),
+        Filter::open().assigned_to(&alice),
+        Filter::open().unassigned().assigned_to(&billing),
+        Filter::open().assigned_to(UserId::new("usr_nobody").unwrap()),
+    ];
+    sidebar.extend(Channel::ALL.map(|channel| Filter::open().channel(channel)));
+    let counts = store.counts(&sidebar).unwrap();
+    for (filter, count) in sidebar.iter().zip(&counts) {
+        assert_eq!(store.list(filter, page(1, 1)).unwrap().total, *count);
+        assert_eq!(store.count(filter).unwrap(), *count);
+    }
+    assert_eq!(counts[..7], [80, 100, 20, 40, 20, 60, 0]);
+    assert_eq!(counts[7..].iter().sum::<u64>(), 80);
+}
+
+#[test]
+fn deep_pages_of_any_filter_are_the_sorted_lists_own() {
+    let (store, clock, order) = inbox(1_200);
+    let users: Vec<UserId> = (0..5)
+        .map(|n| UserId::new(&format!("usr_{n}")).unwrap())
+        .collect();
+    for user in &users {
+        store.put_user(user, user.as_str()).unwrap();
+    }
+    // One transaction, so that rows come and go in streams before their counts are written.
+    store
+        .transaction(|tx| {
+            for (n, id) in order.iter().enumerate() {
+                if n % 3 == 0 {
+                    clock.advance(Duration::from_micros((n % 2) as u64));
+                    tx.assign(*id, &AssigneeId::from(&users[n % 5]))?;
+                }
+                if n % 7 == 0 {
+                    tx.resolve(*id)?;
+                }
+            }
+            Ok::<_, convodb::Error>(())
+        })
+        .unwrap();
+    let mut all: Vec<Conversation> = order
+        .iter()
+        .map(|id| store.conversation(*id).unwrap())
+        .collect();
+    all.sort_by_key(|row| std::cmp::Reverse((row.updated_at, row.id)));
+    let mut filters = vec![
+        Filter::open(),
+        Filter::all(),
+        Filter::resolved().channel(Channel::Messenger),
+        Filter::open().unassigned(),
+    ];
+    filters.push(
+        users
+            .iter()
+            .fold(Filter::all().unassigned(), Filter::assigned_to),
+    );
+    filters.push(Filter::open().assigned_to(&users[2]).assigned_to(&users[4]));
+    for filter in filters {
+        let selected: Vec<_> = all.iter().filter(|row| selects(&filter, row)).collect();
+        let expected: Vec<_> = selected.iter().map(|row| row.id).collect();
+        for limit in [1, 20, 100] {
+            for number in (1..=expected.len() / limit + 1).step_by(1 + expected.len() / 300) {
+                let found = store
+                    .list(&filter, page(number as u64, limit as u32))
+                    .unwrap();
+                let from = ((number - 1) * limit).min(expected.len());
+                let to = (from + limit).min(expected.len());
+                assert_eq!(ids(&found.data), expected[from..to]);
+                assert_eq!(found.total, expected.len() as u64);
+            }
+        }
+    }
+    assert!(store.verify().unwrap().is_clean());
+}
+
+fn selects(filter: &Filter, row: &Conversation) -> bool {
+    let channels: BTreeSet<_> = filter.channels().collect();
+    let assignee = row.assigned_to.as_ref().map(|assignee| &assignee.id);
+    let anybodys = !filter.includes_unassigned() && filter.assignees().next().is_none();
+    filter
+        .status()
+        .to_string()
+        .replace("all", row.status.as_str())
+        == row.status.as_str()
+        && (channels.is_empty() || channels.contains(&row.channel))
+        && (anybodys
+            || match assignee {
+                None => filter.includes_unassigned(),
+                Some(id) => filter.assignees().any(|known| known == id),
+            })
+}
