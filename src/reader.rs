@@ -55,6 +55,11 @@ macro_rules! reads {
             /// A page past the end is empty and has the true total. Any page costs nearly the same:
             /// O(streams of the filter * log rows + rows of the page).
             ///
+            /// Each call shows the list as it is then: where conversations become active between
+            /// two pages, the second repeats what moved down and misses what moved up. To read on
+            /// without either, go on from [`next`](Page::next) with
+            /// [`list_after`](Self::list_after), or page through one [`Snapshot`].
+            ///
             /// # Errors
             ///
             /// [`Invalid`](crate::ErrorKind::Invalid) for a filter of more than 64 users and

@@ -25,5 +25,6 @@ mod layering;
 mod maintenance;
 mod model_properties;
 mod opening;
+mod paging;
 mod queries;
 mod rules;
