@@ -1,0 +1,14 @@
+//! The engines. None knows another, but that an expert reads the file of `sqlite`.
+
+mod convodb;
+mod flood;
+mod keys;
+mod lmdb;
+mod merge;
+mod redb;
+mod sqlite;
+
+pub(crate) use convodb::Convodb;
+pub(crate) use lmdb::Lmdb;
+pub(crate) use redb::Redb;
+pub(crate) use sqlite::{Expert, Sqlite};

@@ -1,0 +1,230 @@
+//! convodb beside what a user would pick instead: the same data and the same questions, on one
+//! machine in one run. `README.md` says what is measured and how the opponents are set.
+
+mod cases;
+mod check;
+mod commands;
+mod data;
+mod engine;
+mod engines;
+mod measure;
+mod memory;
+mod plan;
+mod report;
+#[cfg(test)]
+mod tests;
+mod writes;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use tempfile::TempDir;
+
+use cases::Bench;
+use data::Dataset;
+use engine::Kind;
+use measure::Figure;
+use plan::Plan;
+
+/// Measures convodb beside SQLite, LMDB and redb.
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    child: Option<Child>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Args)]
+struct Run {
+    /// How many conversations, at least 1,000.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(i64::from(data::MIN_SIZE)..))]
+    size: u32,
+    /// Over how many days they began.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..))]
+    days: u32,
+    /// Only some of the cases; `load` is loading, file size, memory and opening.
+    #[arg(long)]
+    only: Option<Only>,
+    /// Only these engines.
+    #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
+    engines: Vec<Kind>,
+    /// Writes an object a line: case, engine, size, unit, median, min, p99.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draws latency over depth.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Writes the table, which is printed in any case.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// What an earlier run wrote with `--json`: of another size, for growth; of this size, for
+    /// the cost of a command then and now.
+    #[arg(long, value_name = "FILE")]
+    earlier: Vec<PathBuf>,
+    /// Where the files lie while it runs; by default beside the build.
+    #[arg(long, value_name = "PATH")]
+    dir: Option<PathBuf>,
+    /// Leaves the files there, and says where.
+    #[arg(long)]
+    keep: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    Reads,
+    Writes,
+    Load,
+}
+
+#[derive(Subcommand)]
+enum Child {
+    /// Asks everything of one engine and prints the peak memory.
+    #[command(hide = true)]
+    Memory {
+        #[arg(long)]
+        engine: Kind,
+        #[arg(long)]
+        directory: PathBuf,
+        #[arg(long)]
+        size: u32,
+        #[arg(long)]
+        days: u32,
+    },
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Run {
+    fn does(&self, cases: Only) -> bool {
+        self.only.is_none_or(|only| only == cases)
+    }
+
+    /// On the disk of the build, which a directory for temporary files need not be.
+    fn directory(&self) -> Result<TempDir> {
+        let named = tempfile::Builder::new().prefix("compare-").to_owned();
+        let beside = |program: PathBuf| program.ancestors().nth(2).map(Path::to_owned);
+        let parent = match &self.dir {
+            Some(parent) => parent.clone(),
+            None => beside(std::env::current_exe()?).context("a program without a place")?,
+        };
+        std::fs::create_dir_all(&parent)?;
+        Ok(named.tempdir_in(parent)?)
+    }
+
+    fn bench(&self) -> Result<()> {
+        let directory = self.directory()?;
+        let mut kinds = self.engines.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let data = Dataset::new(self.size, self.days);
+        let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
+            "{elapsed_precise} {wide_bar} {pos}/{len} {msg}",
+        )?);
+        bar.set_message("planning");
+        let mut bench = Bench {
+            plan: Plan::new(&data)?,
+            engines: Vec::new(),
+            records: Vec::new(),
+            notes: Vec::new(),
+            bar,
+            data,
+        };
+        for kind in kinds {
+            self.load(&mut bench, kind, directory.path())?;
+        }
+        let steps = bench.engines.len() + bench.read_cases() + Bench::WRITE_CASES;
+        bench.bar.reset();
+        bench.bar.set_length(steps as u64);
+        if self.does(Only::Load) {
+            bench.openings()?;
+        }
+        let mut lines = Vec::new();
+        if self.does(Only::Reads) || self.does(Only::Writes) {
+            for (_, engine) in &mut bench.engines {
+                engine.open()?;
+            }
+            bench.check()?;
+        }
+        if self.does(Only::Reads) {
+            bench.reads()?;
+            if self.svg.is_some() {
+                lines = bench.lines()?;
+            }
+        }
+        if self.does(Only::Writes) {
+            bench.writes()?;
+        }
+        bench.bar.finish_and_clear();
+        self.report(&bench, &lines)?;
+        if self.keep {
+            bench.engines.clear();
+            eprintln!("The files are in {}", directory.keep().display());
+        }
+        Ok(())
+    }
+
+    fn load(&self, bench: &mut Bench, kind: Kind, directory: &Path) -> Result<()> {
+        let mut engine = kind.engine(&bench.data, directory);
+        bench.bar.reset();
+        bench.bar.set_length(self.size.into());
+        bench.bar.set_message(format!("loading {kind}"));
+        let started = Instant::now();
+        engine.load(&bench.data, &|more| bench.bar.inc(more))?;
+        let seconds = started.elapsed().as_secs_f64();
+        engine.compact()?;
+        engine.close()?;
+        if kind.has_file() && self.does(Only::Load) {
+            let rate = f64::from(self.size) / seconds;
+            bench.record("load", kind, "conversations/s", Figure::single(rate));
+            let bytes = engine.bytes()? as f64;
+            bench.record("file", kind, "bytes", Figure::single(bytes));
+            bench.bar.set_message(format!("memory of {kind}"));
+            if let Some(bytes) = memory::measure(kind, &bench.data, &bench.plan, directory)? {
+                bench.record("memory", kind, "bytes", Figure::single(bytes as f64));
+            }
+        }
+        bench.engines.push((kind, engine));
+        Ok(())
+    }
+
+    fn report(&self, bench: &Bench, lines: &[cases::Line]) -> Result<()> {
+        if let Some(path) = &self.json {
+            report::json::write(path, &bench.records)?;
+        }
+        let mut earlier = Vec::new();
+        for path in &self.earlier {
+            earlier.extend(report::json::read(path)?);
+        }
+        let table = report::markdown::table(bench, &earlier);
+        if let Some(path) = &self.markdown {
+            std::fs::write(path, &table)?;
+        }
+        println!("{table}");
+        if let Some(path) = &self.svg {
+            report::chart::draw(path, self.size, lines)?;
+        }
+        Ok(())
+    }
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    match cli.child {
+        None => cli.run.bench(),
+        Some(Child::Memory {
+            engine,
+            directory,
+            size,
+            days,
+        }) => memory::child(engine, &Dataset::new(size, days), &directory),
+    }
+}

@@ -1,0 +1,123 @@
+//! Samples and what is said of them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+/// Of all calls of a case by one engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) p99: f64,
+}
+
+impl Figure {
+    /// What can be measured only once.
+    pub(crate) const fn single(value: f64) -> Self {
+        Self {
+            median: value,
+            min: value,
+            p99: value,
+        }
+    }
+
+    pub(crate) fn of(samples: &mut [f64]) -> Option<Self> {
+        samples.sort_unstable_by(f64::total_cmp);
+        let at = |part: f64| {
+            let place = (samples.len() as f64 * part) as usize;
+            samples
+                .get(place.min(samples.len().checked_sub(1)?))
+                .copied()
+        };
+        Some(Self {
+            median: at(0.5)?,
+            min: at(0.0)?,
+            p99: at(0.99)?,
+        })
+    }
+}
+
+pub(crate) struct Record {
+    pub(crate) case: String,
+    pub(crate) engine: &'static str,
+    pub(crate) size: u32,
+    pub(crate) unit: &'static str,
+    pub(crate) figure: Figure,
+}
+
+pub(crate) fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// How long a case may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget {
+    /// Of each engine, in all rounds.
+    pub(crate) time: Duration,
+    /// An engine's turn in a round.
+    pub(crate) turn: Duration,
+    pub(crate) min_rounds: usize,
+    pub(crate) max_rounds: usize,
+}
+
+/// One engine's samples of one case.
+pub(crate) struct Series {
+    pub(crate) samples: Vec<f64>,
+    calls: usize,
+    spent: Duration,
+    next: usize,
+}
+
+impl Series {
+    /// Tries the call, which warms what it needs, and finds how many make a turn.
+    pub(crate) fn begin(
+        budget: &Budget,
+        variants: usize,
+        mut call: impl FnMut(usize) -> Result<()>,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        for variant in 0..variants {
+            call(variant)?;
+        }
+        // The second time is warm.
+        let again = Instant::now();
+        call(0)?;
+        let each = again.elapsed().max(Duration::from_nanos(100));
+        let calls = (budget.turn.as_secs_f64() / each.as_secs_f64()) as usize;
+        let warm_up = started + budget.turn;
+        while Instant::now() < warm_up {
+            call(0)?;
+        }
+        Ok(Self {
+            samples: Vec::new(),
+            calls: calls.max(1),
+            spent: Duration::ZERO,
+            next: 0,
+        })
+    }
+
+    pub(crate) fn is_done(&self, budget: &Budget, rounds: usize) -> bool {
+        rounds >= budget.max_rounds || rounds >= budget.min_rounds && self.spent >= budget.time
+    }
+
+    pub(crate) fn turn(
+        &mut self,
+        variants: usize,
+        mut call: impl FnMut(usize) -> Result<()>,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        if self.calls > 1 {
+            // Other engines have had the processor's caches since.
+            call(self.next % variants.max(1))?;
+        }
+        for _ in 0..self.calls {
+            self.next += 1;
+            let started = Instant::now();
+            call(self.next % variants.max(1))?;
+            self.samples.push(micros(started.elapsed()));
+        }
+        self.spent += begun.elapsed();
+        Ok(())
+    }
+}

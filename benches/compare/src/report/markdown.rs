@@ -1,0 +1,122 @@
+//! The table: medians, and how many times convodb's each is.
+
+use std::fmt::Write as _;
+
+use super::goals;
+use super::json::Earlier;
+use crate::cases::Bench;
+use crate::engine::Kind;
+use crate::measure::{Figure, Record};
+
+pub(crate) fn find(records: &[Record], case: &str, engine: &str) -> Option<Figure> {
+    let found = |record: &&Record| record.case == case && record.engine == engine;
+    records.iter().find(found).map(|record| record.figure)
+}
+
+/// Thousands are set apart, small numbers keep a digit.
+pub(crate) fn number(value: f64) -> String {
+    if value < 99.95 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn shown(unit: &str, value: f64) -> String {
+    match unit {
+        "bytes" => format!("{} MiB", number(value / f64::from(1 << 20))),
+        _ => number(value),
+    }
+}
+
+/// The factor by which the other is slower, larger or, for a rate, lower.
+fn ratio(unit: &str, ours: f64, theirs: f64) -> String {
+    let ratio = match unit {
+        "conversations/s" => ours / theirs,
+        _ => theirs / ours,
+    };
+    match ratio {
+        r if r >= 9.95 => format!("{}×", number(r.round()).trim_end_matches(".0")),
+        r if r >= 0.1 => format!("{r:.1}×"),
+        r => format!("{r:.3}×"),
+    }
+}
+
+pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
+    let records = &bench.records;
+    let kinds: Vec<Kind> = bench.engines_measured();
+    let mut text = format!(
+        "{} conversations over {} days. Medians in microseconds unless said, with (min–p99); in \
+         bold how many times convodb's: above 1 the other is slower, larger, or loads less.\n\n",
+        number(f64::from(bench.data.size)),
+        bench.data.days,
+    );
+    let heads: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+    let _ = writeln!(text, "| case | {} |", heads.join(" | "));
+    let _ = writeln!(text, "| --- |{}", " ---: |".repeat(heads.len()));
+    let mut cases: Vec<(&str, &str)> = Vec::new();
+    for record in records {
+        if !cases.iter().any(|(case, _)| *case == record.case) {
+            cases.push((&record.case, record.unit));
+        }
+    }
+    // What is measured first comes last: what it costs to be fast.
+    let (load, rest): (Vec<_>, Vec<_>) = cases
+        .into_iter()
+        .partition(|(case, _)| matches!(*case, "load" | "file" | "memory" | "open"));
+    for (case, unit) in rest.into_iter().chain(load) {
+        let ours = find(records, case, Kind::Convodb.name());
+        let cell = |kind: &Kind| {
+            let Some(figure) = find(records, case, kind.name()) else {
+                return "–".to_owned();
+            };
+            let mut cell = shown(unit, figure.median);
+            if figure.min < figure.p99 {
+                let (min, p99) = (number(figure.min), number(figure.p99));
+                let _ = write!(cell, " ({min}–{p99})");
+            }
+            if let (Some(ours), true) = (ours, *kind != Kind::Convodb) {
+                let _ = write!(cell, " **{}**", ratio(unit, ours.median, figure.median));
+            }
+            cell
+        };
+        let cells: Vec<_> = kinds.iter().map(cell).collect();
+        let unit = match unit {
+            "conversations/s" => ", conversations a second",
+            _ => "",
+        };
+        let _ = writeln!(text, "| {case}{unit} | {} |", cells.join(" | "));
+    }
+    let goals = goals::list(records, earlier, bench.data.size);
+    if !goals.is_empty() {
+        text.push_str("\n| goal | at most | measured | |\n| --- | ---: | ---: | --- |\n");
+        for goal in goals {
+            let met = if goal.measured <= goal.at_most {
+                "met"
+            } else {
+                "missed"
+            };
+            let [at_most, measured] = [goal.at_most, goal.measured].map(fine);
+            let _ = writeln!(text, "| {} | {at_most} | {measured} | {met} |", goal.name);
+        }
+    }
+    for note in &bench.notes {
+        let _ = write!(text, "\n{note}\n");
+    }
+    text
+}
+
+fn fine(ratio: f64) -> String {
+    match ratio {
+        r if r >= 9.95 => number(r),
+        r if r >= 0.1 => format!("{r:.2}"),
+        r => format!("{r:.4}"),
+    }
+}
