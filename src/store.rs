@@ -338,8 +338,10 @@ impl Store {
         turn.writing.location = location;
         match fresh {
             Ok(view) => {
-                self.shared.published.publish(view);
+                // In this order: who takes a snapshot in between has one of the old file, which
+                // stays open for it, and not one that ends at once.
                 self.shared.published.revoke(Ended::Expired);
+                self.shared.published.publish(view);
                 Ok(())
             }
             Err(error) => {

@@ -467,10 +467,19 @@ impl<'t> Transaction<'t> {
         &mut self,
         imports: impl IntoIterator<Item = Import>,
     ) -> Result<Outcome<u64>> {
+        self.import_from(0, imports)
+    }
+
+    /// Imports many conversations, of which the first has this place among all.
+    fn import_from(
+        &mut self,
+        first: u64,
+        imports: impl IntoIterator<Item = Import>,
+    ) -> Result<Outcome<u64>> {
         let mut gathered = Gathered::default();
         let mut imported = 0_u64;
         for import in imports {
-            let place = || format!("import[{imported}]");
+            let place = || format!("import[{}]", first + imported);
             gathered.check(&import.conversation)?;
             let (_, facts) = self
                 .check_import(import)

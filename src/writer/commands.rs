@@ -400,8 +400,8 @@ impl Store {
     /// # Errors
     ///
     /// As [`import`](Self::import), for the first conversation that is refused; the field of an
-    /// invalid one begins with its place among those of its transaction. Transactions that were
-    /// committed before it stay.
+    /// invalid one begins with its place, `import[7]`, from 0. Transactions that were committed
+    /// before it stay.
     ///
     /// ```
     /// # use convodb::{Channel, ContactId, Conversation, ConversationId, Import, Store};
@@ -420,7 +420,7 @@ impl Store {
         let mut imported = 0;
         loop {
             let some = self.transaction(|transaction| {
-                transaction.import_all(imports.by_ref().take(IMPORTED_AT_ONCE))
+                transaction.import_from(imported, imports.by_ref().take(IMPORTED_AT_ONCE))
             })?;
             if some.value == 0 {
                 return Ok(imported);

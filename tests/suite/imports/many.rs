@@ -149,6 +149,18 @@ fn within_a_transaction_all_are_seen_at_once_and_none_is_left_after_an_error() {
 }
 
 #[test]
+fn an_invalid_one_behind_the_first_commit_is_named_by_its_place_among_all() {
+    let inbox = Inbox::new();
+    let good = 16 * 1024 + 1;
+    let bare = (1..=good).map(|n| Import::new(conversation(n), vec![]));
+    let refused = inbox
+        .store
+        .import_all(bare.chain([invalid(good + 1)]))
+        .unwrap_err();
+    assert_eq!(refused.field(), Some("import[16385].messages[0].content"));
+}
+
+#[test]
 fn a_load_of_many_commits_sees_what_the_earlier_ones_wrote() {
     let inbox = Inbox::new();
     // More than one commit takes, the last of them of the first's thread.
