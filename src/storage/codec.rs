@@ -31,9 +31,28 @@ const fn config<const LIMIT: usize>() -> Standard<LIMIT> {
     standard().with_limit::<LIMIT>()
 }
 
-fn checksum(table: Table, key: &[u8], payload: &[u8]) -> [u8; 4] {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(table.name.as_bytes());
+/// The CRC-32 of a table's name, on which those of its records go on: a page checks one a row.
+const fn crc_of_name(table: Table) -> u32 {
+    let mut crc = !0_u32;
+    let mut rest = table.name.as_bytes();
+    while let Some((byte, tail)) = rest.split_first() {
+        crc ^= *byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            let carry = crc & 1;
+            crc >>= 1;
+            if carry == 1 {
+                crc ^= 0xEDB8_8320;
+            }
+            bit += 1;
+        }
+        rest = tail;
+    }
+    !crc
+}
+
+fn checksum<R: Record>(key: &[u8], payload: &[u8]) -> [u8; 4] {
+    let mut hasher = crc32fast::Hasher::new_with_initial(const { crc_of_name(R::TABLE) });
     hasher.update(key);
     hasher.update(payload);
     hasher.finalize().to_le_bytes()
@@ -50,7 +69,7 @@ pub(super) fn payload<R: Record + Serialize>(record: &R) -> Result<Vec<u8>> {
 pub(super) fn frame<R: Record>(key: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
     bytes.push(R::FORMAT);
-    bytes.extend_from_slice(&checksum(R::TABLE, key, payload));
+    bytes.extend_from_slice(&checksum::<R>(key, payload));
     bytes.extend_from_slice(payload);
     bytes
 }
@@ -69,7 +88,7 @@ pub(super) fn encode_onto<R: Record + Serialize>(
         .get_mut(header..)
         .and_then(<[u8]>::split_first_chunk_mut)
     {
-        *crc = checksum(R::TABLE, key, payload);
+        *crc = checksum::<R>(key, payload);
     }
     Ok(())
 }
@@ -97,7 +116,7 @@ pub(super) fn decode<'a, R: Record + Deserialize<'a>>(key: &[u8], bytes: &'a [u8
     if *format != R::FORMAT {
         return Err(damaged("has an unknown format"));
     }
-    if *crc != checksum(R::TABLE, key, payload) {
+    if *crc != checksum::<R>(key, payload) {
         return Err(damaged("does not match its checksum"));
     }
     let (record, len) =

@@ -96,12 +96,14 @@ impl View {
         }
     }
 
-    /// The rows of conversations, messages and notes. O(1).
-    pub(crate) fn counts(&self) -> Result<[u64; 3]> {
+    /// The rows of conversations, messages, notes, the index and the catalog. O(1).
+    pub(crate) fn counts(&self) -> Result<[u64; 5]> {
         Ok([
             self.rows.len(tables::CONVERSATIONS)?,
             self.rows.len(tables::MESSAGES)?,
             self.rows.len(tables::NOTES)?,
+            self.rows.len(tables::INDEX)?,
+            self.rows.len(tables::CATALOG)?,
         ])
     }
 

@@ -3,8 +3,6 @@
 //! Codes and times are plain numbers here, and turning them back is fallible: a checksum tells
 //! damage, not nonsense.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +122,8 @@ enum ContentV1<'a> {
     Text(&'a str),
     Template {
         name: &'a str,
-        params: Cow<'a, [String]>,
+        #[serde(borrow)]
+        params: Vec<&'a str>,
         text: Option<&'a str>,
     },
     Image(&'a str, Option<&'a str>),
@@ -196,7 +195,7 @@ impl<'a> From<&'a Content> for ContentV1<'a> {
             Content::Text { text } => Self::Text(text),
             Content::Template { name, params, text } => Self::Template {
                 name,
-                params: Cow::Borrowed(params),
+                params: params.iter().map(String::as_str).collect(),
                 text: text.as_deref(),
             },
             Content::Image { media_url, caption } => Self::Image(media_url, caption.as_deref()),
@@ -213,7 +212,7 @@ impl From<ContentV1<'_>> for Content {
             ContentV1::Text(text) => Self::text(text),
             ContentV1::Template { name, params, text } => Self::Template {
                 name: name.into(),
-                params: params.into_owned(),
+                params: params.into_iter().map(Into::into).collect(),
                 text: text.map(Into::into),
             },
             ContentV1::Image(media_url, caption) => Self::Image {

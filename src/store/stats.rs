@@ -16,6 +16,10 @@ pub struct Stats {
     pub messages: u64,
     /// Notes of all conversations.
     pub notes: u64,
+    /// Rows of the index: two a conversation, totals and nodes of counts.
+    pub index_rows: u64,
+    /// Rows of what is small: threads, the directory, times of messages, the file's head.
+    pub catalog_rows: u64,
     /// Users in the directory.
     pub users: u64,
     /// Teams in the directory.
@@ -40,7 +44,7 @@ impl Stats {
         view: &View,
         (snapshots, oldest_snapshot): (usize, Option<Duration>),
     ) -> Result<Self> {
-        let [conversations, messages, notes] = view.counts()?;
+        let [conversations, messages, notes, index_rows, catalog_rows] = view.counts()?;
         let [stored_bytes, used_bytes] = view.sizes()?;
         let file_bytes = view.file_bytes()?;
         let of_kind = |kind| {
@@ -51,6 +55,8 @@ impl Stats {
             conversations,
             messages,
             notes,
+            index_rows,
+            catalog_rows,
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),
             sequence: view.head().sequence,

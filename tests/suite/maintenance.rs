@@ -451,3 +451,19 @@ fn stats_tell_the_size_of_the_file_and_what_of_it_is_used() {
         "{stats:?}"
     );
 }
+
+#[test]
+fn stats_count_the_rows_of_every_table() {
+    let store = Store::in_memory().unwrap();
+    let empty = store.stats().unwrap();
+    // The format, the identity and the head.
+    assert_eq!((empty.index_rows, empty.catalog_rows), (0, 3));
+    for (number, channel) in [(1, Channel::Whatsapp), (2, Channel::Webchat)] {
+        let inbound = Inbound::text(contact(number), channel, "Hello");
+        store.receive(inbound).unwrap();
+    }
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.conversations, stats.messages), (2, 2));
+    // A thread each; a row in each index and a total of each of their four streams.
+    assert_eq!((stats.index_rows, stats.catalog_rows), (8, 5));
+}
