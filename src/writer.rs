@@ -5,8 +5,9 @@
 
 mod commands;
 mod context;
+mod import;
+mod reads;
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,16 +20,12 @@ pub use context::{Context, Outcome};
 use crate::domain::decide::{self, Appending};
 use crate::domain::{
     Assignee, AssigneeId, Change, Channel, ContactId, Conversation, ConversationId,
-    ConversationState, Fact, Import, Inbound, Message, MessageId, MessageRef, Note, NoteId,
-    Outbound, Receipt, Rejection, Reply, Takeover, TeamId, Thread, UserId, time,
+    ConversationState, Fact, Inbound, Message, MessageId, MessageRef, Note, NoteId, Outbound,
+    Receipt, Reply, Takeover, TeamId, UserId, time,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest};
-use crate::storage::{self, Directory, End, Head, View};
+use crate::storage::{self, Directory, Head, View};
 use crate::store::{Clock, IdGenerator};
-
-/// So many rows of an import are sorted and written at a time.
-const IMPORT_ROWS: usize = 128 * 1024;
 
 /// Several commands that commit as one, or not at all.
 ///
@@ -441,219 +438,6 @@ impl<'t> Transaction<'t> {
         self.apply(now, facts)?;
         Ok(self.outcome(moved, &traits))
     }
-
-    /// As [`Store::import`](crate::Store::import).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn import(&mut self, import: Import) -> Result<Outcome<Conversation>> {
-        let id = import.conversation.id;
-        let (now, facts) = self.check_import(import)?;
-        self.settle(id, now, facts)
-    }
-
-    /// Imports many conversations in key order, all or none of them. [`Store::import_all`] does
-    /// the same in several transactions.
-    ///
-    /// [`Store::import_all`]: crate::Store::import_all
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::import`](crate::Store::import); the field of an invalid one begins with its
-    /// place, `import[7]`, from 0. What came before it may be written: return the error, so that
-    /// nothing is kept.
-    pub fn import_all(
-        &mut self,
-        imports: impl IntoIterator<Item = Import>,
-    ) -> Result<Outcome<u64>> {
-        self.import_from(0, imports)
-    }
-
-    /// Imports many conversations, of which the first has this place among all.
-    fn import_from(
-        &mut self,
-        first: u64,
-        imports: impl IntoIterator<Item = Import>,
-    ) -> Result<Outcome<u64>> {
-        let mut gathered = Gathered::default();
-        let mut imported = 0_u64;
-        for import in imports {
-            let place = || format!("import[{}]", first + imported);
-            gathered.check(&import.conversation)?;
-            let (_, facts) = self
-                .check_import(import)
-                .map_err(|error| error.within(&place()))?;
-            gathered.rows += facts.iter().map(rows_of).sum::<usize>();
-            gathered.facts.extend(facts);
-            imported += 1;
-            if gathered.rows >= IMPORT_ROWS {
-                self.write_gathered(&mut gathered)?;
-            }
-        }
-        self.write_gathered(&mut gathered)?;
-        let traits = Traits {
-            changed: imported > 0,
-            created: imported > 0,
-            reopened: false,
-        };
-        Ok(self.outcome(imported, &traits))
-    }
-
-    fn write_gathered(&mut self, gathered: &mut Gathered) -> Result<()> {
-        let Gathered { facts, .. } = std::mem::take(gathered);
-        let now = self.now();
-        self.apply(now, facts)
-    }
-
-    /// Checks a whole conversation against itself and the store; who it is assigned to joins the
-    /// directory at once.
-    fn check_import(&mut self, import: Import) -> Result<(DateTime<Utc>, Vec<Fact>)> {
-        let now = self.now();
-        let assignee = import.conversation.assigned_to.clone();
-        let contact = import.conversation.contact_id.clone();
-        let (id, channel) = (import.conversation.id, import.conversation.channel);
-        let facts = decide::import(import)?;
-        let reader = self.writer.reader();
-        if reader.find_state(id)?.is_some() {
-            return Err(Rejection::Exists(id).into());
-        }
-        if let Some(state) = reader.thread_state(&contact, channel)? {
-            return Err(Rejection::ThreadExists {
-                contact_id: contact,
-                channel,
-                existing: state.id,
-            }
-            .into());
-        }
-        if let Some(Assignee { id, name }) = assignee
-            && reader.find_assignee(&id).is_none()
-        {
-            let name = name.to_string();
-            self.apply(now, vec![Fact::AssigneePut { assignee: id, name }])?;
-        }
-        Ok((now, facts))
-    }
-}
-
-/// Reads within the transaction: what was committed before, and what it wrote itself.
-impl Transaction<'_> {
-    /// As [`Store::list`](crate::Store::list).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn list(&self, filter: &Filter, request: PageRequest) -> Result<Page> {
-        self.writer.reader().list(filter, request)
-    }
-
-    /// As [`Store::list_after`](crate::Store::list_after).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn list_after(&self, filter: &Filter, cursor: &Cursor, limit: u32) -> Result<CursorPage> {
-        self.writer.reader().list_after(filter, cursor, limit)
-    }
-
-    /// As [`Store::count`](crate::Store::count).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn count(&self, filter: &Filter) -> Result<u64> {
-        self.writer.reader().count(filter)
-    }
-
-    /// As [`Store::rank`](crate::Store::rank).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
-        self.writer.reader().rank(id, filter)
-    }
-
-    /// As [`Store::get`](crate::Store::get).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn get(&self, id: ConversationId) -> Result<Thread> {
-        self.writer.reader().get(id)
-    }
-
-    /// As [`Store::conversation`](crate::Store::conversation).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn conversation(&self, id: ConversationId) -> Result<Conversation> {
-        self.writer.reader().conversation(id)
-    }
-
-    /// As [`Store::find`](crate::Store::find).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn find(&self, contact: &ContactId, channel: Channel) -> Result<Option<Conversation>> {
-        self.writer.reader().find(contact, channel)
-    }
-
-    /// As [`Store::messages`](crate::Store::messages), at most `limit` from the oldest on.
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn messages(
-        &self,
-        id: ConversationId,
-        range: impl Into<MessageRange>,
-        limit: usize,
-    ) -> Result<Vec<Message>> {
-        let reader = self.writer.reader();
-        reader.state(id)?;
-        reader.messages(id, &range.into(), End::Oldest, limit)
-    }
-
-    /// As [`Store::last_messages`](crate::Store::last_messages).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
-        self.writer.reader().last_messages(ids)
-    }
-
-    /// As [`Store::notes`](crate::Store::notes), all at once.
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn notes(&self, id: ConversationId) -> Result<Vec<Note>> {
-        let reader = self.writer.reader();
-        reader.state(id)?;
-        reader.notes(id, None, usize::MAX)
-    }
-
-    /// As [`Store::assignee`](crate::Store::assignee).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
-        self.writer.reader().assignee(id)
-    }
-
-    /// As [`Store::assignees`](crate::Store::assignees).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn assignees(&self) -> Result<Vec<Assignee>> {
-        Ok(self.writer.reader().assignees())
-    }
 }
 
 impl fmt::Debug for Transaction<'_> {
@@ -661,43 +445,6 @@ impl fmt::Debug for Transaction<'_> {
         f.debug_struct("Transaction")
             .field("poisoned", &self.poisoned)
             .finish_non_exhaustive()
-    }
-}
-
-/// Imports that wait to be written together.
-#[derive(Default)]
-struct Gathered {
-    ids: HashSet<ConversationId>,
-    threads: HashMap<(ContactId, Channel), ConversationId>,
-    facts: Vec<Fact>,
-    rows: usize,
-}
-
-impl Gathered {
-    /// What waits to be written, the store does not know yet.
-    fn check(&mut self, conversation: &Conversation) -> Result<(), Rejection> {
-        if !self.ids.insert(conversation.id) {
-            return Err(Rejection::Exists(conversation.id));
-        }
-        let thread = (conversation.contact_id.clone(), conversation.channel);
-        match self.threads.insert(thread, conversation.id) {
-            Some(existing) => Err(Rejection::ThreadExists {
-                contact_id: conversation.contact_id.clone(),
-                channel: conversation.channel,
-                existing,
-            }),
-            None => Ok(()),
-        }
-    }
-}
-
-fn rows_of(fact: &Fact) -> usize {
-    match fact {
-        // The record, the thread and a row in each index.
-        Fact::ConversationImported {
-            messages, notes, ..
-        } => 4 + messages.len() + notes.len(),
-        _ => 1,
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::support::apply::apply;
 use crate::support::compare;
-use crate::support::fixture::{clock, options};
+use crate::support::fixture::{clock, crowd, options};
 use crate::support::model::Model;
 use crate::support::op::Op;
 use crate::support::probe::Probe;
@@ -57,8 +57,12 @@ fn ended(snapshots: &mut Vec<(Snapshot, Model)>) {
     }
 }
 
-fn run(store: &Store, clock: &ManualClock, Steps(steps): &Steps) -> Model {
-    let mut model = Model::new(clock);
+fn run(store: &Store, clock: &ManualClock, steps: &Steps) -> Model {
+    run_from(Model::new(clock), store, steps)
+}
+
+/// Goes on from what the store and the model hold already.
+fn run_from(mut model: Model, store: &Store, Steps(steps): &Steps) -> Model {
     let mut snapshots: Vec<(Snapshot, Model)> = Vec::new();
     for step in steps {
         match step {
@@ -98,6 +102,18 @@ proptest! {
 
 proptest! {
     #![proptest_config(cases(6))]
+
+    #[test]
+    fn a_store_of_many_conversations_reads_as_the_model(
+        count in 0..600_u16,
+        steps in steps(30),
+    ) {
+        let clock = clock();
+        let store = options(&clock).open_in_memory().unwrap();
+        let mut model = Model::new(&clock);
+        crowd(&store, &mut model, count);
+        run_from(model, &store, &steps);
+    }
 
     #[test]
     fn a_store_in_a_file_reads_as_the_model_and_does_so_when_opened_again(

@@ -270,7 +270,11 @@ impl Bytes<'_> {
     pub(crate) fn probe(&mut self) -> Probe {
         Probe {
             filter: self.filter(),
-            page: u64::from(self.below(8)) + 1,
+            page: u64::from(if self.once_in(4) {
+                self.byte()
+            } else {
+                self.below(8)
+            }) + 1,
             limit: [1, 2, 3, 5, 20, 100][usize::from(self.below(6))],
             range: RangePlan {
                 conversation: self.byte(),

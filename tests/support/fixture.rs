@@ -2,13 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::TimeDelta;
 use convodb::testing::{ManualClock, SeededIds};
-use convodb::{Options, Store};
+use convodb::{Assignee, Channel, ContactId, Conversation, ConversationId, Import, Options, Store};
 
 use super::apply::apply;
 use super::bytes::Bytes;
 use super::model::Model;
-use super::op::Op;
+use super::op::{self, ASSIGNEES, Op, Who};
 
 /// A clock that stands at a time of the specification's examples.
 pub(crate) fn clock() -> ManualClock {
@@ -49,4 +50,33 @@ pub(crate) fn fill(store: &Store, clock: &ManualClock, seed: u64, count: usize) 
         apply(store, &mut model, &op).unwrap();
     }
     model
+}
+
+/// Imports so many conversations, of as many contacts, of every status, channel and assignee, some
+/// of them active at one time.
+pub(crate) fn crowd(store: &Store, model: &mut Model, count: u16) {
+    let mut draft = model.clone();
+    let imports: Vec<_> = (0..count)
+        .map(|number| one_of_many(number, model))
+        .collect();
+    for import in &imports {
+        draft.import(import.clone());
+    }
+    let imported = store.import_all(imports).unwrap();
+    assert_eq!(imported, u64::from(count));
+    model.commit(draft);
+}
+
+fn one_of_many(number: u16, model: &Model) -> Import {
+    let id = ConversationId::from_parts(1_500_000_000_000, number.into());
+    let contact = ContactId::new(&format!("con_of_many_{number}")).unwrap();
+    let channel = Channel::ALL[usize::from(number) % 4];
+    let ago = TimeDelta::seconds(i64::from(number / 3));
+    let mut conversation = Conversation::new(id, contact, channel, model.clock.get() - ago);
+    conversation.status = op::status(number.is_multiple_of(5));
+    conversation.assigned_to = match u8::try_from(number % 11) {
+        Ok(who) if who < ASSIGNEES => Some(Assignee::new(Who(who).id(), "One of many")),
+        _ => None,
+    };
+    Import::new(conversation, Vec::new())
 }

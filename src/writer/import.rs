@@ -1,0 +1,146 @@
+//! Whole conversations from elsewhere, one by one or many in key order.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{Outcome, Traits, Transaction};
+use crate::domain::{
+    Assignee, Channel, ContactId, Conversation, ConversationId, Fact, Import, Rejection, decide,
+};
+use crate::error::Result;
+
+/// So many rows of an import are sorted and written at a time.
+const IMPORT_ROWS: usize = 128 * 1024;
+
+impl Transaction<'_> {
+    /// As [`Store::import`](crate::Store::import).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn import(&mut self, import: Import) -> Result<Outcome<Conversation>> {
+        let id = import.conversation.id;
+        let (now, facts) = self.check_import(import)?;
+        self.settle(id, now, facts)
+    }
+
+    /// Imports many conversations in key order, all or none of them. [`Store::import_all`] does
+    /// the same in several transactions.
+    ///
+    /// [`Store::import_all`]: crate::Store::import_all
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::import`](crate::Store::import); the field of an invalid one begins with its
+    /// place, `import[7]`, from 0. What came before it may be written: return the error, so that
+    /// nothing is kept.
+    pub fn import_all(
+        &mut self,
+        imports: impl IntoIterator<Item = Import>,
+    ) -> Result<Outcome<u64>> {
+        self.import_from(0, imports)
+    }
+
+    /// Imports many conversations, of which the first has this place among all.
+    pub(super) fn import_from(
+        &mut self,
+        first: u64,
+        imports: impl IntoIterator<Item = Import>,
+    ) -> Result<Outcome<u64>> {
+        let mut gathered = Gathered::default();
+        let mut imported = 0_u64;
+        for import in imports {
+            let place = || format!("import[{}]", first + imported);
+            gathered.check(&import.conversation)?;
+            let (_, facts) = self
+                .check_import(import)
+                .map_err(|error| error.within(&place()))?;
+            gathered.rows += facts.iter().map(rows_of).sum::<usize>();
+            gathered.facts.extend(facts);
+            imported += 1;
+            if gathered.rows >= IMPORT_ROWS {
+                self.write_gathered(&mut gathered)?;
+            }
+        }
+        self.write_gathered(&mut gathered)?;
+        let traits = Traits {
+            changed: imported > 0,
+            created: imported > 0,
+            reopened: false,
+        };
+        Ok(self.outcome(imported, &traits))
+    }
+
+    fn write_gathered(&mut self, gathered: &mut Gathered) -> Result<()> {
+        let Gathered { facts, .. } = std::mem::take(gathered);
+        let now = self.now();
+        self.apply(now, facts)
+    }
+
+    /// Checks a whole conversation against itself and the store; who it is assigned to joins the
+    /// directory at once.
+    fn check_import(&mut self, import: Import) -> Result<(DateTime<Utc>, Vec<Fact>)> {
+        let now = self.now();
+        let assignee = import.conversation.assigned_to.clone();
+        let contact = import.conversation.contact_id.clone();
+        let (id, channel) = (import.conversation.id, import.conversation.channel);
+        let facts = decide::import(import)?;
+        let reader = self.writer.reader();
+        if reader.find_state(id)?.is_some() {
+            return Err(Rejection::Exists(id).into());
+        }
+        if let Some(state) = reader.thread_state(&contact, channel)? {
+            return Err(Rejection::ThreadExists {
+                contact_id: contact,
+                channel,
+                existing: state.id,
+            }
+            .into());
+        }
+        if let Some(Assignee { id, name }) = assignee
+            && reader.find_assignee(&id).is_none()
+        {
+            let name = name.to_string();
+            self.apply(now, vec![Fact::AssigneePut { assignee: id, name }])?;
+        }
+        Ok((now, facts))
+    }
+}
+
+/// Imports that wait to be written together.
+#[derive(Default)]
+struct Gathered {
+    ids: HashSet<ConversationId>,
+    threads: HashMap<(ContactId, Channel), ConversationId>,
+    facts: Vec<Fact>,
+    rows: usize,
+}
+
+impl Gathered {
+    /// What waits to be written, the store does not know yet.
+    fn check(&mut self, conversation: &Conversation) -> Result<(), Rejection> {
+        if !self.ids.insert(conversation.id) {
+            return Err(Rejection::Exists(conversation.id));
+        }
+        let thread = (conversation.contact_id.clone(), conversation.channel);
+        match self.threads.insert(thread, conversation.id) {
+            Some(existing) => Err(Rejection::ThreadExists {
+                contact_id: conversation.contact_id.clone(),
+                channel: conversation.channel,
+                existing,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn rows_of(fact: &Fact) -> usize {
+    match fact {
+        // The record, the thread and a row in each index.
+        Fact::ConversationImported {
+            messages, notes, ..
+        } => 4 + messages.len() + notes.len(),
+        _ => 1,
+    }
+}
