@@ -113,7 +113,6 @@ impl Published {
         let ages: Vec<_> = leases
             .iter()
             .filter_map(Weak::upgrade)
-            .filter(|lease| lease.view().is_ok())
             .map(|lease| lease.taken.elapsed())
             .collect();
         (ages.len(), ages.into_iter().max())

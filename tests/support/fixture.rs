@@ -56,6 +56,7 @@ pub(crate) fn fill(store: &Store, clock: &ManualClock, seed: u64, count: usize) 
 /// of them active at one time.
 pub(crate) fn crowd(store: &Store, model: &mut Model, count: u16) {
     let mut draft = model.clone();
+    draft.read_clock();
     let imports: Vec<_> = (0..count)
         .map(|number| one_of_many(number, model))
         .collect();

@@ -411,8 +411,12 @@ fn merge(deliveries: &mut Deliveries, receipt: ReceiptPlan, at: DateTime<Utc>) {
             .as_ref()
             .map(|failure| failure.code.clone());
         let earlier = before.is_none_or(|before| at < before);
-        // Of receipts of one time one must win, whatever their order.
-        if earlier || before == Some(at) && reason < known_reason {
+        // Of receipts of one time one must win, whatever their order: one that gives a reason.
+        let better = match (&reason, &known_reason) {
+            (Some(reason), Some(known)) => reason < known,
+            (reason, known) => reason.is_some() && known.is_none(),
+        };
+        if earlier || before == Some(at) && better {
             deliveries.failure = reason.map(|code| Failure::new(code, FAILURE_MESSAGE));
         }
     }

@@ -47,8 +47,8 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// Merges a receipt's time and reason. Of equal times the smaller reason stays, so that the
-    /// order in which receipts come shows nowhere.
+    /// Merges a receipt's time and reason. Of equal times a reason stays rather than none, and the
+    /// smaller of two, so that the order in which receipts come shows nowhere.
     pub(crate) fn merge(
         &mut self,
         status: DeliveryStatus,
@@ -62,7 +62,8 @@ impl Deliveries {
             DeliveryStatus::Failed => {
                 let earlier = self.failed_at.is_none_or(|known| at < known);
                 let tied = self.failed_at == Some(at);
-                if earlier || tied && *why < self.failure {
+                let better = (why.is_none(), why) < (self.failure.is_none(), &self.failure);
+                if earlier || tied && better {
                     self.failure.clone_from(why);
                 }
                 &mut self.failed_at

@@ -132,6 +132,28 @@ fn r9_the_earliest_time_of_each_status_is_kept_in_every_order() {
 }
 
 #[test]
+fn r9_of_two_failures_of_one_time_a_reason_is_kept_rather_than_none() {
+    let store = convodb::Store::in_memory().unwrap();
+    let contact = convodb::ContactId::new("con_1").unwrap();
+    let at = "2026-04-16T09:00:00Z".parse().unwrap();
+    let bare = convodb::Receipt::new(convodb::DeliveryStatus::Failed).at(at);
+    let told = convodb::Receipt::failed("131026", "undeliverable").at(at);
+    for receipts in [[bare.clone(), told.clone()], [told, bare]] {
+        let hi = convodb::Outbound::text(&contact, convodb::Channel::Whatsapp, "Hi");
+        let sent = store.send(hi).unwrap().value;
+        for receipt in receipts {
+            store.record_delivery(&sent, receipt).unwrap();
+        }
+        let kept = store.last_messages(&[sent.conversation_id]).unwrap();
+        let failure = kept[0].as_ref().unwrap().deliveries.failure.clone();
+        assert_eq!(
+            failure.map(|failure| failure.code).as_deref(),
+            Some("131026")
+        );
+    }
+}
+
+#[test]
 fn r9_the_earliest_failures_reason_is_kept_in_every_order() {
     let inbox = Inbox::new();
     let failures = [

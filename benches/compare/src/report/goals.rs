@@ -83,10 +83,11 @@ fn since(records: &[Record], earlier: &[Earlier], size: u32) -> Vec<Goal> {
     let goal = |one: &Earlier| {
         let now = find(records, &one.case, "convodb")?.median;
         let (area, _) = one.case.split_once('/')?;
-        let grown = one.size != u64::from(size);
+        let grown = one.size < u64::from(size);
+        let same = one.size == u64::from(size);
         let (text, at_most) = match area {
             "first" | "half" | "last" | "cursor" if grown => ("grown", 2.0),
-            "append" | "assign" | "resolve" if !grown => ("since", 1.5),
+            "append" | "assign" | "resolve" if same => ("since", 1.5),
             _ => return None,
         };
         Some(Goal {
