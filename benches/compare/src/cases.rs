@@ -131,6 +131,11 @@ impl Bench {
         for probe in probes.iter().filter(|probe| DEPTHS.contains(&probe.depth)) {
             let shape = self.plan.shapes.get(probe.shape).context("no such shape")?;
             let case = format!("{}/{}", probe.depth, shape.name);
+            if probe.places.is_empty() {
+                // A cursor stands behind a row, and a very small inbox may have none.
+                self.notes.push(format!("{case}: there is no row."));
+                continue;
+            }
             let has = |kind: Kind| kind.pages(probe.depth);
             self.time(&case, probe.places.len(), has, |engine, variant| {
                 let place = probe.places.get(variant).context("no such place")?;

@@ -96,7 +96,9 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
     }
     let goals = goals::list(records, earlier, bench.data.size);
     if !goals.is_empty() {
-        text.push_str("\n| goal | at most | measured | |\n| --- | ---: | ---: | --- |\n");
+        text.push_str(
+            "\n| goal, for 1,000,000 | at most | measured | |\n| --- | ---: | ---: | --- |\n",
+        );
         for goal in goals {
             let met = if goal.measured <= goal.at_most {
                 "met"
