@@ -22,16 +22,21 @@ mod meta;
 mod plan;
 mod reader;
 mod records;
+mod resident;
 mod tables;
+mod totals;
 mod verify;
 
 pub(crate) use apply::Writer;
-pub(crate) use directory::Directory;
 pub(crate) use engine::{Engine, Location, Opening, View, backup};
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
 pub(crate) use reader::Reader;
+pub(crate) use resident::Resident;
 pub(crate) use verify::verify;
 pub use verify::{Finding, FindingKind, Verification};
+
+use directory::Directory;
+use totals::Totals;

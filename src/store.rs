@@ -221,7 +221,7 @@ impl Store {
         let options = &self.shared.options;
         let mut transaction = Transaction::new(raw.writer(&view), &*options.clock, &*options.ids);
         let value = work(&mut transaction)?;
-        let Some((directory, head)) = transaction.finish()? else {
+        let Some(known) = transaction.finish()? else {
             // Nothing was written; an error of giving that up is the next transaction's to meet.
             let _ = raw.abort();
             return Ok(value);
@@ -230,7 +230,8 @@ impl Store {
             let _span = trace::span!(commit);
             raw.commit()
         };
-        match committed.and_then(|()| engine.view_of(directory, head)) {
+        let sequence = known.head().sequence;
+        match committed.and_then(|()| engine.view_of(known)) {
             Ok(view) => {
                 self.shared.published.publish(view);
                 Ok(value)
@@ -239,7 +240,7 @@ impl Store {
             Err(error) => {
                 // The view stays as it was: reading goes on.
                 turn.writing.failed = true;
-                Err(Error::outcome_unknown(head.sequence, error).into())
+                Err(Error::outcome_unknown(sequence, error).into())
             }
         }
     }

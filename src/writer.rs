@@ -9,7 +9,6 @@ mod import;
 mod reads;
 
 use std::fmt;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use ulid::Ulid;
@@ -24,7 +23,7 @@ use crate::domain::{
     Receipt, Reply, Takeover, TeamId, UserId, time,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::{self, Directory, Head, View};
+use crate::storage::{self, Resident, View};
 use crate::store::{Clock, IdGenerator};
 
 /// Several commands that commit as one, or not at all.
@@ -59,7 +58,7 @@ impl<'t> Transaction<'t> {
         self.context = context;
     }
 
-    pub(crate) fn finish(self) -> Result<Option<(Arc<Directory>, Head)>> {
+    pub(crate) fn finish(self) -> Result<Option<Resident>> {
         self.check_health()?;
         self.writer.finish()
     }

@@ -115,43 +115,6 @@ impl Streams {
         }
     }
 
-    /// What is known of each of these streams. Where their totals lie together, as those of
-    /// a list by state or of one assignee do, one scan reads them. O(streams).
-    pub(crate) fn totals(self, rows: &impl Read, streams: &[Stream]) -> Result<Vec<Total>> {
-        // A scan of eight neighbours costs what two reads do.
-        const WORTH_A_SCAN: usize = 3;
-        let mut totals = Vec::with_capacity(streams.len());
-        let groups = streams.chunk_by(|a, b| family(a) == family(b));
-        for group in groups {
-            match group {
-                [first, .., last] if group.len() >= WORTH_A_SCAN => {
-                    let (from, to) = (self.total_key(first), self.total_key(last));
-                    let mut found =
-                        rows.range(self.table, (Bound::Included(&from), Bound::Included(&to)))?;
-                    let mut next = found.next().transpose()?;
-                    for stream in group {
-                        let key = self.total_key(stream);
-                        while let Some((known, _)) = &next
-                            && known[..] < key[..]
-                        {
-                            next = found.next().transpose()?;
-                        }
-                        totals.push(match &next {
-                            Some((known, value)) if known[..] == key[..] => Total::decode(value)?,
-                            _ => Total::default(),
-                        });
-                    }
-                }
-                _ => {
-                    for stream in group {
-                        totals.push(self.total(rows, stream)?);
-                    }
-                }
-            }
-        }
-        Ok(totals)
-    }
-
     /// The rows of a stream from a position on.
     pub(crate) fn rows<'a, R: Read>(
         self,
@@ -183,15 +146,6 @@ impl Streams {
             _ => Merge::many(from.iter().map(open)),
         }
     }
-}
-
-/// What comes before a stream's status and channel: streams that differ only in these are
-/// neighbours.
-fn family(stream: &Stream) -> &[u8] {
-    let prefix = stream.prefix();
-    prefix
-        .get(..prefix.len().saturating_sub(2))
-        .unwrap_or(prefix)
 }
 
 /// The row of a stream that is next, and the rows behind it.

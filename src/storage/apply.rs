@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::{Directory, Head, Reader, changes, conversations, messages, plan};
+use super::{Head, Reader, Resident, changes, conversations, messages, plan};
 use crate::domain::{Assignee, Change, ConversationId, Fact, evolve};
 use crate::error::{Error, Result};
 use crate::index::{Edits, Levels};
@@ -12,23 +12,16 @@ use crate::kv::WriteTables;
 /// A write transaction's tables, and what they stand for so far.
 pub(crate) struct Writer<'t> {
     rows: WriteTables<'t>,
-    directory: Arc<Directory>,
-    head: Head,
+    known: Resident,
     levels: Levels,
     applied: bool,
 }
 
 impl<'t> Writer<'t> {
-    pub(super) fn new(
-        rows: WriteTables<'t>,
-        directory: Arc<Directory>,
-        head: Head,
-        levels: Levels,
-    ) -> Self {
+    pub(super) fn new(rows: WriteTables<'t>, known: Resident, levels: Levels) -> Self {
         Self {
             rows,
-            directory,
-            head,
+            known,
             levels,
             applied: false,
         }
@@ -36,17 +29,17 @@ impl<'t> Writer<'t> {
 
     /// Reads what was there before and what was applied since.
     pub(crate) fn reader(&self) -> Reader<'_, WriteTables<'t>> {
-        Reader::new(&self.rows, &self.directory)
+        Reader::new(&self.rows, &self.known)
     }
 
     /// Where the file stands with what was applied so far.
     pub(crate) fn head(&mut self) -> &mut Head {
-        &mut self.head
+        &mut self.known.head
     }
 
     /// The commit that holds what was applied, or the latest one.
     pub(crate) fn sequence(&self) -> u64 {
-        self.head.sequence + u64::from(self.applied)
+        self.known.head.sequence + u64::from(self.applied)
     }
 
     /// Applies changes in their order. After an error some of them may be applied: the
@@ -75,7 +68,7 @@ impl<'t> Writer<'t> {
                 } = &change.fact
             {
                 let Imports { rows, index } = &mut imports;
-                conversations::stage(rows, index, &self.directory, conversation)?;
+                conversations::stage(rows, index, &self.known.directory, conversation)?;
                 for message in messages {
                     messages::stage(rows, message)?;
                 }
@@ -88,7 +81,7 @@ impl<'t> Writer<'t> {
             self.apply_to_conversation(&mut index, id, group)?;
         }
         imports.write(&mut self.rows, &mut index)?;
-        index.settle(&mut self.rows)
+        self.settle(index)
     }
 
     fn apply_to_conversation(
@@ -97,7 +90,7 @@ impl<'t> Writer<'t> {
         id: ConversationId,
         group: &[Change],
     ) -> Result<()> {
-        let before = conversations::read(&self.rows, &self.directory, id)?;
+        let before = conversations::read(&self.rows, &self.known.directory, id)?;
         let mut after = before.clone();
         for change in group {
             after = evolve::conversation(after, change);
@@ -121,21 +114,21 @@ impl<'t> Writer<'t> {
         conversations::replace(
             &mut self.rows,
             index,
-            &self.directory,
+            &self.known.directory,
             before.as_ref(),
             after.as_ref(),
         )
     }
 
     fn apply_to_directory(&mut self, fact: &Fact) -> Result<()> {
-        let directory = Arc::make_mut(&mut self.directory);
+        let directory = Arc::make_mut(&mut self.known.directory);
         match fact {
             Fact::AssigneePut { assignee, name } => {
                 let bucket = match directory.bucket(assignee) {
                     Some(bucket) => bucket,
                     None => {
-                        let bucket = self.head.next_bucket;
-                        self.head.next_bucket = bucket
+                        let bucket = self.known.head.next_bucket;
+                        self.known.head.next_bucket = bucket
                             .checked_add(1)
                             .ok_or_else(|| Error::corrupted("the file has no bucket left"))?;
                         bucket
@@ -151,24 +144,31 @@ impl<'t> Writer<'t> {
     /// The tables, for what is rebuilt from the records alone.
     pub(super) fn begin_rebuild(&mut self) -> (&mut WriteTables<'t>, Edits) {
         self.applied = true;
+        self.known.totals = Arc::default();
         (&mut self.rows, Edits::new(plan::STREAMS, self.levels))
     }
 
+    /// Writes what became of the streams, each total in memory too.
+    pub(super) fn settle(&mut self, index: Edits) -> Result<()> {
+        let totals = Arc::make_mut(&mut self.known.totals);
+        index.settle(&mut self.rows, |stream, total| totals.set(stream, total))
+    }
+
     /// Writes where the file stands now, for the commit. Nothing if nothing was applied.
-    pub(crate) fn finish(mut self) -> Result<Option<(Arc<Directory>, Head)>> {
+    pub(crate) fn finish(mut self) -> Result<Option<Resident>> {
         if !self.applied {
             return Ok(None);
         }
-        self.head.sequence += 1;
-        self.head.write(&mut self.rows)?;
-        Ok(Some((self.directory, self.head)))
+        self.known.head.sequence += 1;
+        self.known.head.write(&mut self.rows)?;
+        Ok(Some(self.known))
     }
 }
 
 impl std::fmt::Debug for Writer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Writer")
-            .field("head", &self.head)
+            .field("head", &self.known.head)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Directory, Head, Reader, Writer, format, meta, tables};
+use super::{Directory, Head, Reader, Resident, Writer, format, meta, tables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
 use crate::kv::{self, Database, Memory, Published, Read as _, ReadTables, Setup};
@@ -58,19 +58,18 @@ pub(crate) struct View {
     // is open for as long as somebody reads it.
     rows: ReadTables,
     _database: Arc<Database>,
-    directory: Arc<Directory>,
-    head: Head,
+    known: Resident,
     location: Arc<Location>,
     levels: Levels,
 }
 
 impl View {
     pub(crate) fn reader(&self) -> Reader<'_, ReadTables> {
-        Reader::new(&self.rows, &self.directory)
+        Reader::new(&self.rows, &self.known)
     }
 
     pub(crate) fn head(&self) -> Head {
-        self.head
+        self.known.head
     }
 
     pub(super) fn rows(&self) -> &ReadTables {
@@ -82,7 +81,7 @@ impl View {
     }
 
     pub(super) fn directory(&self) -> &Directory {
-        &self.directory
+        &self.known.directory
     }
 
     pub(crate) fn file_bytes(&self) -> Result<u64> {
@@ -124,14 +123,9 @@ impl View {
 pub(crate) struct WriteTransaction(kv::WriteTransaction);
 
 impl WriteTransaction {
-    /// Its tables, on the directory and head that the last commit left.
+    /// Its tables, on what the last commit left.
     pub(crate) fn writer(&self, view: &View) -> Writer<'_> {
-        Writer::new(
-            self.0.tables(),
-            Arc::clone(&view.directory),
-            view.head,
-            view.levels,
-        )
+        Writer::new(self.0.tables(), view.known.clone(), view.levels)
     }
 
     pub(crate) fn commit(self) -> Result<()> {
@@ -184,25 +178,22 @@ impl Engine {
     /// The file as it is now. O(users and teams).
     pub(crate) fn view(&self) -> Result<View> {
         let rows = self.database.begin_read()?;
-        let head = Head::read(&rows)?;
-        let directory = Arc::new(Directory::read(&rows, head.next_bucket)?);
+        let known = Resident::read(&rows)?;
         Ok(View {
             rows,
             _database: Arc::clone(&self.database),
-            directory,
-            head,
+            known,
             location: Arc::clone(&self.location),
             levels: self.levels,
         })
     }
 
-    /// The file as the commit that ended with these left it.
-    pub(crate) fn view_of(&self, directory: Arc<Directory>, head: Head) -> Result<View> {
+    /// The file as the commit that ended with this left it.
+    pub(crate) fn view_of(&self, known: Resident) -> Result<View> {
         Ok(View {
             rows: self.database.begin_read()?,
             _database: Arc::clone(&self.database),
-            directory,
-            head,
+            known,
             location: Arc::clone(&self.location),
             levels: self.levels,
         })

@@ -110,9 +110,9 @@ fn keys_are_read_back_as_they_were_made() -> Result<()> {
     let parsed = keys::parse_index(&place)?;
     assert_eq!(
         (
-            parsed.bucket,
-            parsed.status,
-            parsed.channel,
+            parsed.stream.bucket,
+            parsed.stream.status,
+            parsed.stream.channel,
             parsed.updated_at,
             parsed.id
         ),

@@ -253,34 +253,45 @@ pub(super) fn position(updated_at: DateTime<Utc>, id: ConversationId) -> Positio
     position
 }
 
-/// A row of the index: its stream's parts, and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct IndexKey {
+/// What a stream's prefix says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StreamKey {
     /// The bucket, where the stream is an assignee's.
     pub(super) bucket: Option<u32>,
     pub(super) status: Status,
     pub(super) channel: Channel,
+}
+
+pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
+    let (bucket, [status, channel]) = match prefix {
+        [index_kind::BY_STATE, status, channel] => (None, [status, channel]),
+        [index_kind::BY_ASSIGNEE, b0, b1, b2, b3, status, channel] => {
+            let bucket = u32::from_be_bytes([*b0, *b1, *b2, *b3]);
+            (Some(bucket), [status, channel])
+        }
+        _ => return None,
+    };
+    Some(StreamKey {
+        bucket,
+        status: status_of(*status)?,
+        channel: channel_of(*channel)?,
+    })
+}
+
+/// A row of the index: its stream, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct IndexKey {
+    pub(super) stream: StreamKey,
     pub(super) updated_at: DateTime<Utc>,
     pub(super) id: ConversationId,
 }
 
 pub(super) fn parse_index(key: &[u8]) -> Result<IndexKey> {
     let parse = || {
-        let (kind, rest) = key.split_first()?;
-        let (bucket, rest) = match *kind {
-            index_kind::BY_STATE => (None, rest),
-            index_kind::BY_ASSIGNEE => {
-                let (bucket, rest) = rest.split_first_chunk()?;
-                (Some(u32::from_be_bytes(*bucket)), rest)
-            }
-            _ => return None,
-        };
-        let ([status, channel], rest) = rest.split_first_chunk()?;
-        let (time, id) = rest.split_first_chunk()?;
+        let (prefix, position) = key.split_last_chunk::<POSITION_LEN>()?;
+        let (time, id) = position.split_first_chunk()?;
         Some(IndexKey {
-            bucket,
-            status: status_of(*status)?,
-            channel: channel_of(*channel)?,
+            stream: parse_stream(prefix)?,
             updated_at: time::from_micros((!u64::from_be_bytes(*time)).cast_signed())?,
             id: ConversationId::from_raw(!u128::from_be_bytes(id.try_into().ok()?)),
         })

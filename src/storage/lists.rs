@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use super::plan::STREAMS;
 use super::records::RowV1;
-use super::{Directory, codec, keys, plan};
+use super::{Directory, Resident, codec, keys, plan};
 use crate::domain::{AssigneeId, Channel, Conversation, ConversationId, Status};
 use crate::error::{Error, Hex, Result};
 use crate::index::{self, Stream, Total};
@@ -27,30 +27,43 @@ struct Selection {
 }
 
 impl Selection {
-    fn of(rows: &impl Read, directory: &Directory, filter: &Filter) -> Result<Self> {
-        let streams = plan::streams(filter, directory)?;
-        let totals = STREAMS.totals(rows, &streams)?;
-        let mut streams: Vec<_> = streams.into_iter().zip(totals).collect();
-        streams.retain(|(_, total)| total.rows > 0);
-        let total = streams.iter().map(|(_, total)| total.rows).sum();
-        Ok(Self { streams, total })
+    fn of(known: &Resident, filter: &Filter) -> Result<Self> {
+        let mut streams = Vec::new();
+        let mut rows = 0;
+        plan::each_stream(filter, &known.directory, |stream| {
+            let total = known.totals.get(&stream)?;
+            if total.rows > 0 {
+                rows += total.rows;
+                streams.push((stream, total));
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            streams,
+            total: rows,
+        })
     }
 }
 
-/// How many conversations a filter selects. O(streams): no row is read.
-pub(super) fn count(rows: &impl Read, directory: &Directory, filter: &Filter) -> Result<u64> {
-    Ok(Selection::of(rows, directory, filter)?.total)
+/// How many conversations a filter selects. O(streams): nothing is read.
+pub(super) fn count(known: &Resident, filter: &Filter) -> Result<u64> {
+    let mut total = 0;
+    plan::each_stream(filter, &known.directory, |stream| {
+        total += known.totals.get(&stream)?.rows;
+        Ok(())
+    })?;
+    Ok(total)
 }
 
 /// How many rows of a filter's list stand before a place, and how many there are.
 /// O(streams * log rows).
 pub(super) fn rank(
     rows: &impl Read,
-    directory: &Directory,
+    known: &Resident,
     filter: &Filter,
     cursor: Cursor,
 ) -> Result<(u64, u64)> {
-    let Selection { streams, total } = Selection::of(rows, directory, filter)?;
+    let Selection { streams, total } = Selection::of(known, filter)?;
     let position = keys::position(cursor.updated_at(), cursor.id());
     let rank = index::rank(rows, STREAMS, &streams, &position)?;
     Ok((rank, total))
@@ -59,12 +72,12 @@ pub(super) fn rank(
 /// A page. O(streams * log rows + rows shown).
 pub(super) fn page(
     rows: &impl Read,
-    directory: &Directory,
+    known: &Resident,
     filter: &Filter,
     start: Start,
     limit: u32,
 ) -> Result<CursorPage> {
-    let Selection { streams, total } = Selection::of(rows, directory, filter)?;
+    let Selection { streams, total } = Selection::of(known, filter)?;
     let (left, skip, from) = match start {
         Start::Skip(skip) => {
             let Some(left @ 1..) = total.checked_sub(skip) else {
@@ -91,7 +104,7 @@ pub(super) fn page(
     let mut data = Vec::with_capacity(left.min(u64::from(limit)) as usize);
     for row in merged.by_ref().take(limit as usize) {
         let (key, value) = row?;
-        data.push(decode(directory, &key, &value)?);
+        data.push(decode(&known.directory, &key, &value)?);
     }
     let more = match start {
         Start::Skip(_) => left > u64::from(limit),
@@ -104,7 +117,8 @@ pub(super) fn page(
 fn decode(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Conversation> {
     let place = keys::parse_index(key)?;
     let row: RowV1<'_> = codec::decode(key, value)?;
-    if place.bucket.is_some_and(|bucket| bucket != row.bucket) {
+    let stream = place.stream;
+    if stream.bucket.is_some_and(|bucket| bucket != row.bucket) {
         return Err(Error::corrupted(format!(
             "a row of another assignee stands at {}",
             Hex(key)
@@ -113,10 +127,10 @@ fn decode(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Conversatio
     let mut conversation = Conversation::new(
         place.id,
         row.contact_id()?,
-        place.channel,
+        stream.channel,
         row.created_at()?,
     );
-    conversation.status = place.status;
+    conversation.status = stream.status;
     conversation.assigned_to = directory.assignee(row.bucket)?.cloned();
     conversation.updated_at = place.updated_at;
     Ok(conversation)

@@ -2,7 +2,6 @@
 
 use super::keys;
 use super::{Directory, tables};
-use crate::domain::{Channel, Status};
 use crate::error::Result;
 use crate::index::{Stream, Streams};
 use crate::query::Filter;
@@ -14,13 +13,17 @@ pub(super) const STREAMS: Streams = Streams {
     ranks: keys::index_kind::RANKS,
 };
 
-/// The streams of a filter, ascending. Every conversation stands in one stream of each index, so
-/// they share no row: their totals add up, and their rows merge.
+/// Visits the streams of a filter, ascending. Every conversation stands in one stream of each
+/// index, so they share no row: their totals add up, and their rows merge.
 ///
 /// # Errors
 ///
-/// A filter of more assignees than a list takes.
-pub(super) fn streams(filter: &Filter, directory: &Directory) -> Result<Vec<Stream>> {
+/// A filter of more assignees than a list takes; what the visit answers.
+pub(super) fn each_stream(
+    filter: &Filter,
+    directory: &Directory,
+    mut visit: impl FnMut(Stream) -> Result<()>,
+) -> Result<()> {
     filter.validate()?;
     let states = || {
         filter.statuses().iter().flat_map(|status| {
@@ -30,7 +33,7 @@ pub(super) fn streams(filter: &Filter, directory: &Directory) -> Result<Vec<Stre
         })
     };
     if filter.is_anybodys() {
-        return Ok(states().map(by_state).collect());
+        return states().try_for_each(|(status, channel)| visit(keys::by_state(status, channel)));
     }
     let nobody = filter.includes_unassigned().then_some(keys::UNASSIGNED);
     let mut buckets: Vec<u32> = filter
@@ -39,11 +42,10 @@ pub(super) fn streams(filter: &Filter, directory: &Directory) -> Result<Vec<Stre
         .chain(nobody)
         .collect();
     buckets.sort_unstable();
-    let by_assignee =
-        |bucket| states().map(move |(status, channel)| keys::by_assignee(bucket, status, channel));
-    Ok(buckets.into_iter().flat_map(by_assignee).collect())
-}
-
-fn by_state((status, channel): (Status, Channel)) -> Stream {
-    keys::by_state(status, channel)
+    for bucket in buckets {
+        for (status, channel) in states() {
+            visit(keys::by_assignee(bucket, status, channel))?;
+        }
+    }
+    Ok(())
 }

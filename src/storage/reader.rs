@@ -2,7 +2,7 @@
 
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{Directory, conversations};
+use super::{Resident, conversations};
 use crate::domain::{
     Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, ConversationState,
     Message, MessageId, Note, Rejection, Thread,
@@ -11,16 +11,16 @@ use crate::error::{Error, Result};
 use crate::kv::Read;
 use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest, Window};
 
-/// Tables and the directory that belongs to them.
+/// Tables, and what is held in memory beside them.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a, R> {
     rows: &'a R,
-    directory: &'a Directory,
+    known: &'a Resident,
 }
 
 impl<'a, R: Read> Reader<'a, R> {
-    pub(super) fn new(rows: &'a R, directory: &'a Directory) -> Self {
-        Self { rows, directory }
+    pub(super) fn new(rows: &'a R, known: &'a Resident) -> Self {
+        Self { rows, known }
     }
 
     /// The state of a conversation that must be there.
@@ -30,7 +30,7 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     pub(crate) fn find_state(&self, id: ConversationId) -> Result<Option<ConversationState>> {
-        conversations::read(self.rows, self.directory, id)
+        conversations::read(self.rows, &self.known.directory, id)
     }
 
     /// The state of the conversation of a contact and channel (R1).
@@ -129,7 +129,7 @@ impl<'a, R: Read> Reader<'a, R> {
 
     pub(crate) fn list(&self, filter: &Filter, request: PageRequest) -> Result<Page> {
         let start = Start::Skip(request.skip());
-        lists::page(self.rows, self.directory, filter, start, request.limit())
+        lists::page(self.rows, self.known, filter, start, request.limit())
             .map(|rows| Page::new(request.page(), rows))
     }
 
@@ -141,7 +141,7 @@ impl<'a, R: Read> Reader<'a, R> {
     ) -> Result<CursorPage> {
         crate::query::check_limit(limit)?;
         let start = Start::After(*cursor);
-        lists::page(self.rows, self.directory, filter, start, limit)
+        lists::page(self.rows, self.known, filter, start, limit)
     }
 
     /// Where a conversation stands in a list, and how long the list is; nothing where the filter
@@ -153,7 +153,7 @@ impl<'a, R: Read> Reader<'a, R> {
             return Ok(None);
         }
         let place = Cursor::new(state.updated_at, id);
-        lists::rank(self.rows, self.directory, filter, place).map(Some)
+        lists::rank(self.rows, self.known, filter, place).map(Some)
     }
 
     pub(crate) fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
@@ -174,21 +174,21 @@ impl<'a, R: Read> Reader<'a, R> {
         let last = total.saturating_sub(u64::from(limit));
         let offset = rank.saturating_sub(u64::from(limit / 2)).min(last);
         let start = Start::Skip(offset);
-        lists::page(self.rows, self.directory, filter, start, limit)
+        lists::page(self.rows, self.known, filter, start, limit)
             .map(|rows| Some(Window::new(offset, rows)))
     }
 
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {
-        lists::count(self.rows, self.directory, filter)
+        lists::count(self.known, filter)
     }
 
     /// The conversations of a user or team. O(conversations).
     pub(crate) fn assigned(&self, assignee: &AssigneeId) -> Result<Vec<ConversationId>> {
-        lists::assigned(self.rows, self.directory, assignee)
+        lists::assigned(self.rows, &self.known.directory, assignee)
     }
 
     pub(crate) fn find_assignee(&self, id: &AssigneeId) -> Option<&'a Assignee> {
-        self.directory.get(id)
+        self.known.directory.get(id)
     }
 
     /// A user or team that must be there.
@@ -203,7 +203,7 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     pub(crate) fn assignees(&self) -> Vec<Assignee> {
-        self.directory.iter().cloned().collect()
+        self.known.directory.iter().cloned().collect()
     }
 }
 

@@ -14,7 +14,9 @@ use super::records::ThreadV1;
 use super::{View, Writer, codec, conversations, messages, plan, tables};
 use crate::domain::ConversationId;
 use crate::error::{ErrorKind, Hex, Result};
-use crate::index::{Builder, HEAD, Position, Stream, Total, node_key, parse_node_key, position_of};
+use crate::index::{
+    Builder, HEAD, POSITION_LEN, Position, Stream, Total, node_key, parse_node_key, position_of,
+};
 use crate::kv::{Read, ReadTables, Table};
 
 /// What is wrong with a row.
@@ -168,10 +170,8 @@ fn check_index(view: &View, report: &mut Verification) -> Result<()> {
         if !stands_here(view, &key, place.id)? {
             report.found(tables::INDEX, &key, FindingKind::Unexpected);
         }
-        let stream = match place.bucket {
-            None => keys::by_state(place.status, place.channel),
-            Some(bucket) => keys::by_assignee(bucket, place.status, place.channel),
-        };
+        let (prefix, _) = key.split_at(key.len().saturating_sub(POSITION_LEN));
+        let stream = Stream::new(prefix);
         if current != Some(stream) {
             current = Some(stream);
             streams.insert(stream, check_nodes(view, report, &stream)?);
@@ -382,6 +382,6 @@ impl Writer<'_> {
         }
         batch.write(rows)?;
         entries.write(rows, &mut index)?;
-        index.settle(rows)
+        self.settle(index)
     }
 }

@@ -142,7 +142,7 @@ pub(crate) fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) ->
             for row in commit {
                 toggle(&mut edits, &mut rows, &mut model, *row)?;
             }
-            edits.settle(&mut rows)?;
+            edits.settle(&mut rows, |_, _| {})?;
         }
         transaction.commit()?;
         let rows = database.begin_read()?;
@@ -174,7 +174,7 @@ pub(super) fn load(
                 .map(|(_, position)| (*position, b"row".to_vec()))
                 .collect();
             edits.insert_many(&mut rows, &stream(0), &new)?;
-            edits.settle(&mut rows)?;
+            edits.settle(&mut rows, |_, _| {})?;
         }
         transaction.commit()?;
         let rows = database.begin_read()?;

@@ -113,10 +113,14 @@ impl Edits {
         Ok(())
     }
 
-    /// Writes what changed: each node and total once, in key order.
-    pub(crate) fn settle(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
+    /// Writes what changed, each node and total once, in key order; and tells every total.
+    pub(crate) fn settle(
+        self,
+        rows: &mut WriteTables<'_>,
+        mut tell: impl FnMut(&Stream, Total),
+    ) -> Result<()> {
         let Streams { table, ranks, .. } = self.streams;
-        for (stream, edit) in std::mem::take(&mut self.edits) {
+        for (stream, edit) in self.edits {
             for ((level, first), node) in edit.nodes {
                 let key = node_key(ranks, level, &stream, &first);
                 match node {
@@ -131,6 +135,7 @@ impl Edits {
             } else {
                 rows.put(table, &key, &edit.total.encode())?;
             }
+            tell(&stream, edit.total);
         }
         Ok(())
     }

@@ -1,0 +1,31 @@
+//! What a view holds in memory beside its tables, so that no read fetches it.
+
+use std::sync::Arc;
+
+use super::{Directory, Head, Totals};
+use crate::error::Result;
+use crate::kv::Read;
+
+/// Clones share everything until one of them changes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Resident {
+    pub(super) directory: Arc<Directory>,
+    pub(super) totals: Arc<Totals>,
+    pub(super) head: Head,
+}
+
+impl Resident {
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    /// O(users and teams).
+    pub(super) fn read(rows: &impl Read) -> Result<Self> {
+        let head = Head::read(rows)?;
+        Ok(Self {
+            directory: Arc::new(Directory::read(rows, head.next_bucket)?),
+            totals: Arc::new(Totals::read(rows, head.next_bucket)?),
+            head,
+        })
+    }
+}
