@@ -1,7 +1,7 @@
 //! Counted streams: which row is the k-th, and the how-manieth is a row, without walking.
 //!
 //! Above the rows of a stream stands a deterministic skip list of counts. A position rises to a
-//! level by its hash alone: to level 1 with one chance in 2^4, to each further one in 2^5. An
+//! level by its hash alone: to level 1 with one chance in 2^3, to each further one in 2^5. An
 //! *entry* of a level is such a position, with the number of rows from it up to the next entry of
 //! its level; a head, the zero position, stands before all. Between two entries of the level above,
 //! the entries of a level lie packed in one *node*, named by the first of them, so that a descent
@@ -29,8 +29,8 @@ pub(crate) use check::run_bytes;
 pub(crate) use edit::Edits;
 pub(crate) use select::{rank, select};
 
-/// One row in 16 rises to level 1: walking 8 rows costs less than reading one more node.
-const FIRST_BITS: u32 = 4;
+/// One row in 8 rises to level 1: a page of eight streams walks what is left of an entry in each.
+const FIRST_BITS: u32 = 3;
 /// One in 32 rises further: a node of 32 entries of 28 bytes takes a quarter of a page.
 const FURTHER_BITS: u32 = 5;
 
@@ -73,26 +73,34 @@ pub(crate) struct Total {
     pub(crate) rows: u64,
     /// Its highest level; 0 where no row has risen.
     pub(crate) height: u8,
+    /// Its first row, so that a merge opens no stream whose rows come later.
+    pub(crate) first: Position,
 }
 
-const TOTAL_LEN: usize = 8 + 1;
+const TOTAL_LEN: usize = 8 + 1 + POSITION_LEN;
 
 impl Total {
     pub(crate) fn encode(self) -> [u8; TOTAL_LEN] {
-        let mut bytes = [self.height; TOTAL_LEN];
-        let (rows, _) = bytes.split_at_mut(8);
-        rows.copy_from_slice(&self.rows.to_be_bytes());
+        let mut bytes = [0; TOTAL_LEN];
+        let rows = self.rows.to_be_bytes();
+        let parts = rows.iter().chain([&self.height]).chain(&self.first);
+        for (byte, source) in bytes.iter_mut().zip(parts) {
+            *byte = *source;
+        }
         bytes
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
-        match bytes.split_first_chunk() {
-            Some((rows, [height])) => Ok(Self {
+        let parse = || {
+            let (rows, rest) = bytes.split_first_chunk()?;
+            let (height, first) = rest.split_first()?;
+            Some(Self {
                 rows: u64::from_be_bytes(*rows),
                 height: *height,
-            }),
-            _ => Err(Error::corrupted("a stream's total is malformed")),
-        }
+                first: first.try_into().ok()?,
+            })
+        };
+        parse().ok_or_else(|| Error::corrupted("a stream's total is malformed"))
     }
 }
 

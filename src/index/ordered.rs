@@ -17,6 +17,33 @@ pub(crate) const POSITION_LEN: usize = 24;
 /// Where a row stands in its stream; ascending.
 pub(crate) type Position = [u8; POSITION_LEN];
 
+/// A position as two numbers: merging and leaping compare hundreds of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Point(pub(super) u64, u128);
+
+impl Point {
+    /// Before every row.
+    pub(super) const START: Self = Self(0, 0);
+    /// Behind every row.
+    pub(super) const END: Self = Self(u64::MAX, u128::MAX);
+
+    pub(super) fn position(self) -> Position {
+        let mut position = [0; POSITION_LEN];
+        let (time, id) = position.split_at_mut(8);
+        time.copy_from_slice(&self.0.to_be_bytes());
+        id.copy_from_slice(&self.1.to_be_bytes());
+        position
+    }
+}
+
+impl From<&Position> for Point {
+    fn from(position: &Position) -> Self {
+        let time = position.first_chunk().copied().unwrap_or_default();
+        let id = position.last_chunk().copied().unwrap_or_default();
+        Self(u64::from_be_bytes(time), u128::from_be_bytes(id))
+    }
+}
+
 pub(super) const MAX_STREAM_LEN: usize = 7;
 const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
 
@@ -132,102 +159,126 @@ impl Streams {
         rows.range(self.table, (start, Bound::Included(&last[..])))
     }
 
-    /// Merges streams, each from a position on, into one list in the order of their positions.
-    /// O(streams) to begin, O(log streams) a row.
-    pub(crate) fn merge<'a, R: Read>(
-        self,
-        rows: &'a R,
-        from: &[(Stream, Bound<Position>)],
-    ) -> Result<Merge<'a>> {
-        let open =
-            |(stream, from): &(Stream, Bound<Position>)| self.rows(rows, stream, from.as_ref());
-        match from {
-            [only] => open(only).map(Merge::One),
-            _ => Merge::many(from.iter().map(open)),
-        }
+    /// Merges streams into one list in the order of their positions. A stream is opened only once
+    /// the list comes to where it can begin. O(streams) to begin, O(log streams) a row.
+    pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &[Start]) -> Result<Merge<'a, R>> {
+        let merged = match from {
+            [only] => Merged::One(self.rows(rows, &only.stream, only.from.as_ref())?),
+            _ => Merged::many(from),
+        };
+        Ok(Merge {
+            rows,
+            streams: self,
+            merged,
+        })
     }
 }
 
-/// The row of a stream that is next, and the rows behind it.
-pub(crate) struct Head<'a> {
-    row: Option<Row<'a>>,
-    rest: Range<'a>,
+/// Where a stream begins in a merge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) stream: Stream,
+    pub(crate) from: Bound<Position>,
+    /// No row from there on stands before this.
+    pub(crate) least: Position,
 }
 
 /// A row's key and value where they lie.
 pub(crate) type Row<'a> = (Slice<'a>, Slice<'a>);
 
 /// Rows of one or many streams in the order of their positions, read one by one.
+pub(crate) struct Merge<'a, R> {
+    rows: &'a R,
+    streams: Streams,
+    merged: Merged<'a>,
+}
+
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one a page, on the stack; a box would cost the commonest page an allocation"
 )]
-pub(crate) enum Merge<'a> {
+enum Merged<'a> {
     /// One stream is a list already.
     One(Range<'a>),
-    /// The heap holds whose row is next; the rows lie beside it, as moving them would cost more
-    /// than comparing does.
+    /// The heap holds whose row is next, or can be; the rows lie beside it, as moving them would
+    /// cost more than comparing does.
     Many {
         heads: Vec<Head<'a>>,
-        heap: BinaryHeap<Reverse<(Position, usize)>>,
+        heap: BinaryHeap<Reverse<(Point, usize)>>,
     },
 }
 
-impl<'a> Merge<'a> {
-    fn many(streams: impl ExactSizeIterator<Item = Result<Range<'a>>>) -> Result<Self> {
-        let mut heads = Vec::with_capacity(streams.len());
-        let mut heap = BinaryHeap::with_capacity(streams.len());
-        for rest in streams {
-            let mut rest = rest?;
-            if let Some(row) = rest.next().transpose()? {
-                heap.push(Reverse((*position_of(&row.0)?, heads.len())));
-                let row = Some(row);
-                heads.push(Head { row, rest });
-            }
-        }
-        Ok(Self::Many { heads, heap })
-    }
+/// A stream's next row and the rows behind it; neither before the stream is opened.
+struct Head<'a> {
+    start: Start,
+    row: Option<Row<'a>>,
+    rest: Option<Range<'a>>,
+}
 
-    /// The next row; the one behind it in its stream takes its place.
-    fn advance(
-        heads: &mut [Head<'a>],
-        heap: &mut BinaryHeap<Reverse<(Position, usize)>>,
-    ) -> Result<Option<Row<'a>>> {
-        let Some(mut top) = heap.peek_mut() else {
-            return Ok(None);
+impl Merged<'_> {
+    fn many(from: &[Start]) -> Self {
+        let head = |start: &Start| Head {
+            start: *start,
+            row: None,
+            rest: None,
         };
-        let Reverse((position, index)) = &mut *top;
-        let Some(head) = heads.get_mut(*index) else {
-            return Ok(None);
-        };
-        let behind = head.rest.next().transpose()?;
-        let next = match &behind {
-            Some((key, _)) => Some(*position_of(key)?),
-            None => None,
-        };
-        let row = std::mem::replace(&mut head.row, behind);
-        match next {
-            Some(next) => *position = next,
-            None => drop(PeekMut::pop(top)),
+        let place = |(index, start): (usize, &Start)| Reverse((Point::from(&start.least), index));
+        Self::Many {
+            heads: from.iter().map(head).collect(),
+            heap: from.iter().enumerate().map(place).collect(),
         }
-        Ok(row)
     }
 }
 
-impl<'a> Iterator for Merge<'a> {
+impl<'a, R: Read> Merge<'a, R> {
+    /// The next row; the one behind it in its stream takes its place.
+    fn advance(&mut self) -> Result<Option<Row<'a>>> {
+        let Merged::Many { heads, heap } = &mut self.merged else {
+            return Ok(None);
+        };
+        while let Some(mut top) = heap.peek_mut() {
+            let Reverse((point, index)) = &mut *top;
+            let Some(head) = heads.get_mut(*index) else {
+                break;
+            };
+            let rest = match &mut head.rest {
+                Some(rest) => rest,
+                // Opening costs as much as reading ten rows.
+                closed => {
+                    let Start { stream, from, .. } = &head.start;
+                    closed.insert(self.streams.rows(self.rows, stream, from.as_ref())?)
+                }
+            };
+            let behind = rest.next().transpose()?;
+            let next = match &behind {
+                Some((key, _)) => Some(Point::from(position_of(key)?)),
+                None => None,
+            };
+            let row = std::mem::replace(&mut head.row, behind);
+            match next {
+                Some(next) => *point = next,
+                None => drop(PeekMut::pop(top)),
+            }
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a, R: Read> Iterator for Merge<'a, R> {
     type Item = Result<Row<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::One(rows) => rows.next(),
-            Self::Many { heads, heap } => {
-                let row = Self::advance(heads, heap).transpose();
-                if matches!(row, Some(Err(_))) {
-                    // A list that went on after an error would lack rows without saying so.
-                    heap.clear();
-                }
-                row
-            }
+        if let Merged::One(rows) = &mut self.merged {
+            return rows.next();
         }
+        let row = self.advance().transpose();
+        if let (Some(Err(_)), Merged::Many { heap, .. }) = (&row, &mut self.merged) {
+            // A list that went on after an error would lack rows without saying so.
+            heap.clear();
+        }
+        row
     }
 }

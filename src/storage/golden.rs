@@ -90,8 +90,12 @@ fn totals_and_nodes_are_held_to_their_bytes() -> Checked {
     let total = Total {
         rows: 0x0102,
         height: 3,
+        first: position,
     };
-    assert_eq!(hex(&total.encode()), "000000000000010203");
+    assert_eq!(
+        hex(&total.encode()),
+        "000000000000010203ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5"
+    );
     assert_eq!(Total::decode(&total.encode())?, total);
     Ok(())
 }

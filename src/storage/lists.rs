@@ -83,17 +83,16 @@ pub(super) fn page(
             let Some(left @ 1..) = total.checked_sub(skip) else {
                 return Ok(CursorPage::new(Vec::new(), total, None));
             };
-            let (places, skip) = index::select(rows, STREAMS, &streams, skip)?;
-            let from = places
-                .into_iter()
-                .map(|place| (place.stream, Bound::Included(place.start)));
-            (left, skip, from.collect::<Vec<_>>())
+            let (from, skip) = index::select(rows, STREAMS, &streams, skip)?;
+            (left, skip, from)
         }
         Start::After(cursor) => {
             let position = keys::position(cursor.updated_at(), cursor.id());
-            let from = streams
-                .into_iter()
-                .map(|(stream, _)| (stream, Bound::Excluded(position)));
+            let from = streams.into_iter().map(|(stream, total)| index::Start {
+                stream,
+                from: Bound::Excluded(position),
+                least: position.max(total.first),
+            });
             (total, 0, from.collect())
         }
     };

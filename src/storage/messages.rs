@@ -131,13 +131,13 @@ pub(super) fn read(
         End::Oldest => found.next(),
         End::Newest => found.next_back(),
     };
-    std::iter::from_fn(next)
-        .take(limit)
-        .map(|row| {
-            let (key, bytes) = row?;
-            decode_message(&key, &bytes)
-        })
-        .collect()
+    // Most histories are short; a message is large to move.
+    let mut messages = Vec::with_capacity(limit.min(16));
+    for row in std::iter::from_fn(next).take(limit) {
+        let (key, bytes) = row?;
+        messages.push(decode_message(&key, &bytes)?);
+    }
+    Ok(messages)
 }
 
 /// Whether no key can lie between; the engine wants its ranges the right way round.

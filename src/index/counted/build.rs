@@ -14,6 +14,7 @@ struct Open {
 pub(crate) struct Builder<F> {
     levels: Levels,
     rows: u32,
+    first: Position,
     /// Level 1 first.
     open: Vec<Open>,
     emit: F,
@@ -25,6 +26,7 @@ impl<F: FnMut(u8, &Position, Vec<u8>) -> Result<()>> Builder<F> {
         Self {
             levels,
             rows: 0,
+            first: HEAD,
             open: Vec::new(),
             emit,
         }
@@ -52,6 +54,9 @@ impl<F: FnMut(u8, &Position, Vec<u8>) -> Result<()>> Builder<F> {
                 *count += 1;
             }
         }
+        if self.rows == 0 {
+            self.first = *position;
+        }
         self.rows += 1;
         Ok(())
     }
@@ -64,6 +69,7 @@ impl<F: FnMut(u8, &Position, Vec<u8>) -> Result<()>> Builder<F> {
         Ok(Total {
             rows: u64::from(self.rows),
             height: u8::try_from(self.open.len()).unwrap_or(u8::MAX),
+            first: self.first,
         })
     }
 }

@@ -105,11 +105,7 @@ fn check_union(rows: &impl Read, model: &Model, numbers: &[u8], depths: &[u64]) 
         .filter(|_| total > 0)
         .map(|depth| depth % total)
     {
-        let (places, skip) = select(rows, STREAMS, &among, depth)?;
-        let from: Vec<_> = places
-            .into_iter()
-            .map(|place| (place.stream, Bound::Included(place.start)))
-            .collect();
+        let (from, skip) = select(rows, STREAMS, &among, depth)?;
         let page: Vec<Position> = STREAMS
             .merge(rows, &from)?
             .skip(skip as usize)

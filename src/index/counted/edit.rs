@@ -259,6 +259,7 @@ impl Counts<'_> {
         let Total {
             rows: known,
             height,
+            first: newest,
         } = self.edit.total;
         let path = self.path(rows, position)?;
         let mut path = path.iter();
@@ -282,6 +283,11 @@ impl Counts<'_> {
         self.edit.total = Total {
             rows: known + 1,
             height: height.max(level),
+            first: if known == 0 {
+                *position
+            } else {
+                newest.min(*position)
+            },
         };
         Ok(())
     }
@@ -347,7 +353,18 @@ impl Counts<'_> {
             .rows
             .checked_sub(1)
             .ok_or_else(inconsistent)?;
+        if self.edit.total.first == *position {
+            self.edit.total.first = self.first_row(rows)?;
+        }
         self.drop_empty_levels(rows)
+    }
+
+    fn first_row(&self, rows: &impl Read) -> Result<Position> {
+        let mut rows = self.streams.rows(rows, &self.stream, Bound::Unbounded)?;
+        match rows.next().transpose()? {
+            Some((key, _)) => position_of(&key).copied(),
+            None => Ok(HEAD),
+        }
     }
 
     /// A level whose last row went, goes with its head.
