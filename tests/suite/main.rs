@@ -28,3 +28,5 @@ mod opening;
 mod paging;
 mod queries;
 mod rules;
+mod strategy;
+mod trials;

@@ -8,13 +8,13 @@ use convodb::{ErrorKind, Filter, Snapshot, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::strategy::{cases, op, ops, probe};
 use crate::support::apply::apply;
 use crate::support::compare;
 use crate::support::fixture::{clock, crowd, options};
 use crate::support::model::Model;
 use crate::support::op::Op;
 use crate::support::probe::Probe;
-use crate::support::strategy::{cases, op, ops, probe};
 
 /// What a run does next.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
-//! A test that runs a part of itself in a process of its own.
+//! A test, or a program of trials, that runs a part of itself in a process of its own.
 //!
 //! The process is this very binary, told to run the same test; the test finds its [`role`] and
-//! does the child's part.
+//! does the child's part. A program does so before it looks at its arguments.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
@@ -47,8 +47,18 @@ impl Child {
     /// The same in another directory.
     pub(crate) fn start_in(directory: &Path, module: &str, test: &str, role: &str) -> Self {
         let within = module.split_once("::").map_or(module, |(_, within)| within);
+        let arguments = [&format!("{within}::{test}"), "--exact", "--nocapture"];
+        Self::spawn(directory, &arguments, role)
+    }
+
+    /// Runs this very program, which looks for its role before its arguments.
+    pub(crate) fn start_program(role: &str) -> Self {
+        Self::spawn(Path::new("."), &[], role)
+    }
+
+    fn spawn(directory: &Path, arguments: &[&str], role: &str) -> Self {
         let mut process = Command::new(env::current_exe().unwrap())
-            .args([&format!("{within}::{test}"), "--exact", "--nocapture"])
+            .args(arguments)
             .env(ROLE, role)
             .current_dir(directory)
             .stdin(Stdio::piped())

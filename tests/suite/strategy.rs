@@ -3,9 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 
-use super::bytes::Bytes;
-use super::op::Op;
-use super::probe::Probe;
+use crate::support::bytes::Bytes;
+use crate::support::op::Op;
+use crate::support::probe::Probe;
 
 /// As many bytes as the longest operation takes, nearly.
 const BYTES: usize = 40;

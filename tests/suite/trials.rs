@@ -1,0 +1,4 @@
+//! Each harness for a moment, and beside the positive control that it must flag. The package
+//! `trials` runs them at length.
+
+mod kill;

@@ -1,0 +1,191 @@
+//! A process that several threads write in, killed at random: what it acknowledged is there, and
+//! nothing is there by half.
+//!
+//! The child says each transaction when it has committed, and the parent keeps the record. A
+//! child's writers go on where the file says that they were, so one file survives every kill.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use convodb::{Channel, ContactId, Error, Inbound, Options, Outbound, Result, Store, Transaction};
+
+use super::random::Random;
+use super::report::{Breach, Progress, Report};
+use crate::support::child::{self, Child};
+
+/// So many threads write at once.
+const WRITERS: usize = 4;
+
+/// Each transaction writes to both or to none.
+const PAIR: [Channel; 2] = [Channel::Whatsapp, Channel::Webchat];
+
+/// What the child is told to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// It acknowledges what it has committed.
+    Honest,
+    /// It acknowledges what it will commit: the positive control.
+    Hasty,
+}
+
+/// So far ahead is the record of a hasty child.
+const HASTE: u64 = 10;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) kills: u64,
+    pub(crate) manner: Manner,
+}
+
+fn contact(writer: usize) -> ContactId {
+    ContactId::new(&format!("con_{writer}")).unwrap()
+}
+
+/// Kills a child so many times, and looks at the file after each. `start` runs a program that
+/// gives its role to [`serve`].
+pub(crate) fn run(plan: Plan, start: impl Fn(&str) -> Child, progress: &dyn Progress) -> Report {
+    let mut report = Report::new(&[Breach::Lost, Breach::Torn, Breach::Unopened]);
+    let mut random = Random::new(plan.seed);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let manner = match plan.manner {
+        Manner::Honest => "honest",
+        Manner::Hasty => "hasty",
+    };
+    let mut acknowledged = [0_u64; WRITERS];
+    for kill in 0..plan.kills {
+        let mut child = start(&format!("{manner} {}", path.display()));
+        let heard = listen_and_kill(&mut child, &mut random, &mut acknowledged);
+        report.tried("kills", 1);
+        report.tried("acknowledged", heard);
+        let told = |what: String| format!("{what} after kill {kill} of seed {}", plan.seed);
+        match Options::new().create(false).open(&path) {
+            // Killed before it had made the file, which it says nothing of.
+            Err(error) if heard == 0 && acknowledged == [0; WRITERS] && !path.exists() => {
+                assert_eq!(error.kind(), convodb::ErrorKind::NotFound);
+            }
+            Err(error) => report.found(Breach::Unopened, || told(format!("{error:?}"))),
+            Ok(store) => {
+                check(&store, &mut acknowledged, &mut report, &told).unwrap();
+            }
+        }
+        progress.at(kill + 1, plan.kills);
+    }
+    report
+}
+
+/// Kills the child after some time, and hears all that it has said.
+fn listen_and_kill(child: &mut Child, random: &mut Random, record: &mut [u64; WRITERS]) -> u64 {
+    let (words, micros) = (random.below(80), random.below(3_000));
+    let mut heard = 0;
+    loop {
+        if heard == words {
+            // A moment between two words, which nothing tells but time.
+            std::thread::sleep(Duration::from_micros(micros));
+            child.kill();
+        }
+        let Some(line) = child.hear() else {
+            return heard;
+        };
+        let (writer, number) = line.split_once(' ').unwrap();
+        let (writer, number): (usize, u64) = (writer.parse().unwrap(), number.parse().unwrap());
+        record[writer] = record[writer].max(number);
+        heard += 1;
+    }
+}
+
+/// Of each writer: its messages are numbered from 1 on both channels alike, and reach what it was
+/// acknowledged. What was not acknowledged may be there too, but no more than was under way.
+fn check(
+    store: &Store,
+    acknowledged: &mut [u64; WRITERS],
+    report: &mut Report,
+    told: &dyn Fn(String) -> String,
+) -> Result<()> {
+    let verified = store.verify()?;
+    if !verified.is_clean() {
+        report.found(Breach::Torn, || told(format!("{:?}", verified.findings)));
+    }
+    for (writer, acknowledged) in acknowledged.iter_mut().enumerate() {
+        let [first, second] = [stored(store, writer, 0)?, stored(store, writer, 1)?];
+        let in_order = first
+            .iter()
+            .zip(1..)
+            .all(|(got, number)| *got == number.to_string());
+        if first != second || !in_order {
+            report.found(Breach::Torn, || {
+                told(format!("writer {writer}: {first:?} and {second:?}"))
+            });
+        }
+        let count = first.len() as u64;
+        if count > *acknowledged + 1 {
+            report.found(Breach::Torn, || {
+                told(format!(
+                    "writer {writer} began {acknowledged} and has {count}"
+                ))
+            });
+        }
+        if count < *acknowledged {
+            report.found(Breach::Lost, || {
+                told(format!(
+                    "writer {writer} was told {acknowledged} and has {count}"
+                ))
+            });
+        }
+        // The next child goes on from here.
+        *acknowledged = count;
+    }
+    Ok(())
+}
+
+/// What the messages of a writer on one of its channels say.
+fn stored(store: &Store, writer: usize, channel: usize) -> Result<Vec<String>> {
+    let Some(found) = store.find(&contact(writer), PAIR[channel])? else {
+        return Ok(Vec::new());
+    };
+    let messages = store.get(found.id)?.messages;
+    let said = messages.iter().map(|message| message.content.as_text());
+    Ok(said
+        .map(|text| text.unwrap_or_default().to_owned())
+        .collect())
+}
+
+/// The child's part.
+pub(crate) fn serve(role: &str) {
+    let (manner, path) = role.split_once(' ').unwrap();
+    let ahead = if manner == "hasty" { HASTE } else { 0 };
+    let store = Store::open(Path::new(path)).unwrap();
+    let turns = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (store, turns) = (&store, &turns);
+            scope.spawn(move || write(store, writer, ahead, turns));
+        }
+    });
+}
+
+/// Writes until it is killed, or has written more than anyone waits for.
+fn write(store: &Store, writer: usize, ahead: u64, turns: &AtomicU64) {
+    const MOST: u64 = 2_000;
+    let begun = stored(store, writer, 0).unwrap().len() as u64;
+    for number in begun + 1..begun + MOST {
+        store
+            .transaction(|tx| write_pair(tx, writer, number))
+            .unwrap();
+        child::say(&format!("{writer} {}", number + ahead));
+        // One of them packs the file, and the others wait.
+        if turns.fetch_add(1, Ordering::Relaxed) % 64 == 63 {
+            store.compact().unwrap();
+        }
+    }
+}
+
+fn write_pair(tx: &mut Transaction<'_>, writer: usize, number: u64) -> Result<(), Error> {
+    let [first, second] = PAIR;
+    let text = number.to_string();
+    tx.receive(Inbound::text(contact(writer), first, text.as_str()))?;
+    tx.send(Outbound::text(contact(writer), second, text.as_str()))?;
+    Ok(())
+}

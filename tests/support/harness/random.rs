@@ -1,0 +1,33 @@
+//! Numbers that are the same for the same seed.
+
+use convodb::IdGenerator as _;
+use convodb::testing::SeededIds;
+
+/// A stream of numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(SeededIds);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(SeededIds::new(seed))
+    }
+
+    pub(crate) fn word(&mut self) -> u64 {
+        let Self(ids) = self;
+        // The lower half of 128 bits, each as random as the other.
+        ids.random() as u64
+    }
+
+    /// A number below the bound, which is not 0.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.word() % bound
+    }
+
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        self.below(len as u64) as usize
+    }
+
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.word() as u8)
+    }
+}

@@ -1,0 +1,101 @@
+//! What would breach convodb's promises, tried at length: each subcommand runs one harness, prints
+//! what it tried and what it found, and fails where it found anything.
+//!
+//! ```sh
+//! cargo run --release -p trials -- kill --seed 1 --kills 100
+//! ```
+//!
+//! The harnesses are the library's own, in `tests/support/harness`, and its test command runs each
+//! of them for a moment.
+
+mod bar;
+#[path = "../../tests/support/mod.rs"]
+#[allow(dead_code, reason = "each harness takes of the support what it needs")]
+mod support;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Parser, Subcommand};
+
+use bar::Bar;
+use support::child::{self, Child};
+use support::harness::kill;
+use support::harness::report::Report;
+
+/// Tries what would breach convodb's promises.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    trial: Trial,
+}
+
+#[derive(Subcommand)]
+enum Trial {
+    /// Kills a process that several threads write in.
+    Kill(Kill),
+}
+
+#[derive(Args)]
+struct Kill {
+    /// What the run's moments follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How often the process is killed.
+    #[arg(long, default_value_t = 100)]
+    kills: u64,
+}
+
+impl Trial {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Kill(_) => "kill",
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        match self {
+            Self::Kill(Kill { seed, .. }) => *seed,
+        }
+    }
+
+    fn run(&self, bar: &Bar) -> Report {
+        match self {
+            Self::Kill(Kill { seed, kills }) => {
+                let plan = kill::Plan {
+                    seed: *seed,
+                    kills: *kills,
+                    manner: kill::Manner::Honest,
+                };
+                kill::run(plan, Child::start_program, bar)
+            }
+        }
+    }
+}
+
+/// What a process does that a harness has started.
+fn serve(role: &str) {
+    kill::serve(role);
+}
+
+fn main() -> ExitCode {
+    if let Some(role) = child::role() {
+        serve(&role);
+        return ExitCode::SUCCESS;
+    }
+    let Cli { trial } = Cli::parse();
+    let bar = Bar::new(trial.name());
+    let start = Instant::now();
+    let report = trial.run(&bar);
+    let took = start.elapsed().as_secs_f64();
+    bar.clear();
+    let (name, seed) = (trial.name(), trial.seed());
+    println!("{name}: {report} (seed {seed}, {took:.0} s)");
+    if report.is_clean() {
+        return ExitCode::SUCCESS;
+    }
+    for told in report.told() {
+        eprintln!("{told}");
+    }
+    ExitCode::FAILURE
+}
