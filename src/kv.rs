@@ -3,6 +3,12 @@
 //! Invariant: `redb` is named here and below, and nowhere else; nothing here knows what a key or a
 //! value means. Another ordered, transactional engine must be able to stand in its place.
 
+mod backend;
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "public for tests alone")
+)]
+mod disk;
 mod failure;
 mod file;
 mod memory;
@@ -10,13 +16,16 @@ mod memory;
 use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Bound;
-use std::path::Path;
 
 use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _};
 
 use crate::error::{Error, Result};
 
-pub(crate) use file::Published;
+#[cfg(feature = "testing")]
+pub use disk::{Disk, DiskFile, Metadata, SystemDisk};
+#[cfg(not(feature = "testing"))]
+pub(crate) use disk::{Disk, SystemDisk};
+pub(crate) use file::{Place, Published};
 pub(crate) use memory::Memory;
 
 type Bytes = &'static [u8];
@@ -64,32 +73,32 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens an existing file, which this process then holds alone.
-    pub(crate) fn open(path: &Path, setup: &Setup) -> Result<Self> {
-        file::open(path, setup)
+    pub(crate) fn open(place: &Place, setup: &Setup) -> Result<Self> {
+        file::open(place, setup)
     }
 
     /// Makes a new file and publishes it whole: after a crash the path holds all that `fill`
     /// wrote, or nothing. Where the path exists meanwhile, it stays; the answer tells.
     pub(crate) fn create(
-        path: &Path,
+        place: &Place,
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<()>,
     ) -> Result<Published> {
-        let draft = file::Draft::beside(path)?;
+        let draft = file::Draft::beside(place)?;
         draft.fill(setup, fill)?;
-        draft.publish_new(path)
+        draft.publish_new(place)
     }
 
     /// Makes a new file, opens it, and puts it in the place of an existing one, whole or not at
     /// all. It is this process's before it has the path, so no other can take it in between.
     pub(crate) fn replace(
-        path: &Path,
+        place: &Place,
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<()>,
     ) -> Result<Self> {
-        let draft = file::Draft::beside(path)?;
+        let draft = file::Draft::beside(place)?;
         draft.fill(setup, fill)?;
-        draft.publish_over(path, setup)
+        draft.publish_over(place, setup)
     }
 
     /// Opens a database in memory; empty memory becomes an empty database.

@@ -27,6 +27,11 @@ mod tables;
 mod totals;
 mod verify;
 
+pub(crate) use crate::kv::Place;
+#[cfg(feature = "testing")]
+pub use crate::kv::{Disk, DiskFile, Metadata, SystemDisk};
+#[cfg(not(feature = "testing"))]
+pub(crate) use crate::kv::{Disk, SystemDisk};
 pub(crate) use apply::Writer;
 pub(crate) use engine::{Engine, Location, Opening, View, backup};
 #[cfg(fuzzing)]

@@ -310,8 +310,9 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<()> {
-        let opening = self.shared.options.opening();
-        storage::backup(&*self.view()?, path.as_ref(), &opening)
+        let options = &self.shared.options;
+        let place = options.place(path.as_ref());
+        storage::backup(&*self.view()?, &place, &options.opening())
     }
 
     /// Puts a packed copy in the place of the file. Writing waits, reading goes on; snapshots and

@@ -1,5 +1,5 @@
-//! A clock set by hand and seeded ids, for the tests of services that embed a store. With the
-//! feature `testing`.
+//! A clock set by hand, seeded ids, and a disk of one's own, for the tests of services that embed a
+//! store. With the feature `testing`.
 //!
 //! ```
 //! use convodb::testing::{ManualClock, SeededIds};
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+pub use crate::storage::{Disk, DiskFile, Metadata, SystemDisk};
 use crate::store::{Clock, IdGenerator};
 
 /// A clock that stands still until it is set. Clones are one clock.

@@ -4,14 +4,62 @@
 //! name of its own, closed, and only then given the path. A new store takes its path by a hard
 //! link, which fails where the path exists: a rename would let two creators each own a store.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use redb::backends::FileBackend;
-
-use super::{Database, Setup, failure};
+use super::disk::Disk;
+use super::{Database, Setup, backend, failure};
 use crate::error::{Error, ErrorKind, Result};
+
+/// A path on a disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
+        Self { disk, path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file itself, wherever the process or a link goes later.
+    pub(crate) fn resolve(&self) -> Result<Self> {
+        let path = self.disk.canonicalize(&self.path);
+        Ok(Self {
+            path: path.map_err(|error| failure::io("the file's path cannot be resolved", error))?,
+            disk: Arc::clone(&self.disk),
+        })
+    }
+
+    /// How many bytes the file has.
+    pub(crate) fn file_len(&self) -> Result<u64> {
+        let metadata = self.disk.metadata(&self.path);
+        metadata
+            .map(|metadata| metadata.len)
+            .map_err(|error| failure::io("the file's size cannot be read", error))
+    }
+
+    /// The names beside it.
+    fn directory(&self) -> &Path {
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    pub(crate) fn sync_directory(&self) -> Result<()> {
+        self.disk
+            .sync_directory(self.directory())
+            .map_err(|error| failure::io("the directory cannot be synced", error))
+    }
+}
 
 /// What became of a file that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,26 +69,22 @@ pub(crate) enum Published {
     Exists,
 }
 
-pub(super) fn open(path: &Path, setup: &Setup) -> Result<Database> {
+pub(super) fn open(place: &Place, setup: &Setup) -> Result<Database> {
     loop {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
+        let file = place
+            .disk
+            .open(&place.path)
             .map_err(|error| failure::io("the file cannot be opened", error))?;
-        let identity = Identity::of(&file.metadata().map_err(unreadable)?);
-        let len = file.metadata().map_err(unreadable)?.len();
-        if len == 0 {
+        let opened = file.metadata().map_err(unreadable)?;
+        if opened.len == 0 {
             // The engine would make an empty file into a database; it is somebody's mistake.
             return Err(Error::new(ErrorKind::NotAStore, "the file is empty"));
         }
-        let inner = FileBackend::new(file)
-            .and_then(|backend| setup.builder(len).create_with_backend(backend))
-            .map_err(failure::database)?;
+        let inner = backend::database(file, setup, opened.len)?;
         // Between opening and locking, another process may have put a packed copy in the path's
         // place: what was locked then is a file without a name.
-        let now = fs::metadata(path).map_err(unreadable)?;
-        if Identity::of(&now) == identity {
+        let named = place.disk.metadata(&place.path).map_err(unreadable)?;
+        if named.identity == opened.identity {
             return Ok(Database::new(inner, setup));
         }
     }
@@ -50,52 +94,28 @@ fn unreadable(error: io::Error) -> Error {
     failure::io("the file cannot be read", error)
 }
 
-/// What tells two files apart, where the system has it.
-#[derive(PartialEq, Eq)]
-struct Identity(Option<(u64, u64)>);
-
-impl Identity {
-    #[cfg(unix)]
-    fn of(metadata: &fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self(Some((metadata.dev(), metadata.ino())))
-    }
-
-    // Elsewhere an open file cannot be replaced.
-    #[cfg(not(unix))]
-    fn of(_: &fs::Metadata) -> Self {
-        Self(None)
-    }
-}
-
 /// A file under a name of its own, removed unless it was published.
 pub(super) struct Draft {
-    path: PathBuf,
-    directory: PathBuf,
+    place: Place,
 }
 
 impl Draft {
     /// Makes an empty file beside the path it is for.
-    pub(super) fn beside(path: &Path) -> Result<Self> {
-        let name = path.file_name().ok_or_else(|| {
+    pub(super) fn beside(place: &Place) -> Result<Self> {
+        let name = place.path.file_name().ok_or_else(|| {
             Error::new(ErrorKind::Io, "the path names no file")
                 .with_source(io::Error::from(io::ErrorKind::InvalidInput))
         })?;
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
         for attempt in 0_u32.. {
-            let mut own = std::ffi::OsString::from(".");
+            let mut own = OsString::from(".");
             own.push(name);
             own.push(format!(".{}-{attempt}.tmp", std::process::id()));
-            let draft = directory.join(own);
-            match File::create_new(&draft) {
+            let path = place.directory().join(own);
+            match place.disk.create_new(&path) {
                 Ok(_) => {
-                    return Ok(Self {
-                        path: draft,
-                        directory,
-                    });
+                    let disk = Arc::clone(&place.disk);
+                    let place = Place { disk, path };
+                    return Ok(Self { place });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failure::io("the file cannot be created", error)),
@@ -109,55 +129,42 @@ impl Draft {
         setup: &Setup,
         fill: impl FnOnce(&Database) -> Result<()>,
     ) -> Result<()> {
-        let inner = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&self.path)
-            .map_err(|error| failure::io("the file cannot be created", error))
-            .and_then(|file| {
-                FileBackend::new(file)
-                    .and_then(|backend| setup.builder(u64::MAX).create_with_backend(backend))
-                    .map_err(failure::database)
-            })?;
+        let Place { disk, path } = &self.place;
+        let file = disk
+            .open(path)
+            .map_err(|error| failure::io("the file cannot be created", error))?;
+        let inner = backend::database(file, setup, u64::MAX)?;
         let mut database = Database::new(inner, setup);
         fill(&database)?;
         database.pack()?;
         database.close()?;
-        File::open(&self.path)
-            .and_then(|file| file.sync_all())
+        disk.open(path)
+            .and_then(|file| file.sync_data())
             .map_err(|error| failure::io("the file cannot be synced", error))
     }
 
-    pub(super) fn publish_new(self, path: &Path) -> Result<Published> {
-        match fs::hard_link(&self.path, path) {
-            Ok(()) => self.sync_directory().map(|()| Published::New),
+    pub(super) fn publish_new(self, place: &Place) -> Result<Published> {
+        match place.disk.hard_link(&self.place.path, &place.path) {
+            Ok(()) => place.sync_directory().map(|()| Published::New),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Exists),
             Err(error) => Err(failure::io("the file cannot be given its name", error)),
         }
     }
 
-    pub(super) fn publish_over(self, path: &Path, setup: &Setup) -> Result<Database> {
-        let database = open(&self.path, setup)?;
-        fs::rename(&self.path, path)
+    pub(super) fn publish_over(self, place: &Place, setup: &Setup) -> Result<Database> {
+        let database = open(&self.place, setup)?;
+        place
+            .disk
+            .rename(&self.place.path, &place.path)
             .map_err(|error| failure::io("the file cannot be replaced", error))?;
-        self.sync_directory()?;
+        place.sync_directory()?;
         Ok(database)
-    }
-
-    fn sync_directory(&self) -> Result<()> {
-        // Only unix opens directories; elsewhere the file system keeps names in its own order.
-        if cfg!(unix) {
-            File::open(&self.directory)
-                .and_then(|directory| directory.sync_all())
-                .map_err(|error| failure::io("the directory cannot be synced", error))?;
-        }
-        Ok(())
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
         // Published by a rename, or gone already: either way nothing is left to remove.
-        let _ = fs::remove_file(&self.path);
+        let _ = self.place.disk.remove_file(&self.place.path);
     }
 }

@@ -1,19 +1,18 @@
 //! The file as a whole: opened or made, viewed, written, copied.
 
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Directory, Head, Reader, Resident, Writer, format, meta, tables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
-use crate::kv::{self, Database, Memory, Published, Read as _, ReadTables, Setup};
+use crate::kv::{self, Database, Memory, Place, Published, Read as _, ReadTables, Setup};
 
 /// Where the bytes lie.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
-    File(PathBuf),
+    File(Place),
     Memory(Memory),
 }
 
@@ -87,11 +86,7 @@ impl View {
     pub(crate) fn file_bytes(&self) -> Result<u64> {
         match &*self.location {
             Location::Memory(memory) => Ok(memory.len()),
-            Location::File(path) => std::fs::metadata(path)
-                .map(|metadata| metadata.len())
-                .map_err(|error| {
-                    Error::new(ErrorKind::Io, "the file's size cannot be read").with_source(error)
-                }),
+            Location::File(place) => place.file_len(),
         }
     }
 
@@ -154,15 +149,10 @@ impl Engine {
                 }
                 (database, location.clone())
             }
-            Location::File(path) => {
-                let database = open_file(path, opening)?;
-                // The file itself: wherever the process or a link goes later, what is packed,
-                // measured and opened again is this one.
-                let file = std::fs::canonicalize(path).map_err(|error| {
-                    Error::new(ErrorKind::Io, "the file's path cannot be resolved")
-                        .with_source(error)
-                })?;
-                (database, Location::File(file))
+            Location::File(place) => {
+                let database = open_file(place, opening)?;
+                // What is packed, measured and opened again is this very file.
+                (database, Location::File(place.resolve()?))
             }
         };
         let rows = database.begin_read()?;
@@ -209,8 +199,8 @@ impl Engine {
         let setup = opening.setup();
         let fill = |database: &Database| copy(view, database);
         let (database, location) = match &*self.location {
-            Location::File(path) => {
-                let database = Database::replace(path, &setup, fill)?;
+            Location::File(place) => {
+                let database = Database::replace(place, &setup, fill)?;
                 (database, Arc::clone(&self.location))
             }
             Location::Memory(_) => {
@@ -245,13 +235,13 @@ impl Engine {
     }
 }
 
-fn open_file(path: &Path, opening: &Opening) -> Result<Database> {
+fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
     let setup = opening.setup();
     for _ in 0..MAX_CREATIONS {
-        match Database::open(path, &setup) {
+        match Database::open(place, &setup) {
             Err(error) if error.kind() == ErrorKind::NotFound && opening.create => {
                 // Whoever published first, the file that is there now is opened.
-                Database::create(path, &setup, |database| initialise(database, opening.seed))?;
+                Database::create(place, &setup, |database| initialise(database, opening.seed))?;
             }
             opened => return opened,
         }
@@ -275,12 +265,12 @@ fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
 }
 
 /// A consistent copy of a view in a new file, whole or not there at all.
-pub(crate) fn backup(view: &View, path: &Path, opening: &Opening) -> Result<()> {
-    match Database::create(path, &opening.setup(), |database| copy(view, database))? {
+pub(crate) fn backup(view: &View, place: &Place, opening: &Opening) -> Result<()> {
+    match Database::create(place, &opening.setup(), |database| copy(view, database))? {
         Published::New => Ok(()),
         Published::Exists => Err(Error::new(
             ErrorKind::Conflict,
-            format!("`{}` exists already", path.display()),
+            format!("`{}` exists already", place.path().display()),
         )),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Store;
 use super::clock::{Clock, IdGenerator, RandomIds, SystemClock};
 use crate::error::Result;
-use crate::storage::{Location, Opening};
+use crate::storage::{Disk, Location, Opening, Place, SystemDisk};
 
 /// How much of the file an opening checks.
 ///
@@ -49,6 +49,7 @@ pub struct Options {
     cache_bytes: usize,
     check: Check,
     create: bool,
+    disk: Arc<dyn Disk>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGenerator>,
 }
@@ -59,6 +60,7 @@ impl Default for Options {
             cache_bytes: DEFAULT_CACHE_BYTES,
             check: Check::default(),
             create: true,
+            disk: Arc::new(SystemDisk),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         }
@@ -120,7 +122,7 @@ impl Options {
     /// directory that it should be created in, is missing; else
     /// [`Io`](crate::ErrorKind::Io).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
-        Store::open_at(Location::File(path.as_ref().to_owned()), self)
+        Store::open_at(Location::File(self.place(path.as_ref())), self)
     }
 
     /// Opens a new store in memory, which is gone when its last clone is.
@@ -130,6 +132,18 @@ impl Options {
     /// None that is known.
     pub fn open_in_memory(self) -> Result<Store> {
         Store::open_at(Location::memory(), self)
+    }
+
+    /// Where the store's files lie, and those of its backups. With the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    pub(super) fn place(&self, path: &Path) -> Place {
+        Place::new(Arc::clone(&self.disk), path.to_owned())
     }
 
     pub(super) fn opening(&self) -> Opening {
