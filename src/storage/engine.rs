@@ -152,7 +152,11 @@ impl Engine {
             Location::File(place) => {
                 let database = open_file(place, opening)?;
                 // What is packed, measured and opened again is this very file.
-                (database, Location::File(place.resolve()?))
+                let place = place.resolve()?;
+                // Who gave the file its name may have been killed before the name was durable:
+                // nothing is acknowledged in a file that a power cut could take away whole.
+                place.sync_directory()?;
+                (database, Location::File(place))
             }
         };
         let rows = database.begin_read()?;

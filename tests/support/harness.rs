@@ -5,6 +5,9 @@
 //! the package `trials` runs the same code at length. A run is the same for the same seed, but
 //! where processes race.
 
+pub(crate) mod contents;
+pub(crate) mod crash;
+pub(crate) mod disk;
 pub(crate) mod kill;
 pub(crate) mod random;
 pub(crate) mod report;

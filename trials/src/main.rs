@@ -2,7 +2,7 @@
 //! what it tried and what it found, and fails where it found anything.
 //!
 //! ```sh
-//! cargo run --release -p trials -- kill --seed 1 --kills 100
+//! cargo run --release -p trials -- crash --seed 1 --states 20000
 //! ```
 //!
 //! The harnesses are the library's own, in `tests/support/harness`, and its test command runs each
@@ -20,8 +20,8 @@ use clap::{Args, Parser, Subcommand};
 
 use bar::Bar;
 use support::child::{self, Child};
-use support::harness::kill;
 use support::harness::report::Report;
+use support::harness::{crash, kill};
 
 /// Tries what would breach convodb's promises.
 #[derive(Parser)]
@@ -32,8 +32,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Trial {
+    /// Cuts the power, and opens what the disk may hold then.
+    Crash(Crash),
     /// Kills a process that several threads write in.
     Kill(Kill),
+}
+
+#[derive(Args)]
+struct Crash {
+    /// What the workloads and states follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many different states are opened.
+    #[arg(long, default_value_t = 20_000)]
+    states: u64,
 }
 
 #[derive(Args)]
@@ -49,18 +61,27 @@ struct Kill {
 impl Trial {
     fn name(&self) -> &'static str {
         match self {
+            Self::Crash(_) => "crash",
             Self::Kill(_) => "kill",
         }
     }
 
     fn seed(&self) -> u64 {
         match self {
-            Self::Kill(Kill { seed, .. }) => *seed,
+            Self::Crash(Crash { seed, .. }) | Self::Kill(Kill { seed, .. }) => *seed,
         }
     }
 
     fn run(&self, bar: &Bar) -> Report {
         match self {
+            Self::Crash(Crash { seed, states }) => {
+                let plan = crash::Plan {
+                    seed: *seed,
+                    states: *states,
+                    syncs: crash::Syncs::Honest,
+                };
+                crash::run(plan, bar)
+            }
             Self::Kill(Kill { seed, kills }) => {
                 let plan = kill::Plan {
                     seed: *seed,

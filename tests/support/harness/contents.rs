@@ -1,0 +1,85 @@
+//! All that a store holds, and all that a model says it should, as values that are compared at
+//! once: a harness that looks at thousands of stores tells of a difference instead of panicking.
+
+use convodb::{
+    Assignee, Conversation, ConversationId, Filter, Message, Note, PageRequest, Result, Store,
+};
+
+use crate::support::model::Model;
+use crate::support::probe::FilterPlan;
+
+/// A conversation with its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    shown: Conversation,
+    messages: Vec<Message>,
+    notes: Vec<Note>,
+}
+
+/// In the order of lists, and the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contents {
+    conversations: Vec<Held>,
+    assignees: Vec<Assignee>,
+}
+
+impl Contents {
+    pub(crate) fn of_model(model: &Model) -> Self {
+        let conversations = FilterPlan::ALL.list(model).into_iter().map(|shown| {
+            let entry = model.entry(shown.id);
+            let entry = entry.expect("what is listed is there");
+            Held {
+                messages: entry.messages.clone(),
+                notes: entry.notes.clone(),
+                shown,
+            }
+        });
+        Self {
+            conversations: conversations.collect(),
+            assignees: model.assignees(),
+        }
+    }
+
+    pub(crate) fn of_store(store: &Store) -> Result<Self> {
+        let first = store.list(&Filter::all(), PageRequest::new(1, 100)?)?;
+        let (mut rows, mut next) = (first.data, first.next);
+        while let Some(cursor) = next {
+            let page = store.list_after(&Filter::all(), &cursor, 100)?;
+            rows.extend(page.data);
+            next = page.next;
+        }
+        let held = rows.into_iter().map(|shown| Held::read(store, shown));
+        Ok(Self {
+            conversations: held.collect::<Result<_>>()?,
+            assignees: store.assignees()?,
+        })
+    }
+
+    /// Where two differ first, in a line.
+    pub(crate) fn difference(&self, other: &Self) -> String {
+        if self.assignees != other.assignees {
+            return format!("{:?} instead of {:?}", self.assignees, other.assignees);
+        }
+        let pairs = self.conversations.iter().zip(&other.conversations);
+        for (got, expected) in pairs {
+            if got != expected {
+                return format!("{got:?} instead of {expected:?}");
+            }
+        }
+        let ids = |of: &Self| -> Vec<ConversationId> {
+            of.conversations.iter().map(|held| held.shown.id).collect()
+        };
+        format!("{:?} instead of {:?}", ids(self), ids(other))
+    }
+}
+
+impl Held {
+    fn read(store: &Store, shown: Conversation) -> Result<Self> {
+        let thread = store.get(shown.id)?;
+        Ok(Self {
+            messages: thread.messages,
+            notes: store.notes(shown.id)?.collect::<Result<_>>()?,
+            shown,
+        })
+    }
+}
