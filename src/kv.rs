@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 pub use disk::{Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
 pub(crate) use disk::{Disk, SystemDisk};
-pub(crate) use file::{Place, Published};
+pub(crate) use file::{Place, Published, Replaced};
 pub(crate) use memory::Memory;
 
 type Bytes = &'static [u8];
@@ -91,11 +91,12 @@ impl Database {
 
     /// Makes a new file, opens it, and puts it in the place of an existing one, whole or not at
     /// all. It is this process's before it has the path, so no other can take it in between.
+    /// An error leaves the existing one where it is.
     pub(crate) fn replace(
         place: &Place,
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<()>,
-    ) -> Result<Self> {
+    ) -> Result<Replaced> {
         let draft = file::Draft::beside(place)?;
         draft.fill(setup, fill)?;
         draft.publish_over(place, setup)
@@ -139,10 +140,7 @@ impl Database {
 
     /// Packs the pages of a file that nobody reads.
     pub(crate) fn pack(&mut self) -> Result<()> {
-        self.inner
-            .compact()
-            .map(drop)
-            .map_err(|error| failure::storage(redb::StorageError::Corrupted(error.to_string())))
+        self.inner.compact().map(drop).map_err(failure::compaction)
     }
 
     pub(crate) fn close(self) -> Result<()> {

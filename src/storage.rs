@@ -33,7 +33,7 @@ pub use crate::kv::{Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
 pub(crate) use crate::kv::{Disk, SystemDisk};
 pub(crate) use apply::Writer;
-pub(crate) use engine::{Engine, Location, Opening, View, backup};
+pub(crate) use engine::{Compacted, Engine, Location, Opening, View, backup};
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;
 pub(crate) use messages::End;

@@ -19,7 +19,7 @@ use view::{Ended, Published};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::reader::Snapshot;
-use crate::storage::{self, Engine, Location, Verification, View};
+use crate::storage::{self, Compacted, Engine, Location, Verification, View};
 use crate::writer::Transaction;
 
 /// A store of conversations in one file.
@@ -321,8 +321,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`transaction`](Self::transaction), and [`Io`](crate::ErrorKind::Io); the file is then
-    /// as it was.
+    /// As [`transaction`](Self::transaction), and [`Io`](crate::ErrorKind::Io): what is stored is
+    /// then as it was. Where the copy failed to take the file's name for certain, writing goes on
+    /// after [`reopen`](Self::reopen).
     ///
     /// ```
     /// # let store = convodb::Store::in_memory()?;
@@ -334,7 +335,11 @@ impl Store {
         let mut turn = self.turn()?;
         let view = self.view()?;
         let engine = turn.writing.engine()?;
-        engine.compact(&view, &self.shared.options.opening())?;
+        if let Compacted::Unknown(error) = engine.compact(&view, &self.shared.options.opening())? {
+            // Reading goes on in the old file, which holds the same.
+            turn.writing.failed = true;
+            return Err(error);
+        }
         let location = engine.location().clone();
         let fresh = engine.view();
         turn.writing.location = location;

@@ -66,6 +66,13 @@ pub(super) fn commit(error: redb::CommitError) -> Error {
     }
 }
 
+pub(super) fn compaction(error: redb::CompactionError) -> Error {
+    match error {
+        redb::CompactionError::Storage(error) => storage(error),
+        other => Error::new(ErrorKind::Io, other.to_string()),
+    }
+}
+
 pub(super) fn io(what: &'static str, error: std::io::Error) -> Error {
     let kind = match error.kind() {
         std::io::ErrorKind::NotFound => ErrorKind::NotFound,

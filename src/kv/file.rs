@@ -69,6 +69,13 @@ pub(crate) enum Published {
     Exists,
 }
 
+/// What became of a file that was to take another's place.
+pub(crate) enum Replaced {
+    New(Database),
+    /// Which of the two has the name, now or after a crash, is not known; they hold the same.
+    Unknown(Error),
+}
+
 pub(super) fn open(place: &Place, setup: &Setup) -> Result<Database> {
     loop {
         let file = place
@@ -151,14 +158,17 @@ impl Draft {
         }
     }
 
-    pub(super) fn publish_over(self, place: &Place, setup: &Setup) -> Result<Database> {
+    pub(super) fn publish_over(self, place: &Place, setup: &Setup) -> Result<Replaced> {
         let database = open(&self.place, setup)?;
-        place
+        let renamed = place
             .disk
             .rename(&self.place.path, &place.path)
-            .map_err(|error| failure::io("the file cannot be replaced", error))?;
-        place.sync_directory()?;
-        Ok(database)
+            .map_err(|error| failure::io("the file cannot be replaced", error))
+            .and_then(|()| place.sync_directory());
+        Ok(match renamed {
+            Ok(()) => Replaced::New(database),
+            Err(error) => Replaced::Unknown(error),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Directory, Head, Reader, Resident, Writer, format, meta, tables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
-use crate::kv::{self, Database, Memory, Place, Published, Read as _, ReadTables, Setup};
+use crate::kv::{self, Database, Memory, Place, Published, Read as _, ReadTables, Replaced, Setup};
 
 /// Where the bytes lie.
 #[derive(Clone, Debug)]
@@ -132,6 +132,14 @@ impl WriteTransaction {
     }
 }
 
+/// What became of a packed copy.
+pub(crate) enum Compacted {
+    Done,
+    /// Whether the file that is open still has its name is not known: what would be written to it
+    /// could be lost. The file has to be opened again, whichever it is.
+    Unknown(Error),
+}
+
 /// How often a closing looks whether the last reader is gone.
 const POLL: Duration = Duration::from_micros(50);
 
@@ -198,15 +206,16 @@ impl Engine {
         self.database.begin_write().map(WriteTransaction)
     }
 
-    /// A packed copy of the file takes its place. What was viewed before stays readable.
-    pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<()> {
+    /// A packed copy of the file takes its place. What was viewed before stays readable, and can be
+    /// written only if the answer is that the copy is in place.
+    pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<Compacted> {
         let setup = opening.setup();
         let fill = |database: &Database| copy(view, database);
         let (database, location) = match &*self.location {
-            Location::File(place) => {
-                let database = Database::replace(place, &setup, fill)?;
-                (database, Arc::clone(&self.location))
-            }
+            Location::File(place) => match Database::replace(place, &setup, fill)? {
+                Replaced::New(database) => (database, Arc::clone(&self.location)),
+                Replaced::Unknown(error) => return Ok(Compacted::Unknown(error)),
+            },
             Location::Memory(_) => {
                 let memory = Memory::default();
                 let mut database = Database::open_memory(&memory, &setup)?;
@@ -219,7 +228,7 @@ impl Engine {
         // whether it does so cleanly is nobody's concern.
         self.database = Arc::new(database);
         self.location = location;
-        Ok(())
+        Ok(Compacted::Done)
     }
 
     pub(crate) fn location(&self) -> &Location {

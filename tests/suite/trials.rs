@@ -2,4 +2,5 @@
 //! `trials` runs them at length.
 
 mod crash;
+mod faults;
 mod kill;

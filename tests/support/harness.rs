@@ -8,6 +8,7 @@
 pub(crate) mod contents;
 pub(crate) mod crash;
 pub(crate) mod disk;
+pub(crate) mod faults;
 pub(crate) mod kill;
 pub(crate) mod random;
 pub(crate) mod report;

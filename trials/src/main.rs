@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use bar::Bar;
 use support::child::{self, Child};
 use support::harness::report::Report;
-use support::harness::{crash, kill};
+use support::harness::{crash, faults, kill};
 
 /// Tries what would breach convodb's promises.
 #[derive(Parser)]
@@ -34,6 +34,8 @@ struct Cli {
 enum Trial {
     /// Cuts the power, and opens what the disk may hold then.
     Crash(Crash),
+    /// Lets each call of the disk fail, and the disk run full.
+    Faults(Faults),
     /// Kills a process that several threads write in.
     Kill(Kill),
 }
@@ -46,6 +48,16 @@ struct Crash {
     /// How many different states are opened.
     #[arg(long, default_value_t = 20_000)]
     states: u64,
+}
+
+#[derive(Args)]
+struct Faults {
+    /// What the workloads follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// In how many workloads every call fails in turn.
+    #[arg(long, default_value_t = 3)]
+    workloads: u64,
 }
 
 #[derive(Args)]
@@ -62,13 +74,16 @@ impl Trial {
     fn name(&self) -> &'static str {
         match self {
             Self::Crash(_) => "crash",
+            Self::Faults(_) => "faults",
             Self::Kill(_) => "kill",
         }
     }
 
     fn seed(&self) -> u64 {
         match self {
-            Self::Crash(Crash { seed, .. }) | Self::Kill(Kill { seed, .. }) => *seed,
+            Self::Crash(Crash { seed, .. })
+            | Self::Faults(Faults { seed, .. })
+            | Self::Kill(Kill { seed, .. }) => *seed,
         }
     }
 
@@ -81,6 +96,15 @@ impl Trial {
                     syncs: crash::Syncs::Honest,
                 };
                 crash::run(plan, bar)
+            }
+            Self::Faults(Faults { seed, workloads }) => {
+                let plan = faults::Plan {
+                    seed: *seed,
+                    workloads: *workloads,
+                    step: 1,
+                    fates: faults::FATES,
+                };
+                faults::run(plan, bar)
             }
             Self::Kill(Kill { seed, kills }) => {
                 let plan = kill::Plan {

@@ -145,6 +145,8 @@ pub(crate) enum Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Done,
+    /// Of a write or a sync nothing is done, and it says that it was: a positive control.
+    Skipped,
     /// It fails, and nothing was done.
     Refused(io::ErrorKind),
     /// It fails, and was done all the same; of a write, the first half.
@@ -255,12 +257,13 @@ impl MemoryDisk {
             .sum()
     }
 
-    fn asked<T>(&self, call: Call, act: impl FnOnce(bool) -> io::Result<T>) -> io::Result<T> {
+    /// Acts as the gate decides; what the act is told is how much of it to do.
+    fn asked<T>(&self, call: Call, act: impl FnOnce(Fate) -> io::Result<T>) -> io::Result<T> {
         let gate = lock(&self.0.gate).clone();
         match gate.map_or(Fate::Done, |gate| gate.before(call)) {
-            Fate::Done => act(false),
             Fate::Refused(kind) => Err(kind.into()),
-            Fate::Half(kind) => act(true).and(Err(kind.into())),
+            half @ Fate::Half(kind) => act(half).and(Err(kind.into())),
+            fate => act(fate),
         }
     }
 
@@ -343,8 +346,8 @@ impl Disk for MemoryDisk {
     }
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
-        self.asked(Call::SyncNames, |fails| {
-            if !fails {
+        self.asked(Call::SyncNames, |fate| {
+            if fate == Fate::Done {
                 self.state().change(Event::SyncNames);
             }
             Ok(())
@@ -390,8 +393,13 @@ impl DiskFile for Handle {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.disk.asked(Call::Write { len: bytes.len() }, |half| {
-            let len = if half { bytes.len() / 2 } else { bytes.len() };
+        let call = Call::Write { len: bytes.len() };
+        self.disk.asked(call, |fate| {
+            let len = match fate {
+                Fate::Half(_) => bytes.len() / 2,
+                Fate::Skipped => return Ok(()),
+                _ => bytes.len(),
+            };
             self.disk.state().change(Event::Write {
                 file: self.file,
                 offset,
@@ -411,8 +419,8 @@ impl DiskFile for Handle {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk.asked(Call::Sync, |fails| {
-            if !fails {
+        self.disk.asked(Call::Sync, |fate| {
+            if fate == Fate::Done {
                 self.disk.state().change(Event::Sync { file: self.file });
             }
             Ok(())
