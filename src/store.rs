@@ -279,7 +279,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`transaction`](Self::transaction).
+    /// As [`transaction`](Self::transaction), of which nothing was written; and as
+    /// [`verify`](Self::verify), where the repair was made and the look at it failed.
     ///
     /// ```
     /// # let store = convodb::Store::in_memory()?;

@@ -92,7 +92,7 @@ fn transaction(store: &Store, model: &mut Model, ops: &[Op], commit: bool) -> Re
         for op in ops {
             tx.set_context(op.context().unwrap_or_default());
             run(tx, &mut draft, op)?;
-            super::compare::within(tx, &draft);
+            super::compare::within(tx, &draft)?;
         }
         if commit {
             Ok(())

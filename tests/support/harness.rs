@@ -10,5 +10,6 @@ pub(crate) mod crash;
 pub(crate) mod disk;
 pub(crate) mod faults;
 pub(crate) mod kill;
+pub(crate) mod ops;
 pub(crate) mod random;
 pub(crate) mod report;

@@ -93,7 +93,8 @@ impl Trial {
                 let plan = crash::Plan {
                     seed: *seed,
                     states: *states,
-                    syncs: crash::Syncs::Honest,
+                    one_in: 1,
+                    control: crash::Control::None,
                 };
                 crash::run(plan, bar)
             }

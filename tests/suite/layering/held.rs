@@ -55,10 +55,13 @@ const ONE_ROOM_ONLY: &[(&str, &[&str])] = &[
     ("bincode", &["storage/codec.rs"]),
 ];
 
+/// The one file that reaches the file system: all else asks a disk, which a test can replace.
+const FILE_SYSTEM: &str = "kv/disk.rs";
+
 /// What is wrong with a file of `src`, told by its path there.
 fn findings(file: &str, source: &str, crates: &[String]) -> Vec<String> {
     let module = module_of(file);
-    let names = names(source, &module, crates);
+    let names = names(source, &module, &[crates, &["std".to_owned()]].concat());
     let mut findings = Vec::new();
     if names.words.iter().any(|word| word == "unsafe") {
         findings.push(format!("{file} is unsafe"));
@@ -66,6 +69,9 @@ fn findings(file: &str, source: &str, crates: &[String]) -> Vec<String> {
     for path in &names.paths {
         let written = path.join("::");
         let first = path[0].as_str();
+        if first == "std" && path.get(1).is_some_and(|of| of == "fs") && file != FILE_SYSTEM {
+            findings.push(format!("{file} names {written}, past the disk"));
+        }
         let place = ONE_ROOM_ONLY.iter().find(|(name, _)| *name == first);
         if place.is_some_and(|(_, allowed)| !allowed.iter().any(|at| is_at(file, at))) {
             findings.push(format!("{file} names {written}, which only one place may"));
@@ -85,6 +91,7 @@ fn findings(file: &str, source: &str, crates: &[String]) -> Vec<String> {
             "crate" => path
                 .get(1)
                 .is_some_and(|to| to == room || rooms.contains(&to.as_str())),
+            "std" => true,
             other => others.is_none_or(|others| others.contains(&other)),
         };
         if !is_allowed {
@@ -280,6 +287,20 @@ fn redb_and_bincode_are_reported_outside_their_rooms_and_unsafe_everywhere() {
         "fn a() { unsafe { b() } }",
         &["storage/keys.rs is unsafe"],
     );
+}
+
+#[test]
+fn the_file_system_is_reported_outside_the_disk() {
+    assert_reported(
+        "storage/engine.rs",
+        "use std::{fs, io}; fn a() { std::fs::File::open(b) }",
+        &[
+            "storage/engine.rs names std::fs, past the disk",
+            "storage/engine.rs names std::fs::File::open, past the disk",
+        ],
+    );
+    assert_reported("kv/disk.rs", "use std::fs::File;", &[]);
+    assert_reported("kv/file.rs", "use std::path::Path;", &[]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn run(step: u64, fates: &'static [Fate]) -> Report {
 
 #[test]
 fn a_failing_disk_and_a_full_one_cost_nothing_that_was_acknowledged() {
-    let report = run(23, FATES);
+    let report = run(41, FATES);
     report.assert_clean();
     assert!(report.count_tried("failing calls") > 0);
     assert!(report.count_tried("full disks") > 0);
@@ -26,5 +26,5 @@ fn a_failing_disk_and_a_full_one_cost_nothing_that_was_acknowledged() {
 
 #[test]
 fn a_disk_that_drops_writes_and_says_nothing_is_flagged() {
-    assert!(!run(23, &[Fate::Skipped]).is_clean());
+    assert!(!run(97, &[Fate::Skipped]).is_clean());
 }

@@ -39,42 +39,39 @@ const LOOKERS: usize = 2;
 /// One state in so many is cut again.
 const AGAIN: u64 = 400;
 
-/// What becomes of a sync.
+/// What is wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Syncs {
-    /// It makes durable what came before.
-    Honest,
-    /// It does nothing: a positive control.
-    Ignored,
-    /// It takes hold so many events later, so that writes pass it: a positive control.
-    Late(usize),
+pub(crate) enum Control {
+    /// Nothing.
+    None,
+    /// A sync does nothing.
+    IgnoredSyncs,
+    /// A sync takes hold so many events later, so that writes pass it.
+    LateSyncs(usize),
+    /// Readers see a commit before it is durable.
+    EarlyReaders,
 }
 
-impl Syncs {
-    fn distort(self, trace: Vec<Event>) -> Vec<Event> {
+impl Control {
+    fn distort(self, history: &mut History) {
         let is_sync = |event: &Event| matches!(event, Event::Sync { .. });
         match self {
-            Self::Honest => trace,
-            Self::Ignored => {
-                let nothing = Event::Sync { file: usize::MAX };
-                let heard = |event| {
-                    if is_sync(&event) {
-                        nothing.clone()
-                    } else {
-                        event
-                    }
-                };
-                trace.into_iter().map(heard).collect()
-            }
-            Self::Late(by) => {
-                let mut late: Vec<(usize, Event)> = trace.into_iter().enumerate().collect();
-                for (place, event) in &mut late {
-                    *place += if is_sync(event) { by } else { 0 };
+            Self::None => {}
+            Self::IgnoredSyncs => {
+                for event in history.trace.iter_mut().filter(|event| is_sync(event)) {
+                    *event = Event::Sync { file: usize::MAX };
                 }
-                // Stable: what came before at one place stays before.
-                late.sort_by_key(|(place, _)| *place);
-                late.into_iter().map(|(_, event)| event).collect()
             }
+            Self::LateSyncs(by) => {
+                let events = std::mem::take(&mut history.trace).into_iter().enumerate();
+                let mut late: Vec<(usize, Event)> = events
+                    .map(|(at, event)| (if is_sync(&event) { at + by } else { at }, event))
+                    .collect();
+                // Stable: what came before at one place stays before.
+                late.sort_by_key(|(at, _)| *at);
+                history.trace = late.into_iter().map(|(_, event)| event).collect();
+            }
+            Self::EarlyReaders => history.claims.see_early(),
         }
     }
 }
@@ -84,7 +81,9 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// So many different states are opened.
     pub(crate) states: u64,
-    pub(crate) syncs: Syncs,
+    /// Of each workload one state in so many is taken.
+    pub(crate) one_in: u64,
+    pub(crate) control: Control,
 }
 
 /// A state to be looked at.
@@ -179,7 +178,7 @@ impl Run<'_> {
         } else {
             record::workload(seed)
         };
-        history.trace = self.plan.syncs.distort(history.trace);
+        self.plan.control.distort(&mut history);
         let origin = format!("seed {}, workload {round}", self.plan.seed);
         self.explore(&Arc::new(history), 0, &origin, true);
     }
@@ -190,7 +189,7 @@ impl Run<'_> {
         let told: Arc<str> = origin.into();
         let mut random = Random::new(self.random.word());
         states::each(history, from, &mut random, &mut |crash| {
-            if self.is_done() {
+            if self.is_done() || self.random.below(self.plan.one_in) != 0 {
                 return;
             }
             let cut_again = again && self.random.below(AGAIN) == 0;

@@ -5,43 +5,17 @@
 //! A run is held against the same workload without a fault: ids and times are set, so a commit
 //! whose outcome is unknown must have left what it left there, or nothing.
 
+mod trial;
+
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use convodb::testing::ManualClock;
-use convodb::{Check, Error, ErrorKind, Store};
+use trial::Twin;
+pub(crate) use trial::{Fault, Step, try_fault, twin};
 
-use super::contents::Contents;
-use super::disk::{Call, Fate, Gate, MemoryDisk};
+use super::disk::Fate;
 use super::report::{Breach, Progress, Report};
-use crate::support::apply::apply;
-use crate::support::fixture::{clock, ops_of, options};
-use crate::support::model::Model;
-use crate::support::op::{Op, Who};
-use crate::support::plan::Text;
-
-const PATH: &str = "/inbox.redb";
-
-/// Small enough that commands read from the disk too.
-const CACHE_BYTES: usize = 64 << 10;
-
-/// What is wrong with the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The call of this number ends like this, and, where it lasts, all after it.
-    Call {
-        number: u64,
-        lasts: bool,
-        fate: Fate,
-    },
-    /// Files have room for so many bytes in all.
-    Full {
-        bytes: u64,
-    },
-    Nothing,
-}
+use crate::support::fixture::ops_of;
+use crate::support::op::Op;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -60,322 +34,19 @@ pub(crate) const FATES: &[Fate] = &[
     Fate::Half(std::io::ErrorKind::Other),
 ];
 
-/// Lets calls fail, until it is mended.
-struct Trouble {
-    disk: MemoryDisk,
-    fault: Fault,
-    calls: AtomicU64,
-    mended: AtomicBool,
-}
-
-impl Gate for Trouble {
-    fn before(&self, call: Call) -> Fate {
-        let now = self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.mended.load(Ordering::SeqCst) {
-            return Fate::Done;
-        }
-        match (self.fault, call) {
-            (
-                Fault::Call {
-                    number,
-                    lasts,
-                    fate,
-                },
-                _,
-            ) if now == number || (lasts && now > number) => fate,
-            (Fault::Full { bytes }, Call::SetLen { len, now })
-                if self.disk.used() + len.saturating_sub(now) > bytes =>
-            {
-                Fate::Refused(std::io::ErrorKind::StorageFull)
-            }
-            _ => Fate::Done,
-        }
-    }
-}
-
-/// What a workload does.
-#[derive(Clone, Debug)]
-enum Step {
-    Do(Op),
-    BackUp(PathBuf),
-    Repair,
-}
-
 /// Commands at random, and each kind of work on whole files.
 fn steps(seed: u64) -> Vec<Step> {
     let mut ops = ops_of(seed, 12).into_iter().map(Step::Do);
     let mut steps: Vec<Step> = ops.by_ref().take(4).collect();
     steps.push(Step::Do(Op::Compact));
     steps.extend(ops.by_ref().take(2));
-    steps.push(Step::BackUp("/copy".into()));
+    steps.push(Step::BackUp(1));
     steps.extend(ops.by_ref().take(2));
     steps.push(Step::Do(Op::Reopen));
     steps.extend(ops.by_ref().take(2));
     steps.push(Step::Repair);
     steps.extend(ops);
     steps
-}
-
-/// A workload that went as it should.
-struct Twin {
-    steps: Vec<Step>,
-    /// By sequence.
-    contents: Vec<Contents>,
-    calls: u64,
-    bytes: u64,
-}
-
-/// What is wrong.
-type Finding = (Breach, String);
-
-fn overclaimed(what: impl Into<String>) -> Finding {
-    (Breach::Overclaimed, what.into())
-}
-
-/// A store on a disk with a fault, beside the model of what it acknowledged.
-struct Run<'a> {
-    disk: MemoryDisk,
-    trouble: Arc<Trouble>,
-    clock: ManualClock,
-    model: Model,
-    twin: Option<&'a Twin>,
-    /// What the commit of unknown outcome left, if it happened.
-    perhaps: Option<Contents>,
-}
-
-impl<'a> Run<'a> {
-    fn new(fault: Fault, twin: Option<&'a Twin>) -> Self {
-        let (clock, disk) = (clock(), MemoryDisk::default());
-        let trouble = Arc::new(Trouble {
-            disk: disk.clone(),
-            fault,
-            calls: AtomicU64::default(),
-            mended: AtomicBool::new(false),
-        });
-        disk.set_gate(Some(trouble.clone()));
-        Self {
-            model: Model::new(&clock),
-            disk,
-            trouble,
-            clock,
-            twin,
-            perhaps: None,
-        }
-    }
-
-    fn open(&self, path: &str) -> Result<Store, Error> {
-        options(&self.clock)
-            .disk(Arc::new(self.disk.clone()))
-            .cache_size(CACHE_BYTES)
-            .check(Check::Always)
-            .open(path)
-    }
-
-    fn step(&mut self, store: &Store, step: &Step) -> Result<(), Error> {
-        match step {
-            Step::Do(op) => apply(store, &mut self.model, op),
-            Step::BackUp(path) => store.backup(path),
-            Step::Repair => {
-                assert!(store.repair()?.is_clean());
-                // It commits, and changes nothing that can be read.
-                self.model.sequence = store.sequence()?;
-                Ok(())
-            }
-        }
-    }
-
-    /// All that is read is what was acknowledged, or the disk's error.
-    fn check_reading(&self, store: &Store) -> Result<(), Finding> {
-        match Contents::of_store(store) {
-            Ok(contents) => self.compare(&contents, &Contents::of_model(&self.model)),
-            Err(error) if is_of_the_disk(&error) => Ok(()),
-            Err(error) => Err(overclaimed(format!("reading says {error:?}"))),
-        }
-    }
-
-    fn compare(&self, contents: &Contents, expected: &Contents) -> Result<(), Finding> {
-        if contents == expected {
-            Ok(())
-        } else {
-            Err((Breach::Torn, contents.difference(expected)))
-        }
-    }
-
-    /// A step has failed: its error claims nothing that is not known.
-    fn take_error(&mut self, step: &Step, error: &Error) -> Result<(), Finding> {
-        if error.kind() == ErrorKind::OutcomeUnknown {
-            let next = self.model.sequence + 1;
-            if error.sequence() != Some(next) {
-                return Err(overclaimed(format!("{error:?} instead of commit {next}")));
-            }
-            let twin = self.twin.and_then(|twin| twin.contents.get(next as usize));
-            self.perhaps = twin.cloned();
-            return Ok(());
-        }
-        if is_of_the_disk(error) {
-            return Ok(());
-        }
-        Err(overclaimed(format!("{step:?} says {error:?}")))
-    }
-
-    /// Another command before the store is reopened.
-    fn check_writing(&mut self, store: &Store) -> Result<(), Finding> {
-        let op = Op::PutAssignee {
-            assignee: Who(0),
-            name: Text::Long,
-        };
-        let unknown = self.perhaps.is_some();
-        let mut draft = self.model.clone();
-        match apply(store, &mut self.model, &op) {
-            Ok(()) if unknown => Err(overclaimed("a command after one of unknown outcome")),
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NeedsReopen => Ok(()),
-            Err(error) if unknown => Err(overclaimed(format!("a second command says {error:?}"))),
-            Err(error) => {
-                self.take_error(&Step::Do(op), &error)?;
-                if self.perhaps.is_some() {
-                    draft.read_clock();
-                    draft.put_assignee(&Who(0).id(), Text::Long.string());
-                    self.perhaps = Some(Contents::of_model(&draft));
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// The disk is well again, and the store reopened: what was acknowledged is there, and what
-    /// was unknown is there as a whole or not at all.
-    fn check_reopened(&mut self, store: &Store) -> Result<(), Finding> {
-        let fails = |error: Error| (Breach::Unopened, format!("{error:?}"));
-        let sequence = store.sequence().map_err(fails)?;
-        let contents = Contents::of_store(store).map_err(fails)?;
-        let happened = sequence == self.model.sequence + 1;
-        match self.perhaps.take() {
-            Some(perhaps) if happened => self.compare(&contents, &perhaps)?,
-            _ if sequence < self.model.sequence => {
-                let what = format!("{} was acknowledged, {sequence} there", self.model.sequence);
-                return Err((Breach::Lost, what));
-            }
-            _ if sequence > self.model.sequence => {
-                let what = format!("{sequence} is there, and was said to have failed");
-                return Err(overclaimed(what));
-            }
-            _ => self.compare(&contents, &Contents::of_model(&self.model))?,
-        }
-        let report = store.verify().map_err(fails)?;
-        if report.is_clean() {
-            Ok(())
-        } else {
-            Err((Breach::Torn, format!("{:?}", report.findings)))
-        }
-    }
-
-    fn mend(&self) {
-        self.trouble.mended.store(true, Ordering::SeqCst);
-    }
-}
-
-impl Drop for Run<'_> {
-    fn drop(&mut self) {
-        // It holds the disk, which holds it.
-        self.disk.set_gate(None);
-    }
-}
-
-/// What a failing disk may make of a call, if nothing is known of its outcome.
-fn is_of_the_disk(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Io | ErrorKind::NeedsReopen)
-}
-
-/// The workload without a fault.
-fn twin(seed: u64) -> Twin {
-    let mut run = Run::new(Fault::Nothing, None);
-    let store = run.open(PATH).unwrap();
-    let steps = steps(seed);
-    let mut contents = vec![Contents::of_model(&run.model)];
-    for step in &steps {
-        run.step(&store, step).unwrap();
-        if contents.len() as u64 <= run.model.sequence {
-            contents.push(Contents::of_model(&run.model));
-        }
-    }
-    store.close().unwrap();
-    Twin {
-        contents,
-        calls: run.trouble.calls.load(Ordering::SeqCst),
-        bytes: run.disk.used(),
-        steps,
-    }
-}
-
-/// The workload with a fault, up to what fails, and what comes after.
-fn try_fault(twin: &Twin, fault: Fault) -> Result<(), Finding> {
-    let mut run = Run::new(fault, Some(twin));
-    let store = match run.open(PATH) {
-        Ok(store) => store,
-        Err(error) if is_of_the_disk(&error) => {
-            run.mend();
-            run.open(PATH)
-                .map_err(|error| (Breach::Unopened, format!("{error:?}")))?
-        }
-        Err(error) => return Err(overclaimed(format!("opening says {error:?}"))),
-    };
-    let mut failed = None;
-    for step in &twin.steps {
-        if let Err(error) = run.step(&store, step) {
-            run.take_error(step, &error)?;
-            failed = Some(step);
-            break;
-        }
-    }
-    run.check_reading(&store)?;
-    if failed.is_some() {
-        run.check_writing(&store)?;
-        run.check_reading(&store)?;
-        if let Err(error) = store.reopen()
-            && !is_of_the_disk(&error)
-        {
-            return Err(overclaimed(format!("reopening says {error:?}")));
-        }
-    }
-    run.mend();
-    store
-        .reopen()
-        .map_err(|error| (Breach::Unopened, format!("{error:?}")))?;
-    run.check_reopened(&store)?;
-    check_copy(&run)?;
-    go_on(&run, store)
-}
-
-/// A backup that failed has left the whole copy, or nothing.
-fn check_copy(run: &Run<'_>) -> Result<(), Finding> {
-    if run.disk.image().read("/copy".as_ref()).is_none() {
-        return Ok(());
-    }
-    let fails = |error: Error| (Breach::Unopened, format!("the copy: {error:?}"));
-    let copy = run.open("/copy").map_err(fails)?;
-    let contents = Contents::of_store(&copy).map_err(fails)?;
-    let sequence = copy.sequence().map_err(fails)?;
-    let twin = run.twin.expect("a run with a fault has a twin");
-    match twin.contents.get(sequence as usize) {
-        Some(expected) => run.compare(&contents, expected),
-        None => Err((Breach::Torn, format!("the copy is of commit {sequence}"))),
-    }
-}
-
-/// The store works as before, and the file opens when it is closed.
-fn go_on(run: &Run<'_>, store: Store) -> Result<(), Finding> {
-    let fails = |error: Error| (Breach::Unopened, format!("going on: {error:?}"));
-    let user = convodb::UserId::new("usr_99").expect("an id");
-    store.put_user(&user, "Last").map_err(fails)?;
-    let sequence = store.sequence().map_err(fails)?;
-    let contents = Contents::of_store(&store).map_err(fails)?;
-    store.close().map_err(fails)?;
-    let store = run.open(PATH).map_err(fails)?;
-    if store.sequence().map_err(fails)? != sequence {
-        return Err((Breach::Lost, format!("the last commit, {sequence}")));
-    }
-    run.compare(&Contents::of_store(&store).map_err(fails)?, &contents)
 }
 
 /// Tries every fault of every workload.
@@ -389,7 +60,7 @@ pub(crate) fn run(plan: Plan, progress: &dyn Progress) -> Report {
     ]);
     for workload in 0..plan.workloads {
         let seed = plan.seed.wrapping_mul(1_000_003).wrapping_add(workload);
-        let twin = twin(seed);
+        let twin = twin(steps(seed));
         let faults = faults(&twin, &plan);
         for (number, fault) in faults.iter().enumerate() {
             let what = match fault {

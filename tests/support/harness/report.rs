@@ -107,7 +107,7 @@ impl Report {
 
     /// The test fails where anything was found.
     pub(crate) fn assert_clean(&self) {
-        assert!(self.is_clean(), "{self}\n{}", self.told.join("\n"));
+        assert!(self.is_clean(), "{self}\n{}", self.told().join("\n"));
     }
 }
 

@@ -47,6 +47,16 @@ impl Claims {
         self.known.insert(place, (at, sequence));
     }
 
+    /// Readers see each commit when it is begun: a positive control.
+    pub(crate) fn see_early(&mut self) {
+        for (at, sequence) in self.begun.clone() {
+            // Of a command that changed nothing there is nothing to see.
+            if self.contents.iter().any(|(_, of, _)| *of == sequence) {
+                self.see(at, sequence);
+            }
+        }
+    }
+
     pub(crate) fn copied(&mut self, path: PathBuf, (begun, done): (usize, usize), model: &Model) {
         let contents = Arc::new(Contents::of_model(model));
         self.copies.push(Copied {

@@ -46,6 +46,17 @@ pub(crate) struct Crash {
     pub(crate) image: Image,
 }
 
+impl Crash {
+    /// A disk that nobody writes to.
+    pub(crate) fn at_rest(image: Image) -> Self {
+        Self {
+            at: 0,
+            survivors: Survivors::All,
+            image,
+        }
+    }
+}
+
 impl fmt::Display for Crash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cut at {}, surviving: {:?}", self.at, self.survivors)
