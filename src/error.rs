@@ -45,7 +45,8 @@ pub enum ErrorKind {
     /// An I/O error came before: writing goes on after
     /// [`Store::reopen`](crate::Store::reopen).
     NeedsReopen,
-    /// The snapshot was ended, by `reopen` or `compact`: take another one.
+    /// The snapshot was ended, by `reopen`, by `compact` or by its
+    /// [age](crate::Options::snapshot_age): take another one.
     SnapshotExpired,
     /// The operating system refused or failed; [`source`](std::error::Error::source) tells how.
     Io,

@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Instant;
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
 pub use options::{Check, Options};
@@ -118,7 +119,7 @@ impl Store {
         let _span = trace::span!(open);
         let engine = Engine::open(&location, &options.opening())?;
         let location = engine.location().clone();
-        let published = Published::new(engine.view()?);
+        let published = Published::new(engine.view()?, options.snapshot_age);
         Ok(Self {
             shared: Arc::new(Shared {
                 published,
@@ -163,7 +164,7 @@ impl Store {
     /// A snapshot keeps the pages that it sees alive, about 24 KB for each commit that comes
     /// after it: drop it when it is not needed. It ends with
     /// [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired) when the store is reopened or
-    /// compacted.
+    /// compacted, and by its [age](Options::snapshot_age).
     ///
     /// # Errors
     ///
@@ -217,6 +218,7 @@ impl Store {
         let mut turn = self.turn()?;
         let engine = turn.writing.engine()?;
         let view = self.view()?;
+        self.shared.published.end_old(Instant::now());
         let raw = engine.begin_write()?;
         let options = &self.shared.options;
         let mut transaction = Transaction::new(raw.writer(&view), &*options.clock, &*options.ids);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use convodb::{
     Channel, Conversation, ConversationId, ErrorKind, Filter, Import, Inbound, Message, Note,
@@ -16,7 +17,7 @@ use crate::support::child::{self, Child};
 use crate::support::compare;
 use crate::support::fixture::{EndsOthers, clock, fill, ops_of, options};
 use crate::support::model::Model;
-use crate::support::op::contact;
+use crate::support::op::{CONTACTS, contact};
 
 fn directory() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -313,6 +314,47 @@ fn snapshots_count_until_they_are_dropped() {
     assert_eq!(store.stats().unwrap().snapshots, 1);
     drop(clone);
     assert_eq!(store.stats().unwrap().snapshots, 0);
+}
+
+/// The size of a file after so many commits beside a snapshot of this age, and how that ended.
+fn grown_beside_a_snapshot(age: Duration) -> (u64, Option<ErrorKind>) {
+    const COMMITS: u8 = 150;
+    let (_directory, path) = directory();
+    let store = Options::new().snapshot_age(age).open(&path).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    for number in 0..COMMITS {
+        let from = contact(number % CONTACTS);
+        let text = "It has not come yet. ".repeat(50);
+        store
+            .receive(Inbound::text(from, Channel::Whatsapp, text))
+            .unwrap();
+    }
+    let ended = snapshot.count(&Filter::all()).err();
+    let held = store.stats().unwrap();
+    assert_eq!(held.snapshots, usize::from(ended.is_none()));
+    (held.file_bytes, ended.map(|error| error.kind()))
+}
+
+#[test]
+fn a_snapshot_that_has_grown_too_old_ends_and_keeps_the_file_from_growing() {
+    let (held, ended) = grown_beside_a_snapshot(Duration::MAX);
+    assert_eq!(ended, None);
+    let (freed, ended) = grown_beside_a_snapshot(Duration::ZERO);
+    assert_eq!(ended, Some(ErrorKind::SnapshotExpired));
+    assert!(freed * 2 < held, "{freed} bytes, not far below {held}");
+}
+
+#[test]
+fn an_iterator_that_has_grown_too_old_ends() {
+    let store = Options::new()
+        .snapshot_age(Duration::ZERO)
+        .open_in_memory()
+        .unwrap();
+    let hello = Inbound::text(contact(1), Channel::Whatsapp, "Hello");
+    let id = store.receive(hello).unwrap().value.conversation_id;
+    let ended = store.messages(id, ..).map(drop);
+    assert_eq!(kind(ended), Err(ErrorKind::SnapshotExpired));
+    assert_eq!(store.get(id).unwrap().messages.len(), 1, "reading goes on");
 }
 
 #[test]
