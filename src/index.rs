@@ -6,6 +6,8 @@
 mod counted;
 mod ordered;
 
+#[cfg(test)]
+pub(crate) use counted::encode_node;
 #[cfg(fuzzing)]
 pub(crate) use counted::run_bytes;
 pub(crate) use counted::{

@@ -119,9 +119,13 @@ impl Database {
     }
 
     pub(crate) fn begin_read(&self) -> Result<ReadTables> {
+        self.begin_read_of(self.tables)
+    }
+
+    /// The same of other tables: those of an older layout, or the one that tells which it is.
+    pub(crate) fn begin_read_of(&self, tables: &[Table]) -> Result<ReadTables> {
         let transaction = self.inner.begin_read().map_err(failure::transaction)?;
-        let tables = self
-            .tables
+        let tables = tables
             .iter()
             .map(|table| transaction.open_table(table.definition()))
             .collect::<std::result::Result<_, _>>()

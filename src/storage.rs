@@ -23,6 +23,7 @@ mod plan;
 mod reader;
 mod records;
 mod resident;
+mod scan;
 mod tables;
 mod totals;
 mod verify;

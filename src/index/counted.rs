@@ -127,7 +127,7 @@ fn decode_entry(bytes: &[u8; ENTRY_LEN]) -> Entry {
     (position, u32::from_be_bytes(count))
 }
 
-fn encode_node(entries: &[Entry]) -> Vec<u8> {
+pub(crate) fn encode_node(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(entries.len() * ENTRY_LEN);
     for (position, count) in entries {
         bytes.extend_from_slice(position);

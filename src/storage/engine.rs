@@ -1,10 +1,9 @@
 //! The file as a whole: opened or made, viewed, written, copied.
 
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Directory, Head, Reader, Resident, Writer, format, meta, tables};
+use super::{Directory, Head, Reader, Resident, Writer, format, meta, scan, tables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
 use crate::kv::{self, Database, Memory, Place, Published, Read as _, ReadTables, Replaced, Setup};
@@ -167,8 +166,8 @@ impl Engine {
                 (database, Location::File(place))
             }
         };
+        let (database, location) = upgrade(database, location, opening)?;
         let rows = database.begin_read()?;
-        format::check(&rows)?;
         let levels = Levels::new(meta::read_seed(&rows)?);
         Ok(Self {
             database: Arc::new(database),
@@ -209,25 +208,15 @@ impl Engine {
     /// A packed copy of the file takes its place. What was viewed before stays readable, and can be
     /// written only if the answer is that the copy is in place.
     pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<Compacted> {
-        let setup = opening.setup();
         let fill = |database: &Database| copy(view, database);
-        let (database, location) = match &*self.location {
-            Location::File(place) => match Database::replace(place, &setup, fill)? {
-                Replaced::New(database) => (database, Arc::clone(&self.location)),
-                Replaced::Unknown(error) => return Ok(Compacted::Unknown(error)),
-            },
-            Location::Memory(_) => {
-                let memory = Memory::default();
-                let mut database = Database::open_memory(&memory, &setup)?;
-                fill(&database)?;
-                database.pack()?;
-                (database, Arc::new(Location::Memory(memory)))
-            }
+        let (database, location) = match rewrite(&self.location, &opening.setup(), fill)? {
+            Rewritten::Done(database, location) => (database, location),
+            Rewritten::Unknown(error) => return Ok(Compacted::Unknown(error)),
         };
         // The old file has no name any more. It closes when nobody reads it any longer, and
         // whether it does so cleanly is nobody's concern.
         self.database = Arc::new(database);
-        self.location = location;
+        self.location = Arc::new(location);
         Ok(Compacted::Done)
     }
 
@@ -265,6 +254,57 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
     ))
 }
 
+/// What became of a new file that was to take the place of one that is open.
+enum Rewritten {
+    Done(Database, Location),
+    /// The old file may have its name still, or not.
+    Unknown(Error),
+}
+
+/// A new file in the place of one that is open: after a crash it is the old or the new one.
+fn rewrite(
+    location: &Location,
+    setup: &Setup,
+    fill: impl FnOnce(&Database) -> Result<()>,
+) -> Result<Rewritten> {
+    Ok(match location {
+        Location::File(place) => match Database::replace(place, setup, fill)? {
+            Replaced::New(database) => Rewritten::Done(database, location.clone()),
+            Replaced::Unknown(error) => Rewritten::Unknown(error),
+        },
+        Location::Memory(_) => {
+            let memory = Memory::default();
+            let mut database = Database::open_memory(&memory, setup)?;
+            fill(&database)?;
+            database.pack()?;
+            Rewritten::Done(database, Location::Memory(memory))
+        }
+    })
+}
+
+/// A file of an older format becomes one of the current format, a step at a time: after a crash
+/// it is whole, of the format that it had reached.
+fn upgrade(
+    mut database: Database,
+    mut location: Location,
+    opening: &Opening,
+) -> Result<(Database, Location)> {
+    while let Some(older) = format::older(&database)? {
+        let rows = database.begin_read_of(older.tables)?;
+        let setup = Setup {
+            tables: format::tables_of(older.version + 1),
+            ..opening.setup()
+        };
+        let fill = |new: &Database| older.upgrade(&rows, new);
+        (database, location) = match rewrite(&location, &setup, fill)? {
+            Rewritten::Done(database, location) => (database, location),
+            // Whichever of the two the path leads to, the next opening goes on from it.
+            Rewritten::Unknown(error) => return Err(error),
+        };
+    }
+    Ok((database, location))
+}
+
 fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
     let transaction = database.begin_write()?;
     {
@@ -295,13 +335,7 @@ fn copy(view: &View, database: &Database) -> Result<()> {
         let mut rows = transaction.tables();
         rows.create_all()?;
         for table in tables::ALL {
-            for row in view
-                .rows
-                .range(*table, (Bound::Unbounded, Bound::Unbounded))?
-            {
-                let (key, value) = row?;
-                rows.put(*table, &key, &value)?;
-            }
+            scan::copy(&view.rows, *table, &mut rows)?;
         }
     }
     transaction.commit()

@@ -7,13 +7,15 @@ use super::records::{
     AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
     ThreadV1,
 };
-use super::{changes, codec, format, keys, plan};
+use super::{changes, codec, format, keys, plan, records, tables};
 use crate::domain::{
-    Actor, AssigneeId, Change, Channel, ContactId, Content, ConversationId, DeliveryStatus,
-    Direction, Fact, Failure, Message, MessageId, Note, NoteId, ProviderId, Status, time,
+    Actor, AssigneeId, AssigneeKind, Change, Channel, ContactId, Content, ConversationId,
+    ConversationState, DeliveryStatus, Direction, Fact, Failure, Message, MessageId, Note, NoteId,
+    ProviderId, Status, time,
 };
 use crate::error::Result;
 use crate::index::{self, Total};
+use crate::kv::{Database, Memory, Read as _, Setup};
 
 type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -54,6 +56,8 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
         ),
         (keys::thread(Channel::Messenger, &contact), "0302636f6e5f78"),
         (keys::directory(&alice), "027573725f61"),
+        (keys::meta("format"), "01666f726d6174"),
+        (keys::meta("identity"), "016964656e74697479"),
         (keys::meta("head"), "0168656164"),
         (
             keys::by_state(Status::Resolved, Channel::Webchat)
@@ -78,6 +82,48 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
 }
 
 #[test]
+fn every_code_is_held_to_its_byte() {
+    let statuses = Status::ALL.map(keys::status_code);
+    let channels = Channel::ALL.map(keys::channel_code);
+    assert_eq!((statuses, channels), ([0, 1], [0, 1, 2, 3]));
+    assert_eq!(statuses.map(keys::status_of), Status::ALL.map(Some));
+    assert_eq!(channels.map(keys::channel_of), Channel::ALL.map(Some));
+    assert_eq!((keys::status_of(2), keys::channel_of(4)), (None, None));
+    let deliveries = [
+        DeliveryStatus::Sent,
+        DeliveryStatus::Failed,
+        DeliveryStatus::Delivered,
+        DeliveryStatus::Read,
+    ];
+    assert_eq!(deliveries.map(records::delivery_code), [0, 1, 2, 3]);
+    let directions = [Direction::Inbound, Direction::Outbound];
+    assert_eq!(directions.map(records::direction_code), [0, 1]);
+    let kinds = [AssigneeKind::User, AssigneeKind::Team];
+    assert_eq!(kinds.map(AssigneeV1::code), [0, 1]);
+}
+
+#[test]
+fn the_tables_and_the_bare_version_are_held() -> Checked {
+    let names: Vec<_> = tables::ALL.iter().map(|table| table.name).collect();
+    let golden = ["conversations", "messages", "notes", "index", "catalog"];
+    assert_eq!(names, golden);
+    let database = Database::open_memory(
+        &Memory::default(),
+        &Setup {
+            tables: tables::ALL,
+            cache_bytes: 1 << 20,
+            check_up_to_bytes: 0,
+        },
+    )?;
+    let transaction = database.begin_write()?;
+    let mut rows = transaction.tables();
+    format::write(&mut rows)?;
+    let version = rows.get(tables::CATALOG, b"\x01format")?;
+    assert_eq!(version.as_deref(), Some(&[0, 0, 0, 1][..]));
+    Ok(())
+}
+
+#[test]
 fn totals_and_nodes_are_held_to_their_bytes() -> Checked {
     let stream = keys::by_state(Status::Open, Channel::Instagram);
     let position = keys::position(at(0x1122_3344_5566), CONVERSATION);
@@ -97,6 +143,12 @@ fn totals_and_nodes_are_held_to_their_bytes() -> Checked {
         "000000000000010203ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5"
     );
     assert_eq!(Total::decode(&total.encode())?, total);
+    let node = index::encode_node(&[(index::HEAD, 3), (position, 0x0102_0304)]);
+    assert_eq!(
+        hex(&node),
+        "00000000000000000000000000000000000000000000000000000003\
+         ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff501020304"
+    );
     Ok(())
 }
 
@@ -252,21 +304,97 @@ fn a_record_is_refused_under_another_key_and_with_any_bit_flipped() -> Checked {
     Ok(())
 }
 
-#[test]
-fn a_change_is_held_to_its_bytes() -> Checked {
-    let change = Change {
-        at: at(7),
-        actor: Some(Actor::new("usr_a")?),
-        fact: Fact::Assigned {
-            conversation: CONVERSATION,
-            assignee: AssigneeId::new("usr_b")?,
+/// One fact of each kind, in the order of their numbers.
+fn facts() -> std::result::Result<Vec<Fact>, Box<dyn std::error::Error>> {
+    let conversation = CONVERSATION;
+    let assignee = AssigneeId::new("usr_b")?;
+    let contact_id = ContactId::new("con_x")?;
+    let message = message(Content::text("hi"))?;
+    let note = Note::new(NOTE, conversation, "n", at(1));
+    Ok(vec![
+        Fact::ConversationCreated {
+            conversation,
+            contact_id: contact_id.clone(),
+            channel: Channel::Webchat,
+            created_at: at(1),
         },
-    };
-    let bytes = changes::encode(&change)?;
-    assert_eq!(
-        hex(&bytes),
-        "010e01057573725f6104fe0a000000000000000000060504030201057573725f62"
-    );
-    assert_eq!(changes::decode(&bytes)?, change);
+        Fact::MessageAppended {
+            message: message.clone(),
+        },
+        Fact::DeliveryRecorded {
+            conversation,
+            message: MESSAGE,
+            status: DeliveryStatus::Failed,
+            at: at(2),
+            failure: Some(Failure::new("c", "m")),
+        },
+        Fact::NoteAdded { note: note.clone() },
+        Fact::Assigned {
+            conversation,
+            assignee: assignee.clone(),
+        },
+        Fact::Unassigned { conversation },
+        Fact::Resolved { conversation },
+        Fact::Reopened { conversation },
+        Fact::ConversationImported {
+            conversation: ConversationState {
+                id: conversation,
+                contact_id,
+                channel: Channel::Instagram,
+                status: Status::Resolved,
+                assignee: Some(assignee.clone()),
+                created_at: at(1),
+                updated_at: at(2),
+            },
+            messages: vec![message],
+            notes: vec![note],
+        },
+        Fact::ConversationDeleted { conversation },
+        Fact::AssigneePut {
+            assignee: assignee.clone(),
+            name: "B".to_owned(),
+        },
+        Fact::TakenOver {
+            conversation,
+            assignee: None,
+        },
+        Fact::AssigneeRemoved { assignee },
+    ])
+}
+
+#[test]
+fn a_change_of_every_kind_is_held_to_its_bytes() -> Checked {
+    // Version, time and actor, then the fact.
+    let head = "010e01057573725f61";
+    let goldens = [
+        "00fe0a00000000000000000006050403020105636f6e5f780302",
+        "01fe0a000000000000000000060504030201fe0b0000000000000000000605040302010a010100026869\
+         01017001020000010c010163016d",
+        "02fe0a000000000000000000060504030201fe0b0000000000000000000605040302010104010163016d",
+        "03fe0a000000000000000000060504030201fe0c00000000000000000006050403020102016e00",
+        "04fe0a000000000000000000060504030201057573725f62",
+        "05fe0a000000000000000000060504030201",
+        "06fe0a000000000000000000060504030201",
+        "07fe0a000000000000000000060504030201",
+        "08fe0a00000000000000000006050403020105636f6e5f78010101057573725f62020401fe0b00000000\
+         00000000000605040302010a01010002686901017001020000010c010163016d01fe0c00000000000000\
+         000006050403020102016e00",
+        "09fe0a000000000000000000060504030201",
+        "0a057573725f620142",
+        "0bfe0a00000000000000000006050403020100",
+        "0c057573725f62",
+    ];
+    let mut got = Vec::new();
+    for fact in facts()? {
+        let change = Change {
+            at: at(7),
+            actor: Some(Actor::new("usr_a")?),
+            fact,
+        };
+        let bytes = changes::encode(&change)?;
+        assert_eq!(changes::decode(&bytes)?, change);
+        got.push(hex(&bytes));
+    }
+    assert_eq!(got, goldens.map(|fact| format!("{head}{fact}")));
     Ok(())
 }

@@ -130,7 +130,7 @@ enum ContentV1<'a> {
     Document(&'a str, Option<&'a str>),
 }
 
-const fn direction_code(direction: Direction) -> u8 {
+pub(super) const fn direction_code(direction: Direction) -> u8 {
     match direction {
         Direction::Inbound => 0,
         Direction::Outbound => 1,
@@ -256,8 +256,8 @@ impl MessageV1<'_> {
 /// A note but its ids and time, which are the key.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct NoteV1<'a> {
-    content: &'a str,
-    author: Option<&'a str>,
+    pub(super) content: &'a str,
+    pub(super) author: Option<&'a str>,
 }
 
 record!(NoteV1<'_>, 1, NOTES);

@@ -3,6 +3,7 @@
 //! Invariant: memory is bounded, however large the file: each side is read in its own order, and
 //! looked up in the other.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
@@ -11,6 +12,7 @@ use super::batch::Batch;
 use super::conversations::IndexRows;
 use super::keys::{self, catalog_kind, index_kind};
 use super::records::ThreadV1;
+use super::scan::{Row, Scan, Step};
 use super::{View, Writer, codec, conversations, messages, plan, tables};
 use crate::domain::ConversationId;
 use crate::error::{ErrorKind, Hex, Result};
@@ -31,6 +33,8 @@ pub enum FindingKind {
     Different,
     /// The row cannot be read.
     Unreadable,
+    /// The row is not where its key says, so looking it up may not find it.
+    Misplaced,
 }
 
 /// A difference between the records and what was derived from them, or a record that cannot be
@@ -40,7 +44,8 @@ pub enum FindingKind {
 pub struct Finding {
     /// The table.
     pub table: &'static str,
-    /// The key, byte for byte; what it means, `format` in the crate's documentation tells.
+    /// The key, byte for byte; what it means, `format` in the crate's documentation tells. Empty
+    /// where the table as a whole has fewer rows than it counts, or more.
     pub key: Vec<u8>,
     /// What is wrong.
     pub kind: FindingKind,
@@ -53,6 +58,7 @@ impl fmt::Display for Finding {
             FindingKind::Unexpected => "unexpected",
             FindingKind::Different => "different from the records",
             FindingKind::Unreadable => "unreadable",
+            FindingKind::Misplaced => "not where it belongs",
         };
         write!(f, "{} {}: {what}", self.table, Hex(&self.key))
     }
@@ -89,6 +95,29 @@ impl Verification {
         });
     }
 
+    /// The next row of a table; what is wrong with its place is a finding.
+    fn next<'a>(&mut self, scan: &mut Scan<'a>) -> Result<Option<Row<'a>>> {
+        match scan.step()? {
+            Step::Row(row) => return Ok(Some(row)),
+            Step::Misplaced(row) => {
+                self.found(scan.table, &row.0, FindingKind::Misplaced);
+                return Ok(Some(row));
+            }
+            Step::End(Ordering::Equal) => {}
+            Step::End(Ordering::Less) => self.found(scan.table, &[], FindingKind::Missing),
+            Step::End(Ordering::Greater) => self.found(scan.table, &[], FindingKind::Unexpected),
+        }
+        Ok(None)
+    }
+
+    /// Looks up a row that was met in its table: a damaged page above it can lead elsewhere.
+    fn look_up(&mut self, rows: &ReadTables, table: Table, key: &[u8]) -> Result<()> {
+        if rows.get(table, key)?.is_none() {
+            self.found(table, key, FindingKind::Misplaced);
+        }
+        Ok(())
+    }
+
     /// A row that cannot be read is a finding; a file that cannot is an error.
     fn readable<T>(&mut self, table: Table, key: &[u8], read: Result<T>) -> Result<Option<T>> {
         match read {
@@ -112,15 +141,11 @@ pub(crate) fn verify(view: &View) -> Result<Verification> {
     Ok(report)
 }
 
-fn everything(rows: &ReadTables, table: Table) -> Result<crate::kv::Range<'_>> {
-    rows.range(table, (Bound::Unbounded, Bound::Unbounded))
-}
-
 /// Each record: that it can be read, and that what follows from it is there.
 fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
     let rows = view.rows();
-    for row in everything(rows, tables::CONVERSATIONS)? {
-        let (key, bytes) = row?;
+    let mut scan = Scan::new(rows, tables::CONVERSATIONS)?;
+    while let Some((key, bytes)) = report.next(&mut scan)? {
         report.conversations += 1;
         let decoded = conversations::decode(view.directory(), &key, &bytes);
         let Some((state, bucket)) = report.readable(tables::CONVERSATIONS, &key, decoded)? else {
@@ -158,10 +183,11 @@ fn check_index(view: &View, report: &mut Verification) -> Result<()> {
     let rows = view.rows();
     let mut streams: BTreeMap<Stream, Total> = BTreeMap::new();
     let mut current: Option<Stream> = None;
-    for row in everything(rows, tables::INDEX)? {
-        let (key, _) = row?;
+    let mut scan = Scan::new(rows, tables::INDEX)?;
+    while let Some((key, _)) = report.next(&mut scan)? {
         if key.first() >= Some(&index_kind::TOTALS) {
-            break;
+            check_counter(view, report, &streams, &key)?;
+            continue;
         }
         report.index_rows += 1;
         let Some(place) = report.readable(tables::INDEX, &key, keys::parse_index(&key))? else {
@@ -187,7 +213,7 @@ fn check_index(view: &View, report: &mut Verification) -> Result<()> {
             Some(_) => {}
         }
     }
-    check_counters(view, report, &streams)
+    Ok(())
 }
 
 /// Whether a conversation's record says that it stands at this key of the index.
@@ -225,37 +251,30 @@ fn check_nodes(view: &View, report: &mut Verification, stream: &Stream) -> Resul
     builder.finish()
 }
 
-/// Each total and node that is there: that its stream gives one of that name.
-fn check_counters(
+/// A total or node that is there, behind all rows: that its stream gives one of that name.
+fn check_counter(
     view: &View,
     report: &mut Verification,
     streams: &BTreeMap<Stream, Total>,
+    key: &[u8],
 ) -> Result<()> {
-    let rows = view.rows();
-    let from = [index_kind::TOTALS];
-    let counters = rows.range(
-        tables::INDEX,
-        (Bound::Included(&from[..]), Bound::Unbounded),
-    )?;
-    for row in counters {
-        let (key, _) = row?;
-        let expected = match key.split_first() {
-            Some((&index_kind::TOTALS, stream)) => streams.contains_key(&Stream::new(stream)),
-            Some((&index_kind::RANKS, _)) => match parse_node_key(&key) {
-                Some((level, stream, first)) => {
-                    let height = streams.get(&stream).map_or(0, |total| total.height);
-                    let begins = first == HEAD
-                        || view.levels().of(&first) > level
-                            && rows.get(tables::INDEX, &stream.key(&first))?.is_some();
-                    (1..=height).contains(&level) && begins
-                }
-                None => false,
-            },
-            _ => false,
-        };
-        if !expected {
-            report.found(tables::INDEX, &key, FindingKind::Unexpected);
-        }
+    let expected = match key.split_first() {
+        Some((&index_kind::TOTALS, stream)) => streams.contains_key(&Stream::new(stream)),
+        Some((&index_kind::RANKS, _)) => match parse_node_key(key) {
+            Some((level, stream, first)) => {
+                let height = streams.get(&stream).map_or(0, |total| total.height);
+                let row = stream.key(&first);
+                let begins = first == HEAD
+                    || view.levels().of(&first) > level
+                        && view.rows().get(tables::INDEX, &row)?.is_some();
+                (1..=height).contains(&level) && begins
+            }
+            None => false,
+        },
+        _ => false,
+    };
+    if !expected {
+        report.found(tables::INDEX, key, FindingKind::Unexpected);
     }
     Ok(())
 }
@@ -263,8 +282,9 @@ fn check_counters(
 /// Each thread and message time: that what it names is there.
 fn check_catalog(view: &View, report: &mut Verification) -> Result<()> {
     let rows = view.rows();
-    for row in everything(rows, tables::CATALOG)? {
-        let (key, bytes) = row?;
+    let mut scan = Scan::new(rows, tables::CATALOG)?;
+    while let Some((key, bytes)) = report.next(&mut scan)? {
+        report.look_up(rows, tables::CATALOG, &key)?;
         match key.first() {
             Some(&catalog_kind::THREADS) => check_thread(view, report, &key, &bytes)?,
             Some(&catalog_kind::MESSAGE_TIMES) => {
@@ -322,9 +342,10 @@ fn check_histories(view: &View, report: &mut Verification) -> Result<()> {
         known = Some((id, belongs));
         Ok(belongs)
     };
-    for row in everything(rows, tables::MESSAGES)? {
-        let (key, bytes) = row?;
+    let mut scan = Scan::new(rows, tables::MESSAGES)?;
+    while let Some((key, bytes)) = report.next(&mut scan)? {
         report.messages += 1;
+        report.look_up(rows, tables::MESSAGES, &key)?;
         let checked = messages::check_message(rows, &key, &bytes);
         match report.readable(tables::MESSAGES, &key, checked)? {
             None => continue,
@@ -335,9 +356,10 @@ fn check_histories(view: &View, report: &mut Verification) -> Result<()> {
             report.found(tables::MESSAGES, &key, FindingKind::Unexpected);
         }
     }
-    for row in everything(rows, tables::NOTES)? {
-        let (key, bytes) = row?;
+    let mut scan = Scan::new(rows, tables::NOTES)?;
+    while let Some((key, bytes)) = report.next(&mut scan)? {
         report.notes += 1;
+        report.look_up(rows, tables::NOTES, &key)?;
         let checked = messages::check_note(&key, &bytes);
         let Some((id, _)) = report.readable(tables::NOTES, &key, checked)? else {
             continue;
@@ -365,7 +387,7 @@ impl Writer<'_> {
         )?;
         let mut batch = Batch::default();
         let mut entries = IndexRows::default();
-        for (nth, row) in everything(view.rows(), tables::CONVERSATIONS)?.enumerate() {
+        for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
             match conversations::decode(view.directory(), &key, &bytes) {
                 Ok((state, bucket)) => {

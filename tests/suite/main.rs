@@ -19,6 +19,7 @@ mod damage;
 mod durability;
 mod errors;
 mod example_inbox;
+mod formats;
 mod imports;
 mod json;
 mod layering;
