@@ -15,6 +15,9 @@ use crate::storage::{Disk, Location, Opening, Place, SystemDisk};
 /// [`Corrupted`](crate::ErrorKind::Corrupted). Without it, damage to the pages of the file can
 /// make the engine panic, or hide rows; a record that is read is still checked by its own
 /// checksum, and [`Store::verify`](crate::Store::verify) finds what is missing.
+///
+/// Of a file that a crash left open, damage to the pages of the last commit cannot be told from a
+/// crash in its middle: that commit is then rolled back, with or without the check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Check {
     /// Files up to 1 GiB.

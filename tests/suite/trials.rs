@@ -2,6 +2,7 @@
 //! `trials` runs them at length.
 
 mod crash;
+mod damage;
 mod faults;
 mod kill;
 mod ops;

@@ -7,6 +7,7 @@
 
 pub(crate) mod contents;
 pub(crate) mod crash;
+pub(crate) mod damage;
 pub(crate) mod disk;
 pub(crate) mod faults;
 pub(crate) mod kill;

@@ -3,6 +3,8 @@
 //!
 //! ```sh
 //! cargo run --release -p trials -- crash --seed 1 --states 20000
+//! cargo run --release -p trials -- kill --seed 1 --kills 100
+//! cargo run --release -p trials -- damage --seed 1 --files 2000
 //! ```
 //!
 //! The harnesses are the library's own, in `tests/support/harness`, and its test command runs each
@@ -21,7 +23,7 @@ use clap::{Args, Parser, Subcommand};
 use bar::Bar;
 use support::child::{self, Child};
 use support::harness::report::Report;
-use support::harness::{crash, faults, kill};
+use support::harness::{crash, damage, faults, kill};
 
 /// Tries what would breach convodb's promises.
 #[derive(Parser)]
@@ -38,6 +40,21 @@ enum Trial {
     Faults(Faults),
     /// Kills a process that several threads write in.
     Kill(Kill),
+    /// Opens damaged and foreign files.
+    Damage(Damage),
+}
+
+#[derive(Args)]
+struct Damage {
+    /// What the damage follows from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many files are damaged and opened.
+    #[arg(long, default_value_t = 2_000)]
+    files: u64,
+    /// The number of the first of them, to look at one again.
+    #[arg(long, default_value_t = 0)]
+    first: u64,
 }
 
 #[derive(Args)]
@@ -76,6 +93,7 @@ impl Trial {
             Self::Crash(_) => "crash",
             Self::Faults(_) => "faults",
             Self::Kill(_) => "kill",
+            Self::Damage(_) => "damage",
         }
     }
 
@@ -83,7 +101,8 @@ impl Trial {
         match self {
             Self::Crash(Crash { seed, .. })
             | Self::Faults(Faults { seed, .. })
-            | Self::Kill(Kill { seed, .. }) => *seed,
+            | Self::Kill(Kill { seed, .. })
+            | Self::Damage(Damage { seed, .. }) => *seed,
         }
     }
 
@@ -115,13 +134,24 @@ impl Trial {
                 };
                 kill::run(plan, Child::start_program, bar)
             }
+            Self::Damage(Damage { seed, files, first }) => {
+                let plan = damage::Plan {
+                    seed: *seed,
+                    first: *first,
+                    files: *files,
+                    control: damage::Control::None,
+                };
+                damage::run(plan, Child::start_program, bar)
+            }
         }
     }
 }
 
 /// What a process does that a harness has started.
 fn serve(role: &str) {
-    kill::serve(role);
+    if !damage::serve(role) {
+        kill::serve(role);
+    }
 }
 
 fn main() -> ExitCode {

@@ -15,6 +15,12 @@ pub(crate) enum Breach {
     Overclaimed,
     /// A call panicked.
     Panicked,
+    /// The process ended.
+    Aborted,
+    /// A call did not return in time.
+    Hung,
+    /// An answer is not what was written.
+    Wrong,
 }
 
 impl fmt::Display for Breach {
@@ -25,6 +31,9 @@ impl fmt::Display for Breach {
             Self::Unopened => "unopened",
             Self::Overclaimed => "overclaimed",
             Self::Panicked => "panicked",
+            Self::Aborted => "aborted",
+            Self::Hung => "hung",
+            Self::Wrong => "wrong answers",
         })
     }
 }

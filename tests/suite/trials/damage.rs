@@ -1,0 +1,74 @@
+//! Damaged and foreign files, looked at in processes of their own.
+
+use crate::support::child::{self, Child};
+use crate::support::harness::damage::{self, Control, Plan};
+use crate::support::harness::report::{Breach, Report, Silent};
+
+fn run(test: &str, files: u64, control: Control) -> Report {
+    let plan = Plan {
+        seed: 1,
+        first: 0,
+        files,
+        control,
+    };
+    let start = |role: &str| Child::start(module_path!(), test, role);
+    let report = damage::run(plan, start, &Silent);
+    println!("damage: {report}");
+    assert_eq!(report.count_tried("files"), files);
+    report
+}
+
+/// The child's part, or the parent's.
+fn in_processes(test: &str, files: u64, control: Control, judge: impl FnOnce(&Report)) {
+    match child::role() {
+        Some(role) => assert!(damage::serve(&role)),
+        None => judge(&run(test, files, control)),
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused_or_whole() {
+    const TEST: &str = "a_damaged_file_is_refused_or_whole";
+    in_processes(TEST, 64, Control::None, |report| {
+        report.assert_clean();
+        for seen in ["refused", "whole", "refused unchecked"] {
+            assert!(report.count_tried(seen) > 0, "{seen}: {report}");
+        }
+    });
+}
+
+#[test]
+fn a_wrong_answer_beneath_intact_checksums_is_flagged() {
+    const TEST: &str = "a_wrong_answer_beneath_intact_checksums_is_flagged";
+    in_processes(TEST, 2, Control::Unchecked, |report| {
+        assert_eq!(report.count(Breach::Wrong), 2, "checked: {report}");
+        assert_eq!(report.count_tried("told of unchecked"), 2, "{report}");
+    });
+}
+
+#[test]
+fn a_record_that_nobody_wrote_is_flagged() {
+    const TEST: &str = "a_record_that_nobody_wrote_is_flagged";
+    in_processes(TEST, 16, Control::OtherContent, |report| {
+        assert!(report.count(Breach::Wrong) > 0, "{report}");
+        let told = report.told().iter().any(|told| told.contains("forged"));
+        assert!(told, "unchecked too: {:?}", report.told());
+    });
+}
+
+#[test]
+fn a_panic_an_abort_and_a_hang_are_flagged() {
+    const TEST: &str = "a_panic_an_abort_and_a_hang_are_flagged";
+    if let Some(role) = child::role() {
+        assert!(damage::serve(&role));
+        return;
+    }
+    for (control, breach) in [
+        (Control::Panics, Breach::Panicked),
+        (Control::Aborts, Breach::Aborted),
+        (Control::Hangs, Breach::Hung),
+    ] {
+        let report = run(TEST, 4, control);
+        assert!(report.count(breach) > 0, "{control:?}: {report}");
+    }
+}
