@@ -155,7 +155,7 @@ pub(crate) fn node_key(kind: u8, level: u8, stream: &Stream, first: &Position) -
 pub(crate) fn parse_node_key(key: &[u8]) -> Option<(u8, Stream, Position)> {
     let ([_, level], rest) = key.split_first_chunk()?;
     let (prefix, first) = rest.split_last_chunk()?;
-    Some((*level, Stream::new(prefix), *first))
+    Some((*level, Stream::parse(prefix)?, *first))
 }
 
 const MAX_NODE_KEY_LEN: usize = 2 + super::ordered::MAX_STREAM_LEN + POSITION_LEN;

@@ -70,6 +70,11 @@ impl Stream {
         }
     }
 
+    /// The stream of a prefix that comes from the disk, if it can be one.
+    pub(crate) fn parse(prefix: &[u8]) -> Option<Self> {
+        (prefix.len() <= MAX_STREAM_LEN).then(|| Self::new(prefix))
+    }
+
     pub(crate) fn prefix(&self) -> &[u8] {
         self.bytes
             .get(..usize::from(self.len))

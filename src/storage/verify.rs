@@ -259,7 +259,9 @@ fn check_counter(
     key: &[u8],
 ) -> Result<()> {
     let expected = match key.split_first() {
-        Some((&index_kind::TOTALS, stream)) => streams.contains_key(&Stream::new(stream)),
+        Some((&index_kind::TOTALS, stream)) => {
+            Stream::parse(stream).is_some_and(|stream| streams.contains_key(&stream))
+        }
         Some((&index_kind::RANKS, _)) => match parse_node_key(key) {
             Some((level, stream, first)) => {
                 let height = streams.get(&stream).map_or(0, |total| total.height);

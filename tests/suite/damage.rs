@@ -205,6 +205,26 @@ fn verify_names_rows_that_should_not_be_there() {
 }
 
 #[test]
+fn verify_names_counters_of_no_stream() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let counters = |row: &&(&str, Vec<u8>, Vec<u8>)| row.0 == "index" && row.1[0] >= 0x10;
+    let all = damaged_rows(&path);
+    let (name, key, value) = all.iter().find(counters).unwrap();
+    // Longer than any stream, and none at all.
+    let long = [&key[..], &[7; 40]].concat();
+    for other in [long, key[..1].to_vec(), [0x11, 1].to_vec(), vec![0x12]] {
+        write(&path, name, &other, Some(value));
+        let store = open(&path).unwrap();
+        let report = store.verify().unwrap();
+        let named = report.findings.iter().any(|finding| finding.key == other);
+        assert!(named, "{other:02x?}: {:?}", report.findings);
+        assert!(store.repair().unwrap().is_clean(), "{other:02x?}");
+        store.close().unwrap();
+    }
+}
+
+#[test]
 fn a_damaged_record_is_an_error_and_never_a_wrong_answer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("inbox.redb");
