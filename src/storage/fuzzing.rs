@@ -1,12 +1,18 @@
-//! Decoding of arbitrary bytes, for the fuzz targets and a short run of the same in the tests.
+//! Decoding of arbitrary bytes as records, keys and changes, for the fuzz targets and a short run of the same in the tests.
 
+use super::keys::{self, IndexKey, StreamKey};
 use super::records::{
     AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
     ThreadV1,
 };
 use super::{changes, codec};
+use crate::domain::{ConversationId, MessageId, NoteId};
+use crate::index::{self, Total};
 
 type Checked = Result<(), &'static str>;
+
+/// Nine records, changes, six keys and counters, and what records say.
+const KINDS: u8 = 17;
 
 macro_rules! check {
     ($record:ty, $payload:expr) => {{
@@ -23,13 +29,57 @@ macro_rules! check {
     }};
 }
 
-/// Decodes bytes as the kind of record that the first of them names, or as a change. What can be
-/// decoded must be the same after it was encoded again.
+/// Whether a key that can be parsed is the key of what it says.
+fn key_survives<T>(
+    parse: impl Fn(&[u8]) -> crate::error::Result<T>,
+    key: impl Fn(&T) -> Vec<u8>,
+    bytes: &[u8],
+) -> bool {
+    parse(bytes).map_or(true, |parsed| key(&parsed) == bytes)
+}
+
+fn index_key(key: &IndexKey) -> Vec<u8> {
+    let StreamKey {
+        bucket,
+        status,
+        channel,
+    } = key.stream;
+    let stream = match bucket {
+        None => keys::by_state(status, channel),
+        Some(bucket) => keys::by_assignee(bucket, status, channel),
+    };
+    let position = keys::position(key.updated_at, key.id);
+    stream.key(&position).to_vec()
+}
+
+/// What a record says besides being one: it is refused or it is a value of the domain.
+fn interpret(payload: &[u8]) {
+    let (conversation, message) = (ConversationId::from_raw(1), MessageId::from_raw(2));
+    let framed = codec::frame::<MessageV1<'_>>(b"key", payload);
+    if let Ok(record) = codec::decode::<MessageV1<'_>>(b"key", &framed) {
+        let _ = record.into_message(conversation, chrono::DateTime::default(), message);
+    }
+    let framed = codec::frame::<NoteV1<'_>>(b"key", payload);
+    if let Ok(record) = codec::decode::<NoteV1<'_>>(b"key", &framed) {
+        let _ = record.into_note(
+            conversation,
+            chrono::DateTime::default(),
+            NoteId::from_raw(3),
+        );
+    }
+    let framed = codec::frame::<AssigneeV1<'_>>(b"key", payload);
+    if let Ok(record) = codec::decode::<AssigneeV1<'_>>(b"key", &framed) {
+        let _ = record.id(payload);
+    }
+}
+
+/// Decodes bytes as the kind of record or key that the first of them names, or as a change. What
+/// can be decoded must be the same after it was encoded again.
 pub(crate) fn check_decoding(data: &[u8]) -> Checked {
     let Some((kind, payload)) = data.split_first() else {
         return Ok(());
     };
-    let survives = match kind % 10 {
+    let survives = match kind % KINDS {
         0 => check!(ConversationV1<'_>, payload),
         1 => check!(RowV1<'_>, payload),
         2 => check!(MessageV1<'_>, payload),
@@ -39,6 +89,31 @@ pub(crate) fn check_decoding(data: &[u8]) -> Checked {
         6 => check!(MessageTimeV1, payload),
         7 => check!(IdentityV1, payload),
         8 => check!(HeadV1, payload),
+        10 => key_survives(
+            keys::parse_message,
+            |(conversation, at, id)| keys::message(*conversation, *at, *id).to_vec(),
+            payload,
+        ),
+        11 => key_survives(
+            keys::parse_note,
+            |(conversation, at, id)| keys::note(*conversation, *at, *id).to_vec(),
+            payload,
+        ),
+        12 => key_survives(
+            keys::parse_message_time,
+            |(conversation, id)| keys::message_time(*conversation, *id).to_vec(),
+            payload,
+        ),
+        13 => key_survives(keys::parse_index, index_key, payload),
+        14 => key_survives(Total::decode, |total| total.encode().to_vec(), payload),
+        15 => index::parse_node_key(payload).is_none_or(|(level, stream, first)| {
+            let kind = payload.first().copied().unwrap_or_default();
+            index::node_key(kind, level, &stream, &first)[..] == *payload
+        }),
+        16 => {
+            interpret(payload);
+            true
+        }
         _ => !changes::decode(payload).is_ok_and(|change| !changes::is_complete(&change)),
     };
     if survives {

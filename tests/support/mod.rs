@@ -16,4 +16,5 @@ pub(crate) mod op;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod rules;
+pub(crate) mod text;
 pub(crate) mod verdict;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::rules::inbox::{Inbox, contact};
+use crate::support::text;
 
 /// The text is one of the type's, and is printed as it was given, by serde as well.
 fn assert_identity<T>(text: &str)
@@ -157,8 +158,33 @@ fn any_text() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn every_kind_of_text_is_taken_and_its_neighbours_are_refused_or_survive_printing() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for (kind, example) in text::EXAMPLES {
+        let read = |text: &str| text::check(&[&[*kind], text.as_bytes()].concat());
+        assert!(read(example), "{example}");
+        kinds.insert(*kind);
+        for place in (0..example.len()).filter(|place| example.is_char_boundary(*place)) {
+            let (before, rest) = example.split_at(place);
+            let mut behind = rest.chars();
+            behind.next();
+            read(before);
+            for other in ["", "0", "%", "\u{e9}", "99999999999999999999"] {
+                read(&format!("{before}{other}{}", behind.as_str()));
+            }
+        }
+    }
+    assert!(kinds.into_iter().eq(0..text::KINDS));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_024))]
+
+    #[test]
+    fn arbitrary_text_is_refused_or_survives_printing(kind in 0..text::KINDS, text: String) {
+        text::check(&[&[kind], text.as_bytes()].concat());
+    }
 
     #[test]
     fn own_ids_and_cursors_are_printed_as_they_are_parsed(
