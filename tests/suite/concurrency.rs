@@ -3,8 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use convodb::{
@@ -13,6 +14,7 @@ use convodb::{
 };
 
 use crate::support::fixture::{EndsOthers, clock};
+use crate::support::harness::disk::{Call, Fate, Gate, MemoryDisk};
 use crate::support::op::contact;
 
 fn hello(store: &Store, number: u8) -> Result<Outcome<convodb::Message>> {
@@ -356,4 +358,73 @@ fn a_clock_that_asks_its_own_store_gets_an_error_and_no_deadlock() {
     assert!(known.set(store.clone()).is_ok());
     hello(&store, 1).unwrap();
     assert!(asked.load(Ordering::SeqCst));
+}
+
+/// A sync that does not return before it is let go.
+#[derive(Debug, Default)]
+struct StuckSync {
+    /// Whether a sync has begun, and whether it may return.
+    state: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl StuckSync {
+    fn wait_until_begun(&self) {
+        let state = self.state.lock().unwrap();
+        let begun = self.changed.wait_while(state, |(begun, _)| !*begun);
+        drop(begun.unwrap());
+    }
+}
+
+impl Gate for StuckSync {
+    fn before(&self, call: Call) -> Fate {
+        if call == Call::Sync {
+            let mut state = self.state.lock().unwrap();
+            state.0 = true;
+            self.changed.notify_all();
+            drop(
+                self.changed
+                    .wait_while(state, |(_, may_return)| !*may_return),
+            );
+        }
+        Fate::Done
+    }
+}
+
+/// Lets the sync go, by a panic too: the writer would wait for ever.
+struct LetsGo<'a>(&'a StuckSync);
+
+impl Drop for LetsGo<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap().1 = true;
+        self.0.changed.notify_all();
+    }
+}
+
+#[test]
+fn no_read_waits_for_a_sync_or_sees_what_it_makes_durable() {
+    let disk = MemoryDisk::default();
+    let options = Options::new().disk(Arc::new(disk.clone()));
+    let store = options.open("inbox.redb").unwrap();
+    hello(&store, 1).unwrap();
+    let sync = Arc::new(StuckSync::default());
+    disk.set_gate(Some(sync.clone()));
+    thread::scope(|scope| {
+        let lets_go = LetsGo(&sync);
+        let writer = scope.spawn(|| hello(&store, 2).unwrap());
+        sync.wait_until_begun();
+        let (says, hears) = mpsc::channel();
+        let store = &store;
+        scope.spawn(move || {
+            let snapshot = store.snapshot().unwrap();
+            let seen = check_one_state(&snapshot);
+            let rows = store.list(&Filter::all(), PageRequest::default()).unwrap();
+            says.send((seen, rows.total)).unwrap();
+        });
+        let read = hears.recv_timeout(Duration::from_secs(60));
+        assert!(!writer.is_finished(), "the command is not durable yet");
+        drop(lets_go);
+        assert_eq!(read, Ok((1, 1)), "a read waits for a sync");
+    });
+    assert_eq!(store.count(&Filter::all()).unwrap(), 2);
 }

@@ -11,6 +11,7 @@ pub(crate) mod damage;
 pub(crate) mod disk;
 pub(crate) mod faults;
 pub(crate) mod kill;
+pub(crate) mod load;
 pub(crate) mod ops;
 pub(crate) mod random;
 pub(crate) mod report;

@@ -16,5 +16,4 @@ pub(crate) mod op;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod rules;
-pub(crate) mod text;
 pub(crate) mod verdict;

@@ -5,6 +5,7 @@
 //! cargo run --release -p trials -- crash --seed 1 --states 20000
 //! cargo run --release -p trials -- kill --seed 1 --kills 100
 //! cargo run --release -p trials -- damage --seed 1 --files 2000
+//! cargo run --release -p trials -- load --seconds 60
 //! ```
 //!
 //! The harnesses are the library's own, in `tests/support/harness`, and its test command runs each
@@ -16,14 +17,14 @@ mod bar;
 mod support;
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 
 use bar::Bar;
 use support::child::{self, Child};
 use support::harness::report::Report;
-use support::harness::{crash, damage, faults, kill};
+use support::harness::{crash, damage, faults, kill, load};
 
 /// Tries what would breach convodb's promises.
 #[derive(Parser)]
@@ -42,6 +43,18 @@ enum Trial {
     Kill(Kill),
     /// Opens damaged and foreign files.
     Damage(Damage),
+    /// Lets many threads read and write at once.
+    Load(Load),
+}
+
+#[derive(Args)]
+struct Load {
+    /// What the commands follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How long, besides a third of it for what is measured beside.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
 }
 
 #[derive(Args)]
@@ -94,6 +107,7 @@ impl Trial {
             Self::Faults(_) => "faults",
             Self::Kill(_) => "kill",
             Self::Damage(_) => "damage",
+            Self::Load(_) => "load",
         }
     }
 
@@ -102,7 +116,8 @@ impl Trial {
             Self::Crash(Crash { seed, .. })
             | Self::Faults(Faults { seed, .. })
             | Self::Kill(Kill { seed, .. })
-            | Self::Damage(Damage { seed, .. }) => *seed,
+            | Self::Damage(Damage { seed, .. })
+            | Self::Load(Load { seed, .. }) => *seed,
         }
     }
 
@@ -142,6 +157,15 @@ impl Trial {
                     control: damage::Control::None,
                 };
                 damage::run(plan, Child::start_program, bar)
+            }
+            Self::Load(Load { seed, seconds }) => {
+                let plan = load::Plan {
+                    seed: *seed,
+                    time: Duration::from_secs(*seconds),
+                    conversations: 20_000,
+                    control: load::Control::None,
+                };
+                load::run(plan, bar)
             }
         }
     }

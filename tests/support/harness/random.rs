@@ -4,7 +4,7 @@ use convodb::IdGenerator as _;
 use convodb::testing::SeededIds;
 
 /// A stream of numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Random(SeededIds);
 
 impl Random {

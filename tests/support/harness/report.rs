@@ -21,6 +21,8 @@ pub(crate) enum Breach {
     Hung,
     /// An answer is not what was written.
     Wrong,
+    /// A call fails that should not.
+    Failed,
 }
 
 impl fmt::Display for Breach {
@@ -34,6 +36,7 @@ impl fmt::Display for Breach {
             Self::Aborted => "aborted",
             Self::Hung => "hung",
             Self::Wrong => "wrong answers",
+            Self::Failed => "errors",
         })
     }
 }
@@ -47,6 +50,7 @@ pub(crate) struct Report {
     tried: Vec<(&'static str, u64)>,
     found: Vec<(Breach, u64)>,
     told: Vec<String>,
+    noted: Vec<String>,
 }
 
 impl Report {
@@ -56,7 +60,13 @@ impl Report {
             tried: Vec::new(),
             found: breaches.iter().map(|breach| (*breach, 0)).collect(),
             told: Vec::new(),
+            noted: Vec::new(),
         }
+    }
+
+    /// A figure to print behind what was found.
+    pub(crate) fn note(&mut self, figure: String) {
+        self.noted.push(figure);
     }
 
     /// So many more of these were tried.
@@ -135,7 +145,9 @@ impl fmt::Display for Report {
             let comma = if place == 0 { "" } else { ", " };
             write!(f, "{comma}{} {what}", Thousands(count))?;
         }
-        Ok(())
+        self.noted
+            .iter()
+            .try_for_each(|figure| write!(f, "; {figure}"))
     }
 }
 
