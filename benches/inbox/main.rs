@@ -1,4 +1,4 @@
-//! An inbox of 10,000 and of 100,000 conversations: every page, total, history and command beside
+//! An inbox of 10,000 and of 100,000 conversations: every page, total, history, opening and command beside
 //! redb doing the same work alone, on rows of the same sizes, without records or rules.
 //!
 //! Ids are `area/case/size/engine`. Each result is checked against the generator once, outside the
@@ -14,6 +14,7 @@ mod cases;
 mod commands;
 mod generate;
 mod import;
+mod open;
 mod raw;
 mod reads;
 
@@ -89,6 +90,7 @@ fn inbox(criterion: &mut Criterion) {
     reads::lists(criterion, &subjects);
     reads::counts(criterion, &subjects);
     reads::histories(criterion, &subjects);
+    open::all(criterion, &subjects);
     // Last, as they change what the reads above are checked against.
     commands::all(criterion, &subjects);
     drop(subjects);
