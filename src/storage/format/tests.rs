@@ -1,10 +1,15 @@
 //! A file of an older format is upgraded when it is opened, or stays as it is.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sample::{self, MEMOS, MemoV0};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kv::{Database, Read as _, Setup, Table, WriteTables};
+use crate::kv::{
+    Database, Disk, DiskFile, Metadata, Place, Read as _, Setup, SystemDisk, Table, WriteTables,
+};
 use crate::storage::scan::{self, Scan};
 use crate::storage::{codec, tables};
 use crate::{Channel, ContactId, Filter, Inbound, Options, Store};
@@ -22,6 +27,10 @@ fn setup(tables: &'static [Table]) -> Setup {
     }
 }
 
+fn place(path: &Path) -> Place {
+    Place::new(Arc::new(SystemDisk), path.to_owned())
+}
+
 /// A store of the current format, closed, whose notes name no author.
 fn made(path: &Path) -> Result<()> {
     let store = Store::open(path)?;
@@ -35,7 +44,7 @@ fn made(path: &Path) -> Result<()> {
 
 /// The same content in a file of the older format; a memo can be spoilt on the way.
 fn older(current: &Path, path: PathBuf, spoilt: bool) -> Result<PathBuf> {
-    let database = Database::open(current, &setup(tables::ALL))?;
+    let database = Database::open(&place(current), &setup(tables::ALL))?;
     let rows = database.begin_read()?;
     let fill = |new: &Database| {
         let transaction = new.begin_write()?;
@@ -52,7 +61,7 @@ fn older(current: &Path, path: PathBuf, spoilt: bool) -> Result<PathBuf> {
         }
         transaction.commit()
     };
-    Database::create(&path, &setup(sample::FORMAT.tables), fill)?;
+    Database::create(&place(&path), &setup(sample::FORMAT.tables), fill)?;
     Ok(path)
 }
 
@@ -69,7 +78,7 @@ fn write_memos(from: &crate::kv::ReadTables, to: &mut WriteTables<'_>, spoilt: b
 }
 
 fn rows(path: &Path) -> Result<Vec<Rows>> {
-    let database = Database::open(path, &setup(tables::ALL))?;
+    let database = Database::open(&place(path), &setup(tables::ALL))?;
     let tables = database.begin_read()?;
     tables::ALL
         .iter()
@@ -82,7 +91,7 @@ fn rows(path: &Path) -> Result<Vec<Rows>> {
 }
 
 fn format_of(path: &Path) -> Result<u32> {
-    let database = Database::open(path, &setup(&[]))?;
+    let database = Database::open(&place(path), &setup(&[]))?;
     super::version(&database.begin_read_of(&[super::BARE])?)
 }
 
@@ -117,9 +126,86 @@ fn an_older_file_that_cannot_be_upgraded_is_an_error_and_stays_as_it_was() -> Ch
     let opened = Store::open(&path).map_err(|error: Error| error.kind());
     assert_eq!(opened.err(), Some(ErrorKind::Corrupted));
     assert_eq!(format_of(&path)?, 0);
-    let database = Database::open(&path, &setup(sample::FORMAT.tables))?;
+    let database = Database::open(&place(&path), &setup(sample::FORMAT.tables))?;
     let rows = database.begin_read()?;
     assert_eq!(rows.len(MEMOS)?, 3);
+    Ok(())
+}
+
+/// The operating system's disk, whose n-th call by a name fails.
+#[derive(Debug)]
+struct FailsOnce {
+    calls: AtomicUsize,
+    at: usize,
+}
+
+impl FailsOnce {
+    fn system(&self) -> io::Result<&SystemDisk> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == self.at {
+            return Err(io::Error::other("this call fails"));
+        }
+        Ok(&SystemDisk)
+    }
+}
+
+impl Disk for FailsOnce {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.system()?.open(path)
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.system()?.create_new(path)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.system()?.metadata(path)
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.system()?.canonicalize(path)
+    }
+
+    fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
+        self.system()?.hard_link(original, link)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.system()?.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.system()?.remove_file(path)
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        self.system()?.sync_directory(path)
+    }
+}
+
+#[test]
+fn an_upgrade_that_fails_at_any_call_leaves_a_file_that_opens_and_is_whole() -> Checked {
+    let directory = tempfile::tempdir()?;
+    let current = directory.path().join("current.redb");
+    made(&current)?;
+    let expected = rows(&current)?;
+    let mut failed = 0;
+    for at in 0.. {
+        let path = directory.path().join(format!("older-{at}.redb"));
+        let path = older(&current, path, false)?;
+        let disk = Arc::new(FailsOnce {
+            calls: AtomicUsize::new(0),
+            at,
+        });
+        let opened = Options::new().disk(disk.clone()).create(false).open(&path);
+        failed += usize::from(opened.is_err());
+        drop(opened);
+        Store::open(&path)?.close()?;
+        assert_eq!(rows(&path)?, expected, "call {at}");
+        if disk.calls.load(Ordering::SeqCst) <= at {
+            break;
+        }
+    }
+    assert!(failed > 5, "{failed} calls failed the opening");
     Ok(())
 }
 
