@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sample::{self, MEMOS, MemoV0};
-use crate::error::{Error, ErrorKind, Result};
+use crate::domain::{Change, Channel, ContactId, ConversationId, Fact, Note, NoteId, time};
+use crate::error::{ErrorKind, Result};
 use crate::kv::{
     Database, Disk, DiskFile, Metadata, Place, Read as _, Setup, SystemDisk, Table, WriteTables,
 };
+use crate::query::Filter;
 use crate::storage::scan::{self, Scan};
-use crate::storage::{codec, tables};
-use crate::{Channel, ContactId, Filter, Inbound, Options, Store};
+use crate::storage::{Engine, Location, Opening, codec, tables, verify};
 
 type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
@@ -31,15 +32,45 @@ fn place(path: &Path) -> Place {
     Place::new(Arc::new(SystemDisk), path.to_owned())
 }
 
-/// A store of the current format, closed, whose notes name no author.
+fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
+    let opening = Opening {
+        cache_bytes: 1 << 20,
+        check_up_to_bytes: u64::MAX,
+        create: true,
+        seed: [1; 16],
+    };
+    let location = Location::File(Place::new(disk, path.to_owned()));
+    Engine::open(&location, &opening)
+}
+
+/// A file of the current format, closed, whose notes name no author.
 fn made(path: &Path) -> Result<()> {
-    let store = Store::open(path)?;
-    for (number, note) in NOTES.into_iter().enumerate() {
-        let contact = ContactId::new(&format!("con_{number}"))?;
-        let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?;
-        store.add_note(hello.value.conversation_id, note)?;
+    let at = time::from_micros(1).unwrap_or_default();
+    let mut decided = Vec::new();
+    for (number, note) in (0..).zip(NOTES) {
+        let conversation = ConversationId::from_parts(1, number);
+        let created = Fact::ConversationCreated {
+            conversation,
+            contact_id: ContactId::new(&format!("con_{number}"))?,
+            channel: Channel::Webchat,
+            created_at: at,
+        };
+        let note = Note::new(NoteId::from_parts(1, number), conversation, note, at);
+        decided.extend([created, Fact::NoteAdded { note }].map(|fact| Change {
+            at,
+            actor: None,
+            fact,
+        }));
     }
-    store.close()
+    let engine = open(path, Arc::new(SystemDisk))?;
+    let transaction = engine.begin_write()?;
+    {
+        let mut writer = transaction.writer(&engine.view()?);
+        writer.apply(&decided)?;
+        writer.finish()?;
+    }
+    transaction.commit()?;
+    engine.close()
 }
 
 /// The same content in a file of the older format; a memo can be spoilt on the way.
@@ -103,17 +134,17 @@ fn a_file_of_an_older_format_becomes_one_of_the_current_when_it_is_opened() -> C
     let path = older(&current, directory.path().join("older.redb"), false)?;
     assert_eq!(format_of(&path)?, 0);
 
-    let store = Options::new().create(false).open(&path)?;
-    assert!(store.verify()?.is_clean());
-    assert_eq!(store.count(&Filter::open())?, 3);
-    let open_elsewhere = Store::open(&path).map_err(|error| error.kind());
+    let engine = open(&path, Arc::new(SystemDisk))?;
+    let view = engine.view()?;
+    assert!(verify(&view)?.is_clean());
+    assert_eq!(view.reader().count(&Filter::open())?, 3);
+    let open_elsewhere = open(&path, Arc::new(SystemDisk)).map_err(|error| error.kind());
     assert_eq!(open_elsewhere.err(), Some(ErrorKind::Locked));
-    store.close()?;
+    drop(view);
+    engine.close()?;
 
     assert_eq!(format_of(&path)?, super::VERSION);
     assert_eq!(rows(&path)?, rows(&current)?);
-    let names = std::fs::read_dir(directory.path())?.count();
-    assert_eq!(names, 2, "nothing is left beside the files");
     Ok(())
 }
 
@@ -123,7 +154,7 @@ fn an_older_file_that_cannot_be_upgraded_is_an_error_and_stays_as_it_was() -> Ch
     let current = directory.path().join("current.redb");
     made(&current)?;
     let path = older(&current, directory.path().join("older.redb"), true)?;
-    let opened = Store::open(&path).map_err(|error: Error| error.kind());
+    let opened = open(&path, Arc::new(SystemDisk)).map_err(|error| error.kind());
     assert_eq!(opened.err(), Some(ErrorKind::Corrupted));
     assert_eq!(format_of(&path)?, 0);
     let database = Database::open(&place(&path), &setup(sample::FORMAT.tables))?;
@@ -196,10 +227,11 @@ fn an_upgrade_that_fails_at_any_call_leaves_a_file_that_opens_and_is_whole() -> 
             calls: AtomicUsize::new(0),
             at,
         });
-        let opened = Options::new().disk(disk.clone()).create(false).open(&path);
-        failed += usize::from(opened.is_err());
-        drop(opened);
-        Store::open(&path)?.close()?;
+        match open(&path, disk.clone()) {
+            Ok(engine) => engine.close()?,
+            Err(_) => failed += 1,
+        }
+        open(&path, Arc::new(SystemDisk))?.close()?;
         assert_eq!(rows(&path)?, expected, "call {at}");
         if disk.calls.load(Ordering::SeqCst) <= at {
             break;
