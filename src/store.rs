@@ -60,6 +60,8 @@ struct Writing {
     location: Location,
     /// Set by a commit of unknown outcome: nothing more is written before `reopen`.
     failed: bool,
+    /// Set where a sync may have failed: what is read may not be what the disk holds.
+    unsynced: bool,
 }
 
 impl Writing {
@@ -127,6 +129,7 @@ impl Store {
                     engine: Ok(engine),
                     location,
                     failed: false,
+                    unsynced: false,
                 }),
                 writer: Mutex::new(None),
                 options,
@@ -219,7 +222,14 @@ impl Store {
         let engine = turn.writing.engine()?;
         let view = self.view()?;
         self.shared.published.end_old(Instant::now());
-        let raw = engine.begin_write()?;
+        let raw = match engine.begin_write() {
+            Ok(raw) => raw,
+            Err(error) => {
+                // The first one marks the file as being written, and syncs that.
+                turn.writing.unsynced |= error.kind() == ErrorKind::Io;
+                return Err(error.into());
+            }
+        };
         let options = &self.shared.options;
         let mut transaction = Transaction::new(raw.writer(&view), &*options.clock, &*options.ids);
         let value = work(&mut transaction)?;
@@ -242,6 +252,7 @@ impl Store {
             Err(error) => {
                 // The view stays as it was: reading goes on.
                 turn.writing.failed = true;
+                turn.writing.unsynced = true;
                 Err(Error::outcome_unknown(sequence, error).into())
             }
         }
@@ -364,6 +375,9 @@ impl Store {
     /// Closes the file and opens it again: the way on after an I/O error. It heals every clone;
     /// snapshots and iterators that were taken before end.
     ///
+    /// After a sync that failed it first writes the whole file once more: the system may take for
+    /// written what is not. O(file) then!
+    ///
     /// # Errors
     ///
     /// As [`Options::open`]; [`Closed`](crate::ErrorKind::Closed) after
@@ -383,16 +397,21 @@ impl Store {
         }
         self.shared.published.end(Ended::Reopening);
         let old = std::mem::replace(&mut turn.writing.engine, Err(Ended::Reopening));
-        if let Ok(engine) = old {
-            // The reason to reopen may well keep the file from closing cleanly.
-            let _ = engine.close();
+        // The reason to reopen may well keep the file from closing cleanly.
+        let closed = old.map_or(Ok(()), Engine::close);
+        turn.writing.unsynced |= closed.is_err_and(|error| error.kind() == ErrorKind::Io);
+        if turn.writing.unsynced {
+            turn.writing.location.rewrite()?;
         }
+        // Opening may recover, and so write and sync.
+        turn.writing.unsynced = true;
         let mut opening = self.shared.options.opening();
         opening.create = false;
         let engine = Engine::open(&turn.writing.location, &opening)?;
         let view = engine.view()?;
         turn.writing.engine = Ok(engine);
         turn.writing.failed = false;
+        turn.writing.unsynced = false;
         self.shared.published.publish(view);
         Ok(())
     }

@@ -22,9 +22,7 @@ pub(super) fn storage(error: redb::StorageError) -> Error {
 
 pub(super) fn database(error: redb::DatabaseError) -> Error {
     match error {
-        redb::DatabaseError::DatabaseAlreadyOpen => {
-            Error::new(ErrorKind::Locked, "the file is open elsewhere")
-        }
+        redb::DatabaseError::DatabaseAlreadyOpen => locked(),
         redb::DatabaseError::UpgradeRequired(version) => Error::new(
             ErrorKind::UnsupportedFormat,
             format!("the file has version {version} of the engine's format, which is not read"),
@@ -37,6 +35,10 @@ pub(super) fn database(error: redb::DatabaseError) -> Error {
         redb::DatabaseError::Storage(error) => storage(error),
         other => Error::new(ErrorKind::Io, other.to_string()),
     }
+}
+
+pub(super) fn locked() -> Error {
+    Error::new(ErrorKind::Locked, "the file is open elsewhere")
 }
 
 pub(super) fn transaction(error: redb::TransactionError) -> Error {

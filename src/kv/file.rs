@@ -54,6 +54,38 @@ impl Place {
         }
     }
 
+    /// Writes every byte of the file once more and syncs it, for what is left by a sync that failed:
+    /// a system may take pages for written that are not (Linux marks them clean), and would never
+    /// write them. A crash in the midst leaves what one before could have left. O(file)!
+    pub(crate) fn rewrite(&self) -> Result<()> {
+        const CHUNK: usize = 1 << 20;
+        let rewrite = || {
+            let file = self.disk.open(&self.path)?;
+            // Nobody may write meanwhile. The engine's own lock is this one on Linux alone.
+            if file.as_system().is_some() && !cfg!(target_os = "linux") {
+                return Ok(());
+            }
+            if !file.try_lock()? {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let len = file.metadata()?.len;
+            let mut buffer = vec![0; CHUNK];
+            let mut offset = 0;
+            while offset < len {
+                let rest = usize::try_from(len - offset).unwrap_or(CHUNK);
+                let chunk = buffer.get_mut(..rest.min(CHUNK)).unwrap_or_default();
+                file.read_exact_at(chunk, offset)?;
+                file.write_all_at(chunk, offset)?;
+                offset += chunk.len() as u64;
+            }
+            file.sync_data()
+        };
+        rewrite().map_err(|error: io::Error| match error.kind() {
+            io::ErrorKind::WouldBlock => failure::locked(),
+            _ => failure::io("the file cannot be written again", error),
+        })
+    }
+
     pub(crate) fn sync_directory(&self) -> Result<()> {
         self.disk
             .sync_directory(self.directory())

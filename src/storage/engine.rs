@@ -19,6 +19,15 @@ impl Location {
     pub(crate) fn memory() -> Self {
         Self::Memory(Memory::default())
     }
+
+    /// Makes durable what can be read, whatever became of earlier syncs, of a file that nobody has
+    /// open. O(file)!
+    pub(crate) fn rewrite(&self) -> Result<()> {
+        match self {
+            Self::File(place) => place.rewrite(),
+            Self::Memory(_) => Ok(()),
+        }
+    }
 }
 
 /// How to open.

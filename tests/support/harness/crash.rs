@@ -169,14 +169,16 @@ impl Run<'_> {
         self.seen.len() as u64 >= self.plan.states
     }
 
-    /// One workload from the creation of its file on, or a race of two creators.
+    /// One workload from the creation of its file on, a race of two creators, or a failing sync.
     fn round(&mut self, round: u64) {
         let seed = self.plan.seed.wrapping_mul(1_000_003).wrapping_add(round);
-        let mut history = if round % 2 == 1 {
-            let race = (round / 2) as usize % self.creation.len();
-            record::race(seed, self.creation[race])
-        } else {
-            record::workload(seed)
+        let mut history = match round % 4 {
+            1 => {
+                let race = (round / 4) as usize % self.creation.len();
+                record::race(seed, self.creation[race])
+            }
+            3 => record::failed_sync(seed),
+            _ => record::workload(seed),
         };
         self.plan.control.distort(&mut history);
         let origin = format!("seed {}, workload {round}", self.plan.seed);

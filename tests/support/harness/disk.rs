@@ -24,6 +24,10 @@ pub(crate) enum Event {
     Sync {
         file: usize,
     },
+    /// A sync has failed: what it should have made durable is read, and never written again.
+    Forget {
+        file: usize,
+    },
     /// A file is made, or gets another name.
     Name {
         name: PathBuf,
@@ -53,6 +57,7 @@ impl fmt::Debug for Event {
             }
             Self::SetLen { file, len } => write!(f, "set the length of {file} to {len}"),
             Self::Sync { file } => write!(f, "sync {file}"),
+            Self::Forget { file } => write!(f, "fail to sync {file}"),
             Self::Name { name, file } => write!(f, "name {file} {}", name.display()),
             Self::Rename { from, to, .. } => {
                 write!(f, "rename {} to {}", from.display(), to.display())
@@ -101,7 +106,7 @@ impl Image {
             Event::Remove { name } => {
                 self.names.remove(name);
             }
-            Event::Sync { .. } | Event::SyncNames => {}
+            Event::Sync { .. } | Event::Forget { .. } | Event::SyncNames => {}
         }
     }
 
@@ -149,7 +154,8 @@ pub(crate) enum Fate {
     Skipped,
     /// It fails, and nothing was done.
     Refused(io::ErrorKind),
-    /// It fails, and was done all the same; of a write, the first half.
+    /// It fails, and was done all the same; of a write, the first half. A sync makes nothing
+    /// durable, and no later one will: so a system may take pages for written that are not.
     Half(io::ErrorKind),
 }
 
@@ -420,8 +426,11 @@ impl DiskFile for Handle {
 
     fn sync_data(&self) -> io::Result<()> {
         self.disk.asked(Call::Sync, |fate| {
-            if fate == Fate::Done {
-                self.disk.state().change(Event::Sync { file: self.file });
+            let file = self.file;
+            match fate {
+                Fate::Done => self.disk.state().change(Event::Sync { file }),
+                Fate::Half(_) => self.disk.state().change(Event::Forget { file }),
+                _ => {}
             }
             Ok(())
         })

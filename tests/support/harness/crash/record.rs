@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use convodb::testing::ManualClock;
-use convodb::{ErrorKind, Options, Store, UserId};
+use convodb::{ErrorKind, Options, Result, Store, UserId};
 
 use super::claims::Claims;
 use super::states::{self, Crash};
@@ -34,10 +34,12 @@ struct Reader {
     disk: MemoryDisk,
     store: Store,
     seen: Mutex<Vec<(usize, u64)>>,
+    /// So many syncs until one fails.
+    syncs: AtomicU64,
 }
 
 impl Gate for Reader {
-    fn before(&self, _: Call) -> Fate {
+    fn before(&self, call: Call) -> Fate {
         // Nothing is to be seen while the store is reopened.
         if let Ok(sequence) = self.store.sequence() {
             let at = self.disk.position();
@@ -46,7 +48,12 @@ impl Gate for Reader {
                 seen.push((at, sequence));
             }
         }
-        Fate::Done
+        let fails = call == Call::Sync && self.syncs.fetch_sub(1, Ordering::SeqCst) == 1;
+        if fails {
+            Fate::Half(std::io::ErrorKind::Other)
+        } else {
+            Fate::Done
+        }
     }
 }
 
@@ -67,6 +74,7 @@ impl Recorder {
             disk: disk.clone(),
             store: store.clone(),
             seen: Mutex::default(),
+            syncs: AtomicU64::new(u64::MAX),
         });
         disk.set_gate(Some(reader.clone()));
         Self {
@@ -151,6 +159,40 @@ pub(crate) fn workload(seed: u64) -> History {
     recorder.finish(Image::default())
 }
 
+/// A workload in which a sync fails; it goes on when the store is reopened.
+pub(crate) fn failed_sync(seed: u64) -> History {
+    let clock = clock();
+    let disk = MemoryDisk::recording(&Image::default(), &[]);
+    let mut recorder = new_store(&disk, &clock);
+    let ops = ops_of(seed, 9);
+    let (before, after) = ops.split_at(6);
+    for op in before {
+        recorder.step(|store, model| apply(store, model, op).unwrap());
+    }
+    let syncs = 1 + seed / 4 % 2;
+    recorder.reader.syncs.store(syncs, Ordering::SeqCst);
+    // A command that takes no ids: the model knows what it leaves.
+    recorder.step(|store, model| {
+        let before = model.clone();
+        let put = put_user(store, model, "Perhaps");
+        let Err(error) = put else { return };
+        let kind = error.kind();
+        assert!(
+            matches!(kind, ErrorKind::OutcomeUnknown | ErrorKind::Io),
+            "{error:?}"
+        );
+        store.reopen().unwrap();
+        if store.sequence().unwrap() == before.sequence {
+            *model = before;
+        }
+    });
+    recorder.reader.syncs.store(u64::MAX, Ordering::SeqCst);
+    for op in after {
+        recorder.step(|store, model| apply(store, model, op).unwrap());
+    }
+    recorder.finish(Image::default())
+}
+
 /// Another creator of the same file, who comes in the middle of the first one's opening.
 struct Rival {
     disk: MemoryDisk,
@@ -171,7 +213,7 @@ impl Gate for Rival {
             match on(&self.disk, &self.clock).open(super::path()) {
                 Ok(store) => {
                     let begun = self.disk.position();
-                    put_user(&store, &mut model, "The rival's");
+                    put_user(&store, &mut model, "The rival's").unwrap();
                     let done = self.disk.position();
                     let mut wrote = self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
                     *wrote = Some((begun, done, model));
@@ -212,13 +254,15 @@ pub(crate) fn calls_of_creation() -> Vec<u64> {
     calls
 }
 
-fn put_user(store: &Store, model: &mut Model, name: &str) {
+/// What it leaves is in the model, whether it goes well or not.
+fn put_user(store: &Store, model: &mut Model, name: &str) -> Result<()> {
     let user = UserId::new("usr_1").unwrap();
-    store.put_user(&user, name).unwrap();
+    let put = store.put_user(&user, name).map(drop);
     let mut draft = model.clone();
     draft.read_clock();
     draft.put_assignee(&user.into(), name.to_owned());
     model.commit(draft);
+    put
 }
 
 /// Two creators of one file, the second before the first one's call of this number; both write.

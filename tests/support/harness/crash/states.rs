@@ -77,20 +77,10 @@ pub(crate) fn each(
         begun: 0,
     };
     for (at, event) in history.trace.iter().enumerate() {
-        let syncs: Option<&dyn Fn(&Event) -> bool> = match event {
-            Event::Sync { file } => Some(&|event| file_of(event) == Some(*file)),
-            Event::SyncNames => Some(&|event| file_of(event).is_none()),
-            _ => None,
-        };
-        match syncs {
-            Some(syncs) => {
-                if at >= from {
-                    walk.visit_interval(at, from, random, visit);
-                }
-                walk.sync(at, syncs);
-            }
-            None => walk.pending.push(at),
+        if is_sync(event) && at >= from {
+            walk.visit_interval(at, from, random, visit);
         }
+        walk.step(at, event);
     }
     walk.visit_interval(history.trace.len(), from, random, visit);
 }
@@ -105,14 +95,17 @@ pub(crate) fn killed(history: &History, at: usize) -> (Image, Vec<Event>) {
         begun: 0,
     };
     for (place, event) in history.trace.iter().enumerate().take(at) {
-        match event {
-            Event::Sync { file } => walk.sync(place, &|event| file_of(event) == Some(*file)),
-            Event::SyncNames => walk.sync(place, &|event| file_of(event).is_none()),
-            _ => walk.pending.push(place),
-        }
+        walk.step(place, event);
     }
     let held = walk.pending.iter().map(|place| walk.trace[*place].clone());
     (walk.durable.clone(), held.collect())
+}
+
+fn is_sync(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Sync { .. } | Event::Forget { .. } | Event::SyncNames
+    )
 }
 
 /// The file whose sync makes an event durable; names have none.
@@ -133,16 +126,36 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn sync(&mut self, at: usize, syncs: &dyn Fn(&Event) -> bool) {
+    fn step(&mut self, at: usize, event: &Event) {
+        match event {
+            Event::Sync { file } => self.sync(Some(*file)),
+            Event::Forget { file } => self.forget(*file),
+            Event::SyncNames => self.sync(None),
+            _ => self.pending.push(at),
+        }
+        if is_sync(event) {
+            self.begun = at + 1;
+        }
+    }
+
+    /// What is pending of a file, or of names, becomes durable.
+    fn sync(&mut self, file: Option<usize>) {
         let (durable, trace) = (&mut self.durable, self.trace);
         self.pending.retain(|place| {
             let event = &trace[*place];
-            if syncs(event) {
+            let is_synced = file_of(event) == file;
+            if is_synced {
                 durable.apply(event);
             }
-            !syncs(event)
+            !is_synced
         });
-        self.begun = at + 1;
+    }
+
+    /// What is pending of a file's pages never becomes durable; its length is no page, and may.
+    fn forget(&mut self, of: usize) {
+        let trace = self.trace;
+        let is_page = |event: &Event| matches!(event, Event::Write { file, .. } if *file == of);
+        self.pending.retain(|place| !is_page(&trace[*place]));
     }
 
     fn image(&self, survivors: impl Iterator<Item = usize>) -> Image {
