@@ -15,6 +15,7 @@ mod invalid;
 mod message;
 mod note;
 mod object;
+mod provided;
 pub(crate) mod time;
 mod validate;
 
@@ -32,3 +33,4 @@ pub use message::{
 };
 pub use note::Note;
 pub(crate) use object::object;
+pub(crate) use provided::{Parked, Provided, StoredAt};

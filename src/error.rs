@@ -212,9 +212,11 @@ impl From<Rejection> for Error {
         match rejection {
             Rejection::Invalid(invalid) => invalid.into(),
             Rejection::NotFound { .. } => Self::new(ErrorKind::NotFound, message),
-            Rejection::Exists(_) | Rejection::ThreadExists { .. } => {
-                Self::new(ErrorKind::Conflict, message)
-            }
+            Rejection::Erased { .. } => Self::new(ErrorKind::Erased, message),
+            Rejection::Exists(_)
+            | Rejection::ThreadExists { .. }
+            | Rejection::ProviderIdTaken { .. }
+            | Rejection::ProviderIdSet(_) => Self::new(ErrorKind::Conflict, message),
             Rejection::Taken { winner, .. } => {
                 let mut error = Self::new(ErrorKind::Conflict, message);
                 error.0.detail = Detail::Winner(winner);

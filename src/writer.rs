@@ -9,6 +9,7 @@ mod import;
 mod reads;
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use ulid::Ulid;
@@ -17,10 +18,12 @@ pub use commands::Handle;
 pub use context::{Context, Outcome};
 
 use crate::domain::decide::{self, Appending};
+use crate::domain::evolve;
 use crate::domain::{
     Assignee, AssigneeId, Change, Channel, ContactId, Conversation, ConversationId,
     ConversationState, Fact, Inbound, Message, MessageId, MessageRef, Note, NoteId, Outbound,
-    Receipt, Reply, Takeover, TeamId, UserId, time,
+    Parked, Provided, ProviderId, Receipt, Rejection, Reply, StoredAt, Takeover, TeamId, UserId,
+    time,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{self, Resident, View};
@@ -99,18 +102,23 @@ impl<'t> Transaction<'t> {
         *newest
     }
 
-    /// An id of the message's own millisecond, by which it is found again.
+    /// An id of the message's own millisecond, by which it is found again. With a provider's id
+    /// it follows from that, so that it is the same in whatever order messages come.
     fn message_id(
         &mut self,
         conversation: ConversationId,
-        created_at: DateTime<Utc>,
+        channel: Channel,
+        appending: &Appending,
         now: DateTime<Utc>,
     ) -> Result<MessageId> {
-        if created_at == now {
-            return Ok(MessageId::from_raw(self.next_id(now)));
-        }
-        // A late message takes its place among ids that were given out long ago.
-        let mut id = MessageId::from_parts(millis(created_at), self.ids.random());
+        let created_at = appending.created_at;
+        let random = match &appending.provider_id {
+            Some(id) => self.writer.reader().hashes().random(channel, id),
+            None if created_at == now => return Ok(MessageId::from_raw(self.next_id(now))),
+            // A late message takes its place among ids that were given out long ago.
+            None => self.ids.random(),
+        };
+        let mut id = MessageId::from_parts(millis(created_at), random);
         while self
             .writer
             .reader()
@@ -122,7 +130,7 @@ impl<'t> Transaction<'t> {
         Ok(id)
     }
 
-    fn apply(&mut self, now: DateTime<Utc>, facts: Vec<Fact>) -> Result<()> {
+    fn apply(&mut self, now: DateTime<Utc>, facts: Vec<Fact>) -> Result<Vec<Change>> {
         self.check_health()?;
         let changes: Vec<Change> = facts
             .into_iter()
@@ -133,7 +141,8 @@ impl<'t> Transaction<'t> {
             })
             .collect();
         let applied = self.writer.apply(&changes);
-        self.poison_on_error(applied)
+        self.poison_on_error(applied)?;
+        Ok(changes)
     }
 
     fn outcome<T>(&mut self, value: T, facts: &Traits) -> Outcome<T> {
@@ -167,16 +176,24 @@ impl<'t> Transaction<'t> {
         address: (ContactId, Channel),
         appending: Appending,
     ) -> Result<Outcome<Message>> {
+        let (contact, channel) = address;
+        let parked = match &appending.provider_id {
+            Some(id) => match self.writer.reader().provided(channel, id)? {
+                Provided::Awaited(parked) => parked,
+                Provided::Stored(at) => return self.stored_before(at),
+                Provided::Erased => return Err(Rejection::erased(channel, id).into()),
+            },
+            None => None,
+        };
         let facts = match state {
             Some(state) => {
-                let id = self.message_id(state.id, appending.created_at, now)?;
-                decide::append(state, appending, id)
+                let id = self.message_id(state.id, channel, &appending, now)?;
+                decide::append(state, appending, id, parked)
             }
             None => {
                 let conversation = ConversationId::from_raw(self.next_id(now));
-                let id = self.message_id(conversation, appending.created_at, now)?;
-                let (contact, channel) = address;
-                decide::create(conversation, contact, channel, appending, id)
+                let id = self.message_id(conversation, channel, &appending, now)?;
+                decide::create(conversation, contact, channel, appending, id, parked)
             }
         };
         let traits = Traits::of(&facts);
@@ -184,11 +201,21 @@ impl<'t> Transaction<'t> {
             Fact::MessageAppended { message } => Some(message.clone()),
             _ => None,
         });
-        self.apply(now, facts)?;
-        match appended {
-            Some(message) => Ok(self.outcome(message, &traits)),
-            None => Err(Error::corrupted("a message was decided that is none")),
+        let mut message =
+            appended.ok_or_else(|| Error::corrupted("a message was decided that is none"))?;
+        let changes = self.apply(now, facts)?;
+        for change in &changes {
+            message = evolve::message(message, change);
         }
+        Ok(self.outcome(message, &traits))
+    }
+
+    /// R10: the same message again changes nothing.
+    fn stored_before(&mut self, at: StoredAt) -> Result<Outcome<Message>> {
+        let message = self.writer.reader().message(at.conversation, at.message)?;
+        let mut outcome = self.outcome(message, &Traits::of(&[]));
+        outcome.duplicate = true;
+        Ok(outcome)
     }
 
     /// As [`Store::receive`](crate::Store::receive).
@@ -243,18 +270,91 @@ impl<'t> Transaction<'t> {
         &mut self,
         message: impl Into<MessageRef>,
         receipt: Receipt,
-    ) -> Result<Outcome<Message>> {
+    ) -> Result<Outcome<Option<Message>>> {
         let now = self.now();
-        let MessageRef::Id {
-            conversation,
-            message,
-        } = message.into();
-        let known = self.writer.reader().message(conversation, message)?;
+        let at = match self.refer(message.into())? {
+            Referred::Stored(at) => at,
+            Referred::Awaited(channel, id, parked) => {
+                let facts = decide::park(channel, id, parked.as_ref(), now, receipt)?;
+                let traits = Traits::of(&facts);
+                self.apply(now, facts)?;
+                return Ok(self.outcome(None, &traits));
+            }
+        };
+        let known = self.writer.reader().message(at.conversation, at.message)?;
         let facts = decide::record_delivery(&known, now, receipt)?;
         let traits = Traits::of(&facts);
         self.apply(now, facts)?;
-        let message = self.writer.reader().message(conversation, message)?;
+        let message = self.writer.reader().message(at.conversation, at.message)?;
+        Ok(self.outcome(Some(message), &traits))
+    }
+
+    /// As [`Store::set_provider_id`](crate::Store::set_provider_id).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn set_provider_id(
+        &mut self,
+        message: impl Into<MessageRef>,
+        id: &ProviderId,
+    ) -> Result<Outcome<Message>> {
+        let now = self.now();
+        let at = match self.refer(message.into())? {
+            Referred::Stored(at) => at,
+            Referred::Awaited(_, id, _) => return Err(Rejection::not_found("message", id).into()),
+        };
+        let reader = self.writer.reader();
+        let message = reader.message(at.conversation, at.message)?;
+        let channel = reader.state(at.conversation)?.channel;
+        let known = reader.provided(channel, id)?;
+        let facts = decide::set_provider_id(&message, channel, id.clone(), known)?;
+        let traits = Traits::of(&facts);
+        self.apply(now, facts)?;
+        let message = self.writer.reader().message(at.conversation, at.message)?;
         Ok(self.outcome(message, &traits))
+    }
+
+    /// As [`Store::purge_parked`](crate::Store::purge_parked).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn purge_parked(&mut self, older_than: Duration) -> Result<Outcome<u64>> {
+        let now = self.now();
+        let before = decide::before(now, older_than);
+        let (_, older) = self.writer.reader().count_parked(before)?;
+        let facts = match older {
+            0 => Vec::new(),
+            _ => vec![Fact::ParkedPurged { before }],
+        };
+        let traits = Traits::of(&facts);
+        self.apply(now, facts)?;
+        Ok(self.outcome(older, &traits))
+    }
+
+    /// Finds out which message is meant.
+    fn refer(&self, message: MessageRef) -> Result<Referred> {
+        let (channel, id) = match message {
+            MessageRef::Id {
+                conversation,
+                message,
+            } => {
+                return Ok(Referred::Stored(StoredAt {
+                    conversation,
+                    message,
+                }));
+            }
+            MessageRef::ProviderId {
+                channel,
+                provider_id,
+            } => (channel, provider_id),
+        };
+        match self.writer.reader().provided(channel, &id)? {
+            Provided::Stored(at) => Ok(Referred::Stored(at)),
+            Provided::Awaited(parked) => Ok(Referred::Awaited(channel, id, parked)),
+            Provided::Erased => Err(Rejection::erased(channel, &id).into()),
+        }
     }
 
     /// As [`Store::assign`](crate::Store::assign).
@@ -445,6 +545,13 @@ impl fmt::Debug for Transaction<'_> {
             .field("poisoned", &self.poisoned)
             .finish_non_exhaustive()
     }
+}
+
+/// What a reference to a message leads to.
+enum Referred {
+    Stored(StoredAt),
+    /// It has not come yet; these receipts wait for it.
+    Awaited(Channel, ProviderId, Option<Parked>),
 }
 
 /// What the facts of a command amount to.

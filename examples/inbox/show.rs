@@ -152,7 +152,11 @@ pub(crate) fn commands(
         format!("{}; {open} open", tables::delivery(&now.value))
     })?;
     let read = timed(|| acting.record_delivery(&replied.value.value, Receipt::read()))?;
-    calls.made("record_delivery", &read, |now| tables::delivery(&now.value))?;
+    calls.made("record_delivery", &read, |now| {
+        now.value
+            .as_ref()
+            .map_or_else(String::new, tables::delivery)
+    })?;
     let noted = timed(|| acting.add_note(id, "Promised an answer by tomorrow."))?;
     calls.made("add_note", &noted, |_| format!("by {}", agent.name))?;
 

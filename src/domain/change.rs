@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, DeliveryStatus,
-    Failure, Message, MessageId, Note,
+    Failure, Message, MessageId, Note, ProviderId,
 };
 
 /// One fact, with when it was decided and who gave the command.
@@ -40,6 +40,26 @@ pub(crate) enum Fact {
         status: DeliveryStatus,
         at: DateTime<Utc>,
         failure: Option<Failure>,
+    },
+    /// R10: a provider told its own id of a message that was stored without.
+    ProviderIdSet {
+        conversation: ConversationId,
+        message: MessageId,
+        channel: Channel,
+        provider_id: ProviderId,
+    },
+    /// R10: a receipt came before its message.
+    ReceiptParked {
+        channel: Channel,
+        provider_id: ProviderId,
+        status: DeliveryStatus,
+        at: DateTime<Utc>,
+        failure: Option<Failure>,
+    },
+    /// Receipts whose messages never came were given up.
+    ParkedPurged {
+        /// Those that had waited since before this.
+        before: DateTime<Utc>,
     },
     NoteAdded {
         note: Note,
@@ -88,6 +108,7 @@ impl Fact {
         match self {
             Self::ConversationCreated { conversation, .. }
             | Self::DeliveryRecorded { conversation, .. }
+            | Self::ProviderIdSet { conversation, .. }
             | Self::Assigned { conversation, .. }
             | Self::Unassigned { conversation }
             | Self::Resolved { conversation }
@@ -97,7 +118,10 @@ impl Fact {
             Self::MessageAppended { message } => Some(message.conversation_id),
             Self::NoteAdded { note } => Some(note.conversation_id),
             Self::ConversationImported { conversation, .. } => Some(conversation.id),
-            Self::AssigneePut { .. } | Self::AssigneeRemoved { .. } => None,
+            Self::ReceiptParked { .. }
+            | Self::ParkedPurged { .. }
+            | Self::AssigneePut { .. }
+            | Self::AssigneeRemoved { .. } => None,
         }
     }
 }

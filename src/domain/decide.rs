@@ -3,14 +3,15 @@
 //! Invariant: nothing is changed here. A no-op decides no fact at all.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::message::{Draft, Inbound, Outbound, Receipt, Reply};
 use super::{
     Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, Direction, Fact,
-    Import, InvalidInput, Message, MessageId, Note, NoteId, ProviderId, Status, Takeover, time,
-    validate,
+    Import, InvalidInput, Message, MessageId, Note, NoteId, Parked, Provided, ProviderId, Status,
+    StoredAt, Takeover, time, validate,
 };
 
 /// Why a command was refused.
@@ -27,6 +28,19 @@ pub(crate) enum Rejection {
     },
     #[error("the conversation `{0}` exists already")]
     Exists(ConversationId),
+    #[error("the provider's id `{provider_id}` on `{channel}` is that of the message `{message}`")]
+    ProviderIdTaken {
+        channel: Channel,
+        provider_id: ProviderId,
+        message: MessageId,
+    },
+    #[error("the message has the provider's id `{0}` already")]
+    ProviderIdSet(ProviderId),
+    #[error("the message of the provider's id `{provider_id}` on `{channel}` was erased")]
+    Erased {
+        channel: Channel,
+        provider_id: ProviderId,
+    },
     #[error("the contact `{contact_id}` has a conversation on `{channel}` already: `{existing}`")]
     ThreadExists {
         contact_id: ContactId,
@@ -36,6 +50,13 @@ pub(crate) enum Rejection {
 }
 
 impl Rejection {
+    pub(crate) fn erased(channel: Channel, provider_id: &ProviderId) -> Self {
+        Self::Erased {
+            channel,
+            provider_id: provider_id.clone(),
+        }
+    }
+
     pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound {
             what,
@@ -121,6 +142,19 @@ impl Appending {
     }
 }
 
+/// R9, R10: what parked receipts tell of a message that has come, each status once.
+fn unpark(conversation: ConversationId, message: MessageId, parked: Option<Parked>) -> Vec<Fact> {
+    let told = parked.map(|parked| parked.deliveries.told());
+    let recorded = |(status, at, failure)| Fact::DeliveryRecorded {
+        conversation,
+        message,
+        status,
+        at,
+        failure,
+    };
+    told.into_iter().flatten().map(recorded).collect()
+}
+
 /// R1: the first message creates the conversation.
 pub(crate) fn create(
     conversation: ConversationId,
@@ -128,8 +162,9 @@ pub(crate) fn create(
     channel: Channel,
     appending: Appending,
     message: MessageId,
+    parked: Option<Parked>,
 ) -> Vec<Fact> {
-    vec![
+    let mut facts = vec![
         Fact::ConversationCreated {
             conversation,
             contact_id,
@@ -139,7 +174,9 @@ pub(crate) fn create(
         Fact::MessageAppended {
             message: appending.into_message(message, conversation),
         },
-    ]
+    ];
+    facts.extend(unpark(conversation, message, parked));
+    facts
 }
 
 /// R5: a message reopens a resolved conversation, unless it says that it does not.
@@ -147,6 +184,7 @@ pub(crate) fn append(
     state: &ConversationState,
     appending: Appending,
     message: MessageId,
+    parked: Option<Parked>,
 ) -> Vec<Fact> {
     let reopens = appending.reopen && state.status == Status::Resolved;
     let mut facts = vec![Fact::MessageAppended {
@@ -157,7 +195,88 @@ pub(crate) fn append(
             conversation: state.id,
         });
     }
+    facts.extend(unpark(state.id, message, parked));
     facts
+}
+
+/// R10: a message without a provider's id gets one that no other has; its own again changes
+/// nothing.
+pub(crate) fn set_provider_id(
+    message: &Message,
+    channel: Channel,
+    provider_id: ProviderId,
+    known: Provided,
+) -> Decision {
+    match &message.provider_id {
+        Some(own) if *own == provider_id => return Ok(Vec::new()),
+        Some(own) => return Err(Rejection::ProviderIdSet(own.clone())),
+        None => {}
+    }
+    let parked = match known {
+        Provided::Awaited(parked) => parked,
+        Provided::Stored(StoredAt { message, .. }) => {
+            return Err(Rejection::ProviderIdTaken {
+                channel,
+                provider_id,
+                message,
+            });
+        }
+        Provided::Erased => {
+            return Err(Rejection::erased(channel, &provider_id));
+        }
+    };
+    let (conversation, message) = (message.conversation_id, message.id);
+    let mut facts = vec![Fact::ProviderIdSet {
+        conversation,
+        message,
+        channel,
+        provider_id,
+    }];
+    facts.extend(unpark(conversation, message, parked));
+    Ok(facts)
+}
+
+/// The time that lies so long ago; the earliest of all where none does.
+pub(crate) fn before(now: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
+    let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
+    now.checked_sub_signed(age)
+        .map_or(DateTime::UNIX_EPOCH, |before| {
+            before.max(DateTime::UNIX_EPOCH)
+        })
+}
+
+/// R10: what waited for an imported message is part of it.
+pub(crate) fn merge_parked(message: &mut Message, parked: Parked) {
+    for (status, at, failure) in parked.deliveries.told() {
+        message.status = message.status.max(status);
+        message.deliveries.merge(status, at, &failure);
+    }
+}
+
+/// R10: a receipt that comes before its message waits for it; one that tells nothing new is no
+/// change.
+pub(crate) fn park(
+    channel: Channel,
+    provider_id: ProviderId,
+    known: Option<&Parked>,
+    now: DateTime<Utc>,
+    receipt: Receipt,
+) -> Decision {
+    let (status, at, failure) = receipt.resolve(now)?;
+    if let Some(Parked { deliveries, .. }) = known {
+        let mut merged = deliveries.clone();
+        merged.merge(status, at, &failure);
+        if merged == *deliveries {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(vec![Fact::ReceiptParked {
+        channel,
+        provider_id,
+        status,
+        at,
+        failure,
+    }])
 }
 
 /// R4: assigning reopens; the assignee that an open conversation has already changes nothing.
@@ -281,6 +400,7 @@ pub(crate) fn import(import: Import) -> Decision {
         validate::name("name", &assignee.name).map_err(|error| error.within("assigned_to"))?;
     }
     let mut ids = HashSet::with_capacity(messages.len());
+    let mut provided = HashSet::new();
     for (index, message) in messages.iter().enumerate() {
         let item = || format!("messages[{index}]");
         message.validate().map_err(|error| error.within(&item()))?;
@@ -289,6 +409,11 @@ pub(crate) fn import(import: Import) -> Decision {
         }
         if !ids.insert(message.id) {
             return Err(repeated("id").within(&item()).into());
+        }
+        if let Some(id) = &message.provider_id
+            && !provided.insert(id)
+        {
+            return Err(repeated("provider_id").within(&item()).into());
         }
     }
     let mut ids = HashSet::with_capacity(notes.len());

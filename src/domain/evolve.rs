@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Change, ConversationState, Fact, Message, Status};
+use super::{Change, ConversationState, Deliveries, Fact, Message, Parked, Status};
 
 /// The conversation after the change; nothing if there is none, or no more.
 pub(crate) fn conversation(
@@ -57,6 +57,9 @@ pub(crate) fn conversation(
         Fact::TakenOver { assignee, .. } => state.assignee.clone_from(assignee),
         // R8: receipts are no activity; the rest is not about a conversation's state.
         Fact::DeliveryRecorded { .. }
+        | Fact::ProviderIdSet { .. }
+        | Fact::ReceiptParked { .. }
+        | Fact::ParkedPurged { .. }
         | Fact::ConversationCreated { .. }
         | Fact::ConversationImported { .. }
         | Fact::ConversationDeleted { .. }
@@ -71,17 +74,39 @@ fn active(state: &mut ConversationState, at: DateTime<Utc>) {
     state.updated_at = state.updated_at.max(at);
 }
 
-/// The message after the change (R9).
+/// The message after the change (R9, R10).
 pub(crate) fn message(mut state: Message, change: &Change) -> Message {
-    if let Fact::DeliveryRecorded {
+    match &change.fact {
+        Fact::DeliveryRecorded {
+            status,
+            at,
+            failure,
+            ..
+        } => {
+            state.status = state.status.max(*status);
+            state.deliveries.merge(*status, *at, failure);
+        }
+        Fact::ProviderIdSet { provider_id, .. } => state.provider_id = Some(provider_id.clone()),
+        _ => {}
+    }
+    state
+}
+
+/// The receipts that wait for a message after the change (R10).
+pub(crate) fn parked(before: Option<Parked>, change: &Change) -> Option<Parked> {
+    let Fact::ReceiptParked {
         status,
         at,
         failure,
         ..
     } = &change.fact
-    {
-        state.status = state.status.max(*status);
-        state.deliveries.merge(*status, *at, failure);
-    }
-    state
+    else {
+        return before;
+    };
+    let mut parked = before.unwrap_or(Parked {
+        since: change.at,
+        deliveries: Deliveries::default(),
+    });
+    parked.deliveries.merge(*status, *at, failure);
+    Some(parked)
 }

@@ -8,7 +8,7 @@ mod draft;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ConversationId, InvalidInput, MessageId, ProviderId, time};
+use super::{Channel, ConversationId, InvalidInput, MessageId, ProviderId, time};
 
 pub use content::{Content, MessageType};
 pub use delivery::{Deliveries, DeliveryStatus, Failure, Receipt};
@@ -96,7 +96,7 @@ impl Message {
     }
 }
 
-/// Which message a receipt is about.
+/// Which message a receipt or a provider's id is about.
 ///
 /// ```
 /// # use convodb::{ConversationId, MessageId, MessageRef};
@@ -117,6 +117,28 @@ pub enum MessageRef {
         /// The message.
         message: MessageId,
     },
+    /// By the provider's own id, which is unique on its channel for ever (R10).
+    ProviderId {
+        /// The channel.
+        channel: Channel,
+        /// The provider's own id.
+        provider_id: ProviderId,
+    },
+}
+
+impl From<(Channel, ProviderId)> for MessageRef {
+    fn from((channel, provider_id): (Channel, ProviderId)) -> Self {
+        Self::ProviderId {
+            channel,
+            provider_id,
+        }
+    }
+}
+
+impl From<(Channel, &ProviderId)> for MessageRef {
+    fn from((channel, provider_id): (Channel, &ProviderId)) -> Self {
+        Self::from((channel, provider_id.clone()))
+    }
 }
 
 impl From<(ConversationId, MessageId)> for MessageRef {

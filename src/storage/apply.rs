@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::{Head, Reader, Resident, changes, conversations, messages, plan};
-use crate::domain::{Assignee, Change, ConversationId, Fact, evolve};
+use super::{Head, Reader, Resident, changes, conversations, messages, plan, provider_ids};
+use crate::domain::{Assignee, Change, ConversationId, Fact, Message, MessageId, evolve};
 use crate::error::{Error, Result};
 use crate::index::{Edits, Levels};
 use crate::kv::WriteTables;
@@ -55,9 +55,10 @@ impl<'t> Writer<'t> {
         for group in decided.chunk_by(same_conversation) {
             let Some(id) = group.first().and_then(|first| first.fact.conversation()) else {
                 imports.write(&mut self.rows, &mut index)?;
-                group
-                    .iter()
-                    .try_for_each(|change| self.apply_to_directory(&change.fact))?;
+                group.iter().try_for_each(|change| {
+                    self.apply_to_directory(&change.fact)?;
+                    self.apply_to_receipts(change)
+                })?;
                 continue;
             };
             if let [change] = group
@@ -69,9 +70,13 @@ impl<'t> Writer<'t> {
             {
                 let Imports { rows, index } = &mut imports;
                 conversations::stage(rows, index, &self.known.directory, conversation)?;
+                let (hashes, channel) = (self.known.hashes, conversation.channel);
                 for message in messages {
                     messages::stage(rows, message)?;
+                    provider_ids::stage(rows, hashes, channel, message)?;
                 }
+                let arrived = messages.iter();
+                provider_ids::remove_parked(&mut self.rows, hashes, channel, arrived)?;
                 for note in notes {
                     messages::stage_note(rows, note)?;
                 }
@@ -92,22 +97,38 @@ impl<'t> Writer<'t> {
     ) -> Result<()> {
         let before = conversations::read(&self.rows, &self.known.directory, id)?;
         let mut after = before.clone();
+        let hashes = self.known.hashes;
         for change in group {
             after = evolve::conversation(after, change);
             match &change.fact {
-                Fact::MessageAppended { message } => messages::put(&mut self.rows, message)?,
+                Fact::MessageAppended { message } => {
+                    messages::put(&mut self.rows, message)?;
+                    let channel = after.as_ref().ok_or_else(|| homeless(id))?.channel;
+                    provider_ids::put(&mut self.rows, hashes, channel, message)?;
+                }
+                Fact::ProviderIdSet {
+                    message, channel, ..
+                } => {
+                    let message = evolve::message(self.known_message(id, *message)?, change);
+                    messages::put(&mut self.rows, &message)?;
+                    provider_ids::put(&mut self.rows, hashes, *channel, &message)?;
+                }
                 Fact::NoteAdded { note } => {
                     let mut batch = Batch::default();
                     messages::stage_note(&mut batch, note)?;
                     batch.write(&mut self.rows)?;
                 }
                 Fact::DeliveryRecorded { message, .. } => {
-                    let known = messages::find(&self.rows, id, *message)?.ok_or_else(|| {
-                        Error::corrupted(format!("the message {message} of a receipt is missing"))
-                    })?;
+                    let known = self.known_message(id, *message)?;
                     messages::put(&mut self.rows, &evolve::message(known, change))?;
                 }
-                Fact::ConversationDeleted { .. } => messages::remove_all(&mut self.rows, id)?,
+                Fact::ConversationDeleted { .. } => {
+                    let channel = before.as_ref().ok_or_else(|| homeless(id))?.channel;
+                    for provider_id in messages::provider_ids(&self.rows, id)? {
+                        provider_ids::erase(&mut self.rows, hashes, channel, &provider_id)?;
+                    }
+                    messages::remove_all(&mut self.rows, id)?;
+                }
                 _ => {}
             }
         }
@@ -118,6 +139,26 @@ impl<'t> Writer<'t> {
             before.as_ref(),
             after.as_ref(),
         )
+    }
+
+    fn known_message(&self, conversation: ConversationId, id: MessageId) -> Result<Message> {
+        messages::find(&self.rows, conversation, id)?
+            .ok_or_else(|| Error::corrupted(format!("the message {id} of a change is missing")))
+    }
+
+    fn apply_to_receipts(&mut self, change: &Change) -> Result<()> {
+        match &change.fact {
+            Fact::ReceiptParked {
+                channel,
+                provider_id,
+                ..
+            } => {
+                let of = (*channel, provider_id);
+                provider_ids::park(&mut self.rows, self.known.hashes, of, change)
+            }
+            Fact::ParkedPurged { before } => provider_ids::purge_parked(&mut self.rows, *before),
+            _ => Ok(()),
+        }
     }
 
     fn apply_to_directory(&mut self, fact: &Fact) -> Result<()> {
@@ -185,6 +226,10 @@ impl Imports {
         self.rows.write(rows)?;
         self.index.write(rows, index)
     }
+}
+
+fn homeless(id: ConversationId) -> Error {
+    Error::corrupted(format!("the conversation {id} of a message is missing"))
 }
 
 fn same_conversation(a: &Change, b: &Change) -> bool {

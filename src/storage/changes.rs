@@ -13,7 +13,7 @@ use super::records::{
 };
 use crate::domain::{
     Actor, AssigneeId, Change, ContactId, ConversationId, ConversationState, Fact, Message,
-    MessageId, Note, NoteId,
+    MessageId, Note, NoteId, ProviderId,
 };
 use crate::error::Result;
 
@@ -69,6 +69,20 @@ enum FactV1<'a> {
     AssigneePut(&'a str, &'a str),
     TakenOver(u128, Option<&'a str>),
     AssigneeRemoved(&'a str),
+    ProviderIdSet {
+        conversation: u128,
+        message: u128,
+        channel: u8,
+        provider_id: &'a str,
+    },
+    ReceiptParked {
+        channel: u8,
+        provider_id: &'a str,
+        status: u8,
+        at_us: i64,
+        failure: Option<(&'a str, &'a str)>,
+    },
+    ParkedPurged(i64),
 }
 
 /// A message with what its key would say.
@@ -172,6 +186,10 @@ fn assignee(text: &str) -> Result<AssigneeId> {
     AssigneeId::new(text).map_err(|_| nonsense("assignee"))
 }
 
+fn provided(text: &str) -> Result<ProviderId> {
+    ProviderId::new(text).map_err(|_| nonsense("provider id"))
+}
+
 /// The bytes of a change.
 pub(super) fn encode(change: &Change) -> Result<Vec<u8>> {
     let mut bytes = vec![VERSION];
@@ -264,6 +282,31 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
                 assignee.as_ref().map(AssigneeId::as_str),
             ),
             Fact::AssigneeRemoved { assignee } => Self::AssigneeRemoved(assignee.as_str()),
+            Fact::ProviderIdSet {
+                conversation,
+                message,
+                channel,
+                provider_id,
+            } => Self::ProviderIdSet {
+                conversation: conversation.raw(),
+                message: message.raw(),
+                channel: channel_code(*channel),
+                provider_id: provider_id.as_str(),
+            },
+            Fact::ReceiptParked {
+                channel,
+                provider_id,
+                status,
+                at,
+                failure,
+            } => Self::ReceiptParked {
+                channel: channel_code(*channel),
+                provider_id: provider_id.as_str(),
+                status: delivery_code(*status),
+                at_us: at.timestamp_micros(),
+                failure: failure.as_ref().map(failure_parts),
+            },
+            Fact::ParkedPurged { before } => Self::ParkedPurged(before.timestamp_micros()),
         }
     }
 }
@@ -360,6 +403,33 @@ impl FactV1<'_> {
             },
             Self::AssigneeRemoved(who) => Fact::AssigneeRemoved {
                 assignee: assignee(who)?,
+            },
+            Self::ProviderIdSet {
+                conversation,
+                message,
+                channel,
+                provider_id,
+            } => Fact::ProviderIdSet {
+                conversation: id(conversation),
+                message: MessageId::from_raw(message),
+                channel: channel_of(channel).ok_or_else(|| nonsense("channel"))?,
+                provider_id: provided(provider_id)?,
+            },
+            Self::ReceiptParked {
+                channel,
+                provider_id,
+                status,
+                at_us,
+                failure,
+            } => Fact::ReceiptParked {
+                channel: channel_of(channel).ok_or_else(|| nonsense("channel"))?,
+                provider_id: provided(provider_id)?,
+                status: delivery_of(status)?,
+                at: time_of(at_us)?,
+                failure: failure.map(failure_of),
+            },
+            Self::ParkedPurged(before_us) => Fact::ParkedPurged {
+                before: time_of(before_us)?,
             },
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Directory, Head, Reader, Resident, Writer, format, meta, scan, tables};
+use super::{Directory, Hashes, Head, Reader, Resident, Writer, format, meta, scan, tables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
 use crate::kv::{self, Database, Memory, Place, Published, Read as _, ReadTables, Replaced, Setup};
@@ -81,6 +81,10 @@ impl View {
 
     pub(super) fn rows(&self) -> &ReadTables {
         &self.rows
+    }
+
+    pub(super) fn hashes(&self) -> Hashes {
+        self.known.hashes
     }
 
     pub(super) fn levels(&self) -> Levels {

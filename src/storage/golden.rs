@@ -4,14 +4,14 @@
 use chrono::{DateTime, Utc};
 
 use super::records::{
-    AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
-    ThreadV1,
+    AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, ParkedV1,
+    ProviderIdV1, RowV1, ThreadV1,
 };
-use super::{changes, codec, format, keys, plan, records, tables};
+use super::{Hashes, changes, codec, format, keys, plan, provider_ids, records, tables};
 use crate::domain::{
     Actor, AssigneeId, AssigneeKind, Change, Channel, ContactId, Content, ConversationId,
-    ConversationState, DeliveryStatus, Direction, Fact, Failure, Message, MessageId, Note, NoteId,
-    ProviderId, Status, time,
+    ConversationState, Deliveries, DeliveryStatus, Direction, Fact, Failure, Message, MessageId,
+    Note, NoteId, Parked, ProviderId, Status, time,
 };
 use crate::error::Result;
 use crate::index::{self, Total};
@@ -55,6 +55,23 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
             "040102030405060000000000000000000a0102030405060000000000000000000b",
         ),
         (keys::thread(Channel::Messenger, &contact), "0302636f6e5f78"),
+        (
+            keys::provider_id(Channel::Messenger, &[0xAB; 16]).to_vec(),
+            "0502abababababababababababababababab",
+        ),
+        (
+            keys::parked(Channel::Messenger, &[0xAB; 16]).to_vec(),
+            "0602abababababababababababababababab",
+        ),
+        (
+            provider_ids::key(
+                Hashes::new([1; 16]),
+                Channel::Webchat,
+                &ProviderId::new("p")?,
+            )
+            .to_vec(),
+            "05036255cc4eb535c2f73c4fce50cfce6b4c",
+        ),
         (keys::directory(&alice), "027573725f61"),
         (keys::meta("format"), "01666f726d6174"),
         (keys::meta("identity"), "016964656e74697479"),
@@ -235,6 +252,18 @@ fn records_are_held_to_their_bytes() -> Checked {
         bucket: 2,
         name: "T",
     };
+    let owner = ProviderIdV1::Message {
+        conversation: 1,
+        message: 2,
+    };
+    let mut parked = Parked {
+        since: at(1),
+        deliveries: Deliveries::default(),
+    };
+    let failure = Some(Failure::new("c", "m"));
+    parked
+        .deliveries
+        .merge(DeliveryStatus::Failed, at(2), &failure);
     let records = [
         codec::encode(b"k", &row)?,
         codec::encode(b"k", &conversation)?,
@@ -242,6 +271,9 @@ fn records_are_held_to_their_bytes() -> Checked {
         codec::encode(b"k", &assignee)?,
         codec::encode(b"k", &ThreadV1 { conversation: 1 })?,
         codec::encode(b"k", &MessageTimeV1 { created_us: 1 })?,
+        codec::encode(b"k", &owner)?,
+        codec::encode(b"k", &ProviderIdV1::Erased)?,
+        codec::encode(b"k", &ParkedV1::from(&parked))?,
         codec::encode(b"k", &IdentityV1 { seed: [1; 16] })?,
         codec::encode(b"k", &head)?,
     ];
@@ -254,6 +286,9 @@ fn records_are_held_to_their_bytes() -> Checked {
             "018b6675ce01020154",
             "016b0338c701",
             "01d152315e02",
+            "014b0c0ea8000102",
+            "016b0338c701",
+            "01527ac3ed020000000104010163016d",
             "018f384d5e01010101010101010101010101010101",
             "010adee28803080506"
         ]
@@ -359,6 +394,20 @@ fn facts() -> std::result::Result<Vec<Fact>, Box<dyn std::error::Error>> {
             assignee: None,
         },
         Fact::AssigneeRemoved { assignee },
+        Fact::ProviderIdSet {
+            conversation,
+            message: MESSAGE,
+            channel: Channel::Webchat,
+            provider_id: ProviderId::new("p")?,
+        },
+        Fact::ReceiptParked {
+            channel: Channel::Webchat,
+            provider_id: ProviderId::new("p")?,
+            status: DeliveryStatus::Failed,
+            at: at(2),
+            failure: Some(Failure::new("c", "m")),
+        },
+        Fact::ParkedPurged { before: at(3) },
     ])
 }
 
@@ -383,6 +432,9 @@ fn a_change_of_every_kind_is_held_to_its_bytes() -> Checked {
         "0a057573725f620142",
         "0bfe0a00000000000000000006050403020100",
         "0c057573725f62",
+        "0dfe0a000000000000000000060504030201fe0b000000000000000000060504030201030170",
+        "0e0301700104010163016d",
+        "0f06",
     ];
     let mut got = Vec::new();
     for fact in facts()? {

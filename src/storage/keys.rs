@@ -30,6 +30,8 @@ pub(super) mod catalog_kind {
     pub(in super::super) const DIRECTORY: u8 = 0x02;
     pub(in super::super) const THREADS: u8 = 0x03;
     pub(in super::super) const MESSAGE_TIMES: u8 = 0x04;
+    pub(in super::super) const PROVIDER_IDS: u8 = 0x05;
+    pub(in super::super) const PARKED: u8 = 0x06;
 }
 
 /// The bucket of conversations that are assigned to nobody.
@@ -195,6 +197,37 @@ pub(super) fn parse_message_time(key: &[u8]) -> Result<(ConversationId, MessageI
             ConversationId::from_raw(conversation),
             MessageId::from_raw(message),
         ))
+    };
+    parse().ok_or_else(|| bad_key("catalog", key))
+}
+
+/// The length of a keyed hash of a provider's id.
+pub(super) const HASH_LEN: usize = 16;
+pub(super) const HASHED_LEN: usize = 2 + HASH_LEN;
+
+fn hashed(kind: u8, channel: Channel, hash: &[u8; HASH_LEN]) -> [u8; HASHED_LEN] {
+    let mut key = [0; HASHED_LEN];
+    let (head, tail) = key.split_at_mut(2);
+    head.copy_from_slice(&[kind, channel_code(channel)]);
+    tail.copy_from_slice(hash);
+    key
+}
+
+/// `channel, hash`
+pub(super) fn provider_id(channel: Channel, hash: &[u8; HASH_LEN]) -> [u8; HASHED_LEN] {
+    hashed(catalog_kind::PROVIDER_IDS, channel, hash)
+}
+
+/// `channel, hash`
+pub(super) fn parked(channel: Channel, hash: &[u8; HASH_LEN]) -> [u8; HASHED_LEN] {
+    hashed(catalog_kind::PARKED, channel, hash)
+}
+
+/// The hash of a provider's id, and its channel.
+pub(super) fn parse_hashed(key: &[u8]) -> Result<(Channel, [u8; HASH_LEN])> {
+    let parse = || {
+        let ([_, channel], hash) = key.split_first_chunk()?;
+        Some((channel_of(*channel)?, hash.try_into().ok()?))
     };
     parse().ok_or_else(|| bad_key("catalog", key))
 }

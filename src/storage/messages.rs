@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::keys::{self, EVENT_LEN};
 use super::records::{MessageTimeV1, MessageV1, NoteV1};
 use super::{codec, tables};
-use crate::domain::{ConversationId, Message, MessageId, Note, NoteId};
+use crate::domain::{ConversationId, Message, MessageId, Note, NoteId, ProviderId};
 use crate::error::Result;
 use crate::kv::{KeyRange, Read, WriteTables};
 use crate::query::MessageRange;
@@ -22,7 +22,7 @@ fn inclusive(bounds: &([u8; EVENT_LEN], [u8; EVENT_LEN])) -> KeyRange<'_> {
     (Bound::Included(&bounds.0), Bound::Included(&bounds.1))
 }
 
-fn decode_message(key: &[u8], bytes: &[u8]) -> Result<Message> {
+pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Message> {
     let (conversation, created_at, id) = keys::parse_message(key)?;
     let record: MessageV1<'_> = codec::decode(key, bytes)?;
     record.into_message(conversation, created_at, id)
@@ -49,7 +49,7 @@ pub(super) fn find(
         for row in rows.range(tables::MESSAGES, inclusive(&bounds))? {
             let (key, bytes) = row?;
             if keys::parse_message(&key)?.2 == id {
-                return decode_message(&key, &bytes).map(Some);
+                return decode(&key, &bytes).map(Some);
             }
         }
     }
@@ -60,7 +60,7 @@ pub(super) fn find(
     let time: MessageTimeV1 = codec::decode(&key, &bytes)?;
     let key = keys::message(conversation, time.created_at()?, id);
     match rows.get(tables::MESSAGES, &key)? {
-        Some(bytes) => decode_message(&key, &bytes).map(Some),
+        Some(bytes) => decode(&key, &bytes).map(Some),
         None => Ok(None),
     }
 }
@@ -88,6 +88,20 @@ pub(super) fn stage(batch: &mut Batch, message: &Message) -> Result<()> {
 pub(super) fn stage_note(batch: &mut Batch, note: &Note) -> Result<()> {
     let key = keys::note(note.conversation_id, note.created_at, note.id);
     batch.put(&key, &NoteV1::from(note))
+}
+
+/// The providers' ids of a conversation's messages. O(messages).
+pub(super) fn provider_ids(
+    rows: &impl Read,
+    conversation: ConversationId,
+) -> Result<Vec<ProviderId>> {
+    let bounds = keys::of_conversation(conversation);
+    let mut ids = Vec::new();
+    for row in rows.range(tables::MESSAGES, inclusive(&bounds))? {
+        let (key, bytes) = row?;
+        ids.extend(decode(&key, &bytes)?.provider_id);
+    }
+    Ok(ids)
 }
 
 /// Removes all messages and notes of a conversation. O(messages and notes).
@@ -135,7 +149,7 @@ pub(super) fn read(
     let mut messages = Vec::with_capacity(limit.min(16));
     for row in std::iter::from_fn(next).take(limit) {
         let (key, bytes) = row?;
-        messages.push(decode_message(&key, &bytes)?);
+        messages.push(decode(&key, &bytes)?);
     }
     Ok(messages)
 }
@@ -174,14 +188,15 @@ pub(super) fn read_notes(
         .collect()
 }
 
-/// What `verify` checks of every message: that it can be read, and found by its id.
-pub(super) fn check_message(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool> {
-    let message = decode_message(key, bytes)?;
+/// What `verify` checks of every message: that it can be read, and whether it is found by its id.
+pub(super) fn check_message(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<(Message, bool)> {
+    let message = decode(key, bytes)?;
     let known = rows.get(
         tables::CATALOG,
         &keys::message_time(message.conversation_id, message.id),
     )?;
-    Ok(known.is_some() != carries_its_time(&message))
+    let found = known.is_some() != carries_its_time(&message);
+    Ok((message, found))
 }
 
 /// What `verify` checks of every note: that it can be read.

@@ -1,11 +1,13 @@
 //! Every read, on a view or within a write transaction.
 
+use chrono::{DateTime, Utc};
+
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{Resident, conversations};
+use super::{Hashes, Resident, conversations, provider_ids};
 use crate::domain::{
     Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, ConversationState,
-    Message, MessageId, Note, Rejection, Thread,
+    Message, MessageId, Note, Provided, ProviderId, Rejection, Thread,
 };
 use crate::error::{Error, Result};
 use crate::kv::Read;
@@ -97,6 +99,21 @@ impl<'a, R: Read> Reader<'a, R> {
         id: MessageId,
     ) -> Result<Option<Message>> {
         messages::find(self.rows, conversation, id)
+    }
+
+    /// What is known of a provider's id (R10).
+    pub(crate) fn provided(&self, channel: Channel, id: &ProviderId) -> Result<Provided> {
+        provider_ids::find(self.rows, self.known.hashes, channel, id)
+    }
+
+    /// The keyed hashes of the file.
+    pub(crate) fn hashes(&self) -> Hashes {
+        self.known.hashes
+    }
+
+    /// How many messages receipts wait for, and how many since before a time. O(parked).
+    pub(crate) fn count_parked(&self, before: DateTime<Utc>) -> Result<(u64, u64)> {
+        provider_ids::count_parked(self.rows, before)
     }
 
     pub(crate) fn messages(

@@ -11,7 +11,8 @@ use super::keys::{channel_code, channel_of, status_code, status_of};
 use super::tables;
 use crate::domain::{
     Actor, AssigneeId, AssigneeKind, Channel, ContactId, Content, ConversationId, Deliveries,
-    DeliveryStatus, Direction, Failure, Message, MessageId, Note, NoteId, ProviderId, Status, time,
+    DeliveryStatus, Direction, Failure, Message, MessageId, Note, NoteId, Parked, ProviderId,
+    Status, time,
 };
 use crate::error::{Error, Result};
 use crate::kv::Table;
@@ -337,6 +338,58 @@ record!(MessageTimeV1, 1, CATALOG);
 impl MessageTimeV1 {
     pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
         time_of(self.created_us)
+    }
+}
+
+/// Whose a provider's id is (R10).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum ProviderIdV1 {
+    Message { conversation: u128, message: u128 },
+    Erased,
+}
+
+record!(ProviderIdV1, 1, CATALOG);
+
+/// Receipts that wait for their message (R10).
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ParkedV1<'a> {
+    since_us: i64,
+    sent_us: Option<i64>,
+    delivered_us: Option<i64>,
+    read_us: Option<i64>,
+    failed_us: Option<i64>,
+    #[serde(borrow)]
+    failure: Option<(&'a str, &'a str)>,
+}
+
+record!(ParkedV1<'_>, 1, CATALOG);
+
+impl<'a> From<&'a Parked> for ParkedV1<'a> {
+    fn from(parked: &'a Parked) -> Self {
+        let deliveries = &parked.deliveries;
+        Self {
+            since_us: parked.since.timestamp_micros(),
+            sent_us: micros(deliveries.sent_at),
+            delivered_us: micros(deliveries.delivered_at),
+            read_us: micros(deliveries.read_at),
+            failed_us: micros(deliveries.failed_at),
+            failure: deliveries.failure.as_ref().map(failure_parts),
+        }
+    }
+}
+
+impl ParkedV1<'_> {
+    pub(super) fn into_parked(self) -> Result<Parked> {
+        Ok(Parked {
+            since: time_of(self.since_us)?,
+            deliveries: Deliveries {
+                sent_at: optional_time(self.sent_us)?,
+                delivered_at: optional_time(self.delivered_us)?,
+                read_at: optional_time(self.read_us)?,
+                failed_at: optional_time(self.failed_us)?,
+                failure: self.failure.map(failure_of),
+            },
+        })
     }
 }
 

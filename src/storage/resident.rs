@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Directory, Head, Totals};
+use super::{Directory, Hashes, Head, Totals, meta};
 use crate::error::Result;
 use crate::kv::Read;
 
@@ -12,6 +12,7 @@ pub(crate) struct Resident {
     pub(super) directory: Arc<Directory>,
     pub(super) totals: Arc<Totals>,
     pub(super) head: Head,
+    pub(super) hashes: Hashes,
 }
 
 impl Resident {
@@ -26,6 +27,7 @@ impl Resident {
             directory: Arc::new(Directory::read(rows, head.next_bucket)?),
             totals: Arc::new(Totals::read(rows, head.next_bucket)?),
             head,
+            hashes: Hashes::new(meta::read_seed(rows)?),
         })
     }
 }

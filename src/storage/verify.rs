@@ -3,17 +3,19 @@
 //! Invariant: memory is bounded, however large the file: each side is read in its own order, and
 //! looked up in the other.
 
+mod catalog;
+mod histories;
+mod rebuild;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
-use super::batch::Batch;
-use super::conversations::IndexRows;
-use super::keys::{self, catalog_kind, index_kind};
+use super::keys::{self, index_kind};
 use super::records::ThreadV1;
 use super::scan::{Row, Scan, Step};
-use super::{View, Writer, codec, conversations, messages, plan, tables};
+use super::{View, codec, conversations, plan, tables};
 use crate::domain::ConversationId;
 use crate::error::{ErrorKind, Hex, Result};
 use crate::index::{
@@ -136,8 +138,8 @@ pub(crate) fn verify(view: &View) -> Result<Verification> {
     let mut report = Verification::default();
     check_conversations(view, &mut report)?;
     check_index(view, &mut report)?;
-    check_catalog(view, &mut report)?;
-    check_histories(view, &mut report)?;
+    catalog::check(view, &mut report)?;
+    histories::check(view, &mut report)?;
     Ok(report)
 }
 
@@ -279,133 +281,4 @@ fn check_counter(
         report.found(tables::INDEX, key, FindingKind::Unexpected);
     }
     Ok(())
-}
-
-/// Each thread and message time: that what it names is there.
-fn check_catalog(view: &View, report: &mut Verification) -> Result<()> {
-    let rows = view.rows();
-    let mut scan = Scan::new(rows, tables::CATALOG)?;
-    while let Some((key, bytes)) = report.next(&mut scan)? {
-        report.look_up(rows, tables::CATALOG, &key)?;
-        match key.first() {
-            Some(&catalog_kind::THREADS) => check_thread(view, report, &key, &bytes)?,
-            Some(&catalog_kind::MESSAGE_TIMES) => {
-                let parsed = keys::parse_message_time(&key);
-                let Some((conversation, message)) =
-                    report.readable(tables::CATALOG, &key, parsed)?
-                else {
-                    continue;
-                };
-                let found = messages::find(rows, conversation, message);
-                if let Some(None) = report.readable(tables::CATALOG, &key, found)? {
-                    report.found(tables::CATALOG, &key, FindingKind::Unexpected);
-                }
-            }
-            // The directory and the file's head were read when the view was made.
-            Some(&(catalog_kind::META | catalog_kind::DIRECTORY)) => {}
-            _ => report.found(tables::CATALOG, &key, FindingKind::Unexpected),
-        }
-    }
-    Ok(())
-}
-
-fn check_thread(view: &View, report: &mut Verification, key: &[u8], bytes: &[u8]) -> Result<()> {
-    let decoded = codec::decode::<ThreadV1>(key, bytes);
-    let Some(thread) = report.readable(tables::CATALOG, key, decoded)? else {
-        return Ok(());
-    };
-    let id = ConversationId::from_raw(thread.conversation);
-    let record_key = keys::conversation(id);
-    let Some(record) = view.rows().get(tables::CONVERSATIONS, &record_key)? else {
-        report.found(tables::CATALOG, key, FindingKind::Unexpected);
-        return Ok(());
-    };
-    let state = conversations::decode(view.directory(), &record_key, &record);
-    if state.is_ok_and(|(state, _)| keys::thread(state.channel, &state.contact_id) != key) {
-        report.found(tables::CATALOG, key, FindingKind::Unexpected);
-    }
-    Ok(())
-}
-
-/// Each message and note: that it can be read, that it belongs to a conversation, and that a
-/// message can be found by its id.
-fn check_histories(view: &View, report: &mut Verification) -> Result<()> {
-    let rows = view.rows();
-    let mut known: Option<(ConversationId, bool)> = None;
-    let mut belongs = |id: ConversationId| -> Result<bool> {
-        if let Some((last, belongs)) = known
-            && last == id
-        {
-            return Ok(belongs);
-        }
-        let belongs = rows
-            .get(tables::CONVERSATIONS, &keys::conversation(id))?
-            .is_some();
-        known = Some((id, belongs));
-        Ok(belongs)
-    };
-    let mut scan = Scan::new(rows, tables::MESSAGES)?;
-    while let Some((key, bytes)) = report.next(&mut scan)? {
-        report.messages += 1;
-        report.look_up(rows, tables::MESSAGES, &key)?;
-        let checked = messages::check_message(rows, &key, &bytes);
-        match report.readable(tables::MESSAGES, &key, checked)? {
-            None => continue,
-            Some(true) => {}
-            Some(false) => report.found(tables::MESSAGES, &key, FindingKind::Different),
-        }
-        if !belongs(keys::parse_message(&key)?.0)? {
-            report.found(tables::MESSAGES, &key, FindingKind::Unexpected);
-        }
-    }
-    let mut scan = Scan::new(rows, tables::NOTES)?;
-    while let Some((key, bytes)) = report.next(&mut scan)? {
-        report.notes += 1;
-        report.look_up(rows, tables::NOTES, &key)?;
-        let checked = messages::check_note(&key, &bytes);
-        let Some((id, _)) = report.readable(tables::NOTES, &key, checked)? else {
-            continue;
-        };
-        if !belongs(id)? {
-            report.found(tables::NOTES, &key, FindingKind::Unexpected);
-        }
-    }
-    Ok(())
-}
-
-/// So many conversations' rows are rebuilt at a time.
-const REBUILT_AT_ONCE: usize = 16_384;
-
-impl Writer<'_> {
-    /// Throws every index entry, total and thread away, and derives them anew from the records
-    /// that can be read. O(conversations).
-    pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
-        let (rows, mut index) = self.begin_rebuild();
-        rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
-        let (from, to) = ([catalog_kind::THREADS], [catalog_kind::THREADS + 1]);
-        rows.remove_range(
-            tables::CATALOG,
-            (Bound::Included(&from), Bound::Excluded(&to)),
-        )?;
-        let mut batch = Batch::default();
-        let mut entries = IndexRows::default();
-        for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
-            let (key, bytes) = row?;
-            match conversations::decode(view.directory(), &key, &bytes) {
-                Ok((state, bucket)) => {
-                    conversations::stage_derived(&mut batch, &mut entries, bucket, &state)?;
-                }
-                // Nothing can be derived from it; `verify` goes on telling of it.
-                Err(error) if error.kind() == ErrorKind::Corrupted => {}
-                Err(error) => return Err(error),
-            }
-            if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
-                batch.write(rows)?;
-                entries.write(rows, &mut index)?;
-            }
-        }
-        batch.write(rows)?;
-        entries.write(rows, &mut index)?;
-        self.settle(index)
-    }
 }

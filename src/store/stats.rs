@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
+
 use crate::domain::AssigneeKind;
 use crate::error::Result;
 use crate::storage::View;
@@ -20,6 +22,8 @@ pub struct Stats {
     pub index_rows: u64,
     /// Rows of what is small: threads, the directory, times of messages, the file's head.
     pub catalog_rows: u64,
+    /// Messages that receipts wait for (R10).
+    pub parked: u64,
     /// Users in the directory.
     pub users: u64,
     /// Teams in the directory.
@@ -46,6 +50,7 @@ impl Stats {
     ) -> Result<Self> {
         let [conversations, messages, notes, index_rows, catalog_rows] = view.counts()?;
         let [stored_bytes, used_bytes] = view.sizes()?;
+        let (parked, _) = view.reader().count_parked(DateTime::UNIX_EPOCH)?;
         let file_bytes = view.file_bytes()?;
         let of_kind = |kind| {
             let assignees = view.reader().assignees();
@@ -57,6 +62,7 @@ impl Stats {
             notes,
             index_rows,
             catalog_rows,
+            parked,
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),
             sequence: view.head().sequence,

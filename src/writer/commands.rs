@@ -1,11 +1,12 @@
 //! The commands of a store, each a transaction of its own.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Context, Outcome, Transaction};
 use crate::domain::{
     Assignee, AssigneeId, ContactId, Conversation, ConversationId, Import, Inbound, Message,
-    MessageRef, Note, Outbound, Receipt, Reply, Takeover, TeamId, UserId,
+    MessageRef, Note, Outbound, ProviderId, Receipt, Reply, Takeover, TeamId, UserId,
 };
 use crate::error::Result;
 use crate::store::Store;
@@ -104,8 +105,13 @@ commands! {
     /// Its time is the provider's where it is given, but never one that has not come yet; a late
     /// message takes its place in the history (R7).
     ///
+    /// With a [`provider_id`](Inbound::provider_id), the same message again, from a webhook that
+    /// is retried, changes nothing and answers the one that is stored, as a
+    /// [`duplicate`](Outcome::duplicate) (R10).
+    ///
     /// # Errors
     ///
+    /// [`Erased`](crate::ErrorKind::Erased) for the provider's id of a message that was deleted;
     /// [`Invalid`](crate::ErrorKind::Invalid) for `content`, `template_name`, `template_params`,
     /// `media_url`, `caption`, `provider_id` and `sent_at` (R14).
     ///
@@ -157,24 +163,77 @@ commands! {
     fn reply(id: ConversationId, reply: impl Into<Reply>) -> Message;
 
     /// Merges a delivery receipt into a message: receipts may come late, twice and in any order
-    /// (R9). It is no activity, and never reopens (R8).
+    /// (R9). It is no activity, and never reopens (R8). One for a provider's id that no message
+    /// has yet is kept, and answers nothing; it is merged into the message once that comes (R10).
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Invalid`](crate::ErrorKind::Invalid) for `at`
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Erased`](crate::ErrorKind::Erased) for the
+    /// provider's id of a message that was deleted; [`Invalid`](crate::ErrorKind::Invalid) for `at`
     /// and for a failure's `error.code` and `error.message`.
     ///
     /// ```
-    /// # use convodb::{Channel, ContactId, DeliveryStatus, Outbound, Receipt, Store};
+    /// # use convodb::{Channel, ContactId, DeliveryStatus, Outbound, ProviderId, Receipt, Store};
     /// # let store = Store::in_memory()?;
     /// # let contact = ContactId::new("con_01HXYZ")?;
     /// # let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
     /// store.record_delivery(&sent, Receipt::read())?;
     /// let late = store.record_delivery(&sent, Receipt::delivered())?;
-    /// assert_eq!(late.value.status, DeliveryStatus::Read);
+    /// assert_eq!(late.value.map(|message| message.status), Some(DeliveryStatus::Read));
+    ///
+    /// // A webhook may overtake the message that it is about.
+    /// let of = (Channel::Whatsapp, ProviderId::new("wamid.1")?);
+    /// assert_eq!(store.record_delivery(of, Receipt::delivered())?.value, None);
+    /// let hello = Outbound::text(&contact, Channel::Whatsapp, "Hello").provider_id("wamid.1");
+    /// assert_eq!(store.send(hello)?.value.status, DeliveryStatus::Delivered);
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    fn record_delivery(message: impl Into<MessageRef>, receipt: Receipt) -> Message;
+    fn record_delivery(message: impl Into<MessageRef>, receipt: Receipt) -> Option<Message>;
+
+    /// Gives a stored message its provider's own id, for providers that answer after sending
+    /// (R10). Receipts that came for the id before are merged into the message. The id that the
+    /// message has already changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`Conflict`](crate::ErrorKind::Conflict) if the
+    /// id is another message's on the channel, or the message has another;
+    /// [`Erased`](crate::ErrorKind::Erased) if it was that of a message that was deleted.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, ErrorKind, Outbound, ProviderId, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
+    /// let id = ProviderId::new("wamid.1")?;
+    /// assert_eq!(store.set_provider_id(&sent, &id)?.value.provider_id, Some(id.clone()));
+    ///
+    /// let other = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hello?"))?.value;
+    /// let error = store.set_provider_id(&other, &id).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Conflict);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn set_provider_id(message: impl Into<MessageRef>, id: &ProviderId) -> Message;
+
+    /// Gives up the receipts that have waited so long for their messages (R10); answers for how
+    /// many messages. O(those that wait).
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use convodb::{Channel, ProviderId, Receipt, Store};
+    /// # let store = Store::in_memory()?;
+    /// let of = (Channel::Whatsapp, ProviderId::new("wamid.lost")?);
+    /// store.record_delivery(of, Receipt::delivered())?;
+    /// assert_eq!(store.stats()?.parked, 1);
+    /// let week = Duration::from_secs(7 * 24 * 60 * 60);
+    /// assert_eq!(store.purge_parked(week)?.value, 0);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn purge_parked(older_than: Duration) -> u64;
 
     /// Assigns a conversation to a user or a team, and reopens it (R4; *Assign a conversation*).
     /// The assignee that an open conversation has already changes nothing.

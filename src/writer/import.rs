@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Outcome, Traits, Transaction};
 use crate::domain::{
-    Assignee, Channel, ContactId, Conversation, ConversationId, Fact, Import, Rejection, decide,
+    Assignee, Channel, ContactId, Conversation, ConversationId, Fact, Import, Message, MessageId,
+    Provided, ProviderId, Rejection, decide,
 };
 use crate::error::Result;
 
@@ -52,7 +53,7 @@ impl Transaction<'_> {
         let mut imported = 0_u64;
         for import in imports {
             let place = || format!("import[{}]", first + imported);
-            gathered.check(&import.conversation)?;
+            gathered.check(&import)?;
             let (_, facts) = self
                 .check_import(import)
                 .map_err(|error| error.within(&place()))?;
@@ -75,16 +76,17 @@ impl Transaction<'_> {
     fn write_gathered(&mut self, gathered: &mut Gathered) -> Result<()> {
         let Gathered { facts, .. } = std::mem::take(gathered);
         let now = self.now();
-        self.apply(now, facts)
+        self.apply(now, facts).map(drop)
     }
 
     /// Checks a whole conversation against itself and the store; who it is assigned to joins the
     /// directory at once.
-    fn check_import(&mut self, import: Import) -> Result<(DateTime<Utc>, Vec<Fact>)> {
+    fn check_import(&mut self, mut import: Import) -> Result<(DateTime<Utc>, Vec<Fact>)> {
         let now = self.now();
         let assignee = import.conversation.assigned_to.clone();
         let contact = import.conversation.contact_id.clone();
         let (id, channel) = (import.conversation.id, import.conversation.channel);
+        self.check_provider_ids(channel, &mut import.messages)?;
         let facts = decide::import(import)?;
         let reader = self.writer.reader();
         if reader.find_state(id)?.is_some() {
@@ -106,6 +108,30 @@ impl Transaction<'_> {
         }
         Ok((now, facts))
     }
+
+    /// R10: an id is one message's for ever; receipts that came before theirs become part of it.
+    fn check_provider_ids(&self, channel: Channel, messages: &mut [Message]) -> Result<()> {
+        for message in messages {
+            let Some(id) = &message.provider_id else {
+                continue;
+            };
+            match self.writer.reader().provided(channel, id)? {
+                Provided::Awaited(None) => {}
+                Provided::Awaited(Some(parked)) => decide::merge_parked(message, parked),
+                Provided::Erased => return Err(Rejection::erased(channel, id).into()),
+                Provided::Stored(at) => return Err(taken(channel, id, at.message).into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn taken(channel: Channel, id: &ProviderId, message: MessageId) -> Rejection {
+    Rejection::ProviderIdTaken {
+        channel,
+        provider_id: id.clone(),
+        message,
+    }
 }
 
 /// Imports that wait to be written together.
@@ -113,25 +139,41 @@ impl Transaction<'_> {
 struct Gathered {
     ids: HashSet<ConversationId>,
     threads: HashMap<(ContactId, Channel), ConversationId>,
+    provided: HashMap<(Channel, ProviderId), (ConversationId, MessageId)>,
     facts: Vec<Fact>,
     rows: usize,
 }
 
 impl Gathered {
     /// What waits to be written, the store does not know yet.
-    fn check(&mut self, conversation: &Conversation) -> Result<(), Rejection> {
+    fn check(&mut self, import: &Import) -> Result<(), Rejection> {
+        let conversation = &import.conversation;
         if !self.ids.insert(conversation.id) {
             return Err(Rejection::Exists(conversation.id));
         }
         let thread = (conversation.contact_id.clone(), conversation.channel);
-        match self.threads.insert(thread, conversation.id) {
-            Some(existing) => Err(Rejection::ThreadExists {
+        if let Some(existing) = self.threads.insert(thread, conversation.id) {
+            return Err(Rejection::ThreadExists {
                 contact_id: conversation.contact_id.clone(),
                 channel: conversation.channel,
                 existing,
-            }),
-            None => Ok(()),
+            });
         }
+        // One that stands twice in a conversation is that conversation's mistake.
+        let channel = conversation.channel;
+        for message in &import.messages {
+            let Some(id) = &message.provider_id else {
+                continue;
+            };
+            let known = (conversation.id, message.id);
+            match self.provided.insert((channel, id.clone()), known) {
+                Some((other, existing)) if other != conversation.id => {
+                    return Err(taken(channel, id, existing));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

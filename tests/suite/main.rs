@@ -27,6 +27,7 @@ mod maintenance;
 mod model_properties;
 mod opening;
 mod paging;
+mod provider_ids;
 mod queries;
 mod rules;
 mod strategy;

@@ -39,7 +39,7 @@ commands! {
     fn receive(inbound: Inbound) -> Message;
     fn send(outbound: Outbound) -> Message;
     fn reply(id: ConversationId, reply: Reply) -> Message;
-    fn record_delivery(message: MessageRef, receipt: Receipt) -> Message;
+    fn record_delivery(message: MessageRef, receipt: Receipt) -> Option<Message>;
     fn assign(id: ConversationId, assignee: &AssigneeId) -> Conversation;
     fn unassign(id: ConversationId) -> Conversation;
     fn claim(id: ConversationId, assignee: &AssigneeId) -> Conversation;

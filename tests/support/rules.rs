@@ -174,7 +174,7 @@ impl Model {
         &mut self,
         (conversation, message): (ConversationId, MessageId),
         receipt: ReceiptPlan,
-    ) -> Expected<Message> {
+    ) -> Expected<Option<Message>> {
         let (now, clock) = (self.newest, self.clock.get());
         let at = receipt
             .at
@@ -191,7 +191,7 @@ impl Model {
         let after = known.clone();
         let changed = after != before;
         self.touched |= changed;
-        Expected::plain(after, changed)
+        Expected::plain(Some(after), changed)
     }
 
     /// R4: assigning reopens.

@@ -72,6 +72,19 @@ impl Deliveries {
         *known = Some(known.map_or(at, |known| known.min(at)));
     }
 
+    /// The receipts that tell the same.
+    pub(crate) fn told(self) -> Vec<(DeliveryStatus, DateTime<Utc>, Option<Failure>)> {
+        let told = [
+            (DeliveryStatus::Sent, self.sent_at, None),
+            (DeliveryStatus::Failed, self.failed_at, self.failure),
+            (DeliveryStatus::Delivered, self.delivered_at, None),
+            (DeliveryStatus::Read, self.read_at, None),
+        ];
+        told.into_iter()
+            .filter_map(|(status, at, failure)| Some((status, at?, failure)))
+            .collect()
+    }
+
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {
         for (field, at) in [
             ("sent_at", self.sent_at),

@@ -312,7 +312,7 @@ fn one_message_id_may_stand_in_two_conversations() {
     }
     let id = message(&one, at, 1).id;
     let read = inbox.store.record_delivery((one.id, id), Receipt::read());
-    assert_eq!(read.unwrap().value.status, DeliveryStatus::Read);
+    assert_eq!(read.unwrap().value.unwrap().status, DeliveryStatus::Read);
     let untouched = inbox.store.get(other.id).unwrap().messages;
     assert_eq!(untouched, [message(&other, at, 1)]);
 }
@@ -338,7 +338,7 @@ fn a_message_whose_ids_millisecond_is_not_its_times_is_found_by_its_id() {
             let told = inbox.store.record_delivery((conversation.id, *id), receipt);
             let told = told.unwrap();
             assert!(told.changed);
-            assert_eq!(told.value.id, *id);
+            assert_eq!(told.value.unwrap().id, *id);
         }
     }
     let stored = inbox.store.get(conversation.id).unwrap().messages;

@@ -107,7 +107,7 @@ fn from_direction(message: &Message) -> String {
 fn a_messages_fields_are_the_specifications_and_then_those_of_its_type() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
-    for (content, fields, further) in [
+    for (number, (content, fields, further)) in [
         (Content::text("Hi"), r#""type":"text","content":"Hi""#, ""),
         (
             Content::template("sale", ["Ada", ""]),
@@ -134,7 +134,10 @@ fn a_messages_fields_are_the_specifications_and_then_those_of_its_type() {
             r#""type":"document""#,
             r#","media_url":"https://example.com/1.pdf","caption":"March""#,
         ),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let created_at = r#""created_at":"2026-04-16T09:00:00Z""#;
         let reply = inbox.store.reply(id, content.clone()).unwrap().value;
         assert_eq!(
@@ -144,9 +147,9 @@ fn a_messages_fields_are_the_specifications_and_then_those_of_its_type() {
         let inbound = Inbound::new(contact("con_01HXYZ"), Channel::Whatsapp, content);
         let inbound = inbox
             .store
-            .receive(inbound.provider_id("wamid.1/="))
+            .receive(inbound.provider_id(format!("wamid.{number}/=")))
             .unwrap();
-        let provider_id = r#","provider_id":"wamid.1/=""#;
+        let provider_id = format!(r#","provider_id":"wamid.{number}/=""#);
         assert_eq!(
             from_direction(&inbound.value),
             format!(
@@ -181,7 +184,12 @@ fn a_messages_receipts_and_failure_come_last_and_only_where_they_have_a_value() 
         (Receipt::failed("131026", "lost"), "read", "failed_at"),
     ] {
         let at = inbox.later();
-        let told = inbox.store.record_delivery(&sent, receipt).unwrap().value;
+        let told = inbox
+            .store
+            .record_delivery(&sent, receipt)
+            .unwrap()
+            .value
+            .unwrap();
         status = now;
         let at = at.format("%Y-%m-%dT%H:%M:%SZ");
         further += &format!(r#","{field}":"{at}""#);

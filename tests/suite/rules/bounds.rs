@@ -223,7 +223,16 @@ fn r14_a_bad_receipt_is_refused() {
     // A provider may well say nothing.
     let empty = Receipt::failed("", &long[1..]);
     let told = guarded.inbox.store.record_delivery(message, empty).unwrap();
-    assert_eq!(told.value.deliveries.failure.unwrap().message.len(), 2_048);
+    assert_eq!(
+        told.value
+            .unwrap()
+            .deliveries
+            .failure
+            .unwrap()
+            .message
+            .len(),
+        2_048
+    );
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn r7_the_stores_clock_never_runs_back() {
     let resolved = inbox.store.resolve(id).unwrap().value;
     assert_eq!(resolved.updated_at, latest);
     let read = inbox.store.record_delivery(&got, Receipt::read()).unwrap();
-    assert_eq!(read.value.deliveries.read_at, Some(latest));
+    assert_eq!(read.value.unwrap().deliveries.read_at, Some(latest));
 }
 
 fn reopened(path: &Path, clock: &ManualClock) -> Store {
@@ -225,7 +225,7 @@ fn r7_an_id_carries_its_messages_own_millisecond() {
     let late = inbox.store.receive(late).unwrap().value;
     assert_eq!(late.id.timestamp_ms(), millis(late.created_at));
     let read = inbox.store.record_delivery(&late, Receipt::read());
-    assert_eq!(read.unwrap().value.status, DeliveryStatus::Read);
+    assert_eq!(read.unwrap().value.unwrap().status, DeliveryStatus::Read);
     inbox.assert_sound();
 }
 

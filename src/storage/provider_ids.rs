@@ -1,0 +1,259 @@
+//! Providers' own ids of messages, by their keyed hashes: whose each is, and what waits for it
+//! (R10).
+//!
+//! A hash outlives its message, so that a retried webhook cannot bring back what was erased; it
+//! tells nobody what it was made of.
+
+use std::ops::Bound;
+
+use chrono::{DateTime, Utc};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+use super::batch::Batch;
+use super::keys::{self, HASH_LEN, catalog_kind};
+use super::records::{ParkedV1, ProviderIdV1};
+use super::{codec, messages, tables};
+use crate::domain::{
+    Change, Channel, ConversationId, Message, MessageId, Parked, Provided, ProviderId, StoredAt,
+    evolve,
+};
+use crate::error::Result;
+use crate::kv::{KeyRange, Read, WriteTables};
+
+/// The keyed hashes of one file.
+#[derive(Clone, Copy)]
+pub(crate) struct Hashes {
+    seed: [u8; 16],
+}
+
+impl Hashes {
+    pub(super) const fn new(seed: [u8; 16]) -> Self {
+        Self { seed }
+    }
+
+    fn of(self, channel: Channel, id: &ProviderId) -> [u8; HASH_LEN] {
+        let mut hasher = SipHasher13::new_with_key(&self.seed);
+        std::hash::Hasher::write(&mut hasher, &[keys::channel_code(channel)]);
+        std::hash::Hasher::write(&mut hasher, id.as_str().as_bytes());
+        hasher.finish128().as_bytes()
+    }
+
+    /// The random part of a message's id, so that whatever order messages come in, each gets the
+    /// same id.
+    pub(crate) fn random(self, channel: Channel, id: &ProviderId) -> u128 {
+        u128::from_be_bytes(self.of(channel, id))
+    }
+}
+
+impl std::fmt::Debug for Hashes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hashes")
+    }
+}
+
+pub(super) fn find(
+    rows: &impl Read,
+    hashes: Hashes,
+    channel: Channel,
+    id: &ProviderId,
+) -> Result<Provided> {
+    let hash = hashes.of(channel, id);
+    let key = keys::provider_id(channel, &hash);
+    let Some(bytes) = rows.get(tables::CATALOG, &key)? else {
+        return find_parked(rows, &keys::parked(channel, &hash)).map(Provided::Awaited);
+    };
+    Ok(match codec::decode(&key, &bytes)? {
+        ProviderIdV1::Message {
+            conversation,
+            message,
+        } => Provided::Stored(StoredAt {
+            conversation: ConversationId::from_raw(conversation),
+            message: MessageId::from_raw(message),
+        }),
+        ProviderIdV1::Erased => Provided::Erased,
+    })
+}
+
+fn find_parked(rows: &impl Read, key: &[u8]) -> Result<Option<Parked>> {
+    let bytes = rows.get(tables::CATALOG, key)?;
+    let parked = bytes.map(|bytes| codec::decode::<ParkedV1<'_>>(key, &bytes)?.into_parked());
+    parked.transpose()
+}
+
+fn owner(message: &Message) -> ProviderIdV1 {
+    ProviderIdV1::Message {
+        conversation: message.conversation_id.raw(),
+        message: message.id.raw(),
+    }
+}
+
+/// Notes whose its provider's id is, if it has one; nothing waits for it any longer.
+pub(super) fn put(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    channel: Channel,
+    message: &Message,
+) -> Result<()> {
+    let Some(id) = &message.provider_id else {
+        return Ok(());
+    };
+    let hash = hashes.of(channel, id);
+    let key = keys::provider_id(channel, &hash);
+    rows.put(
+        tables::CATALOG,
+        &key,
+        &codec::encode(&key, &owner(message))?,
+    )?;
+    rows.remove(tables::CATALOG, &keys::parked(channel, &hash))?;
+    Ok(())
+}
+
+/// The same of an imported message; what waited for it is left to [`remove_parked`].
+pub(super) fn stage(
+    batch: &mut Batch,
+    hashes: Hashes,
+    channel: Channel,
+    message: &Message,
+) -> Result<()> {
+    match &message.provider_id {
+        Some(id) => batch.put(
+            &keys::provider_id(channel, &hashes.of(channel, id)),
+            &owner(message),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// The message is gone, and must not come back.
+pub(super) fn erase(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    channel: Channel,
+    id: &ProviderId,
+) -> Result<()> {
+    let key = keys::provider_id(channel, &hashes.of(channel, id));
+    let erased = codec::encode(&key, &ProviderIdV1::Erased)?;
+    rows.put(tables::CATALOG, &key, &erased)
+}
+
+/// Keeps a receipt for a message that has not come.
+pub(super) fn park(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    (channel, id): (Channel, &ProviderId),
+    change: &Change,
+) -> Result<()> {
+    let key = keys::parked(channel, &hashes.of(channel, id));
+    if let Some(parked) = evolve::parked(find_parked(rows, &key)?, change) {
+        let value = codec::encode(&key, &ParkedV1::from(&parked))?;
+        rows.put(tables::CATALOG, &key, &value)?;
+    }
+    Ok(())
+}
+
+const PARKED: KeyRange<'static> = (
+    Bound::Included(&[catalog_kind::PARKED]),
+    Bound::Excluded(&[catalog_kind::PARKED + 1]),
+);
+
+/// How many messages receipts wait for, and how many of these since before a time. O(parked).
+pub(super) fn count_parked(rows: &impl Read, before: DateTime<Utc>) -> Result<(u64, u64)> {
+    let (mut all, mut older) = (0, 0);
+    for row in rows.range(tables::CATALOG, PARKED)? {
+        let (key, bytes) = row?;
+        let parked = codec::decode::<ParkedV1<'_>>(&key, &bytes)?.into_parked()?;
+        all += 1;
+        older += u64::from(parked.since < before);
+    }
+    Ok((all, older))
+}
+
+/// Gives up the receipts that have waited since before a time. O(parked).
+pub(super) fn purge_parked(rows: &mut WriteTables<'_>, before: DateTime<Utc>) -> Result<()> {
+    let mut given_up = Vec::new();
+    for row in rows.range(tables::CATALOG, PARKED)? {
+        let (key, bytes) = row?;
+        let parked = codec::decode::<ParkedV1<'_>>(&key, &bytes)?.into_parked()?;
+        if parked.since < before {
+            given_up.push(key.to_vec());
+        }
+    }
+    for key in given_up {
+        rows.remove(tables::CATALOG, &key)?;
+    }
+    Ok(())
+}
+
+/// Nothing waits any longer for imported messages. O(1) where nothing waits at all.
+pub(super) fn remove_parked<'m>(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    channel: Channel,
+    messages: impl Iterator<Item = &'m Message>,
+) -> Result<()> {
+    if rows
+        .range(tables::CATALOG, PARKED)?
+        .next()
+        .transpose()?
+        .is_none()
+    {
+        return Ok(());
+    }
+    for id in messages.filter_map(|message| message.provider_id.as_ref()) {
+        let key = keys::parked(channel, &hashes.of(channel, id));
+        rows.remove(tables::CATALOG, &key)?;
+    }
+    Ok(())
+}
+
+/// The key that says whose a provider's id is.
+pub(super) fn key(hashes: Hashes, channel: Channel, id: &ProviderId) -> [u8; keys::HASHED_LEN] {
+    keys::provider_id(channel, &hashes.of(channel, id))
+}
+
+/// What `verify` checks of every id: that its message is there, and has it.
+pub(super) fn stands(rows: &impl Read, hashes: Hashes, key: &[u8], bytes: &[u8]) -> Result<bool> {
+    let (channel, hash) = keys::parse_hashed(key)?;
+    let ProviderIdV1::Message {
+        conversation,
+        message,
+    } = codec::decode(key, bytes)?
+    else {
+        return Ok(true);
+    };
+    let (conversation, message) = (
+        ConversationId::from_raw(conversation),
+        MessageId::from_raw(message),
+    );
+    let message = messages::find(rows, conversation, message)?;
+    let own = message.and_then(|message| message.provider_id);
+    Ok(own.is_some_and(|id| hashes.of(channel, &id) == hash))
+}
+
+/// What `verify` checks of parked receipts: that they can be read, and that their message has not
+/// come.
+pub(super) fn waits(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool> {
+    let (channel, hash) = keys::parse_hashed(key)?;
+    codec::decode::<ParkedV1<'_>>(key, bytes)?.into_parked()?;
+    let known = rows.get(tables::CATALOG, &keys::provider_id(channel, &hash))?;
+    Ok(known.is_none())
+}
+
+/// Forgets whose ids are that messages have, but not which were erased.
+pub(super) fn remove_stored(rows: &mut WriteTables<'_>) -> Result<()> {
+    let range: KeyRange<'_> = (
+        Bound::Included(&[catalog_kind::PROVIDER_IDS]),
+        Bound::Excluded(&[catalog_kind::PROVIDER_IDS + 1]),
+    );
+    let mut stored = Vec::new();
+    for row in rows.range(tables::CATALOG, range)? {
+        let (key, bytes) = row?;
+        if !matches!(codec::decode(&key, &bytes), Ok(ProviderIdV1::Erased)) {
+            stored.push(key.to_vec());
+        }
+    }
+    for key in stored {
+        rows.remove(tables::CATALOG, &key)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What lies in the catalog beside the records.
+
+use super::{FindingKind, Verification};
+use crate::domain::ConversationId;
+use crate::error::Result;
+use crate::kv::Read as _;
+use crate::storage::keys::{self, catalog_kind};
+use crate::storage::records::ThreadV1;
+use crate::storage::scan::Scan;
+use crate::storage::{View, codec, conversations, messages, provider_ids, tables};
+
+/// Each thread, message time and provider's id: that what it names is there.
+pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
+    let rows = view.rows();
+    let mut scan = Scan::new(rows, tables::CATALOG)?;
+    while let Some((key, bytes)) = report.next(&mut scan)? {
+        report.look_up(rows, tables::CATALOG, &key)?;
+        match key.first() {
+            Some(&catalog_kind::THREADS) => check_thread(view, report, &key, &bytes)?,
+            Some(&catalog_kind::MESSAGE_TIMES) => {
+                let parsed = keys::parse_message_time(&key);
+                let Some((conversation, message)) =
+                    report.readable(tables::CATALOG, &key, parsed)?
+                else {
+                    continue;
+                };
+                let found = messages::find(rows, conversation, message);
+                if let Some(None) = report.readable(tables::CATALOG, &key, found)? {
+                    report.found(tables::CATALOG, &key, FindingKind::Unexpected);
+                }
+            }
+            Some(&catalog_kind::PROVIDER_IDS) => {
+                let stands = provider_ids::stands(rows, view.hashes(), &key, &bytes);
+                if let Some(false) = report.readable(tables::CATALOG, &key, stands)? {
+                    report.found(tables::CATALOG, &key, FindingKind::Unexpected);
+                }
+            }
+            Some(&catalog_kind::PARKED) => {
+                let waits = provider_ids::waits(rows, &key, &bytes);
+                if let Some(false) = report.readable(tables::CATALOG, &key, waits)? {
+                    report.found(tables::CATALOG, &key, FindingKind::Unexpected);
+                }
+            }
+            // The directory and the file's head were read when the view was made.
+            Some(&(catalog_kind::META | catalog_kind::DIRECTORY)) => {}
+            _ => report.found(tables::CATALOG, &key, FindingKind::Unexpected),
+        }
+    }
+    Ok(())
+}
+
+fn check_thread(view: &View, report: &mut Verification, key: &[u8], bytes: &[u8]) -> Result<()> {
+    let decoded = codec::decode::<ThreadV1>(key, bytes);
+    let Some(thread) = report.readable(tables::CATALOG, key, decoded)? else {
+        return Ok(());
+    };
+    let id = ConversationId::from_raw(thread.conversation);
+    let record_key = keys::conversation(id);
+    let Some(record) = view.rows().get(tables::CONVERSATIONS, &record_key)? else {
+        report.found(tables::CATALOG, key, FindingKind::Unexpected);
+        return Ok(());
+    };
+    let state = conversations::decode(view.directory(), &record_key, &record);
+    if state.is_ok_and(|(state, _)| keys::thread(state.channel, &state.contact_id) != key) {
+        report.found(tables::CATALOG, key, FindingKind::Unexpected);
+    }
+    Ok(())
+}

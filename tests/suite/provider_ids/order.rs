@@ -1,0 +1,192 @@
+//! A log of messages and receipts with providers' ids and times: in whatever order and however
+//! often its lines come, the same conversations stand there in the end.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use convodb::{
+    Channel, ContactId, DeliveryStatus, Filter, Inbound, Message, Outbound, PageRequest,
+    ProviderId, Receipt, Status, Store,
+};
+use proptest::prelude::*;
+
+use crate::support::fixture::{clock, options};
+use crate::support::op::contact;
+
+/// A message of the log, or a receipt for the message of this number, which may never come.
+#[derive(Clone, Debug)]
+enum Line {
+    Message {
+        number: u8,
+        contact: u8,
+        inbound: bool,
+        age_s: u16,
+    },
+    Receipt {
+        number: u8,
+        status: DeliveryStatus,
+        reason: u8,
+        age_s: u16,
+    },
+}
+
+fn status() -> impl Strategy<Value = DeliveryStatus> {
+    prop_oneof![
+        Just(DeliveryStatus::Sent),
+        Just(DeliveryStatus::Failed),
+        Just(DeliveryStatus::Delivered),
+        Just(DeliveryStatus::Read),
+    ]
+}
+
+/// Each number is one message; some have the time of another.
+fn log() -> impl Strategy<Value = Vec<Line>> {
+    let messages = prop::collection::vec((0..4_u8, any::<bool>(), 0..40_u16), 1..12);
+    let receipts = prop::collection::vec((0..16_u8, status(), 0..3_u8, 0..40_u16), 0..24);
+    (messages, receipts).prop_map(|(messages, receipts)| {
+        let numbered = (0_u8..).zip(messages);
+        let messages = numbered.map(|(number, (contact, inbound, age_s))| Line::Message {
+            number,
+            contact,
+            inbound,
+            age_s,
+        });
+        let receipts = receipts
+            .into_iter()
+            .map(|(number, status, reason, age_s)| Line::Receipt {
+                number,
+                status,
+                reason,
+                age_s,
+            });
+        messages.chain(receipts).collect()
+    })
+}
+
+fn ago(age_s: u16) -> DateTime<Utc> {
+    clock().get() - TimeDelta::seconds(i64::from(age_s))
+}
+
+fn provider_id(number: u8) -> ProviderId {
+    ProviderId::new(&format!("wamid.{number}")).unwrap()
+}
+
+/// A message's channel follows from its number, so that a receipt knows it.
+fn channel(number: u8) -> Channel {
+    Channel::ALL[usize::from(number) % 2]
+}
+
+fn tell(store: &Store, line: &Line) {
+    match line {
+        Line::Message {
+            number,
+            contact: from,
+            inbound,
+            age_s,
+        } => {
+            let (id, text) = (format!("wamid.{number}"), format!("message {number}"));
+            let (contact, channel) = (contact(*from), channel(*number));
+            if *inbound {
+                let message = Inbound::text(contact, channel, text);
+                store.receive(message.provider_id(id).sent_at(ago(*age_s)))
+            } else {
+                let message = Outbound::text(contact, channel, text);
+                store.send(message.provider_id(id).sent_at(ago(*age_s)))
+            }
+            .map(drop)
+        }
+        Line::Receipt {
+            number,
+            status,
+            reason,
+            age_s,
+        } => {
+            let receipt = match status {
+                DeliveryStatus::Failed if *reason > 0 => Receipt::failed(reason.to_string(), "why"),
+                status => Receipt::new(*status),
+            };
+            let of = (channel(*number), provider_id(*number));
+            store.record_delivery(of, receipt.at(ago(*age_s))).map(drop)
+        }
+    }
+    .unwrap();
+}
+
+/// What must not depend on the order: everything but the ids of conversations.
+#[derive(Debug, PartialEq)]
+struct Told {
+    threads: BTreeMap<(ContactId, Channel), Thread>,
+    /// The times of a list, which its rows are ordered by.
+    times: Vec<DateTime<Utc>>,
+    totals: Vec<u64>,
+    parked: u64,
+}
+
+#[derive(Debug, PartialEq)]
+struct Thread {
+    status: Status,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    messages: Vec<Message>,
+}
+
+fn told(lines: &[Line]) -> Told {
+    let store = options(&clock()).open_in_memory().unwrap();
+    for line in lines {
+        tell(&store, line);
+    }
+    assert!(store.verify().unwrap().is_clean());
+    let request = PageRequest::new(1, 100).unwrap();
+    let page = store.list(&Filter::all(), request).unwrap();
+    let nobody = convodb::ConversationId::from_parts(0, 0);
+    let threads = page.data.iter().map(|conversation| {
+        let messages = store.get(conversation.id).unwrap().messages;
+        let thread = Thread {
+            status: conversation.status,
+            created_at: conversation.created_at,
+            updated_at: conversation.updated_at,
+            messages: messages
+                .into_iter()
+                .map(|mut message| {
+                    message.conversation_id = nobody;
+                    message
+                })
+                .collect(),
+        };
+        (
+            (conversation.contact_id.clone(), conversation.channel),
+            thread,
+        )
+    });
+    Told {
+        threads: threads.collect(),
+        times: page.data.iter().map(|row| row.updated_at).collect(),
+        totals: Channel::ALL
+            .iter()
+            .map(|channel| store.count(&Filter::all().channel(*channel)).unwrap())
+            .collect(),
+        parked: store.stats().unwrap().parked,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_log_in_any_order_and_repetition_tells_the_same(
+        (log, shuffled, repeated) in log().prop_flat_map(|log| {
+            let shuffled = Just(log.clone()).prop_shuffle();
+            let again = prop::collection::vec(0..log.len(), 0..log.len());
+            (Just(log), shuffled, again)
+        }),
+    ) {
+        let mut twice = shuffled.clone();
+        for (at, line) in repeated.iter().enumerate() {
+            let place = (at * 7) % (twice.len() + 1);
+            twice.insert(place, log[*line].clone());
+        }
+        let expected = told(&log);
+        prop_assert_eq!(&told(&shuffled), &expected);
+        prop_assert_eq!(&told(&twice), &expected);
+    }
+}
