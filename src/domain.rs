@@ -10,6 +10,7 @@ mod conversation;
 pub(crate) mod decide;
 pub(crate) mod evolve;
 mod id;
+mod idempotency;
 mod import;
 mod invalid;
 mod message;
@@ -25,6 +26,7 @@ pub(crate) use conversation::ConversationState;
 pub use conversation::{Channel, Conversation, Status, Thread};
 pub(crate) use decide::Rejection;
 pub use id::{Actor, ContactId, ConversationId, MessageId, NoteId, ProviderId, TeamId, UserId};
+pub(crate) use idempotency::{Done, DoneValue, IdempotencyKey};
 pub use import::Import;
 pub use invalid::InvalidInput;
 pub use message::{

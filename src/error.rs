@@ -216,6 +216,7 @@ impl From<Rejection> for Error {
             Rejection::Exists(_)
             | Rejection::ThreadExists { .. }
             | Rejection::ProviderIdTaken { .. }
+            | Rejection::KeyUsed
             | Rejection::ProviderIdSet(_) => Self::new(ErrorKind::Conflict, message),
             Rejection::Taken { winner, .. } => {
                 let mut error = Self::new(ErrorKind::Conflict, message);

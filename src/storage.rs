@@ -7,6 +7,7 @@ mod apply;
 mod batch;
 mod changes;
 mod codec;
+mod commands;
 mod conversations;
 mod directory;
 mod engine;

@@ -231,7 +231,12 @@ impl Store {
             }
         };
         let options = &self.shared.options;
-        let mut transaction = Transaction::new(raw.writer(&view), &*options.clock, &*options.ids);
+        let mut transaction = Transaction::new(
+            raw.writer(&view),
+            &*options.clock,
+            &*options.ids,
+            options.idempotency_age,
+        );
         let value = work(&mut transaction)?;
         let Some(known) = transaction.finish()? else {
             // Nothing was written; an error of giving that up is the next transaction's to meet.

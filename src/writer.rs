@@ -6,6 +6,7 @@
 mod commands;
 mod context;
 mod import;
+mod once;
 mod reads;
 
 use std::fmt;
@@ -38,6 +39,7 @@ pub struct Transaction<'t> {
     clock: &'t dyn Clock,
     ids: &'t dyn IdGenerator,
     context: Context,
+    idempotency_age: Duration,
     poisoned: bool,
 }
 
@@ -46,12 +48,14 @@ impl<'t> Transaction<'t> {
         writer: storage::Writer<'t>,
         clock: &'t dyn Clock,
         ids: &'t dyn IdGenerator,
+        idempotency_age: Duration,
     ) -> Self {
         Self {
             writer,
             clock,
             ids,
             context: Context::default(),
+            idempotency_age,
             poisoned: false,
         }
     }
@@ -224,11 +228,13 @@ impl<'t> Transaction<'t> {
     ///
     /// The same.
     pub fn receive(&mut self, inbound: Inbound) -> Result<Outcome<Message>> {
-        let now = self.now();
-        let address = (inbound.contact_id.clone(), inbound.channel);
-        let appending = Appending::received(now, inbound)?;
-        let state = self.writer.reader().thread_state(&address.0, address.1)?;
-        self.append(now, state.as_ref(), address, appending)
+        let command = self.command(("receive", &inbound));
+        self.once(command, |tx, now| {
+            let address = (inbound.contact_id.clone(), inbound.channel);
+            let appending = Appending::received(now, inbound)?;
+            let state = tx.writer.reader().thread_state(&address.0, address.1)?;
+            tx.append(now, state.as_ref(), address, appending)
+        })
     }
 
     /// As [`Store::send`](crate::Store::send).
@@ -237,11 +243,13 @@ impl<'t> Transaction<'t> {
     ///
     /// The same.
     pub fn send(&mut self, outbound: Outbound) -> Result<Outcome<Message>> {
-        let now = self.now();
-        let address = (outbound.contact_id.clone(), outbound.channel);
-        let appending = Appending::sent(now, outbound)?;
-        let state = self.writer.reader().thread_state(&address.0, address.1)?;
-        self.append(now, state.as_ref(), address, appending)
+        let command = self.command(("send", &outbound));
+        self.once(command, |tx, now| {
+            let address = (outbound.contact_id.clone(), outbound.channel);
+            let appending = Appending::sent(now, outbound)?;
+            let state = tx.writer.reader().thread_state(&address.0, address.1)?;
+            tx.append(now, state.as_ref(), address, appending)
+        })
     }
 
     /// As [`Store::reply`](crate::Store::reply).
@@ -254,11 +262,14 @@ impl<'t> Transaction<'t> {
         id: ConversationId,
         reply: impl Into<Reply>,
     ) -> Result<Outcome<Message>> {
-        let now = self.now();
-        let state = self.writer.reader().state(id)?;
-        let appending = Appending::replied(now, reply.into(), &state)?;
-        let address = (state.contact_id.clone(), state.channel);
-        self.append(now, Some(&state), address, appending)
+        let reply = reply.into();
+        let command = self.command(("reply", id, &reply));
+        self.once(command, |tx, now| {
+            let state = tx.writer.reader().state(id)?;
+            let appending = Appending::replied(now, reply, &state)?;
+            let address = (state.contact_id.clone(), state.channel);
+            tx.append(now, Some(&state), address, appending)
+        })
     }
 
     /// As [`Store::record_delivery`](crate::Store::record_delivery).
@@ -271,22 +282,25 @@ impl<'t> Transaction<'t> {
         message: impl Into<MessageRef>,
         receipt: Receipt,
     ) -> Result<Outcome<Option<Message>>> {
-        let now = self.now();
-        let at = match self.refer(message.into())? {
-            Referred::Stored(at) => at,
-            Referred::Awaited(channel, id, parked) => {
-                let facts = decide::park(channel, id, parked.as_ref(), now, receipt)?;
-                let traits = Traits::of(&facts);
-                self.apply(now, facts)?;
-                return Ok(self.outcome(None, &traits));
-            }
-        };
-        let known = self.writer.reader().message(at.conversation, at.message)?;
-        let facts = decide::record_delivery(&known, now, receipt)?;
-        let traits = Traits::of(&facts);
-        self.apply(now, facts)?;
-        let message = self.writer.reader().message(at.conversation, at.message)?;
-        Ok(self.outcome(Some(message), &traits))
+        let message = message.into();
+        let command = self.command(("record_delivery", &message, &receipt));
+        self.once(command, |tx, now| {
+            let at = match tx.refer(message)? {
+                Referred::Stored(at) => at,
+                Referred::Awaited(channel, id, parked) => {
+                    let facts = decide::park(channel, id, parked.as_ref(), now, receipt)?;
+                    let traits = Traits::of(&facts);
+                    tx.apply(now, facts)?;
+                    return Ok(tx.outcome(None, &traits));
+                }
+            };
+            let known = tx.writer.reader().message(at.conversation, at.message)?;
+            let facts = decide::record_delivery(&known, now, receipt)?;
+            let traits = Traits::of(&facts);
+            tx.apply(now, facts)?;
+            let message = tx.writer.reader().message(at.conversation, at.message)?;
+            Ok(tx.outcome(Some(message), &traits))
+        })
     }
 
     /// As [`Store::set_provider_id`](crate::Store::set_provider_id).
@@ -299,20 +313,25 @@ impl<'t> Transaction<'t> {
         message: impl Into<MessageRef>,
         id: &ProviderId,
     ) -> Result<Outcome<Message>> {
-        let now = self.now();
-        let at = match self.refer(message.into())? {
-            Referred::Stored(at) => at,
-            Referred::Awaited(_, id, _) => return Err(Rejection::not_found("message", id).into()),
-        };
-        let reader = self.writer.reader();
-        let message = reader.message(at.conversation, at.message)?;
-        let channel = reader.state(at.conversation)?.channel;
-        let known = reader.provided(channel, id)?;
-        let facts = decide::set_provider_id(&message, channel, id.clone(), known)?;
-        let traits = Traits::of(&facts);
-        self.apply(now, facts)?;
-        let message = self.writer.reader().message(at.conversation, at.message)?;
-        Ok(self.outcome(message, &traits))
+        let message = message.into();
+        let command = self.command(("set_provider_id", &message, id));
+        self.once(command, |tx, now| {
+            let at = match tx.refer(message)? {
+                Referred::Stored(at) => at,
+                Referred::Awaited(_, id, _) => {
+                    return Err(Rejection::not_found("message", id).into());
+                }
+            };
+            let reader = tx.writer.reader();
+            let message = reader.message(at.conversation, at.message)?;
+            let channel = reader.state(at.conversation)?.channel;
+            let known = reader.provided(channel, id)?;
+            let facts = decide::set_provider_id(&message, channel, id.clone(), known)?;
+            let traits = Traits::of(&facts);
+            tx.apply(now, facts)?;
+            let message = tx.writer.reader().message(at.conversation, at.message)?;
+            Ok(tx.outcome(message, &traits))
+        })
     }
 
     /// As [`Store::purge_parked`](crate::Store::purge_parked).
@@ -321,12 +340,32 @@ impl<'t> Transaction<'t> {
     ///
     /// The same.
     pub fn purge_parked(&mut self, older_than: Duration) -> Result<Outcome<u64>> {
+        let command = self.command(("purge_parked", older_than));
+        self.once(command, |tx, now| {
+            let before = decide::before(now, older_than);
+            let (_, older) = tx.writer.reader().count_parked(before)?;
+            let facts = match older {
+                0 => Vec::new(),
+                _ => vec![Fact::ParkedPurged { before }],
+            };
+            let traits = Traits::of(&facts);
+            tx.apply(now, facts)?;
+            Ok(tx.outcome(older, &traits))
+        })
+    }
+
+    /// As [`Store::purge_idempotency_keys`](crate::Store::purge_idempotency_keys).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn purge_idempotency_keys(&mut self, older_than: Duration) -> Result<Outcome<u64>> {
         let now = self.now();
         let before = decide::before(now, older_than);
-        let (_, older) = self.writer.reader().count_parked(before)?;
+        let older = self.writer.reader().count_done(before)?;
         let facts = match older {
             0 => Vec::new(),
-            _ => vec![Fact::ParkedPurged { before }],
+            _ => vec![Fact::KeysPurged { before }],
         };
         let traits = Traits::of(&facts);
         self.apply(now, facts)?;
@@ -367,11 +406,13 @@ impl<'t> Transaction<'t> {
         id: ConversationId,
         assignee: &AssigneeId,
     ) -> Result<Outcome<Conversation>> {
-        let now = self.now();
-        let reader = self.writer.reader();
-        let state = reader.state(id)?;
-        reader.assignee(assignee)?;
-        self.settle(id, now, decide::assign(&state, assignee))
+        let command = self.command(("assign", id, assignee));
+        self.once(command, |tx, now| {
+            let reader = tx.writer.reader();
+            let state = reader.state(id)?;
+            reader.assignee(assignee)?;
+            tx.settle(id, now, decide::assign(&state, assignee))
+        })
     }
 
     /// As [`Store::unassign`](crate::Store::unassign).
@@ -380,9 +421,11 @@ impl<'t> Transaction<'t> {
     ///
     /// The same.
     pub fn unassign(&mut self, id: ConversationId) -> Result<Outcome<Conversation>> {
-        let now = self.now();
-        let state = self.writer.reader().state(id)?;
-        self.settle(id, now, decide::unassign(&state))
+        let command = self.command(("unassign", id));
+        self.once(command, |tx, now| {
+            let state = tx.writer.reader().state(id)?;
+            tx.settle(id, now, decide::unassign(&state))
+        })
     }
 
     /// As [`Store::claim`](crate::Store::claim).
@@ -395,12 +438,14 @@ impl<'t> Transaction<'t> {
         id: ConversationId,
         assignee: &AssigneeId,
     ) -> Result<Outcome<Conversation>> {
-        let now = self.now();
-        let reader = self.writer.reader();
-        let state = reader.state(id)?;
-        reader.assignee(assignee)?;
-        let facts = decide::claim(&state, assignee)?;
-        self.settle(id, now, facts)
+        let command = self.command(("claim", id, assignee));
+        self.once(command, |tx, now| {
+            let reader = tx.writer.reader();
+            let state = reader.state(id)?;
+            reader.assignee(assignee)?;
+            let facts = decide::claim(&state, assignee)?;
+            tx.settle(id, now, facts)
+        })
     }
 
     /// As [`Store::resolve`](crate::Store::resolve).
@@ -409,9 +454,11 @@ impl<'t> Transaction<'t> {
     ///
     /// The same.
     pub fn resolve(&mut self, id: ConversationId) -> Result<Outcome<Conversation>> {
-        let now = self.now();
-        let state = self.writer.reader().state(id)?;
-        self.settle(id, now, decide::resolve(&state))
+        let command = self.command(("resolve", id));
+        self.once(command, |tx, now| {
+            let state = tx.writer.reader().state(id)?;
+            tx.settle(id, now, decide::resolve(&state))
+        })
     }
 
     /// As [`Store::add_note`](crate::Store::add_note).
@@ -424,21 +471,24 @@ impl<'t> Transaction<'t> {
         id: ConversationId,
         content: impl AsRef<str>,
     ) -> Result<Outcome<Note>> {
-        let now = self.now();
-        let state = self.writer.reader().state(id)?;
-        let note_id = NoteId::from_raw(self.next_id(now));
-        let author = self.context.actor.clone();
-        let facts = decide::add_note(&state, now, note_id, content.as_ref(), author)?;
-        let traits = Traits::of(&facts);
-        let added = facts.iter().find_map(|fact| match fact {
-            Fact::NoteAdded { note } => Some(note.clone()),
-            _ => None,
-        });
-        self.apply(now, facts)?;
-        match added {
-            Some(note) => Ok(self.outcome(note, &traits)),
-            None => Err(Error::corrupted("a note was decided that is none")),
-        }
+        let content = content.as_ref();
+        let command = self.command(("add_note", id, content));
+        self.once(command, |tx, now| {
+            let state = tx.writer.reader().state(id)?;
+            let note_id = NoteId::from_raw(tx.next_id(now));
+            let author = tx.context.actor.clone();
+            let facts = decide::add_note(&state, now, note_id, content, author)?;
+            let traits = Traits::of(&facts);
+            let added = facts.iter().find_map(|fact| match fact {
+                Fact::NoteAdded { note } => Some(note.clone()),
+                _ => None,
+            });
+            tx.apply(now, facts)?;
+            match added {
+                Some(note) => Ok(tx.outcome(note, &traits)),
+                None => Err(Error::corrupted("a note was decided that is none")),
+            }
+        })
     }
 
     /// As [`Store::delete`](crate::Store::delete).
@@ -447,12 +497,14 @@ impl<'t> Transaction<'t> {
     ///
     /// The same.
     pub fn delete(&mut self, id: ConversationId) -> Result<Outcome<()>> {
-        let now = self.now();
-        let conversation = self.writer.reader().state(id)?.id;
-        let facts = vec![Fact::ConversationDeleted { conversation }];
-        let traits = Traits::of(&facts);
-        self.apply(now, facts)?;
-        Ok(self.outcome((), &traits))
+        let command = self.command(("delete", id));
+        self.once(command, |tx, now| {
+            let conversation = tx.writer.reader().state(id)?.id;
+            let facts = vec![Fact::ConversationDeleted { conversation }];
+            let traits = Traits::of(&facts);
+            tx.apply(now, facts)?;
+            Ok(tx.outcome((), &traits))
+        })
     }
 
     /// As [`Store::erase_contact`](crate::Store::erase_contact).
@@ -461,17 +513,19 @@ impl<'t> Transaction<'t> {
     ///
     /// The same.
     pub fn erase_contact(&mut self, contact: &ContactId) -> Result<Outcome<u64>> {
-        let now = self.now();
-        let mut facts = Vec::new();
-        for channel in Channel::ALL {
-            if let Some(state) = self.writer.reader().thread_state(contact, channel)? {
-                let conversation = state.id;
-                facts.push(Fact::ConversationDeleted { conversation });
+        let command = self.command(("erase_contact", contact));
+        self.once(command, |tx, now| {
+            let mut facts = Vec::new();
+            for channel in Channel::ALL {
+                if let Some(state) = tx.writer.reader().thread_state(contact, channel)? {
+                    let conversation = state.id;
+                    facts.push(Fact::ConversationDeleted { conversation });
+                }
             }
-        }
-        let (erased, traits) = (facts.len() as u64, Traits::of(&facts));
-        self.apply(now, facts)?;
-        Ok(self.outcome(erased, &traits))
+            let (erased, traits) = (facts.len() as u64, Traits::of(&facts));
+            tx.apply(now, facts)?;
+            Ok(tx.outcome(erased, &traits))
+        })
     }
 
     /// As [`Store::put_user`](crate::Store::put_user).
@@ -493,15 +547,17 @@ impl<'t> Transaction<'t> {
     }
 
     fn put_assignee(&mut self, id: &AssigneeId, name: &str) -> Result<Outcome<Assignee>> {
-        let now = self.now();
-        let known = self.writer.reader().find_assignee(id).cloned();
-        let known_name = known.as_ref().map(|known| &*known.name);
-        let facts = decide::put_assignee(known_name, id, name)?;
-        let mut traits = Traits::of(&facts);
-        traits.created = known.is_none();
-        self.apply(now, facts)?;
-        let assignee = self.writer.reader().assignee(id)?;
-        Ok(self.outcome(assignee, &traits))
+        let command = self.command(("put_assignee", id, name));
+        self.once(command, |tx, now| {
+            let known = tx.writer.reader().find_assignee(id).cloned();
+            let known_name = known.as_ref().map(|known| &*known.name);
+            let facts = decide::put_assignee(known_name, id, name)?;
+            let mut traits = Traits::of(&facts);
+            traits.created = known.is_none();
+            tx.apply(now, facts)?;
+            let assignee = tx.writer.reader().assignee(id)?;
+            Ok(tx.outcome(assignee, &traits))
+        })
     }
 
     /// As [`Store::remove_assignee`](crate::Store::remove_assignee).
@@ -514,28 +570,30 @@ impl<'t> Transaction<'t> {
         id: &AssigneeId,
         takeover: &Takeover,
     ) -> Result<Outcome<u64>> {
-        let now = self.now();
-        let reader = self.writer.reader();
-        reader.assignee(id)?;
-        let successor = decide::remove_assignee(id, takeover)?;
-        if let Some(successor) = &successor {
-            reader.assignee(successor)?;
-        }
-        let conversations = reader.assigned(id)?;
-        let moved = conversations.len() as u64;
-        let mut facts: Vec<Fact> = conversations
-            .into_iter()
-            .map(|conversation| Fact::TakenOver {
-                conversation,
-                assignee: successor.clone(),
-            })
-            .collect();
-        facts.push(Fact::AssigneeRemoved {
-            assignee: id.clone(),
-        });
-        let traits = Traits::of(&facts);
-        self.apply(now, facts)?;
-        Ok(self.outcome(moved, &traits))
+        let command = self.command(("remove_assignee", id, takeover));
+        self.once(command, |tx, now| {
+            let reader = tx.writer.reader();
+            reader.assignee(id)?;
+            let successor = decide::remove_assignee(id, takeover)?;
+            if let Some(successor) = &successor {
+                reader.assignee(successor)?;
+            }
+            let conversations = reader.assigned(id)?;
+            let moved = conversations.len() as u64;
+            let mut facts: Vec<Fact> = conversations
+                .into_iter()
+                .map(|conversation| Fact::TakenOver {
+                    conversation,
+                    assignee: successor.clone(),
+                })
+                .collect();
+            facts.push(Fact::AssigneeRemoved {
+                assignee: id.clone(),
+            });
+            let traits = Traits::of(&facts);
+            tx.apply(now, facts)?;
+            Ok(tx.outcome(moved, &traits))
+        })
     }
 }
 

@@ -150,7 +150,7 @@ impl<'de> Deserialize<'de> for AssigneeId {
 /// A user or team of the directory: its id and its present name.
 ///
 /// Serialises as the specification's `assigned_to`: `{"type", "id", "name"}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Assignee {
     /// The id.
@@ -198,7 +198,7 @@ impl<'de> Deserialize<'de> for Assignee {
 }
 
 /// What becomes of the conversations of a user or team that is removed (R11).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Takeover {
     /// They become unassigned.
     Unassign,

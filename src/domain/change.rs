@@ -7,8 +7,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, DeliveryStatus,
-    Failure, Message, MessageId, Note, ProviderId,
+    Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, DeliveryStatus, Done,
+    Failure, IdempotencyKey, Message, MessageId, Note, ProviderId,
 };
 
 /// One fact, with when it was decided and who gave the command.
@@ -96,6 +96,16 @@ pub(crate) enum Fact {
         conversation: ConversationId,
         assignee: Option<AssigneeId>,
     },
+    /// A command with a key was done; keys that are older are forgotten by and by.
+    CommandDone {
+        key: IdempotencyKey,
+        done: Done,
+        forget_before: DateTime<Utc>,
+    },
+    /// Keys of commands were forgotten.
+    KeysPurged {
+        before: DateTime<Utc>,
+    },
     /// A user or team left the directory; its conversations were taken over before.
     AssigneeRemoved {
         assignee: AssigneeId,
@@ -120,6 +130,8 @@ impl Fact {
             Self::ConversationImported { conversation, .. } => Some(conversation.id),
             Self::ReceiptParked { .. }
             | Self::ParkedPurged { .. }
+            | Self::CommandDone { .. }
+            | Self::KeysPurged { .. }
             | Self::AssigneePut { .. }
             | Self::AssigneeRemoved { .. } => None,
         }

@@ -98,7 +98,7 @@ words!(Status, "status", "must be `open` or `resolved`");
 /// A conversation as lists and commands show it: without its messages.
 ///
 /// Serialises as the specification's *Conversation object* with `"messages": []`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Conversation {
     /// The id.

@@ -34,6 +34,8 @@ pub(crate) enum Rejection {
         provider_id: ProviderId,
         message: MessageId,
     },
+    #[error("the idempotency key was given with another command")]
+    KeyUsed,
     #[error("the message has the provider's id `{0}` already")]
     ProviderIdSet(ProviderId),
     #[error("the message of the provider's id `{provider_id}` on `{channel}` was erased")]

@@ -60,6 +60,8 @@ pub(crate) fn conversation(
         | Fact::ProviderIdSet { .. }
         | Fact::ReceiptParked { .. }
         | Fact::ParkedPurged { .. }
+        | Fact::CommandDone { .. }
+        | Fact::KeysPurged { .. }
         | Fact::ConversationCreated { .. }
         | Fact::ConversationImported { .. }
         | Fact::ConversationDeleted { .. }

@@ -30,7 +30,7 @@ use super::{
 /// assert!(store.import(import)?.changed);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Import {
     /// The conversation. The user or team that it names joins the directory if it is not there

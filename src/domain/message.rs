@@ -41,7 +41,7 @@ impl Direction {
 /// `content` (text, and a template's rendered text), `status`, `created_at`; after them, only where
 /// they have a value, `template_name`, `template_params`, `media_url`, `caption`, `provider_id`,
 /// the times `sent_at`, `delivered_at`, `read_at`, `failed_at` of its receipts, and `error`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Message {
     /// The id.
@@ -107,7 +107,7 @@ impl Message {
 ///     MessageRef::Id { conversation, message },
 /// );
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MessageRef {
     /// By the store's ids.

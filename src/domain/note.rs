@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Actor, ConversationId, InvalidInput, NoteId, object, time, validate};
 
 /// An internal note. Serialises as the answer of the specification's *Add an internal note*.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Hash)]
 #[non_exhaustive]
 pub struct Note {
     /// The id.

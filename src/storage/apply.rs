@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::{Head, Reader, Resident, changes, conversations, messages, plan, provider_ids};
+use super::{
+    Head, Reader, Resident, changes, commands, conversations, messages, plan, provider_ids,
+};
 use crate::domain::{Assignee, Change, ConversationId, Fact, Message, MessageId, evolve};
 use crate::error::{Error, Result};
 use crate::index::{Edits, Levels};
@@ -57,7 +59,7 @@ impl<'t> Writer<'t> {
                 imports.write(&mut self.rows, &mut index)?;
                 group.iter().try_for_each(|change| {
                     self.apply_to_directory(&change.fact)?;
-                    self.apply_to_receipts(change)
+                    self.apply_to_retries(change)
                 })?;
                 continue;
             };
@@ -146,7 +148,7 @@ impl<'t> Writer<'t> {
             .ok_or_else(|| Error::corrupted(format!("the message {id} of a change is missing")))
     }
 
-    fn apply_to_receipts(&mut self, change: &Change) -> Result<()> {
+    fn apply_to_retries(&mut self, change: &Change) -> Result<()> {
         match &change.fact {
             Fact::ReceiptParked {
                 channel,
@@ -157,6 +159,12 @@ impl<'t> Writer<'t> {
                 provider_ids::park(&mut self.rows, self.known.hashes, of, change)
             }
             Fact::ParkedPurged { before } => provider_ids::purge_parked(&mut self.rows, *before),
+            Fact::CommandDone {
+                key,
+                done,
+                forget_before,
+            } => commands::put(&mut self.rows, self.known.hashes, key, done, *forget_before),
+            Fact::KeysPurged { before } => commands::forget(&mut self.rows, *before, usize::MAX),
             _ => Ok(()),
         }
     }

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 use super::keys::{channel_code, channel_of, status_code, status_of};
 use super::records::{
-    MessageV1, NoteV1, delivery_code, delivery_of, failure_of, failure_parts, nonsense, time_of,
+    DoneV1, MessageV1, NoteV1, delivery_code, delivery_of, failure_of, failure_parts, nonsense,
+    time_of,
 };
 use crate::domain::{
-    Actor, AssigneeId, Change, ContactId, ConversationId, ConversationState, Fact, Message,
-    MessageId, Note, NoteId, ProviderId,
+    Actor, AssigneeId, Change, ContactId, ConversationId, ConversationState, Fact, IdempotencyKey,
+    Message, MessageId, Note, NoteId, ProviderId,
 };
 use crate::error::Result;
 
@@ -83,6 +84,13 @@ enum FactV1<'a> {
         failure: Option<(&'a str, &'a str)>,
     },
     ParkedPurged(i64),
+    CommandDone {
+        key: &'a str,
+        #[serde(borrow)]
+        done: DoneV1<'a>,
+        forget_before_us: i64,
+    },
+    KeysPurged(i64),
 }
 
 /// A message with what its key would say.
@@ -307,6 +315,16 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
                 failure: failure.as_ref().map(failure_parts),
             },
             Fact::ParkedPurged { before } => Self::ParkedPurged(before.timestamp_micros()),
+            Fact::CommandDone {
+                key,
+                done,
+                forget_before,
+            } => Self::CommandDone {
+                key: key.as_str(),
+                done: done.into(),
+                forget_before_us: forget_before.timestamp_micros(),
+            },
+            Fact::KeysPurged { before } => Self::KeysPurged(before.timestamp_micros()),
         }
     }
 }
@@ -429,6 +447,18 @@ impl FactV1<'_> {
                 failure: failure.map(failure_of),
             },
             Self::ParkedPurged(before_us) => Fact::ParkedPurged {
+                before: time_of(before_us)?,
+            },
+            Self::CommandDone {
+                key,
+                done,
+                forget_before_us,
+            } => Fact::CommandDone {
+                key: IdempotencyKey::new(key).map_err(|_| nonsense("idempotency key"))?,
+                done: done.into_done()?,
+                forget_before: time_of(forget_before_us)?,
+            },
+            Self::KeysPurged(before_us) => Fact::KeysPurged {
                 before: time_of(before_us)?,
             },
         })

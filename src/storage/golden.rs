@@ -4,14 +4,14 @@
 use chrono::{DateTime, Utc};
 
 use super::records::{
-    AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, ParkedV1,
-    ProviderIdV1, RowV1, ThreadV1,
+    AssigneeV1, ConversationV1, DoneV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1,
+    ParkedV1, ProviderIdV1, RowV1, ThreadV1,
 };
 use super::{Hashes, changes, codec, format, keys, plan, provider_ids, records, tables};
 use crate::domain::{
     Actor, AssigneeId, AssigneeKind, Change, Channel, ContactId, Content, ConversationId,
-    ConversationState, Deliveries, DeliveryStatus, Direction, Fact, Failure, Message, MessageId,
-    Note, NoteId, Parked, ProviderId, Status, time,
+    ConversationState, Deliveries, DeliveryStatus, Direction, Done, DoneValue, Fact, Failure,
+    IdempotencyKey, Message, MessageId, Note, NoteId, Parked, ProviderId, Status, time,
 };
 use crate::error::Result;
 use crate::index::{self, Total};
@@ -62,6 +62,14 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
         (
             keys::parked(Channel::Messenger, &[0xAB; 16]).to_vec(),
             "0602abababababababababababababababab",
+        ),
+        (
+            keys::command(&[0xAB; 16]).to_vec(),
+            "07abababababababababababababababab",
+        ),
+        (
+            keys::command_time(time, &[0xAB; 16]).to_vec(),
+            "080000112233445566abababababababababababababababab",
         ),
         (
             provider_ids::key(
@@ -274,6 +282,20 @@ fn records_are_held_to_their_bytes() -> Checked {
         codec::encode(b"k", &owner)?,
         codec::encode(b"k", &ProviderIdV1::Erased)?,
         codec::encode(b"k", &ParkedV1::from(&parked))?,
+        codec::encode(b"k", &DoneV1::from(&done(DoneValue::Nothing)))?,
+        codec::encode(b"k", &DoneV1::from(&done(DoneValue::Number(7))))?,
+        codec::encode(
+            b"k",
+            &DoneV1::from(&done(DoneValue::Conversation(CONVERSATION))),
+        )?,
+        codec::encode(
+            b"k",
+            &DoneV1::from(&done(DoneValue::Note(CONVERSATION, at(1), NOTE))),
+        )?,
+        codec::encode(
+            b"k",
+            &DoneV1::from(&done(DoneValue::Assignee(AssigneeId::new("usr_a")?))),
+        )?,
         codec::encode(b"k", &IdentityV1 { seed: [1; 16] })?,
         codec::encode(b"k", &head)?,
     ];
@@ -289,6 +311,11 @@ fn records_are_held_to_their_bytes() -> Checked {
             "014b0c0ea8000102",
             "016b0338c701",
             "01527ac3ed020000000104010163016d",
+            "016d5b7ca102020202020202020202020202020202020001000100",
+            "012594d9050202020202020202020202020202020202010701000100",
+            "01229d6f71020202020202020202020202020202020202fe0a00000000000000000006050403020101000100",
+            "015bd823b8020202020202020202020202020202020204fe0a00000000000000000006050403020102fe0c00000000000000000006050403020101000100",
+            "0138041f1c020202020202020202020202020202020205057573725f6101000100",
             "018f384d5e01010101010101010101010101010101",
             "010adee28803080506"
         ]
@@ -337,6 +364,18 @@ fn a_record_is_refused_under_another_key_and_with_any_bit_flipped() -> Checked {
         assert!(codec::decode::<MessageV1<'_>>(b"k", cut).is_err());
     }
     Ok(())
+}
+
+fn done(value: DoneValue) -> Done {
+    Done {
+        at: at(1),
+        command: [2; 16],
+        value,
+        changed: true,
+        created: false,
+        reopened: true,
+        duplicate: false,
+    }
 }
 
 /// One fact of each kind, in the order of their numbers.
@@ -408,6 +447,12 @@ fn facts() -> std::result::Result<Vec<Fact>, Box<dyn std::error::Error>> {
             failure: Some(Failure::new("c", "m")),
         },
         Fact::ParkedPurged { before: at(3) },
+        Fact::CommandDone {
+            key: IdempotencyKey::new("k")?,
+            done: done(DoneValue::Message(conversation, MESSAGE)),
+            forget_before: at(3),
+        },
+        Fact::KeysPurged { before: at(3) },
     ])
 }
 
@@ -435,6 +480,9 @@ fn a_change_of_every_kind_is_held_to_its_bytes() -> Checked {
         "0dfe0a000000000000000000060504030201fe0b000000000000000000060504030201030170",
         "0e0301700104010163016d",
         "0f06",
+        "10016b020202020202020202020202020202020203fe0a000000000000000000060504030201fe0b00000\
+         00000000000000605040302010100010006",
+        "1106",
     ];
     let mut got = Vec::new();
     for fact in facts()? {

@@ -32,6 +32,8 @@ pub(super) mod catalog_kind {
     pub(in super::super) const MESSAGE_TIMES: u8 = 0x04;
     pub(in super::super) const PROVIDER_IDS: u8 = 0x05;
     pub(in super::super) const PARKED: u8 = 0x06;
+    pub(in super::super) const COMMANDS: u8 = 0x07;
+    pub(in super::super) const COMMAND_TIMES: u8 = 0x08;
 }
 
 /// The bucket of conversations that are assigned to nobody.
@@ -221,6 +223,39 @@ pub(super) fn provider_id(channel: Channel, hash: &[u8; HASH_LEN]) -> [u8; HASHE
 /// `channel, hash`
 pub(super) fn parked(channel: Channel, hash: &[u8; HASH_LEN]) -> [u8; HASHED_LEN] {
     hashed(catalog_kind::PARKED, channel, hash)
+}
+
+/// `hash`
+pub(super) fn command(hash: &[u8; HASH_LEN]) -> [u8; 1 + HASH_LEN] {
+    let mut key = [catalog_kind::COMMANDS; 1 + HASH_LEN];
+    let (_, tail) = key.split_at_mut(1);
+    tail.copy_from_slice(hash);
+    key
+}
+
+/// `time, hash`
+pub(super) fn command_time(at: DateTime<Utc>, hash: &[u8; HASH_LEN]) -> [u8; 1 + 8 + HASH_LEN] {
+    let mut key = [catalog_kind::COMMAND_TIMES; 1 + 8 + HASH_LEN];
+    let (_, rest) = key.split_at_mut(1);
+    let (time, tail) = rest.split_at_mut(8);
+    time.copy_from_slice(&micros(at));
+    tail.copy_from_slice(hash);
+    key
+}
+
+pub(super) fn parse_command(key: &[u8]) -> Result<[u8; HASH_LEN]> {
+    let hash = key.strip_prefix(&[catalog_kind::COMMANDS]);
+    hash.and_then(|hash| hash.try_into().ok())
+        .ok_or_else(|| bad_key("catalog", key))
+}
+
+pub(super) fn parse_command_time(key: &[u8]) -> Result<(DateTime<Utc>, [u8; HASH_LEN])> {
+    let parse = || {
+        let rest = key.strip_prefix(&[catalog_kind::COMMAND_TIMES])?;
+        let (time, hash) = rest.split_first_chunk()?;
+        Some((time_of(*time)?, hash.try_into().ok()?))
+    };
+    parse().ok_or_else(|| bad_key("catalog", key))
 }
 
 /// The hash of a provider's id, and its channel.

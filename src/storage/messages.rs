@@ -2,6 +2,8 @@
 
 use std::ops::Bound;
 
+use chrono::{DateTime, Utc};
+
 use super::batch::Batch;
 use super::keys::{self, EVENT_LEN};
 use super::records::{MessageTimeV1, MessageV1, NoteV1};
@@ -186,6 +188,17 @@ pub(super) fn read_notes(
             decode_note(&key, &bytes)
         })
         .collect()
+}
+
+pub(super) fn find_note(
+    rows: &impl Read,
+    conversation: ConversationId,
+    created_at: DateTime<Utc>,
+    id: NoteId,
+) -> Result<Option<Note>> {
+    let key = keys::note(conversation, created_at, id);
+    let bytes = rows.get(tables::NOTES, &key)?;
+    bytes.map(|bytes| decode_note(&key, &bytes)).transpose()
 }
 
 /// What `verify` checks of every message: that it can be read, and whether it is found by its id.

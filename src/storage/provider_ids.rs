@@ -14,8 +14,8 @@ use super::keys::{self, HASH_LEN, catalog_kind};
 use super::records::{ParkedV1, ProviderIdV1};
 use super::{codec, messages, tables};
 use crate::domain::{
-    Change, Channel, ConversationId, Message, MessageId, Parked, Provided, ProviderId, StoredAt,
-    evolve,
+    Change, Channel, ConversationId, IdempotencyKey, Message, MessageId, Parked, Provided,
+    ProviderId, StoredAt, evolve,
 };
 use crate::error::Result;
 use crate::kv::{KeyRange, Read, WriteTables};
@@ -35,6 +35,22 @@ impl Hashes {
         let mut hasher = SipHasher13::new_with_key(&self.seed);
         std::hash::Hasher::write(&mut hasher, &[keys::channel_code(channel)]);
         std::hash::Hasher::write(&mut hasher, id.as_str().as_bytes());
+        hasher.finish128().as_bytes()
+    }
+
+    /// Of a command's key.
+    pub(super) fn of_key(self, key: &IdempotencyKey) -> [u8; HASH_LEN] {
+        let mut hasher = SipHasher13::new_with_key(&self.seed);
+        // No channel has this byte.
+        std::hash::Hasher::write(&mut hasher, &[u8::MAX]);
+        std::hash::Hasher::write(&mut hasher, key.as_str().as_bytes());
+        hasher.finish128().as_bytes()
+    }
+
+    /// Of a command with all that was given with it, to tell it from another.
+    pub(crate) fn of_command(self, command: &impl std::hash::Hash) -> [u8; HASH_LEN] {
+        let mut hasher = SipHasher13::new_with_key(&self.seed);
+        command.hash(&mut hasher);
         hasher.finish128().as_bytes()
     }
 

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{Hashes, Resident, conversations, provider_ids};
+use super::{Hashes, Resident, commands, conversations, provider_ids};
 use crate::domain::{
     Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, ConversationState,
-    Message, MessageId, Note, Provided, ProviderId, Rejection, Thread,
+    Done, IdempotencyKey, Message, MessageId, Note, NoteId, Provided, ProviderId, Rejection,
+    Thread,
 };
 use crate::error::{Error, Result};
 use crate::kv::Read;
@@ -106,6 +107,17 @@ impl<'a, R: Read> Reader<'a, R> {
         provider_ids::find(self.rows, self.known.hashes, channel, id)
     }
 
+    /// What the command with this key did, if it is still known.
+    pub(crate) fn done(&self, key: &IdempotencyKey) -> Result<Option<Done>> {
+        commands::find(self.rows, self.known.hashes, key)
+    }
+
+    /// How many commands with keys were done before a time. O(these).
+    pub(crate) fn count_done(&self, before: DateTime<Utc>) -> Result<u64> {
+        let mut older = commands::older(self.rows, before)?;
+        older.try_fold(0, |count, row| row.map(|_| count + 1))
+    }
+
     /// The keyed hashes of the file.
     pub(crate) fn hashes(&self) -> Hashes {
         self.known.hashes
@@ -142,6 +154,17 @@ impl<'a, R: Read> Reader<'a, R> {
         limit: usize,
     ) -> Result<Vec<Note>> {
         messages::read_notes(self.rows, id, after, limit)
+    }
+
+    /// A note that must be there.
+    pub(crate) fn note(
+        &self,
+        conversation: ConversationId,
+        created_at: DateTime<Utc>,
+        id: NoteId,
+    ) -> Result<Note> {
+        messages::find_note(self.rows, conversation, created_at, id)?
+            .ok_or_else(|| Rejection::not_found("note", id).into())
     }
 
     pub(crate) fn list(&self, filter: &Filter, request: PageRequest) -> Result<Page> {

@@ -11,8 +11,8 @@ use super::keys::{channel_code, channel_of, status_code, status_of};
 use super::tables;
 use crate::domain::{
     Actor, AssigneeId, AssigneeKind, Channel, ContactId, Content, ConversationId, Deliveries,
-    DeliveryStatus, Direction, Failure, Message, MessageId, Note, NoteId, Parked, ProviderId,
-    Status, time,
+    DeliveryStatus, Direction, Done, DoneValue, Failure, Message, MessageId, Note, NoteId, Parked,
+    ProviderId, Status, time,
 };
 use crate::error::{Error, Result};
 use crate::kv::Table;
@@ -389,6 +389,82 @@ impl ParkedV1<'_> {
                 failed_at: optional_time(self.failed_us)?,
                 failure: self.failure.map(failure_of),
             },
+        })
+    }
+}
+
+/// What a command with a key did.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct DoneV1<'a> {
+    at_us: i64,
+    command: [u8; 16],
+    #[serde(borrow)]
+    value: DoneValueV1<'a>,
+    changed: bool,
+    created: bool,
+    reopened: bool,
+    duplicate: bool,
+}
+
+record!(DoneV1<'_>, 1, CATALOG);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum DoneValueV1<'a> {
+    Nothing,
+    Number(u64),
+    Conversation(u128),
+    Message(u128, u128),
+    Note(u128, i64, u128),
+    Assignee(&'a str),
+}
+
+impl<'a> From<&'a Done> for DoneV1<'a> {
+    fn from(done: &'a Done) -> Self {
+        Self {
+            at_us: done.at.timestamp_micros(),
+            command: done.command,
+            value: match &done.value {
+                DoneValue::Nothing => DoneValueV1::Nothing,
+                DoneValue::Number(number) => DoneValueV1::Number(*number),
+                DoneValue::Conversation(id) => DoneValueV1::Conversation(id.raw()),
+                DoneValue::Message(of, id) => DoneValueV1::Message(of.raw(), id.raw()),
+                DoneValue::Note(of, at, id) => {
+                    DoneValueV1::Note(of.raw(), at.timestamp_micros(), id.raw())
+                }
+                DoneValue::Assignee(id) => DoneValueV1::Assignee(id.as_str()),
+            },
+            changed: done.changed,
+            created: done.created,
+            reopened: done.reopened,
+            duplicate: done.duplicate,
+        }
+    }
+}
+
+impl DoneV1<'_> {
+    pub(super) fn into_done(self) -> Result<Done> {
+        let conversation = ConversationId::from_raw;
+        Ok(Done {
+            at: time_of(self.at_us)?,
+            command: self.command,
+            value: match self.value {
+                DoneValueV1::Nothing => DoneValue::Nothing,
+                DoneValueV1::Number(number) => DoneValue::Number(number),
+                DoneValueV1::Conversation(id) => DoneValue::Conversation(conversation(id)),
+                DoneValueV1::Message(of, id) => {
+                    DoneValue::Message(conversation(of), MessageId::from_raw(id))
+                }
+                DoneValueV1::Note(of, at_us, id) => {
+                    DoneValue::Note(conversation(of), time_of(at_us)?, NoteId::from_raw(id))
+                }
+                DoneValueV1::Assignee(id) => {
+                    DoneValue::Assignee(AssigneeId::new(id).map_err(|_| nonsense("assignee"))?)
+                }
+            },
+            changed: self.changed,
+            created: self.created,
+            reopened: self.reopened,
+            duplicate: self.duplicate,
         })
     }
 }

@@ -35,6 +35,9 @@ const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 /// pages that only a forgotten snapshot keeps.
 const DEFAULT_SNAPSHOT_AGE: Duration = Duration::from_secs(10 * 60);
 
+/// Longer than anybody retries.
+const DEFAULT_IDEMPOTENCY_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How a store is opened.
 ///
 /// ```
@@ -58,6 +61,7 @@ pub struct Options {
     create: bool,
     disk: Arc<dyn Disk>,
     pub(super) snapshot_age: Duration,
+    pub(super) idempotency_age: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGenerator>,
 }
@@ -70,6 +74,7 @@ impl Default for Options {
             create: true,
             disk: Arc::new(SystemDisk),
             snapshot_age: DEFAULT_SNAPSHOT_AGE,
+            idempotency_age: DEFAULT_IDEMPOTENCY_AGE,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         }
@@ -116,6 +121,14 @@ impl Options {
     #[must_use]
     pub fn snapshot_age(mut self, age: Duration) -> Self {
         self.snapshot_age = age;
+        self
+    }
+
+    /// How long the outcome of a command with an
+    /// [idempotency key](crate::Context::idempotency_key) is kept; a day where nothing is said.
+    #[must_use]
+    pub fn idempotency_age(mut self, age: Duration) -> Self {
+        self.idempotency_age = age;
         self
     }
 

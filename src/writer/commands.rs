@@ -235,6 +235,23 @@ commands! {
     /// ```
     fn purge_parked(older_than: Duration) -> u64;
 
+    /// Forgets the commands with idempotency keys that were done so long ago; answers how many.
+    /// Those that are older than [their age](crate::Options::idempotency_age) go by themselves,
+    /// two with each new one. O(those forgotten).
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let store = convodb::Store::in_memory()?;
+    /// let hour = Duration::from_secs(60 * 60);
+    /// assert_eq!(store.purge_idempotency_keys(hour)?.value, 0);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn purge_idempotency_keys(older_than: Duration) -> u64;
+
     /// Assigns a conversation to a user or a team, and reopens it (R4; *Assign a conversation*).
     /// The assignee that an open conversation has already changes nothing.
     ///

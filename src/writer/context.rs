@@ -19,6 +19,7 @@ use crate::domain::Actor;
 #[non_exhaustive]
 pub struct Context {
     pub(crate) actor: Option<Actor>,
+    pub(crate) idempotency_key: Option<String>,
 }
 
 impl Context {
@@ -32,6 +33,36 @@ impl Context {
     #[must_use]
     pub fn actor(mut self, actor: impl Into<Actor>) -> Self {
         self.actor = Some(actor.into());
+        self
+    }
+
+    /// The caller's name for one command, 1 to 255 bytes: the same key with the same command again
+    /// does nothing, and answers what it did, as a [`duplicate`](Outcome::duplicate), for
+    /// [a day](crate::Options::idempotency_age). With another command it is a
+    /// [`Conflict`](crate::ErrorKind::Conflict). A command that was refused leaves no key.
+    ///
+    /// Kept are ids and no content: the answer's `value` is what the command was about as it is
+    /// now, and [`NotFound`](crate::ErrorKind::NotFound) where that was deleted. `import_all`
+    /// and what purges take no key.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// let request = store.with(Context::new().idempotency_key("8e03978e"));
+    /// let noted = request.add_note(id, "Enterprise plan.")?;
+    /// let again = request.add_note(id, "Enterprise plan.")?;
+    /// assert!(again.duplicate);
+    /// assert_eq!(again.value, noted.value);
+    ///
+    /// let error = request.resolve(id).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Conflict);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
         self
     }
 }

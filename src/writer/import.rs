@@ -22,8 +22,11 @@ impl Transaction<'_> {
     /// The same.
     pub fn import(&mut self, import: Import) -> Result<Outcome<Conversation>> {
         let id = import.conversation.id;
-        let (now, facts) = self.check_import(import)?;
-        self.settle(id, now, facts)
+        let command = self.command(("import", &import));
+        self.once(command, |tx, _| {
+            let (now, facts) = tx.check_import(import)?;
+            tx.settle(id, now, facts)
+        })
     }
 
     /// Imports many conversations in key order, all or none of them. [`Store::import_all`] does

@@ -20,6 +20,7 @@ mod durability;
 mod errors;
 mod example_inbox;
 mod formats;
+mod idempotency;
 mod imports;
 mod json;
 mod layering;

@@ -30,7 +30,7 @@ pub enum MessageType {
 /// assert_eq!(invoice.message_type(), MessageType::Document);
 /// assert_eq!(Content::text("Hello").as_text(), Some("Hello"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Content {
     /// Plain text.

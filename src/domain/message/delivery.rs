@@ -31,7 +31,7 @@ pub struct Failure {
 }
 
 /// The earliest time of each status that receipts told of, and the earliest failure's reason.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Deliveries {
     /// When a receipt first said `sent`.
@@ -124,7 +124,7 @@ impl Failure {
 /// let receipt = Receipt::failed("131026", "undeliverable");
 /// assert_eq!(receipt.status(), DeliveryStatus::Failed);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
     status: DeliveryStatus,
     at: Option<DateTime<Utc>>,

@@ -6,7 +6,7 @@ use super::super::{Channel, ContactId};
 use super::Content;
 
 /// What inbound and outbound messages and replies share.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Draft {
     pub(crate) content: Content,
     pub(crate) provider_id: Option<String>,
@@ -64,7 +64,7 @@ macro_rules! reopen_setter {
 /// # let _ = (hello, photo);
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Inbound {
     pub(crate) contact_id: ContactId,
     pub(crate) channel: Channel,
@@ -106,7 +106,7 @@ impl Inbound {
 /// # let _ = broadcast;
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outbound {
     pub(crate) contact_id: ContactId,
     pub(crate) channel: Channel,
@@ -150,7 +150,7 @@ impl Outbound {
 ///
 /// assert_eq!(Reply::from("On its way."), Reply::text("On its way."));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reply {
     pub(crate) draft: Draft,
     pub(crate) reopen: bool,

@@ -7,7 +7,7 @@ use crate::kv::Read as _;
 use crate::storage::keys::{self, catalog_kind};
 use crate::storage::records::ThreadV1;
 use crate::storage::scan::Scan;
-use crate::storage::{View, codec, conversations, messages, provider_ids, tables};
+use crate::storage::{View, codec, commands, conversations, messages, provider_ids, tables};
 
 /// Each thread, message time and provider's id: that what it names is there.
 pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
@@ -32,6 +32,18 @@ pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
             Some(&catalog_kind::PROVIDER_IDS) => {
                 let stands = provider_ids::stands(rows, view.hashes(), &key, &bytes);
                 if let Some(false) = report.readable(tables::CATALOG, &key, stands)? {
+                    report.found(tables::CATALOG, &key, FindingKind::Unexpected);
+                }
+            }
+            Some(&catalog_kind::COMMANDS) => {
+                let stands = commands::stands(rows, &key, &bytes);
+                if let Some(false) = report.readable(tables::CATALOG, &key, stands)? {
+                    report.found(tables::CATALOG, &key, FindingKind::Different);
+                }
+            }
+            Some(&catalog_kind::COMMAND_TIMES) => {
+                let dates = commands::dates(rows, &key);
+                if let Some(false) = report.readable(tables::CATALOG, &key, dates)? {
                     report.found(tables::CATALOG, &key, FindingKind::Unexpected);
                 }
             }

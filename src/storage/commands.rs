@@ -1,0 +1,91 @@
+//! Commands with keys that were done, by the keyed hashes of their keys, and in the order of time.
+
+use std::ops::Bound;
+
+use chrono::{DateTime, Utc};
+
+use super::keys::{self, HASH_LEN, catalog_kind};
+use super::records::DoneV1;
+use super::{Hashes, codec, tables};
+use crate::domain::{Done, IdempotencyKey};
+use crate::error::Result;
+use crate::kv::{Read, WriteTables};
+
+/// With each key that is kept so many old ones go, so that they are never more than those of the
+/// last while, and no command pays for all.
+const FORGOTTEN_WITH_EACH: usize = 2;
+
+pub(super) fn find(rows: &impl Read, hashes: Hashes, key: &IdempotencyKey) -> Result<Option<Done>> {
+    read(rows, &hashes.of_key(key))
+}
+
+fn read(rows: &impl Read, hash: &[u8; HASH_LEN]) -> Result<Option<Done>> {
+    let key = keys::command(hash);
+    let bytes = rows.get(tables::CATALOG, &key)?;
+    let done = bytes.map(|bytes| codec::decode::<DoneV1<'_>>(&key, &bytes)?.into_done());
+    done.transpose()
+}
+
+pub(super) fn put(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    key: &IdempotencyKey,
+    done: &Done,
+    forget_before: DateTime<Utc>,
+) -> Result<()> {
+    forget(rows, forget_before, FORGOTTEN_WITH_EACH)?;
+    let hash = hashes.of_key(key);
+    if let Some(known) = read(rows, &hash)? {
+        rows.remove(tables::CATALOG, &keys::command_time(known.at, &hash))?;
+    }
+    let key = keys::command(&hash);
+    rows.put(
+        tables::CATALOG,
+        &key,
+        &codec::encode(&key, &DoneV1::from(done))?,
+    )?;
+    rows.put(tables::CATALOG, &keys::command_time(done.at, &hash), &[])
+}
+
+/// The keys of commands that were done before a time, oldest first.
+pub(super) fn older<R: Read>(
+    rows: &R,
+    before: DateTime<Utc>,
+) -> Result<impl Iterator<Item = Result<(DateTime<Utc>, [u8; HASH_LEN])>> + use<'_, R>> {
+    let from = [catalog_kind::COMMAND_TIMES];
+    let to = keys::command_time(before, &[0; HASH_LEN]);
+    let range = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
+    let found = rows.range(tables::CATALOG, range)?;
+    Ok(found.map(|row| keys::parse_command_time(&row?.0)))
+}
+
+/// Forgets commands that were done before a time, oldest first, and at most so many.
+pub(super) fn forget(
+    rows: &mut WriteTables<'_>,
+    before: DateTime<Utc>,
+    at_most: usize,
+) -> Result<()> {
+    let old = older(rows, before)?
+        .take(at_most)
+        .collect::<Result<Vec<_>>>()?;
+    for (at, hash) in old {
+        rows.remove(tables::CATALOG, &keys::command(&hash))?;
+        rows.remove(tables::CATALOG, &keys::command_time(at, &hash))?;
+    }
+    Ok(())
+}
+
+/// What `verify` checks of every command that was done: that it is found by its time too.
+pub(super) fn stands(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool> {
+    let hash = keys::parse_command(key)?;
+    let done = codec::decode::<DoneV1<'_>>(key, bytes)?.into_done()?;
+    let time = rows.get(tables::CATALOG, &keys::command_time(done.at, &hash))?;
+    Ok(time.is_some())
+}
+
+/// What `verify` checks of every time: that its command is there.
+pub(super) fn dates(rows: &impl Read, key: &[u8]) -> Result<bool> {
+    let (at, hash) = keys::parse_command_time(key)?;
+    // One that cannot be read is reported once, by its own check.
+    Ok(read(rows, &hash).map_or(true, |done| done.is_some_and(|done| done.at == at)))
+}

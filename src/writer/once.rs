@@ -1,0 +1,171 @@
+//! Commands with idempotency keys: the same one again answers what it did, and does nothing.
+
+use std::hash::Hash;
+
+use chrono::{DateTime, Utc};
+
+use super::{Outcome, Transaction};
+use crate::domain::decide;
+use crate::domain::{
+    Assignee, Conversation, Done, DoneValue, Fact, IdempotencyKey, Message, Note, Rejection,
+};
+use crate::error::{Error, Result};
+
+/// A command, told from others by the keyed hash of its name and all that was given with it.
+pub(super) struct Command([u8; 16]);
+
+impl Transaction<'_> {
+    pub(super) fn command(&self, command: impl Hash) -> Command {
+        Command(self.writer.reader().hashes().of_command(&command))
+    }
+
+    /// Runs a command, unless the context's key says that it was done.
+    pub(super) fn once<T: Answer>(
+        &mut self,
+        command: Command,
+        run: impl FnOnce(&mut Self, DateTime<Utc>) -> Result<Outcome<T>>,
+    ) -> Result<Outcome<T>> {
+        let now = self.now();
+        let Some(key) = &self.context.idempotency_key else {
+            return run(self, now);
+        };
+        let key = IdempotencyKey::new(key)?;
+        let forget_before = decide::before(now, self.idempotency_age);
+        let known = self.writer.reader().done(&key)?;
+        if let Some(done) = known.filter(|done| done.at >= forget_before) {
+            if done.command != command.0 {
+                return Err(Rejection::KeyUsed.into());
+            }
+            return self.answer(done);
+        }
+        let mut outcome = run(self, now)?;
+        let done = Done {
+            at: now,
+            command: command.0,
+            value: outcome.value.to_done(),
+            changed: outcome.changed,
+            created: outcome.created,
+            reopened: outcome.reopened,
+            duplicate: outcome.duplicate,
+        };
+        self.apply(
+            now,
+            vec![Fact::CommandDone {
+                key,
+                done,
+                forget_before,
+            }],
+        )?;
+        outcome.sequence = self.writer.sequence();
+        Ok(outcome)
+    }
+
+    fn answer<T: Answer>(&self, done: Done) -> Result<Outcome<T>> {
+        Ok(Outcome {
+            value: T::from_done(self, done.value)?,
+            changed: done.changed,
+            created: done.created,
+            reopened: done.reopened,
+            duplicate: true,
+            sequence: self.writer.sequence(),
+        })
+    }
+}
+
+/// What a command answers, kept by its ids and looked up again.
+pub(super) trait Answer: Sized {
+    fn to_done(&self) -> DoneValue;
+    fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self>;
+}
+
+fn another() -> Error {
+    Error::corrupted("a command with a key answered something of another kind")
+}
+
+impl Answer for () {
+    fn to_done(&self) -> DoneValue {
+        DoneValue::Nothing
+    }
+
+    fn from_done(_: &Transaction<'_>, _: DoneValue) -> Result<Self> {
+        Ok(())
+    }
+}
+
+impl Answer for u64 {
+    fn to_done(&self) -> DoneValue {
+        DoneValue::Number(*self)
+    }
+
+    fn from_done(_: &Transaction<'_>, value: DoneValue) -> Result<Self> {
+        match value {
+            DoneValue::Number(number) => Ok(number),
+            _ => Err(another()),
+        }
+    }
+}
+
+impl Answer for Conversation {
+    fn to_done(&self) -> DoneValue {
+        DoneValue::Conversation(self.id)
+    }
+
+    fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self> {
+        match value {
+            DoneValue::Conversation(id) => transaction.writer.reader().conversation(id),
+            _ => Err(another()),
+        }
+    }
+}
+
+impl Answer for Message {
+    fn to_done(&self) -> DoneValue {
+        DoneValue::Message(self.conversation_id, self.id)
+    }
+
+    fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self> {
+        match value {
+            DoneValue::Message(of, id) => transaction.writer.reader().message(of, id),
+            _ => Err(another()),
+        }
+    }
+}
+
+impl Answer for Option<Message> {
+    fn to_done(&self) -> DoneValue {
+        self.as_ref().map_or(DoneValue::Nothing, Answer::to_done)
+    }
+
+    fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self> {
+        match value {
+            DoneValue::Nothing => Ok(None),
+            value => Message::from_done(transaction, value).map(Some),
+        }
+    }
+}
+
+impl Answer for Note {
+    fn to_done(&self) -> DoneValue {
+        DoneValue::Note(self.conversation_id, self.created_at, self.id)
+    }
+
+    fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self> {
+        match value {
+            DoneValue::Note(of, at, id) => transaction.writer.reader().note(of, at, id),
+            _ => Err(another()),
+        }
+    }
+}
+
+impl Answer for Assignee {
+    fn to_done(&self) -> DoneValue {
+        DoneValue::Assignee(self.id.clone())
+    }
+
+    fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self> {
+        match value {
+            DoneValue::Assignee(id) => transaction.writer.reader().assignee(&id),
+            _ => Err(another()),
+        }
+    }
+}
