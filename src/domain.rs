@@ -26,7 +26,7 @@ pub(crate) use conversation::ConversationState;
 pub use conversation::{Channel, Conversation, Status, Thread};
 pub(crate) use decide::Rejection;
 pub use id::{Actor, ContactId, ConversationId, MessageId, NoteId, ProviderId, TeamId, UserId};
-pub(crate) use idempotency::{Done, DoneValue, IdempotencyKey};
+pub(crate) use idempotency::{Done, DoneEach, DoneValue, IdempotencyKey};
 pub use import::Import;
 pub use invalid::InvalidInput;
 pub use message::{

@@ -25,9 +25,9 @@ pub use domain::{
 pub use error::{Error, ErrorKind, Result};
 pub use query::{
     AssignRequest, Cursor, CursorPage, Filter, ListQuery, MessageRange, NoteRequest, Page,
-    PageRequest, StatusFilter, Window,
+    PageRequest, StatusFilter, Targets, Window,
 };
 pub use reader::{Messages, Notes, Snapshot};
 pub use storage::{Finding, FindingKind, Verification};
 pub use store::{Check, Clock, IdGenerator, Options, RandomIds, Stats, Store, SystemClock};
-pub use writer::{Context, Handle, Outcome, Transaction};
+pub use writer::{Context, Each, Handle, Outcome, Transaction};

@@ -9,6 +9,7 @@ mod list_query;
 mod page;
 mod range;
 mod request;
+mod targets;
 
 pub use cursor::Cursor;
 pub use filter::{Filter, StatusFilter};
@@ -17,3 +18,5 @@ pub(crate) use page::check_limit;
 pub use page::{CursorPage, Page, PageRequest, Window};
 pub use range::MessageRange;
 pub use request::{AssignRequest, NoteRequest};
+pub(crate) use targets::Named;
+pub use targets::Targets;

@@ -3,6 +3,7 @@
 //! Invariant: a command is decided before anything is written, and what it writes is the changes
 //! that were decided, applied. An error while they are applied poisons the transaction.
 
+mod bulk;
 mod commands;
 mod context;
 mod import;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ulid::Ulid;
 
+pub use bulk::Each;
 pub use commands::Handle;
 pub use context::{Context, Outcome};
 

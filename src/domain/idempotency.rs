@@ -48,4 +48,12 @@ pub(crate) enum DoneValue {
     Message(ConversationId, MessageId),
     Note(ConversationId, DateTime<Utc>, NoteId),
     Assignee(AssigneeId),
+    /// What a bulk command did to each conversation; nothing to one that was not there.
+    Each(Vec<(ConversationId, Option<DoneEach>)>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DoneEach {
+    pub(crate) changed: bool,
+    pub(crate) reopened: bool,
 }

@@ -64,7 +64,7 @@ impl FromStr for StatusFilter {
 /// # let _ = (everything_on_whatsapp, an_agents_view);
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     status: StatusFilter,
     channels: BTreeSet<Channel>,

@@ -10,8 +10,8 @@ use super::records::{
 use super::{Hashes, changes, codec, format, keys, plan, provider_ids, records, tables};
 use crate::domain::{
     Actor, AssigneeId, AssigneeKind, Change, Channel, ContactId, Content, ConversationId,
-    ConversationState, Deliveries, DeliveryStatus, Direction, Done, DoneValue, Fact, Failure,
-    IdempotencyKey, Message, MessageId, Note, NoteId, Parked, ProviderId, Status, time,
+    ConversationState, Deliveries, DeliveryStatus, Direction, Done, DoneEach, DoneValue, Fact,
+    Failure, IdempotencyKey, Message, MessageId, Note, NoteId, Parked, ProviderId, Status, time,
 };
 use crate::error::Result;
 use crate::index::{self, Total};
@@ -282,6 +282,19 @@ fn records_are_held_to_their_bytes() -> Checked {
         codec::encode(b"k", &owner)?,
         codec::encode(b"k", &ProviderIdV1::Erased)?,
         codec::encode(b"k", &ParkedV1::from(&parked))?,
+        codec::encode(
+            b"k",
+            &DoneV1::from(&done(DoneValue::Each(vec![
+                (CONVERSATION, None),
+                (
+                    CONVERSATION,
+                    Some(DoneEach {
+                        changed: true,
+                        reopened: false,
+                    }),
+                ),
+            ]))),
+        )?,
         codec::encode(b"k", &DoneV1::from(&done(DoneValue::Nothing)))?,
         codec::encode(b"k", &DoneV1::from(&done(DoneValue::Number(7))))?,
         codec::encode(
@@ -311,6 +324,7 @@ fn records_are_held_to_their_bytes() -> Checked {
             "014b0c0ea8000102",
             "016b0338c701",
             "01527ac3ed020000000104010163016d",
+            "017253cc0902020202020202020202020202020202020602fe0a00000000000000000006050403020100fe0a00000000000000000006050403020101010001000100",
             "016d5b7ca102020202020202020202020202020202020001000100",
             "012594d9050202020202020202020202020202020202010701000100",
             "01229d6f71020202020202020202020202020202020202fe0a00000000000000000006050403020101000100",

@@ -173,6 +173,12 @@ impl<'a, R: Read> Reader<'a, R> {
             .map(|rows| Page::new(request.page(), rows))
     }
 
+    /// The first rows of a list, with the cursor behind them.
+    pub(crate) fn list_first(&self, filter: &Filter, limit: u32) -> Result<CursorPage> {
+        crate::query::check_limit(limit)?;
+        lists::page(self.rows, self.known, filter, Start::Skip(0), limit)
+    }
+
     pub(crate) fn list_after(
         &self,
         filter: &Filter,

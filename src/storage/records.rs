@@ -11,8 +11,8 @@ use super::keys::{channel_code, channel_of, status_code, status_of};
 use super::tables;
 use crate::domain::{
     Actor, AssigneeId, AssigneeKind, Channel, ContactId, Content, ConversationId, Deliveries,
-    DeliveryStatus, Direction, Done, DoneValue, Failure, Message, MessageId, Note, NoteId, Parked,
-    ProviderId, Status, time,
+    DeliveryStatus, Direction, Done, DoneEach, DoneValue, Failure, Message, MessageId, Note,
+    NoteId, Parked, ProviderId, Status, time,
 };
 use crate::error::{Error, Result};
 use crate::kv::Table;
@@ -416,6 +416,7 @@ enum DoneValueV1<'a> {
     Message(u128, u128),
     Note(u128, i64, u128),
     Assignee(&'a str),
+    Each(Vec<(u128, Option<(bool, bool)>)>),
 }
 
 impl<'a> From<&'a Done> for DoneV1<'a> {
@@ -432,6 +433,11 @@ impl<'a> From<&'a Done> for DoneV1<'a> {
                     DoneValueV1::Note(of.raw(), at.timestamp_micros(), id.raw())
                 }
                 DoneValue::Assignee(id) => DoneValueV1::Assignee(id.as_str()),
+                DoneValue::Each(each) => {
+                    let flags = |each: DoneEach| (each.changed, each.reopened);
+                    let each = each.iter().map(|(id, done)| (id.raw(), done.map(flags)));
+                    DoneValueV1::Each(each.collect())
+                }
             },
             changed: done.changed,
             created: done.created,
@@ -459,6 +465,14 @@ impl DoneV1<'_> {
                 }
                 DoneValueV1::Assignee(id) => {
                     DoneValue::Assignee(AssigneeId::new(id).map_err(|_| nonsense("assignee"))?)
+                }
+                DoneValueV1::Each(each) => {
+                    let done = |(changed, reopened)| DoneEach { changed, reopened };
+                    let each = each.into_iter();
+                    DoneValue::Each(
+                        each.map(|(id, flags)| (conversation(id), flags.map(done)))
+                            .collect(),
+                    )
                 }
             },
             changed: self.changed,

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::bulk::Each;
 use super::{Context, Outcome, Transaction};
 use crate::domain::{
     Assignee, AssigneeId, ContactId, Conversation, ConversationId, Import, Inbound, Message,
     MessageRef, Note, Outbound, ProviderId, Receipt, Reply, Takeover, TeamId, UserId,
 };
 use crate::error::Result;
+use crate::query::Targets;
 use crate::store::Store;
 
 /// A store with a [`Context`]: the same commands, given by somebody.
@@ -462,6 +464,51 @@ commands! {
     /// # Ok::<(), convodb::Error>(())
     /// ```
     fn import(import: Import) -> Conversation;
+
+    /// Assigns many conversations, in one transaction: each as [`assign`](Self::assign) does. The
+    /// answers are in the order of the ids, or of the list; a conversation that is not there is
+    /// [`NotFound`](crate::ErrorKind::NotFound) in its place, and disturbs no other.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for the assignee.
+    ///
+    /// ```
+    /// # use convodb::{AssigneeId, Channel, ContactId, Filter, Inbound, Store, Targets, TeamId};
+    /// # let store = Store::in_memory()?;
+    /// # for contact in ["con_1", "con_2"] {
+    /// #     store.receive(Inbound::text(ContactId::new(contact)?, Channel::Webchat, "one"))?;
+    /// # }
+    /// let billing = TeamId::new("team_billing")?;
+    /// store.put_team(&billing, "Billing")?;
+    /// let waiting = Targets::first(&Filter::open().unassigned(), 100)?;
+    /// let assigned = store.assign_all(&waiting, &AssigneeId::from(&billing))?.value;
+    /// assert_eq!(assigned.len(), 2);
+    /// for (id, one) in assigned {
+    ///     assert_eq!(one?.value.id, id);
+    /// }
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn assign_all(targets: &Targets, assignee: &AssigneeId) -> Each;
+
+    /// Resolves many conversations, in one transaction: each as [`resolve`](Self::resolve) does,
+    /// answered as by [`assign_all`](Self::assign_all).
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound, Store, Targets};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// let targets = Targets::ids([id])?;
+    /// assert!(store.resolve_all(&targets)?.changed);
+    /// assert!(!store.resolve_all(&targets)?.changed);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn resolve_all(targets: &Targets) -> Each;
 }
 
 /// So many conversations of a bulk import are committed at a time: enough to write each page

@@ -4,10 +4,12 @@ use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
 
+use super::bulk::Each;
 use super::{Outcome, Transaction};
 use crate::domain::decide;
 use crate::domain::{
-    Assignee, Conversation, Done, DoneValue, Fact, IdempotencyKey, Message, Note, Rejection,
+    Assignee, Conversation, Done, DoneEach, DoneValue, Fact, IdempotencyKey, Message, Note,
+    Rejection,
 };
 use crate::error::{Error, Result};
 
@@ -141,6 +143,38 @@ impl Answer for Option<Message> {
             DoneValue::Nothing => Ok(None),
             value => Message::from_done(transaction, value).map(Some),
         }
+    }
+}
+
+impl Answer for Each {
+    fn to_done(&self) -> DoneValue {
+        let each = self.iter().map(|(id, outcome)| {
+            let done = outcome.as_ref().ok().map(|outcome| DoneEach {
+                changed: outcome.changed,
+                reopened: outcome.reopened,
+            });
+            (*id, done)
+        });
+        DoneValue::Each(each.collect())
+    }
+
+    fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self> {
+        let DoneValue::Each(each) = value else {
+            return Err(another());
+        };
+        let outcome = |id, done: Option<DoneEach>| {
+            let done = done.ok_or_else(|| Rejection::not_found("conversation", id))?;
+            Ok(Outcome {
+                value: transaction.writer.reader().conversation(id)?,
+                changed: done.changed,
+                created: false,
+                reopened: done.reopened,
+                duplicate: true,
+                sequence: transaction.writer.sequence(),
+            })
+        };
+        let each = each.into_iter().map(|(id, done)| (id, outcome(id, done)));
+        Ok(each.collect())
     }
 }
 

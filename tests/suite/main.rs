@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bulk;
 mod concurrency;
 mod damage;
 mod durability;
