@@ -449,7 +449,9 @@ commands! {
     /// # Errors
     ///
     /// [`Conflict`](crate::ErrorKind::Conflict) where the conversation exists, or one of its
-    /// contact and channel; [`Invalid`](crate::ErrorKind::Invalid) for what breaks R14, an id that
+    /// contact and channel, or another message has a provider's id of one of its;
+    /// [`Erased`](crate::ErrorKind::Erased) for a provider's id of a message that was deleted;
+    /// [`Invalid`](crate::ErrorKind::Invalid) for what breaks R14, an id that
     /// stands twice, and a message or note of another conversation.
     ///
     /// ```
