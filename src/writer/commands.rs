@@ -513,9 +513,11 @@ commands! {
     fn resolve_all(targets: &Targets) -> Each;
 }
 
-/// So many conversations of a bulk import are committed at a time: enough to write each page
-/// about once, few enough that another command need not wait for the whole load.
+/// So many conversations of a bulk import are committed at a time, or as many as a part of the
+/// store: a commit writes nearly every page of the threads, whose order is the contacts', so
+/// batches of one size would make a load quadratic. Another command waits for a batch.
 const IMPORTED_AT_ONCE: usize = 16 * 1024;
+const PART_OF_THE_STORE: u64 = 16;
 
 impl Store {
     /// Imports many conversations, as [`import`](Self::import) one, in key order and large
@@ -544,8 +546,11 @@ impl Store {
         let mut imports = imports.into_iter().fuse();
         let mut imported = 0;
         loop {
+            let [known, ..] = self.view()?.counts()?;
+            let part = usize::try_from(known / PART_OF_THE_STORE).unwrap_or(usize::MAX);
+            let at_once = part.max(IMPORTED_AT_ONCE);
             let some = self.transaction(|transaction| {
-                transaction.import_from(imported, imports.by_ref().take(IMPORTED_AT_ONCE))
+                transaction.import_from(imported, imports.by_ref().take(at_once))
             })?;
             if some.value == 0 {
                 return Ok(imported);

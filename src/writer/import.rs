@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::error::Result;
 
 /// So many rows of an import are sorted and written at a time.
-const IMPORT_ROWS: usize = 128 * 1024;
+const IMPORT_ROWS: usize = 512 * 1024;
 
 impl Transaction<'_> {
     /// As [`Store::import`](crate::Store::import).
