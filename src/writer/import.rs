@@ -89,8 +89,6 @@ impl Transaction<'_> {
         let assignee = import.conversation.assigned_to.clone();
         let contact = import.conversation.contact_id.clone();
         let (id, channel) = (import.conversation.id, import.conversation.channel);
-        self.check_provider_ids(channel, &mut import.messages)?;
-        let facts = decide::import(import)?;
         let reader = self.writer.reader();
         if reader.find_state(id)?.is_some() {
             return Err(Rejection::Exists(id).into());
@@ -103,6 +101,10 @@ impl Transaction<'_> {
             }
             .into());
         }
+        // Behind these: of a conversation that is there, every provider's id is taken too.
+        self.check_provider_ids(channel, &mut import.messages)?;
+        let facts = decide::import(import)?;
+        let reader = self.writer.reader();
         if let Some(Assignee { id, name }) = assignee
             && reader.find_assignee(&id).is_none()
         {
