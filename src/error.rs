@@ -18,8 +18,9 @@ pub enum ErrorKind {
     /// An input breaks a rule; [`Error::field`] and [`Error::reason`] tell which and how. Nothing
     /// was written.
     Invalid,
-    /// The state does not allow it: somebody else has the conversation ([`Error::winner`]), or
-    /// what should be created exists. Nothing was written.
+    /// The state does not allow it: somebody else has the conversation ([`Error::winner`]), it has
+    /// changed since it was seen ([`Error::revision`]), or what should be created exists. Nothing
+    /// was written.
     Conflict,
     /// The message was erased, and is not stored again.
     Erased,
@@ -86,6 +87,7 @@ enum Detail {
     Invalid(InvalidInput),
     Winner(AssigneeId),
     Sequence(u64),
+    Revision(u64),
 }
 
 impl Error {
@@ -154,11 +156,22 @@ impl Error {
         }
     }
 
-    /// Who has the conversation that a [`claim`](crate::Store::claim) did not get (R15).
+    /// Who has the conversation that a [`claim`](crate::Store::claim) or an
+    /// [`assign_if`](crate::Store::assign_if) did not get (R15).
     #[must_use]
     pub fn winner(&self) -> Option<&AssigneeId> {
         match &self.0.detail {
             Detail::Winner(winner) => Some(winner),
+            _ => None,
+        }
+    }
+
+    /// The present revision of a conversation that has changed since it was seen, for a
+    /// [`resolve_if`](crate::Store::resolve_if) or a [`reply_if`](crate::Store::reply_if).
+    #[must_use]
+    pub fn revision(&self) -> Option<u64> {
+        match self.0.detail {
+            Detail::Revision(revision) => Some(revision),
             _ => None,
         }
     }
@@ -217,10 +230,16 @@ impl From<Rejection> for Error {
             | Rejection::ThreadExists { .. }
             | Rejection::ProviderIdTaken { .. }
             | Rejection::KeyUsed
-            | Rejection::ProviderIdSet(_) => Self::new(ErrorKind::Conflict, message),
+            | Rejection::ProviderIdSet(_)
+            | Rejection::Unassigned(_) => Self::new(ErrorKind::Conflict, message),
             Rejection::Taken { winner, .. } => {
                 let mut error = Self::new(ErrorKind::Conflict, message);
                 error.0.detail = Detail::Winner(winner);
+                error
+            }
+            Rejection::Revised { present, .. } => {
+                let mut error = Self::new(ErrorKind::Conflict, message);
+                error.0.detail = Detail::Revision(present);
                 error
             }
         }

@@ -110,6 +110,11 @@ pub(crate) enum Fact {
     AssigneeRemoved {
         assignee: AssigneeId,
     },
+    /// So many messages from the contact, by arrival, are read.
+    MarkedRead {
+        conversation: ConversationId,
+        seen: u64,
+    },
 }
 
 impl Fact {
@@ -124,7 +129,8 @@ impl Fact {
             | Self::Resolved { conversation }
             | Self::Reopened { conversation }
             | Self::ConversationDeleted { conversation }
-            | Self::TakenOver { conversation, .. } => Some(*conversation),
+            | Self::TakenOver { conversation, .. }
+            | Self::MarkedRead { conversation, .. } => Some(*conversation),
             Self::MessageAppended { message } => Some(message.conversation_id),
             Self::NoteAdded { note } => Some(note.conversation_id),
             Self::ConversationImported { conversation, .. } => Some(conversation.id),

@@ -115,10 +115,21 @@ pub struct Conversation {
     pub created_at: DateTime<Utc>,
     /// The time of the latest activity (R8).
     pub updated_at: DateTime<Utc>,
+    /// How often the status or the assignee changed, from 0; messages, notes, receipts and reading
+    /// leave it. For [`resolve_if`](crate::Store::resolve_if) and
+    /// [`reply_if`](crate::Store::reply_if). Not in the JSON, and not taken from an import.
+    pub revision: u64,
+    /// How many messages the contact has sent. For [`mark_read`](crate::Store::mark_read). Not in
+    /// the JSON; an import counts its messages.
+    pub inbound_count: u64,
+    /// How many of those came since the conversation was last marked as read, in the order in which
+    /// they arrived. In the JSON where there are any.
+    pub unread_count: u64,
 }
 
 impl Conversation {
-    /// An open, unassigned conversation, as the start of an [`Import`](crate::Import).
+    /// An open, unassigned conversation without a message, as the start of an
+    /// [`Import`](crate::Import).
     #[must_use]
     pub fn new(
         id: ConversationId,
@@ -134,6 +145,9 @@ impl Conversation {
             assigned_to: None,
             created_at,
             updated_at: created_at,
+            revision: 0,
+            inbound_count: 0,
+            unread_count: 0,
         }
     }
 
@@ -147,11 +161,12 @@ impl Conversation {
             messages,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            unread_count: self.unread_count,
         }
     }
 }
 
-/// The specification's fields, in its order.
+/// The specification's fields, in its order, and what has a value beside them.
 #[derive(Serialize)]
 struct ConversationDocument<'a> {
     id: ConversationId,
@@ -164,6 +179,12 @@ struct ConversationDocument<'a> {
     created_at: DateTime<Utc>,
     #[serde(serialize_with = "time::serialize")]
     updated_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "is_zero")]
+    unread_count: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Serialize for Conversation {
@@ -212,4 +233,18 @@ pub(crate) struct ConversationState {
     pub(crate) assignee: Option<AssigneeId>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
+    /// One more with every change of the status or the assignee, and with nothing else: who acts on
+    /// what they saw of these two is not refused because of a message or a receipt.
+    pub(crate) revision: u64,
+    /// The messages from the contact.
+    pub(crate) inbound: u64,
+    /// So many of them, by arrival, are marked as read: never more than there are.
+    pub(crate) seen: u64,
+}
+
+impl ConversationState {
+    /// The messages from the contact that came since the conversation was marked as read.
+    pub(crate) fn unread(&self) -> u64 {
+        self.inbound.saturating_sub(self.seen)
+    }
 }

@@ -2,10 +2,14 @@
 //!
 //! Invariant: nothing is changed here. A no-op decides no fact at all.
 
+mod guard;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+pub(crate) use guard::{assign_if, check_revision, claim, mark_read};
 
 use super::message::{Draft, Inbound, Outbound, Receipt, Reply};
 use super::{
@@ -25,6 +29,13 @@ pub(crate) enum Rejection {
     Taken {
         conversation: ConversationId,
         winner: AssigneeId,
+    },
+    #[error("the conversation `{0}` is assigned to nobody")]
+    Unassigned(ConversationId),
+    #[error("the conversation `{conversation}` has changed: its revision is {present}")]
+    Revised {
+        conversation: ConversationId,
+        present: u64,
     },
     #[error("the conversation `{0}` exists already")]
     Exists(ConversationId),
@@ -308,17 +319,6 @@ pub(crate) fn unassign(state: &ConversationState) -> Vec<Fact> {
     }
 }
 
-/// R15: only an unassigned conversation can be claimed; who has it already keeps it.
-pub(crate) fn claim(state: &ConversationState, assignee: &AssigneeId) -> Decision {
-    match &state.assignee {
-        Some(winner) if winner != assignee => Err(Rejection::Taken {
-            conversation: state.id,
-            winner: winner.clone(),
-        }),
-        _ => Ok(assign(state, assignee)),
-    }
-}
-
 /// R3: resolving keeps the assignee, and a resolved conversation as it is.
 pub(crate) fn resolve(state: &ConversationState) -> Vec<Fact> {
     match state.status {
@@ -429,6 +429,12 @@ pub(crate) fn import(import: Import) -> Decision {
             return Err(repeated("id").within(&item()).into());
         }
     }
+    let from_contact = |message: &&Message| message.direction == Direction::Inbound;
+    let inbound = messages.iter().filter(from_contact).count() as u64;
+    let Some(seen) = inbound.checked_sub(conversation.unread_count) else {
+        let reason = format!("must not be above the number of inbound messages, {inbound}");
+        return Err(InvalidInput::new("unread_count", reason).into());
+    };
     messages.sort_by_key(Message::position);
     notes.sort_by_key(|note| note.id);
     Ok(vec![Fact::ConversationImported {
@@ -440,6 +446,9 @@ pub(crate) fn import(import: Import) -> Decision {
             assignee: conversation.assigned_to.map(|assignee| assignee.id),
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
+            revision: 0,
+            inbound,
+            seen,
         },
         messages,
         notes,

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Change, ConversationState, Deliveries, Fact, Message, Parked, Status};
+use super::{Change, ConversationState, Deliveries, Direction, Fact, Message, Parked, Status};
 
 /// The conversation after the change; nothing if there is none, or no more.
 pub(crate) fn conversation(
@@ -25,6 +25,9 @@ pub(crate) fn conversation(
                 assignee: None,
                 created_at: *created_at,
                 updated_at: *created_at,
+                revision: 0,
+                inbound: 0,
+                seen: 0,
             });
         }
         Fact::ConversationImported { conversation, .. } => return Some(conversation.clone()),
@@ -34,27 +37,37 @@ pub(crate) fn conversation(
     match &change.fact {
         Fact::MessageAppended { message } => {
             state.created_at = state.created_at.min(message.created_at);
+            state.inbound += u64::from(message.direction == Direction::Inbound);
             active(&mut state, message.created_at);
         }
         Fact::NoteAdded { note } => active(&mut state, note.created_at),
         Fact::Assigned { assignee, .. } => {
             state.assignee = Some(assignee.clone());
+            state.revision += 1;
             active(&mut state, change.at);
         }
         Fact::Unassigned { .. } => {
             state.assignee = None;
+            state.revision += 1;
             active(&mut state, change.at);
         }
         Fact::Resolved { .. } => {
             state.status = Status::Resolved;
+            state.revision += 1;
             active(&mut state, change.at);
         }
         Fact::Reopened { .. } => {
             state.status = Status::Open;
+            state.revision += 1;
             active(&mut state, change.at);
         }
         // R11: no activity.
-        Fact::TakenOver { assignee, .. } => state.assignee.clone_from(assignee),
+        Fact::TakenOver { assignee, .. } => {
+            state.assignee.clone_from(assignee);
+            state.revision += 1;
+        }
+        // Reading is no activity either, and a mark never goes back.
+        Fact::MarkedRead { seen, .. } => state.seen = state.seen.max(*seen).min(state.inbound),
         // R8: receipts are no activity; the rest is not about a conversation's state.
         Fact::DeliveryRecorded { .. }
         | Fact::ProviderIdSet { .. }

@@ -11,7 +11,8 @@ use super::{
 ///
 /// It deserialises from the specification's *Conversation object*, with every further field that
 /// the store's own JSON writes, and optional `notes`; an unknown field is refused. `Store::import`
-/// sorts the messages and checks the rest.
+/// sorts the messages and checks the rest. An imported history is read, but for the latest
+/// `unread_count` of its inbound messages.
 ///
 /// ```
 /// use convodb::{Import, Store};
@@ -77,6 +78,8 @@ struct ImportDocument {
     updated_at: DateTime<Utc>,
     #[serde(default)]
     notes: Vec<Note>,
+    #[serde(default)]
+    unread_count: u64,
 }
 
 impl<'de> Deserialize<'de> for Import {
@@ -91,6 +94,7 @@ impl<'de> Deserialize<'de> for Import {
         conversation.status = document.status;
         conversation.assigned_to = document.assigned_to;
         conversation.updated_at = document.updated_at;
+        conversation.unread_count = document.unread_count;
         Ok(Self::new(conversation, document.messages).notes(document.notes))
     }
 }

@@ -47,7 +47,8 @@ impl FromStr for StatusFilter {
     }
 }
 
-/// Which conversations a list shows: a status, any channels, anybody's or some assignees' (R12).
+/// Which conversations a list shows: a status, any channels, anybody's or some assignees', all or
+/// the unread ones (R12).
 ///
 /// The setters add: two channels select the conversations of both. Without a channel all are
 /// selected, without an assignee anybody's and nobody's. A user or team that the directory does
@@ -61,7 +62,8 @@ impl FromStr for StatusFilter {
 ///     .unassigned()
 ///     .assigned_to(UserId::new("usr_01H111")?)
 ///     .assigned_to(TeamId::new("team_billing")?);
-/// # let _ = (everything_on_whatsapp, an_agents_view);
+/// let to_be_read = an_agents_view.clone().unread();
+/// # let _ = (everything_on_whatsapp, an_agents_view, to_be_read);
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,6 +73,7 @@ pub struct Filter {
     // Neither stands for anybody's and nobody's.
     unassigned: bool,
     assignees: BTreeSet<AssigneeId>,
+    unread: bool,
 }
 
 impl Filter {
@@ -125,6 +128,13 @@ impl Filter {
         self
     }
 
+    /// Leaves only conversations with messages that are not marked as read.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.unread = true;
+        self
+    }
+
     /// The status that was asked for.
     #[must_use]
     pub const fn status(&self) -> StatusFilter {
@@ -145,6 +155,12 @@ impl Filter {
     /// The users and teams that were added, users first, each by their ids.
     pub fn assignees(&self) -> impl Iterator<Item = &AssigneeId> + '_ {
         self.assignees.iter()
+    }
+
+    /// Whether only unread conversations are selected.
+    #[must_use]
+    pub const fn is_unread(&self) -> bool {
+        self.unread
     }
 
     pub(crate) fn is_anybodys(&self) -> bool {
@@ -174,6 +190,7 @@ impl Filter {
         self.statuses().contains(&state.status)
             && (self.channels.is_empty() || self.channels.contains(&state.channel))
             && (self.is_anybodys() || assignee)
+            && (!self.unread || state.unread() > 0)
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {

@@ -12,14 +12,15 @@ use crate::domain::{AssigneeId, Channel, InvalidInput};
 use crate::error::{Error, Result};
 
 /// The query parameters of *List conversations*: `status`, `channel`, `assigned_to`, `page` and
-/// `limit`.
+/// `limit`; and `unread`, which the specification does not have.
 ///
 /// `channel` and `assigned_to` take several values, apart by commas; `unassigned` is one of the
-/// latter's. Nothing is silently ignored: an unknown parameter, one that is given twice, and one
+/// latter's. `unread` takes `true` alone, as `false` could stand for all conversations or for those
+/// that are read. Nothing is silently ignored: an unknown parameter, one that is given twice, and one
 /// that is empty are refused by their names.
 ///
 /// Made from a query string, from pairs that are decoded already, or by serde from a map whose
-/// numbers may be numbers or strings. Printing gives a query string that parses to the same.
+/// numbers and truth values may be such or strings. Printing gives a query string that parses to the same.
 ///
 /// ```
 /// use convodb::{Channel, Filter, ListQuery, PageRequest};
@@ -58,7 +59,14 @@ impl ListQuery {
     }
 }
 
-const NAMES: [&str; 5] = ["status", "channel", "assigned_to", "page", "limit"];
+const NAMES: [&str; 6] = [
+    "status",
+    "channel",
+    "assigned_to",
+    "unread",
+    "page",
+    "limit",
+];
 
 /// The values as they were given, each at most once.
 #[derive(Default)]
@@ -84,7 +92,7 @@ impl Parameters {
     }
 
     fn parse(self) -> Result<ListQuery> {
-        let Self([status, channel, assigned_to, page, limit]) = self;
+        let Self([status, channel, assigned_to, unread, page, limit]) = self;
         let mut filter = match status {
             Some(status) => Filter::new(status.parse::<StatusFilter>()?),
             None => Filter::open(),
@@ -100,6 +108,11 @@ impl Parameters {
                 ),
             };
         }
+        filter = match unread.as_deref() {
+            None => filter,
+            Some("true") => filter.unread(),
+            Some(_) => return Err(InvalidInput::new("unread", "must be `true`").into()),
+        };
         filter.validate()?;
         let default = PageRequest::default();
         Ok(ListQuery {
@@ -157,6 +170,9 @@ impl fmt::Display for ListQuery {
         if !assignees.is_empty() {
             query.append_pair("assigned_to", &assignees.join(","));
         }
+        if self.filter.is_unread() {
+            query.append_pair("unread", "true");
+        }
         query.append_pair("page", &self.page.page().to_string());
         query.append_pair("limit", &self.page.limit().to_string());
         f.write_str(&query.finish())
@@ -190,7 +206,7 @@ impl<'de> Visitor<'de> for ParametersVisitor {
     }
 }
 
-/// A parameter's value: a string, or a number where JSON gives one.
+/// A parameter's value: a string, or a number or a truth value where JSON gives one.
 struct Value<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Value<'de> {
@@ -201,7 +217,11 @@ impl<'de> Deserialize<'de> for Value<'de> {
             type Value = Value<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a whole number")
+                f.write_str("a string, a whole number or a truth value")
+            }
+
+            fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Value<'de>, E> {
+                Ok(Value(Cow::Borrowed(if truth { "true" } else { "false" })))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Value<'de>, E> {

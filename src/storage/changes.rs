@@ -91,6 +91,7 @@ enum FactV1<'a> {
         forget_before_us: i64,
     },
     KeysPurged(i64),
+    MarkedRead(u128, u64),
 }
 
 /// A message with what its key would say.
@@ -120,6 +121,9 @@ struct StateV1<'a> {
     assignee: Option<&'a str>,
     created_us: i64,
     updated_us: i64,
+    revision: u64,
+    inbound: u64,
+    seen: u64,
 }
 
 impl<'a> From<&'a Message> for StampedMessageV1<'a> {
@@ -168,6 +172,9 @@ impl<'a> From<&'a ConversationState> for StateV1<'a> {
             assignee: state.assignee.as_ref().map(AssigneeId::as_str),
             created_us: state.created_at.timestamp_micros(),
             updated_us: state.updated_at.timestamp_micros(),
+            revision: state.revision,
+            inbound: state.inbound,
+            seen: state.seen,
         }
     }
 }
@@ -182,6 +189,9 @@ impl StateV1<'_> {
             assignee: self.assignee.map(assignee).transpose()?,
             created_at: time_of(self.created_us)?,
             updated_at: time_of(self.updated_us)?,
+            revision: self.revision,
+            inbound: self.inbound,
+            seen: self.seen,
         })
     }
 }
@@ -325,6 +335,7 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
                 forget_before_us: forget_before.timestamp_micros(),
             },
             Fact::KeysPurged { before } => Self::KeysPurged(before.timestamp_micros()),
+            Fact::MarkedRead { conversation, seen } => Self::MarkedRead(conversation.raw(), *seen),
         }
     }
 }
@@ -460,6 +471,10 @@ impl FactV1<'_> {
             },
             Self::KeysPurged(before_us) => Fact::KeysPurged {
                 before: time_of(before_us)?,
+            },
+            Self::MarkedRead(conversation, seen) => Fact::MarkedRead {
+                conversation: id(conversation),
+                seen,
             },
         })
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::batch::Batch;
+use super::keys::StreamKey;
 use super::records::{ConversationV1, RowV1, ThreadV1};
 use super::{Directory, codec, keys, plan, tables};
 use crate::domain::{Channel, ContactId, ConversationId, ConversationState};
@@ -11,21 +12,26 @@ use crate::error::Result;
 use crate::index::{Edits, Position, Stream};
 use crate::kv::{Read, WriteTables};
 
-/// Where a conversation stands in each index.
-type Places = [(Stream, Position); 2];
+/// Where a conversation stands: in each index, and where it is unread, in the same stream of the
+/// unread ones beside each.
+type Places = [Option<(Stream, Position)>; 4];
 
 pub(super) fn places(bucket: u32, state: &ConversationState) -> Places {
     let position = keys::position(state.updated_at, state.id);
+    let (status, channel) = (state.status, state.channel);
+    let by_state = StreamKey::by_state(status, channel);
+    let by_assignee = StreamKey::by_assignee(bucket, status, channel);
+    let if_unread = |key: StreamKey| (state.unread() > 0).then(|| key.of_unread());
     [
-        (keys::by_state(state.status, state.channel), position),
-        (
-            keys::by_assignee(bucket, state.status, state.channel),
-            position,
-        ),
+        Some(by_state),
+        Some(by_assignee),
+        if_unread(by_state),
+        if_unread(by_assignee),
     ]
+    .map(|key| key.map(|key| (key.stream(), position)))
 }
 
-/// What both indexes show of a conversation, framed for one of them.
+/// What the indexes show of a conversation, framed for one of them.
 pub(super) fn row(
     bucket: u32,
     state: &ConversationState,
@@ -42,6 +48,9 @@ fn row_payload(bucket: u32, state: &ConversationState) -> Result<Vec<u8>> {
         contact_id: state.contact_id.as_str(),
         bucket,
         created_us: state.created_at.timestamp_micros(),
+        revision: state.revision,
+        inbound: state.inbound,
+        unread: state.unread(),
     })
 }
 
@@ -54,6 +63,9 @@ fn record(bucket: u32, state: &ConversationState) -> ConversationV1<'_> {
         bucket,
         created_us: state.created_at.timestamp_micros(),
         updated_us: state.updated_at.timestamp_micros(),
+        revision: state.revision,
+        inbound: state.inbound,
+        seen: state.seen,
     }
 }
 
@@ -73,6 +85,7 @@ pub(super) fn decode(
 ) -> Result<(ConversationState, u32)> {
     let record: ConversationV1<'_> = codec::decode(key, bytes)?;
     let assignee = directory.assignee(record.bucket)?;
+    let (inbound, seen) = record.inbound_and_seen()?;
     let state = ConversationState {
         id: keys::parse_conversation(key)?,
         contact_id: record.contact_id()?,
@@ -81,6 +94,9 @@ pub(super) fn decode(
         assignee: assignee.map(|assignee| assignee.id.clone()),
         created_at: record.created_at()?,
         updated_at: record.updated_at()?,
+        revision: record.revision,
+        inbound,
+        seen,
     };
     Ok((state, record.bucket))
 }
@@ -126,8 +142,8 @@ pub(super) fn replace(
     }
     let bucket = |state: &ConversationState| directory.bucket_of(state.assignee.as_ref());
     let old = match before {
-        Some(before) => places(bucket(before)?, before).map(Some),
-        None => [None; 2],
+        Some(before) => places(bucket(before)?, before),
+        None => Places::default(),
     };
     let (new, payload) = match after {
         Some(after) => {
@@ -136,9 +152,9 @@ pub(super) fn replace(
             let key = keys::conversation(after.id);
             let value = codec::encode(&key, &record(bucket, after))?;
             rows.put(tables::CONVERSATIONS, &key, &value)?;
-            (places(bucket, after).map(Some), payload)
+            (places(bucket, after), payload)
         }
-        None => ([None; 2], Vec::new()),
+        None => (Places::default(), Vec::new()),
     };
     for (old, new) in old.into_iter().zip(new) {
         move_row(rows, index, old, new, &payload)?;
@@ -222,7 +238,7 @@ pub(super) fn stage_derived(
     let (key, thread) = thread(state);
     batch.put(&key, &thread)?;
     let payload = row_payload(bucket, state)?;
-    for (stream, position) in places(bucket, state) {
+    for (stream, position) in places(bucket, state).into_iter().flatten() {
         let value = codec::frame::<RowV1<'_>>(&stream.key(&position), &payload);
         index.0.entry(stream).or_default().push((position, value));
     }

@@ -1,6 +1,6 @@
 //! Decoding of arbitrary bytes as records, keys and changes, for the fuzz targets and a short run of the same in the tests.
 
-use super::keys::{self, IndexKey, StreamKey};
+use super::keys::{self, IndexKey};
 use super::records::{
     AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
     ThreadV1,
@@ -39,17 +39,8 @@ fn key_survives<T>(
 }
 
 fn index_key(key: &IndexKey) -> Vec<u8> {
-    let StreamKey {
-        bucket,
-        status,
-        channel,
-    } = key.stream;
-    let stream = match bucket {
-        None => keys::by_state(status, channel),
-        Some(bucket) => keys::by_assignee(bucket, status, channel),
-    };
     let position = keys::position(key.updated_at, key.id);
-    stream.key(&position).to_vec()
+    key.stream.stream().key(&position).to_vec()
 }
 
 /// What a record says besides being one: it is refused or it is a value of the domain.

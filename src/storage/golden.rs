@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::keys::StreamKey;
 use super::records::{
     AssigneeV1, ConversationV1, DoneV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1,
     ParkedV1, ProviderIdV1, RowV1, ThreadV1,
@@ -37,6 +38,8 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
     let contact = ContactId::new("con_x")?;
     let alice = AssigneeId::new("usr_a")?;
     let position = keys::position(time, CONVERSATION);
+    let by_state = StreamKey::by_state(Status::Resolved, Channel::Webchat);
+    let by_assignee = StreamKey::by_assignee(7, Status::Open, Channel::Instagram);
     for (key, golden) in [
         (
             keys::conversation(CONVERSATION).to_vec(),
@@ -85,19 +88,24 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
         (keys::meta("identity"), "016964656e74697479"),
         (keys::meta("head"), "0168656164"),
         (
-            keys::by_state(Status::Resolved, Channel::Webchat)
-                .key(&position)
-                .to_vec(),
+            by_state.stream().key(&position).to_vec(),
             "010103ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5",
         ),
         (
-            keys::by_assignee(7, Status::Open, Channel::Instagram)
-                .key(&position)
-                .to_vec(),
+            by_assignee.stream().key(&position).to_vec(),
             "02000000070001ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5",
         ),
         (
-            plan::STREAMS.total_key(&keys::by_assignee(7, Status::Open, Channel::Whatsapp)),
+            by_state.of_unread().stream().key(&position).to_vec(),
+            "040103ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5",
+        ),
+        (
+            by_assignee.of_unread().stream().key(&position).to_vec(),
+            "05000000070001ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5",
+        ),
+        (
+            plan::STREAMS
+                .total_key(&StreamKey::by_assignee(7, Status::Open, Channel::Whatsapp).stream()),
             "1002000000070000",
         ),
     ] {
@@ -150,7 +158,7 @@ fn the_tables_and_the_bare_version_are_held() -> Checked {
 
 #[test]
 fn totals_and_nodes_are_held_to_their_bytes() -> Checked {
-    let stream = keys::by_state(Status::Open, Channel::Instagram);
+    let stream = StreamKey::by_state(Status::Open, Channel::Instagram).stream();
     let position = keys::position(at(0x1122_3344_5566), CONVERSATION);
     let key = index::node_key(keys::index_kind::RANKS, 2, &stream, &position);
     assert_eq!(
@@ -186,25 +194,18 @@ fn keys_are_read_back_as_they_were_made() -> Result<()> {
     assert_eq!(keys::parse_note(&key)?, (CONVERSATION, time, NOTE));
     let key = keys::message_time(CONVERSATION, MESSAGE);
     assert_eq!(keys::parse_message_time(&key)?, (CONVERSATION, MESSAGE));
-    let place = keys::by_assignee(7, Status::Open, Channel::Instagram)
-        .key(&keys::position(time, CONVERSATION));
-    let parsed = keys::parse_index(&place)?;
-    assert_eq!(
-        (
-            parsed.stream.bucket,
-            parsed.stream.status,
-            parsed.stream.channel,
-            parsed.updated_at,
-            parsed.id
-        ),
-        (
-            Some(7),
-            Status::Open,
-            Channel::Instagram,
-            time,
-            CONVERSATION
-        )
-    );
+    let position = keys::position(time, CONVERSATION);
+    let by_state = StreamKey::by_state(Status::Resolved, Channel::Webchat);
+    let by_assignee = StreamKey::by_assignee(7, Status::Open, Channel::Instagram);
+    for stream in [by_state, by_assignee]
+        .map(|of_all| [of_all, of_all.of_unread()])
+        .concat()
+    {
+        let parsed = keys::parse_index(&stream.stream().key(&position))?;
+        assert_eq!(parsed.stream, stream);
+        assert_eq!((parsed.updated_at, parsed.id), (time, CONVERSATION));
+    }
+    let place = by_assignee.stream().key(&position);
     for len in 0..place.len() {
         assert!(keys::parse_index(place.get(..len).unwrap_or_default()).is_err());
     }
@@ -238,6 +239,9 @@ fn records_are_held_to_their_bytes() -> Checked {
         contact_id: "con_x",
         bucket: 300,
         created_us: 1_000_000,
+        revision: 7,
+        inbound: 6,
+        unread: 5,
     };
     let conversation = ConversationV1 {
         contact_id: "con_x",
@@ -246,6 +250,9 @@ fn records_are_held_to_their_bytes() -> Checked {
         bucket: 300,
         created_us: 1_000_000,
         updated_us: 2_000_000,
+        revision: 7,
+        inbound: 6,
+        seen: 5,
     };
     let mut note = Note::new(NOTE, CONVERSATION, "n", at(1));
     note.author = Some(Actor::new("usr_a")?);
@@ -315,8 +322,8 @@ fn records_are_held_to_their_bytes() -> Checked {
     assert_eq!(
         records.map(|bytes| hex(&bytes)),
         [
-            "015644312305636f6e5f78fb2c01fc80841e00",
-            "019abdcdfb05636f6e5f780201fb2c01fc80841e00fc00093d00",
+            "018444c47105636f6e5f78fb2c01fc80841e00070605",
+            "01bbcf049805636f6e5f780201fb2c01fc80841e00fc00093d00070605",
             "01ba53571a016e01057573725f61",
             "018b6675ce01020154",
             "016b0338c701",
@@ -433,6 +440,9 @@ fn facts() -> std::result::Result<Vec<Fact>, Box<dyn std::error::Error>> {
                 assignee: Some(assignee.clone()),
                 created_at: at(1),
                 updated_at: at(2),
+                revision: 7,
+                inbound: 6,
+                seen: 5,
             },
             messages: vec![message],
             notes: vec![note],
@@ -467,6 +477,10 @@ fn facts() -> std::result::Result<Vec<Fact>, Box<dyn std::error::Error>> {
             forget_before: at(3),
         },
         Fact::KeysPurged { before: at(3) },
+        Fact::MarkedRead {
+            conversation,
+            seen: 4,
+        },
     ])
 }
 
@@ -484,8 +498,8 @@ fn a_change_of_every_kind_is_held_to_its_bytes() -> Checked {
         "05fe0a000000000000000000060504030201",
         "06fe0a000000000000000000060504030201",
         "07fe0a000000000000000000060504030201",
-        "08fe0a00000000000000000006050403020105636f6e5f78010101057573725f62020401fe0b00000000\
-         00000000000605040302010a01010002686901017001020000010c010163016d01fe0c00000000000000\
+        "08fe0a00000000000000000006050403020105636f6e5f78010101057573725f62020407060501fe0b00\
+         00000000000000000605040302010a01010002686901017001020000010c010163016d01fe0c00000000000000\
          000006050403020102016e00",
         "09fe0a000000000000000000060504030201",
         "0a057573725f620142",
@@ -497,6 +511,7 @@ fn a_change_of_every_kind_is_held_to_its_bytes() -> Checked {
         "10016b020202020202020202020202020202020203fe0a000000000000000000060504030201fe0b00000\
          00000000000000605040302010100010006",
         "1106",
+        "12fe0a00000000000000000006050403020104",
     ];
     let mut got = Vec::new();
     for fact in facts()? {

@@ -17,7 +17,11 @@ pub(super) mod index_kind {
     pub(in super::super) const BY_STATE: u8 = 0x01;
     /// `(bucket, status, channel)` streams.
     pub(in super::super) const BY_ASSIGNEE: u8 = 0x02;
-    // 0x03 is reserved for streams by status alone, 0x04 for the unread ones.
+    // 0x03 is reserved for streams by status alone.
+    /// The streams of `BY_STATE` again, with the unread conversations alone.
+    pub(in super::super) const UNREAD_BY_STATE: u8 = 0x04;
+    /// The streams of `BY_ASSIGNEE` again, with the unread conversations alone.
+    pub(in super::super) const UNREAD_BY_ASSIGNEE: u8 = 0x05;
     /// The number of rows of each stream.
     pub(in super::super) const TOTALS: u8 = 0x10;
     /// The counts above the rows of each stream.
@@ -288,29 +292,6 @@ pub(super) fn meta(name: &str) -> Vec<u8> {
     key
 }
 
-/// The stream of a status and channel.
-pub(super) fn by_state(status: Status, channel: Channel) -> Stream {
-    Stream::new(&[
-        index_kind::BY_STATE,
-        status_code(status),
-        channel_code(channel),
-    ])
-}
-
-/// The stream of a bucket, status and channel.
-pub(super) fn by_assignee(bucket: u32, status: Status, channel: Channel) -> Stream {
-    let [b0, b1, b2, b3] = bucket.to_be_bytes();
-    Stream::new(&[
-        index_kind::BY_ASSIGNEE,
-        b0,
-        b1,
-        b2,
-        b3,
-        status_code(status),
-        channel_code(channel),
-    ])
-}
-
 /// Where a conversation stands in its streams: complemented, so that ascending keys are the list's
 /// descending order (R12).
 pub(super) fn position(updated_at: DateTime<Utc>, id: ConversationId) -> Position {
@@ -324,22 +305,81 @@ pub(super) fn position(updated_at: DateTime<Utc>, id: ConversationId) -> Positio
 /// What a stream's prefix says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StreamKey {
+    /// Whether only unread conversations stand in it.
+    pub(super) unread: bool,
     /// The bucket, where the stream is an assignee's.
     pub(super) bucket: Option<u32>,
     pub(super) status: Status,
     pub(super) channel: Channel,
 }
 
+impl StreamKey {
+    /// The stream of a status and channel.
+    pub(super) const fn by_state(status: Status, channel: Channel) -> Self {
+        Self {
+            unread: false,
+            bucket: None,
+            status,
+            channel,
+        }
+    }
+
+    /// The stream of a bucket, status and channel.
+    pub(super) const fn by_assignee(bucket: u32, status: Status, channel: Channel) -> Self {
+        Self {
+            unread: false,
+            bucket: Some(bucket),
+            status,
+            channel,
+        }
+    }
+
+    /// The same stream with the unread conversations alone.
+    pub(super) const fn of_unread(self) -> Self {
+        Self {
+            unread: true,
+            ..self
+        }
+    }
+
+    pub(super) fn stream(self) -> Stream {
+        use index_kind::{BY_ASSIGNEE, BY_STATE, UNREAD_BY_ASSIGNEE, UNREAD_BY_STATE};
+        let (by_state, by_assignee) = if self.unread {
+            (UNREAD_BY_STATE, UNREAD_BY_ASSIGNEE)
+        } else {
+            (BY_STATE, BY_ASSIGNEE)
+        };
+        let (status, channel) = (status_code(self.status), channel_code(self.channel));
+        match self.bucket {
+            None => Stream::new(&[by_state, status, channel]),
+            Some(bucket) => {
+                let [b0, b1, b2, b3] = bucket.to_be_bytes();
+                Stream::new(&[by_assignee, b0, b1, b2, b3, status, channel])
+            }
+        }
+    }
+}
+
 pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
-    let (bucket, [status, channel]) = match prefix {
-        [index_kind::BY_STATE, status, channel] => (None, [status, channel]),
-        [index_kind::BY_ASSIGNEE, b0, b1, b2, b3, status, channel] => {
+    use index_kind::{BY_ASSIGNEE, BY_STATE, UNREAD_BY_ASSIGNEE, UNREAD_BY_STATE};
+    let (kind, bucket, status, channel) = match prefix {
+        [kind @ (BY_STATE | UNREAD_BY_STATE), status, channel] => (kind, None, status, channel),
+        [
+            kind @ (BY_ASSIGNEE | UNREAD_BY_ASSIGNEE),
+            b0,
+            b1,
+            b2,
+            b3,
+            status,
+            channel,
+        ] => {
             let bucket = u32::from_be_bytes([*b0, *b1, *b2, *b3]);
-            (Some(bucket), [status, channel])
+            (kind, Some(bucket), status, channel)
         }
         _ => return None,
     };
     Some(StreamKey {
+        unread: matches!(*kind, UNREAD_BY_STATE | UNREAD_BY_ASSIGNEE),
         bucket,
         status: status_of(*status)?,
         channel: channel_of(*channel)?,

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use super::keys::StreamKey;
 use super::plan::STREAMS;
 use super::records::RowV1;
 use super::{Directory, Resident, codec, keys, plan};
@@ -123,6 +124,14 @@ fn decode(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Conversatio
             Hex(key)
         )));
     }
+    if row.unread > row.inbound || stream.unread && row.unread == 0 {
+        return Err(Error::corrupted(format!(
+            "a row at {} says that {} of {} messages are unread",
+            Hex(key),
+            row.unread,
+            row.inbound
+        )));
+    }
     let mut conversation = Conversation::new(
         place.id,
         row.contact_id()?,
@@ -132,6 +141,9 @@ fn decode(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Conversatio
     conversation.status = stream.status;
     conversation.assigned_to = directory.assignee(row.bucket)?.cloned();
     conversation.updated_at = place.updated_at;
+    conversation.revision = row.revision;
+    conversation.inbound_count = row.inbound;
+    conversation.unread_count = row.unread;
     Ok(conversation)
 }
 
@@ -147,7 +159,7 @@ pub(super) fn assigned(
     };
     for status in Status::ALL {
         for channel in Channel::ALL {
-            let stream = keys::by_assignee(bucket, status, channel);
+            let stream = StreamKey::by_assignee(bucket, status, channel).stream();
             for row in STREAMS.rows(rows, &stream, Bound::Unbounded)? {
                 ids.push(keys::parse_index(&row?.0)?.id);
             }

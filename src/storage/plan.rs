@@ -1,12 +1,12 @@
 //! From a filter to the streams that hold its rows.
 
-use super::keys;
+use super::keys::{self, StreamKey};
 use super::{Directory, tables};
 use crate::error::Result;
 use crate::index::{Stream, Streams};
 use crate::query::Filter;
 
-/// Both indexes, as the streams of one table.
+/// The indexes, as the streams of one table.
 pub(super) const STREAMS: Streams = Streams {
     table: tables::INDEX,
     totals: keys::index_kind::TOTALS,
@@ -14,7 +14,7 @@ pub(super) const STREAMS: Streams = Streams {
 };
 
 /// Visits the streams of a filter, ascending. Every conversation stands in one stream of each
-/// index, so they share no row: their totals add up, and their rows merge.
+/// index, and if it is unread, in one of each with the unread ones; so they share no row: their totals add up, and their rows merge.
 ///
 /// # Errors
 ///
@@ -25,6 +25,14 @@ pub(super) fn each_stream(
     mut visit: impl FnMut(Stream) -> Result<()>,
 ) -> Result<()> {
     filter.validate()?;
+    let mut visit = |key: StreamKey| {
+        let key = if filter.is_unread() {
+            key.of_unread()
+        } else {
+            key
+        };
+        visit(key.stream())
+    };
     let states = || {
         filter.statuses().iter().flat_map(|status| {
             filter
@@ -33,7 +41,8 @@ pub(super) fn each_stream(
         })
     };
     if filter.is_anybodys() {
-        return states().try_for_each(|(status, channel)| visit(keys::by_state(status, channel)));
+        return states()
+            .try_for_each(|(status, channel)| visit(StreamKey::by_state(status, channel)));
     }
     let nobody = filter.includes_unassigned().then_some(keys::UNASSIGNED);
     let mut buckets: Vec<u32> = filter
@@ -44,7 +53,7 @@ pub(super) fn each_stream(
     buckets.sort_unstable();
     for bucket in buckets {
         for (status, channel) in states() {
-            visit(keys::by_assignee(bucket, status, channel))?;
+            visit(StreamKey::by_assignee(bucket, status, channel))?;
         }
     }
     Ok(())

@@ -64,11 +64,15 @@ impl<'a, R: Read> Reader<'a, R> {
             Some(id) => Some(self.assignee(id)?),
             None => None,
         };
+        let unread_count = state.unread();
         let mut conversation =
             Conversation::new(state.id, state.contact_id, state.channel, state.created_at);
         conversation.status = state.status;
         conversation.assigned_to = assigned_to;
         conversation.updated_at = state.updated_at;
+        conversation.revision = state.revision;
+        conversation.inbound_count = state.inbound;
+        conversation.unread_count = unread_count;
         Ok(conversation)
     }
 

@@ -51,6 +51,9 @@ pub(super) struct ConversationV1<'a> {
     pub(super) bucket: u32,
     pub(super) created_us: i64,
     pub(super) updated_us: i64,
+    pub(super) revision: u64,
+    pub(super) inbound: u64,
+    pub(super) seen: u64,
 }
 
 record!(ConversationV1<'_>, 1, CONVERSATIONS);
@@ -76,6 +79,14 @@ impl ConversationV1<'_> {
         time_of(self.updated_us)
     }
 
+    /// The messages from the contact, and how many of them are read.
+    pub(super) fn inbound_and_seen(&self) -> Result<(u64, u64)> {
+        match self.inbound.checked_sub(self.seen) {
+            Some(_) => Ok((self.inbound, self.seen)),
+            None => Err(nonsense("mark of what is read")),
+        }
+    }
+
     pub(super) fn codes(status: Status, channel: Channel) -> (u8, u8) {
         (status_code(status), channel_code(channel))
     }
@@ -87,6 +98,9 @@ pub(super) struct RowV1<'a> {
     pub(super) contact_id: &'a str,
     pub(super) bucket: u32,
     pub(super) created_us: i64,
+    pub(super) revision: u64,
+    pub(super) inbound: u64,
+    pub(super) unread: u64,
 }
 
 record!(RowV1<'_>, 1, INDEX);

@@ -1,7 +1,7 @@
 //! The total of every stream, held in memory beside each view: a list reads none from the disk.
 //!
 //! The file's own totals are written with each commit and read when it is opened. They take 40
-//! bytes a stream, 320 a user or team; a commit copies the blocks that it changes.
+//! bytes a stream, 640 a user or team; a commit copies the blocks that it changes.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,11 +13,13 @@ use crate::error::{Error, Result};
 use crate::index::{HEAD, Stream, Total};
 use crate::kv::Read;
 
-const STREAMS: usize = Status::ALL.len() * Channel::ALL.len();
+/// The streams of all conversations, then those of the unread ones.
+const STREAMS: usize = 2 * STATES;
+const STATES: usize = Status::ALL.len() * Channel::ALL.len();
 /// Five KiB a block: copying one costs a commit nothing beside its sync.
-const BUCKETS_A_BLOCK: usize = 16;
+const BUCKETS_A_BLOCK: usize = 8;
 
-/// The totals of what differs by status and channel alone.
+/// The totals of what differs by status, channel and being unread alone.
 type Family = [Total; STREAMS];
 type Block = [Family; BUCKETS_A_BLOCK];
 
@@ -108,7 +110,8 @@ fn place(stream: StreamKey) -> usize {
         keys::status_code(stream.status),
         keys::channel_code(stream.channel),
     );
-    usize::from(status) * Channel::ALL.len() + usize::from(channel)
+    let state = usize::from(status) * Channel::ALL.len() + usize::from(channel);
+    usize::from(stream.unread) * STATES + state
 }
 
 impl std::fmt::Debug for Totals {

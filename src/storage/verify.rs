@@ -153,7 +153,7 @@ fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
         let Some((state, bucket)) = report.readable(tables::CONVERSATIONS, &key, decoded)? else {
             continue;
         };
-        for place in conversations::places(bucket, &state) {
+        for place in conversations::places(bucket, &state).into_iter().flatten() {
             let key = place.0.key(&place.1);
             let expected = conversations::row(bucket, &state, &place)?;
             match rows.get(tables::INDEX, &key)? {
@@ -227,8 +227,9 @@ fn stands_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
     let decoded = conversations::decode(view.directory(), &record_key, &bytes);
     Ok(decoded.is_ok_and(|(state, bucket)| {
         conversations::places(bucket, &state)
-            .iter()
-            .any(|(stream, position)| stream.key(position)[..] == *key)
+            .into_iter()
+            .flatten()
+            .any(|(stream, position)| stream.key(&position)[..] == *key)
     }))
 }
 

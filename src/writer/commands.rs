@@ -100,6 +100,9 @@ macro_rules! commands {
     };
 }
 
+// Behind the macro, whose commands it adds to.
+mod guarded;
+
 commands! {
     /// Stores a message from a contact. The first one on a channel creates the conversation (R1);
     /// one to a resolved conversation reopens it (R5).

@@ -184,10 +184,15 @@ impl Gathered {
 
 fn rows_of(fact: &Fact) -> usize {
     match fact {
-        // The record, the thread and a row in each index.
+        // The record, the thread and a row in each index; two more of an unread one.
         Fact::ConversationImported {
-            messages, notes, ..
-        } => 4 + messages.len() + notes.len(),
+            conversation,
+            messages,
+            notes,
+        } => {
+            let unread = if conversation.unread() > 0 { 2 } else { 0 };
+            4 + unread + messages.len() + notes.len()
+        }
         _ => 1,
     }
 }

@@ -87,6 +87,10 @@ fn converse(store: &Store, clock: &ManualClock, alice: &UserId) {
         store.add_note(id, "A regular customer.").unwrap();
         let context = Context::new().actor(Actor::new("usr_alice").unwrap());
         store.with(context).add_note(id, "Called back.").unwrap();
+        let inbound = store.conversation(id).unwrap().inbound_count;
+        if number > 1 {
+            store.mark_read(id, inbound).unwrap();
+        }
         match number {
             0 => drop(store.assign(id, &alice.clone().into()).unwrap()),
             1 => {
@@ -142,6 +146,8 @@ fn content(store: &Store) -> Value {
         "total": pages[0].total,
         "open": store.count(&Filter::open()).unwrap(),
         "unassigned": store.count(&Filter::all().unassigned()).unwrap(),
+        "unread": store.count(&Filter::all().unread()).unwrap(),
+        "revisions": pages.iter().flat_map(|page| &page.data).map(|row| row.revision).collect::<Vec<_>>(),
         "conversations": threads.collect::<Vec<_>>(),
     })
 }
@@ -238,7 +244,7 @@ fn the_kept_file_has_every_kind_of_row() {
         let mut all = rows.iter().filter(|row| row.0 == table);
         all.any(|(_, key, _)| key[0] == kind)
     };
-    for kind in [0x01, 0x02, 0x10, 0x11] {
+    for kind in [0x01, 0x02, 0x04, 0x05, 0x10, 0x11] {
         assert!(has("index", kind), "{kind:02x} of the index");
     }
     for kind in 1..=4 {

@@ -31,6 +31,8 @@ mod opening;
 mod paging;
 mod provider_ids;
 mod queries;
+mod races;
 mod rules;
 mod strategy;
 mod trials;
+mod unread;

@@ -1,5 +1,7 @@
 //! An operation done to the store and to the model, and the two answers held together.
 
+mod guarded;
+
 use std::fmt::Debug;
 
 use chrono::TimeDelta;
@@ -43,6 +45,14 @@ commands! {
     fn assign(id: ConversationId, assignee: &AssigneeId) -> Conversation;
     fn unassign(id: ConversationId) -> Conversation;
     fn claim(id: ConversationId, assignee: &AssigneeId) -> Conversation;
+    fn assign_if(
+        id: ConversationId,
+        assignee: &AssigneeId,
+        expected: Option<&AssigneeId>
+    ) -> Conversation;
+    fn resolve_if(id: ConversationId, revision: u64) -> Conversation;
+    fn reply_if(id: ConversationId, revision: u64, reply: Reply) -> Message;
+    fn mark_read(id: ConversationId, seen: u64) -> Conversation;
     fn resolve(id: ConversationId) -> Conversation;
     fn add_note(id: ConversationId, content: &str) -> Note;
     fn delete(id: ConversationId) -> ();
@@ -145,6 +155,9 @@ fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
         Op::Assign { .. } | Op::Unassign { .. } | Op::Claim { .. } | Op::Resolve { .. } => {
             move_conversation(commands, model, op)
         }
+        Op::AssignIf { .. } | Op::ResolveIf { .. } | Op::ReplyIf { .. } | Op::MarkRead { .. } => {
+            guarded::run(commands, model, op)
+        }
         Op::Delete { conversation } => {
             let id = model.pick(*conversation);
             let refusals: Vec<_> = model.missing(id).into_iter().collect();
@@ -206,17 +219,8 @@ fn append(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()
             let mut refusals = Model::refused_message(*body, *sent_at);
             refusals.extend(model.missing(id));
             refusals.extend(model.misaddressed(id, *address));
-            // Without an address it goes where the conversation goes.
-            let to = address.unwrap_or(Address {
-                contact: 0,
-                channel: Channel::Whatsapp,
-            });
-            let mut appending = appending(model, Direction::Outbound, to, *body, *sent_at);
+            let mut appending = replying(model, id, *address, *body, *sent_at);
             appending.reopen = *reopen;
-            if let Some(entry) = model.entry(id) {
-                (appending.contact_id, appending.channel) =
-                    (entry.contact_id.clone(), entry.channel);
-            }
             let reply = match (address, appending.sent_at) {
                 (Some(to), _) => Reply::from(outbound(*to, *body, &appending)),
                 (None, Some(at)) => Reply::new(body.content()).reopen(*reopen).sent_at(at),
@@ -243,6 +247,25 @@ fn appending(
         sent_at: sent_at.map(|at| at.time(model.clock.get())),
         reopen: true,
     }
+}
+
+/// Without an address it goes where the conversation goes.
+fn replying(
+    model: &Model,
+    id: ConversationId,
+    address: Option<Address>,
+    body: Body,
+    sent_at: Option<When>,
+) -> Appending {
+    let to = address.unwrap_or(Address {
+        contact: 0,
+        channel: Channel::Whatsapp,
+    });
+    let mut appending = appending(model, Direction::Outbound, to, body, sent_at);
+    if let Some(entry) = model.entry(id) {
+        (appending.contact_id, appending.channel) = (entry.contact_id.clone(), entry.channel);
+    }
+    appending
 }
 
 fn outbound(to: Address, body: Body, appending: &Appending) -> Outbound {
@@ -283,7 +306,7 @@ fn move_conversation(commands: &mut impl Commands, model: &mut Model, op: &Op) -
             let mut refusals: Vec<_> = model.missing(id).into_iter().collect();
             refusals.extend(model.unknown(&assignee));
             let answer = if claims {
-                refusals.extend(model.taken(id, &assignee));
+                refusals.extend(model.taken(id, &assignee, None));
                 commands.claim(id, &assignee)
             } else {
                 commands.assign(id, &assignee)

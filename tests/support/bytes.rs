@@ -6,7 +6,9 @@
 
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
-use super::op::{ASSIGNEES, Address, Body, CONTACTS, MessagePick, Op, Pick, ReceiptPlan, Who};
+use super::op::{
+    ASSIGNEES, Address, Body, CONTACTS, MessagePick, Op, Pick, ReceiptPlan, Sight, Who,
+};
 use super::plan::{Flaw, ImportPlan, Text, When};
 use super::probe::{Edge, FilterPlan, Probe, RangePlan};
 
@@ -53,6 +55,13 @@ impl Bytes<'_> {
         match self.byte() {
             number @ 0..=243 => Pick::Known(number),
             number => Pick::Unknown(number),
+        }
+    }
+
+    fn sight(&mut self) -> Sight {
+        match self.byte() {
+            0..=159 => Sight::Present,
+            number => Sight::Of(number % 8),
         }
     }
 
@@ -130,7 +139,7 @@ impl Bytes<'_> {
 
     fn import(&mut self) -> ImportPlan {
         const LENGTHS: [u8; 8] = [1, 2, 0, 3, 7, 64, 65, 130];
-        const FLAWS: [Flaw; 10] = [
+        const FLAWS: [Flaw; 11] = [
             Flaw::BlankMessage,
             Flaw::ForeignMessage,
             Flaw::RepeatedMessage,
@@ -141,6 +150,7 @@ impl Bytes<'_> {
             Flaw::UpdatedBeforeCreated,
             Flaw::LateCreation,
             Flaw::BlankName,
+            Flaw::TooManyUnread,
         ];
         ImportPlan {
             number: self.below(12),
@@ -151,7 +161,8 @@ impl Bytes<'_> {
             active_ms: self.word() * 8,
             messages: LENGTHS[usize::from(self.below(8))],
             notes: LENGTHS[usize::from(self.below(8))],
-            flaw: self.sometimes(6, |bytes| FLAWS[usize::from(bytes.below(10))]),
+            unread: self.sometimes(3, |bytes| bytes.below(4)).unwrap_or(0),
+            flaw: self.sometimes(6, |bytes| FLAWS[usize::from(bytes.below(11))]),
         }
     }
 
@@ -174,10 +185,14 @@ impl Bytes<'_> {
     /// A command that can stand in a transaction too.
     fn command(&mut self, kind: u8) -> Op {
         match kind {
-            0..=49 => Op::Receive {
+            0..=43 => Op::Receive {
                 from: self.address(),
                 body: self.body(),
                 sent_at: self.sometimes(3, Self::when),
+            },
+            44..=49 => Op::MarkRead {
+                conversation: self.pick(),
+                seen: self.sight(),
             },
             50..=69 => Op::Send {
                 to: self.address(),
@@ -201,9 +216,10 @@ impl Bytes<'_> {
                 receipt: self.receipt(),
             },
             100..=119 | 200..=209 => self.assignment(kind),
-            120..=134 | 241..=247 => Op::Resolve {
+            120..=134 => Op::Resolve {
                 conversation: self.pick(),
             },
+            241..=247 => self.guarded(kind),
             135..=144 => Op::AddNote {
                 conversation: self.pick(),
                 text: self.text(),
@@ -240,6 +256,27 @@ impl Bytes<'_> {
                 assignee: self.who(),
             },
             _ => Op::Unassign { conversation },
+        }
+    }
+
+    /// A command that says what its giver saw.
+    fn guarded(&mut self, kind: u8) -> Op {
+        let (conversation, sight) = (self.pick(), self.sight());
+        match kind {
+            241..=243 => Op::AssignIf {
+                conversation,
+                assignee: self.who(),
+                expected: sight,
+            },
+            244..=245 => Op::ReplyIf {
+                conversation,
+                revision: sight,
+                body: self.body(),
+            },
+            _ => Op::ResolveIf {
+                conversation,
+                revision: sight,
+            },
         }
     }
 
@@ -297,6 +334,7 @@ impl Bytes<'_> {
             assignees: self
                 .sometimes(2, |bytes| bytes.below(1 << ASSIGNEES))
                 .unwrap_or(0),
+            unread: self.once_in(3),
         }
     }
 

@@ -215,6 +215,8 @@ pub(crate) fn everything(reads: &impl Reads, model: &Model) {
     let all = FilterPlan::ALL.list(model);
     follow(reads, &Filter::all(), &all, 100).unwrap();
     assert_eq!(reads.count(&Filter::all()).unwrap(), all.len() as u64);
+    let unread = FilterPlan::UNREAD.list(model);
+    follow(reads, &Filter::all().unread(), &unread, 100).unwrap();
 }
 
 fn directory(reads: &impl Reads, model: &Model) -> Result<()> {
@@ -249,6 +251,8 @@ pub(crate) fn within(reads: &impl Reads, model: &Model) -> Result<()> {
     directory(reads, model)?;
     let rows = FilterPlan::ALL.list(model);
     follow(reads, &Filter::all(), &rows, 5)?;
+    let unread = FilterPlan::UNREAD.list(model);
+    follow(reads, &Filter::all().unread(), &unread, 5)?;
     if let Some(latest) = rows.first() {
         let entry = model.entry(latest.id).unwrap();
         let thread = reads.get(latest.id)?;

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
 use convodb::testing::{ManualClock, SeededIds};
-use convodb::{Assignee, Channel, ContactId, Conversation, ConversationId, Import, Options, Store};
+use convodb::{
+    Assignee, Channel, ContactId, Content, Conversation, ConversationId, Direction, Import,
+    Message, MessageId, Options, Store,
+};
 
 use super::apply::apply;
 use super::bytes::Bytes;
@@ -53,7 +56,7 @@ pub(crate) fn fill(store: &Store, clock: &ManualClock, seed: u64, count: usize) 
 }
 
 /// Imports so many conversations, of as many contacts, of every status, channel and assignee, some
-/// of them active at one time.
+/// of them active at one time, and one of three unread.
 pub(crate) fn crowd(store: &Store, model: &mut Model, count: u16) {
     let mut draft = model.clone();
     draft.read_clock();
@@ -79,5 +82,12 @@ fn one_of_many(number: u16, model: &Model) -> Import {
         Ok(who) if who < ASSIGNEES => Some(Assignee::new(Who(who).id(), "One of many")),
         _ => None,
     };
-    Import::new(conversation, Vec::new())
+    let mut messages = Vec::new();
+    if number.is_multiple_of(3) {
+        conversation.unread_count = 1;
+        let of_its_time = MessageId::from_parts(1_500_000_000_000, number.into());
+        let (text, at) = (Content::text("One of many"), conversation.created_at);
+        messages.push(Message::new(of_its_time, id, Direction::Inbound, text, at));
+    }
+    Import::new(conversation, messages)
 }

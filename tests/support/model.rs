@@ -7,11 +7,11 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Conversation, ConversationId, Message,
-    MessageId, Note, Status,
+    Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Conversation, ConversationId,
+    Direction, Message, MessageId, Note, Status,
 };
 
-use super::op::{MessagePick, Pick};
+use super::op::{ASSIGNEES, MessagePick, Pick, Sight, Who};
 use super::plan::first_moment;
 
 /// A conversation with all that belongs to it.
@@ -28,6 +28,21 @@ pub(crate) struct Entry {
     pub(crate) messages: Vec<Message>,
     /// By `(created_at, id)` too.
     pub(crate) notes: Vec<Note>,
+    /// Changes of the status and the assignee.
+    pub(crate) revision: u64,
+    /// So many messages from the contact are read.
+    pub(crate) seen: u64,
+}
+
+impl Entry {
+    pub(crate) fn inbound(&self) -> u64 {
+        let from_contact = |message: &&Message| message.direction == Direction::Inbound;
+        self.messages.iter().filter(from_contact).count() as u64
+    }
+
+    pub(crate) fn unread(&self) -> u64 {
+        self.inbound() - self.seen
+    }
 }
 
 /// What a store should hold.
@@ -112,6 +127,33 @@ impl Model {
         }
     }
 
+    /// The revision that somebody saw of a conversation.
+    pub(crate) fn seen_revision(&self, id: ConversationId, sight: Sight) -> u64 {
+        let present = self.entry(id).map_or(0, |entry| entry.revision);
+        match sight {
+            Sight::Present => present,
+            Sight::Of(number) => u64::from(number),
+        }
+    }
+
+    /// Whom somebody saw to have a conversation.
+    pub(crate) fn seen_assignee(&self, id: ConversationId, sight: Sight) -> Option<AssigneeId> {
+        match sight {
+            Sight::Present => self.entry(id)?.assignee.clone(),
+            Sight::Of(number) => (number < ASSIGNEES).then(|| Who(number).id()),
+        }
+    }
+
+    /// How many messages from the contact somebody saw.
+    pub(crate) fn seen_messages(&self, id: ConversationId, sight: Sight) -> u64 {
+        let inbound = self.entry(id).map_or(0, Entry::inbound);
+        match sight {
+            Sight::Present => inbound,
+            // Now and then one more than there are.
+            Sight::Of(number) => u64::from(number) % (inbound + 2),
+        }
+    }
+
     /// A message of a conversation, or of another one.
     pub(crate) fn pick_message(&self, of: ConversationId, pick: MessagePick) -> MessageId {
         let (own, number) = match pick {
@@ -171,6 +213,9 @@ impl Model {
         let mut shown = Conversation::new(entry.id, contact, entry.channel, entry.created_at);
         shown.status = entry.status;
         shown.updated_at = entry.updated_at;
+        shown.revision = entry.revision;
+        shown.inbound_count = entry.inbound();
+        shown.unread_count = entry.unread();
         shown.assigned_to = entry.assignee.as_ref().map(|id| {
             self.assignee(id)
                 .expect("who has a conversation is in the directory")

@@ -56,6 +56,25 @@ pub(crate) enum Op {
     Resolve {
         conversation: Pick,
     },
+    AssignIf {
+        conversation: Pick,
+        assignee: Who,
+        expected: Sight,
+    },
+    ResolveIf {
+        conversation: Pick,
+        revision: Sight,
+    },
+    /// A plain reply.
+    ReplyIf {
+        conversation: Pick,
+        revision: Sight,
+        body: Body,
+    },
+    MarkRead {
+        conversation: Pick,
+        seen: Sight,
+    },
     AddNote {
         conversation: Pick,
         text: Text,
@@ -131,6 +150,15 @@ impl Address {
 pub(crate) enum Pick {
     Known(u8),
     Unknown(u8),
+}
+
+/// What somebody saw of a conversation before giving a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sight {
+    /// What is still so.
+    Present,
+    /// What a number says; it may be so by chance.
+    Of(u8),
 }
 
 /// One of a conversation's messages, or an id that belongs to another conversation or to none.

@@ -91,6 +91,7 @@ pub(crate) enum Flaw {
     UpdatedBeforeCreated,
     LateCreation,
     BlankName,
+    TooManyUnread,
 }
 
 /// A whole conversation from elsewhere.
@@ -105,6 +106,8 @@ pub(crate) struct ImportPlan {
     pub(crate) active_ms: u32,
     pub(crate) messages: u8,
     pub(crate) notes: u8,
+    /// So many of its inbound messages, if it has as many.
+    pub(crate) unread: u8,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -128,6 +131,8 @@ impl ImportPlan {
         conversation.assigned_to = self
             .assignee
             .map(|(who, name)| Assignee::new(who.id(), &name.string()));
+        // Every other message is inbound, from the first on.
+        conversation.unread_count = self.unread.min(self.messages.div_ceil(2)).into();
         let messages = (0..self.messages)
             .map(|n| self.message(n, created_at))
             .collect();
@@ -228,6 +233,10 @@ fn spoil(import: &mut Import, flaw: Flaw, created_at: DateTime<Utc>) -> String {
         Flaw::BlankName => {
             import.conversation.assigned_to = Some(Assignee::new(Who(0).id(), " "));
             "assigned_to.name".to_owned()
+        }
+        Flaw::TooManyUnread => {
+            import.conversation.unread_count = messages.len() as u64 + 1;
+            "unread_count".to_owned()
         }
     }
 }

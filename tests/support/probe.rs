@@ -29,6 +29,7 @@ pub(crate) struct FilterPlan {
     pub(crate) unassigned: bool,
     /// Whether the directory knows them or not.
     pub(crate) assignees: u8,
+    pub(crate) unread: bool,
 }
 
 impl FilterPlan {
@@ -37,6 +38,13 @@ impl FilterPlan {
         channels: 0,
         unassigned: false,
         assignees: 0,
+        unread: false,
+    };
+
+    /// The unread ones among those.
+    pub(crate) const UNREAD: Self = Self {
+        unread: true,
+        ..Self::ALL
     };
 
     fn takes_channel(self, channel: Channel) -> bool {
@@ -66,6 +74,9 @@ impl FilterPlan {
         if self.unassigned {
             filter = filter.unassigned();
         }
+        if self.unread {
+            filter = filter.unread();
+        }
         filter
     }
 
@@ -84,7 +95,8 @@ impl FilterPlan {
             None => self.unassigned,
             Some(id) => is_theirs(id),
         };
-        status && channel && (anybodys || assignee)
+        let unread = !self.unread || entry.unread() > 0;
+        status && channel && (anybodys || assignee) && unread
     }
 
     pub(crate) fn list(self, model: &Model) -> Vec<Conversation> {

@@ -122,7 +122,9 @@ impl Model {
         let reopened = appending.reopen && entry.status == Status::Resolved;
         self.active(id, created_at);
         if reopened {
-            self.entry_mut(id).status = Status::Open;
+            let entry = self.entry_mut(id);
+            entry.status = Status::Open;
+            entry.revision += 1;
             self.active(id, now);
         }
         self.touched = true;
@@ -148,6 +150,8 @@ impl Model {
             updated_at: created_at,
             messages: Vec::new(),
             notes: Vec::new(),
+            revision: 0,
+            seen: 0,
         });
     }
 
@@ -203,24 +207,55 @@ impl Model {
         let now = self.newest;
         let entry = self.entry_mut(id);
         let reopened = entry.status == Status::Resolved;
-        let changed = reopened || entry.assignee.as_ref() != Some(assignee);
+        let handed_over = entry.assignee.as_ref() != Some(assignee);
+        let changed = reopened || handed_over;
+        entry.revision += u64::from(reopened) + u64::from(handed_over);
         entry.status = Status::Open;
         entry.assignee = Some(assignee.clone());
         self.settle(id, changed, now, reopened)
     }
 
-    /// R15: who has it already keeps it.
-    pub(crate) fn taken(&self, id: ConversationId, assignee: &AssigneeId) -> Option<Refusal> {
-        let winner = self.entry(id)?.assignee.clone()?;
+    /// R15: only who is expected to have it loses it, and who has it already keeps it.
+    pub(crate) fn taken(
+        &self,
+        id: ConversationId,
+        assignee: &AssigneeId,
+        expected: Option<&AssigneeId>,
+    ) -> Option<Refusal> {
+        let present = self.entry(id)?.assignee.as_ref();
         let mut refusal = Refusal::of(ErrorKind::Conflict);
-        refusal.winner = Some(winner.clone());
-        refused_if(winner != *assignee, refusal)
+        refusal.winner = present.cloned();
+        refused_if(present != expected && present != Some(assignee), refusal)
+    }
+
+    /// Whether the status or the assignee changed since somebody saw them.
+    pub(crate) fn revised(&self, id: ConversationId, seen: u64) -> Option<Refusal> {
+        let present = self.entry(id)?.revision;
+        let mut refusal = Refusal::of(ErrorKind::Conflict);
+        refusal.revision = Some(present);
+        refused_if(present != seen, refusal)
+    }
+
+    pub(crate) fn refused_mark(&self, id: ConversationId, seen: u64) -> Option<Refusal> {
+        let inbound = self.entry(id)?.inbound();
+        refused_if(seen > inbound, Refusal::invalid("seen"))
+    }
+
+    /// A mark never goes back; it is no activity.
+    pub(crate) fn mark_read(&mut self, id: ConversationId, seen: u64) -> Expected<Conversation> {
+        let entry = self.entry_mut(id);
+        let changed = seen > entry.seen;
+        entry.seen = entry.seen.max(seen);
+        self.touched |= changed;
+        Expected::plain(self.shown(id), changed)
     }
 
     /// R4: unassigning does not reopen.
     pub(crate) fn unassign(&mut self, id: ConversationId) -> Expected<Conversation> {
         let now = self.newest;
-        let changed = self.entry_mut(id).assignee.take().is_some();
+        let entry = self.entry_mut(id);
+        let changed = entry.assignee.take().is_some();
+        entry.revision += u64::from(changed);
         self.settle(id, changed, now, false)
     }
 
@@ -230,6 +265,7 @@ impl Model {
         let entry = self.entry_mut(id);
         let changed = entry.status == Status::Open;
         entry.status = Status::Resolved;
+        entry.revision += u64::from(changed);
         self.settle(id, changed, now, false)
     }
 
@@ -333,6 +369,7 @@ impl Model {
         for entry in &mut self.entries {
             if entry.assignee.as_ref() == Some(id) {
                 entry.assignee.clone_from(&takeover);
+                entry.revision += 1;
                 moved += 1;
             }
         }
@@ -370,7 +407,7 @@ impl Model {
         messages.sort_by_key(|message| (message.created_at, message.id));
         notes.sort_by_key(|note| (note.created_at, note.id));
         self.gone.retain(|gone| *gone != of.id);
-        self.entries.push(Entry {
+        let mut entry = Entry {
             id: of.id,
             contact_id: of.contact_id,
             channel: of.channel,
@@ -380,7 +417,11 @@ impl Model {
             updated_at: of.updated_at,
             messages,
             notes,
-        });
+            revision: 0,
+            seen: 0,
+        };
+        entry.seen = entry.inbound() - of.unread_count;
+        self.entries.push(entry);
         self.touched = true;
         Expected {
             created: true,

@@ -8,6 +8,7 @@ pub(crate) struct Refusal {
     kind: ErrorKind,
     field: Option<String>,
     pub(crate) winner: Option<AssigneeId>,
+    pub(crate) revision: Option<u64>,
 }
 
 impl Refusal {
@@ -16,6 +17,7 @@ impl Refusal {
             kind,
             field: None,
             winner: None,
+            revision: None,
         }
     }
 
@@ -36,6 +38,7 @@ impl Refusal {
         self.kind == error.kind()
             && self.field.as_deref() == error.field()
             && self.winner.as_ref() == error.winner()
+            && self.revision == error.revision()
     }
 }
 

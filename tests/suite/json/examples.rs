@@ -203,6 +203,7 @@ fn a_first_message_makes_the_conversation_of_the_example() {
     let text = "Hello, I need help with my order.";
     let hello = convodb::Inbound::text(contact("con_01HXYZ"), Channel::Whatsapp, text);
     let hello = store.receive(hello).unwrap().value;
+    store.mark_read(hello.conversation_id, 1).unwrap();
     // All but the ids, which the store gives out itself.
     let answer = pretty(&store.get(hello.conversation_id).unwrap())
         .replace(&hello.id.to_string(), "msg_01HMNO")

@@ -23,6 +23,7 @@ fn a_time_of_whole_seconds_has_no_fraction_and_every_other_six_digits() {
     ] {
         let inbox = Inbox::at(now);
         let id = inbox.conversation();
+        inbox.store.mark_read(id, 1).unwrap();
         let thread = json(&inbox.store.get(id).unwrap());
         let times = format!(r#""created_at":"{printed}","updated_at":"{printed}"}}"#);
         assert!(thread.ends_with(&times), "{thread}");

@@ -127,6 +127,7 @@ struct Thread {
     status: Status,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    unread_count: u64,
     messages: Vec<Message>,
 }
 
@@ -145,6 +146,7 @@ fn told(lines: &[Line]) -> Told {
             status: conversation.status,
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
+            unread_count: conversation.unread_count,
             messages: messages
                 .into_iter()
                 .map(|mut message| {
@@ -163,7 +165,9 @@ fn told(lines: &[Line]) -> Told {
         times: page.data.iter().map(|row| row.updated_at).collect(),
         totals: Channel::ALL
             .iter()
-            .map(|channel| store.count(&Filter::all().channel(*channel)).unwrap())
+            .map(|channel| Filter::all().channel(*channel))
+            .flat_map(|filter| [filter.clone().unread(), filter])
+            .map(|filter| store.count(&filter).unwrap())
             .collect(),
         parked: store.stats().unwrap().parked,
     }

@@ -87,6 +87,15 @@ fn every_parameter_is_read() {
 }
 
 #[test]
+fn the_unread_ones_are_asked_for_by_a_truth_value() {
+    let filter = Filter::open().unread();
+    assert_means(&[("unread", "true")], &filter, PageRequest::default());
+    let read: ListQuery = serde_json::from_str(r#"{"unread": true}"#).unwrap();
+    assert_eq!(read.filter, filter);
+    assert_eq!(read.to_string(), "status=open&unread=true&page=1&limit=20");
+}
+
+#[test]
 fn a_status_is_one_of_three_words() {
     for (word, status) in [
         ("open", StatusFilter::Open),
@@ -229,6 +238,9 @@ const REFUSED: &[Refused] = &[
         "channel",
         "must be `whatsapp`, `instagram`, `messenger` or `webchat`",
     ),
+    (&[("unread", "false")], "unread", "must be `true`"),
+    (&[("unread", "1")], "unread", "must be `true`"),
+    (&[("unread", "")], "unread", "must not be empty"),
     (&[("page", "0")], "page", "must be at least 1"),
     (&[("limit", "0")], "limit", "must be between 1 and 100"),
     (&[("limit", "101")], "limit", "must be between 1 and 100"),
@@ -331,6 +343,8 @@ fn by_serde_a_value_of_another_type_is_refused_by_its_name() {
         (r#"{"limit": 1e300}"#, "limit"),
         (r#"{"page": null}"#, "page"),
         (r#"{"page": true}"#, "page"),
+        (r#"{"unread": false}"#, "unread"),
+        (r#"{"unread": 1}"#, "unread"),
         (r#"{"channel": ["whatsapp"]}"#, "channel"),
         (r#"{"assigned_to": {"id": "usr_1"}}"#, "assigned_to"),
         (r#"{"status": 7}"#, "status"),
@@ -365,8 +379,9 @@ fn any_query() -> impl Strategy<Value = ListQuery> {
     let channels = prop::sample::subsequence(Channel::ALL.to_vec(), 0..=4);
     let assignees = prop::collection::btree_set(any_assignee(), 0..=64);
     let page = (1_u64.., 1_u32..=100);
-    (status, channels, any::<bool>(), assignees, page).prop_map(
-        |(status, channels, unassigned, assignees, (page, limit))| {
+    let (unassigned, unread) = (any::<bool>(), any::<bool>());
+    (status, channels, unassigned, assignees, unread, page).prop_map(
+        |(status, channels, unassigned, assignees, unread, (page, limit))| {
             let mut query = ListQuery::default();
             query.filter = Filter::new(status);
             for channel in channels {
@@ -377,6 +392,9 @@ fn any_query() -> impl Strategy<Value = ListQuery> {
             }
             if unassigned {
                 query.filter = query.filter.unassigned();
+            }
+            if unread {
+                query.filter = query.filter.unread();
             }
             query.page = PageRequest::new(page, limit).unwrap();
             query

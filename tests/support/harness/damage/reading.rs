@@ -96,6 +96,7 @@ fn filters(assignees: &[Assignee]) -> Vec<Filter> {
             filters.push(filter.clone().unassigned());
             let of = |one: &Assignee| filter.clone().assigned_to(one.id.clone());
             filters.extend(assignees.iter().take(2).map(of));
+            filters.push(filter.clone().unread());
             filters.push(filter);
         }
     }

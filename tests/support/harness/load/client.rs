@@ -133,10 +133,11 @@ impl<'a> Reader<'a> {
     fn read(&mut self) -> Result<()> {
         let store = self.run.store;
         let number = self.random.below(self.run.plan.conversations);
-        let filter = match self.random.below(4) {
+        let filter = match self.random.below(5) {
             0 => Filter::open(),
             1 => Filter::all().channel(address(number).1),
             2 => Filter::open().assigned_to(user(number)),
+            3 => Filter::open().unread(),
             _ => Filter::resolved(),
         };
         match self.random.below(5) {

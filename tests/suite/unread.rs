@@ -1,0 +1,419 @@
+//! What came from contacts since somebody looked: counts, marks, and the lists of what is unread.
+
+use std::fs;
+use std::path::Path;
+
+use chrono::TimeDelta;
+use convodb::{
+    AssigneeId, Channel, Conversation, ConversationId, Cursor, ErrorKind, Filter, FindingKind,
+    Import, Inbound, Outbound, PageRequest, Receipt, Reply, Status, StatusFilter, Store, Takeover,
+};
+use redb::ReadableTable as _;
+use serde_json::{Value, json};
+
+use crate::rules::inbox::{Inbox, assignee, contact};
+use crate::support::fixture::{clock, crowd, options};
+use crate::support::model::Model;
+
+/// The inbound count and the unread count.
+fn counts(inbox: &Inbox, id: ConversationId) -> (u64, u64) {
+    let shown = inbox.show(id);
+    (shown.inbound_count, shown.unread_count)
+}
+
+#[test]
+fn what_a_contact_sends_is_unread_until_it_is_marked() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    assert_eq!(counts(&inbox, id), (1, 1));
+    inbox.hello("con_01HXYZ");
+    assert_eq!(counts(&inbox, id), (2, 2));
+    let marked = inbox.store.mark_read(id, 2).unwrap();
+    assert!(marked.changed && !marked.reopened && !marked.created);
+    assert_eq!(marked.value, inbox.show(id));
+    assert_eq!(counts(&inbox, id), (2, 0));
+    inbox.hello("con_01HXYZ");
+    assert_eq!(counts(&inbox, id), (3, 1));
+    inbox.assert_sound();
+}
+
+#[test]
+fn nothing_but_a_new_message_of_the_contact_counts() {
+    let inbox = Inbox::new();
+    let store = &inbox.store;
+    let who = contact("con_1");
+    let sent = store.send(Outbound::text(&who, Channel::Whatsapp, "Hi"));
+    let sent = sent.unwrap().value;
+    let id = sent.conversation_id;
+    store.record_delivery(&sent, Receipt::read()).unwrap();
+    store.reply(id, Reply::text("Are you there?")).unwrap();
+    store.add_note(id, "No answer so far.").unwrap();
+    store.resolve(id).unwrap();
+    assert_eq!(counts(&inbox, id), (0, 0));
+
+    let hello = || Inbound::text(&who, Channel::Whatsapp, "Hello").provider_id("wamid.1");
+    assert!(store.receive(hello()).unwrap().reopened);
+    assert_eq!(counts(&inbox, id), (1, 1));
+    let again = store.receive(hello()).unwrap();
+    assert!(again.duplicate);
+    store
+        .record_delivery(&again.value, Receipt::read())
+        .unwrap();
+    assert_eq!(counts(&inbox, id), (1, 1), "a webhook that came twice");
+    store.mark_read(id, 1).unwrap();
+    store.receive(hello()).unwrap();
+    assert_eq!(counts(&inbox, id), (1, 0), "or after it was read");
+}
+
+#[test]
+fn what_came_after_the_agent_looked_stays_unread() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    inbox.later();
+    let looked_at = inbox.store.get(id).unwrap().conversation;
+    // It was written before what the agent saw, and arrives only now.
+    let late = Inbound::text(contact("con_01HXYZ"), Channel::Whatsapp, "Late");
+    let late = late.sent_at(looked_at.created_at - TimeDelta::hours(1));
+    inbox.store.receive(late).unwrap();
+    assert_eq!(inbox.texts(id), ["Late", "Hello"]);
+    let marked = inbox.store.mark_read(id, looked_at.inbound_count);
+    assert_eq!(marked.unwrap().value.unread_count, 1);
+    assert_eq!(counts(&inbox, id), (2, 1));
+}
+
+#[test]
+fn a_mark_never_goes_back_and_the_same_again_changes_nothing() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    for _ in 0..4 {
+        inbox.hello("con_01HXYZ");
+    }
+    inbox.store.mark_read(id, 3).unwrap();
+    let before = (inbox.show(id), inbox.store.sequence().unwrap());
+    assert_eq!(before.0.unread_count, 2);
+    for seen in [3, 2, 0] {
+        let outcome = inbox.store.mark_read(id, seen).unwrap();
+        assert!(!outcome.changed, "{seen}");
+        assert_eq!((outcome.value, outcome.sequence), before);
+    }
+    assert_eq!((inbox.show(id), inbox.store.sequence().unwrap()), before);
+}
+
+#[test]
+fn a_mark_beyond_what_has_come_is_refused_by_its_name() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    for seen in [2, u64::MAX] {
+        let error = inbox.store.mark_read(id, seen).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.field()),
+            (ErrorKind::Invalid, Some("seen"))
+        );
+        let reason = "must not be above the number of inbound messages, 1";
+        assert_eq!(error.reason(), Some(reason));
+    }
+    assert_eq!(counts(&inbox, id), (1, 1));
+    let nowhere = ConversationId::from_parts(7, 7);
+    let error = inbox.store.mark_read(nowhere, 0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn reading_is_no_activity_and_changes_nothing_else() {
+    let inbox = Inbox::new();
+    let id = inbox.resolved();
+    let before = inbox.show(id);
+    inbox.later();
+    inbox.store.mark_read(id, 1).unwrap();
+    let mut expected = before.clone();
+    expected.unread_count = 0;
+    assert_eq!(inbox.show(id), expected);
+    assert_eq!(expected.status, Status::Resolved);
+    let messages = inbox.store.get(id).unwrap().messages;
+    assert_eq!(messages[0].deliveries.read_at, None, "no receipt either");
+}
+
+/// Conversations of every status, channel and assignee, read and unread.
+fn mixed() -> (Inbox, Vec<AssigneeId>) {
+    let inbox = Inbox::new();
+    let known = vec![
+        inbox.user("usr_alice", "Alice"),
+        inbox.user("usr_bob", "Bob"),
+        inbox.team("team_billing", "Billing"),
+    ];
+    for n in 0..90_usize {
+        inbox.later();
+        let hello = Inbound::text(contact(&format!("con_{n}")), Channel::ALL[n % 4], "Hello");
+        let id = inbox.store.receive(hello).unwrap().value.conversation_id;
+        if let Some(to) = known.get(n * 5 % 11 % 4) {
+            inbox.store.assign(id, to).unwrap();
+        }
+        if n % 3 == 0 {
+            inbox.store.resolve(id).unwrap();
+        }
+        if n % 7 < 4 {
+            inbox.store.mark_read(id, 1).unwrap();
+        }
+    }
+    (inbox, known)
+}
+
+fn all_rows(store: &Store, filter: &Filter, limit: u32) -> Vec<Conversation> {
+    let mut rows = Vec::new();
+    for number in 1.. {
+        let request = PageRequest::new(number, limit).unwrap();
+        let page = store.list(filter, request).unwrap();
+        if page.data.is_empty() {
+            assert_eq!(page.total, rows.len() as u64);
+            return rows;
+        }
+        rows.extend(page.data);
+    }
+    unreachable!("a list has an end");
+}
+
+fn only_unread(mut rows: Vec<Conversation>) -> Vec<Conversation> {
+    rows.retain(|row| row.unread_count > 0);
+    rows
+}
+
+/// Filters of every kind, without the unread ones.
+fn filters(known: &[AssigneeId]) -> Vec<Filter> {
+    let statuses = [
+        StatusFilter::Open,
+        StatusFilter::Resolved,
+        StatusFilter::All,
+    ];
+    let of_status = |status| {
+        let any = Filter::new(status);
+        let channels = any
+            .clone()
+            .channel(Channel::Whatsapp)
+            .channel(Channel::Webchat);
+        [
+            any.clone(),
+            any.clone().unassigned(),
+            any.clone().assigned_to(&known[0]),
+            channels.clone(),
+            channels
+                .assigned_to(&known[1])
+                .assigned_to(&known[2])
+                .unassigned(),
+        ]
+    };
+    statuses.into_iter().flat_map(of_status).collect()
+}
+
+#[test]
+fn a_list_of_what_is_unread_is_the_list_without_what_is_read() {
+    let (inbox, known) = mixed();
+    let store = &inbox.store;
+    let mut met = 0;
+    for filter in filters(&known) {
+        let all = all_rows(store, &filter, 7);
+        let expected = only_unread(all.clone());
+        assert!(expected.len() < all.len(), "{filter:?} has something read");
+        let unread = filter.clone().unread();
+        assert_eq!(all_rows(store, &unread, 7), expected, "{unread:?}");
+        assert_eq!(store.count(&unread).unwrap(), expected.len() as u64);
+        assert_eq!(store.count(&filter).unwrap(), all.len() as u64);
+        met += expected.len();
+        for row in &all {
+            let rank = expected.iter().position(|one| one.id == row.id);
+            let rank = rank.map(|rank| rank as u64);
+            assert_eq!(store.rank(row.id, &unread).unwrap(), rank);
+            let around = store.list_around(row.id, &unread, 3).unwrap();
+            assert_eq!(around.is_some(), rank.is_some());
+            // A cursor is a place for any filter: also behind a row that is read.
+            let cursor = Cursor::from(row);
+            let behind = store.list_after(&unread, &cursor, 100).unwrap().data;
+            let place = (row.updated_at, row.id);
+            let after = expected
+                .iter()
+                .filter(|one| (one.updated_at, one.id) < place);
+            assert!(behind.iter().eq(after), "behind {cursor}");
+        }
+    }
+    assert!(met > 90, "every filter has something unread: {met}");
+    inbox.assert_sound();
+}
+
+#[test]
+fn a_deep_page_of_many_that_are_unread_is_exact() {
+    let time = clock();
+    let store = options(&time).open_in_memory().unwrap();
+    let mut model = Model::new(&time);
+    crowd(&store, &mut model, 2_000);
+    let filter = Filter::all().unread();
+    let expected = only_unread(all_rows(&store, &Filter::all(), 100));
+    assert_eq!(expected.len(), 667, "one of three");
+    for number in [1, 2, 31, 66, 67] {
+        let page = store
+            .list(&filter, PageRequest::new(number, 10).unwrap())
+            .unwrap();
+        assert_eq!(page.total, 667);
+        let skipped = expected.iter().skip((number as usize - 1) * 10);
+        assert!(page.data.iter().eq(skipped.take(10)), "page {number}");
+    }
+}
+
+#[test]
+fn what_is_unread_moves_with_its_conversation_and_goes_with_it() {
+    let inbox = Inbox::new();
+    let store = &inbox.store;
+    let (alice, bob) = (inbox.user("usr_alice", "A"), inbox.user("usr_bob", "B"));
+    let id = inbox.conversation();
+    let unread_of = |who: &AssigneeId| {
+        let filter = Filter::all().assigned_to(who).unread();
+        store.count(&filter).unwrap()
+    };
+    let in_status =
+        || [Filter::open(), Filter::resolved()].map(|of| store.count(&of.unread()).unwrap());
+    assert_eq!(in_status(), [1, 0]);
+    store.assign(id, &alice).unwrap();
+    assert_eq!((unread_of(&alice), unread_of(&bob)), (1, 0));
+    store.resolve(id).unwrap();
+    assert_eq!(in_status(), [0, 1]);
+    store
+        .remove_assignee(&alice, &Takeover::By(bob.clone()))
+        .unwrap();
+    assert_eq!(unread_of(&bob), 1);
+    assert_eq!(assignee(&inbox.show(id)), Some(&bob));
+    inbox.hello("con_01HXYZ");
+    assert_eq!(in_status(), [1, 0]);
+    inbox.assert_sound();
+    store.delete(id).unwrap();
+    assert_eq!((in_status(), unread_of(&bob)), ([0, 0], 0));
+    inbox.assert_sound();
+}
+
+#[test]
+fn a_snapshot_counts_what_was_unread_when_it_was_taken() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let snapshot = inbox.store.snapshot().unwrap();
+    inbox.store.mark_read(id, 1).unwrap();
+    let sidebar = [Filter::open(), Filter::open().unread()];
+    assert_eq!(snapshot.counts(&sidebar).unwrap(), [1, 1]);
+    assert_eq!(snapshot.get(id).unwrap().conversation.unread_count, 1);
+    assert_eq!(inbox.store.counts(&sidebar).unwrap(), [1, 0]);
+}
+
+#[test]
+fn the_json_has_the_unread_count_behind_the_specified_fields_where_there_is_any() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let json = serde_json::to_string(&inbox.show(id)).unwrap();
+    let end = r#""updated_at":"2026-04-16T09:00:00Z","unread_count":1}"#;
+    assert!(json.ends_with(end), "{json}");
+    inbox.store.mark_read(id, 1).unwrap();
+    let json = serde_json::to_string(&inbox.store.get(id).unwrap()).unwrap();
+    let end = r#""updated_at":"2026-04-16T09:00:00Z"}"#;
+    assert!(json.ends_with(end), "{json}");
+}
+
+#[test]
+fn an_import_is_read_but_for_the_latest_that_it_says() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    inbox.store.reply(id, "Hi").unwrap();
+    inbox.hello("con_01HXYZ");
+    inbox.hello("con_01HXYZ");
+    inbox.store.mark_read(id, 1).unwrap();
+    let written = serde_json::to_value(inbox.store.get(id).unwrap()).unwrap();
+    assert_eq!(written["unread_count"], 2);
+
+    let import = |edit: &dyn Fn(&mut Value)| {
+        let mut document = written.clone();
+        edit(&mut document);
+        let import: Import = serde_json::from_value(document).unwrap();
+        let other = Store::in_memory().unwrap();
+        other.import(import).map(|outcome| (other, outcome.value))
+    };
+    let (other, imported) = import(&|_| {}).unwrap();
+    assert_eq!((imported.inbound_count, imported.unread_count), (3, 2));
+    assert_eq!(imported.revision, 0, "a revision is the store's own");
+    let again = serde_json::to_value(other.get(id).unwrap()).unwrap();
+    assert_eq!(again, written);
+    assert_eq!(other.count(&Filter::open().unread()).unwrap(), 1);
+    assert!(other.verify().unwrap().is_clean());
+
+    let without = |document: &mut Value| {
+        document.as_object_mut().unwrap().remove("unread_count");
+    };
+    let (other, read) = import(&without).unwrap();
+    assert_eq!((read.inbound_count, read.unread_count), (3, 0));
+    assert_eq!(other.count(&Filter::open().unread()).unwrap(), 0);
+
+    let refused = import(&|document| document["unread_count"] = json!(4));
+    let error = refused.map(drop).unwrap_err();
+    assert_eq!(error.field(), Some("unread_count"));
+    let reason = "must not be above the number of inbound messages, 3";
+    assert_eq!(error.reason(), Some(reason));
+}
+
+/// Alters the index of a closed store behind its back; answers the key that was met.
+fn spoil_index(
+    path: &Path,
+    spoil: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>) -> Vec<u8>,
+) -> Vec<u8> {
+    const INDEX: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("index");
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let key = spoil(&mut transaction.open_table(INDEX).unwrap());
+    transaction.commit().unwrap();
+    key
+}
+
+fn unread_in(path: &Path) -> Store {
+    let store = Store::open(path).unwrap();
+    let ids = ["con_1", "con_2", "con_3"].map(|who| {
+        let hello = Inbound::text(contact(who), Channel::Whatsapp, "Hello");
+        store.receive(hello).unwrap().value.conversation_id
+    });
+    store.mark_read(ids[2], 1).unwrap();
+    assert!(store.verify().unwrap().is_clean());
+    store
+}
+
+#[test]
+fn verify_tells_of_an_unread_row_that_is_missing_and_of_one_too_many_and_repair_mends_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = directory.path().join("made.redb");
+    unread_in(&made).close().unwrap();
+    for kind in [4_u8, 5] {
+        let path = directory.path().join(format!("{kind}.redb"));
+        fs::copy(&made, &path).unwrap();
+        let removed = spoil_index(&path, |index| {
+            let rows = index.extract_from_if(&[kind][..].., |_, _| true);
+            let (key, _) = rows.unwrap().next().unwrap().unwrap();
+            key.value().to_vec()
+        });
+        assert_eq!(removed[0], kind);
+        let store = Store::open(&path).unwrap();
+        let findings = store.verify().unwrap().findings;
+        let missing = |of: &convodb::Finding| of.kind == FindingKind::Missing && of.key == removed;
+        assert!(findings.iter().any(missing), "{findings:?}");
+        assert!(store.repair().unwrap().is_clean());
+        assert_eq!(store.count(&Filter::all().unread()).unwrap(), 2);
+        store.close().unwrap();
+
+        // The one that is read, put among the unread ones.
+        let added = spoil_index(&path, |index| {
+            let (of_all, next): (&[u8], &[u8]) = (&[kind - 3], &[kind - 2]);
+            let rows = index.range(of_all..next).unwrap();
+            let all: Vec<_> = rows.map(|row| row.unwrap().0.value().to_vec()).collect();
+            let unread = |key: &Vec<u8>| [&[kind], &key[1..]].concat();
+            let all: Vec<_> = all.iter().map(unread).collect();
+            let is_missing = |key: &&Vec<u8>| index.get(&key[..]).unwrap().is_none();
+            let key = all.iter().find(is_missing).unwrap().clone();
+            index.insert(&key[..], &[0_u8][..]).unwrap();
+            key
+        });
+        let store = Store::open(&path).unwrap();
+        let findings = store.verify().unwrap().findings;
+        let extra = |of: &convodb::Finding| of.kind == FindingKind::Unexpected && of.key == added;
+        assert!(findings.iter().any(extra), "{findings:?}");
+        assert!(store.repair().unwrap().is_clean());
+    }
+}

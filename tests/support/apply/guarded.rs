@@ -1,0 +1,63 @@
+//! Commands that say what their giver saw.
+
+use convodb::{Reply, Result};
+
+use super::{Commands, appended, replying, settle};
+use crate::support::model::Model;
+use crate::support::op::Op;
+
+pub(super) fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    match op {
+        Op::AssignIf {
+            conversation,
+            assignee,
+            expected,
+        } => {
+            let (id, assignee) = (model.pick(*conversation), assignee.id());
+            let expected = model.seen_assignee(id, *expected);
+            let mut refusals: Vec<_> = model.missing(id).into_iter().collect();
+            refusals.extend(model.unknown(&assignee));
+            refusals.extend(model.taken(id, &assignee, expected.as_ref()));
+            let answer = commands.assign_if(id, &assignee, expected.as_ref());
+            settle(model, answer, &refusals, |model, _| {
+                model.assign(id, &assignee)
+            })
+        }
+        Op::ResolveIf {
+            conversation,
+            revision,
+        } => {
+            let id = model.pick(*conversation);
+            let seen = model.seen_revision(id, *revision);
+            let mut refusals: Vec<_> = model.missing(id).into_iter().collect();
+            refusals.extend(model.revised(id, seen));
+            let answer = commands.resolve_if(id, seen);
+            settle(model, answer, &refusals, |model, _| model.resolve(id))
+        }
+        Op::ReplyIf {
+            conversation,
+            revision,
+            body,
+        } => {
+            let id = model.pick(*conversation);
+            let seen = model.seen_revision(id, *revision);
+            let mut refusals = Model::refused_message(*body, None);
+            refusals.extend(model.missing(id));
+            refusals.extend(model.revised(id, seen));
+            let appending = replying(model, id, None, *body, None);
+            let answer = commands.reply_if(id, seen, Reply::new(body.content()));
+            appended(model, answer, &refusals, appending)
+        }
+        Op::MarkRead { conversation, seen } => {
+            let id = model.pick(*conversation);
+            let seen = model.seen_messages(id, *seen);
+            let mut refusals: Vec<_> = model.missing(id).into_iter().collect();
+            refusals.extend(model.refused_mark(id, seen));
+            let answer = commands.mark_read(id, seen);
+            settle(model, answer, &refusals, |model, _| {
+                model.mark_read(id, seen)
+            })
+        }
+        other => panic!("{other:?} says not what its giver saw"),
+    }
+}
