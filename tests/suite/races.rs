@@ -274,6 +274,30 @@ fn a_reply_that_is_given_again_is_answered_whatever_the_revision() {
 }
 
 #[test]
+fn a_command_with_a_key_that_is_given_again_is_answered_whatever_has_changed() {
+    let inbox = Inbox::new();
+    let (alice, bob) = (inbox.user("usr_alice", "A"), inbox.user("usr_bob", "B"));
+    let id = inbox.conversation();
+    let keyed = |key| inbox.store.with(Context::new().idempotency_key(key));
+    assert!(keyed("take").assign_if(id, &alice, None).unwrap().changed);
+    inbox.store.assign(id, &bob).unwrap();
+    let again = keyed("take").assign_if(id, &alice, None).unwrap();
+    assert!(again.duplicate, "Alice had it");
+    assert_eq!(assignee(&again.value), Some(&bob), "and Bob keeps it");
+
+    let seen = inbox.show(id).revision;
+    keyed("resolve").resolve_if(id, seen).unwrap();
+    assert!(keyed("resolve").resolve_if(id, seen).unwrap().duplicate);
+    let other = keyed("resolve").resolve_if(id, seen + 1).unwrap_err();
+    assert_eq!(
+        (other.kind(), other.revision()),
+        (ErrorKind::Conflict, None)
+    );
+    keyed("read").mark_read(id, 1).unwrap();
+    assert!(keyed("read").mark_read(id, 1).unwrap().duplicate);
+}
+
+#[test]
 fn of_sixteen_who_resolve_what_they_saw_one_does() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
