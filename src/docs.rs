@@ -3,6 +3,9 @@
 #[doc = include_str!("docs/architecture.md")]
 pub mod architecture {}
 
+#[doc = include_str!("docs/events.md")]
+pub mod events {}
+
 #[doc = include_str!("docs/format.md")]
 pub mod format {}
 

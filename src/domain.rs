@@ -8,6 +8,7 @@ mod assignee;
 mod change;
 mod conversation;
 pub(crate) mod decide;
+pub(crate) mod event;
 pub(crate) mod evolve;
 mod id;
 mod idempotency;
@@ -17,6 +18,7 @@ mod message;
 mod note;
 mod object;
 mod provided;
+mod retention;
 pub(crate) mod time;
 mod validate;
 
@@ -25,7 +27,10 @@ pub(crate) use change::{Change, Fact};
 pub(crate) use conversation::ConversationState;
 pub use conversation::{Channel, Conversation, Status, Thread};
 pub(crate) use decide::Rejection;
-pub use id::{Actor, ContactId, ConversationId, MessageId, NoteId, ProviderId, TeamId, UserId};
+pub use event::{Event, EventKind};
+pub use id::{
+    Actor, ConsumerName, ContactId, ConversationId, MessageId, NoteId, ProviderId, TeamId, UserId,
+};
 pub(crate) use idempotency::{Done, DoneEach, DoneValue, IdempotencyKey};
 pub use import::Import;
 pub use invalid::InvalidInput;
@@ -36,3 +41,5 @@ pub use message::{
 pub use note::Note;
 pub(crate) use object::object;
 pub(crate) use provided::{Parked, Provided, StoredAt};
+pub(crate) use retention::Keep;
+pub use retention::{ConsumerPosition, Retention};

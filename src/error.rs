@@ -49,6 +49,9 @@ pub enum ErrorKind {
     /// The snapshot was ended, by `reopen`, by `compact` or by its
     /// [age](crate::Options::snapshot_age): take another one.
     SnapshotExpired,
+    /// Events were purged that were not read yet; [`Error::oldest_event`] tells from which on they
+    /// are left.
+    EventsGap,
     /// The operating system refused or failed; [`source`](std::error::Error::source) tells how.
     Io,
 }
@@ -88,6 +91,7 @@ enum Detail {
     Winner(AssigneeId),
     Sequence(u64),
     Revision(u64),
+    OldestEvent(u64),
 }
 
 impl Error {
@@ -121,6 +125,16 @@ impl Error {
         )
         .with_source(source);
         error.0.detail = Detail::Sequence(sequence);
+        error
+    }
+
+    /// Events before this one were asked for, and are gone.
+    pub(crate) fn events_gap(oldest: u64) -> Self {
+        let mut error = Self::new(
+            ErrorKind::EventsGap,
+            format!("the events before {oldest} were purged"),
+        );
+        error.0.detail = Detail::OldestEvent(oldest);
         error
     }
 
@@ -181,6 +195,16 @@ impl Error {
     pub fn sequence(&self) -> Option<u64> {
         match self.0.detail {
             Detail::Sequence(sequence) => Some(sequence),
+            _ => None,
+        }
+    }
+
+    /// The oldest event that is left, where some before it were asked for. Where none is left, the
+    /// number of the next one.
+    #[must_use]
+    pub fn oldest_event(&self) -> Option<u64> {
+        match self.0.detail {
+            Detail::OldestEvent(oldest) => Some(oldest),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! Every read, on one consistent view.
 
+mod events;
 mod history;
 
 use std::fmt;

@@ -8,9 +8,11 @@ mod batch;
 mod changes;
 mod codec;
 mod commands;
+mod consumers;
 mod conversations;
 mod directory;
 mod engine;
+mod events;
 mod format;
 #[cfg(any(test, fuzzing))]
 mod fuzzing;

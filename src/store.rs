@@ -1,6 +1,8 @@
 //! The store: opened, shared between threads, closed.
 
 mod clock;
+mod consumer;
+mod news;
 mod options;
 mod stats;
 mod trace;
@@ -13,6 +15,7 @@ use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
+pub use consumer::Consumer;
 pub use options::{Check, Options};
 pub use stats::Stats;
 pub(crate) use view::Lease;
@@ -137,7 +140,8 @@ impl Store {
         })
     }
 
-    fn turn(&self) -> Result<Turn<'_>> {
+    /// Whoever waits for others from within their own transaction would wait for themselves.
+    fn check_outside(&self) -> Result<ThreadId> {
         let me = thread::current().id();
         if *lock(&self.shared.writer) == Some(me) {
             return Err(Error::new(
@@ -145,6 +149,11 @@ impl Store {
                 "a command of the store within its own transaction: give it to the transaction",
             ));
         }
+        Ok(me)
+    }
+
+    fn turn(&self) -> Result<Turn<'_>> {
+        let me = self.check_outside()?;
         let writing = lock(&self.shared.writing);
         *lock(&self.shared.writer) = Some(me);
         Ok(Turn {

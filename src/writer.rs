@@ -6,6 +6,7 @@
 mod bulk;
 mod commands;
 mod context;
+mod events;
 mod guarded;
 mod import;
 mod once;

@@ -7,8 +7,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, DeliveryStatus, Done,
-    Failure, IdempotencyKey, Message, MessageId, Note, ProviderId,
+    Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, ConversationState,
+    DeliveryStatus, Done, Failure, IdempotencyKey, Message, MessageId, Note, ProviderId,
 };
 
 /// One fact, with when it was decided and who gave the command.
@@ -115,6 +115,19 @@ pub(crate) enum Fact {
         conversation: ConversationId,
         seen: u64,
     },
+    /// A consumer of events joined, or acknowledged what it had taken.
+    ConsumerMoved {
+        consumer: ConsumerName,
+        position: u64,
+    },
+    ConsumerRemoved {
+        consumer: ConsumerName,
+    },
+    /// Events were given up.
+    EventsPurged {
+        /// Those with a smaller number than this.
+        before: u64,
+    },
 }
 
 impl Fact {
@@ -139,7 +152,10 @@ impl Fact {
             | Self::CommandDone { .. }
             | Self::KeysPurged { .. }
             | Self::AssigneePut { .. }
-            | Self::AssigneeRemoved { .. } => None,
+            | Self::AssigneeRemoved { .. }
+            | Self::ConsumerMoved { .. }
+            | Self::ConsumerRemoved { .. }
+            | Self::EventsPurged { .. } => None,
         }
     }
 }

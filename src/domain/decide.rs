@@ -13,8 +13,8 @@ pub(crate) use guard::{assign_if, check_revision, claim, mark_read};
 
 use super::message::{Draft, Inbound, Outbound, Receipt, Reply};
 use super::{
-    Actor, AssigneeId, Channel, ContactId, ConversationId, ConversationState, Direction, Fact,
-    Import, InvalidInput, Message, MessageId, Note, NoteId, Parked, Provided, ProviderId, Status,
+    Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, ConversationState,
+    Direction, Fact, Import, InvalidInput, Message, MessageId, Note, NoteId, Parked, Provided, ProviderId, Status,
     StoredAt, Takeover, time, validate,
 };
 
@@ -383,6 +383,35 @@ pub(crate) fn remove_assignee(
         }
         Takeover::By(other) => Ok(Some(other.clone())),
         Takeover::Unassign => Ok(None),
+    }
+}
+
+/// An acknowledgement moves a consumer on and never back.
+pub(crate) fn ack_events(
+    consumer: &ConsumerName,
+    position: u64,
+    newest: u64,
+    sequence: u64,
+) -> Decision {
+    if sequence > newest {
+        return Err(InvalidInput::new("sequence", "is that of no event yet").into());
+    }
+    if sequence <= position {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Fact::ConsumerMoved {
+        consumer: consumer.clone(),
+        position: sequence,
+    }])
+}
+
+/// What the slowest consumer has not acknowledged stays, if a position is given for it.
+pub(crate) fn purge_events(oldest: u64, keep_from: u64, slowest: Option<u64>) -> Vec<Fact> {
+    let before = slowest.map_or(keep_from, |position| keep_from.min(position + 1));
+    if before > oldest {
+        vec![Fact::EventsPurged { before }]
+    } else {
+        Vec::new()
     }
 }
 

@@ -79,7 +79,10 @@ pub(crate) fn conversation(
         | Fact::ConversationImported { .. }
         | Fact::ConversationDeleted { .. }
         | Fact::AssigneePut { .. }
-        | Fact::AssigneeRemoved { .. } => {}
+        | Fact::AssigneeRemoved { .. }
+        | Fact::ConsumerMoved { .. }
+        | Fact::ConsumerRemoved { .. }
+        | Fact::EventsPurged { .. } => {}
     }
     Some(state)
 }

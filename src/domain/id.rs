@@ -280,6 +280,19 @@ foreign_id!(
     |field, text| validate::foreign_id(field, text, "")
 );
 
+foreign_id!(
+    /// The name of a consumer of events: at most 128 bytes of visible ASCII.
+    ///
+    /// ```
+    /// assert!(convodb::ConsumerName::new("webhooks").is_ok());
+    /// assert!(convodb::ConsumerName::new("").is_err());
+    /// ```
+    ConsumerName,
+    Box<str>,
+    "consumer",
+    |field, text| validate::foreign_id(field, text, "")
+);
+
 impl From<&UserId> for Actor {
     fn from(user: &UserId) -> Self {
         Self(user.0.clone())

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::batch::Batch;
 use super::{
-    Head, Reader, Resident, changes, commands, conversations, messages, plan, provider_ids,
+    Head, Reader, Resident, changes, commands, consumers, conversations, events, messages, plan,
+    provider_ids,
 };
-use crate::domain::{Assignee, Change, ConversationId, Fact, Message, MessageId, evolve};
+use crate::domain::{Assignee, Change, ConversationId, Fact, Message, MessageId, event, evolve};
 use crate::error::{Error, Result};
 use crate::index::{Edits, Levels};
 use crate::kv::WriteTables;
@@ -59,7 +60,8 @@ impl<'t> Writer<'t> {
                 imports.write(&mut self.rows, &mut index)?;
                 group.iter().try_for_each(|change| {
                     self.apply_to_directory(&change.fact)?;
-                    self.apply_to_retries(change)
+                    self.apply_to_retries(change)?;
+                    self.apply_to_consumers(&change.fact)
                 })?;
                 continue;
             };
@@ -82,6 +84,9 @@ impl<'t> Writer<'t> {
                 for note in notes {
                     messages::stage_note(rows, note)?;
                 }
+                if let Some(kind) = event::told_by(&change.fact, None, None) {
+                    events::stage(rows, &mut self.known.head, change, id, kind)?;
+                }
                 continue;
             }
             imports.write(&mut self.rows, &mut index)?;
@@ -101,6 +106,7 @@ impl<'t> Writer<'t> {
         let mut after = before.clone();
         let hashes = self.known.hashes;
         for change in group {
+            let mut told = event::told_by(&change.fact, after.as_ref(), None);
             after = evolve::conversation(after, change);
             match &change.fact {
                 Fact::MessageAppended { message } => {
@@ -122,6 +128,7 @@ impl<'t> Writer<'t> {
                 }
                 Fact::DeliveryRecorded { message, .. } => {
                     let known = self.known_message(id, *message)?;
+                    told = event::told_by(&change.fact, after.as_ref(), Some(&known));
                     messages::put(&mut self.rows, &evolve::message(known, change))?;
                 }
                 Fact::ConversationDeleted { .. } => {
@@ -130,8 +137,12 @@ impl<'t> Writer<'t> {
                         provider_ids::erase(&mut self.rows, hashes, channel, &provider_id)?;
                     }
                     messages::remove_all(&mut self.rows, id)?;
+                    events::remove_history(&mut self.rows, id)?;
                 }
                 _ => {}
+            }
+            if let Some(kind) = told {
+                events::append(&mut self.rows, &mut self.known.head, change, id, kind)?;
             }
         }
         conversations::replace(
@@ -165,6 +176,19 @@ impl<'t> Writer<'t> {
                 forget_before,
             } => commands::put(&mut self.rows, self.known.hashes, key, done, *forget_before),
             Fact::KeysPurged { before } => commands::forget(&mut self.rows, *before, usize::MAX),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply_to_consumers(&mut self, fact: &Fact) -> Result<()> {
+        match fact {
+            Fact::ConsumerMoved { consumer, position } => {
+                consumers::put(&mut self.rows, consumer, *position)
+            }
+            Fact::ConsumerRemoved { consumer } => consumers::remove(&mut self.rows, consumer),
+            Fact::EventsPurged { before } => {
+                events::purge(&mut self.rows, &mut self.known.head, *before)
+            }
             _ => Ok(()),
         }
     }

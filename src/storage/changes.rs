@@ -13,7 +13,8 @@ use super::records::{
     time_of,
 };
 use crate::domain::{
-    Actor, AssigneeId, Change, ContactId, ConversationId, ConversationState, Fact, IdempotencyKey,
+    Actor, AssigneeId, Change, ConsumerName, ContactId, ConversationId, ConversationState, Fact,
+    IdempotencyKey,
     Message, MessageId, Note, NoteId, ProviderId,
 };
 use crate::error::Result;
@@ -92,6 +93,9 @@ enum FactV1<'a> {
     },
     KeysPurged(i64),
     MarkedRead(u128, u64),
+    ConsumerMoved(&'a str, u64),
+    ConsumerRemoved(&'a str),
+    EventsPurged(u64),
 }
 
 /// A message with what its key would say.
@@ -206,6 +210,10 @@ fn assignee(text: &str) -> Result<AssigneeId> {
 
 fn provided(text: &str) -> Result<ProviderId> {
     ProviderId::new(text).map_err(|_| nonsense("provider id"))
+}
+
+fn consumer(text: &str) -> Result<ConsumerName> {
+    ConsumerName::new(text).map_err(|_| nonsense("consumer"))
 }
 
 /// The bytes of a change.
@@ -336,6 +344,11 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
             },
             Fact::KeysPurged { before } => Self::KeysPurged(before.timestamp_micros()),
             Fact::MarkedRead { conversation, seen } => Self::MarkedRead(conversation.raw(), *seen),
+            Fact::ConsumerMoved { consumer, position } => {
+                Self::ConsumerMoved(consumer.as_str(), *position)
+            }
+            Fact::ConsumerRemoved { consumer } => Self::ConsumerRemoved(consumer.as_str()),
+            Fact::EventsPurged { before } => Self::EventsPurged(*before),
         }
     }
 }
@@ -476,6 +489,14 @@ impl FactV1<'_> {
                 conversation: id(conversation),
                 seen,
             },
+            Self::ConsumerMoved(name, position) => Fact::ConsumerMoved {
+                consumer: consumer(name)?,
+                position,
+            },
+            Self::ConsumerRemoved(name) => Fact::ConsumerRemoved {
+                consumer: consumer(name)?,
+            },
+            Self::EventsPurged(before) => Fact::EventsPurged { before },
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::keys::{self, IndexKey};
 use super::records::{
-    AssigneeV1, ConversationV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
+    AssigneeV1, ConsumerV1, ConversationV1, EventV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
     ThreadV1,
 };
 use super::{changes, codec};
@@ -11,8 +11,8 @@ use crate::index::{self, Total};
 
 type Checked = Result<(), &'static str>;
 
-/// Nine records, changes, six keys and counters, and what records say.
-const KINDS: u8 = 17;
+/// Eleven records, changes, nine keys and counters, and what records say.
+const KINDS: u8 = 22;
 
 macro_rules! check {
     ($record:ty, $payload:expr) => {{
@@ -57,6 +57,10 @@ fn interpret(payload: &[u8]) {
             chrono::DateTime::default(),
             NoteId::from_raw(3),
         );
+    }
+    let framed = codec::frame::<EventV1<'_>>(b"key", payload);
+    if let Ok(record) = codec::decode::<EventV1<'_>>(b"key", &framed) {
+        let _ = record.into_event(1);
     }
     let framed = codec::frame::<AssigneeV1<'_>>(b"key", payload);
     if let Ok(record) = codec::decode::<AssigneeV1<'_>>(b"key", &framed) {
@@ -105,6 +109,19 @@ pub(crate) fn check_decoding(data: &[u8]) -> Checked {
             interpret(payload);
             true
         }
+        17 => check!(EventV1<'_>, payload),
+        18 => check!(ConsumerV1, payload),
+        19 => key_survives(
+            keys::parse_event,
+            |sequence| keys::event(*sequence).to_vec(),
+            payload,
+        ),
+        20 => key_survives(
+            keys::parse_history,
+            |(conversation, sequence)| keys::history(*conversation, *sequence).to_vec(),
+            payload,
+        ),
+        21 => key_survives(keys::parse_consumer, keys::consumer, payload),
         _ => !changes::decode(payload).is_ok_and(|change| !changes::is_complete(&change)),
     };
     if survives {

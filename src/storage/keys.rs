@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    AssigneeId, Channel, ContactId, ConversationId, MessageId, NoteId, Status, time,
+    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, MessageId, NoteId, Status, time,
 };
 use crate::error::{Error, Hex, Result};
 use crate::index::{POSITION_LEN, Position, Stream};
@@ -38,6 +38,15 @@ pub(super) mod catalog_kind {
     pub(in super::super) const PARKED: u8 = 0x06;
     pub(in super::super) const COMMANDS: u8 = 0x07;
     pub(in super::super) const COMMAND_TIMES: u8 = 0x08;
+    pub(in super::super) const CONSUMERS: u8 = 0x09;
+}
+
+/// The first byte of each kind of row among the events.
+pub(super) mod event_kind {
+    /// Every event, by its number.
+    pub(in super::super) const EVENTS: u8 = 0x01;
+    /// Those that the history of a conversation keeps.
+    pub(in super::super) const HISTORIES: u8 = 0x02;
 }
 
 /// The bucket of conversations that are assigned to nobody.
@@ -267,6 +276,68 @@ pub(super) fn parse_hashed(key: &[u8]) -> Result<(Channel, [u8; HASH_LEN])> {
     let parse = || {
         let ([_, channel], hash) = key.split_first_chunk()?;
         Some((channel_of(*channel)?, hash.try_into().ok()?))
+    };
+    parse().ok_or_else(|| bad_key("catalog", key))
+}
+
+pub(super) const NUMBER_LEN: usize = 1 + 8;
+pub(super) const HISTORY_LEN: usize = 1 + 16 + 8;
+
+/// `sequence`
+pub(super) fn event(sequence: u64) -> [u8; NUMBER_LEN] {
+    let mut key = [event_kind::EVENTS; NUMBER_LEN];
+    let (_, tail) = key.split_at_mut(1);
+    tail.copy_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+pub(super) fn parse_event(key: &[u8]) -> Result<u64> {
+    let parse = || {
+        let rest = key.strip_prefix(&[event_kind::EVENTS])?;
+        Some(u64::from_be_bytes(rest.try_into().ok()?))
+    };
+    parse().ok_or_else(|| bad_key("events", key))
+}
+
+/// `conversation, sequence`
+pub(super) fn history(conversation: ConversationId, sequence: u64) -> [u8; HISTORY_LEN] {
+    let mut key = [event_kind::HISTORIES; HISTORY_LEN];
+    let (_, rest) = key.split_at_mut(1);
+    let (head, tail) = rest.split_at_mut(16);
+    head.copy_from_slice(&conversation.raw().to_be_bytes());
+    tail.copy_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+pub(super) fn parse_history(key: &[u8]) -> Result<(ConversationId, u64)> {
+    let parse = || {
+        let rest = key.strip_prefix(&[event_kind::HISTORIES])?;
+        let (conversation, rest) = rest.split_first_chunk()?;
+        let sequence = u64::from_be_bytes(rest.try_into().ok()?);
+        let conversation = u128::from_be_bytes(*conversation);
+        Some((ConversationId::from_raw(conversation), sequence))
+    };
+    parse().ok_or_else(|| bad_key("events", key))
+}
+
+/// The least and the greatest key of a conversation's history.
+pub(super) fn of_history(
+    conversation: ConversationId,
+) -> ([u8; HISTORY_LEN], [u8; HISTORY_LEN]) {
+    (history(conversation, 0), history(conversation, u64::MAX))
+}
+
+/// `consumer`
+pub(super) fn consumer(name: &ConsumerName) -> Vec<u8> {
+    let mut key = vec![catalog_kind::CONSUMERS];
+    key.extend_from_slice(name.as_str().as_bytes());
+    key
+}
+
+pub(super) fn parse_consumer(key: &[u8]) -> Result<ConsumerName> {
+    let parse = || {
+        let text = key.strip_prefix(&[catalog_kind::CONSUMERS])?;
+        ConsumerName::new(std::str::from_utf8(text).ok()?).ok()
     };
     parse().ok_or_else(|| bad_key("catalog", key))
 }

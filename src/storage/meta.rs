@@ -22,6 +22,10 @@ pub(crate) struct Head {
     pub(crate) newest_id: u128,
     /// The bucket of the next user or team; none is used twice.
     pub(crate) next_bucket: u32,
+    /// The number of the oldest event that is kept; that of the next one where none is.
+    pub(crate) oldest_event: u64,
+    /// The number of the latest event; 0 before the first.
+    pub(crate) newest_event: u64,
 }
 
 impl Head {
@@ -32,7 +36,14 @@ impl Head {
             newest_time: DateTime::default(),
             newest_id: 0,
             next_bucket: keys::UNASSIGNED + 1,
+            oldest_event: 1,
+            newest_event: 0,
         }
+    }
+
+    /// How many events are kept.
+    pub(crate) fn events(&self) -> u64 {
+        (self.newest_event + 1).saturating_sub(self.oldest_event)
     }
 
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
@@ -47,6 +58,8 @@ impl Head {
                 .ok_or_else(|| Error::corrupted("the file's newest time is impossible"))?,
             newest_id: head.newest_id,
             next_bucket: head.next_bucket,
+            oldest_event: head.oldest_event,
+            newest_event: head.newest_event,
         })
     }
 
@@ -57,6 +70,8 @@ impl Head {
             newest_us: self.newest_time.timestamp_micros(),
             newest_id: self.newest_id,
             next_bucket: self.next_bucket,
+            oldest_event: self.oldest_event,
+            newest_event: self.newest_event,
         };
         rows.put(tables::CATALOG, &key, &codec::encode(&key, &head)?)
     }

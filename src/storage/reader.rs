@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{Hashes, Resident, commands, conversations, provider_ids};
+use super::{Hashes, Resident, commands, consumers, conversations, events, provider_ids};
 use crate::domain::{
-    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, ConversationState,
-    Done, IdempotencyKey, Message, MessageId, Note, NoteId, Provided, ProviderId, Rejection,
-    Thread,
+    Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
+    ConversationId, ConversationState, Done, Event, IdempotencyKey, Message, MessageId, Note, NoteId,
+    Provided, ProviderId, Rejection, Thread,
 };
 use crate::error::{Error, Result};
 use crate::kv::Read;
@@ -169,6 +169,34 @@ impl<'a, R: Read> Reader<'a, R> {
     ) -> Result<Note> {
         messages::find_note(self.rows, conversation, created_at, id)?
             .ok_or_else(|| Rejection::not_found("note", id).into())
+    }
+
+    pub(crate) fn events(&self, after: u64, max: usize) -> Result<Vec<Event>> {
+        events::read(self.rows, &self.known.head, after, max)
+    }
+
+    /// The first event that is not older than a time. O(log events).
+    pub(crate) fn first_event_since(&self, at: DateTime<Utc>) -> Result<u64> {
+        events::first_since(self.rows, &self.known.head, at)
+    }
+
+    pub(crate) fn history(&self, id: ConversationId) -> Result<Vec<Event>> {
+        self.state(id)?;
+        events::history(self.rows, id)
+    }
+
+    pub(crate) fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
+        consumers::read(self.rows)
+    }
+
+    pub(crate) fn find_consumer(&self, name: &ConsumerName) -> Result<Option<u64>> {
+        consumers::position(self.rows, name)
+    }
+
+    /// The position of a consumer that must be there.
+    pub(crate) fn consumer(&self, name: &ConsumerName) -> Result<u64> {
+        self.find_consumer(name)?
+            .ok_or_else(|| Rejection::not_found("consumer", name).into())
     }
 
     pub(crate) fn list(&self, filter: &Filter, request: PageRequest) -> Result<Page> {

@@ -3,6 +3,8 @@
 //! Codes and times are plain numbers here, and turning them back is fallible: a checksum tells
 //! damage, not nonsense.
 
+mod events;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,8 @@ use crate::domain::{
 };
 use crate::error::{Error, Result};
 use crate::kv::Table;
+
+pub(super) use events::{ConsumerV1, EventV1};
 
 macro_rules! record {
     ($name:ty, $format:literal, $table:ident) => {
@@ -513,6 +517,8 @@ pub(super) struct HeadV1 {
     pub(super) newest_us: i64,
     pub(super) newest_id: u128,
     pub(super) next_bucket: u32,
+    pub(super) oldest_event: u64,
+    pub(super) newest_event: u64,
 }
 
 record!(HeadV1, 1, CATALOG);

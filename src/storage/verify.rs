@@ -4,6 +4,7 @@
 //! looked up in the other.
 
 mod catalog;
+mod events;
 mod histories;
 mod rebuild;
 
@@ -78,6 +79,8 @@ pub struct Verification {
     pub notes: u64,
     /// The index rows that were read, totals aside.
     pub index_rows: u64,
+    /// The events that were read, those in the histories of conversations aside.
+    pub events: u64,
     /// Every difference, in the order in which it was met.
     pub findings: Vec<Finding>,
 }
@@ -140,6 +143,7 @@ pub(crate) fn verify(view: &View) -> Result<Verification> {
     check_index(view, &mut report)?;
     catalog::check(view, &mut report)?;
     histories::check(view, &mut report)?;
+    events::check(view, &mut report)?;
     Ok(report)
 }
 
@@ -163,6 +167,10 @@ fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
                 }
                 Some(_) => {}
             }
+        }
+        if !events::history_begins(view, state.id) {
+            let key = keys::history(state.id, 0);
+            report.found(tables::EVENTS, &key, FindingKind::Missing);
         }
         let key = keys::thread(state.channel, &state.contact_id);
         match rows.get(tables::CATALOG, &key)? {

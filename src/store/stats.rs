@@ -22,6 +22,10 @@ pub struct Stats {
     pub index_rows: u64,
     /// Rows of what is small: threads, the directory, times of messages, the file's head.
     pub catalog_rows: u64,
+    /// Events that are kept.
+    pub events: u64,
+    /// The number of the latest event; 0 before the first.
+    pub newest_event: u64,
     /// Messages that receipts wait for (R10).
     pub parked: u64,
     /// Users in the directory.
@@ -62,6 +66,8 @@ impl Stats {
             notes,
             index_rows,
             catalog_rows,
+            events: view.head().events(),
+            newest_event: view.head().newest_event,
             parked,
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),

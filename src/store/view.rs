@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
+use super::news::News;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::View;
 
@@ -56,6 +57,7 @@ fn set(slot: &Slot, view: Result<Arc<View>, Ended>) {
 #[derive(Debug)]
 pub(crate) struct Published {
     latest: Slot,
+    news: News,
     /// In the order in which they were taken.
     leases: Mutex<VecDeque<Weak<Lease>>>,
     /// How old a lease may become.
@@ -65,6 +67,7 @@ pub(crate) struct Published {
 impl Published {
     pub(crate) fn new(view: View, max_age: Duration) -> Self {
         Self {
+            news: News::new(view.head().newest_event),
             latest: RwLock::new(Ok(Arc::new(view))),
             leases: Mutex::default(),
             max_age,
@@ -77,12 +80,26 @@ impl Published {
     }
 
     pub(crate) fn publish(&self, view: View) {
+        let newest = view.head().newest_event;
         set(&self.latest, Ok(Arc::new(view)));
+        self.news.tell(newest);
+    }
+
+    /// Waits until the latest view has events behind this one, if there is a view; at most until
+    /// the deadline. Tells whether there are.
+    pub(crate) fn wait_for_events(&self, after: u64, deadline: Option<Instant>) -> Result<bool> {
+        self.news.wait(deadline, || {
+            let view = self.latest()?;
+            // What was purged and what is impossible is told at once.
+            view.reader().events(after, 0)?;
+            Ok(view.head().newest_event > after)
+        })
     }
 
     /// Takes the latest view away; what was leased ends.
     pub(crate) fn end(&self, ended: Ended) {
         set(&self.latest, Err(ended));
+        self.news.end();
         self.revoke(match ended {
             Ended::Closed => Ended::Closed,
             Ended::Reopening | Ended::Expired => Ended::Expired,

@@ -2,7 +2,8 @@
 
 use super::Transaction;
 use crate::domain::{
-    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Message, Note, Thread,
+    Assignee, AssigneeId, Channel, ConsumerPosition, ContactId, Conversation, ConversationId, Event,
+    Message, Note, Thread,
 };
 use crate::error::Result;
 use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest};
@@ -107,6 +108,33 @@ impl Transaction<'_> {
         let reader = self.writer.reader();
         reader.state(id)?;
         reader.notes(id, None, usize::MAX)
+    }
+
+    /// As [`Store::events`](crate::Store::events).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn events(&self, after: u64, max: usize) -> Result<Vec<Event>> {
+        self.writer.reader().events(after, max)
+    }
+
+    /// As [`Store::history`](crate::Store::history).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn history(&self, id: ConversationId) -> Result<Vec<Event>> {
+        self.writer.reader().history(id)
+    }
+
+    /// As [`Store::consumers`](crate::Store::consumers).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
+        self.writer.reader().consumers()
     }
 
     /// As [`Store::assignee`](crate::Store::assignee).

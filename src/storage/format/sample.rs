@@ -27,6 +27,7 @@ pub(super) const FORMAT: Older = Older {
         MEMOS,
         tables::INDEX,
         tables::CATALOG,
+        tables::EVENTS,
     ],
     rewrite,
 };
@@ -47,6 +48,7 @@ fn rewrite(from: &ReadTables, to: &mut WriteTables<'_>) -> Result<()> {
         tables::MESSAGES,
         tables::INDEX,
         tables::CATALOG,
+        tables::EVENTS,
     ] {
         scan::copy(from, table, to)?;
     }

@@ -7,7 +7,9 @@ use crate::kv::Read as _;
 use crate::storage::keys::{self, catalog_kind};
 use crate::storage::records::ThreadV1;
 use crate::storage::scan::Scan;
-use crate::storage::{View, codec, commands, conversations, messages, provider_ids, tables};
+use crate::storage::{
+    View, codec, commands, consumers, conversations, messages, provider_ids, tables,
+};
 
 /// Each thread, message time and provider's id: that what it names is there.
 pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
@@ -51,6 +53,13 @@ pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
                 let waits = provider_ids::waits(rows, &key, &bytes);
                 if let Some(false) = report.readable(tables::CATALOG, &key, waits)? {
                     report.found(tables::CATALOG, &key, FindingKind::Unexpected);
+                }
+            }
+            Some(&catalog_kind::CONSUMERS) => {
+                let consumer = consumers::decode(&key, &bytes);
+                let consumer = report.readable(tables::CATALOG, &key, consumer)?;
+                if consumer.is_some_and(|one| one.position > view.head().newest_event) {
+                    report.found(tables::CATALOG, &key, FindingKind::Different);
                 }
             }
             // The directory and the file's head were read when the view was made.
