@@ -19,9 +19,9 @@ mod writer;
 pub use domain::{
     Actor, Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ConsumerPosition, ContactId,
     Content, Conversation, ConversationId, Deliveries, DeliveryStatus, Direction, Event, EventKind,
-    Failure, Import, Inbound, InvalidInput,
-    Message, MessageId, MessageRef, MessageType, Note, NoteId, Outbound, ProviderId, Receipt,
-    Reply, Retention, Status, Takeover, TeamId, Thread, UserId,
+    Failure, Import, Inbound, InvalidInput, Message, MessageId, MessageRef, MessageType, Note,
+    NoteId, Outbound, ProviderId, Receipt, Reply, Retention, Status, Takeover, TeamId, Thread,
+    UserId,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use query::{
@@ -30,5 +30,7 @@ pub use query::{
 };
 pub use reader::{Messages, Notes, Snapshot};
 pub use storage::{Finding, FindingKind, Verification};
-pub use store::{Check, Clock, Consumer, IdGenerator, Options, RandomIds, Stats, Store, SystemClock};
+pub use store::{
+    Check, Clock, Consumer, IdGenerator, Options, RandomIds, Stats, Store, SystemClock,
+};
 pub use writer::{Context, Each, Handle, Outcome, Transaction};

@@ -14,8 +14,8 @@ pub(crate) use guard::{assign_if, check_revision, claim, mark_read};
 use super::message::{Draft, Inbound, Outbound, Receipt, Reply};
 use super::{
     Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, ConversationState,
-    Direction, Fact, Import, InvalidInput, Message, MessageId, Note, NoteId, Parked, Provided, ProviderId, Status,
-    StoredAt, Takeover, time, validate,
+    Direction, Fact, Import, InvalidInput, Message, MessageId, Note, NoteId, Parked, Provided,
+    ProviderId, Status, StoredAt, Takeover, time, validate,
 };
 
 /// Why a command was refused.

@@ -14,8 +14,7 @@ use super::records::{
 };
 use crate::domain::{
     Actor, AssigneeId, Change, ConsumerName, ContactId, ConversationId, ConversationState, Fact,
-    IdempotencyKey,
-    Message, MessageId, Note, NoteId, ProviderId,
+    IdempotencyKey, Message, MessageId, Note, NoteId, ProviderId,
 };
 use crate::error::Result;
 

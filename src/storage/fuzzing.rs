@@ -2,8 +2,8 @@
 
 use super::keys::{self, IndexKey};
 use super::records::{
-    AssigneeV1, ConsumerV1, ConversationV1, EventV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1, RowV1,
-    ThreadV1,
+    AssigneeV1, ConsumerV1, ConversationV1, EventV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1,
+    NoteV1, RowV1, ThreadV1,
 };
 use super::{changes, codec};
 use crate::domain::{ConversationId, MessageId, NoteId};

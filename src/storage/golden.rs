@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 
 use super::keys::StreamKey;
 use super::records::{
-    AssigneeV1, ConversationV1, DoneV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1, NoteV1,
-    ParkedV1, ProviderIdV1, RowV1, ThreadV1,
+    AssigneeV1, ConsumerV1, ConversationV1, DoneV1, EventV1, HeadV1, IdentityV1, MessageTimeV1,
+    MessageV1, NoteV1, ParkedV1, ProviderIdV1, RowV1, ThreadV1,
 };
 use super::{Hashes, changes, codec, format, keys, plan, provider_ids, records, tables};
 use crate::domain::{
-    Actor, AssigneeId, AssigneeKind, Change, Channel, ContactId, Content, ConversationId,
-    ConversationState, Deliveries, DeliveryStatus, Direction, Done, DoneEach, DoneValue, Fact,
-    Failure, IdempotencyKey, Message, MessageId, Note, NoteId, Parked, ProviderId, Status, time,
+    Actor, AssigneeId, AssigneeKind, Change, Channel, ConsumerName, ContactId, Content,
+    ConversationId, ConversationState, Deliveries, DeliveryStatus, Direction, Done, DoneEach,
+    DoneValue, Event, EventKind, Fact, Failure, IdempotencyKey, Message, MessageId, Note, NoteId,
+    Parked, ProviderId, Status, time,
 };
 use crate::error::Result;
 use crate::index::{self, Total};
@@ -83,6 +84,12 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
             .to_vec(),
             "05036255cc4eb535c2f73c4fce50cfce6b4c",
         ),
+        (keys::event(0x0102).to_vec(), "010000000000000102"),
+        (
+            keys::history(CONVERSATION, 0x0102).to_vec(),
+            "020102030405060000000000000000000a0000000000000102",
+        ),
+        (keys::consumer(&ConsumerName::new("hooks")?), "09686f6f6b73"),
         (keys::directory(&alice), "027573725f61"),
         (keys::meta("format"), "01666f726d6174"),
         (keys::meta("identity"), "016964656e74697479"),
@@ -138,7 +145,14 @@ fn every_code_is_held_to_its_byte() {
 #[test]
 fn the_tables_and_the_bare_version_are_held() -> Checked {
     let names: Vec<_> = tables::ALL.iter().map(|table| table.name).collect();
-    let golden = ["conversations", "messages", "notes", "index", "catalog"];
+    let golden = [
+        "conversations",
+        "messages",
+        "notes",
+        "index",
+        "catalog",
+        "events",
+    ];
     assert_eq!(names, golden);
     let database = Database::open_memory(
         &Memory::default(),
@@ -261,6 +275,8 @@ fn records_are_held_to_their_bytes() -> Checked {
         newest_us: 4,
         newest_id: 5,
         next_bucket: 6,
+        oldest_event: 7,
+        newest_event: 8,
     };
     let assignee = AssigneeV1 {
         kind: 1,
@@ -318,6 +334,7 @@ fn records_are_held_to_their_bytes() -> Checked {
         )?,
         codec::encode(b"k", &IdentityV1 { seed: [1; 16] })?,
         codec::encode(b"k", &head)?,
+        codec::encode(b"k", &ConsumerV1 { position: 300 })?,
     ];
     assert_eq!(
         records.map(|bytes| hex(&bytes)),
@@ -338,10 +355,69 @@ fn records_are_held_to_their_bytes() -> Checked {
             "015bd823b8020202020202020202020202020202020204fe0a00000000000000000006050403020102fe0c00000000000000000006050403020101000100",
             "0138041f1c020202020202020202020202020202020205057573725f6101000100",
             "018f384d5e01010101010101010101010101010101",
-            "010adee28803080506"
+            "01b193c79b030805060708",
+            "012f9bbca8fb2c01"
         ]
     );
     assert_eq!(format::VERSION, 1);
+    Ok(())
+}
+
+/// One of each kind, in the order of their numbers.
+fn event_kinds() -> Result<Vec<EventKind>> {
+    let (alice, team) = (AssigneeId::new("usr_a")?, AssigneeId::new("t")?);
+    let message_id = MESSAGE;
+    Ok(vec![
+        EventKind::ConversationCreated {
+            status: Status::Resolved,
+            assigned_to: Some(alice.clone()),
+        },
+        EventKind::ConversationAssigned {
+            assigned_to: alice.clone(),
+            previously_assigned_to: Some(team),
+        },
+        EventKind::ConversationUnassigned {
+            previously_assigned_to: alice,
+        },
+        EventKind::ConversationResolved,
+        EventKind::ConversationReopened,
+        EventKind::ConversationDeleted,
+        EventKind::MessageReceived { message_id },
+        EventKind::MessageSent { message_id },
+        EventKind::MessageDelivered { message_id },
+        EventKind::MessageRead { message_id },
+        EventKind::MessageFailed { message_id },
+        EventKind::NoteAdded { note_id: NOTE },
+    ])
+}
+
+#[test]
+fn events_of_every_kind_are_held_to_their_bytes() -> Checked {
+    let head = "02fe0a00000000000000000006050403020101057573725f61";
+    let message = "fe0b000000000000000000060504030201";
+    let goldens = [
+        "000101057573725f61".to_owned(),
+        "01057573725f61010174".to_owned(),
+        "02057573725f61".to_owned(),
+        "03".to_owned(),
+        "04".to_owned(),
+        "05".to_owned(),
+        format!("06{message}"),
+        format!("07{message}"),
+        format!("08{message}"),
+        format!("09{message}"),
+        format!("0a{message}"),
+        "0bfe0c000000000000000000060504030201".to_owned(),
+    ];
+    for (kind, golden) in event_kinds()?.into_iter().zip(goldens) {
+        let mut event = Event::new(7, at(1), CONVERSATION, kind);
+        event.actor = Some(Actor::new("usr_a")?);
+        let payload = codec::payload(&EventV1::from(&event))?;
+        assert_eq!(hex(&payload), format!("{head}{golden}"));
+        let framed = codec::frame::<EventV1<'_>>(b"k", &payload);
+        let read_back: EventV1<'_> = codec::decode(b"k", &framed)?;
+        assert_eq!(read_back.into_event(7)?, event);
+    }
     Ok(())
 }
 
@@ -481,6 +557,14 @@ fn facts() -> std::result::Result<Vec<Fact>, Box<dyn std::error::Error>> {
             conversation,
             seen: 4,
         },
+        Fact::ConsumerMoved {
+            consumer: ConsumerName::new("hooks")?,
+            position: 300,
+        },
+        Fact::ConsumerRemoved {
+            consumer: ConsumerName::new("hooks")?,
+        },
+        Fact::EventsPurged { before: 300 },
     ])
 }
 
@@ -512,6 +596,9 @@ fn a_change_of_every_kind_is_held_to_its_bytes() -> Checked {
          00000000000000605040302010100010006",
         "1106",
         "12fe0a00000000000000000006050403020104",
+        "1305686f6f6b73fb2c01",
+        "1405686f6f6b73",
+        "15fb2c01",
     ];
     let mut got = Vec::new();
     for fact in facts()? {

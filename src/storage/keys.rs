@@ -321,9 +321,7 @@ pub(super) fn parse_history(key: &[u8]) -> Result<(ConversationId, u64)> {
 }
 
 /// The least and the greatest key of a conversation's history.
-pub(super) fn of_history(
-    conversation: ConversationId,
-) -> ([u8; HISTORY_LEN], [u8; HISTORY_LEN]) {
+pub(super) fn of_history(conversation: ConversationId) -> ([u8; HISTORY_LEN], [u8; HISTORY_LEN]) {
     (history(conversation, 0), history(conversation, u64::MAX))
 }
 

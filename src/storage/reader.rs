@@ -7,8 +7,8 @@ use super::messages::{self, End};
 use super::{Hashes, Resident, commands, consumers, conversations, events, provider_ids};
 use crate::domain::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, ConversationState, Done, Event, IdempotencyKey, Message, MessageId, Note, NoteId,
-    Provided, ProviderId, Rejection, Thread,
+    ConversationId, ConversationState, Done, Event, IdempotencyKey, Message, MessageId, Note,
+    NoteId, Provided, ProviderId, Rejection, Thread,
 };
 use crate::error::{Error, Result};
 use crate::kv::Read;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::bulk::Each;
 use super::{Context, Outcome, Transaction};
 use crate::domain::{
-    Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId, Import, Inbound, Message,
-    MessageRef, Note, Outbound, ProviderId, Receipt, Reply, Takeover, TeamId, UserId,
+    Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId, Import, Inbound,
+    Message, MessageRef, Note, Outbound, ProviderId, Receipt, Reply, Takeover, TeamId, UserId,
 };
 use crate::error::Result;
 use crate::query::Targets;

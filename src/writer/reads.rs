@@ -2,8 +2,8 @@
 
 use super::Transaction;
 use crate::domain::{
-    Assignee, AssigneeId, Channel, ConsumerPosition, ContactId, Conversation, ConversationId, Event,
-    Message, Note, Thread,
+    Assignee, AssigneeId, Channel, ConsumerPosition, ContactId, Conversation, ConversationId,
+    Event, Message, Note, Thread,
 };
 use crate::error::Result;
 use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest};

@@ -12,7 +12,7 @@ use convodb::testing::{ManualClock, SeededIds};
 use convodb::{
     Actor, Assignee, AssigneeId, Channel, Check, ContactId, Content, Context, Conversation,
     ConversationId, Direction, Filter, Import, Inbound, Message, MessageId, Note, NoteId, Options,
-    Outbound, Page, PageRequest, Receipt, Reply, Store, Takeover, TeamId, UserId,
+    Outbound, Page, PageRequest, Receipt, Reply, Retention, Store, Takeover, TeamId, UserId,
 };
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 use serde_json::{Value, json};
@@ -40,6 +40,11 @@ fn make(path: &Path) {
     let alice = put_directory(&store);
     converse(&store, &clock, &alice);
     import(&store, &alice);
+    let mut consumer = store.consumer("webhooks").unwrap();
+    consumer.ack(3).unwrap();
+    drop(consumer);
+    let purged = store.purge_events(&Retention::newest(40)).unwrap();
+    assert_eq!(purged.value, 3, "what was acknowledged");
     // A packed file is a small one.
     store.compact().unwrap();
     store.close().unwrap();
@@ -138,8 +143,11 @@ fn content(store: &Store) -> Value {
         let notes: Vec<Note> = store.notes(row.id).unwrap().map(Result::unwrap).collect();
         let thread = store.get(row.id).unwrap();
         assert_eq!(thread.conversation, *row);
-        json!({ "thread": thread, "notes": notes })
+        let history = store.history(row.id).unwrap();
+        json!({ "thread": thread, "notes": notes, "history": history })
     });
+    let consumers = store.consumers().unwrap().into_iter();
+    let consumers = consumers.map(|one| (one.name.to_string(), one.position));
     json!({
         "sequence": store.sequence().unwrap(),
         "assignees": store.assignees().unwrap(),
@@ -148,6 +156,8 @@ fn content(store: &Store) -> Value {
         "unassigned": store.count(&Filter::all().unassigned()).unwrap(),
         "unread": store.count(&Filter::all().unread()).unwrap(),
         "revisions": pages.iter().flat_map(|page| &page.data).map(|row| row.revision).collect::<Vec<_>>(),
+        "events": store.events(3, usize::MAX).unwrap(),
+        "consumers": consumers.collect::<Vec<_>>(),
         "conversations": threads.collect::<Vec<_>>(),
     })
 }
@@ -247,8 +257,11 @@ fn the_kept_file_has_every_kind_of_row() {
     for kind in [0x01, 0x02, 0x04, 0x05, 0x10, 0x11] {
         assert!(has("index", kind), "{kind:02x} of the index");
     }
-    for kind in 1..=4 {
+    for kind in [1, 2, 3, 4, 9] {
         assert!(has("catalog", kind), "{kind:02x} of the catalog");
+    }
+    for kind in 1..=2 {
+        assert!(has("events", kind), "{kind:02x} of the events");
     }
     for table in ["conversations", "messages", "notes"] {
         assert!(rows.iter().any(|row| row.0 == table), "{table}");

@@ -19,6 +19,7 @@ mod concurrency;
 mod damage;
 mod durability;
 mod errors;
+mod events;
 mod example_inbox;
 mod formats;
 mod idempotency;

@@ -6,11 +6,12 @@ use std::fmt::Debug;
 
 use chrono::TimeDelta;
 use convodb::{
-    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Direction, Error,
-    ErrorKind, Handle, Import, Inbound, Message, MessageRef, Note, Outbound, Outcome, Receipt,
-    Reply, Result, Store, Takeover, TeamId, Transaction, UserId,
+    Assignee, AssigneeId, Channel, ConsumerName, ContactId, Conversation, ConversationId,
+    Direction, Error, ErrorKind, Handle, Import, Inbound, Message, MessageRef, Note, Outbound,
+    Outcome, Receipt, Reply, Result, Store, Takeover, TeamId, Transaction, UserId,
 };
 
+use super::events::{self, RetentionPlan};
 use super::model::Model;
 use super::op::{self, Address, Body, Op, Who};
 use super::plan::{ImportPlan, When};
@@ -61,6 +62,9 @@ commands! {
     fn put_team(id: &TeamId, name: &str) -> Assignee;
     fn remove_assignee(id: &AssigneeId, takeover: &Takeover) -> u64;
     fn import(import: Import) -> Conversation;
+    fn add_consumer(name: &ConsumerName) -> u64;
+    fn ack_events(consumer: &ConsumerName, sequence: u64) -> u64;
+    fn remove_consumer(name: &ConsumerName) -> ();
 }
 
 /// Why a transaction of a harness did not commit.
@@ -84,6 +88,7 @@ pub(crate) fn apply(store: &Store, model: &mut Model, op: &Op) -> Result<()> {
         Op::Compact => store.compact(),
         Op::Transaction { ops, commit } => transaction(store, model, ops, *commit),
         Op::ImportAll(plans) => import_all(store, model, plans),
+        Op::PurgeEvents(plan) => purge(store, model, *plan),
         command => {
             let mut draft = model.clone();
             match command.context() {
@@ -142,6 +147,15 @@ fn import_all(store: &Store, model: &mut Model, plans: &[ImportPlan]) -> Result<
     Ok(())
 }
 
+fn purge(store: &Store, model: &mut Model, plan: RetentionPlan) -> Result<()> {
+    let mut draft = model.clone();
+    draft.read_clock();
+    let answer = store.purge_events(&plan.retention());
+    settle(&mut draft, answer, &[], |draft, _| draft.purge(plan))?;
+    model.commit(draft);
+    Ok(())
+}
+
 /// One command. Anything else was taken care of above.
 fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
     if let Op::MoveClock { micros } = op {
@@ -175,6 +189,9 @@ fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
             let refusals = model.refused_import(&import, flaw);
             let answer = commands.import(import.clone());
             settle(model, answer, &refusals, |model, _| model.import(import))
+        }
+        Op::AddConsumer { .. } | Op::AckEvents { .. } | Op::RemoveConsumer { .. } => {
+            consume(commands, model, op)
         }
         other => panic!("{other:?} is no command"),
     }
@@ -392,6 +409,36 @@ fn direct(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()
             })
         }
         other => panic!("{other:?} is about no user or team"),
+    }
+}
+
+/// Consumers of events.
+fn consume(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    match op {
+        Op::AddConsumer { consumer } => {
+            let name = events::consumer(*consumer);
+            let answer = commands.add_consumer(&name);
+            settle(model, answer, &[], |model, _| model.add_consumer(&name))
+        }
+        Op::AckEvents { consumer, ahead } => {
+            let name = events::consumer(*consumer);
+            let position = model.position(&name).unwrap_or(0);
+            let sequence = (position + u64::from(*ahead)).saturating_sub(2);
+            let refusals = model.refused_ack(&name, sequence);
+            let answer = commands.ack_events(&name, sequence);
+            settle(model, answer, &refusals, |model, _| {
+                model.ack(&name, sequence)
+            })
+        }
+        Op::RemoveConsumer { consumer } => {
+            let name = events::consumer(*consumer);
+            let refusals: Vec<_> = model.unknown_consumer(&name).into_iter().collect();
+            let answer = commands.remove_consumer(&name);
+            settle(model, answer, &refusals, |model, _| {
+                model.remove_consumer(&name)
+            })
+        }
+        other => panic!("{other:?} is about no consumer"),
     }
 }
 

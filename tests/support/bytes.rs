@@ -6,6 +6,7 @@
 
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
+use super::events::{CONSUMERS, Keep, RetentionPlan};
 use super::op::{
     ASSIGNEES, Address, Body, CONTACTS, MessagePick, Op, Pick, ReceiptPlan, Sight, Who,
 };
@@ -216,6 +217,7 @@ impl Bytes<'_> {
                 receipt: self.receipt(),
             },
             100..=119 | 200..=209 => self.assignment(kind),
+            192..=195 => self.consumption(),
             120..=134 => Op::Resolve {
                 conversation: self.pick(),
             },
@@ -280,6 +282,31 @@ impl Bytes<'_> {
         }
     }
 
+    fn consumption(&mut self) -> Op {
+        let consumer = self.below(CONSUMERS);
+        match self.below(8) {
+            0..=1 => Op::AddConsumer { consumer },
+            2..=6 => Op::AckEvents {
+                consumer,
+                ahead: self.below(24),
+            },
+            _ => Op::RemoveConsumer { consumer },
+        }
+    }
+
+    fn retention(&mut self) -> RetentionPlan {
+        const AGES_MS: [u32; 4] = [60_000, 0, 1, 3_600_000];
+        let keep = if self.once_in(2) {
+            Keep::YoungerMs(AGES_MS[usize::from(self.below(4))])
+        } else {
+            Keep::Newest(self.below(24))
+        };
+        RetentionPlan {
+            keep,
+            force: self.once_in(4),
+        }
+    }
+
     /// The next operation.
     pub(crate) fn op(&mut self) -> Op {
         match self.byte() {
@@ -292,6 +319,7 @@ impl Bytes<'_> {
                 let imports = (0..self.below(4)).map(|_| self.import()).collect();
                 Op::ImportAll(imports)
             }
+            196..=199 => Op::PurgeEvents(self.retention()),
             236..=238 => Op::Reopen,
             239..=240 => Op::Compact,
             kind => self.command(kind),

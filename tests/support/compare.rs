@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Conversation, ConversationId, Cursor,
-    CursorPage, ErrorKind, Filter, Message, MessageRange, Messages, Note, Page, PageRequest,
-    Result, Snapshot, Store, Thread, Transaction,
+    Assignee, AssigneeId, AssigneeKind, Channel, ConsumerPosition, ContactId, Conversation,
+    ConversationId, Cursor, CursorPage, ErrorKind, Event, Filter, Message, MessageRange, Messages,
+    Note, Page, PageRequest, Result, Snapshot, Store, Thread, Transaction,
 };
 
 use super::model::Model;
@@ -30,6 +30,9 @@ macro_rules! reads {
             ) -> Result<Vec<Message>>;
 
             fn all_notes(&self, id: ConversationId) -> Result<Vec<Note>>;
+
+            /// Who had a conversation and when.
+            fn owners(&self, id: ConversationId) -> Result<Vec<Event>>;
         }
 
         reads!(impl Store { iterated $($name($($argument: $type),*) -> $value;)* });
@@ -41,6 +44,10 @@ macro_rules! reads {
             $(fn $name(&self, $($argument: $type),*) -> Result<$value> {
                 <$of>::$name(self, $($argument),*)
             })*
+
+            fn owners(&self, id: ConversationId) -> Result<Vec<Event>> {
+                <$of>::history(self, id)
+            }
 
             reads!($how);
         }
@@ -85,6 +92,8 @@ reads! {
     fn last_messages(ids: &[ConversationId]) -> Vec<Option<Message>>;
     fn assignee(id: &AssigneeId) -> Assignee;
     fn assignees() -> Vec<Assignee>;
+    fn events(after: u64, max: usize) -> Vec<Event>;
+    fn consumers() -> Vec<ConsumerPosition>;
 }
 
 /// The same rows; of two long lists, only the first difference is shown.
@@ -193,6 +202,7 @@ pub(crate) fn everything(reads: &impl Reads, model: &Model) {
         same(&reads.all_notes(id).unwrap(), &entry.notes, &id);
         let read = reads.history(id, MessageRange::all(), 0b0110).unwrap();
         same(&read, &entry.messages, &id);
+        same(&reads.owners(id).unwrap(), &entry.history, &id);
     }
     for channel in Channel::ALL {
         for contact in (0..CONTACTS).map(contact) {
@@ -210,13 +220,42 @@ pub(crate) fn everything(reads: &impl Reads, model: &Model) {
         assert_eq!(reads.all_notes(*id).map_err(kind), Err(ErrorKind::NotFound));
         let history = reads.history(*id, MessageRange::all(), 0);
         assert_eq!(history.map_err(kind), Err(ErrorKind::NotFound));
+        assert_eq!(reads.owners(*id).map_err(kind), Err(ErrorKind::NotFound));
     }
     previews(reads, model);
+    told(reads, model).unwrap();
+    gaps(reads, model);
     let all = FilterPlan::ALL.list(model);
     follow(reads, &Filter::all(), &all, 100).unwrap();
     assert_eq!(reads.count(&Filter::all()).unwrap(), all.len() as u64);
     let unread = FilterPlan::UNREAD.list(model);
     follow(reads, &Filter::all().unread(), &unread, 100).unwrap();
+}
+
+/// Every event that is kept, from any place on, and who takes them.
+fn told(reads: &impl Reads, model: &Model) -> Result<()> {
+    let events = &model.events;
+    same(&reads.events(model.purged, MOST)?, events, &"events");
+    let middle = events.len() / 2;
+    let some = reads.events(model.purged + middle as u64, 3)?;
+    let behind = &events[middle..];
+    same(&some, &behind[..behind.len().min(3)], &"three events");
+    let consumers = reads.consumers()?.into_iter();
+    let consumers: Vec<_> = consumers.map(|one| (one.name, one.position)).collect();
+    same(&consumers, &model.consumers, &"consumers");
+    Ok(())
+}
+
+/// What is gone and what has not come is not taken for the end of the events.
+fn gaps(reads: &impl Reads, model: &Model) {
+    if let Some(before) = model.purged.checked_sub(1) {
+        let gap = reads.events(before, 1).unwrap_err();
+        assert_eq!(gap.kind(), ErrorKind::EventsGap);
+        assert_eq!(gap.oldest_event(), Some(model.purged + 1));
+    }
+    let early = reads.events(model.newest_event() + 1, 1).unwrap_err();
+    let told = (early.kind(), early.field());
+    assert_eq!(told, (ErrorKind::Invalid, Some("after")));
 }
 
 fn directory(reads: &impl Reads, model: &Model) -> Result<()> {
@@ -249,6 +288,7 @@ fn previews(reads: &impl Reads, model: &Model) {
 /// What a transaction reads of what it wrote itself; its error is the disk's.
 pub(crate) fn within(reads: &impl Reads, model: &Model) -> Result<()> {
     directory(reads, model)?;
+    told(reads, model)?;
     let rows = FilterPlan::ALL.list(model);
     follow(reads, &Filter::all(), &rows, 5)?;
     let unread = FilterPlan::UNREAD.list(model);
@@ -285,6 +325,9 @@ pub(crate) fn sound(store: &Store, model: &Model) {
         counted
     );
     assert_eq!((stats.users, stats.teams), (users, teams));
+    let events = model.events.len() as u64;
+    assert_eq!((stats.events, report.events), (events, events));
+    assert_eq!(stats.newest_event, model.newest_event());
     assert_eq!(stats.sequence, model.sequence);
     assert_eq!(store.sequence().unwrap(), model.sequence);
 }

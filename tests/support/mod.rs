@@ -9,6 +9,7 @@ pub(crate) mod apply;
 pub(crate) mod bytes;
 pub(crate) mod child;
 pub(crate) mod compare;
+pub(crate) mod events;
 pub(crate) mod fixture;
 pub(crate) mod harness;
 pub(crate) mod model;

@@ -7,8 +7,8 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Conversation, ConversationId,
-    Direction, Message, MessageId, Note, Status,
+    Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, Conversation,
+    ConversationId, Direction, Event, Message, MessageId, Note, Status,
 };
 
 use super::op::{ASSIGNEES, MessagePick, Pick, Sight, Who};
@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub(crate) messages: Vec<Message>,
     /// By `(created_at, id)` too.
     pub(crate) notes: Vec<Note>,
+    /// Who had it and when, and whether it was open.
+    pub(crate) history: Vec<Event>,
     /// Changes of the status and the assignee.
     pub(crate) revision: u64,
     /// So many messages from the contact are read.
@@ -60,6 +62,12 @@ pub(crate) struct Model {
     pub(crate) directory: Vec<(AssigneeId, String)>,
     /// Conversations that were deleted.
     pub(crate) gone: Vec<ConversationId>,
+    /// Those that are kept.
+    pub(crate) events: Vec<Event>,
+    /// How many events are not kept any longer.
+    pub(crate) purged: u64,
+    /// By their names.
+    pub(crate) consumers: Vec<(ConsumerName, u64)>,
     /// Commits that changed something.
     pub(crate) sequence: u64,
     /// Whether anything changed since the last commit.
@@ -76,6 +84,9 @@ impl Model {
             entries: Vec::new(),
             directory: Vec::new(),
             gone: Vec::new(),
+            events: Vec::new(),
+            purged: 0,
+            consumers: Vec::new(),
             sequence: 0,
             touched: false,
         }

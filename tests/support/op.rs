@@ -7,6 +7,7 @@ use convodb::{
     Actor, AssigneeId, Channel, ContactId, Content, Context, DeliveryStatus, Receipt, Status,
 };
 
+use super::events::RetentionPlan;
 use super::plan::{ImportPlan, Text, When};
 
 /// So many contacts, on four channels each.
@@ -108,6 +109,18 @@ pub(crate) enum Op {
     },
     Reopen,
     Compact,
+    AddConsumer {
+        consumer: u8,
+    },
+    /// Of events from two before its position on.
+    AckEvents {
+        consumer: u8,
+        ahead: u8,
+    },
+    RemoveConsumer {
+        consumer: u8,
+    },
+    PurgeEvents(RetentionPlan),
 }
 
 impl Op {

@@ -4,11 +4,13 @@
 //! Each comes in two parts: the refusals that the rules demand, of which the store may give any,
 //! and the effect where there is none. New ids are the store's: the effect is told them.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use convodb::{
     Actor, Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation,
-    ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, Failure, Import, Message,
-    MessageId, Note, NoteId, Status,
+    ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind, Failure, Import,
+    Message, MessageId, Note, NoteId, Status,
 };
 
 use super::model::{Entry, Model};
@@ -121,11 +123,20 @@ impl Model {
         entry.created_at = entry.created_at.min(created_at);
         let reopened = appending.reopen && entry.status == Status::Resolved;
         self.active(id, created_at);
+        let message_id = message.id;
+        self.tell(
+            id,
+            match message.direction {
+                Direction::Inbound => EventKind::MessageReceived { message_id },
+                Direction::Outbound => EventKind::MessageSent { message_id },
+            },
+        );
         if reopened {
             let entry = self.entry_mut(id);
             entry.status = Status::Open;
             entry.revision += 1;
             self.active(id, now);
+            self.tell(id, EventKind::ConversationReopened);
         }
         self.touched = true;
         Expected {
@@ -152,7 +163,15 @@ impl Model {
             notes: Vec::new(),
             revision: 0,
             seen: 0,
+            history: Vec::new(),
         });
+        self.tell(
+            id,
+            EventKind::ConversationCreated {
+                status: Status::Open,
+                assigned_to: None,
+            },
+        );
     }
 
     pub(crate) fn refused_delivery(
@@ -195,6 +214,7 @@ impl Model {
         let after = known.clone();
         let changed = after != before;
         self.touched |= changed;
+        self.tell_receipt(&before, receipt.status);
         Expected::plain(Some(after), changed)
     }
 
@@ -207,11 +227,17 @@ impl Model {
         let now = self.newest;
         let entry = self.entry_mut(id);
         let reopened = entry.status == Status::Resolved;
-        let handed_over = entry.assignee.as_ref() != Some(assignee);
-        let changed = reopened || handed_over;
-        entry.revision += u64::from(reopened) + u64::from(handed_over);
+        let before = entry.assignee.replace(assignee.clone());
+        let moved = before.as_ref() != Some(assignee);
+        let changed = reopened || moved;
+        entry.revision += u64::from(reopened) + u64::from(moved);
         entry.status = Status::Open;
-        entry.assignee = Some(assignee.clone());
+        if moved {
+            self.tell_move(id, before);
+        }
+        if reopened {
+            self.tell(id, EventKind::ConversationReopened);
+        }
         self.settle(id, changed, now, reopened)
     }
 
@@ -254,8 +280,12 @@ impl Model {
     pub(crate) fn unassign(&mut self, id: ConversationId) -> Expected<Conversation> {
         let now = self.newest;
         let entry = self.entry_mut(id);
-        let changed = entry.assignee.take().is_some();
+        let before = entry.assignee.take();
+        let changed = before.is_some();
         entry.revision += u64::from(changed);
+        if changed {
+            self.tell_move(id, before);
+        }
         self.settle(id, changed, now, false)
     }
 
@@ -266,7 +296,25 @@ impl Model {
         let changed = entry.status == Status::Open;
         entry.status = Status::Resolved;
         entry.revision += u64::from(changed);
+        if changed {
+            self.tell(id, EventKind::ConversationResolved);
+        }
         self.settle(id, changed, now, false)
+    }
+
+    /// Another has it than before, or nobody.
+    fn tell_move(&mut self, id: ConversationId, before: Option<AssigneeId>) {
+        let kind = match (self.entry_mut(id).assignee.clone(), before) {
+            (Some(assigned_to), previously_assigned_to) => EventKind::ConversationAssigned {
+                assigned_to,
+                previously_assigned_to,
+            },
+            (None, Some(previously_assigned_to)) => EventKind::ConversationUnassigned {
+                previously_assigned_to,
+            },
+            (None, None) => panic!("{id} was nobody's before"),
+        };
+        self.tell(id, kind);
     }
 
     /// R8: what changes a conversation is activity.
@@ -298,21 +346,26 @@ impl Model {
         let now = self.newest;
         self.take_id(&note);
         let mut note = Note::new(note, id, content, now);
-        note.author = author;
+        note.author.clone_from(&author);
         let entry = self.entry_mut(id);
         entry.notes.push(note.clone());
         entry.notes.sort_by_key(|note| (note.created_at, note.id));
         self.active(id, now);
+        self.tell_by(author, id, EventKind::NoteAdded { note_id: note.id });
         self.touched = true;
         Expected::plain(note, true)
     }
 
     /// R16.
     pub(crate) fn remove(&mut self, selects: impl Fn(&Entry) -> bool) -> u64 {
-        let (removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entries)
+        let (mut removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entries)
             .into_iter()
             .partition(selects);
         self.entries = kept;
+        removed.sort_by_key(|entry| entry.channel);
+        for entry in &removed {
+            self.tell(entry.id, EventKind::ConversationDeleted);
+        }
         self.gone.extend(removed.iter().map(|entry| entry.id));
         self.touched |= !removed.is_empty();
         removed.len() as u64
@@ -365,13 +418,22 @@ impl Model {
         id: &AssigneeId,
         takeover: Option<AssigneeId>,
     ) -> Expected<u64> {
-        let mut moved = 0;
-        for entry in &mut self.entries {
-            if entry.assignee.as_ref() == Some(id) {
-                entry.assignee.clone_from(&takeover);
-                entry.revision += 1;
-                moved += 1;
-            }
+        // In the order of its lists, one by one.
+        let theirs = self.entries.iter();
+        let mut theirs: Vec<_> = theirs
+            .filter(|entry| entry.assignee.as_ref() == Some(id))
+            .map(|entry| {
+                let place = Reverse((entry.updated_at, entry.id));
+                (entry.status, entry.channel, place)
+            })
+            .collect();
+        theirs.sort();
+        let moved = theirs.len() as u64;
+        for (_, _, Reverse((_, moving))) in theirs {
+            let before = self.entry_mut(moving).assignee.clone();
+            self.entry_mut(moving).assignee.clone_from(&takeover);
+            self.entry_mut(moving).revision += 1;
+            self.tell_move(moving, before);
         }
         self.directory.retain(|(known, _)| known != id);
         self.touched = true;
@@ -419,9 +481,16 @@ impl Model {
             notes,
             revision: 0,
             seen: 0,
+            history: Vec::new(),
         };
         entry.seen = entry.inbound() - of.unread_count;
         self.entries.push(entry);
+        let entry = self.entry_mut(of.id);
+        let created = EventKind::ConversationCreated {
+            status: entry.status,
+            assigned_to: entry.assignee.clone(),
+        };
+        self.tell(of.id, created);
         self.touched = true;
         Expected {
             created: true,

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{nonsense, time_of};
-use crate::domain::{
-    Actor, AssigneeId, ConversationId, Event, EventKind, MessageId, NoteId,
-};
+use crate::domain::{Actor, AssigneeId, ConversationId, Event, EventKind, MessageId, NoteId};
 use crate::error::Result;
 use crate::kv::Table;
 use crate::storage::codec::Record;

@@ -2,7 +2,8 @@
 //! once: a harness that looks at thousands of stores tells of a difference instead of panicking.
 
 use convodb::{
-    Assignee, Conversation, ConversationId, Filter, Message, Note, PageRequest, Result, Store,
+    Assignee, ConsumerName, Conversation, ConversationId, Event, Filter, Message, Note,
+    PageRequest, Result, Store,
 };
 
 use crate::support::model::Model;
@@ -14,6 +15,7 @@ struct Held {
     shown: Conversation,
     messages: Vec<Message>,
     notes: Vec<Note>,
+    history: Vec<Event>,
 }
 
 /// In the order of lists, and the directory.
@@ -21,6 +23,8 @@ struct Held {
 pub(crate) struct Contents {
     conversations: Vec<Held>,
     assignees: Vec<Assignee>,
+    events: Vec<Event>,
+    consumers: Vec<(ConsumerName, u64)>,
 }
 
 impl Contents {
@@ -31,12 +35,15 @@ impl Contents {
             Held {
                 messages: entry.messages.clone(),
                 notes: entry.notes.clone(),
+                history: entry.history.clone(),
                 shown,
             }
         });
         Self {
             conversations: conversations.collect(),
             assignees: model.assignees(),
+            events: model.events.clone(),
+            consumers: model.consumers.clone(),
         }
     }
 
@@ -48,10 +55,15 @@ impl Contents {
             rows.extend(page.data);
             next = page.next;
         }
+        let stats = store.stats()?;
+        let events = store.events(stats.newest_event - stats.events, usize::MAX)?;
+        let consumers = store.consumers()?.into_iter();
         let held = rows.into_iter().map(|shown| Held::read(store, shown));
         Ok(Self {
             conversations: held.collect::<Result<_>>()?,
             assignees: store.assignees()?,
+            events,
+            consumers: consumers.map(|one| (one.name, one.position)).collect(),
         })
     }
 
@@ -59,6 +71,12 @@ impl Contents {
     pub(crate) fn difference(&self, other: &Self) -> String {
         if self.assignees != other.assignees {
             return format!("{:?} instead of {:?}", self.assignees, other.assignees);
+        }
+        if self.consumers != other.consumers {
+            return format!("{:?} instead of {:?}", self.consumers, other.consumers);
+        }
+        if self.events != other.events {
+            return format!("{:?} instead of {:?}", self.events, other.events);
         }
         let pairs = self.conversations.iter().zip(&other.conversations);
         for (got, expected) in pairs {
@@ -79,6 +97,7 @@ impl Held {
         Ok(Self {
             messages: thread.messages,
             notes: store.notes(shown.id)?.collect::<Result<_>>()?,
+            history: store.history(shown.id)?,
             shown,
         })
     }

@@ -155,7 +155,14 @@ fn table(name: &str) -> redb::TableDefinition<'_, Bytes, Bytes> {
 fn make_foreign(path: &Path) {
     let database = redb::Database::create(path).unwrap();
     let transaction = database.begin_write().unwrap();
-    for name in ["conversations", "messages", "notes", "index", "catalog"] {
+    for name in [
+        "conversations",
+        "messages",
+        "notes",
+        "index",
+        "catalog",
+        "events",
+    ] {
         let mut rows = transaction.open_table(table(name)).unwrap();
         rows.insert(&b"jam"[..], &b"three jars"[..]).unwrap();
     }
