@@ -282,8 +282,9 @@ impl Store {
         Ok(self.view()?.head().sequence)
     }
 
-    /// Recomputes every index entry, total and thread from the records, and reports each
-    /// difference by table and key. Reading goes on, and writing too. O(everything)!
+    /// Recomputes every index entry, total and thread from the records, looks for events that are
+    /// missing and for histories that say otherwise than they, and reports each difference by
+    /// table and key. Reading goes on, and writing too. O(everything)!
     ///
     /// # Errors
     ///
@@ -302,7 +303,8 @@ impl Store {
 
     /// Throws every index entry, total and thread away and derives them anew from the records,
     /// in one transaction; reports what [`verify`](Self::verify) finds afterwards. Records that
-    /// cannot be read stay as they are, and are in the report. O(everything)!
+    /// cannot be read stay as they are, and are in the report; so do events, which nothing else
+    /// tells again. O(everything)!
     ///
     /// # Errors
     ///

@@ -85,16 +85,19 @@ impl<'s> Rotation<'s> {
 
 fn append(group: &mut Group<'_>, open: &Rotation<'_>) {
     let store = &open.subject.store;
-    let receive = || {
-        let (to, _) = open.next();
-        let inbound = Inbound::text(&to.contact_id, to.channel, TEXT);
-        store.receive(inbound).unwrap()
+    let inbound = || {
+        let (to, turn) = open.next();
+        (Inbound::text(&to.contact_id, to.channel, TEXT), turn)
     };
+    let receive = || store.receive(inbound().0).unwrap();
     let received = receive();
     let last = store
         .last_messages(&[received.value.conversation_id])
         .unwrap();
     assert_eq!(last, [Some(received.value)]);
+    let newest = store.stats().unwrap().newest_event;
+    let told = &store.events(newest - 1, 1).unwrap()[0];
+    assert_eq!(told.kind.as_str(), "message.received");
 
     group.bench_function(open.id("append", "convodb"), |bencher| {
         bencher.iter(receive)
@@ -102,8 +105,22 @@ fn append(group: &mut Group<'_>, open: &Rotation<'_>) {
     let writes = Writes {
         history: Some(raw::MESSAGES),
         totals: 0,
+        ids: 0,
+        events: 1,
     };
     open.bench_raw(group, "append", writes);
+
+    // As long as those of a real provider, and none twice.
+    let receive = || {
+        let (inbound, turn) = inbound();
+        let id = format!("wamid.HBgNNDkxNTEyMzQ1Njc4ORUCABIYFDNB{turn:016X}");
+        store.receive(inbound.provider_id(id)).unwrap()
+    };
+    assert!(receive().value.provider_id.is_some());
+    group.bench_function(open.id("append_provided", "convodb"), |bencher| {
+        bencher.iter(receive)
+    });
+    open.bench_raw(group, "append_provided", Writes { ids: 1, ..writes });
 }
 
 fn assign(group: &mut Group<'_>, open: &Rotation<'_>) {
@@ -128,6 +145,8 @@ fn assign(group: &mut Group<'_>, open: &Rotation<'_>) {
     let writes = Writes {
         history: None,
         totals: 2,
+        ids: 0,
+        events: 2,
     };
     open.bench_raw(group, "assign", writes);
 }
@@ -143,6 +162,8 @@ fn note(group: &mut Group<'_>, open: &Rotation<'_>) {
     let writes = Writes {
         history: Some(raw::NOTES),
         totals: 0,
+        ids: 0,
+        events: 1,
     };
     open.bench_raw(group, "note", writes);
 }
@@ -171,6 +192,8 @@ fn resolve(group: &mut Group<'_>, open: &Rotation<'_>) {
     let writes = Writes {
         history: None,
         totals: 4,
+        ids: 0,
+        events: 2,
     };
     open.bench_raw(group, "resolve", writes);
 }

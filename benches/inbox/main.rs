@@ -12,6 +12,7 @@
 
 mod cases;
 mod commands;
+mod events;
 mod generate;
 mod import;
 mod open;
@@ -91,6 +92,7 @@ fn inbox(criterion: &mut Criterion) {
     reads::counts(criterion, &subjects);
     reads::histories(criterion, &subjects);
     open::all(criterion, &subjects);
+    events::all(criterion, &subjects);
     // Last, as they change what the reads above are checked against.
     commands::all(criterion, &subjects);
     drop(subjects);

@@ -22,13 +22,15 @@ pub(crate) const MESSAGES: Definition = TableDefinition::new("messages");
 pub(crate) const NOTES: Definition = TableDefinition::new("notes");
 const LISTS: Definition = TableDefinition::new("lists");
 const CATALOG: Definition = TableDefinition::new("catalog");
+const EVENTS: Definition = TableDefinition::new("events");
 
 /// What the records of a conversation with an id of 30 bytes, and of a text of 80, measure.
 const CONVERSATION_BYTES: usize = 57;
 const LIST_ROW_BYTES: usize = 46;
 const THREAD_BYTES: usize = 22;
 const MESSAGE_BYTES: usize = 95;
-const HEAD_BYTES: usize = 35;
+const EVENT_BYTES: usize = 52;
+const HEAD_BYTES: usize = 37;
 
 const PAGE: usize = 20;
 const POSITION_BYTES: usize = 24;
@@ -128,6 +130,15 @@ fn message_key(conversation: [u8; 16], created_us: i64, id: [u64; 2]) -> Vec<u8>
     [&conversation[..], &created_us.to_be_bytes(), &first, &last].concat()
 }
 
+/// The keys of an event by its number and in a history: 9 and 25 bytes.
+fn event_keys(conversation: [u8; 16], number: u64) -> [Vec<u8>; 2] {
+    let number = number.to_be_bytes();
+    [
+        [&[0x01], &number[..]].concat(),
+        [&[0x02], &conversation[..], &number].concat(),
+    ]
+}
+
 /// The rows of many conversations, table by table.
 #[derive(Default)]
 pub(crate) struct Rows {
@@ -135,6 +146,7 @@ pub(crate) struct Rows {
     messages: Vec<Row>,
     lists: Vec<Row>,
     catalog: Vec<Row>,
+    events: Vec<Row>,
     totals: BTreeMap<Vec<u8>, u64>,
 }
 
@@ -142,6 +154,10 @@ impl Rows {
     pub(crate) fn add(&mut self, import: &Import) {
         let conversation = &import.conversation;
         let id = raw(conversation.id);
+        let number = self.conversations.len() as u64 + 1;
+        for key in event_keys(id, number) {
+            self.events.push(row(key, EVENT_BYTES));
+        }
         self.conversations
             .push(row(id.to_vec(), CONVERSATION_BYTES));
         let updated_us = conversation.updated_at.timestamp_micros();
@@ -169,6 +185,7 @@ impl Rows {
             &mut self.messages,
             &mut self.lists,
             &mut self.catalog,
+            &mut self.events,
         ] {
             table.sort_unstable();
         }
@@ -183,6 +200,10 @@ pub(crate) struct Writes {
     pub(crate) history: Option<Definition>,
     /// How many totals change.
     pub(crate) totals: u8,
+    /// How many rows it adds for who comes later: a provider's id.
+    pub(crate) ids: u64,
+    /// How often it writes its event: by its number, and in a history.
+    pub(crate) events: usize,
 }
 
 pub(crate) struct Raw {
@@ -207,6 +228,7 @@ impl Raw {
             (MESSAGES, &rows.messages),
             (LISTS, &rows.lists),
             (CATALOG, &rows.catalog),
+            (EVENTS, &rows.events),
             (NOTES, &Vec::new()),
         ] {
             let mut table = transaction.open_table(definition).unwrap();
@@ -251,6 +273,22 @@ impl Raw {
         rows.map(copied).collect()
     }
 
+    /// How many events there are, read in pages.
+    pub(crate) fn events(&self, page: usize) -> u64 {
+        let mut number = 0;
+        loop {
+            let transaction = self.database.begin_read().unwrap();
+            let table = transaction.open_table(EVENTS).unwrap();
+            let [first, _] = event_keys([0; 16], number + 1);
+            let rows = table.range(&first[..]..&[2][..]).unwrap().take(page);
+            let rows: Vec<Row> = rows.map(copied).collect();
+            number += rows.len() as u64;
+            if rows.len() < page {
+                return number;
+            }
+        }
+    }
+
     /// One durable commit of as many rows as a command writes. The conversation's list rows move
     /// from one time to another.
     pub(crate) fn command(
@@ -281,6 +319,14 @@ impl Raw {
             for number in 0..writes.totals {
                 let key = [TOTALS, 0xFF, number];
                 lists.insert(&key[..], &new_us.to_be_bytes()[..]).unwrap();
+            }
+            for id in 0..writes.ids {
+                let key = [new_us.unsigned_abs(), id].map(u64::to_le_bytes).concat();
+                put(CATALOG, row(key, THREAD_BYTES));
+            }
+            let number = new_us.unsigned_abs();
+            for key in event_keys(id, number).into_iter().take(writes.events) {
+                put(EVENTS, row(key, EVENT_BYTES));
             }
             put(CATALOG, row(new_us.to_be_bytes().to_vec(), HEAD_BYTES));
         }
