@@ -3,6 +3,8 @@
 //! Invariant: a file of a newer version is refused, never guessed at; one of an older version is
 //! never changed where it lies, but written anew and put in its own place, whole or not at all.
 
+#[cfg(all(test, feature = "testing"))]
+mod cuts;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

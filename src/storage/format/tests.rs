@@ -15,8 +15,8 @@ use crate::query::Filter;
 use crate::storage::scan::{self, Scan};
 use crate::storage::{Engine, Location, Opening, codec, tables, verify};
 
-type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
-type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+pub(super) type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
+pub(super) type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 const NOTES: [&str; 3] = ["Enterprise plan.", "Called back.", "Refunded."];
 
@@ -32,7 +32,7 @@ fn place(path: &Path) -> Place {
     Place::new(Arc::new(SystemDisk), path.to_owned())
 }
 
-fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
+pub(super) fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
     let opening = Opening {
         cache_bytes: 1 << 20,
         check_up_to_bytes: u64::MAX,
@@ -44,7 +44,7 @@ fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
 }
 
 /// A file of the current format, closed, whose notes name no author.
-fn made(path: &Path) -> Result<()> {
+pub(super) fn made(path: &Path) -> Result<()> {
     let at = time::from_micros(1).unwrap_or_default();
     let mut decided = Vec::new();
     for (number, note) in (0..).zip(NOTES) {
@@ -74,7 +74,7 @@ fn made(path: &Path) -> Result<()> {
 }
 
 /// The same content in a file of the older format; a memo can be spoilt on the way.
-fn older(current: &Path, path: PathBuf, spoilt: bool) -> Result<PathBuf> {
+pub(super) fn older(current: &Path, path: PathBuf, spoilt: bool) -> Result<PathBuf> {
     let database = Database::open(&place(current), &setup(tables::ALL))?;
     let rows = database.begin_read()?;
     let fill = |new: &Database| {
@@ -108,8 +108,8 @@ fn write_memos(from: &crate::kv::ReadTables, to: &mut WriteTables<'_>, spoilt: b
     Ok(())
 }
 
-fn rows(path: &Path) -> Result<Vec<Rows>> {
-    let database = Database::open(&place(path), &setup(tables::ALL))?;
+pub(super) fn rows(place: &Place) -> Result<Vec<Rows>> {
+    let database = Database::open(place, &setup(tables::ALL))?;
     let tables = database.begin_read()?;
     tables::ALL
         .iter()
@@ -144,7 +144,7 @@ fn a_file_of_an_older_format_becomes_one_of_the_current_when_it_is_opened() -> C
     engine.close()?;
 
     assert_eq!(format_of(&path)?, super::VERSION);
-    assert_eq!(rows(&path)?, rows(&current)?);
+    assert_eq!(rows(&place(&path))?, rows(&place(&current))?);
     Ok(())
 }
 
@@ -218,7 +218,7 @@ fn an_upgrade_that_fails_at_any_call_leaves_a_file_that_opens_and_is_whole() -> 
     let directory = tempfile::tempdir()?;
     let current = directory.path().join("current.redb");
     made(&current)?;
-    let expected = rows(&current)?;
+    let expected = rows(&place(&current))?;
     let mut failed = 0;
     for at in 0.. {
         let path = directory.path().join(format!("older-{at}.redb"));
@@ -232,7 +232,7 @@ fn an_upgrade_that_fails_at_any_call_leaves_a_file_that_opens_and_is_whole() -> 
             Err(_) => failed += 1,
         }
         open(&path, Arc::new(SystemDisk))?.close()?;
-        assert_eq!(rows(&path)?, expected, "call {at}");
+        assert_eq!(rows(&place(&path))?, expected, "call {at}");
         if disk.calls.load(Ordering::SeqCst) <= at {
             break;
         }
