@@ -135,6 +135,11 @@ fn import(rng: &mut Rng, directory: &Directory, messages: u64) -> Import {
         })
         .collect();
     conversation.updated_at = messages.last().unwrap().created_at;
+    // An import counts them itself; this is what is expected of it.
+    let inbound = messages
+        .iter()
+        .filter(|message| message.direction == Direction::Inbound);
+    conversation.inbound_count = inbound.count() as u64;
     Import::new(conversation, messages)
 }
 
