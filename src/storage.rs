@@ -18,6 +18,7 @@ mod format;
 mod fuzzing;
 #[cfg(test)]
 mod golden;
+mod hashes;
 mod keys;
 mod lists;
 mod messages;
@@ -41,9 +42,9 @@ pub(crate) use apply::Writer;
 pub(crate) use engine::{Compacted, Engine, Location, Opening, View, backup};
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;
+pub(crate) use hashes::Hashes;
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
-pub(crate) use provider_ids::Hashes;
 pub(crate) use reader::Reader;
 pub(crate) use resident::Resident;
 pub(crate) use verify::verify;

@@ -8,7 +8,7 @@ use super::keys::{self, HASH_LEN, catalog_kind};
 use super::records::DoneV1;
 use super::{Hashes, codec, tables};
 use crate::domain::{Done, IdempotencyKey};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::kv::{Read, WriteTables};
 
 /// With each key that is kept so many old ones go, so that they are never more than those of the
@@ -86,6 +86,9 @@ pub(super) fn stands(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool>
 /// What `verify` checks of every time: that its command is there.
 pub(super) fn dates(rows: &impl Read, key: &[u8]) -> Result<bool> {
     let (at, hash) = keys::parse_command_time(key)?;
-    // One that cannot be read is reported once, by its own check.
-    Ok(read(rows, &hash).map_or(true, |done| done.is_some_and(|done| done.at == at)))
+    match read(rows, &hash) {
+        // One that cannot be read is reported once, by its own check.
+        Err(error) if error.kind() == ErrorKind::Corrupted => Ok(true),
+        done => Ok(done?.is_some_and(|done| done.at == at)),
+    }
 }

@@ -14,7 +14,8 @@ pub(super) const STREAMS: Streams = Streams {
 };
 
 /// Visits the streams of a filter, ascending. Every conversation stands in one stream of each
-/// index, and if it is unread, in one of each with the unread ones; so they share no row: their totals add up, and their rows merge.
+/// index, and if it is unread, in one of each with the unread ones; so they share no row: their
+/// totals add up, and their rows merge.
 ///
 /// # Errors
 ///

@@ -7,65 +7,17 @@
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use super::batch::Batch;
-use super::keys::{self, HASH_LEN, catalog_kind};
+use super::keys::{self, catalog_kind};
 use super::records::{ParkedV1, ProviderIdV1};
-use super::{codec, messages, tables};
+use super::{Hashes, codec, messages, tables};
 use crate::domain::{
-    Change, Channel, ConversationId, IdempotencyKey, Message, MessageId, Parked, Provided,
-    ProviderId, StoredAt, evolve,
+    Change, Channel, ConversationId, Message, MessageId, Parked, Provided, ProviderId, StoredAt,
+    evolve,
 };
 use crate::error::Result;
 use crate::kv::{KeyRange, Read, WriteTables};
-
-/// The keyed hashes of one file.
-#[derive(Clone, Copy)]
-pub(crate) struct Hashes {
-    seed: [u8; 16],
-}
-
-impl Hashes {
-    pub(super) const fn new(seed: [u8; 16]) -> Self {
-        Self { seed }
-    }
-
-    fn of(self, channel: Channel, id: &ProviderId) -> [u8; HASH_LEN] {
-        let mut hasher = SipHasher13::new_with_key(&self.seed);
-        std::hash::Hasher::write(&mut hasher, &[keys::channel_code(channel)]);
-        std::hash::Hasher::write(&mut hasher, id.as_str().as_bytes());
-        hasher.finish128().as_bytes()
-    }
-
-    /// Of a command's key.
-    pub(super) fn of_key(self, key: &IdempotencyKey) -> [u8; HASH_LEN] {
-        let mut hasher = SipHasher13::new_with_key(&self.seed);
-        // No channel has this byte.
-        std::hash::Hasher::write(&mut hasher, &[u8::MAX]);
-        std::hash::Hasher::write(&mut hasher, key.as_str().as_bytes());
-        hasher.finish128().as_bytes()
-    }
-
-    /// Of a command with all that was given with it, to tell it from another.
-    pub(crate) fn of_command(self, command: &impl std::hash::Hash) -> [u8; HASH_LEN] {
-        let mut hasher = SipHasher13::new_with_key(&self.seed);
-        command.hash(&mut hasher);
-        hasher.finish128().as_bytes()
-    }
-
-    /// The random part of a message's id, so that whatever order messages come in, each gets the
-    /// same id.
-    pub(crate) fn random(self, channel: Channel, id: &ProviderId) -> u128 {
-        u128::from_be_bytes(self.of(channel, id))
-    }
-}
-
-impl std::fmt::Debug for Hashes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hashes")
-    }
-}
 
 pub(super) fn find(
     rows: &impl Read,
@@ -73,7 +25,7 @@ pub(super) fn find(
     channel: Channel,
     id: &ProviderId,
 ) -> Result<Provided> {
-    let hash = hashes.of(channel, id);
+    let hash = hashes.of_provider_id(channel, id);
     let key = keys::provider_id(channel, &hash);
     let Some(bytes) = rows.get(tables::CATALOG, &key)? else {
         return find_parked(rows, &keys::parked(channel, &hash)).map(Provided::Awaited);
@@ -113,7 +65,7 @@ pub(super) fn put(
     let Some(id) = &message.provider_id else {
         return Ok(());
     };
-    let hash = hashes.of(channel, id);
+    let hash = hashes.of_provider_id(channel, id);
     let key = keys::provider_id(channel, &hash);
     rows.put(
         tables::CATALOG,
@@ -132,10 +84,7 @@ pub(super) fn stage(
     message: &Message,
 ) -> Result<()> {
     match &message.provider_id {
-        Some(id) => batch.put(
-            &keys::provider_id(channel, &hashes.of(channel, id)),
-            &owner(message),
-        ),
+        Some(id) => batch.put(&key(hashes, channel, id), &owner(message)),
         None => Ok(()),
     }
 }
@@ -147,7 +96,7 @@ pub(super) fn erase(
     channel: Channel,
     id: &ProviderId,
 ) -> Result<()> {
-    let key = keys::provider_id(channel, &hashes.of(channel, id));
+    let key = key(hashes, channel, id);
     let erased = codec::encode(&key, &ProviderIdV1::Erased)?;
     rows.put(tables::CATALOG, &key, &erased)
 }
@@ -159,7 +108,7 @@ pub(super) fn park(
     (channel, id): (Channel, &ProviderId),
     change: &Change,
 ) -> Result<()> {
-    let key = keys::parked(channel, &hashes.of(channel, id));
+    let key = keys::parked(channel, &hashes.of_provider_id(channel, id));
     if let Some(parked) = evolve::parked(find_parked(rows, &key)?, change) {
         let value = codec::encode(&key, &ParkedV1::from(&parked))?;
         rows.put(tables::CATALOG, &key, &value)?;
@@ -216,7 +165,7 @@ pub(super) fn remove_parked<'m>(
         return Ok(());
     }
     for id in messages.filter_map(|message| message.provider_id.as_ref()) {
-        let key = keys::parked(channel, &hashes.of(channel, id));
+        let key = keys::parked(channel, &hashes.of_provider_id(channel, id));
         rows.remove(tables::CATALOG, &key)?;
     }
     Ok(())
@@ -224,7 +173,7 @@ pub(super) fn remove_parked<'m>(
 
 /// The key that says whose a provider's id is.
 pub(super) fn key(hashes: Hashes, channel: Channel, id: &ProviderId) -> [u8; keys::HASHED_LEN] {
-    keys::provider_id(channel, &hashes.of(channel, id))
+    keys::provider_id(channel, &hashes.of_provider_id(channel, id))
 }
 
 /// What `verify` checks of every id: that its message is there, and has it.
@@ -243,7 +192,7 @@ pub(super) fn stands(rows: &impl Read, hashes: Hashes, key: &[u8], bytes: &[u8])
     );
     let message = messages::find(rows, conversation, message)?;
     let own = message.and_then(|message| message.provider_id);
-    Ok(own.is_some_and(|id| hashes.of(channel, &id) == hash))
+    Ok(own.is_some_and(|id| hashes.of_provider_id(channel, &id) == hash))
 }
 
 /// What `verify` checks of parked receipts: that they can be read, and that their message has not

@@ -14,28 +14,30 @@ use crate::domain::{
 use crate::error::{Error, Result};
 
 /// A command, told from others by the keyed hash of its name and all that was given with it.
-pub(super) struct Command([u8; 16]);
+/// Nothing where the context names no key: an import can be large.
+pub(super) struct Command(Option<[u8; 16]>);
 
 impl Transaction<'_> {
     pub(super) fn command(&self, command: impl Hash) -> Command {
-        Command(self.writer.reader().hashes().of_command(&command))
+        let hash = || self.writer.reader().hashes().of_command(&command);
+        Command(self.context.idempotency_key.is_some().then(hash))
     }
 
     /// Runs a command, unless the context's key says that it was done.
     pub(super) fn once<T: Answer>(
         &mut self,
-        command: Command,
+        Command(command): Command,
         run: impl FnOnce(&mut Self, DateTime<Utc>) -> Result<Outcome<T>>,
     ) -> Result<Outcome<T>> {
         let now = self.now();
-        let Some(key) = &self.context.idempotency_key else {
+        let (Some(key), Some(command)) = (&self.context.idempotency_key, command) else {
             return run(self, now);
         };
         let key = IdempotencyKey::new(key)?;
         let forget_before = decide::before(now, self.idempotency_age);
         let known = self.writer.reader().done(&key)?;
         if let Some(done) = known.filter(|done| done.at >= forget_before) {
-            if done.command != command.0 {
+            if done.command != command {
                 return Err(Rejection::KeyUsed.into());
             }
             return self.answer(done);
@@ -43,7 +45,7 @@ impl Transaction<'_> {
         let mut outcome = run(self, now)?;
         let done = Done {
             at: now,
-            command: command.0,
+            command,
             value: outcome.value.to_done(),
             changed: outcome.changed,
             created: outcome.created,

@@ -13,6 +13,10 @@ use crate::kv::Read;
 /// Walking a row costs 50 ns and reading a node 700, so the last rows are walked.
 const WALKED_PER_STREAM: u64 = 12;
 
+/// Streams whose entries span about as much go down together: a quarter of the widest takes 610,000
+/// instructions for the middle of eight streams, the widest alone or a sixteenth 650,000.
+const ABOUT_AS_WIDE: u64 = 4;
+
 /// Where in each stream to begin so that, merged, `skip` rows lie before the first row wanted but
 /// for the few that are still to be skipped. `skip` is less than the rows of all streams.
 /// O(streams * log rows).
@@ -36,8 +40,8 @@ pub(crate) fn select(
         let Some(widest) = walks.iter().filter_map(Walk::width).max() else {
             break;
         };
-        let about = Some((widest.0 / 4, 0)).min(Some(widest));
-        for walk in walks.iter_mut().filter(|walk| walk.width() >= about) {
+        let wide = Some((widest.0 / ABOUT_AS_WIDE, 0)).min(Some(widest));
+        for walk in walks.iter_mut().filter(|walk| walk.width() >= wide) {
             walk.descend(rows, streams)?;
         }
     }
@@ -53,15 +57,15 @@ pub(crate) fn select(
 /// rules out half of these, and of the other streams what lies on the same side.
 fn leap(walks: &mut [Walk], skip: u64) -> u64 {
     let nearest = walks.iter().map(Walk::present_end).min();
-    let Some(_) = nearest.filter(|nearest| {
-        let begun = walks.iter().filter(|walk| walk.begins_before(*nearest));
-        begun.map(Walk::present_rows).sum::<u64>() <= skip
-    }) else {
+    let nearest = nearest.unwrap_or(Point::END);
+    let begun = walks.iter().filter(|walk| walk.begins_before(nearest));
+    if begun.map(Walk::present_rows).sum::<u64>() > skip {
         return 0;
-    };
+    }
     let known = walks.iter().map(Walk::node_end).min();
+    let known = known.unwrap_or(Point::END);
     for walk in &mut *walks {
-        walk.look_up_to(known.unwrap_or(Point::END));
+        walk.look_up_to(known);
     }
     while let Some(place) = walks
         .iter()
