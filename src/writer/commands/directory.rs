@@ -1,0 +1,61 @@
+//! Users and teams.
+
+use super::{Handle, Outcome};
+use crate::domain::{Assignee, AssigneeId, Takeover, TeamId, UserId};
+use crate::error::Result;
+use crate::store::Store;
+
+commands! {
+    /// Puts a user into the directory, or gives one that is there another name, which shows at
+    /// once in every conversation (R11).
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for `name`.
+    ///
+    /// ```
+    /// # use convodb::{Store, UserId};
+    /// # let store = Store::in_memory()?;
+    /// let alice = UserId::new("usr_01H111")?;
+    /// assert!(store.put_user(&alice, "Alice")?.created);
+    /// assert!(store.put_user(&alice, "Alice Support")?.changed);
+    /// assert!(!store.put_user(&alice, "Alice Support")?.changed);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn put_user(id: &UserId, name: &str) -> Assignee;
+
+    /// Puts a team into the directory, as [`put_user`](Self::put_user) a user.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for `name`.
+    ///
+    /// ```
+    /// # use convodb::{Store, TeamId};
+    /// # let store = Store::in_memory()?;
+    /// store.put_team(&TeamId::new("team_billing")?, "Billing")?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn put_team(id: &TeamId, name: &str) -> Assignee;
+
+    /// Takes a user or team out of the directory. Its conversations are taken over by another or
+    /// become unassigned; that reopens none and is no activity (R11). Answers how many there were.
+    /// O(conversations of the one removed).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for either of the two;
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a takeover by the one removed.
+    ///
+    /// ```
+    /// # use convodb::{AssigneeId, Store, Takeover, TeamId, UserId};
+    /// # let store = Store::in_memory()?;
+    /// # let (alice, billing) = (UserId::new("usr_alice")?, TeamId::new("team_billing")?);
+    /// # store.put_user(&alice, "Alice")?;
+    /// # store.put_team(&billing, "Billing")?;
+    /// let (alice, billing) = (AssigneeId::from(alice), AssigneeId::from(billing));
+    /// store.remove_assignee(&alice, &Takeover::By(billing))?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    fn remove_assignee(id: &AssigneeId, takeover: &Takeover) -> u64;
+}
