@@ -42,8 +42,9 @@ impl Context {
     /// [`Conflict`](crate::ErrorKind::Conflict). A command that was refused leaves no key.
     ///
     /// Kept are ids and no content: the answer's `value` is what the command was about as it is
-    /// now, and [`NotFound`](crate::ErrorKind::NotFound) where that was deleted. `import_all`
-    /// and what purges take no key.
+    /// now, and [`NotFound`](crate::ErrorKind::NotFound) where that was deleted. `import_all`,
+    /// [`purge_idempotency_keys`](crate::Store::purge_idempotency_keys) and
+    /// [`Store::purge_events`](crate::Store::purge_events) take no key.
     ///
     /// ```
     /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store};

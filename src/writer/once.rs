@@ -60,7 +60,9 @@ impl Transaction<'_> {
                 forget_before,
             }],
         )?;
+        // Where the command changed nothing, its key did.
         outcome.sequence = self.writer.sequence();
+        outcome.value.held_by(outcome.sequence);
         Ok(outcome)
     }
 
@@ -80,6 +82,9 @@ impl Transaction<'_> {
 pub(super) trait Answer: Sized {
     fn to_done(&self) -> DoneValue;
     fn from_done(transaction: &Transaction<'_>, value: DoneValue) -> Result<Self>;
+
+    /// Tells it the commit that holds it, where it says so itself.
+    fn held_by(&mut self, _sequence: u64) {}
 }
 
 fn another() -> Error {
@@ -177,6 +182,14 @@ impl Answer for Each {
         };
         let each = each.into_iter().map(|(id, done)| (id, outcome(id, done)));
         Ok(each.collect())
+    }
+
+    fn held_by(&mut self, sequence: u64) {
+        for (_, outcome) in self {
+            if let Ok(outcome) = outcome {
+                outcome.sequence = sequence;
+            }
+        }
     }
 }
 

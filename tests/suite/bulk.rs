@@ -112,6 +112,19 @@ fn targets_are_bounded_and_name_each_once() {
 }
 
 #[test]
+fn each_names_the_commit_of_all_where_a_key_is_all_that_it_holds() {
+    let (store, ids) = store(2);
+    let targets = Targets::ids(ids).unwrap();
+    store.resolve_all(&targets).unwrap();
+    let request = store.with(Context::new().idempotency_key("k"));
+    let again = request.resolve_all(&targets).unwrap();
+    assert_eq!((again.changed, again.sequence), (false, 4));
+    for (_, each) in again.value {
+        assert_eq!(each.unwrap().sequence, 4);
+    }
+}
+
+#[test]
 fn a_key_answers_what_was_done_to_each() {
     let (store, ids) = store(3);
     store.resolve(ids[1]).unwrap();
