@@ -57,6 +57,7 @@ fn made(path: &Path) -> Model {
             from,
             body: Body::Text(Text::Long),
             sent_at: None,
+            provider_id: None,
         };
         apply(&store, &mut model, &receive).unwrap();
     }

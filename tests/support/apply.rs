@@ -1,28 +1,34 @@
 //! An operation done to the store and to the model, and the two answers held together.
 
 mod guarded;
+mod many;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use convodb::{
     Assignee, AssigneeId, Channel, ConsumerName, ContactId, Conversation, ConversationId,
-    Direction, Error, ErrorKind, Handle, Import, Inbound, Message, MessageRef, Note, Outbound,
-    Outcome, Receipt, Reply, Result, Store, Takeover, TeamId, Transaction, UserId,
+    Direction, Each, Error, ErrorKind, Handle, Import, Inbound, Message, MessageRef, Note,
+    Outbound, ProviderId, Receipt, Reply, Result, Store, Takeover, Targets, TeamId, Transaction,
+    UserId,
 };
 
 use super::events::{self, RetentionPlan};
+use super::keys::{Answer, Known, Told};
 use super::model::Model;
 use super::op::{self, Address, Body, Op, Who};
 use super::plan::{ImportPlan, When};
+use super::provided::{ProviderPlan, provider_id};
 use super::rules::Appending;
 use super::verdict::{Expected, Refusal};
 
-/// The commands, however they are given: the one list of them serves all three ways.
+/// The commands, however they are given: the one list of them serves all three ways. Each answers
+/// with what tells it from others.
 macro_rules! commands {
     ($(fn $name:ident($($argument:ident: $type:ty),*) -> $value:ty;)*) => {
         pub(crate) trait Commands {
-            $(fn $name(&mut self, $($argument: $type),*) -> Result<Outcome<$value>>;)*
+            $(fn $name(&mut self, $($argument: $type),*) -> Told<$value>;)*
         }
 
         commands!(impl &Store { Store $($name($($argument: $type),*) -> $value;)* });
@@ -31,8 +37,9 @@ macro_rules! commands {
     };
     (impl $of:ty { $by:ident $($name:ident($($argument:ident: $type:ty),*) -> $value:ty;)* }) => {
         impl Commands for $of {
-            $(fn $name(&mut self, $($argument: $type),*) -> Result<Outcome<$value>> {
-                $by::$name(self, $($argument),*)
+            $(fn $name(&mut self, $($argument: $type),*) -> Told<$value> {
+                let command = format!("{:?}", (stringify!($name), $(&$argument),*));
+                Told::new(command, $by::$name(self, $($argument),*))
             })*
         }
     };
@@ -43,6 +50,11 @@ commands! {
     fn send(outbound: Outbound) -> Message;
     fn reply(id: ConversationId, reply: Reply) -> Message;
     fn record_delivery(message: MessageRef, receipt: Receipt) -> Option<Message>;
+    fn set_provider_id(message: MessageRef, id: &ProviderId) -> Message;
+    fn purge_parked(older_than: Duration) -> u64;
+    fn purge_idempotency_keys(older_than: Duration) -> u64;
+    fn assign_all(targets: &Targets, assignee: &AssigneeId) -> Each;
+    fn resolve_all(targets: &Targets) -> Each;
     fn assign(id: ConversationId, assignee: &AssigneeId) -> Conversation;
     fn unassign(id: ConversationId) -> Conversation;
     fn claim(id: ConversationId, assignee: &AssigneeId) -> Conversation;
@@ -89,11 +101,14 @@ pub(crate) fn apply(store: &Store, model: &mut Model, op: &Op) -> Result<()> {
         Op::Transaction { ops, commit } => transaction(store, model, ops, *commit),
         Op::ImportAll(plans) => import_all(store, model, plans),
         Op::PurgeEvents(plan) => purge(store, model, *plan),
-        command => {
+        op => {
+            let Some(command) = model.meant(op) else {
+                return Ok(());
+            };
             let mut draft = model.clone();
             match command.context() {
-                Some(context) => run(&mut store.with(context), &mut draft, command)?,
-                None => run(&mut &*store, &mut draft, command)?,
+                Some(context) => run(&mut store.with(context), &mut draft, &command)?,
+                None => run(&mut &*store, &mut draft, &command)?,
             }
             model.commit(draft);
             Ok(())
@@ -105,8 +120,9 @@ fn transaction(store: &Store, model: &mut Model, ops: &[Op], commit: bool) -> Re
     let mut draft = model.clone();
     let ended = store.transaction(|tx| {
         for op in ops {
+            let Some(op) = draft.meant(op) else { continue };
             tx.set_context(op.context().unwrap_or_default());
-            run(tx, &mut draft, op)?;
+            run(tx, &mut draft, &op)?;
             super::compare::within(tx, &draft)?;
         }
         if commit {
@@ -150,7 +166,7 @@ fn import_all(store: &Store, model: &mut Model, plans: &[ImportPlan]) -> Result<
 fn purge(store: &Store, model: &mut Model, plan: RetentionPlan) -> Result<()> {
     let mut draft = model.clone();
     draft.read_clock();
-    let answer = store.purge_events(&plan.retention());
+    let answer = Told::new(String::new(), store.purge_events(&plan.retention()));
     settle(&mut draft, answer, &[], |draft, _| draft.purge(plan))?;
     model.commit(draft);
     Ok(())
@@ -158,6 +174,17 @@ fn purge(store: &Store, model: &mut Model, plan: RetentionPlan) -> Result<()> {
 
 /// One command. Anything else was taken care of above.
 fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
+    let Op::Keyed { key, op } = op else {
+        return run_plain(commands, model, op);
+    };
+    model.give(*key, op);
+    let done = run_plain(commands, model, op);
+    // What is no command took none.
+    model.key = None;
+    done
+}
+
+fn run_plain(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
     if let Op::MoveClock { micros } = op {
         let moved = model.clock.get() + TimeDelta::microseconds(*micros);
         model.clock.set(moved);
@@ -182,7 +209,13 @@ fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
             let answer = commands.erase_contact(&op::contact(*contact));
             settle(model, answer, &[], |model, _| model.erase_contact(*contact))
         }
-        Op::AddNote { .. } | Op::RecordDelivery { .. } => annotate(commands, model, op),
+        Op::AddNote { .. } | Op::RecordDelivery { .. } | Op::SetProviderId { .. } => {
+            annotate(commands, model, op)
+        }
+        Op::AssignAll { .. }
+        | Op::ResolveAll { .. }
+        | Op::PurgeParked { .. }
+        | Op::PurgeKeys { .. } => many::run(commands, model, op),
         Op::PutAssignee { .. } | Op::RemoveAssignee { .. } => direct(commands, model, op),
         Op::Import(plan) => {
             let (import, flaw) = plan.build(model.clock.get());
@@ -204,46 +237,54 @@ fn append(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()
             from,
             body,
             sent_at,
+            provider_id,
         } => {
-            let appending = appending(model, Direction::Inbound, *from, *body, *sent_at);
+            let mut appending = appending(model, Direction::Inbound, *from, *body, *sent_at);
+            appending.provider_id = provider_id.and_then(ProviderPlan::id);
             let mut inbound = Inbound::new(from.contact_id(), from.channel, body.content());
             if let Some(at) = appending.sent_at {
                 inbound = inbound.sent_at(at);
             }
-            let refusals = Model::refused_message(*body, *sent_at);
-            appended(model, commands.receive(inbound), &refusals, appending)
+            if let Some(id) = provider_id {
+                inbound = inbound.provider_id(id.text());
+            }
+            let refusals = Model::refused_message(*body, *sent_at, *provider_id);
+            appended(model, commands.receive(inbound), refusals, appending)
         }
         Op::Send {
             to,
             body,
             sent_at,
+            provider_id,
             reopen,
         } => {
             let mut appending = appending(model, Direction::Outbound, *to, *body, *sent_at);
             appending.reopen = *reopen;
-            let refusals = Model::refused_message(*body, *sent_at);
-            let answer = commands.send(outbound(*to, *body, &appending));
-            appended(model, answer, &refusals, appending)
+            appending.provider_id = provider_id.and_then(ProviderPlan::id);
+            let refusals = Model::refused_message(*body, *sent_at, *provider_id);
+            let answer = commands.send(outbound(*to, *body, *provider_id, &appending));
+            appended(model, answer, refusals, appending)
         }
         Op::Reply {
             conversation,
             body,
             sent_at,
+            provider_id,
             reopen,
             address,
         } => {
             let id = model.pick(*conversation);
-            let mut refusals = Model::refused_message(*body, *sent_at);
+            let mut refusals = Model::refused_message(*body, *sent_at, *provider_id);
             refusals.extend(model.missing(id));
             refusals.extend(model.misaddressed(id, *address));
             let mut appending = replying(model, id, *address, *body, *sent_at);
             appending.reopen = *reopen;
-            let reply = match (address, appending.sent_at) {
-                (Some(to), _) => Reply::from(outbound(*to, *body, &appending)),
-                (None, Some(at)) => Reply::new(body.content()).reopen(*reopen).sent_at(at),
-                (None, None) => Reply::new(body.content()).reopen(*reopen),
+            appending.provider_id = provider_id.and_then(ProviderPlan::id);
+            let reply = match address {
+                Some(to) => Reply::from(outbound(*to, *body, *provider_id, &appending)),
+                None => plain_reply(*body, *provider_id, &appending),
             };
-            appended(model, commands.reply(id, reply), &refusals, appending)
+            appended(model, commands.reply(id, reply), refusals, appending)
         }
         other => panic!("{other:?} appends nothing"),
     }
@@ -262,6 +303,7 @@ fn appending(
         channel: to.channel,
         content: body.content(),
         sent_at: sent_at.map(|at| at.time(model.clock.get())),
+        provider_id: None,
         reopen: true,
     }
 }
@@ -285,25 +327,42 @@ fn replying(
     appending
 }
 
-fn outbound(to: Address, body: Body, appending: &Appending) -> Outbound {
+fn outbound(
+    to: Address,
+    body: Body,
+    provider_id: Option<ProviderPlan>,
+    appending: &Appending,
+) -> Outbound {
     let outbound = Outbound::new(to.contact_id(), to.channel, body.content());
-    let outbound = outbound.reopen(appending.reopen);
-    match appending.sent_at {
-        Some(at) => outbound.sent_at(at),
+    let mut outbound = outbound.reopen(appending.reopen);
+    if let Some(at) = appending.sent_at {
+        outbound = outbound.sent_at(at);
+    }
+    match provider_id {
+        Some(id) => outbound.provider_id(id.text()),
         None => outbound,
+    }
+}
+
+fn plain_reply(body: Body, provider_id: Option<ProviderPlan>, appending: &Appending) -> Reply {
+    let mut reply = Reply::new(body.content()).reopen(appending.reopen);
+    if let Some(at) = appending.sent_at {
+        reply = reply.sent_at(at);
+    }
+    match provider_id {
+        Some(id) => reply.provider_id(id.text()),
+        None => reply,
     }
 }
 
 fn appended(
     model: &mut Model,
-    answer: Result<Outcome<Message>>,
-    refusals: &[Refusal],
+    answer: Told<Message>,
+    mut refusals: Vec<Refusal>,
     appending: Appending,
 ) -> Result<()> {
-    settle(model, answer, refusals, |model, message| {
-        let own_ms = message.created_at.timestamp_millis();
-        let id_ms = i64::try_from(message.id.timestamp_ms());
-        assert_eq!(id_ms, Ok(own_ms), "a message's id carries its time");
+    refusals.extend(model.erased(appending.channel, appending.provider_id.as_ref()));
+    settle(model, answer, &refusals, |model, message| {
         model.append((message.conversation_id, message.id), appending)
     })
 }
@@ -363,18 +422,21 @@ fn annotate(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<
                 model.add_note(id, note.id, content, author.map(Who::actor))
             })
         }
-        Op::RecordDelivery {
-            conversation,
-            message,
-            receipt,
-        } => {
-            let id = model.pick(*conversation);
-            let of = (id, model.pick_message(id, *message));
-            let refusals = model.refused_delivery(of, *receipt);
+        Op::RecordDelivery { of, receipt } => {
+            let named = model.named(*of);
+            let refusals = model.refused_delivery(&named, *receipt);
             let given = receipt.receipt(model.clock.get());
-            let answer = commands.record_delivery(MessageRef::from(of), given);
+            let answer = commands.record_delivery(MessageRef::from(&named), given);
             settle(model, answer, &refusals, |model, _| {
-                model.record_delivery(of, *receipt)
+                model.record_delivery(&named, *receipt)
+            })
+        }
+        Op::SetProviderId { of, number } => {
+            let (named, id) = (model.named(*of), provider_id(*number));
+            let refusals = model.refused_provider_id(&named, &id);
+            let answer = commands.set_provider_id(MessageRef::from(&named), &id);
+            settle(model, answer, &refusals, |model, _| {
+                model.set_provider_id(&named, &id)
             })
         }
         other => panic!("{other:?} annotates nothing"),
@@ -450,7 +512,7 @@ fn permitted<T: Debug>(answer: Result<T>, refusals: &[Refusal]) -> Result<Option
             Ok(Some(value))
         }
         Err(error) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Conflict => {
+            ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Erased => {
                 let demanded = refusals.iter().any(|refusal| refusal.is(&error));
                 assert!(demanded, "{error:?} instead of {refusals:?}");
                 Ok(None)
@@ -461,24 +523,32 @@ fn permitted<T: Debug>(answer: Result<T>, refusals: &[Refusal]) -> Result<Option
 }
 
 /// Lets the model do what the store did, and compares what both say of it.
-fn settle<T: PartialEq + Debug>(
+fn settle<T: Answer>(
     model: &mut Model,
-    answer: Result<Outcome<T>>,
+    Told { command, answer }: Told<T>,
     refusals: &[Refusal],
     effect: impl FnOnce(&mut Model, &T) -> Expected<T>,
 ) -> Result<()> {
-    let Some(outcome) = permitted(answer, refusals)? else {
+    let key = model.key.take();
+    let known = key.map_or(Known::New, |key| model.known(key, &command));
+    let refusals = match &known {
+        Known::New => refusals,
+        Known::Done(_) => &[],
+        Known::Refused(refusal) => std::slice::from_ref(refusal),
+    };
+    let Some((got, sequence)) = permitted(answer, refusals)? else {
         return Ok(());
     };
-    let expected = effect(model, &outcome.value);
-    let got = Expected {
-        changed: outcome.changed,
-        created: outcome.created,
-        reopened: outcome.reopened,
-        value: outcome.value,
+    let expected = match (known, key) {
+        (Known::Done(before), _) => before,
+        (_, None) => effect(model, &got.value),
+        (_, Some(key)) => {
+            let did = effect(model, &got.value);
+            model.remember(key, command, &did);
+            did
+        }
     };
     assert_eq!(got, expected, "the store's answer and the model's");
-    assert!(!outcome.duplicate, "nothing was done before");
-    assert_eq!(outcome.sequence, model.holding_sequence(), "sequence");
+    assert_eq!(sequence, model.holding_sequence(), "sequence");
     Ok(())
 }

@@ -7,11 +7,14 @@
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
 use super::events::{CONSUMERS, Keep, RetentionPlan};
+use super::keys::KEYS;
 use super::op::{
-    ASSIGNEES, Address, Body, CONTACTS, MessagePick, Op, Pick, ReceiptPlan, Sight, Who,
+    ASSIGNEES, Address, Body, CONTACTS, Meant, MessagePick, Op, Pick, ReceiptPlan, Sight,
+    TargetsPlan, Who,
 };
 use super::plan::{Flaw, ImportPlan, Text, When};
 use super::probe::{Edge, FilterPlan, Probe, RangePlan};
+use super::provided::{PROVIDED, ProviderPlan};
 
 /// What is left of a stream.
 #[derive(Debug)]
@@ -140,7 +143,7 @@ impl Bytes<'_> {
 
     fn import(&mut self) -> ImportPlan {
         const LENGTHS: [u8; 8] = [1, 2, 0, 3, 7, 64, 65, 130];
-        const FLAWS: [Flaw; 11] = [
+        const FLAWS: [Flaw; 12] = [
             Flaw::BlankMessage,
             Flaw::ForeignMessage,
             Flaw::RepeatedMessage,
@@ -152,6 +155,7 @@ impl Bytes<'_> {
             Flaw::LateCreation,
             Flaw::BlankName,
             Flaw::TooManyUnread,
+            Flaw::RepeatedProviderId,
         ];
         ImportPlan {
             number: self.below(12),
@@ -163,63 +167,120 @@ impl Bytes<'_> {
             messages: LENGTHS[usize::from(self.below(8))],
             notes: LENGTHS[usize::from(self.below(8))],
             unread: self.sometimes(3, |bytes| bytes.below(4)).unwrap_or(0),
-            flaw: self.sometimes(6, |bytes| FLAWS[usize::from(bytes.below(11))]),
+            flaw: self.sometimes(6, |bytes| FLAWS[usize::from(bytes.below(12))]),
+            provided: self.sometimes(2, |bytes| bytes.below(PROVIDED)),
         }
     }
 
     fn move_clock(&mut self) -> Op {
-        const STEPS: [i64; 8] = [
+        const STEPS: [i64; 9] = [
             1,
             1_000,
             999,
             60_000_000,
             3_600_000_000,
+            // An idempotency key is known for a day.
+            86_400_000_001,
             -1,
             -1_000,
             -60_000_000,
         ];
         Op::MoveClock {
-            micros: STEPS[usize::from(self.below(8))],
+            micros: STEPS[usize::from(self.below(9))],
+        }
+    }
+
+    fn provider_id(&mut self) -> Option<ProviderPlan> {
+        match self.byte() {
+            number @ 128..=249 => Some(ProviderPlan::Number(number % PROVIDED)),
+            250..=252 => Some(ProviderPlan::Empty),
+            253.. => Some(ProviderPlan::TooLong),
+            _ => None,
+        }
+    }
+
+    fn meant(&mut self) -> Meant {
+        match self.byte() {
+            number @ 0..=149 => {
+                let conversation = self.pick();
+                let message = if number < 130 {
+                    MessagePick::Own(number)
+                } else {
+                    MessagePick::Foreign(number)
+                };
+                Meant::Id(conversation, message)
+            }
+            number => Meant::Provided(self.channel(), number % PROVIDED),
+        }
+    }
+
+    fn age_ms(&mut self) -> u32 {
+        const AGES_MS: [u32; 6] = [60_000, 0, 1, 3_600_000, 86_400_000, u32::MAX];
+        AGES_MS[usize::from(self.below(6))]
+    }
+
+    fn targets(&mut self) -> TargetsPlan {
+        if self.once_in(2) {
+            let limit = self.below(6);
+            TargetsPlan::First(self.filter(), u32::from(limit) + 1)
+        } else {
+            TargetsPlan::Ids((0..self.below(6)).map(|_| self.pick()).collect())
         }
     }
 
     /// A command that can stand in a transaction too.
     fn command(&mut self, kind: u8) -> Op {
         match kind {
-            0..=43 => Op::Receive {
+            0..=31 => Op::Receive {
                 from: self.address(),
                 body: self.body(),
                 sent_at: self.sometimes(3, Self::when),
+                provider_id: self.provider_id(),
             },
+            40..=43 => self.bulk(),
             44..=49 => Op::MarkRead {
                 conversation: self.pick(),
                 seen: self.sight(),
             },
-            50..=69 => Op::Send {
+            50..=64 => Op::Send {
                 to: self.address(),
                 body: self.body(),
                 sent_at: self.sometimes(4, Self::when),
+                provider_id: self.provider_id(),
                 reopen: !self.once_in(2),
             },
             70..=84 => Op::Reply {
                 conversation: self.pick(),
                 body: self.body(),
                 sent_at: self.sometimes(4, Self::when),
+                provider_id: self.provider_id(),
                 reopen: !self.once_in(2),
                 address: self.sometimes(4, Self::address),
             },
-            85..=99 => Op::RecordDelivery {
-                conversation: self.pick(),
-                message: match self.byte() {
-                    number @ 0..=229 => MessagePick::Own(number),
-                    number => MessagePick::Foreign(number),
-                },
+            85..=95 => Op::RecordDelivery {
+                of: self.meant(),
                 receipt: self.receipt(),
             },
-            100..=119 | 200..=209 => self.assignment(kind),
-            192..=195 => self.consumption(),
-            120..=134 => Op::Resolve {
+            96..=99 => Op::SetProviderId {
+                of: self.meant(),
+                number: self.below(PROVIDED),
+            },
+            100..=119 | 200..=203 => self.assignment(kind),
+            192..=194 => self.consumption(),
+            195 => {
+                let older_ms = self.age_ms();
+                if self.once_in(2) {
+                    Op::PurgeKeys { older_ms }
+                } else {
+                    Op::PurgeParked { older_ms }
+                }
+            }
+            120..=125 => Op::Resolve {
                 conversation: self.pick(),
+            },
+            65..=69 | 126..=134 | 204..=209 => self.keyed(),
+            32..=39 | 165..=169 => Op::Retry {
+                number: self.below(KEYS),
             },
             241..=247 => self.guarded(kind),
             135..=144 => Op::AddNote {
@@ -233,7 +294,7 @@ impl Bytes<'_> {
             150..=151 => Op::EraseContact {
                 contact: self.below(CONTACTS),
             },
-            152..=169 => Op::PutAssignee {
+            152..=164 => Op::PutAssignee {
                 assignee: self.who(),
                 name: self.text(),
             },
@@ -246,10 +307,34 @@ impl Bytes<'_> {
         }
     }
 
+    fn bulk(&mut self) -> Op {
+        let targets = self.targets();
+        match self.sometimes(2, Self::who) {
+            Some(assignee) => Op::AssignAll { targets, assignee },
+            None => Op::ResolveAll { targets },
+        }
+    }
+
+    /// A command with a key, which has none itself.
+    fn keyed(&mut self) -> Op {
+        let key = match self.byte() {
+            number @ 0..=239 => number % KEYS,
+            number => KEYS + number % 2,
+        };
+        let kind = self.byte();
+        match self.command(kind) {
+            op @ (Op::Keyed { .. } | Op::Retry { .. }) => op,
+            op => Op::Keyed {
+                key,
+                op: Box::new(op),
+            },
+        }
+    }
+
     fn assignment(&mut self, kind: u8) -> Op {
         let conversation = self.pick();
         match kind {
-            100..=109 | 200..=209 => Op::Assign {
+            100..=109 | 200..=203 => Op::Assign {
                 conversation,
                 assignee: self.who(),
             },
@@ -274,6 +359,7 @@ impl Bytes<'_> {
                 conversation,
                 revision: sight,
                 body: self.body(),
+                provider_id: self.provider_id(),
             },
             _ => Op::ResolveIf {
                 conversation,

@@ -8,6 +8,7 @@ use convodb::{
     Note, Page, PageRequest, Result, Snapshot, Store, Thread, Transaction,
 };
 
+use super::memory::Memory;
 use super::model::Model;
 use super::op::{CONTACTS, Who, contact};
 use super::probe::{FilterPlan, Probe};
@@ -328,6 +329,10 @@ pub(crate) fn sound(store: &Store, model: &Model) {
     let events = model.events.len() as u64;
     assert_eq!((stats.events, report.events), (events, events));
     assert_eq!(stats.newest_event, model.newest_event());
+    assert_eq!(stats.parked, model.parked.len() as u64);
+    let memory = Memory::of_store(store, &model.clock).unwrap();
+    let expected = Memory::of_model(model);
+    assert!(memory == expected, "{}", memory.difference(&expected));
     assert_eq!(stats.sequence, model.sequence);
     assert_eq!(store.sequence().unwrap(), model.sequence);
 }

@@ -4,15 +4,17 @@
 
 use std::cmp::Reverse;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
     Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, Conversation,
-    ConversationId, Direction, Event, Message, MessageId, Note, Status,
+    ConversationId, Direction, Event, Message, MessageId, Note, ProviderId, Status,
 };
 
-use super::op::{ASSIGNEES, MessagePick, Pick, Sight, Who};
+use super::keys::Done;
+use super::op::{ASSIGNEES, MessagePick, Op, Pick, Sight, TargetsPlan, Who};
 use super::plan::first_moment;
+use super::provided::Waiting;
 
 /// A conversation with all that belongs to it.
 #[derive(Clone, Debug)]
@@ -68,6 +70,18 @@ pub(crate) struct Model {
     pub(crate) purged: u64,
     /// By their names.
     pub(crate) consumers: Vec<(ConsumerName, u64)>,
+    /// The providers' ids of messages that were deleted.
+    pub(crate) erased: Vec<(Channel, ProviderId)>,
+    /// Receipts whose messages have not come.
+    pub(crate) parked: Vec<Waiting>,
+    /// Commands that were done with keys, one a key.
+    pub(crate) done: Vec<Done>,
+    /// So long keys are known.
+    pub(crate) key_age: TimeDelta,
+    /// What was given with each key last.
+    pub(crate) given: Vec<(u8, Op)>,
+    /// The key of the command that is being done.
+    pub(crate) key: Option<u8>,
     /// Commits that changed something.
     pub(crate) sequence: u64,
     /// Whether anything changed since the last commit.
@@ -87,6 +101,12 @@ impl Model {
             events: Vec::new(),
             purged: 0,
             consumers: Vec::new(),
+            erased: Vec::new(),
+            parked: Vec::new(),
+            done: Vec::new(),
+            key_age: TimeDelta::days(1),
+            given: Vec::new(),
+            key: None,
             sequence: 0,
             touched: false,
         }
@@ -181,6 +201,25 @@ impl Model {
         match among.len() {
             0 => MessageId::from_parts(1, u128::from(number)),
             len => among[usize::from(number) % len],
+        }
+    }
+
+    /// The conversations that a bulk command is about.
+    pub(crate) fn pick_all(&self, targets: &TargetsPlan) -> Vec<ConversationId> {
+        match targets {
+            TargetsPlan::Ids(picks) => {
+                let mut ids: Vec<ConversationId> = Vec::new();
+                for id in picks.iter().map(|pick| self.pick(*pick)) {
+                    if !ids.contains(&id) {
+                        ids.push(id);
+                    }
+                }
+                ids
+            }
+            TargetsPlan::First(filter, limit) => {
+                let rows = filter.list(self).into_iter();
+                rows.map(|row| row.id).take(*limit as usize).collect()
+            }
         }
     }
 

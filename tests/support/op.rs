@@ -8,7 +8,10 @@ use convodb::{
 };
 
 use super::events::RetentionPlan;
+use super::keys;
 use super::plan::{ImportPlan, Text, When};
+use super::probe::FilterPlan;
+use super::provided::ProviderPlan;
 
 /// So many contacts, on four channels each.
 pub(crate) const CONTACTS: u8 = 6;
@@ -23,25 +26,35 @@ pub(crate) enum Op {
         from: Address,
         body: Body,
         sent_at: Option<When>,
+        provider_id: Option<ProviderPlan>,
     },
     Send {
         to: Address,
         body: Body,
         sent_at: Option<When>,
+        provider_id: Option<ProviderPlan>,
         reopen: bool,
     },
     Reply {
         conversation: Pick,
         body: Body,
         sent_at: Option<When>,
+        provider_id: Option<ProviderPlan>,
         reopen: bool,
         /// The address of an outbound message that is given as a reply.
         address: Option<Address>,
     },
     RecordDelivery {
-        conversation: Pick,
-        message: MessagePick,
+        of: Meant,
         receipt: ReceiptPlan,
+    },
+    SetProviderId {
+        of: Meant,
+        number: u8,
+    },
+    /// Gives up the receipts that have waited so long.
+    PurgeParked {
+        older_ms: u32,
     },
     Assign {
         conversation: Pick,
@@ -71,6 +84,7 @@ pub(crate) enum Op {
         conversation: Pick,
         revision: Sight,
         body: Body,
+        provider_id: Option<ProviderPlan>,
     },
     MarkRead {
         conversation: Pick,
@@ -94,6 +108,26 @@ pub(crate) enum Op {
     RemoveAssignee {
         assignee: Who,
         takeover: Option<Who>,
+    },
+    AssignAll {
+        targets: TargetsPlan,
+        assignee: Who,
+    },
+    ResolveAll {
+        targets: TargetsPlan,
+    },
+    /// A command with an idempotency key.
+    Keyed {
+        key: u8,
+        op: Box<Op>,
+    },
+    /// One of the commands that were given with keys, once more; nothing if none was.
+    Retry {
+        number: u8,
+    },
+    /// Forgets the commands with keys that were done so long ago.
+    PurgeKeys {
+        older_ms: u32,
     },
     Import(ImportPlan),
     /// All of them or none.
@@ -131,6 +165,10 @@ impl Op {
                 author: Some(author),
                 ..
             } => Some(Context::new().actor(author.actor())),
+            Self::Keyed { key, op } => {
+                let context = op.context().unwrap_or_default();
+                Some(context.idempotency_key(keys::text(*key)))
+            }
             _ => None,
         }
     }
@@ -179,6 +217,20 @@ pub(crate) enum Sight {
 pub(crate) enum MessagePick {
     Own(u8),
     Foreign(u8),
+}
+
+/// A message, by its own id or by its provider's on a channel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Meant {
+    Id(Pick, MessagePick),
+    Provided(Channel, u8),
+}
+
+/// The conversations of a bulk command: by their ids, or the first of a list.
+#[derive(Clone, Debug)]
+pub(crate) enum TargetsPlan {
+    Ids(Vec<Pick>),
+    First(FilterPlan, u32),
 }
 
 /// A user or team, whether the directory knows it or not.

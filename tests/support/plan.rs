@@ -7,6 +7,7 @@ use convodb::{
 };
 
 use super::op::{Address, Who, status};
+use super::provided::{PROVIDED, provider_id};
 
 /// A text for people; the last three are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,7 @@ pub(crate) enum Flaw {
     LateCreation,
     BlankName,
     TooManyUnread,
+    RepeatedProviderId,
 }
 
 /// A whole conversation from elsewhere.
@@ -108,6 +110,8 @@ pub(crate) struct ImportPlan {
     pub(crate) notes: u8,
     /// So many of its inbound messages, if it has as many.
     pub(crate) unread: u8,
+    /// The number of the first message's provider's id; some messages have the next ones.
+    pub(crate) provided: Option<u8>,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -160,6 +164,13 @@ impl ImportPlan {
             Content::text(format!("imported {n}")),
             time,
         );
+        // As many as there are ids, so that none comes twice.
+        if let Some(first) = self.provided
+            && n.is_multiple_of(2)
+            && n / 2 < PROVIDED
+        {
+            message.provider_id = Some(provider_id((first + n / 2) % PROVIDED));
+        }
         message.status = DeliveryStatus::Read;
         message.deliveries.read_at = n.is_multiple_of(3).then_some(time);
         message
@@ -237,6 +248,14 @@ fn spoil(import: &mut Import, flaw: Flaw, created_at: DateTime<Utc>) -> String {
         Flaw::TooManyUnread => {
             import.conversation.unread_count = messages.len() as u64 + 1;
             "unread_count".to_owned()
+        }
+        Flaw::RepeatedProviderId => {
+            for number in 0..2 {
+                let mut twice = message(next_message + number, own, "hi", created_at);
+                twice.provider_id = Some(provider_id(PROVIDED));
+                messages.push(twice);
+            }
+            format!("messages[{}].provider_id", next_message + 1)
         }
     }
 }

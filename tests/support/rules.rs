@@ -1,5 +1,5 @@
 //! What each command does to the model, after the rules R1 to R9 and R11 to R16, and nothing else;
-//! R10 joins them with the store's memory of provider ids.
+//! R10 is in [`provided`](super::provided).
 //!
 //! Each comes in two parts: the refusals that the rules demand, of which the store may give any,
 //! and the effect where there is none. New ids are the store's: the effect is told them.
@@ -9,13 +9,15 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 use convodb::{
     Actor, Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation,
-    ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind, Failure, Import,
-    Message, MessageId, Note, NoteId, Status,
+    ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Import, Message, MessageId,
+    Note, NoteId, ProviderId, Status,
 };
 
+use super::keys::EachOf;
 use super::model::{Entry, Model};
-use super::op::{Address, Body, FAILURE_MESSAGE, ReceiptPlan};
+use super::op::{Address, Body};
 use super::plan::{When, to_the_microsecond};
+use super::provided::ProviderPlan;
 use super::verdict::{Expected, Refusal};
 
 /// A message that is to be stored.
@@ -26,6 +28,7 @@ pub(crate) struct Appending {
     pub(crate) channel: Channel,
     pub(crate) content: Content,
     pub(crate) sent_at: Option<DateTime<Utc>>,
+    pub(crate) provider_id: Option<ProviderId>,
     pub(crate) reopen: bool,
 }
 
@@ -39,7 +42,7 @@ impl Model {
         entry.updated_at = entry.updated_at.max(at);
     }
 
-    fn entry_mut(&mut self, id: ConversationId) -> &mut Entry {
+    pub(crate) fn entry_mut(&mut self, id: ConversationId) -> &mut Entry {
         self.entries
             .iter_mut()
             .find(|entry| entry.id == id)
@@ -61,9 +64,15 @@ impl Model {
     }
 
     /// R14, of a message.
-    pub(crate) fn refused_message(body: Body, sent_at: Option<When>) -> Vec<Refusal> {
+    pub(crate) fn refused_message(
+        body: Body,
+        sent_at: Option<When>,
+        provider_id: Option<ProviderPlan>,
+    ) -> Vec<Refusal> {
         let late = sent_at.filter(|at| at.is_refused()).map(|_| "sent_at");
-        let fields = body.flaw().into_iter().chain(late);
+        let provider_id = provider_id.filter(|id| id.id().is_none());
+        let provider_id = provider_id.map(|_| "provider_id");
+        let fields = body.flaw().into_iter().chain(late).chain(provider_id);
         fields.map(Refusal::invalid).collect()
     }
 
@@ -84,13 +93,22 @@ impl Model {
             .collect()
     }
 
-    /// R1, R2, R5, R7, R8 and R9: stores a message under the ids that the store gave it.
+    /// R1, R2, R5, R7, R8 and R9: stores a message under the ids that the store gave it; R10: but
+    /// one that is stored already.
     pub(crate) fn append(
         &mut self,
         ids: (ConversationId, MessageId),
         appending: Appending,
     ) -> Expected<Message> {
         let now = self.newest;
+        if let Some(id) = &appending.provider_id
+            && let Some(stored) = self.provided(appending.channel, id)
+        {
+            return Expected {
+                duplicate: true,
+                ..Expected::plain(stored.clone(), false)
+            };
+        }
         let created_at = appending
             .sent_at
             .map_or(now, |time| to_the_microsecond(time).min(now));
@@ -100,8 +118,11 @@ impl Model {
         if created {
             self.create(id, &appending, created_at);
         }
-        // One that is late takes its place among ids of its own time.
-        if created_at == now {
+        let of_its_time = u64::try_from(created_at.timestamp_millis()) == Ok(ids.1.timestamp_ms());
+        assert!(of_its_time, "a message's id carries its time");
+        // One that is late takes its place among ids of its own time, and one with a provider's id
+        // has an id that follows from that.
+        if created_at == now && appending.provider_id.is_none() {
             self.take_id(&ids.1);
         }
         let mut message = Message::new(
@@ -115,6 +136,7 @@ impl Model {
             Direction::Inbound => DeliveryStatus::Delivered,
             Direction::Outbound => DeliveryStatus::Sent,
         };
+        message.provider_id = appending.provider_id;
         let entry = self.entry_mut(id);
         let repeated = entry.messages.iter().any(|known| known.id == message.id);
         assert!(!repeated, "{} was given out twice", message.id);
@@ -138,12 +160,13 @@ impl Model {
             self.active(id, now);
             self.tell(id, EventKind::ConversationReopened);
         }
+        self.tell_parked((id, message_id));
         self.touched = true;
+        let message = self.message(id, message_id).expect("it was just stored");
         Expected {
-            value: message,
-            changed: true,
             created,
             reopened,
+            ..Expected::plain(message.clone(), true)
         }
     }
 
@@ -172,50 +195,6 @@ impl Model {
                 assigned_to: None,
             },
         );
-    }
-
-    pub(crate) fn refused_delivery(
-        &self,
-        (conversation, message): (ConversationId, MessageId),
-        receipt: ReceiptPlan,
-    ) -> Vec<Refusal> {
-        let known = self
-            .entry(conversation)
-            .is_some_and(|entry| entry.messages.iter().any(|known| known.id == message));
-        let bad_time = receipt.at.is_some_and(When::is_refused);
-        [
-            refused_if(!known, Refusal::of(ErrorKind::NotFound)),
-            refused_if(bad_time, Refusal::invalid("at")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
-    /// R9: the maximum of the statuses, the earliest time of each, the earliest failure's reason.
-    pub(crate) fn record_delivery(
-        &mut self,
-        (conversation, message): (ConversationId, MessageId),
-        receipt: ReceiptPlan,
-    ) -> Expected<Option<Message>> {
-        let (now, clock) = (self.newest, self.clock.get());
-        let at = receipt
-            .at
-            .map_or(now, |at| to_the_microsecond(at.time(clock)).min(now));
-        let entry = self.entry_mut(conversation);
-        let known = entry
-            .messages
-            .iter_mut()
-            .find(|known| known.id == message)
-            .expect("the store found a message that is not in the model");
-        let before = known.clone();
-        known.status = known.status.max(receipt.status);
-        merge(&mut known.deliveries, receipt, at);
-        let after = known.clone();
-        let changed = after != before;
-        self.touched |= changed;
-        self.tell_receipt(&before, receipt.status);
-        Expected::plain(Some(after), changed)
     }
 
     /// R4: assigning reopens.
@@ -302,6 +281,40 @@ impl Model {
         self.settle(id, changed, now, false)
     }
 
+    /// Each for itself.
+    fn each(
+        &mut self,
+        ids: &[ConversationId],
+        command: impl Fn(&mut Self, ConversationId) -> Expected<Conversation>,
+    ) -> Expected<Vec<EachOf>> {
+        let each = ids.iter().map(|id| match self.entry(*id) {
+            Some(_) => (*id, Ok(command(self, *id))),
+            None => (*id, Err(ErrorKind::NotFound)),
+        });
+        let each: Vec<EachOf> = each.collect();
+        let done = || each.iter().filter_map(|(_, done)| done.as_ref().ok());
+        let (changed, reopened) = (
+            done().any(|done| done.changed),
+            done().any(|done| done.reopened),
+        );
+        Expected {
+            reopened,
+            ..Expected::plain(each, changed)
+        }
+    }
+
+    pub(crate) fn assign_all(
+        &mut self,
+        ids: &[ConversationId],
+        assignee: &AssigneeId,
+    ) -> Expected<Vec<EachOf>> {
+        self.each(ids, |model, id| model.assign(id, assignee))
+    }
+
+    pub(crate) fn resolve_all(&mut self, ids: &[ConversationId]) -> Expected<Vec<EachOf>> {
+        self.each(ids, Self::resolve)
+    }
+
     /// Another has it than before, or nobody.
     fn tell_move(&mut self, id: ConversationId, before: Option<AssigneeId>) {
         let kind = match (self.entry_mut(id).assignee.clone(), before) {
@@ -365,6 +378,9 @@ impl Model {
         removed.sort_by_key(|entry| entry.channel);
         for entry in &removed {
             self.tell(entry.id, EventKind::ConversationDeleted);
+            let ids = entry.messages.iter();
+            let ids = ids.filter_map(|message| message.provider_id.clone());
+            self.erased.extend(ids.map(|id| (entry.channel, id)));
         }
         self.gone.extend(removed.iter().map(|entry| entry.id));
         self.touched |= !removed.is_empty();
@@ -445,12 +461,19 @@ impl Model {
         let of = &import.conversation;
         let exists =
             self.entry(of.id).is_some() || self.thread(&of.contact_id, of.channel).is_some();
+        let ids = import.messages.iter();
+        let mut ids = ids.filter_map(|message| message.provider_id.as_ref());
+        let taken = ids
+            .clone()
+            .any(|id| self.provided(of.channel, id).is_some());
+        let erased = ids.any(|id| self.is_erased(of.channel, id));
         let name = of.assigned_to.as_ref().map(|assignee| &*assignee.name);
         let bad_name = name.is_some_and(|name| name.trim().is_empty() || name.len() > 256);
         [
             flaw.map(Refusal::invalid),
             refused_if(bad_name, Refusal::invalid("assigned_to.name")),
-            refused_if(exists, Refusal::of(ErrorKind::Conflict)),
+            refused_if(exists || taken, Refusal::of(ErrorKind::Conflict)),
+            refused_if(erased, Refusal::of(ErrorKind::Erased)),
         ]
         .into_iter()
         .flatten()
@@ -466,6 +489,9 @@ impl Model {
             self.set_name(&assignee.id, assignee.name.to_string());
         }
         let (mut messages, mut notes) = (import.messages, import.notes);
+        for message in &mut messages {
+            self.merge_parked(of.channel, message);
+        }
         messages.sort_by_key(|message| (message.created_at, message.id));
         notes.sort_by_key(|note| (note.created_at, note.id));
         self.gone.retain(|gone| *gone != of.id);
@@ -502,32 +528,5 @@ impl Model {
     pub(crate) fn assignees_of(&self, kind: AssigneeKind) -> u64 {
         let of_kind = |(id, _): &&(AssigneeId, String)| id.kind() == kind;
         self.directory.iter().filter(of_kind).count() as u64
-    }
-}
-
-fn merge(deliveries: &mut Deliveries, receipt: ReceiptPlan, at: DateTime<Utc>) {
-    let known = match receipt.status {
-        DeliveryStatus::Sent => &mut deliveries.sent_at,
-        DeliveryStatus::Delivered => &mut deliveries.delivered_at,
-        DeliveryStatus::Read => &mut deliveries.read_at,
-        DeliveryStatus::Failed => &mut deliveries.failed_at,
-    };
-    let before = *known;
-    *known = Some(before.map_or(at, |before| before.min(at)));
-    if receipt.status == DeliveryStatus::Failed {
-        let reason = receipt.code();
-        let known_reason = deliveries
-            .failure
-            .as_ref()
-            .map(|failure| failure.code.clone());
-        let earlier = before.is_none_or(|before| at < before);
-        // Of receipts of one time one must win, whatever their order: one that gives a reason.
-        let better = match (&reason, &known_reason) {
-            (Some(reason), Some(known)) => reason < known,
-            (reason, known) => reason.is_some() && known.is_none(),
-        };
-        if earlier || before == Some(at) && better {
-            deliveries.failure = reason.map(|code| Failure::new(code, FAILURE_MESSAGE));
-        }
     }
 }

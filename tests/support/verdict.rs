@@ -1,6 +1,6 @@
 //! What a command should answer: an outcome, or one of the refusals that the rules demand.
 
-use convodb::{AssigneeId, Error, ErrorKind};
+use convodb::{AssigneeId, Error, ErrorKind, Outcome};
 
 /// An error that the rules demand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub(crate) struct Expected<T> {
     pub(crate) changed: bool,
     pub(crate) created: bool,
     pub(crate) reopened: bool,
+    /// Whether the same was done before.
+    pub(crate) duplicate: bool,
 }
 
 impl<T> Expected<T> {
@@ -58,6 +60,20 @@ impl<T> Expected<T> {
             changed,
             created: false,
             reopened: false,
+            duplicate: false,
+        }
+    }
+}
+
+/// What a command does answer.
+impl<T> From<Outcome<T>> for Expected<T> {
+    fn from(outcome: Outcome<T>) -> Self {
+        Self {
+            value: outcome.value,
+            changed: outcome.changed,
+            created: outcome.created,
+            reopened: outcome.reopened,
+            duplicate: outcome.duplicate,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Commands that say what their giver saw.
 
-use convodb::{Reply, Result};
+use convodb::Result;
 
-use super::{Commands, appended, replying, settle};
+use super::{Commands, appended, plain_reply, replying, settle};
 use crate::support::model::Model;
 use crate::support::op::Op;
+use crate::support::provided::ProviderPlan;
 
 pub(super) fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> Result<()> {
     match op {
@@ -38,15 +39,22 @@ pub(super) fn run(commands: &mut impl Commands, model: &mut Model, op: &Op) -> R
             conversation,
             revision,
             body,
+            provider_id,
         } => {
             let id = model.pick(*conversation);
             let seen = model.seen_revision(id, *revision);
-            let mut refusals = Model::refused_message(*body, None);
+            let mut appending = replying(model, id, None, *body, None);
+            appending.provider_id = provider_id.and_then(ProviderPlan::id);
+            let mut refusals = Model::refused_message(*body, None, *provider_id);
             refusals.extend(model.missing(id));
-            refusals.extend(model.revised(id, seen));
-            let appending = replying(model, id, None, *body, None);
-            let answer = commands.reply_if(id, seen, Reply::new(body.content()));
-            appended(model, answer, &refusals, appending)
+            // One that is stored already may have moved the revision itself.
+            let known = appending.provider_id.as_ref();
+            if known.is_none_or(|id| model.provided(appending.channel, id).is_none()) {
+                refusals.extend(model.revised(id, seen));
+            }
+            let reply = plain_reply(*body, *provider_id, &appending);
+            let answer = commands.reply_if(id, seen, reply);
+            appended(model, answer, refusals, appending)
         }
         Op::MarkRead { conversation, seen } => {
             let id = model.pick(*conversation);

@@ -1,11 +1,13 @@
 //! All that a store holds, and all that a model says it should, as values that are compared at
 //! once: a harness that looks at thousands of stores tells of a difference instead of panicking.
 
+use convodb::testing::ManualClock;
 use convodb::{
     Assignee, ConsumerName, Conversation, ConversationId, Event, Filter, Message, Note,
     PageRequest, Result, Store,
 };
 
+use crate::support::memory::Memory;
 use crate::support::model::Model;
 use crate::support::probe::FilterPlan;
 
@@ -19,12 +21,20 @@ struct Held {
 }
 
 /// In the order of lists, and the directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Contents {
+    read: Read,
+    /// What only commands show: of a store that takes none it is not known.
+    memory: Option<Memory>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Read {
     conversations: Vec<Held>,
     assignees: Vec<Assignee>,
     events: Vec<Event>,
     consumers: Vec<(ConsumerName, u64)>,
+    parked: u64,
 }
 
 impl Contents {
@@ -39,15 +49,27 @@ impl Contents {
                 shown,
             }
         });
-        Self {
+        let read = Read {
             conversations: conversations.collect(),
             assignees: model.assignees(),
             events: model.events.clone(),
             consumers: model.consumers.clone(),
+            parked: model.parked.len() as u64,
+        };
+        Self {
+            read,
+            memory: Some(Memory::of_model(model)),
         }
     }
 
-    pub(crate) fn of_store(store: &Store) -> Result<Self> {
+    /// Reads, and gives commands that are rolled back.
+    pub(crate) fn of_store(store: &Store, clock: &ManualClock) -> Result<Self> {
+        let Self { read, .. } = Self::of_reading(store)?;
+        let memory = Some(Memory::of_store(store, clock)?);
+        Ok(Self { read, memory })
+    }
+
+    pub(crate) fn of_reading(store: &Store) -> Result<Self> {
         let first = store.list(&Filter::all(), PageRequest::new(1, 100)?)?;
         let (mut rows, mut next) = (first.data, first.next);
         while let Some(cursor) = next {
@@ -59,16 +81,34 @@ impl Contents {
         let events = store.events(stats.newest_event - stats.events, usize::MAX)?;
         let consumers = store.consumers()?.into_iter();
         let held = rows.into_iter().map(|shown| Held::read(store, shown));
-        Ok(Self {
+        let read = Read {
             conversations: held.collect::<Result<_>>()?,
             assignees: store.assignees()?,
             events,
             consumers: consumers.map(|one| (one.name, one.position)).collect(),
-        })
+            parked: stats.parked,
+        };
+        Ok(Self { read, memory: None })
     }
 
-    /// Where two differ first, in a line.
-    pub(crate) fn difference(&self, other: &Self) -> String {
+    /// Where two differ first, in a line; nothing where all that is known of both is the same.
+    pub(crate) fn difference(&self, other: &Self) -> Option<String> {
+        if self.read != other.read {
+            return Some(self.read.difference(&other.read));
+        }
+        match (&self.memory, &other.memory) {
+            (Some(memory), Some(other)) if memory != other => Some(memory.difference(other)),
+            _ => None,
+        }
+    }
+}
+
+impl Read {
+    /// Where two that differ do so first.
+    fn difference(&self, other: &Self) -> String {
+        if self.parked != other.parked {
+            return format!("{} parked instead of {}", self.parked, other.parked);
+        }
         if self.assignees != other.assignees {
             return format!("{:?} instead of {:?}", self.assignees, other.assignees);
         }

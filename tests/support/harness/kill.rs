@@ -8,7 +8,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use convodb::{Channel, ContactId, Error, Inbound, Options, Outbound, Result, Store, Transaction};
+use convodb::{
+    Channel, ContactId, Context, DeliveryStatus, Error, Inbound, Message, Options, Outbound,
+    ProviderId, Receipt, Result, Store, Transaction,
+};
 
 use super::random::Random;
 use super::report::{Breach, Progress, Report};
@@ -109,7 +112,8 @@ fn check(
         report.found(Breach::Torn, || told(format!("{:?}", verified.findings)));
     }
     for (writer, acknowledged) in acknowledged.iter_mut().enumerate() {
-        let [first, second] = [stored(store, writer, 0)?, stored(store, writer, 1)?];
+        let messages = [messages(store, writer, 0)?, messages(store, writer, 1)?];
+        let [first, second] = messages.each_ref().map(|messages| said(messages));
         let in_order = first
             .iter()
             .zip(1..)
@@ -120,6 +124,7 @@ fn check(
             });
         }
         let count = first.len() as u64;
+        check_retry(store, writer, &messages, report, told);
         if count > *acknowledged + 1 {
             report.found(Breach::Torn, || {
                 told(format!(
@@ -140,16 +145,48 @@ fn check(
     Ok(())
 }
 
-/// What the messages of a writer on one of its channels say.
-fn stored(store: &Store, writer: usize, channel: usize) -> Result<Vec<String>> {
-    let Some(found) = store.find(&contact(writer), PAIR[channel])? else {
-        return Ok(Vec::new());
-    };
-    let messages = store.get(found.id)?.messages;
+/// The messages of a writer on one of its channels.
+fn messages(store: &Store, writer: usize, channel: usize) -> Result<Vec<Message>> {
+    match store.find(&contact(writer), PAIR[channel])? {
+        Some(found) => Ok(store.get(found.id)?.messages),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn said(messages: &[Message]) -> Vec<String> {
     let said = messages.iter().map(|message| message.content.as_text());
-    Ok(said
-        .map(|text| text.unwrap_or_default().to_owned())
-        .collect())
+    said.map(|text| text.unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// The receipt that came first was applied, and nothing waits any longer; who gives the last pair
+/// again, as after a kill nobody knows whether it was stored, is answered what is stored.
+fn check_retry(
+    store: &Store,
+    writer: usize,
+    messages: &[Vec<Message>; 2],
+    report: &mut Report,
+    told: &dyn Fn(String) -> String,
+) {
+    let [first, second] = messages;
+    let unread = second
+        .iter()
+        .find(|message| message.status != DeliveryStatus::Read);
+    if let Some(message) = unread {
+        let what = format!("writer {writer}: the receipt of {message:?} is lost");
+        report.found(Breach::Lost, || told(what));
+    }
+    let (Some(first), Some(second)) = (first.last(), second.last()) else {
+        return;
+    };
+    let again =
+        store.transaction(|tx| send_pair(tx, writer, second.content.as_text().unwrap_or("")));
+    let is_known = matches!(&again, Ok([again, other]) if again == first && other == second);
+    let parked = store.stats().map(|stats| stats.parked);
+    if !is_known || !matches!(parked, Ok(0)) {
+        let what = format!("writer {writer}: {again:?} and {parked:?} parked");
+        report.found(Breach::Torn, || told(what));
+    }
 }
 
 /// The child's part.
@@ -169,7 +206,7 @@ pub(crate) fn serve(role: &str) {
 /// Writes until it is killed, or has written more than anyone waits for.
 fn write(store: &Store, writer: usize, ahead: u64, turns: &AtomicU64) {
     const MOST: u64 = 2_000;
-    let begun = stored(store, writer, 0).unwrap().len() as u64;
+    let begun = messages(store, writer, 0).unwrap().len() as u64;
     for number in begun + 1..begun + MOST {
         store
             .transaction(|tx| write_pair(tx, writer, number))
@@ -183,9 +220,25 @@ fn write(store: &Store, writer: usize, ahead: u64, turns: &AtomicU64) {
 }
 
 fn write_pair(tx: &mut Transaction<'_>, writer: usize, number: u64) -> Result<(), Error> {
-    let [first, second] = PAIR;
     let text = number.to_string();
-    tx.receive(Inbound::text(contact(writer), first, text.as_str()))?;
-    tx.send(Outbound::text(contact(writer), second, text.as_str()))?;
-    Ok(())
+    // It overtakes its message.
+    let of = (PAIR[1], provider_id(writer, &text));
+    tx.record_delivery(of, Receipt::read())?;
+    send_pair(tx, writer, &text).map(drop)
+}
+
+fn provider_id(writer: usize, text: &str) -> ProviderId {
+    ProviderId::new(&format!("wamid.{writer}.{text}")).unwrap()
+}
+
+/// One with a provider's id and a key, and one with a provider's id alone.
+fn send_pair(tx: &mut Transaction<'_>, writer: usize, text: &str) -> Result<[Message; 2], Error> {
+    let [first, second] = PAIR;
+    let id = provider_id(writer, text);
+    let inbound = Inbound::text(contact(writer), first, text).provider_id(id.as_str());
+    tx.set_context(Context::new().idempotency_key(id.as_str()));
+    let first = tx.receive(inbound)?.value;
+    tx.set_context(Context::new());
+    let outbound = Outbound::text(contact(writer), second, text).provider_id(id.as_str());
+    Ok([first, tx.send(outbound)?.value])
 }

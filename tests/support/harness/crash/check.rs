@@ -4,6 +4,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
+use convodb::testing::ManualClock;
 use convodb::{Check, Error, Store};
 
 use super::claims::Claims;
@@ -34,7 +35,7 @@ fn look(crash: &Crash, claims: &Claims) -> Result<(), Finding> {
     if known.is_some() && crash.image.read(super::path()).is_none() {
         return Err((Breach::Lost, "the file itself".to_owned()));
     }
-    let store = open(&disk, super::path(), known.is_none())?;
+    let (store, clock) = open(&disk, super::path(), known.is_none())?;
     let sequence = store.sequence().map_err(|error| torn(&error))?;
     if known.is_some_and(|known| sequence < known) {
         let what = format!("{known:?} was known, and {sequence} is there");
@@ -48,11 +49,12 @@ fn look(crash: &Crash, claims: &Claims) -> Result<(), Finding> {
     let Some(expected) = claims.contents(crash.at, sequence) else {
         return Err((Breach::Torn, format!("nobody told of commit {sequence}")));
     };
-    compare(&store, expected)?;
+    compare(&store, &clock, expected)?;
     drop(store);
     for (copy, is_done) in claims.copies(crash.at) {
         if crash.image.read(&copy.path).is_some() {
-            compare(&open(&disk, &copy.path, false)?, &copy.contents)?;
+            let (store, clock) = open(&disk, &copy.path, false)?;
+            compare(&store, &clock, &copy.contents)?;
         } else if is_done {
             return Err((Breach::Lost, format!("the copy {}", copy.path.display())));
         }
@@ -60,23 +62,25 @@ fn look(crash: &Crash, claims: &Claims) -> Result<(), Finding> {
     Ok(())
 }
 
-fn open(disk: &MemoryDisk, path: &Path, create: bool) -> Result<Store, Finding> {
-    options(&clock())
+fn open(disk: &MemoryDisk, path: &Path, create: bool) -> Result<(Store, ManualClock), Finding> {
+    let clock = clock();
+    let opened = options(&clock)
         .disk(Arc::new(disk.clone()))
         .check(Check::Always)
         .create(create)
-        .open(path)
-        .map_err(|error| (Breach::Unopened, format!("{error:?}")))
+        .open(path);
+    let store = opened.map_err(|error| (Breach::Unopened, format!("{error:?}")))?;
+    Ok((store, clock))
 }
 
 fn torn(error: &Error) -> Finding {
     (Breach::Torn, format!("{error:?}"))
 }
 
-fn compare(store: &Store, expected: &Contents) -> Result<(), Finding> {
-    let contents = Contents::of_store(store).map_err(|error| torn(&error))?;
-    if contents != *expected {
-        return Err((Breach::Torn, contents.difference(expected)));
+fn compare(store: &Store, clock: &ManualClock, expected: &Contents) -> Result<(), Finding> {
+    let contents = Contents::of_store(store, clock).map_err(|error| torn(&error))?;
+    if let Some(difference) = contents.difference(expected) {
+        return Err((Breach::Torn, difference));
     }
     let report = store.verify().map_err(|error| torn(&error))?;
     if !report.is_clean() {

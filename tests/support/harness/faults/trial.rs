@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
 
     /// All that is read is what was acknowledged, or the disk's error.
     fn check_reading(&self, store: &Store) -> Result<(), Finding> {
-        match Contents::of_store(store) {
+        match Contents::of_reading(store) {
             Ok(contents) => self.compare(&contents, &Contents::of_model(&self.model)),
             Err(error) if is_of_the_disk(&error) => Ok(()),
             Err(error) => Err(overclaimed(format!("reading says {error:?}"))),
@@ -164,10 +164,9 @@ impl<'a> Run<'a> {
     }
 
     fn compare(&self, contents: &Contents, expected: &Contents) -> Result<(), Finding> {
-        if contents == expected {
-            Ok(())
-        } else {
-            Err((Breach::Torn, contents.difference(expected)))
+        match contents.difference(expected) {
+            None => Ok(()),
+            Some(difference) => Err((Breach::Torn, difference)),
         }
     }
 
@@ -218,7 +217,7 @@ impl<'a> Run<'a> {
     fn check_reopened(&mut self, store: &Store) -> Result<(), Finding> {
         let fails = |error: Error| (Breach::Unopened, format!("{error:?}"));
         let sequence = store.sequence().map_err(fails)?;
-        let contents = Contents::of_store(store).map_err(fails)?;
+        let contents = Contents::of_store(store, &self.clock).map_err(fails)?;
         let happened = sequence == self.model.sequence + 1;
         match self.perhaps.take() {
             Some(perhaps) if happened => self.compare(&contents, &perhaps)?,
@@ -268,7 +267,8 @@ pub(crate) fn twin(steps: Vec<Step>) -> Twin {
             contents.push(Contents::of_model(&run.model));
         }
     }
-    assert!(Contents::of_store(&store).unwrap() == Contents::of_model(&run.model));
+    let held = Contents::of_store(&store, &run.clock).unwrap();
+    assert_eq!(held.difference(&Contents::of_model(&run.model)), None);
     assert!(store.verify().unwrap().is_clean());
     store.close().unwrap();
     Twin {
@@ -326,7 +326,7 @@ fn check_copies(run: &Run<'_>) -> Result<(), Finding> {
             continue;
         }
         let copy = run.open(&name).map_err(fails)?;
-        let contents = Contents::of_store(&copy).map_err(fails)?;
+        let contents = Contents::of_store(&copy, &run.clock).map_err(fails)?;
         let sequence = copy.sequence().map_err(fails)?;
         let twin = run.twin.expect("a run with a fault has a twin");
         match twin.contents.get(sequence as usize) {
@@ -343,11 +343,12 @@ fn go_on(run: &Run<'_>, store: Store) -> Result<(), Finding> {
     let user = convodb::UserId::new("usr_99").expect("an id");
     store.put_user(&user, "Last").map_err(fails)?;
     let sequence = store.sequence().map_err(fails)?;
-    let contents = Contents::of_store(&store).map_err(fails)?;
+    let contents = Contents::of_store(&store, &run.clock).map_err(fails)?;
     store.close().map_err(fails)?;
     let store = run.open(PATH).map_err(fails)?;
     if store.sequence().map_err(fails)? != sequence {
         return Err((Breach::Lost, format!("the last commit, {sequence}")));
     }
-    run.compare(&Contents::of_store(&store).map_err(fails)?, &contents)
+    let held = Contents::of_store(&store, &run.clock).map_err(fails)?;
+    run.compare(&held, &contents)
 }
