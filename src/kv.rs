@@ -336,6 +336,27 @@ impl<'t> WriteTables<'t> {
             .map_err(failure::storage)
     }
 
+    /// Removes the rows of a range that are not to be kept. After an error some of them may be there
+    /// yet.
+    pub(crate) fn retain(
+        &mut self,
+        table: Table,
+        keys: KeyRange<'_>,
+        mut keep: impl FnMut(&[u8], &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        let mut told = Ok(());
+        let kept = self
+            .table_mut(table)?
+            .retain_in::<&[u8], _>(keys, |key, value| {
+                told.is_err()
+                    || keep(key, value).unwrap_or_else(|error| {
+                        told = Err(error);
+                        true
+                    })
+            });
+        kept.map_err(failure::storage).and(told)
+    }
+
     /// Makes every table, so that reading never meets a missing one.
     pub(crate) fn create_all(&self) -> Result<()> {
         self.definitions

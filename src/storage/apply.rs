@@ -85,7 +85,7 @@ impl<'t> Writer<'t> {
                     messages::stage_note(rows, note)?;
                 }
                 if let Some(kind) = event::told_by(&change.fact, None, None) {
-                    events::stage(rows, &mut self.known.head, change, id, kind)?;
+                    events::append(rows, &mut self.known.head, change, id, kind)?;
                 }
                 continue;
             }
@@ -175,7 +175,7 @@ impl<'t> Writer<'t> {
                 done,
                 forget_before,
             } => commands::put(&mut self.rows, self.known.hashes, key, done, *forget_before),
-            Fact::KeysPurged { before } => commands::forget(&mut self.rows, *before, usize::MAX),
+            Fact::KeysPurged { before } => commands::forget_all(&mut self.rows, *before),
             _ => Ok(()),
         }
     }

@@ -28,19 +28,45 @@ struct Place {
     end: usize,
 }
 
-impl Batch {
-    pub(super) fn put<R: Record + Serialize>(&mut self, key: &[u8], record: &R) -> Result<()> {
-        let Rows { bytes, places } = self.0.entry(R::TABLE).or_default();
-        let start = bytes.len();
-        bytes.extend_from_slice(key);
-        let middle = bytes.len();
-        codec::encode_onto(bytes, key, record)?;
-        places.push(Place {
+/// Where rows go: into their tables at once, or together with others.
+pub(super) trait Sink {
+    fn put_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()>;
+}
+
+impl Sink for WriteTables<'_> {
+    fn put_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        self.put(table, key, value)
+    }
+}
+
+impl Sink for Batch {
+    fn put_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        self.0.entry(table).or_default().gather(key, |bytes| {
+            bytes.extend_from_slice(value);
+            Ok(())
+        })
+    }
+}
+
+impl Rows {
+    fn gather(&mut self, key: &[u8], value: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        let middle = self.bytes.len();
+        value(&mut self.bytes)?;
+        self.places.push(Place {
             start,
             middle,
-            end: bytes.len(),
+            end: self.bytes.len(),
         });
         Ok(())
+    }
+}
+
+impl Batch {
+    pub(super) fn put<R: Record + Serialize>(&mut self, key: &[u8], record: &R) -> Result<()> {
+        let rows = self.0.entry(R::TABLE).or_default();
+        rows.gather(key, |bytes| codec::encode_onto(bytes, key, record))
     }
 
     pub(super) fn write(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {

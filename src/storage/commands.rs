@@ -59,20 +59,23 @@ pub(super) fn older<R: Read>(
     Ok(found.map(|row| keys::parse_command_time(&row?.0)))
 }
 
-/// Forgets commands that were done before a time, oldest first, and at most so many.
-pub(super) fn forget(
-    rows: &mut WriteTables<'_>,
-    before: DateTime<Utc>,
-    at_most: usize,
-) -> Result<()> {
+/// Forgets the commands that were done before a time.
+pub(super) fn forget_all(rows: &mut WriteTables<'_>, before: DateTime<Utc>) -> Result<()> {
+    const AT_ONCE: usize = 1024;
+    while forget(rows, before, AT_ONCE)? == AT_ONCE {}
+    Ok(())
+}
+
+/// Forgets commands that were done before a time, oldest first, and at most so many; tells how many.
+fn forget(rows: &mut WriteTables<'_>, before: DateTime<Utc>, at_most: usize) -> Result<usize> {
     let old = older(rows, before)?
         .take(at_most)
         .collect::<Result<Vec<_>>>()?;
-    for (at, hash) in old {
-        rows.remove(tables::CATALOG, &keys::command(&hash))?;
-        rows.remove(tables::CATALOG, &keys::command_time(at, &hash))?;
+    for (at, hash) in &old {
+        rows.remove(tables::CATALOG, &keys::command(hash))?;
+        rows.remove(tables::CATALOG, &keys::command_time(*at, hash))?;
     }
-    Ok(())
+    Ok(old.len())
 }
 
 /// What `verify` checks of every command that was done: that it is found by its time too.

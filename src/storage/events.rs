@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 
-use super::batch::Batch;
+use super::batch::Sink;
 use super::records::EventV1;
 use super::{Head, codec, keys, tables};
 use crate::domain::{Change, ConversationId, Event, EventKind, InvalidInput};
@@ -22,9 +22,9 @@ fn next(head: &mut Head, change: &Change, conversation: ConversationId, kind: Ev
     event
 }
 
-/// Writes what a change told.
+/// Writes what a change told, or gathers it.
 pub(super) fn append(
-    rows: &mut WriteTables<'_>,
+    rows: &mut impl Sink,
     head: &mut Head,
     change: &Change,
     conversation: ConversationId,
@@ -34,28 +34,11 @@ pub(super) fn append(
     let payload = codec::payload(&EventV1::from(&event))?;
     let mut put = |key: &[u8]| {
         let value = codec::frame::<EventV1<'_>>(key, &payload);
-        rows.put(tables::EVENTS, key, &value)
+        rows.put_row(tables::EVENTS, key, &value)
     };
     put(&keys::event(event.sequence))?;
     if event.kind.is_history() {
         put(&keys::history(conversation, event.sequence))?;
-    }
-    Ok(())
-}
-
-/// Gathers what an import told.
-pub(super) fn stage(
-    batch: &mut Batch,
-    head: &mut Head,
-    change: &Change,
-    conversation: ConversationId,
-    kind: EventKind,
-) -> Result<()> {
-    let event = next(head, change, conversation, kind);
-    let record = EventV1::from(&event);
-    batch.put(&keys::event(event.sequence), &record)?;
-    if event.kind.is_history() {
-        batch.put(&keys::history(conversation, event.sequence), &record)?;
     }
     Ok(())
 }

@@ -135,18 +135,10 @@ pub(super) fn count_parked(rows: &impl Read, before: DateTime<Utc>) -> Result<(u
 
 /// Gives up the receipts that have waited since before a time. O(parked).
 pub(super) fn purge_parked(rows: &mut WriteTables<'_>, before: DateTime<Utc>) -> Result<()> {
-    let mut given_up = Vec::new();
-    for row in rows.range(tables::CATALOG, PARKED)? {
-        let (key, bytes) = row?;
-        let parked = codec::decode::<ParkedV1<'_>>(&key, &bytes)?.into_parked()?;
-        if parked.since < before {
-            given_up.push(key.to_vec());
-        }
-    }
-    for key in given_up {
-        rows.remove(tables::CATALOG, &key)?;
-    }
-    Ok(())
+    rows.retain(tables::CATALOG, PARKED, |key, bytes| {
+        let parked = codec::decode::<ParkedV1<'_>>(key, bytes)?.into_parked()?;
+        Ok(parked.since >= before)
+    })
 }
 
 /// Nothing waits any longer for imported messages. O(1) where nothing waits at all.
@@ -210,15 +202,10 @@ pub(super) fn remove_stored(rows: &mut WriteTables<'_>) -> Result<()> {
         Bound::Included(&[catalog_kind::PROVIDER_IDS]),
         Bound::Excluded(&[catalog_kind::PROVIDER_IDS + 1]),
     );
-    let mut stored = Vec::new();
-    for row in rows.range(tables::CATALOG, range)? {
-        let (key, bytes) = row?;
-        if !matches!(codec::decode(&key, &bytes), Ok(ProviderIdV1::Erased)) {
-            stored.push(key.to_vec());
-        }
-    }
-    for key in stored {
-        rows.remove(tables::CATALOG, &key)?;
-    }
-    Ok(())
+    rows.retain(tables::CATALOG, range, |key, bytes| {
+        Ok(matches!(
+            codec::decode(key, bytes),
+            Ok(ProviderIdV1::Erased)
+        ))
+    })
 }
