@@ -282,9 +282,9 @@ impl Store {
         Ok(self.view()?.head().sequence)
     }
 
-    /// Recomputes every index entry, total and thread from the records, looks for events that are
-    /// missing and for histories that say otherwise than they, and reports each difference by
-    /// table and key. Reading goes on, and writing too. O(everything)!
+    /// Recomputes every index entry, total and thread from the records, counts the messages from
+    /// each contact, looks for events that are missing and for histories that say otherwise than
+    /// they, and reports each difference by table and key. Reading goes on, and writing too. O(everything)!
     ///
     /// # Errors
     ///

@@ -224,8 +224,16 @@ pub(super) fn stage(
     state: &ConversationState,
 ) -> Result<()> {
     let bucket = directory.bucket_of(state.assignee.as_ref())?;
-    batch.put(&keys::conversation(state.id), &record(bucket, state))?;
+    stage_record(batch, bucket, state)?;
     stage_derived(batch, index, bucket, state)
+}
+
+pub(super) fn stage_record(
+    batch: &mut Batch,
+    bucket: u32,
+    state: &ConversationState,
+) -> Result<()> {
+    batch.put(&keys::conversation(state.id), &record(bucket, state))
 }
 
 /// Gathers what follows from a conversation's record: its thread and its index entries.

@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::keys::{self, EVENT_LEN};
 use super::records::{MessageTimeV1, MessageV1, NoteV1};
 use super::{codec, tables};
-use crate::domain::{ConversationId, Message, MessageId, Note, NoteId, ProviderId};
+use crate::domain::{ConversationId, Direction, Message, MessageId, Note, NoteId, ProviderId};
 use crate::error::Result;
 use crate::kv::{KeyRange, Read, WriteTables};
 use crate::query::MessageRange;
@@ -104,6 +104,18 @@ pub(super) fn provider_ids(
         ids.extend(decode(&key, &bytes)?.provider_id);
     }
     Ok(ids)
+}
+
+/// How many of a conversation's messages are from the contact. O(messages).
+pub(super) fn count_inbound(rows: &impl Read, conversation: ConversationId) -> Result<u64> {
+    let bounds = keys::of_conversation(conversation);
+    let mut inbound = 0;
+    for row in rows.range(tables::MESSAGES, inclusive(&bounds))? {
+        let (key, bytes) = row?;
+        let message = decode(&key, &bytes)?;
+        inbound += u64::from(message.direction == Direction::Inbound);
+    }
+    Ok(inbound)
 }
 
 /// Removes all messages and notes of a conversation. O(messages and notes).

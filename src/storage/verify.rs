@@ -16,7 +16,7 @@ use std::ops::Bound;
 use super::keys::{self, index_kind};
 use super::records::ThreadV1;
 use super::scan::{Row, Scan, Step};
-use super::{View, codec, conversations, plan, tables};
+use super::{View, codec, conversations, messages, plan, tables};
 use crate::domain::ConversationId;
 use crate::error::{ErrorKind, Hex, Result};
 use crate::index::{
@@ -167,6 +167,13 @@ fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
                 }
                 Some(_) => {}
             }
+        }
+        match messages::count_inbound(rows, state.id) {
+            Ok(inbound) if inbound == state.inbound => {}
+            Ok(_) => report.found(tables::CONVERSATIONS, &key, FindingKind::Different),
+            // A message that cannot be read is reported once, by the histories' own check.
+            Err(error) if error.kind() == ErrorKind::Corrupted => {}
+            Err(error) => return Err(error),
         }
         if !events::history_begins(view, state.id) {
             let key = keys::history(state.id, 0);

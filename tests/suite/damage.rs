@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use convodb::{
-    AssigneeId, Channel, Check, ContactId, ErrorKind, Filter, FindingKind, Inbound, MessageId,
-    Options, PageRequest, Reply, Retention, Store, TeamId, UserId,
+    AssigneeId, Channel, Check, ContactId, ConversationId, ErrorKind, Filter, Finding, FindingKind,
+    Inbound, MessageId, Options, PageRequest, Reply, Retention, Store, TeamId, UserId,
 };
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
@@ -66,7 +66,7 @@ fn fill(store: &Store) {
     store.purge_events(&Retention::newest(0)).unwrap();
     // An imported message whose id carries another time has an entry of its own.
     let contact = ContactId::new("con_imported").unwrap();
-    let id = convodb::ConversationId::from_parts(1, 1);
+    let id = ConversationId::from_parts(1, 1);
     let at = chrono::DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
     let conversation = convodb::Conversation::new(id, contact, Channel::Instagram, at);
     let message = convodb::Message::new(
@@ -144,9 +144,11 @@ fn verify_names_every_row_that_was_removed_and_repair_brings_back_the_derived_on
     let path = directory.path().join("inbox.redb");
     let mut tried = 0;
     for (name, key, value) in damaged_rows(&path) {
-        // A message or note that is gone leaves nothing that tells of it, nor does a consumer.
+        // A message to the contact or a note that is gone leaves nothing that tells of it, nor does
+        // a consumer. A conversation counts the messages from the contact.
         let is_consumer = name == "catalog" && key.first() == Some(&CONSUMERS);
-        if matches!(name, "messages" | "notes") || is_consumer {
+        let is_outbound = name == "messages" && !is_inbound(&value);
+        if name == "notes" || is_outbound || is_consumer {
             continue;
         }
         write(&path, name, &key, None);
@@ -171,6 +173,53 @@ fn verify_names_every_row_that_was_removed_and_repair_brings_back_the_derived_on
         drop(store);
     }
     println!("{tried} removed rows, all found");
+}
+
+/// Behind a record's format and checksum, a message begins with its direction.
+fn is_inbound(value: &[u8]) -> bool {
+    value[5] == 0
+}
+
+#[test]
+fn verify_recounts_the_messages_from_a_contact_and_repair_keeps_to_the_count() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    for (name, key, value) in damaged_rows(&path) {
+        if name != "messages" || !is_inbound(&value) {
+            continue;
+        }
+        let store = open(&path).unwrap();
+        let number = u128::from_be_bytes(key[..16].try_into().unwrap());
+        let id = ConversationId::from_parts((number >> 80) as u64, number & ((1 << 80) - 1));
+        store.mark_read(id, 1).unwrap();
+        store.close().unwrap();
+        write(&path, name, &key, None);
+
+        let store = open(&path).unwrap();
+        let report = store.verify().unwrap();
+        let told = |finding: &Finding| {
+            finding.table == "conversations"
+                && finding.key == key[..16]
+                && finding.kind == FindingKind::Different
+        };
+        assert!(report.findings.iter().any(told), "{:?}", report.findings);
+        assert!(
+            store
+                .repair()
+                .unwrap()
+                .findings
+                .iter()
+                .all(|finding| !told(finding))
+        );
+        let repaired = store.conversation(id).unwrap();
+        assert_eq!((repaired.inbound_count, repaired.unread_count), (0, 0));
+        store.close().unwrap();
+        write(&path, name, &key, Some(&value));
+        let store = open(&path).unwrap();
+        store.repair().unwrap();
+        assert!(store.verify().unwrap().is_clean());
+        assert_eq!(store.conversation(id).unwrap().unread_count, 1);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::domain::{Channel, ConversationId};
+use crate::domain::{Channel, ConversationId, ConversationState};
 use crate::error::{ErrorKind, Result};
 use crate::kv::Read as _;
 use crate::storage::batch::Batch;
@@ -49,12 +49,26 @@ impl<'a> Homes<'a> {
     }
 }
 
+/// Counts the messages from the contact anew; whether there are not as many as its record says.
+fn recount(view: &View, state: &mut ConversationState) -> Result<bool> {
+    let inbound = match messages::count_inbound(view.rows(), state.id) {
+        Ok(inbound) => inbound,
+        // One of them cannot be read: the record may be right.
+        Err(error) if error.kind() == ErrorKind::Corrupted => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let differs = inbound != state.inbound;
+    state.inbound = inbound;
+    state.seen = state.seen.min(inbound);
+    Ok(differs)
+}
+
 /// The rows of so many records are rebuilt at a time.
 const REBUILT_AT_ONCE: usize = 16_384;
 
 impl Writer<'_> {
     /// Throws every index entry, total, thread and message's provider's id away, and derives them
-    /// anew from the records that can be read. O(everything).
+    /// anew from the records that can be read; so is each count of inbound messages. O(everything).
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
         let (rows, mut index) = self.begin_rebuild();
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
@@ -68,7 +82,10 @@ impl Writer<'_> {
         for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
             match conversations::decode(view.directory(), &key, &bytes) {
-                Ok((state, bucket)) => {
+                Ok((mut state, bucket)) => {
+                    if recount(view, &mut state)? {
+                        conversations::stage_record(&mut batch, bucket, &state)?;
+                    }
                     conversations::stage_derived(&mut batch, &mut entries, bucket, &state)?;
                 }
                 // Nothing can be derived from it; `verify` goes on telling of it.
