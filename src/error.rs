@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::domain::{AssigneeId, InvalidInput, Rejection};
 
@@ -31,7 +32,8 @@ pub enum ErrorKind {
     /// A command was given from within one's own transaction, which would wait for itself for
     /// ever: give it to the transaction instead.
     InTransaction,
-    /// An earlier storage error within the transaction: it cannot commit, and wrote nothing.
+    /// An earlier storage error within the transaction, or a panic in another command of its
+    /// group: it cannot commit, and wrote nothing.
     TransactionPoisoned,
     /// The file is not a store of convodb.
     NotAStore,
@@ -39,6 +41,9 @@ pub enum ErrorKind {
     UnsupportedFormat,
     /// The file is damaged.
     Corrupted,
+    /// The journal that lies beside the file is not the one that belongs to it, or the one that
+    /// belongs to it is missing: what was acknowledged last is in that.
+    WrongJournal,
     /// The commit failed in a way that leaves open whether it happened. After
     /// [`Store::reopen`](crate::Store::reopen), [`Error::sequence`] tells: it happened if the
     /// store's last sequence has reached it.
@@ -67,13 +72,15 @@ pub enum ErrorKind {
 /// assert_eq!(error.field(), Some("limit"));
 /// assert_eq!(error.to_string(), "limit: must be between 1 and 100");
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Repr>);
 
+#[derive(Clone)]
 struct Repr {
     kind: ErrorKind,
     message: Cow<'static, str>,
     detail: Detail,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// Bytes as people read them.
@@ -85,6 +92,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
+#[derive(Clone)]
 enum Detail {
     None,
     Invalid(InvalidInput),
@@ -113,7 +121,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Box::new(source));
+        self.0.source = Some(Arc::new(source));
         self
     }
 

@@ -19,12 +19,12 @@ use std::ops::Bound;
 
 use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 #[cfg(feature = "testing")]
 pub use disk::{Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
-pub(crate) use disk::{Disk, SystemDisk};
+pub(crate) use disk::{Disk, DiskFile, SystemDisk};
 pub(crate) use file::{Place, Published, Replaced};
 pub(crate) use memory::Memory;
 
@@ -259,6 +259,17 @@ impl Read for ReadTables {
     }
 }
 
+/// What a commit makes durable when it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Itself, and all before it.
+    Durable,
+    /// The same, and what makes opening after a crash quick, at about 1.7 times the cost.
+    QuicklyRepaired,
+    /// Nothing: the next durable one does, or closing.
+    Later,
+}
+
 /// A write transaction, whose tables borrow it.
 pub(crate) struct WriteTransaction {
     inner: redb::WriteTransaction,
@@ -274,8 +285,16 @@ impl WriteTransaction {
         }
     }
 
-    /// Durable when it returns. An error leaves open whether it happened.
-    pub(crate) fn commit(self) -> Result<()> {
+    /// An error leaves open whether it happened.
+    pub(crate) fn commit(mut self, durability: Durability) -> Result<()> {
+        match durability {
+            Durability::Durable => {}
+            Durability::QuicklyRepaired => self.inner.set_quick_repair(true),
+            Durability::Later => self
+                .inner
+                .set_durability(redb::Durability::None)
+                .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?,
+        }
         self.inner.commit().map_err(failure::commit)
     }
 

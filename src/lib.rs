@@ -35,6 +35,6 @@ pub use query::{
 pub use reader::{Messages, Notes, Snapshot};
 pub use storage::{Finding, FindingKind, Verification};
 pub use store::{
-    Check, Clock, Consumer, IdGenerator, Options, RandomIds, Stats, Store, SystemClock,
+    Check, Clock, Consumer, Durability, IdGenerator, Options, RandomIds, Stats, Store, SystemClock,
 };
 pub use writer::{Context, Each, Handle, Outcome, Transaction};

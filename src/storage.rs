@@ -19,6 +19,7 @@ mod fuzzing;
 #[cfg(test)]
 mod golden;
 mod hashes;
+mod journal;
 mod keys;
 mod lists;
 mod messages;
@@ -38,8 +39,10 @@ pub(crate) use crate::kv::Place;
 pub use crate::kv::{Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
 pub(crate) use crate::kv::{Disk, SystemDisk};
-pub(crate) use apply::Writer;
-pub(crate) use engine::{Compacted, Engine, Location, Opening, View, backup};
+pub(crate) use apply::{Applied, Writer};
+pub(crate) use engine::{
+    CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening, View, backup,
+};
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;
 pub(crate) use hashes::Hashes;

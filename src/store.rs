@@ -1,30 +1,38 @@
 //! The store: opened, shared between threads, closed.
 
 mod clock;
+mod commit;
 mod consumer;
+mod flusher;
+mod meter;
 mod news;
 mod options;
 mod stats;
+mod sync;
 mod trace;
 mod view;
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
+use commit::{Failure, Group, Queue};
 pub use consumer::Consumer;
-pub use options::{Check, Options};
+use flusher::Flusher;
+use meter::Meter;
+pub use options::{Check, Durability, Options};
 pub use stats::Stats;
 pub(crate) use view::Lease;
 use view::{Ended, Published};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::reader::Snapshot;
-use crate::storage::{self, Compacted, Engine, Location, Verification, View};
-use crate::writer::Transaction;
+use crate::storage::{self, CommitError, Compacted, Engine, Location, Verification, View};
+use crate::writer::{Context, Job, Transaction, poisoned};
 
 /// A store of conversations in one file.
 ///
@@ -45,12 +53,20 @@ use crate::writer::Transaction;
 /// ```
 #[derive(Clone)]
 pub struct Store {
+    shared: Arc<Owner>,
+}
+
+/// What closes when the last clone is dropped.
+struct Owner {
     shared: Arc<Shared>,
+    flusher: Option<Flusher>,
 }
 
 struct Shared {
     published: Published,
+    queue: Queue<Job, Error>,
     writing: Mutex<Writing>,
+    meter: Meter,
     /// Whose turn it is to write, so that a command from within one's own transaction is an error
     /// instead of a wait for ever.
     writer: Mutex<Option<ThreadId>>,
@@ -84,20 +100,109 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The right to write, until it is dropped.
 struct Turn<'a> {
+    writer: Writer<'a>,
+    // Behind the other, so that whoever is next finds nobody writing.
+    _turn: commit::Turn<'a, Job, Error>,
+}
+
+/// Who writes.
+struct Writer<'a> {
     writing: MutexGuard<'a, Writing>,
     writer: &'a Mutex<Option<ThreadId>>,
 }
 
-impl Drop for Turn<'_> {
+impl Deref for Writer<'_> {
+    type Target = Writing;
+
+    fn deref(&self) -> &Writing {
+        &self.writing
+    }
+}
+
+impl DerefMut for Writer<'_> {
+    fn deref_mut(&mut self) -> &mut Writing {
+        &mut self.writing
+    }
+}
+
+impl<'a> Deref for Turn<'a> {
+    type Target = Writer<'a>;
+
+    fn deref(&self) -> &Writer<'a> {
+        &self.writer
+    }
+}
+
+impl DerefMut for Turn<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.writer
+    }
+}
+
+impl Drop for Writer<'_> {
     fn drop(&mut self) {
         *lock(self.writer) = None;
     }
 }
 
-impl Drop for Shared {
+impl Shared {
+    /// Whoever has the turn writes.
+    fn writer(&self) -> Writer<'_> {
+        let writing = lock(&self.writing);
+        *lock(&self.writer) = Some(thread::current().id());
+        Writer {
+            writing,
+            writer: &self.writer,
+        }
+    }
+
+    fn turn(&self) -> Turn<'_> {
+        let turn = self.queue.turn();
+        Turn {
+            writer: self.writer(),
+            _turn: turn,
+        }
+    }
+
+    /// Makes durable what was committed.
+    fn flush(&self) -> Result<()> {
+        let mut turn = self.turn();
+        let engine = turn.engine()?;
+        let flushed = engine.flush();
+        self.meter.journaled(engine.journaled());
+        if let Err(error) = flushed {
+            turn.failed = true;
+            turn.unsynced = true;
+            let sequence = self.published.latest()?.head().sequence;
+            return Err(Error::outcome_unknown(sequence, error));
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Owner {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Drop for Owner {
     fn drop(&mut self) {
+        // It is the only other one that writes.
+        self.flusher = None;
         // A snapshot that outlives the store must not keep the file open.
         self.published.end(Ended::Closed);
+        let mut writing = lock(&self.shared.writing);
+        if thread::panicking() {
+            // The next opening does it.
+            return;
+        }
+        if let Ok(mut engine) = std::mem::replace(&mut writing.engine, Err(Ended::Closed)) {
+            // Nothing is lost where it fails: the journal stays.
+            let _ = engine.retire_journal();
+        }
     }
 }
 
@@ -125,41 +230,129 @@ impl Store {
         let engine = Engine::open(&location, &options.opening())?;
         let location = engine.location().clone();
         let published = Published::new(engine.view()?, options.snapshot_age);
-        Ok(Self {
-            shared: Arc::new(Shared {
-                published,
-                writing: Mutex::new(Writing {
-                    engine: Ok(engine),
-                    location,
-                    failed: false,
-                    unsynced: false,
-                }),
-                writer: Mutex::new(None),
-                options,
+        let relaxed = options.relaxed_for();
+        let shared = Arc::new(Shared {
+            published,
+            queue: Queue::new(),
+            writing: Mutex::new(Writing {
+                engine: Ok(engine),
+                location,
+                failed: false,
+                unsynced: false,
             }),
+            meter: Meter::default(),
+            writer: Mutex::new(None),
+            options,
+        });
+        let flusher = relaxed.map(|within| {
+            let shared = Arc::clone(&shared);
+            // The next command tells of an error.
+            Flusher::start(within, move || drop(shared.flush()))
+        });
+        let flusher = flusher.transpose()?;
+        Ok(Self {
+            shared: Arc::new(Owner { shared, flusher }),
         })
     }
 
     /// Whoever waits for others from within their own transaction would wait for themselves.
-    fn check_outside(&self) -> Result<ThreadId> {
-        let me = thread::current().id();
-        if *lock(&self.shared.writer) == Some(me) {
+    fn check_outside(&self) -> Result<()> {
+        if *lock(&self.shared.writer) == Some(thread::current().id()) {
             return Err(Error::new(
                 ErrorKind::InTransaction,
                 "a command of the store within its own transaction: give it to the transaction",
             ));
         }
-        Ok(me)
+        Ok(())
     }
 
     fn turn(&self) -> Result<Turn<'_>> {
-        let me = self.check_outside()?;
-        let writing = lock(&self.shared.writing);
-        *lock(&self.shared.writer) = Some(me);
-        Ok(Turn {
-            writing,
-            writer: &self.shared.writer,
+        self.check_outside()?;
+        Ok(self.shared.turn())
+    }
+
+    /// Runs a command in one commit with those of other threads.
+    pub(crate) fn command<T: Send + 'static>(
+        &self,
+        context: Context,
+        command: impl FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.check_outside()?;
+        let (job, answer) = Job::new(context, command);
+        let done = self.shared.queue.submit(job, |group| self.lead(group));
+        answer.take(done.map_err(|failure| match failure {
+            Failure::Failed(error) => error,
+            Failure::Abandoned => poisoned(),
+        }))
+    }
+
+    /// Runs the commands of a group, and commits them as one.
+    fn lead(&self, group: &mut Group<'_, Job, Error>) -> Result<()> {
+        let mut writer = self.shared.writer();
+        self.write(&mut writer, |transaction| {
+            let mut commands = 0;
+            while !transaction.is_full()
+                && let Some(job) = group.next_command()
+            {
+                commands += 1;
+                job.run(transaction)?;
+            }
+            Ok(((), commands))
         })
+    }
+
+    /// Commits what so many commands do; nothing where they fail or change nothing.
+    fn write<T, E: From<Error>>(
+        &self,
+        writing: &mut Writing,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<(T, u64), E>,
+    ) -> Result<T, E> {
+        let engine = writing.engine()?;
+        let view = self.view()?;
+        self.shared.published.end_old(Instant::now());
+        let raw = match engine.begin_write() {
+            Ok(raw) => raw,
+            Err(error) => {
+                // The first one marks the file as being written, and syncs that.
+                writing.unsynced |= error.kind() == ErrorKind::Io;
+                return Err(error.into());
+            }
+        };
+        let options = &self.shared.options;
+        let mut transaction = Transaction::new(
+            raw.writer(&view),
+            &*options.clock,
+            &*options.ids,
+            options.idempotency_age,
+        );
+        let (value, commands) = work(&mut transaction)?;
+        let Some(applied) = transaction.finish()? else {
+            // Nothing was written; an error of giving that up is the next transaction's to meet.
+            let _ = raw.abort();
+            return Ok(value);
+        };
+        let sequence = applied.sequence();
+        let committed = {
+            let _span = trace::span!(commit);
+            engine.commit(raw, applied, commands)
+        };
+        self.shared.meter.group(commands, engine.journaled());
+        match committed {
+            Ok(view) => {
+                self.shared.published.publish(view);
+                if let Some(flusher) = &self.shared.flusher {
+                    flusher.tell();
+                }
+                Ok(value)
+            }
+            Err(CommitError::Refused(error)) => Err(error.into()),
+            Err(CommitError::Unknown(error)) => {
+                // The view stays as it was: reading goes on.
+                writing.failed = true;
+                writing.unsynced = true;
+                Err(Error::outcome_unknown(sequence, error).into())
+            }
+        }
     }
 
     /// The latest view, for one call.
@@ -228,48 +421,34 @@ impl Store {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut turn = self.turn()?;
-        let engine = turn.writing.engine()?;
-        let view = self.view()?;
-        self.shared.published.end_old(Instant::now());
-        let raw = match engine.begin_write() {
-            Ok(raw) => raw,
-            Err(error) => {
-                // The first one marks the file as being written, and syncs that.
-                turn.writing.unsynced |= error.kind() == ErrorKind::Io;
-                return Err(error.into());
-            }
-        };
-        let options = &self.shared.options;
-        let mut transaction = Transaction::new(
-            raw.writer(&view),
-            &*options.clock,
-            &*options.ids,
-            options.idempotency_age,
-        );
-        let value = work(&mut transaction)?;
-        let Some(known) = transaction.finish()? else {
-            // Nothing was written; an error of giving that up is the next transaction's to meet.
-            let _ = raw.abort();
-            return Ok(value);
-        };
-        let committed = {
-            let _span = trace::span!(commit);
-            raw.commit()
-        };
-        let sequence = known.head().sequence;
-        match committed.and_then(|()| engine.view_of(known)) {
-            Ok(view) => {
-                self.shared.published.publish(view);
-                Ok(value)
-            }
-            Err(error) if error.kind() == ErrorKind::TransactionPoisoned => Err(error.into()),
-            Err(error) => {
-                // The view stays as it was: reading goes on.
-                turn.writing.failed = true;
-                turn.writing.unsynced = true;
-                Err(Error::outcome_unknown(sequence, error).into())
-            }
-        }
+        self.write(&mut turn, |transaction| {
+            work(transaction).map(|value| (value, 1))
+        })
+    }
+
+    /// Makes durable what commands of [`Durability::Relaxed`] have done so far. With another
+    /// durability it is so already.
+    ///
+    /// # Errors
+    ///
+    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) where the sync failed;
+    /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen), [`Closed`](crate::ErrorKind::Closed),
+    /// [`InTransaction`](crate::ErrorKind::InTransaction).
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Durability, Inbound, Options};
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("inbox.redb");
+    /// let store = Options::new().durability(Durability::Relaxed).open(&path)?;
+    /// for contact in ["con_1", "con_2", "con_3"] {
+    ///     store.receive(Inbound::text(ContactId::new(contact)?, Channel::Webchat, "Hello"))?;
+    /// }
+    /// store.flush()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn flush(&self) -> Result<()> {
+        self.check_outside()?;
+        self.shared.flush()
     }
 
     /// The number of commits so far that changed something. A commit whose outcome was unknown
@@ -364,15 +543,15 @@ impl Store {
         let _span = trace::span!(compact);
         let mut turn = self.turn()?;
         let view = self.view()?;
-        let engine = turn.writing.engine()?;
+        let engine = turn.engine()?;
         if let Compacted::Unknown(error) = engine.compact(&view, &self.shared.options.opening())? {
             // Reading goes on in the old file, which holds the same.
-            turn.writing.failed = true;
+            turn.failed = true;
             return Err(error);
         }
         let location = engine.location().clone();
         let fresh = engine.view();
-        turn.writing.location = location;
+        turn.location = location;
         match fresh {
             Ok(view) => {
                 // In this order: who takes a snapshot in between has one of the old file, which
@@ -382,7 +561,7 @@ impl Store {
                 Ok(())
             }
             Err(error) => {
-                turn.writing.failed = true;
+                turn.failed = true;
                 Err(error)
             }
         }
@@ -408,26 +587,26 @@ impl Store {
     pub fn reopen(&self) -> Result<()> {
         let _span = trace::span!(reopen);
         let mut turn = self.turn()?;
-        if let Err(Ended::Closed) = turn.writing.engine {
+        if let Err(Ended::Closed) = turn.engine {
             return Err(Error::closed());
         }
         self.shared.published.end(Ended::Reopening);
-        let old = std::mem::replace(&mut turn.writing.engine, Err(Ended::Reopening));
+        let old = std::mem::replace(&mut turn.engine, Err(Ended::Reopening));
         // The reason to reopen may well keep the file from closing cleanly.
         let closed = old.map_or(Ok(()), Engine::close);
-        turn.writing.unsynced |= closed.is_err_and(|error| error.kind() == ErrorKind::Io);
-        if turn.writing.unsynced {
-            turn.writing.location.rewrite()?;
+        turn.unsynced |= closed.is_err_and(|error| error.kind() == ErrorKind::Io);
+        if turn.unsynced {
+            turn.location.rewrite()?;
         }
         // Opening may recover, and so write and sync.
-        turn.writing.unsynced = true;
+        turn.unsynced = true;
         let mut opening = self.shared.options.opening();
         opening.create = false;
-        let engine = Engine::open(&turn.writing.location, &opening)?;
+        let engine = Engine::open(&turn.location, &opening)?;
         let view = engine.view()?;
-        turn.writing.engine = Ok(engine);
-        turn.writing.failed = false;
-        turn.writing.unsynced = false;
+        turn.engine = Ok(engine);
+        turn.failed = false;
+        turn.unsynced = false;
         self.shared.published.publish(view);
         Ok(())
     }
@@ -454,7 +633,7 @@ impl Store {
     pub fn close(self) -> Result<()> {
         let mut turn = self.turn()?;
         self.shared.published.end(Ended::Closed);
-        match std::mem::replace(&mut turn.writing.engine, Err(Ended::Closed)) {
+        match std::mem::replace(&mut turn.engine, Err(Ended::Closed)) {
             Ok(engine) => engine.close(),
             Err(Ended::Closed) => Err(Error::closed()),
             Err(_) => Ok(()),
@@ -474,7 +653,11 @@ impl Store {
     /// # Ok::<(), convodb::Error>(())
     /// ```
     pub fn stats(&self) -> Result<Stats> {
-        Stats::read(&*self.view()?, self.shared.published.leased())
+        Stats::read(
+            &*self.view()?,
+            self.shared.published.leased(),
+            &self.shared.meter.read(),
+        )
     }
 }
 

@@ -4,11 +4,13 @@
 //! that were decided, applied. An error while they are applied poisons the transaction.
 
 mod bulk;
+mod carry;
 mod commands;
 mod context;
 mod events;
 mod guarded;
 mod import;
+mod job;
 mod once;
 mod reads;
 
@@ -21,6 +23,7 @@ use ulid::Ulid;
 pub use bulk::Each;
 pub use commands::Handle;
 pub use context::{Context, Outcome};
+pub(crate) use job::{Job, poisoned};
 
 use crate::domain::decide::{self, Appending};
 use crate::domain::evolve;
@@ -31,7 +34,7 @@ use crate::domain::{
     time,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::{self, Resident, View};
+use crate::storage::{self, Applied, View};
 use crate::store::{Clock, IdGenerator};
 
 /// Several commands that commit as one, or not at all.
@@ -69,7 +72,7 @@ impl<'t> Transaction<'t> {
         self.context = context;
     }
 
-    pub(crate) fn finish(self) -> Result<Option<Resident>> {
+    pub(crate) fn finish(self) -> Result<Option<Applied>> {
         self.check_health()?;
         self.writer.finish()
     }
@@ -77,6 +80,11 @@ impl<'t> Transaction<'t> {
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
         let rebuilt = self.writer.rebuild(view);
         self.poison_on_error(rebuilt)
+    }
+
+    /// Whether no more commands should join it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.writer.is_full()
     }
 
     fn check_health(&self) -> Result<()> {
@@ -528,6 +536,9 @@ impl<'t> Transaction<'t> {
             }
             let (erased, traits) = (facts.len() as u64, Traits::of(&facts));
             tx.apply(now, facts)?;
+            if erased > 0 {
+                tx.writer.erase_journal();
+            }
             Ok(tx.outcome(erased, &traits))
         })
     }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::{Database, Setup, backend, failure};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -44,6 +44,39 @@ impl Place {
         metadata
             .map(|metadata| metadata.len)
             .map_err(|error| failure::io("the file's size cannot be read", error))
+    }
+
+    /// The file of the same name with this behind it.
+    pub(crate) fn beside(&self, suffix: &str) -> Self {
+        let mut path = self.path.clone().into_os_string();
+        path.push(suffix);
+        Self {
+            disk: Arc::clone(&self.disk),
+            path: path.into(),
+        }
+    }
+
+    /// The file, where there is one.
+    pub(crate) fn open(&self) -> Result<Option<Box<dyn DiskFile>>> {
+        match self.disk.open(&self.path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failure::io("the journal cannot be opened", error)),
+        }
+    }
+
+    /// An empty file where none is.
+    pub(crate) fn create(&self) -> Result<Box<dyn DiskFile>> {
+        let file = self.disk.create_new(&self.path);
+        file.map_err(|error| failure::io("the journal cannot be created", error))
+    }
+
+    /// Takes the name away, durably.
+    pub(crate) fn remove(&self) -> Result<()> {
+        self.disk
+            .remove_file(&self.path)
+            .map_err(|error| failure::io("the journal cannot be removed", error))?;
+        self.sync_directory()
     }
 
     /// The names beside it.

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::journal::Payload;
 use super::{
-    Head, Reader, Resident, changes, commands, consumers, conversations, events, messages, plan,
-    provider_ids,
+    Head, Reader, Resident, changes, commands, consumers, conversations, events, journal, messages,
+    plan, provider_ids,
 };
 use crate::domain::{Assignee, Change, ConversationId, Fact, Message, MessageId, event, evolve};
 use crate::error::{Error, Result};
 use crate::index::{Edits, Levels};
 use crate::kv::WriteTables;
+
+/// Commands of so many bytes are enough for one commit: more would only wait longer.
+const FULL_BYTES: usize = 256 << 10;
 
 /// A write transaction's tables, and what they stand for so far.
 pub(crate) struct Writer<'t> {
@@ -18,16 +22,56 @@ pub(crate) struct Writer<'t> {
     known: Resident,
     levels: Levels,
     applied: bool,
+    /// What the journal can hold of it; nothing where it holds none of it.
+    told: Option<Payload>,
+    erases: bool,
+    full: bool,
+}
+
+/// What a transaction came to.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(super) known: Resident,
+    pub(super) told: Option<Payload>,
+    pub(super) erases: bool,
+}
+
+impl Applied {
+    /// The number of the commit.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.known.head.sequence
+    }
 }
 
 impl<'t> Writer<'t> {
-    pub(super) fn new(rows: WriteTables<'t>, known: Resident, levels: Levels) -> Self {
+    pub(super) fn new(
+        rows: WriteTables<'t>,
+        known: Resident,
+        levels: Levels,
+        told: Option<Payload>,
+    ) -> Self {
         Self {
             rows,
             known,
             levels,
             applied: false,
+            told,
+            erases: false,
+            full: false,
         }
+    }
+
+    /// Whether what it holds is enough for one commit.
+    pub(crate) fn is_full(&self) -> bool {
+        let told = self.told.as_ref().map_or(0, Payload::len);
+        self.full || told > FULL_BYTES
+    }
+
+    /// Nothing of what was told before may stay in the journal behind this commit.
+    pub(crate) fn erase_journal(&mut self) {
+        self.told = None;
+        self.erases = true;
+        self.full = true;
     }
 
     /// Reads what was there before and what was applied since.
@@ -53,6 +97,12 @@ impl<'t> Writer<'t> {
         }
         debug_assert!(decided.iter().all(changes::is_complete));
         self.applied = true;
+        if let Some(told) = &mut self.told
+            && !told.push(decided)?
+        {
+            self.told = None;
+            self.full = true;
+        }
         let mut index = Edits::new(plan::STREAMS, self.levels);
         let mut imports = Imports::default();
         for group in decided.chunk_by(same_conversation) {
@@ -217,6 +267,8 @@ impl<'t> Writer<'t> {
     /// The tables, for what is rebuilt from the records alone.
     pub(super) fn begin_rebuild(&mut self) -> (&mut WriteTables<'t>, Edits) {
         self.applied = true;
+        // No change says it.
+        self.told = None;
         self.known.totals = Arc::default();
         (&mut self.rows, Edits::new(plan::STREAMS, self.levels))
     }
@@ -228,13 +280,35 @@ impl<'t> Writer<'t> {
     }
 
     /// Writes where the file stands now, for the commit. Nothing if nothing was applied.
-    pub(crate) fn finish(mut self) -> Result<Option<Resident>> {
+    pub(crate) fn finish(mut self) -> Result<Option<Applied>> {
         if !self.applied {
             return Ok(None);
         }
         self.known.head.sequence += 1;
         self.known.head.write(&mut self.rows)?;
-        Ok(Some(self.known))
+        Ok(Some(Applied {
+            known: self.known,
+            told: self.told,
+            erases: self.erases,
+        }))
+    }
+
+    /// Applies the records of a journal, and writes where the file stands then.
+    pub(super) fn replay<'r>(
+        mut self,
+        records: impl Iterator<Item = (u64, &'r [u8])>,
+    ) -> Result<Resident> {
+        for (sequence, payload) in records {
+            let (newest_time, newest_id) = journal::replay(payload, |changes| self.apply(changes))?;
+            self.known.head = Head {
+                sequence,
+                newest_time,
+                newest_id,
+                ..self.known.head
+            };
+        }
+        self.known.head.write(&mut self.rows)?;
+        Ok(self.known)
     }
 }
 

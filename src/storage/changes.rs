@@ -217,16 +217,22 @@ fn consumer(text: &str) -> Result<ConsumerName> {
 
 /// The bytes of a change.
 pub(super) fn encode(change: &Change) -> Result<Vec<u8>> {
-    let mut bytes = vec![VERSION];
+    let mut bytes = Vec::new();
+    encode_onto(&mut bytes, change)?;
+    Ok(bytes)
+}
+
+/// Appends the bytes of a change.
+pub(super) fn encode_onto(bytes: &mut Vec<u8>, change: &Change) -> Result<()> {
+    bytes.push(VERSION);
     codec::encode_into(
-        &mut bytes,
+        bytes,
         &ChangeV1 {
             at_us: change.at.timestamp_micros(),
             actor: change.actor.as_ref().map(Actor::as_str),
             fact: FactV1::from(&change.fact),
         },
-    )?;
-    Ok(bytes)
+    )
 }
 
 /// The change of these bytes.

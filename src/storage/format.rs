@@ -12,7 +12,7 @@ mod tests;
 
 use super::{keys, tables};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kv::{Database, Read, ReadTables, Table, WriteTables};
+use crate::kv::{Database, Durability, Read, ReadTables, Table, WriteTables};
 
 /// The layout that this version of convodb writes.
 pub(super) const VERSION: u32 = 1;
@@ -50,7 +50,7 @@ impl Older {
             (self.rewrite)(from, &mut rows)?;
             write_version(&mut rows, self.version + 1)?;
         }
-        transaction.commit()
+        transaction.commit(Durability::Durable)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::records::{HeadV1, IdentityV1};
+use super::journal::Epoch;
+use super::records::{EpochV1, HeadV1, IdentityV1};
 use super::{codec, keys, tables};
 use crate::domain::time;
 use crate::error::{Error, Result};
@@ -10,6 +11,7 @@ use crate::kv::{Read, WriteTables};
 
 const HEAD: &str = "head";
 const IDENTITY: &str = "identity";
+const JOURNAL: &str = "journal";
 
 /// Where the file stands: what the next commit goes on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,4 +94,35 @@ pub(super) fn read_seed(rows: &impl Read) -> Result<[u8; 16]> {
         .ok_or_else(|| Error::corrupted("the file's identity is missing"))?;
     let identity: IdentityV1 = codec::decode(&key, &bytes)?;
     Ok(identity.seed)
+}
+
+/// Which journal counts beside the file; none before the first.
+pub(super) fn read_epoch(rows: &impl Read) -> Result<Option<Epoch>> {
+    let key = keys::meta(JOURNAL);
+    let Some(bytes) = rows.get(tables::CATALOG, &key)? else {
+        return Ok(None);
+    };
+    let epoch: EpochV1 = codec::decode(&key, &bytes)?;
+    Ok(Some(Epoch {
+        lineage: epoch.lineage,
+        generation: epoch.generation,
+        since: epoch.since,
+        open: epoch.open,
+    }))
+}
+
+pub(super) fn write_epoch(rows: &mut WriteTables<'_>, epoch: &Epoch) -> Result<()> {
+    let key = keys::meta(JOURNAL);
+    let epoch = EpochV1 {
+        lineage: epoch.lineage,
+        generation: epoch.generation,
+        since: epoch.since,
+        open: epoch.open,
+    };
+    rows.put(tables::CATALOG, &key, &codec::encode(&key, &epoch)?)
+}
+
+/// A copy of a file has no journal: what is in the original's is in the copy.
+pub(super) fn remove_epoch(rows: &mut WriteTables<'_>) -> Result<()> {
+    rows.remove(tables::CATALOG, &keys::meta(JOURNAL)).map(drop)
 }

@@ -510,6 +510,17 @@ pub(super) struct IdentityV1 {
 
 record!(IdentityV1, 1, CATALOG);
 
+/// Which journal counts beside the file.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct EpochV1 {
+    pub(super) lineage: [u8; 16],
+    pub(super) generation: u64,
+    pub(super) since: u64,
+    pub(super) open: bool,
+}
+
+record!(EpochV1, 1, CATALOG);
+
 /// Where the file stands, written by every commit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct HeadV1 {

@@ -16,10 +16,6 @@ pub(crate) struct Resident {
 }
 
 impl Resident {
-    pub(crate) fn head(&self) -> Head {
-        self.head
-    }
-
     /// O(users and teams).
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
         let head = Head::read(rows)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Store;
 use super::clock::{Clock, IdGenerator, RandomIds, SystemClock};
 use crate::error::Result;
-use crate::storage::{Disk, Location, Opening, Place, SystemDisk};
+use crate::storage::{Disk, Journaling, Location, Opening, Place, SystemDisk};
 
 /// How much of the file an opening checks.
 ///
@@ -28,6 +28,36 @@ pub enum Check {
     /// None. After a crash the engine still recovers by itself.
     Never,
 }
+
+/// What is durable when a command returns.
+///
+/// ```
+/// use convodb::{Durability, Options};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("inbox.redb");
+/// let store = Options::new().durability(Durability::Direct).open(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The command, by a journal beside the file (`inbox.redb-journal`): it is appended there and
+    /// synced, and the file itself is made durable now and then. Threads that wait share a sync. The
+    /// two files belong together; closing the store leaves one.
+    #[default]
+    Full,
+    /// What was done up to 50 milliseconds ago, or before [`flush`](crate::Store::flush). A command
+    /// is seen at once, and no crash of the process loses it; one of the system loses the last ones,
+    /// whole, in their order.
+    Relaxed,
+    /// The command, by the file itself: there is no journal, and a command costs about four times as
+    /// much.
+    Direct,
+}
+
+/// How long after it a relaxed commit is synced.
+const RELAXED_FOR: Duration = Duration::from_millis(50);
 
 const AUTO_BYTES: u64 = 1 << 30;
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -59,6 +89,7 @@ pub struct Options {
     cache_bytes: usize,
     check: Check,
     create: bool,
+    durability: Durability,
     disk: Arc<dyn Disk>,
     pub(super) snapshot_age: Duration,
     pub(super) idempotency_age: Duration,
@@ -72,6 +103,7 @@ impl Default for Options {
             cache_bytes: DEFAULT_CACHE_BYTES,
             check: Check::default(),
             create: true,
+            durability: Durability::default(),
             disk: Arc::new(SystemDisk),
             snapshot_age: DEFAULT_SNAPSHOT_AGE,
             idempotency_age: DEFAULT_IDEMPOTENCY_AGE,
@@ -82,8 +114,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A cache of 64 MiB, [`Check::Auto`], a missing file is created, snapshots of ten minutes,
-    /// the system's clock.
+    /// A cache of 64 MiB, [`Check::Auto`], [`Durability::Full`], a missing file is created, snapshots
+    /// of ten minutes, the system's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -132,6 +164,13 @@ impl Options {
         self
     }
 
+    /// What is durable when a command returns. A store in memory has nothing that is.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
     /// Where times come from.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -153,8 +192,9 @@ impl Options {
     /// [`Locked`](crate::ErrorKind::Locked) where it is open already, here or in another process;
     /// [`NotAStore`](crate::ErrorKind::NotAStore),
     /// [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat) and
-    /// [`Corrupted`](crate::ErrorKind::Corrupted) for a file of another kind, of a newer version,
-    /// and a damaged one; [`NotFound`](crate::ErrorKind::NotFound) where the file, or the
+    /// [`Corrupted`](crate::ErrorKind::Corrupted) for a file or a journal of another kind, of a newer
+    /// version, and a damaged one; [`WrongJournal`](crate::ErrorKind::WrongJournal) where the file's
+    /// journal is missing, or another's lies beside it; [`NotFound`](crate::ErrorKind::NotFound) where the file, or the
     /// directory that it should be created in, is missing; else
     /// [`Io`](crate::ErrorKind::Io).
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
@@ -192,7 +232,17 @@ impl Options {
             },
             create: self.create,
             seed: self.seed(),
+            journaling: match self.durability {
+                Durability::Full => Journaling::Synced,
+                Durability::Relaxed => Journaling::Unsynced,
+                Durability::Direct => Journaling::Off,
+            },
         }
+    }
+
+    /// How long after a commit it must be synced, if that is not at once.
+    pub(super) fn relaxed_for(&self) -> Option<Duration> {
+        (self.durability == Durability::Relaxed).then_some(RELAXED_FOR)
     }
 
     fn seed(&self) -> [u8; 16] {

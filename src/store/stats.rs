@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 
+use super::meter::Reading;
 use crate::domain::AssigneeKind;
 use crate::error::Result;
 use crate::storage::View;
@@ -41,6 +42,20 @@ pub struct Stats {
     /// The bytes of the file that hold nothing now: later commits fill them, and
     /// [`compact`](crate::Store::compact) gives them back.
     pub free_bytes: u64,
+    /// The bytes in the journal that the file does not durably hold yet.
+    pub journal_bytes: u64,
+    /// The commands that they stand for.
+    pub journal_commands: u64,
+    /// Commits since the store was opened, each of the commands of one group.
+    pub groups: u64,
+    /// The commands of these groups.
+    pub grouped_commands: u64,
+    /// The number of commands of the largest group.
+    pub largest_group: u64,
+    /// How long ago the journal was last synced, if it was since the store was opened.
+    pub last_sync: Option<Duration>,
+    /// How long that took.
+    pub last_sync_took: Option<Duration>,
     /// Snapshots and iterators that are held.
     pub snapshots: usize,
     /// How long the oldest of them has been held.
@@ -51,6 +66,7 @@ impl Stats {
     pub(super) fn read(
         view: &View,
         (snapshots, oldest_snapshot): (usize, Option<Duration>),
+        reading: &Reading,
     ) -> Result<Self> {
         let [conversations, messages, notes, index_rows, catalog_rows] = view.counts()?;
         let [stored_bytes, used_bytes] = view.sizes()?;
@@ -60,6 +76,7 @@ impl Stats {
             let assignees = view.reader().assignees();
             assignees.iter().filter(|one| one.id.kind() == kind).count() as u64
         };
+        let synced = reading.journaled.and_then(|journaled| journaled.synced);
         Ok(Self {
             conversations,
             messages,
@@ -75,6 +92,13 @@ impl Stats {
             file_bytes,
             stored_bytes,
             free_bytes: file_bytes.saturating_sub(used_bytes),
+            journal_bytes: reading.journaled.map_or(0, |journaled| journaled.bytes),
+            journal_commands: reading.journaled.map_or(0, |journaled| journaled.commands),
+            groups: reading.groups,
+            grouped_commands: reading.commands,
+            largest_group: reading.largest,
+            last_sync: synced.map(|(at, _)| at.elapsed()),
+            last_sync_took: synced.map(|(_, took)| took),
             snapshots,
             oldest_snapshot,
         })

@@ -202,7 +202,7 @@ impl Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Engine, Location, Opening};
+    use crate::storage::{Engine, Journaling, Location, Opening};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -213,6 +213,7 @@ mod tests {
             check_up_to_bytes: 0,
             create: true,
             seed: [0; 16],
+            journaling: Journaling::Off,
         };
         let engine = Engine::open(&Location::memory(), &opening)?;
         let published = Published::new(engine.view()?, max_age);

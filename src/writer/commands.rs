@@ -16,11 +16,11 @@ pub struct Handle<'a> {
 }
 
 impl Handle<'_> {
-    fn run<T>(&self, command: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.store.transaction(|transaction| {
-            transaction.set_context(self.context.clone());
-            command(transaction)
-        })
+    fn run<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.store.command(self.context.clone(), command)
     }
 }
 
@@ -52,16 +52,21 @@ impl Store {
         }
     }
 
-    fn run<T>(&self, command: impl FnOnce(&mut Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.transaction(command)
+    fn run<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.command(Context::new(), command)
     }
 }
 
-/// Commands: a store and a handle give each to a transaction of one command.
+/// Commands: a store and a handle give each to a group, on whichever of its threads. What lives only
+/// as long as the caller is carried there as a value of its own; `as` says which, where its type
+/// does not.
 macro_rules! commands {
     ($(
         $(#[$doc:meta])*
-        fn $name:ident($($argument:ident: $type:ty),*) -> $value:ty;
+        fn $name:ident($($argument:ident: $type:ty $(as $own:ident)?),*) -> $value:ty;
     )*) => {
         impl Store {
             $(
@@ -73,7 +78,9 @@ macro_rules! commands {
                 /// [`InTransaction`](crate::ErrorKind::InTransaction),
                 /// [`Io`](crate::ErrorKind::Io), [`Corrupted`](crate::ErrorKind::Corrupted).
                 pub fn $name(&self, $($argument: $type),*) -> Result<Outcome<$value>> {
-                    self.run(|transaction| transaction.$name($($argument),*))
+                    $($(let $argument = $crate::writer::carry::$own($argument);)?)*
+                    $(let $argument = $crate::writer::carry::Carry::carry($argument);)*
+                    self.run(move |transaction| transaction.$name($($argument.lend()),*))
                 }
             )*
         }
@@ -86,7 +93,9 @@ macro_rules! commands {
                 ///
                 /// The same.
                 pub fn $name(&self, $($argument: $type),*) -> Result<Outcome<$value>> {
-                    self.run(|transaction| transaction.$name($($argument),*))
+                    $($(let $argument = $crate::writer::carry::$own($argument);)?)*
+                    $(let $argument = $crate::writer::carry::Carry::carry($argument);)*
+                    self.run(move |transaction| transaction.$name($($argument.lend()),*))
                 }
             )*
         }

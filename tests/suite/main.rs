@@ -24,6 +24,7 @@ mod example_inbox;
 mod formats;
 mod idempotency;
 mod imports;
+mod journal;
 mod json;
 mod layering;
 mod maintenance;

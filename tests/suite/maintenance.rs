@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use convodb::{
-    Channel, Conversation, ConversationId, ErrorKind, Filter, Import, Inbound, Message, Note,
-    NoteId, Options, PageRequest, Result, Store,
+    Channel, Conversation, ConversationId, Durability, ErrorKind, Filter, Import, Inbound, Message,
+    Note, NoteId, Options, PageRequest, Result, Store,
 };
 use tempfile::TempDir;
 
@@ -244,7 +244,8 @@ fn a_file_shrinks_when_it_is_compacted_after_deleting() {
     );
     assert_eq!(packed.file_bytes, fs::metadata(&path).unwrap().len());
     assert_eq!((packed.conversations, packed.messages), (1, 1));
-    assert_eq!(packed.stored_bytes, deleted.stored_bytes);
+    // But for what tells the journal of the file from others.
+    assert!(packed.stored_bytes.abs_diff(deleted.stored_bytes) < 64);
 }
 
 /// Buffered or not, an iterator that has ended says so once, and nothing comes after.
@@ -320,7 +321,11 @@ fn snapshots_count_until_they_are_dropped() {
 fn grown_beside_a_snapshot(age: Duration) -> (u64, Option<ErrorKind>) {
     const COMMITS: u8 = 150;
     let (_directory, path) = directory();
-    let store = Options::new().snapshot_age(age).open(&path).unwrap();
+    let store = Options::new()
+        .snapshot_age(age)
+        .durability(Durability::Direct)
+        .open(&path)
+        .unwrap();
     let snapshot = store.snapshot().unwrap();
     for number in 0..COMMITS {
         let from = contact(number % CONTACTS);
@@ -392,6 +397,7 @@ fn compacting_beside_readers_and_a_writer_disturbs_neither() {
         assert_eq!(store.stats().unwrap().messages, received);
     });
     assert!(store.verify().unwrap().is_clean());
+    store.close().unwrap();
     check_alone(&path);
 }
 

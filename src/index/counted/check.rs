@@ -6,7 +6,7 @@ use std::ops::Bound;
 use super::{Builder, Edits, HEAD, Levels, Total, rank, select};
 use crate::error::Result;
 use crate::index::ordered::{Position, Stream, Streams, position_of};
-use crate::kv::{Database, Memory, Read, Setup, Table};
+use crate::kv::{Database, Durability, Memory, Read, Setup, Table};
 
 const TABLE: Table = Table {
     index: 0,
@@ -28,7 +28,7 @@ fn database() -> Result<Database> {
     let database = Database::open_memory(&Memory::default(), &setup)?;
     let transaction = database.begin_write()?;
     transaction.tables().create_all()?;
-    transaction.commit()?;
+    transaction.commit(Durability::Durable)?;
     Ok(database)
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) ->
             }
             edits.settle(&mut rows, |_, _| {})?;
         }
-        transaction.commit()?;
+        transaction.commit(Durability::Durable)?;
         let rows = database.begin_read()?;
         check_canonical(&rows, &model)?;
         let numbers: Vec<u8> = (0..union).collect();
@@ -172,7 +172,7 @@ pub(super) fn load(
             edits.insert_many(&mut rows, &stream(0), &new)?;
             edits.settle(&mut rows, |_, _| {})?;
         }
-        transaction.commit()?;
+        transaction.commit(Durability::Durable)?;
         let rows = database.begin_read()?;
         check_canonical(&rows, &model)?;
         check_union(&rows, &model, &[0], &[0, 1, 100, 1_000])?;

@@ -9,11 +9,12 @@ use super::sample::{self, MEMOS, MemoV0};
 use crate::domain::{Change, Channel, ContactId, ConversationId, Fact, Note, NoteId, time};
 use crate::error::{ErrorKind, Result};
 use crate::kv::{
-    Database, Disk, DiskFile, Metadata, Place, Read as _, Setup, SystemDisk, Table, WriteTables,
+    Database, Disk, DiskFile, Durability, Metadata, Place, Read as _, Setup, SystemDisk, Table,
+    WriteTables,
 };
 use crate::query::Filter;
 use crate::storage::scan::{self, Scan};
-use crate::storage::{Engine, Location, Opening, codec, tables, verify};
+use crate::storage::{CommitError, Engine, Journaling, Location, Opening, codec, tables, verify};
 
 pub(super) type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
 pub(super) type Rows = Vec<(Vec<u8>, Vec<u8>)>;
@@ -38,6 +39,7 @@ pub(super) fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
         check_up_to_bytes: u64::MAX,
         create: true,
         seed: [1; 16],
+        journaling: Journaling::Off,
     };
     let location = Location::File(Place::new(disk, path.to_owned()));
     Engine::open(&location, &opening)
@@ -62,14 +64,14 @@ pub(super) fn made(path: &Path) -> Result<()> {
             fact,
         }));
     }
-    let engine = open(path, Arc::new(SystemDisk))?;
+    let mut engine = open(path, Arc::new(SystemDisk))?;
     let transaction = engine.begin_write()?;
-    {
-        let mut writer = transaction.writer(&engine.view()?);
-        writer.apply(&decided)?;
-        writer.finish()?;
+    let mut writer = transaction.writer(&engine.view()?);
+    writer.apply(&decided)?;
+    if let Some(applied) = writer.finish()? {
+        let committed = engine.commit(transaction, applied, 1);
+        committed.map_err(|(CommitError::Refused(error) | CommitError::Unknown(error))| error)?;
     }
-    transaction.commit()?;
     engine.close()
 }
 
@@ -90,7 +92,7 @@ pub(super) fn older(current: &Path, path: PathBuf, spoilt: bool) -> Result<PathB
             write_memos(&rows, &mut to, spoilt)?;
             super::write_version(&mut to, 0)?;
         }
-        transaction.commit()
+        transaction.commit(Durability::Durable)
     };
     Database::create(&place(&path), &setup(sample::FORMAT.tables), fill)?;
     Ok(path)

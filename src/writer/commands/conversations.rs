@@ -103,7 +103,7 @@ commands! {
     /// assert_eq!(note.conversation_id, id);
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    fn add_note(id: ConversationId, content: impl AsRef<str>) -> Note;
+    fn add_note(id: ConversationId, content: impl AsRef<str> as text) -> Note;
 
     /// Removes a conversation with all that belongs to it (R16). O(messages and notes).
     ///

@@ -89,7 +89,7 @@ commands! {
     /// assert!(store.reply_if(id, seen + 1, "How can I help?").is_ok());
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    fn reply_if(id: ConversationId, revision: u64, reply: impl Into<Reply>) -> Message;
+    fn reply_if(id: ConversationId, revision: u64, reply: impl Into<Reply> as reply) -> Message;
 
     /// Marks so many of the contact's messages, in the order in which they arrived, as read: `seen`
     /// is the [`inbound_count`](Conversation::inbound_count) of the conversation that was looked at,

@@ -69,7 +69,7 @@ commands! {
     /// assert!(store.reply(id, "One more thing.")?.reopened);
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    fn reply(id: ConversationId, reply: impl Into<Reply>) -> Message;
+    fn reply(id: ConversationId, reply: impl Into<Reply> as reply) -> Message;
 
     /// Merges a delivery receipt into a message: receipts may come late, twice and in any order
     /// (R9). It is no activity, and never reopens (R8). One for a provider's id that no message
@@ -97,7 +97,7 @@ commands! {
     /// assert_eq!(store.send(hello)?.value.status, DeliveryStatus::Delivered);
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    fn record_delivery(message: impl Into<MessageRef>, receipt: Receipt) -> Option<Message>;
+    fn record_delivery(message: impl Into<MessageRef> as message, receipt: Receipt) -> Option<Message>;
 
     /// Gives a stored message its provider's own id, for providers that answer after sending
     /// (R10). Receipts that came for the id before are merged into the message. The id that the
@@ -122,5 +122,5 @@ commands! {
     /// assert_eq!(error.kind(), ErrorKind::Conflict);
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    fn set_provider_id(message: impl Into<MessageRef>, id: &ProviderId) -> Message;
+    fn set_provider_id(message: impl Into<MessageRef> as message, id: &ProviderId) -> Message;
 }

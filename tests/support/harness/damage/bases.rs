@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use convodb::{Check, Filter, Options, PageRequest, Reply, Store};
+use convodb::{Check, Durability, Filter, Options, PageRequest, Reply, Store};
 use redb::ReadableDatabase as _;
 
 use super::reading::Content;
@@ -63,7 +63,9 @@ impl Bases {
         let path = |name: &str| base_path(directory, name);
         let live = path("live");
         let clock = clock();
-        let store = options(&clock).open(&live).unwrap();
+        // Its journal is struck on its own.
+        let direct = || options(&clock).durability(Durability::Direct);
+        let store = direct().open(&live).unwrap();
         let mut model = fill(&store, &clock, 3, 100);
         crowd(&store, &mut model, 40);
         compare::everything(&store, &model);
@@ -77,7 +79,7 @@ impl Bases {
         store.clone().close().unwrap();
         fs::copy(&live, path(Base::Closed.name())).unwrap();
 
-        let store = options(&clock).open(&live).unwrap();
+        let store = direct().open(&live).unwrap();
         store.compact().unwrap();
         store.close().unwrap();
         fs::copy(&live, path(Base::Packed.name())).unwrap();

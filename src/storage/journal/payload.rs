@@ -1,0 +1,96 @@
+//! What a record of the journal holds: the changes of one commit, as they were applied.
+//!
+//! `[newest time][newest id]`, then for each time that changes were applied together their number,
+//! and each with its length before it.
+
+use chrono::{DateTime, Utc};
+
+use super::MAX_PAYLOAD_BYTES;
+use crate::domain::{Change, time};
+use crate::error::{Error, Result};
+use crate::storage::{Head, changes};
+
+const HEAD_BYTES: usize = 8 + 16;
+
+/// The changes of a commit, as long as a record can hold them.
+#[derive(Debug)]
+pub(crate) struct Payload(Vec<u8>);
+
+impl Payload {
+    pub(in crate::storage) fn new() -> Self {
+        Self(vec![0; HEAD_BYTES])
+    }
+
+    /// Whether they fit.
+    pub(in crate::storage) fn push(&mut self, applied: &[Change]) -> Result<bool> {
+        let bytes = &mut self.0;
+        put_len(bytes, applied.len());
+        for change in applied {
+            let start = bytes.len();
+            put_len(bytes, 0);
+            let body = bytes.len();
+            changes::encode_onto(bytes, change)?;
+            let len = u32::try_from(bytes.len() - body).unwrap_or(u32::MAX);
+            if let Some(slot) = bytes.get_mut(start..body) {
+                slot.copy_from_slice(&len.to_le_bytes());
+            }
+            if bytes.len() > MAX_PAYLOAD_BYTES {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The bytes, with where the clock and the ids stood when all was applied.
+    pub(in crate::storage) fn finish(&mut self, head: &Head) -> &[u8] {
+        let newest_us = head.newest_time.timestamp_micros().to_le_bytes();
+        let newest_id = head.newest_id.to_le_bytes();
+        for (slot, byte) in self.0.iter_mut().zip(newest_us.iter().chain(&newest_id)) {
+            *slot = *byte;
+        }
+        &self.0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Applies what a record holds, in the steps in which it was applied first. Answers where the
+/// clock and the ids stood then.
+pub(in crate::storage) fn replay(
+    payload: &[u8],
+    mut apply: impl FnMut(&[Change]) -> Result<()>,
+) -> Result<(DateTime<Utc>, u128)> {
+    let damaged = || Error::corrupted("a record of the journal cannot be read");
+    let mut rest = payload;
+    let newest_us = i64::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
+    let newest_id = u128::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
+    let newest_time = time::from_micros(newest_us).ok_or_else(damaged)?;
+    let mut changes = Vec::new();
+    while !rest.is_empty() {
+        changes.clear();
+        for _ in 0..take_len(&mut rest).ok_or_else(damaged)? {
+            let len = take_len(&mut rest).ok_or_else(damaged)?;
+            let (change, behind) = rest.split_at_checked(len).ok_or_else(damaged)?;
+            changes.push(changes::decode(change)?);
+            rest = behind;
+        }
+        apply(&changes)?;
+    }
+    Ok((newest_time, newest_id))
+}
+
+fn put_len(bytes: &mut Vec<u8>, len: usize) {
+    bytes.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn take_len(rest: &mut &[u8]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(take(rest)?)).ok()
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, behind) = rest.split_first_chunk()?;
+    *rest = behind;
+    Some(*taken)
+}

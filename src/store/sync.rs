@@ -1,0 +1,3 @@
+//! What threads wait with.
+
+pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
