@@ -11,8 +11,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// A command that any thread can run.
 pub(crate) struct Job {
     context: Context,
-    run: Box<dyn FnOnce(&mut Transaction<'_>) -> Result<()> + Send>,
+    run: Box<Run>,
 }
+
+type Run = dyn FnOnce(&mut Transaction<'_>) -> Result<()> + Send;
 
 /// What came of a command: its answer, or its panic.
 type Slot<T> = Arc<Mutex<Option<thread::Result<Result<T>>>>>;
