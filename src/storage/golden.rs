@@ -2,6 +2,7 @@
 //! no longer be read: give the layout a new format instead.
 
 mod changes;
+mod journal;
 mod keys;
 mod records;
 

@@ -1,0 +1,77 @@
+//! The epoch record, and the journal beside the file.
+
+use std::sync::Arc;
+
+use super::{Checked, at, hex};
+use crate::domain::{AssigneeId, Change, Fact};
+use crate::kv::{Place, SystemDisk};
+use crate::storage::journal::{Epoch, Journal, Payload};
+use crate::storage::records::EpochV1;
+use crate::storage::{Head, codec};
+
+const EPOCH: Epoch = Epoch {
+    lineage: [7; 16],
+    generation: 2,
+    since: 9,
+    open: true,
+};
+
+#[test]
+fn an_epoch_keeps_its_bytes() -> Checked {
+    let epoch = EpochV1 {
+        lineage: [7; 16],
+        generation: 2,
+        since: 9,
+        open: true,
+    };
+    assert_eq!(
+        hex(&codec::encode(b"k", &epoch)?),
+        "01c761021207070707070707070707070707070707020901"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_journal_keeps_its_bytes() -> Checked {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("inbox.redb");
+    let place = Place::new(Arc::new(SystemDisk), path.clone());
+    let mut payload = Payload::new();
+    let change = Change {
+        at: at(5),
+        actor: None,
+        fact: Fact::AssigneeRemoved {
+            assignee: AssigneeId::new("usr_a")?,
+        },
+    };
+    assert!(payload.push(&[change.clone(), change])?);
+    let head = Head {
+        newest_time: at(6),
+        newest_id: 8,
+        ..Head::new()
+    };
+    let mut journal = Journal::create(&place, EPOCH)?;
+    journal.append(10, payload.finish(&head))?;
+    journal.sync()?;
+    journal.append(11, b"second")?;
+
+    let bytes = std::fs::read(path.with_extension("redb-journal"))?;
+    assert_eq!(bytes.len(), 4_096 + 64 * 1_024);
+    let (header, records) = bytes.split_at(4_096);
+    let written = |bytes: &[u8]| {
+        let end = bytes
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
+        hex(bytes.get(..end).unwrap_or_default())
+    };
+    assert_eq!(
+        written(header),
+        "636f6e766f6462206a6f75726e616c0a0100000007070707070707070707070707070707576649d4"
+    );
+    assert_eq!(
+        written(records),
+        "6a6e726c3800000002000000000000000a0000000000000009000000000000002050e56565baddb2060000000000000008000000000000000000000000000000020000000a000000010a000c057573725f610a000000010a000c057573725f616a6e726c0600000002000000000000000b000000000000000a0000000000000065baddb2eb0e389b7365636f6e64"
+    );
+    Ok(())
+}
