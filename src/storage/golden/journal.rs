@@ -35,7 +35,7 @@ fn an_epoch_keeps_its_bytes() -> Checked {
 fn a_journal_keeps_its_bytes() -> Checked {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("inbox.redb");
-    let place = Place::new(Arc::new(SystemDisk), path.clone());
+    let place = Place::new(Arc::new(SystemDisk), path);
     let mut payload = Payload::new();
     let change = Change {
         at: at(5),
@@ -55,7 +55,12 @@ fn a_journal_keeps_its_bytes() -> Checked {
     journal.sync()?;
     journal.append(11, b"second")?;
 
-    let bytes = std::fs::read(path.with_extension("redb-journal"))?;
+    let file = place
+        .beside("-journal")
+        .open()?
+        .ok_or("there is no journal")?;
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len)?];
+    file.read_exact_at(&mut bytes, 0)?;
     assert_eq!(bytes.len(), 4_096 + 64 * 1_024);
     let (header, records) = bytes.split_at(4_096);
     let written = |bytes: &[u8]| {
