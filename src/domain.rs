@@ -19,6 +19,7 @@ mod note;
 mod object;
 mod provided;
 mod retention;
+mod short;
 pub(crate) mod time;
 mod validate;
 

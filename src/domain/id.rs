@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use ulid::Ulid;
 
+use super::short::ShortText;
 use super::{InvalidInput, validate};
 
 /// What every id offers besides its constructor: parsing, printing, serde.
@@ -204,18 +205,55 @@ macro_rules! foreign_id {
     };
 }
 
-foreign_id!(
-    /// The id of a contact: `con_` and more, at most 128 bytes of visible ASCII.
+/// The id of a contact: `con_` and more, at most 128 bytes of visible ASCII.
+///
+/// ```
+/// assert!(convodb::ContactId::new("con_01HXYZ").is_ok());
+/// assert!(convodb::ContactId::new("01HXYZ").is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContactId(ShortText);
+
+impl ContactId {
+    /// Checks and takes the text.
     ///
-    /// ```
-    /// assert!(convodb::ContactId::new("con_01HXYZ").is_ok());
-    /// assert!(convodb::ContactId::new("01HXYZ").is_err());
-    /// ```
-    ContactId,
-    Box<str>,
-    "contact_id",
-    |field, text| validate::foreign_id(field, text, "con_")
-);
+    /// # Errors
+    ///
+    /// A text outside the bounds that the type names.
+    pub fn new(text: &str) -> Result<Self, InvalidInput> {
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// Checks the bytes of a text and takes them.
+    pub(crate) fn from_bytes(text: &[u8]) -> Result<Self, InvalidInput> {
+        validate::foreign_id("contact_id", text, "con_")?;
+        Ok(Self(ShortText::new(text)))
+    }
+
+    /// The id as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for ContactId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&ContactId> for ContactId {
+    fn from(id: &ContactId) -> Self {
+        id.clone()
+    }
+}
+
+id_traits!(ContactId);
 
 foreign_id!(
     /// The id of a user: `usr_` and more, at most 128 bytes of visible ASCII, no comma.
@@ -277,7 +315,7 @@ foreign_id!(
     Actor,
     Arc<str>,
     "actor",
-    |field, text| validate::foreign_id(field, text, "")
+    |field, text| validate::foreign_id(field, text.as_bytes(), "")
 );
 
 foreign_id!(
@@ -290,7 +328,7 @@ foreign_id!(
     ConsumerName,
     Box<str>,
     "consumer",
-    |field, text| validate::foreign_id(field, text, "")
+    |field, text| validate::foreign_id(field, text.as_bytes(), "")
 );
 
 impl From<&UserId> for Actor {

@@ -20,7 +20,7 @@ mod tests;
 
 use siphasher::sip::SipHasher13;
 
-use super::ordered::{POSITION_LEN, Position, Stream};
+use super::ordered::{POSITION_LEN, Position, Stream, append};
 use crate::error::{Error, Result};
 
 pub(crate) use build::Builder;
@@ -118,12 +118,8 @@ fn entries(node: &[u8]) -> Result<&[[u8; ENTRY_LEN]]> {
 }
 
 fn decode_entry(bytes: &[u8; ENTRY_LEN]) -> Entry {
-    let mut position = HEAD;
-    let mut count = [0; 4];
-    let parts = position.iter_mut().chain(&mut count);
-    for (byte, source) in parts.zip(bytes) {
-        *byte = *source;
-    }
+    let position = bytes.first_chunk().copied().unwrap_or_default();
+    let count = bytes.last_chunk().copied().unwrap_or_default();
     (position, u32::from_be_bytes(count))
 }
 
@@ -138,17 +134,14 @@ pub(crate) fn encode_node(entries: &[Entry]) -> Vec<u8> {
 
 /// The key of a node: kind, level, stream, first entry.
 pub(crate) fn node_key(kind: u8, level: u8, stream: &Stream, first: &Position) -> NodeKey {
-    let mut key = NodeKey {
-        bytes: [0; MAX_NODE_KEY_LEN],
-        len: 0,
-    };
-    let parts = [kind, level];
-    let parts = parts.iter().chain(stream.prefix()).chain(first);
-    for (byte, source) in key.bytes.iter_mut().zip(parts) {
-        *byte = *source;
-        key.len += 1;
+    let mut bytes = [kind; MAX_NODE_KEY_LEN];
+    let [_, second, rest @ ..] = &mut bytes;
+    *second = level;
+    append(rest, stream, first);
+    NodeKey {
+        bytes,
+        len: 2 + stream.prefix().len() + POSITION_LEN,
     }
-    key
 }
 
 /// What a node's key names.

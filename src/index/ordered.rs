@@ -17,30 +17,32 @@ pub(crate) const POSITION_LEN: usize = 24;
 /// Where a row stands in its stream; ascending.
 pub(crate) type Position = [u8; POSITION_LEN];
 
-/// A position as two numbers: merging and leaping compare hundreds of them.
+/// A position as numbers: merging and leaping compare hundreds of them, and mostly the first tells.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Point(pub(super) u64, u128);
+pub(super) struct Point(pub(super) u64, u64, u64);
 
 impl Point {
     /// Before every row.
-    pub(super) const START: Self = Self(0, 0);
+    pub(super) const START: Self = Self(0, 0, 0);
     /// Behind every row.
-    pub(super) const END: Self = Self(u64::MAX, u128::MAX);
+    pub(super) const END: Self = Self(u64::MAX, u64::MAX, u64::MAX);
 
     pub(super) fn position(self) -> Position {
         let mut position = [0; POSITION_LEN];
-        let (time, id) = position.split_at_mut(8);
-        time.copy_from_slice(&self.0.to_be_bytes());
-        id.copy_from_slice(&self.1.to_be_bytes());
+        let (words, _) = position.as_chunks_mut();
+        for (word, number) in words.iter_mut().zip([self.0, self.1, self.2]) {
+            *word = number.to_be_bytes();
+        }
         position
     }
 }
 
 impl From<&Position> for Point {
     fn from(position: &Position) -> Self {
-        let time = position.first_chunk().copied().unwrap_or_default();
-        let id = position.last_chunk().copied().unwrap_or_default();
-        Self(u64::from_be_bytes(time), u128::from_be_bytes(id))
+        let (words, _) = position.as_chunks();
+        let mut numbers = words.iter().map(|word| u64::from_be_bytes(*word));
+        let mut next = || numbers.next().unwrap_or_default();
+        Self(next(), next(), next())
     }
 }
 
@@ -83,16 +85,24 @@ impl Stream {
 
     /// The key of a row.
     pub(crate) fn key(&self, position: &Position) -> RowKey {
-        let mut key = RowKey {
-            bytes: [0; MAX_KEY_LEN],
-            len: self.len,
-        };
-        let parts = self.prefix().iter().chain(position);
-        for (byte, source) in key.bytes.iter_mut().zip(parts) {
-            *byte = *source;
+        let mut bytes = [0; MAX_KEY_LEN];
+        append(&mut bytes, self, position);
+        RowKey {
+            bytes,
+            len: self.len + const { POSITION_LEN as u8 },
         }
-        key.len += const { POSITION_LEN as u8 };
-        key
+    }
+}
+
+/// Writes a stream's prefix and a position behind it, each of a length that the compiler knows: a
+/// page makes dozens of keys.
+pub(super) fn append(bytes: &mut [u8], stream: &Stream, position: &Position) {
+    if let Some(prefix) = bytes.first_chunk_mut() {
+        *prefix = stream.bytes;
+    }
+    let tail = bytes.get_mut(usize::from(stream.len)..);
+    if let Some(tail) = tail.and_then(<[u8]>::first_chunk_mut) {
+        *tail = *position;
     }
 }
 
@@ -168,7 +178,10 @@ impl Streams {
     /// the list comes to where it can begin. O(streams) to begin, O(log streams) a row.
     pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &[Start]) -> Result<Merge<'a, R>> {
         let merged = match from {
-            [only] => Merged::One(self.rows(rows, &only.stream, only.from.as_ref())?),
+            [only] => Merged::One {
+                rest: self.rows(rows, &only.stream, only.from.as_ref())?,
+                row: None,
+            },
             _ => Merged::many(from),
         };
         Ok(Merge {
@@ -204,20 +217,18 @@ pub(crate) struct Merge<'a, R> {
 )]
 enum Merged<'a> {
     /// One stream is a list already.
-    One(Range<'a>),
+    One {
+        rest: Range<'a>,
+        row: Option<Row<'a>>,
+    },
     /// The heap holds whose row is next, or can be; the rows lie beside it, as moving them would
     /// cost more than comparing does.
     Many {
         heads: Vec<Head<'a>>,
         heap: BinaryHeap<Reverse<(Point, usize)>>,
+        /// Whether the row of the first of the heap was shown, and the one behind it is wanted.
+        shown: bool,
     },
-}
-
-/// A stream's next row and the rows behind it; neither before the stream is opened.
-struct Head<'a> {
-    start: Start,
-    row: Option<Row<'a>>,
-    rest: Option<Range<'a>>,
 }
 
 impl Merged<'_> {
@@ -231,59 +242,84 @@ impl Merged<'_> {
         Self::Many {
             heads: from.iter().map(head).collect(),
             heap: from.iter().enumerate().map(place).collect(),
+            shown: false,
+        }
+    }
+}
+
+/// A stream's next row and the rows behind it; neither before the stream is opened.
+struct Head<'a> {
+    start: Start,
+    row: Option<Row<'a>>,
+    rest: Option<Range<'a>>,
+}
+
+impl<'a> Head<'a> {
+    /// Goes on to the next row, and tells where it stands.
+    fn advance<R: Read>(&mut self, rows: &'a R, streams: Streams) -> Result<Option<Point>> {
+        let rest = match &mut self.rest {
+            Some(rest) => rest,
+            // Opening costs as much as reading ten rows.
+            closed => {
+                let Start { stream, from, .. } = &self.start;
+                closed.insert(streams.rows(rows, stream, from.as_ref())?)
+            }
+        };
+        self.row = rest.next().transpose()?;
+        match &self.row {
+            Some((key, _)) => Ok(Some(Point::from(position_of(key)?))),
+            None => Ok(None),
         }
     }
 }
 
 impl<'a, R: Read> Merge<'a, R> {
-    /// The next row; the one behind it in its stream takes its place.
-    fn advance(&mut self) -> Result<Option<Row<'a>>> {
-        let Merged::Many { heads, heap } = &mut self.merged else {
-            return Ok(None);
-        };
-        while let Some(mut top) = heap.peek_mut() {
-            let Reverse((point, index)) = &mut *top;
-            let Some(head) = heads.get_mut(*index) else {
-                break;
-            };
-            let rest = match &mut head.rest {
-                Some(rest) => rest,
-                // Opening costs as much as reading ten rows.
-                closed => {
-                    let Start { stream, from, .. } = &head.start;
-                    closed.insert(self.streams.rows(self.rows, stream, from.as_ref())?)
-                }
-            };
-            let behind = rest.next().transpose()?;
-            let next = match &behind {
-                Some((key, _)) => Some(Point::from(position_of(key)?)),
-                None => None,
-            };
-            let row = std::mem::replace(&mut head.row, behind);
-            match next {
-                Some(next) => *point = next,
-                None => drop(PeekMut::pop(top)),
+    /// The next row, where it lies, as moving a row costs as much as reading it. After an error
+    /// there is none: a list that went on would lack rows without saying so.
+    pub(crate) fn next(&mut self) -> Result<Option<&Row<'a>>> {
+        let (rows, streams) = (self.rows, self.streams);
+        match &mut self.merged {
+            Merged::One { rest, row } => {
+                *row = rest.next().transpose()?;
+                Ok(row.as_ref())
             }
-            if row.is_some() {
-                return Ok(row);
+            Merged::Many { heads, heap, shown } => {
+                match find_next(rows, streams, heads, heap, shown) {
+                    Ok(found) => Ok(found
+                        .and_then(|index| heads.get(index))
+                        .and_then(|head| head.row.as_ref())),
+                    Err(error) => {
+                        heap.clear();
+                        Err(error)
+                    }
+                }
             }
         }
-        Ok(None)
     }
 }
 
-impl<'a, R: Read> Iterator for Merge<'a, R> {
-    type Item = Result<Row<'a>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Merged::One(rows) = &mut self.merged {
-            return rows.next();
+/// Which head's row is next.
+fn find_next<'a, R: Read>(
+    rows: &'a R,
+    streams: Streams,
+    heads: &mut [Head<'a>],
+    heap: &mut BinaryHeap<Reverse<(Point, usize)>>,
+    shown: &mut bool,
+) -> Result<Option<usize>> {
+    while let Some(mut top) = heap.peek_mut() {
+        let Reverse((_, index)) = *top;
+        let Some(head) = heads.get_mut(index) else {
+            break;
+        };
+        if head.row.is_some() && !*shown {
+            *shown = true;
+            return Ok(Some(index));
         }
-        let row = self.advance().transpose();
-        if let (Some(Err(_)), Merged::Many { heap, .. }) = (&row, &mut self.merged) {
-            // A list that went on after an error would lack rows without saying so.
-            heap.clear();
+        *shown = false;
+        match head.advance(rows, streams)? {
+            Some(next) => *top = Reverse((next, index)),
+            None => drop(PeekMut::pop(top)),
         }
-        row
     }
+    Ok(None)
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use super::codec::{self, Record};
+use super::codec::{self, Payload};
 use crate::error::Result;
 use crate::kv::{Table, WriteTables};
 
@@ -64,7 +62,7 @@ impl Rows {
 }
 
 impl Batch {
-    pub(super) fn put<R: Record + Serialize>(&mut self, key: &[u8], record: &R) -> Result<()> {
+    pub(super) fn put<'a, R: Payload<'a>>(&mut self, key: &[u8], record: &R) -> Result<()> {
         let rows = self.0.entry(R::TABLE).or_default();
         rows.gather(key, |bytes| codec::encode_onto(bytes, key, record))
     }

@@ -2,13 +2,19 @@
 //!
 //! The checksum covers the table, the key and the payload, so a record that was put under another
 //! key is as damaged as one whose bits flipped. The payload is decoded within a limit and to its
-//! last byte. `bincode` is named here alone: another encoding is another format byte.
+//! last byte. `bincode` is named here alone: another encoding is another format byte. What pages and
+//! histories are made of is packed by hand instead, in [`fields`].
+
+mod fields;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
+use bincode::error::DecodeError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Hex, Result};
 use crate::kv::Table;
+
+pub(super) use fields::{Fields, put_number, put_text};
 
 /// More than any record holds: a message of 64 KiB of text, as many parameters, and a name.
 const MAX_PAYLOAD_BYTES: usize = 512 * 1024;
@@ -23,6 +29,65 @@ pub(super) trait Record {
     const FORMAT: u8;
     /// The table that it lies in.
     const TABLE: Table;
+}
+
+/// What of a record lies behind the frame.
+pub(super) trait Payload<'a>: Record + Sized {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<()>;
+
+    /// The record of these bytes, to the last of them.
+    fn read(bytes: &'a [u8]) -> std::result::Result<Self, Unreadable>;
+}
+
+/// A record that `bincode` lays out as it is described.
+pub(super) trait Described: Record {}
+
+/// Why bytes are no payload.
+pub(super) struct Unreadable {
+    what: &'static str,
+    source: Option<DecodeError>,
+}
+
+impl Unreadable {
+    const UNDECODABLE: Self = Self {
+        what: "cannot be decoded",
+        source: None,
+    };
+    const LEFT_OVER: Self = Self {
+        what: "has bytes left over",
+        source: None,
+    };
+}
+
+impl<'a, R: Described + Serialize + Deserialize<'a>> Payload<'a> for R {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<()> {
+        encode_into(bytes, self)
+    }
+
+    fn read(bytes: &'a [u8]) -> std::result::Result<Self, Unreadable> {
+        match bincode::serde::borrow_decode_from_slice(bytes, config::<MAX_PAYLOAD_BYTES>()) {
+            Ok((record, len)) if len == bytes.len() => Ok(record),
+            Ok(_) => Err(Unreadable::LEFT_OVER),
+            Err(error) => Err(Unreadable {
+                source: Some(error),
+                ..Unreadable::UNDECODABLE
+            }),
+        }
+    }
+}
+
+/// Reads a packed payload, to its last byte.
+pub(super) fn unpack<'a, R>(
+    bytes: &'a [u8],
+    read: impl FnOnce(&mut Fields<'a>) -> Option<R>,
+) -> std::result::Result<R, Unreadable> {
+    let mut fields = Fields::new(bytes);
+    let record = read(&mut fields).ok_or(Unreadable::UNDECODABLE)?;
+    if fields.is_empty() {
+        Ok(record)
+    } else {
+        Err(Unreadable::LEFT_OVER)
+    }
 }
 
 type Standard<const LIMIT: usize> = Configuration<LittleEndian, Varint, Limit<LIMIT>>;
@@ -59,9 +124,9 @@ fn checksum<R: Record>(key: &[u8], payload: &[u8]) -> [u8; 4] {
 }
 
 /// A record without its frame, to be framed for more than one key.
-pub(super) fn payload<R: Record + Serialize>(record: &R) -> Result<Vec<u8>> {
+pub(super) fn payload<'a, R: Payload<'a>>(record: &R) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    encode_into(&mut bytes, record)?;
+    record.write(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -75,7 +140,7 @@ pub(super) fn frame<R: Record>(key: &[u8], payload: &[u8]) -> Vec<u8> {
 }
 
 /// Appends the bytes of a record under a key.
-pub(super) fn encode_onto<R: Record + Serialize>(
+pub(super) fn encode_onto<'a, R: Payload<'a>>(
     bytes: &mut Vec<u8>,
     key: &[u8],
     record: &R,
@@ -83,7 +148,7 @@ pub(super) fn encode_onto<R: Record + Serialize>(
     bytes.push(R::FORMAT);
     let header = bytes.len();
     bytes.extend_from_slice(&[0; HEADER_BYTES - 1]);
-    encode_into(bytes, record)?;
+    record.write(bytes)?;
     if let Some((crc, payload)) = bytes
         .get_mut(header..)
         .and_then(<[u8]>::split_first_chunk_mut)
@@ -94,14 +159,14 @@ pub(super) fn encode_onto<R: Record + Serialize>(
 }
 
 /// The bytes of a record under a key.
-pub(super) fn encode<R: Record + Serialize>(key: &[u8], record: &R) -> Result<Vec<u8>> {
+pub(super) fn encode<'a, R: Payload<'a>>(key: &[u8], record: &R) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     encode_onto(&mut bytes, key, record)?;
     Ok(bytes)
 }
 
 /// The record that lies under a key.
-pub(super) fn decode<'a, R: Record + Deserialize<'a>>(key: &[u8], bytes: &'a [u8]) -> Result<R> {
+pub(super) fn decode<'a, R: Payload<'a>>(key: &[u8], bytes: &'a [u8]) -> Result<R> {
     let damaged = |what: &str| {
         Error::corrupted(format!(
             "a record of `{}` {what}, at key {}",
@@ -119,13 +184,10 @@ pub(super) fn decode<'a, R: Record + Deserialize<'a>>(key: &[u8], bytes: &'a [u8
     if *crc != checksum::<R>(key, payload) {
         return Err(damaged("does not match its checksum"));
     }
-    let (record, len) =
-        bincode::serde::borrow_decode_from_slice(payload, config::<MAX_PAYLOAD_BYTES>())
-            .map_err(|error| damaged("cannot be decoded").with_source(error))?;
-    if len != payload.len() {
-        return Err(damaged("has bytes left over"));
-    }
-    Ok(record)
+    R::read(payload).map_err(|Unreadable { what, source }| match source {
+        Some(source) => damaged(what).with_source(source),
+        None => damaged(what),
+    })
 }
 
 /// Appends what is no record: it has neither a key nor a checksum of its own.

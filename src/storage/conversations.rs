@@ -45,7 +45,7 @@ pub(super) fn row(
 
 fn row_payload(bucket: u32, state: &ConversationState) -> Result<Vec<u8>> {
     codec::payload(&RowV1 {
-        contact_id: state.contact_id.as_str(),
+        contact_id: state.contact_id.as_bytes(),
         bucket,
         created_us: state.created_at.timestamp_micros(),
         revision: state.revision,
@@ -57,7 +57,7 @@ fn row_payload(bucket: u32, state: &ConversationState) -> Result<Vec<u8>> {
 fn record(bucket: u32, state: &ConversationState) -> ConversationV1<'_> {
     let (status, channel) = ConversationV1::codes(state.status, state.channel);
     ConversationV1 {
-        contact_id: state.contact_id.as_str(),
+        contact_id: state.contact_id.as_bytes(),
         channel,
         status,
         bucket,

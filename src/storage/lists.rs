@@ -99,16 +99,18 @@ pub(super) fn page(
     };
     let mut merged = STREAMS.merge(rows, &from)?;
     for _ in 0..skip {
-        merged.next().transpose()?;
+        merged.next()?;
     }
-    let mut data = Vec::with_capacity(left.min(u64::from(limit)) as usize);
-    for row in merged.by_ref().take(limit as usize) {
-        let (key, value) = row?;
-        data.push(decode(&known.directory, &key, &value)?);
+    let shown = left.min(u64::from(limit)) as usize;
+    let mut data = Vec::with_capacity(shown);
+    while data.len() < shown
+        && let Some((key, value)) = merged.next()?
+    {
+        data.push(decode(&known.directory, key, value)?);
     }
     let more = match start {
         Start::Skip(_) => left > u64::from(limit),
-        Start::After(_) => merged.next().transpose()?.is_some(),
+        Start::After(_) => merged.next()?.is_some(),
     };
     let next = data.last().filter(|_| more).map(Cursor::from);
     Ok(CursorPage::new(data, total, next))

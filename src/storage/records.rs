@@ -4,29 +4,38 @@
 //! damage, not nonsense.
 
 mod events;
+mod message;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::codec::Record;
+use super::codec::{self, Described, Fields, Payload, Record, Unreadable, put_number};
 use super::keys::{channel_code, channel_of, status_code, status_of};
 use super::tables;
 use crate::domain::{
-    Actor, AssigneeId, AssigneeKind, Channel, ContactId, Content, ConversationId, Deliveries,
-    DeliveryStatus, Direction, Done, DoneEach, DoneValue, Failure, Message, MessageId, Note,
-    NoteId, Parked, ProviderId, Status, time,
+    Actor, AssigneeId, AssigneeKind, Channel, ContactId, ConversationId, Deliveries, Done,
+    DoneEach, DoneValue, MessageId, Note, NoteId, Parked, Status, time,
 };
 use crate::error::{Error, Result};
 use crate::kv::Table;
 
 pub(super) use events::{ConsumerV1, EventV1};
+#[cfg(test)]
+pub(super) use message::direction_code;
+pub(super) use message::{MessageV1, delivery_code, delivery_of, failure_of, failure_parts};
 
+/// Names a record's format and table; it is packed by hand or laid out as it is described.
 macro_rules! record {
-    ($name:ty, $format:literal, $table:ident) => {
+    (packed $name:ty, $format:literal, $table:ident) => {
         impl Record for $name {
             const FORMAT: u8 = $format;
             const TABLE: Table = tables::$table;
         }
+    };
+    ($name:ty, $format:literal, $table:ident) => {
+        record!(packed $name, $format, $table);
+
+        impl Described for $name {}
     };
 }
 
@@ -47,9 +56,9 @@ fn micros(time: Option<DateTime<Utc>>) -> Option<i64> {
 }
 
 /// A conversation but its names; the id is the key.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq)]
 pub(super) struct ConversationV1<'a> {
-    pub(super) contact_id: &'a str,
+    pub(super) contact_id: &'a [u8],
     pub(super) channel: u8,
     pub(super) status: u8,
     pub(super) bucket: u32,
@@ -60,11 +69,42 @@ pub(super) struct ConversationV1<'a> {
     pub(super) seen: u64,
 }
 
-record!(ConversationV1<'_>, 1, CONVERSATIONS);
+record!(packed ConversationV1<'_>, 1, CONVERSATIONS);
+
+impl<'a> Payload<'a> for ConversationV1<'a> {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.extend_from_slice(&[self.channel, self.status]);
+        bytes.extend_from_slice(&self.bucket.to_le_bytes());
+        bytes.extend_from_slice(&self.created_us.to_le_bytes());
+        bytes.extend_from_slice(&self.updated_us.to_le_bytes());
+        put_number(bytes, self.revision);
+        put_number(bytes, self.inbound);
+        put_number(bytes, self.seen);
+        bytes.extend_from_slice(self.contact_id);
+        Ok(())
+    }
+
+    fn read(bytes: &'a [u8]) -> std::result::Result<Self, Unreadable> {
+        let record = |fields: &mut Fields<'a>| {
+            Some(Self {
+                channel: fields.byte()?,
+                status: fields.byte()?,
+                bucket: fields.u32()?,
+                created_us: fields.i64()?,
+                updated_us: fields.i64()?,
+                revision: fields.number()?,
+                inbound: fields.number()?,
+                seen: fields.number()?,
+                contact_id: fields.rest(),
+            })
+        };
+        codec::unpack(bytes, record)
+    }
+}
 
 impl ConversationV1<'_> {
     pub(super) fn contact_id(&self) -> Result<ContactId> {
-        ContactId::new(self.contact_id).map_err(|_| nonsense("contact"))
+        ContactId::from_bytes(self.contact_id).map_err(|_| nonsense("contact"))
     }
 
     pub(super) fn channel(&self) -> Result<Channel> {
@@ -97,9 +137,9 @@ impl ConversationV1<'_> {
 }
 
 /// What a list shows of a conversation beside what its key says.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq)]
 pub(super) struct RowV1<'a> {
-    pub(super) contact_id: &'a str,
+    pub(super) contact_id: &'a [u8],
     pub(super) bucket: u32,
     pub(super) created_us: i64,
     pub(super) revision: u64,
@@ -107,168 +147,42 @@ pub(super) struct RowV1<'a> {
     pub(super) unread: u64,
 }
 
-record!(RowV1<'_>, 1, INDEX);
+record!(packed RowV1<'_>, 1, INDEX);
+
+impl<'a> Payload<'a> for RowV1<'a> {
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.extend_from_slice(&self.bucket.to_le_bytes());
+        bytes.extend_from_slice(&self.created_us.to_le_bytes());
+        put_number(bytes, self.revision);
+        put_number(bytes, self.inbound);
+        put_number(bytes, self.unread);
+        bytes.extend_from_slice(self.contact_id);
+        Ok(())
+    }
+
+    #[inline]
+    fn read(bytes: &'a [u8]) -> std::result::Result<Self, Unreadable> {
+        let record = |fields: &mut Fields<'a>| {
+            Some(Self {
+                bucket: fields.u32()?,
+                created_us: fields.i64()?,
+                revision: fields.number()?,
+                inbound: fields.number()?,
+                unread: fields.number()?,
+                contact_id: fields.rest(),
+            })
+        };
+        codec::unpack(bytes, record)
+    }
+}
 
 impl RowV1<'_> {
     pub(super) fn contact_id(&self) -> Result<ContactId> {
-        ContactId::new(self.contact_id).map_err(|_| nonsense("contact"))
+        ContactId::from_bytes(self.contact_id).map_err(|_| nonsense("contact"))
     }
 
     pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
         time_of(self.created_us)
-    }
-}
-
-/// A message but its ids and time, which are the key.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct MessageV1<'a> {
-    direction: u8,
-    status: u8,
-    #[serde(borrow)]
-    content: ContentV1<'a>,
-    provider_id: Option<&'a str>,
-    sent_us: Option<i64>,
-    delivered_us: Option<i64>,
-    read_us: Option<i64>,
-    failed_us: Option<i64>,
-    failure: Option<(&'a str, &'a str)>,
-}
-
-record!(MessageV1<'_>, 1, MESSAGES);
-
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-enum ContentV1<'a> {
-    Text(&'a str),
-    Template {
-        name: &'a str,
-        #[serde(borrow)]
-        params: Vec<&'a str>,
-        text: Option<&'a str>,
-    },
-    Image(&'a str, Option<&'a str>),
-    Document(&'a str, Option<&'a str>),
-}
-
-pub(super) const fn direction_code(direction: Direction) -> u8 {
-    match direction {
-        Direction::Inbound => 0,
-        Direction::Outbound => 1,
-    }
-}
-
-fn direction_of(code: u8) -> Result<Direction> {
-    match code {
-        0 => Ok(Direction::Inbound),
-        1 => Ok(Direction::Outbound),
-        _ => Err(nonsense("direction")),
-    }
-}
-
-pub(super) const fn delivery_code(status: DeliveryStatus) -> u8 {
-    match status {
-        DeliveryStatus::Sent => 0,
-        DeliveryStatus::Failed => 1,
-        DeliveryStatus::Delivered => 2,
-        DeliveryStatus::Read => 3,
-    }
-}
-
-pub(super) fn delivery_of(code: u8) -> Result<DeliveryStatus> {
-    match code {
-        0 => Ok(DeliveryStatus::Sent),
-        1 => Ok(DeliveryStatus::Failed),
-        2 => Ok(DeliveryStatus::Delivered),
-        3 => Ok(DeliveryStatus::Read),
-        _ => Err(nonsense("delivery status")),
-    }
-}
-
-pub(super) fn failure_parts(failure: &Failure) -> (&str, &str) {
-    (&failure.code, &failure.message)
-}
-
-pub(super) fn failure_of((code, message): (&str, &str)) -> Failure {
-    Failure::new(code, message)
-}
-
-impl<'a> From<&'a Message> for MessageV1<'a> {
-    fn from(message: &'a Message) -> Self {
-        let deliveries = &message.deliveries;
-        Self {
-            direction: direction_code(message.direction),
-            status: delivery_code(message.status),
-            content: ContentV1::from(&message.content),
-            provider_id: message.provider_id.as_ref().map(ProviderId::as_str),
-            sent_us: micros(deliveries.sent_at),
-            delivered_us: micros(deliveries.delivered_at),
-            read_us: micros(deliveries.read_at),
-            failed_us: micros(deliveries.failed_at),
-            failure: deliveries.failure.as_ref().map(failure_parts),
-        }
-    }
-}
-
-impl<'a> From<&'a Content> for ContentV1<'a> {
-    fn from(content: &'a Content) -> Self {
-        match content {
-            Content::Text { text } => Self::Text(text),
-            Content::Template { name, params, text } => Self::Template {
-                name,
-                params: params.iter().map(String::as_str).collect(),
-                text: text.as_deref(),
-            },
-            Content::Image { media_url, caption } => Self::Image(media_url, caption.as_deref()),
-            Content::Document { media_url, caption } => {
-                Self::Document(media_url, caption.as_deref())
-            }
-        }
-    }
-}
-
-impl From<ContentV1<'_>> for Content {
-    fn from(content: ContentV1<'_>) -> Self {
-        match content {
-            ContentV1::Text(text) => Self::text(text),
-            ContentV1::Template { name, params, text } => Self::Template {
-                name: name.into(),
-                params: params.into_iter().map(Into::into).collect(),
-                text: text.map(Into::into),
-            },
-            ContentV1::Image(media_url, caption) => Self::Image {
-                media_url: media_url.into(),
-                caption: caption.map(Into::into),
-            },
-            ContentV1::Document(media_url, caption) => Self::Document {
-                media_url: media_url.into(),
-                caption: caption.map(Into::into),
-            },
-        }
-    }
-}
-
-impl MessageV1<'_> {
-    pub(super) fn into_message(
-        self,
-        conversation: ConversationId,
-        created_at: DateTime<Utc>,
-        id: MessageId,
-    ) -> Result<Message> {
-        let direction = direction_of(self.direction)?;
-        let content = self.content.into();
-        let mut message = Message::new(id, conversation, direction, content, created_at);
-        message.status = delivery_of(self.status)?;
-        message.provider_id = self
-            .provider_id
-            .map(|id| ProviderId::new(id).map_err(|_| nonsense("provider id")))
-            .transpose()?;
-        message.deliveries = Deliveries {
-            sent_at: optional_time(self.sent_us)?,
-            delivered_at: optional_time(self.delivered_us)?,
-            read_at: optional_time(self.read_us)?,
-            failed_at: optional_time(self.failed_us)?,
-            failure: self.failure.map(failure_of),
-        };
-        Ok(message)
     }
 }
 

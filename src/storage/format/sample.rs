@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Older;
 use crate::error::Result;
 use crate::kv::{ReadTables, Table, WriteTables};
-use crate::storage::codec::{self, Record};
+use crate::storage::codec::{self, Described, Record};
 use crate::storage::records::NoteV1;
 use crate::storage::scan::{self, Scan};
 use crate::storage::tables;
@@ -41,6 +41,8 @@ impl Record for MemoV0<'_> {
     const FORMAT: u8 = 0;
     const TABLE: Table = MEMOS;
 }
+
+impl Described for MemoV0<'_> {}
 
 fn rewrite(from: &ReadTables, to: &mut WriteTables<'_>) -> Result<()> {
     for table in [

@@ -24,7 +24,7 @@ fn contents() -> [Content; 4] {
 #[test]
 fn records_are_held_to_their_bytes() -> Checked {
     let row = RowV1 {
-        contact_id: "con_x",
+        contact_id: b"con_x",
         bucket: 300,
         created_us: 1_000_000,
         revision: 7,
@@ -32,7 +32,7 @@ fn records_are_held_to_their_bytes() -> Checked {
         unread: 5,
     };
     let conversation = ConversationV1 {
-        contact_id: "con_x",
+        contact_id: b"con_x",
         channel: 2,
         status: 1,
         bucket: 300,
@@ -113,8 +113,8 @@ fn records_are_held_to_their_bytes() -> Checked {
     assert_eq!(
         records.map(|bytes| hex(&bytes)),
         [
-            "018444c47105636f6e5f78fb2c01fc80841e00070605",
-            "01bbcf049805636f6e5f780201fb2c01fc80841e00fc00093d00070605",
+            "01864eacf92c01000040420f0000000000070605636f6e5f78",
+            "01376913b702012c01000040420f000000000080841e0000000000070605636f6e5f78",
             "01ba53571a016e01057573725f61",
             "018b6675ce01020154",
             "016b0338c701",
@@ -198,10 +198,10 @@ fn events_of_every_kind_are_held_to_their_bytes() -> Checked {
 #[test]
 fn messages_of_every_type_are_held_to_their_bytes() -> Checked {
     let goldens = [
-        "013af25c3401010002686901017001020000010c010163016d",
-        "01c1880e8a010101016e020131013201017401017001020000010c010163016d",
-        "012d5e10750101020968747470733a2f2f690001017001020000010c010163016d",
-        "01c03974370101030968747470733a2f2f6401016301017001020000010c010163016d",
+        "016f28b725010100330100000000000000060000000000000001000000700100000063010000006d6869",
+        "01c89c96db010101730100000000000000060000000000000001000000700100000063010000006d010000006e010000007401000000310100000032",
+        "018d149c18010102330100000000000000060000000000000001000000700100000063010000006d0900000068747470733a2f2f69",
+        "01dd439a61010103730100000000000000060000000000000001000000700100000063010000006d0900000068747470733a2f2f6463",
     ];
     for (content, golden) in contents().into_iter().zip(goldens) {
         let message = message(content)?;

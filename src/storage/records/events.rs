@@ -6,7 +6,7 @@ use super::{nonsense, time_of};
 use crate::domain::{Actor, AssigneeId, ConversationId, Event, EventKind, MessageId, NoteId};
 use crate::error::Result;
 use crate::kv::Table;
-use crate::storage::codec::Record;
+use crate::storage::codec::{Described, Record};
 use crate::storage::keys::{status_code, status_of};
 use crate::storage::tables;
 
@@ -24,6 +24,8 @@ impl Record for EventV1<'_> {
     const FORMAT: u8 = 1;
     const TABLE: Table = tables::EVENTS;
 }
+
+impl Described for EventV1<'_> {}
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 enum EventKindV1<'a> {
@@ -150,3 +152,5 @@ impl Record for ConsumerV1 {
     const FORMAT: u8 = 1;
     const TABLE: Table = tables::CATALOG;
 }
+
+impl Described for ConsumerV1 {}

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use crate::error::{Error, Result};
-use crate::index::counted::{ENTRY_LEN, Total, entries, node_key, parse_node_key};
+use crate::index::counted::{ENTRY_LEN, Total, entries, node_key};
 use crate::index::ordered::{Point, Start, Stream, Streams};
 use crate::kv::Read;
 
@@ -14,22 +14,24 @@ pub(super) fn read_entry(entry: &[u8; ENTRY_LEN]) -> (Point, u64) {
     (Point::from(&start), u64::from(u32::from_be_bytes(count)))
 }
 
-/// Most nodes have no more.
-const USUAL_ENTRIES: usize = 64;
+/// Most ways down have no more.
+const USUAL_ENTRIES: usize = 128;
 
-/// The node of a stream that a select stands in, and the entry.
+/// The node of a stream that a select stands in, the entry, and the nodes above.
 pub(super) struct Walk {
     stream: Stream,
     total: Total,
     /// The level of the node. Above the highest, the whole stream is one entry.
     level: u8,
-    /// Where each entry of the node begins, and how many rows of the node lie before it.
+    /// Where each entry begins, and how many rows of its node lie before it; node by node, the
+    /// highest first, and behind each its end and all its rows.
     entries: Vec<(Point, u64)>,
-    /// The rows of the node.
-    rows: u64,
-    node_end: Point,
-    /// The entry that it stands on; behind the last where all were skipped.
+    /// Where the present node begins among the entries.
+    node: usize,
+    /// The entry that it stands on; the node's end where all were skipped.
     index: usize,
+    /// The same two of the nodes above.
+    above: Vec<(usize, usize)>,
     /// Of the ends of entries, in their order: how many a leap reaches surely, how many at most,
     /// and how many lie before the place that it looks at.
     reached: usize,
@@ -44,29 +46,31 @@ pub(super) fn missing() -> Error {
 impl Walk {
     pub(super) fn new((stream, total): &(Stream, Total)) -> Self {
         let mut entries = Vec::with_capacity(USUAL_ENTRIES);
-        entries.push((Point::START, 0));
+        entries.extend([(Point::START, 0), (Point::END, total.rows)]);
         Self {
             stream: *stream,
             total: *total,
             level: total.height.saturating_add(1),
             entries,
-            rows: total.rows,
-            node_end: Point::END,
+            node: 0,
             index: 0,
+            above: Vec::with_capacity(usize::from(total.height)),
             reached: 0,
             reachable: 0,
             passed: 0,
         }
     }
 
-    pub(super) fn node_end(&self) -> Point {
-        self.node_end
+    /// An entry, or the end of the node.
+    fn entry(&self, index: usize) -> (Point, u64) {
+        self.entries
+            .get(index)
+            .copied()
+            .unwrap_or((Point::END, self.total.rows))
     }
 
-    /// Where an entry begins.
     fn begin(&self, index: usize) -> Point {
-        let entry = self.entries.get(index);
-        entry.map_or(self.node_end, |(begin, _)| *begin)
+        self.entry(index).0
     }
 
     /// Where an entry ends: where the next one begins.
@@ -76,7 +80,16 @@ impl Walk {
 
     /// The rows of the node before an entry.
     fn before(&self, index: usize) -> u64 {
-        self.entries.get(index).map_or(self.rows, |(_, rows)| *rows)
+        self.entry(index).1
+    }
+
+    /// The index of the node's end.
+    fn last(&self) -> usize {
+        self.entries.len() - 1
+    }
+
+    pub(super) fn node_end(&self) -> Point {
+        self.begin(self.last())
     }
 
     pub(super) fn present_end(&self) -> Point {
@@ -107,7 +120,7 @@ impl Walk {
     /// Begins a leap that looks at no place behind this one. The end of the stream is behind
     /// every row wanted.
     pub(super) fn look_up_to(&mut self, known: Point) {
-        let ends = self.entries.len() - usize::from(self.node_end == Point::END);
+        let ends = self.last() - usize::from(self.node_end() == Point::END);
         self.reached = self.index;
         self.reachable = ends;
         self.look_at(known);
@@ -127,20 +140,13 @@ impl Walk {
 
     /// How many rows the entries hold that begin before a place, from the present one on.
     pub(super) fn look_at(&mut self, place: Point) -> u64 {
-        let (mut from, mut to) = (self.reached, self.reachable);
-        while from < to {
-            let middle = from + (to - from) / 2;
-            if self.end(middle) < place {
-                from = middle + 1;
-            } else {
-                to = middle;
-            }
-        }
-        self.passed = from;
-        if self.begin(from) >= place {
+        let left = self.entries.get(self.reached + 1..=self.reachable);
+        let left = left.unwrap_or_default();
+        self.passed = self.reached + left.partition_point(|(end, _)| *end < place);
+        if self.begin(self.passed) >= place {
             return 0;
         }
-        self.before(from + 1) - self.before(self.index)
+        self.before(self.passed + 1) - self.before(self.index)
     }
 
     /// What follows for the ends from whether the leap reaches the place.
@@ -161,43 +167,37 @@ impl Walk {
 
     /// Goes into the present entry, to the level below.
     pub(super) fn descend(&mut self, rows: &impl Read, streams: Streams) -> Result<()> {
-        let begin = self.begin(self.index).position();
-        self.node_end = self.end(self.index);
+        let (begin, end) = (self.begin(self.index), self.end(self.index));
         self.level -= 1;
-        let key = node_key(streams.ranks, self.level, &self.stream, &begin);
+        let key = node_key(streams.ranks, self.level, &self.stream, &begin.position());
         let node = rows.get(streams.table, &key)?.ok_or_else(missing)?;
-        self.enter(&node)
-    }
-
-    /// Goes on to the next node where all of the present one was skipped.
-    pub(super) fn follow(&mut self, rows: &impl Read, streams: Streams) -> Result<()> {
-        if self.index < self.entries.len() {
-            return Ok(());
-        }
-        let key =
-            |first: Point| node_key(streams.ranks, self.level, &self.stream, &first.position());
-        let (from, to) = (key(self.node_end), key(Point::END));
-        let keys = (Bound::Included(&from[..]), Bound::Included(&to[..]));
-        let mut nodes = rows.range(streams.table, keys)?;
-        let (_, node) = nodes.next().transpose()?.ok_or_else(missing)?;
-        self.node_end = match nodes.next().transpose()? {
-            Some((key, _)) => Point::from(&parse_node_key(&key).ok_or_else(missing)?.2),
-            None => Point::END,
-        };
-        self.enter(&node)
-    }
-
-    /// Stands on the first entry of a node.
-    fn enter(&mut self, node: &[u8]) -> Result<()> {
-        self.entries.clear();
-        self.rows = 0;
-        self.index = 0;
-        let entries = entries(node)?.iter().map(read_entry);
+        self.above.push((self.node, self.index));
+        self.node = self.entries.len();
+        self.index = self.node;
+        let mut before = 0;
+        let entries = entries(&node)?.iter().map(read_entry);
         self.entries.extend(entries.map(|(begin, count)| {
-            let before = self.rows;
-            self.rows += count;
-            (begin, before)
+            let entry = (begin, before);
+            before += count;
+            entry
         }));
+        self.entries.push((end, before));
+        Ok(())
+    }
+
+    /// Goes on to the next node of its level where all of the present one was skipped: the entry
+    /// behind the one above tells which it is.
+    pub(super) fn follow(&mut self, rows: &impl Read, streams: Streams) -> Result<()> {
+        let level = self.level;
+        while self.index == self.last() {
+            let (node, index) = self.above.pop().ok_or_else(missing)?;
+            self.entries.truncate(self.node);
+            self.level += 1;
+            (self.node, self.index) = (node, index + 1);
+        }
+        while self.level > level {
+            self.descend(rows, streams)?;
+        }
         Ok(())
     }
 
