@@ -117,7 +117,7 @@ pub struct Conversation {
     pub updated_at: DateTime<Utc>,
     /// How often the status or the assignee changed, from 0; messages, notes, receipts and reading
     /// leave it. For [`resolve_if`](crate::Store::resolve_if) and
-    /// [`reply_if`](crate::Store::reply_if). Not in the JSON, and not taken from an import.
+    /// [`reply_if`](crate::Store::reply_if). In the JSON of an [`Import`](crate::Import) alone.
     pub revision: u64,
     /// How many messages the contact has sent. For [`mark_read`](crate::Store::mark_read). Not in
     /// the JSON; an import counts its messages.
@@ -151,7 +151,7 @@ impl Conversation {
         }
     }
 
-    fn document<'a>(&'a self, messages: &'a [Message]) -> ConversationDocument<'a> {
+    pub(super) fn document<'a>(&'a self, messages: &'a [Message]) -> ConversationDocument<'a> {
         ConversationDocument {
             id: self.id,
             contact_id: &self.contact_id,
@@ -168,7 +168,7 @@ impl Conversation {
 
 /// The specification's fields, in its order, and what has a value beside them.
 #[derive(Serialize)]
-struct ConversationDocument<'a> {
+pub(super) struct ConversationDocument<'a> {
     id: ConversationId,
     contact_id: &'a ContactId,
     channel: Channel,
@@ -183,7 +183,7 @@ struct ConversationDocument<'a> {
     unread_count: u64,
 }
 
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

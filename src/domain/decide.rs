@@ -415,6 +415,9 @@ pub(crate) fn purge_events(oldest: u64, keep_from: u64, slowest: Option<u64>) ->
     }
 }
 
+/// The greatest number that every reader of JSON takes as it is: room for as many changes again.
+const MAX_IMPORTED_REVISION: u64 = (1 << 53) - 1;
+
 /// Checks a whole conversation, sorts it by R7, and keeps every id and time of it.
 pub(crate) fn import(import: Import) -> Decision {
     let Import {
@@ -464,6 +467,10 @@ pub(crate) fn import(import: Import) -> Decision {
         let reason = format!("must not be above the number of inbound messages, {inbound}");
         return Err(InvalidInput::new("unread_count", reason).into());
     };
+    if conversation.revision > MAX_IMPORTED_REVISION {
+        let reason = format!("must not be above {MAX_IMPORTED_REVISION}");
+        return Err(InvalidInput::new("revision", reason).into());
+    }
     messages.sort_by_key(Message::position);
     notes.sort_by_key(|note| note.id);
     Ok(vec![Fact::ConversationImported {
@@ -475,7 +482,7 @@ pub(crate) fn import(import: Import) -> Decision {
             assignee: conversation.assigned_to.map(|assignee| assignee.id),
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
-            revision: 0,
+            revision: conversation.revision,
             inbound,
             seen,
         },

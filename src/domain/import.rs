@@ -1,8 +1,9 @@
 //! A whole conversation from elsewhere, with its history, ids and times.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::conversation::{ConversationDocument, is_zero};
 use super::{
     Assignee, Channel, ContactId, Conversation, ConversationId, Message, Note, Status, object, time,
 };
@@ -10,9 +11,10 @@ use super::{
 /// A whole conversation to be imported: its history, ids and times are kept as they are.
 ///
 /// It deserialises from the specification's *Conversation object*, with every further field that
-/// the store's own JSON writes, and optional `notes`; an unknown field is refused. `Store::import`
-/// sorts the messages and checks the rest. An imported history is read, but for the latest
-/// `unread_count` of its inbound messages.
+/// the store's own JSON writes, and optional `revision` and `notes`; an unknown field is refused.
+/// It serialises to the same, so what is read from one store can be carried to another.
+/// `Store::import` sorts the messages and checks the rest. An imported history is read, but for
+/// the latest `unread_count` of its inbound messages.
 ///
 /// ```
 /// use convodb::{Import, Store};
@@ -28,7 +30,14 @@ use super::{
 ///     "created_at": "2026-04-15T08:30:00Z",
 ///     "updated_at": "2026-04-16T09:12:00Z"
 /// }"#)?;
-/// assert!(store.import(import)?.changed);
+/// let id = store.import(import)?.value.id;
+///
+/// let thread = store.get(id)?;
+/// let notes = store.notes(id)?.collect::<Result<_, _>>()?;
+/// let export = Import::new(thread.conversation, thread.messages).notes(notes);
+/// let elsewhere = Store::in_memory()?;
+/// elsewhere.import(serde_json::from_str(&serde_json::to_string(&export)?)?)?;
+/// assert_eq!(elsewhere.get(id)?, store.get(id)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +89,8 @@ struct ImportDocument {
     notes: Vec<Note>,
     #[serde(default)]
     unread_count: u64,
+    #[serde(default)]
+    revision: u64,
 }
 
 impl<'de> Deserialize<'de> for Import {
@@ -95,6 +106,28 @@ impl<'de> Deserialize<'de> for Import {
         conversation.assigned_to = document.assigned_to;
         conversation.updated_at = document.updated_at;
         conversation.unread_count = document.unread_count;
+        conversation.revision = document.revision;
         Ok(Self::new(conversation, document.messages).notes(document.notes))
+    }
+}
+
+impl Serialize for Import {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            #[serde(flatten)]
+            conversation: ConversationDocument<'a>,
+            #[serde(skip_serializing_if = "is_zero")]
+            revision: u64,
+            #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+            notes: &'a [Note],
+        }
+
+        Document {
+            conversation: self.conversation.document(&self.messages),
+            revision: self.conversation.revision,
+            notes: &self.notes,
+        }
+        .serialize(serializer)
     }
 }

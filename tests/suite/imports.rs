@@ -1,6 +1,7 @@
 //! Whole conversations from elsewhere: what an import keeps, what it refuses, and real ones.
 
 mod care;
+mod carried;
 mod many;
 mod ordered;
 mod single;

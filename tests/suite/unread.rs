@@ -332,7 +332,7 @@ fn an_import_is_read_but_for_the_latest_that_it_says() {
     };
     let (other, imported) = import(&|_| {}).unwrap();
     assert_eq!((imported.inbound_count, imported.unread_count), (3, 2));
-    assert_eq!(imported.revision, 0, "a revision is the store's own");
+    assert_eq!(imported.revision, 0, "the document of a thread has none");
     let again = serde_json::to_value(other.get(id).unwrap()).unwrap();
     assert_eq!(again, written);
     assert_eq!(other.count(&Filter::open().unread()).unwrap(), 1);

@@ -505,7 +505,7 @@ impl Model {
             updated_at: of.updated_at,
             messages,
             notes,
-            revision: 0,
+            revision: of.revision,
             seen: 0,
             history: Vec::new(),
         };
