@@ -1,0 +1,66 @@
+//! The commands, a module each.
+
+pub(crate) mod backup;
+pub(crate) mod bench;
+pub(crate) mod compact;
+pub(crate) mod completions;
+pub(crate) mod events;
+pub(crate) mod export;
+pub(crate) mod generate;
+pub(crate) mod import;
+pub(crate) mod list;
+pub(crate) mod show;
+pub(crate) mod stats;
+pub(crate) mod verify;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+use crate::opening::Opening;
+use crate::output::Output;
+
+/// How a command ended that did what it should.
+#[derive(Clone, Copy)]
+pub(crate) enum Verdict {
+    Fine,
+    Findings,
+}
+
+impl Verdict {
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Fine => ExitCode::SUCCESS,
+            Self::Findings => ExitCode::from(1),
+        }
+    }
+}
+
+/// What every command works with.
+pub(crate) struct Tool {
+    pub(crate) opening: Opening,
+    pub(crate) output: Output,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<Verdict, Failure> {
+    let mut tool = Tool {
+        opening: Opening::new(arguments.no_check),
+        output: Output::new(arguments.json),
+    };
+    let done = match arguments.command {
+        Command::Import(import) => import.run(&mut tool),
+        Command::Export(export) => export.run(&mut tool),
+        Command::List(list) => list.run(&mut tool),
+        Command::Show(show) => show.run(&mut tool),
+        Command::Stats(stats) => stats.run(&mut tool),
+        Command::Verify(verify) => return verify.run(&mut tool),
+        Command::Repair(repair) => return repair.run(&mut tool),
+        Command::Compact(compact) => compact.run(&mut tool),
+        Command::Backup(backup) => backup.run(&mut tool),
+        Command::Events(events) => events.run(&mut tool),
+        Command::Generate(generate) => generate.run(&mut tool),
+        Command::Bench(bench) => bench.run(&mut tool),
+        Command::Completions(completions) => completions.run(&mut tool),
+    };
+    done.map(|()| Verdict::Fine)
+}

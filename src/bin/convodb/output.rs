@@ -1,0 +1,188 @@
+//! Standard output: tables for people or JSON for programs, from the same answers.
+
+use std::env;
+use std::fmt::{Display, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+
+use clap::builder::styling::{AnsiColor, Style};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table,
+    TableComponent, presets,
+};
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// The narrowest screen on which ids are shown whole.
+const WIDE: u16 = 140;
+/// So wide are the tables of a file or a pipe.
+const PIPED_WIDTH: u16 = 160;
+
+pub(crate) struct Output {
+    json: bool,
+    screen: Screen,
+    out: BufWriter<Stdout>,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self {
+            json,
+            screen: Screen::new(),
+            out: BufWriter::new(io::stdout()),
+        }
+    }
+
+    /// An answer: its JSON, or how it is told.
+    pub(crate) fn answer(
+        &mut self,
+        document: &impl Serialize,
+        told: impl FnOnce(&Screen) -> String,
+    ) -> Result<(), Failure> {
+        if self.json {
+            self.line(document)?;
+        } else {
+            let told = told(&self.screen);
+            writeln!(self.out, "{}", told.trim_end()).map_err(Failure::Output)?;
+        }
+        self.flush()
+    }
+
+    /// One of many documents, whoever reads them; written once [`flush`](Self::flush)ed.
+    pub(crate) fn line(&mut self, document: &impl Serialize) -> Result<(), Failure> {
+        serde_json::to_writer(&mut self.out, document)
+            .map_err(io::Error::from)
+            .and_then(|()| self.out.write_all(b"\n"))
+            .map_err(Failure::Output)
+    }
+
+    /// One of many answers; written once [`flush`](Self::flush)ed.
+    pub(crate) fn row(
+        &mut self,
+        document: &impl Serialize,
+        told: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        match self.json {
+            true => self.line(document),
+            false => writeln!(self.out, "{}", told()).map_err(Failure::Output),
+        }
+    }
+
+    /// What is neither: a script.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).map_err(Failure::Output)?;
+        self.flush()
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::Output)
+    }
+}
+
+/// How tables look: how wide, and whether in colour.
+pub(crate) struct Screen {
+    pub(crate) width: u16,
+    styled: bool,
+}
+
+impl Screen {
+    fn new() -> Self {
+        let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            width: Table::new().width().unwrap_or(PIPED_WIDTH),
+            styled: io::stdout().is_terminal() && !no_colour,
+        }
+    }
+
+    pub(crate) fn bold(&self, text: impl Display) -> String {
+        self.styled(Style::new().bold(), text)
+    }
+
+    pub(crate) fn coloured(&self, color: AnsiColor, text: impl Display) -> String {
+        self.styled(Style::new().fg_color(Some(color.into())), text)
+    }
+
+    fn styled(&self, style: Style, text: impl Display) -> String {
+        match self.styled {
+            true => format!("{style}{text}{style:#}"),
+            false => text.to_string(),
+        }
+    }
+
+    pub(crate) fn table<'a>(&self, header: impl IntoIterator<Item = &'a str>) -> Table {
+        let header = header.into_iter();
+        let mut table = Table::new();
+        table
+            .load_preset(presets::NOTHING)
+            .set_style(TableComponent::HeaderLines, '─')
+            .set_style(TableComponent::MiddleHeaderIntersections, '─')
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_truncation_indicator("…")
+            .set_width(self.width)
+            .set_header(header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+        if !self.styled {
+            table.force_no_tty();
+        }
+        table
+    }
+
+    /// A table of two columns: what, and how much.
+    pub(crate) fn facts<'a>(
+        &self,
+        header: [&str; 2],
+        facts: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> String {
+        let mut table = self.table(header);
+        for (what, value) in facts {
+            table.add_row([Cell::new(what), right(value)]);
+        }
+        table.trim_fmt()
+    }
+
+    /// An id: whole where there is room, else its prefix and its last characters, which tell ids
+    /// of one day apart.
+    pub(crate) fn id(&self, id: impl Display) -> String {
+        const TAIL: usize = 6;
+        let id = id.to_string();
+        let end = id.char_indices().nth_back(TAIL - 1);
+        match (id.split_once('_'), end.and_then(|(at, _)| id.get(at..))) {
+            (Some((prefix, rest)), Some(tail)) if self.width < WIDE && rest.len() > 2 * TAIL => {
+                format!("{prefix}_…{tail}")
+            }
+            _ => id,
+        }
+    }
+}
+
+pub(crate) fn right(value: impl Display) -> Cell {
+    Cell::new(value).set_alignment(CellAlignment::Right)
+}
+
+pub(crate) fn dim(text: impl Display) -> Cell {
+    // Not dark grey, which some palettes cannot tell from the background.
+    Cell::new(text).add_attribute(Attribute::Dim)
+}
+
+pub(crate) fn one_line<const N: usize>(cells: [Cell; N]) -> Row {
+    let mut row = Row::from(cells);
+    row.max_height(1);
+    row
+}
+
+/// Leaves every column its width but one, which gives way on a narrow screen.
+pub(crate) fn keep_but(table: &mut Table, flexible: usize) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if index != flexible {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
