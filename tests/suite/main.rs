@@ -15,6 +15,8 @@
 mod support;
 
 mod bulk;
+#[cfg(feature = "cli")]
+mod cli;
 mod concurrency;
 mod damage;
 mod durability;

@@ -163,7 +163,7 @@ pub(crate) fn dim(text: impl Display) -> Cell {
     Cell::new(text).add_attribute(Attribute::Dim)
 }
 
-pub(crate) fn one_line<const N: usize>(cells: [Cell; N]) -> Row {
+pub(crate) fn one_line(cells: Vec<Cell>) -> Row {
     let mut row = Row::from(cells);
     row.max_height(1);
     row

@@ -11,6 +11,9 @@ use crate::failure::Failure;
 use crate::output::{Screen, dim, keep_but, one_line};
 use crate::words::{grouped, minute, plain, preview};
 
+/// So wide a screen has room for every column.
+const WIDE: u16 = 120;
+
 /// Show a page of conversations, latest activity first
 ///
 /// The filters are the API's query parameters; with --json so is the answer.
@@ -125,38 +128,38 @@ fn place(page: &Page) -> String {
 }
 
 fn rows(screen: &Screen, rows: &[convodb::Conversation], last: &[Option<Message>]) -> String {
-    let mut table = screen.table([
-        "id",
-        "contact",
-        "channel",
-        "status",
-        "assignee",
-        "unread",
-        "last message",
-        "updated_at",
-    ]);
+    // What gives way on a narrow screen is the contact, the status and what is unread.
+    let wide = screen.width >= WIDE;
+    let mut header = vec!["id", "channel", "assignee", "last message", "updated_at"];
+    if wide {
+        header.extend(["status", "unread", "contact"]);
+    }
+    let mut table = screen.table(header);
     for (row, last) in rows.iter().zip(last) {
-        let unread = match row.unread_count {
-            0 => String::new(),
-            unread => grouped(unread),
-        };
-        table.add_row(one_line([
+        let mut cells = vec![
             Cell::new(screen.id(row.id)),
-            dim(screen.id(&row.contact_id)),
             channel(row.channel),
-            status(row.status),
             assignee(row.assigned_to.as_ref()),
-            Cell::new(unread).fg(Color::Yellow),
             // No space to break at: the one line that is shown is filled to its end.
             Cell::new(last.as_ref().map(preview).unwrap_or_default()).set_delimiter('\n'),
             Cell::new(minute(row.updated_at)),
-        ]));
+        ];
+        if wide {
+            let unread = match row.unread_count {
+                0 => String::new(),
+                unread => grouped(unread),
+            };
+            cells.push(status(row.status));
+            cells.push(Cell::new(unread).fg(Color::Yellow));
+            cells.push(dim(screen.id(&row.contact_id)));
+        }
+        table.add_row(one_line(cells));
     }
-    keep_but(&mut table, 6);
+    keep_but(&mut table, 3);
     table.trim_fmt() + "\n"
 }
 
-pub(super) fn channel(channel: Channel) -> Cell {
+fn channel(channel: Channel) -> Cell {
     let colour = match channel {
         Channel::Whatsapp => Color::Green,
         Channel::Instagram => Color::Magenta,

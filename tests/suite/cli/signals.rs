@@ -1,0 +1,71 @@
+//! Ctrl-C, and a request to end.
+
+use std::io::Write as _;
+use std::process::{Child, Command, Output, Stdio};
+
+use super::{Desk, line, until};
+
+const INTERRUPTED: &str = "convodb: interrupted: nothing was stored";
+
+fn started(desk: &Desk, arguments: &[&str]) -> Child {
+    desk.command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn ended_by(signal: &str, process: Child) -> Output {
+    let kill = format!("kill -{signal} {}", process.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    process.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_interrupted_import_stores_nothing_and_leaves_no_file() {
+    let desk = Desk::with(200, "one.redb");
+    let exported = desk.ok(&["export", "one.redb"]);
+    for signal in ["INT", "TERM", "HUP"] {
+        let mut import = started(&desk, &["import", "-", "new.redb"]);
+        // All but the end of the input.
+        let stdin = import.stdin.as_mut().unwrap();
+        stdin.write_all(exported.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+        until("the store is made", || desk.path("new.redb").exists());
+        assert_eq!(line(130, ended_by(signal, import)), INTERRUPTED);
+        assert_eq!(desk.names(), ["one.redb"], "{signal}");
+    }
+}
+
+#[test]
+fn an_interrupted_import_leaves_a_store_that_was_there_as_it_was() {
+    let desk = Desk::with(20, "one.redb");
+    desk.ok(&["generate", "--size", "200", "--seed", "2", "two.redb"]);
+    let (before, more) = (
+        desk.ok(&["export", "one.redb"]),
+        desk.ok(&["export", "two.redb"]),
+    );
+    let mut import = started(&desk, &["import", "-", "one.redb"]);
+    let stdin = import.stdin.as_mut().unwrap();
+    // More than the pipe and the lines ahead hold: some are being stored when this returns.
+    stdin.write_all(more.as_bytes()).unwrap();
+    assert_eq!(line(130, ended_by("INT", import)), INTERRUPTED);
+    assert_eq!(desk.ok(&["export", "one.redb"]), before);
+    desk.ok(&["verify", "one.redb"]);
+}
+
+#[test]
+fn an_interrupted_generate_stores_nothing() {
+    let desk = Desk::new();
+    let generate = started(&desk, &["generate", "--size", "10000000", "one.redb"]);
+    until("the store is made", || desk.path("one.redb").exists());
+    assert_eq!(line(130, ended_by("INT", generate)), INTERRUPTED);
+    assert!(desk.names().is_empty());
+}
