@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use convodb::{Check, ErrorKind, Options, Store};
+use convodb::{Check, Durability, ErrorKind, Options, Store};
 
 use crate::failure::Failure;
 use crate::progress;
@@ -22,6 +22,8 @@ impl Opening {
         Options::new()
             // An export takes as long as it takes, and nobody writes meanwhile.
             .snapshot_age(Duration::MAX)
+            // One transaction, and then an end: a journal beside the file would gain nothing.
+            .durability(Durability::Direct)
             .check(if self.no_check { Check::Never } else { check })
     }
 

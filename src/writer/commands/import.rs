@@ -41,7 +41,7 @@ const PART_OF_THE_STORE: u64 = 16;
 impl Store {
     /// Imports many conversations, as [`import`](Self::import) one, in key order and large
     /// transactions; answers how many there were. For all or none of them, use
-    /// [`Transaction::import_all`].
+    /// [`Transaction::import_all`](crate::Transaction::import_all).
     ///
     /// # Errors
     ///
