@@ -51,8 +51,8 @@ pub enum Durability {
     /// is seen at once, and no crash of the process loses it; one of the system loses the last ones,
     /// whole, in their order.
     Relaxed,
-    /// The command, by the file itself: there is no journal, and a command costs about four times as
-    /// much.
+    /// The command, by the file itself: there is no journal, and each command writes every page that
+    /// it touches.
     Direct,
 }
 
