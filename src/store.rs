@@ -547,6 +547,7 @@ impl Store {
         if let Compacted::Unknown(error) = engine.compact(&view, &self.shared.options.opening())? {
             // Reading goes on in the old file, which holds the same.
             turn.failed = true;
+            turn.unsynced = true;
             return Err(error);
         }
         let location = engine.location().clone();

@@ -48,6 +48,8 @@ pub struct Transaction<'t> {
     context: Context,
     idempotency_age: Duration,
     poisoned: bool,
+    /// How often changes were applied.
+    applied: u64,
 }
 
 impl<'t> Transaction<'t> {
@@ -64,6 +66,7 @@ impl<'t> Transaction<'t> {
             context: Context::default(),
             idempotency_age,
             poisoned: false,
+            applied: 0,
         }
     }
 
@@ -85,6 +88,15 @@ impl<'t> Transaction<'t> {
     /// Whether no more commands should join it.
     pub(crate) fn is_full(&self) -> bool {
         self.writer.is_full()
+    }
+
+    /// Runs a command among others. One that fails when it has written poisons the transaction: what
+    /// a refused one has not done, nobody may find done.
+    fn run_whole<T>(&mut self, command: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let before = self.applied;
+        let answer = command(self);
+        self.poisoned |= answer.is_err() && self.applied > before;
+        answer
     }
 
     fn check_health(&self) -> Result<()> {
@@ -156,6 +168,7 @@ impl<'t> Transaction<'t> {
                 fact,
             })
             .collect();
+        self.applied += u64::from(!changes.is_empty());
         let applied = self.writer.apply(&changes);
         self.poison_on_error(applied)?;
         Ok(changes)

@@ -279,15 +279,22 @@ impl DiskFile for File {
         std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
     }
 
-    // Elsewhere nobody asks: the engine has the operating system's files itself.
+    // Elsewhere the place in the file is the handle's. The journal has its handle to itself, and the
+    // engine has the operating system's files without a detour.
     #[cfg(not(unix))]
-    fn read_exact_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        use io::{Read as _, Seek as _};
+        let mut file = self;
+        file.seek(io::SeekFrom::Start(offset))?;
+        file.read_exact(buffer)
     }
 
     #[cfg(not(unix))]
-    fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        use io::{Seek as _, Write as _};
+        let mut file = self;
+        file.seek(io::SeekFrom::Start(offset))?;
+        file.write_all(bytes)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

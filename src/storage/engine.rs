@@ -208,8 +208,8 @@ impl WriteTransaction {
 /// What became of a packed copy.
 pub(crate) enum Compacted {
     Done,
-    /// Whether the file that is open still has its name is not known: what would be written to it
-    /// could be lost. The file has to be opened again, whichever it is.
+    /// Whether the file that is open still has its name, or its journal, is not known: what would be
+    /// written to it could be lost. The file has to be opened again, whichever it is.
     Unknown(Error),
 }
 
@@ -465,7 +465,9 @@ impl Engine {
     /// written only if the answer is that the copy is in place.
     pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<Compacted> {
         // The copy has none.
-        self.retire_journal()?;
+        if let Err(error) = self.retire_journal() {
+            return Ok(Compacted::Unknown(error));
+        }
         let fill = |database: &Database| copy(view, database);
         let (database, location) = match rewrite(&self.location, &opening.setup(), fill)? {
             Rewritten::Done(database, location) => (database, location),

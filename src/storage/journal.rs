@@ -30,8 +30,7 @@ const MARK: u32 = 0x6C72_6E6A;
 /// Mark, length, generation, sequence, the sequence synced, the checksum before, and its own.
 const FRAME_BYTES: usize = 4 + 4 + 8 + 8 + 8 + 4 + 4;
 const CHECKSUM_AT: usize = FRAME_BYTES - 4;
-/// Writing over zeros that are there already costs a sync no change of the file's size or blocks:
-/// half of its time and more.
+/// Zeros that are there already spare a sync the change of the file's size and blocks.
 const LEAST_CAPACITY: u64 = 64 << 10;
 /// A record is not larger: what has more is committed to the file itself.
 pub(super) const MAX_PAYLOAD_BYTES: usize = 1 << 20;

@@ -31,7 +31,7 @@ impl Job {
         let own = Arc::clone(&slot);
         let run = move |transaction: &mut Transaction<'_>| {
             // What it leaves half done, nobody commits.
-            let ran = catch_unwind(AssertUnwindSafe(|| command(transaction)));
+            let ran = catch_unwind(AssertUnwindSafe(|| transaction.run_whole(command)));
             let health = match &ran {
                 Ok(_) => transaction.check_health(),
                 Err(_) => Err(poisoned()),
@@ -82,4 +82,26 @@ pub(crate) fn poisoned() -> Error {
         ErrorKind::TransactionPoisoned,
         "another command of the same group panicked: nothing was written",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Channel, ContactId, Inbound};
+    use crate::query::Filter;
+    use crate::store::Store;
+
+    #[test]
+    fn a_command_that_fails_when_it_has_written_leaves_nothing() -> Result<()> {
+        let store = Store::in_memory()?;
+        let contact = ContactId::new("con_1")?;
+        let failed = store.command(Context::new(), move |transaction| {
+            transaction.receive(Inbound::text(contact, Channel::Webchat, "Hello"))?;
+            Err::<(), _>(Error::corrupted("what it should answer cannot be read"))
+        });
+        let kind = failed.err().map(|error| error.kind());
+        assert_eq!(kind, Some(ErrorKind::Corrupted));
+        assert_eq!(store.count(&Filter::all())?, 0);
+        Ok(())
+    }
 }

@@ -475,3 +475,33 @@ fn a_journal_that_cannot_be_made_refuses_the_command_and_nothing_else() {
     receive(&store, 1, "Hello").unwrap();
     assert_eq!(reopened(disk.image()).unwrap(), 1);
 }
+
+/// Refuses to take a name away, once.
+#[derive(Default)]
+struct Keeps(AtomicBool);
+
+impl Gate for Keeps {
+    fn before(&self, call: Call) -> Fate {
+        if call == Call::Remove && !self.0.swap(true, Ordering::SeqCst) {
+            return Fate::Refused(io::ErrorKind::PermissionDenied);
+        }
+        Fate::Done
+    }
+}
+
+#[test]
+fn a_compaction_whose_journal_stays_is_told_of_until_the_store_is_reopened() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    for number in 0..3 {
+        receive(&store, number, "Hello").unwrap();
+    }
+    disk.set_gate(Some(Arc::new(Keeps::default())));
+    assert_eq!(store.compact().unwrap_err().kind(), ErrorKind::Io);
+    let refused = receive(&store, 4, "Hello").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NeedsReopen, "{refused}");
+    assert_eq!(store.count(&Filter::all()).unwrap(), 3, "reading goes on");
+    store.reopen().unwrap();
+    receive(&store, 4, "Hello").unwrap();
+    assert_eq!(reopened(disk.image()).unwrap(), 4);
+}
