@@ -7,16 +7,16 @@ mod flusher;
 mod meter;
 mod news;
 mod options;
+mod shared;
 mod stats;
 mod sync;
 mod trace;
 mod view;
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Instant;
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
@@ -25,6 +25,7 @@ pub use consumer::Consumer;
 use flusher::Flusher;
 use meter::Meter;
 pub use options::{Check, Durability, Options};
+use shared::{Owner, Shared, Turn, Writing, lock};
 pub use stats::Stats;
 pub(crate) use view::Lease;
 use view::{Ended, Published};
@@ -54,156 +55,6 @@ use crate::writer::{Context, Job, Transaction, poisoned};
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Owner>,
-}
-
-/// What closes when the last clone is dropped.
-struct Owner {
-    shared: Arc<Shared>,
-    flusher: Option<Flusher>,
-}
-
-struct Shared {
-    published: Published,
-    queue: Queue<Job, Error>,
-    writing: Mutex<Writing>,
-    meter: Meter,
-    /// Whose turn it is to write, so that a command from within one's own transaction is an error
-    /// instead of a wait for ever.
-    writer: Mutex<Option<ThreadId>>,
-    options: Options,
-}
-
-struct Writing {
-    engine: Result<Engine, Ended>,
-    /// Where to open again.
-    location: Location,
-    /// Set by a commit of unknown outcome: nothing more is written before `reopen`.
-    failed: bool,
-    /// Set where a sync may have failed: what is read may not be what the disk holds.
-    unsynced: bool,
-}
-
-impl Writing {
-    fn engine(&mut self) -> Result<&mut Engine> {
-        match &mut self.engine {
-            Ok(_) if self.failed => Err(Ended::Reopening.into()),
-            Ok(engine) => Ok(engine),
-            Err(ended) => Err((*ended).into()),
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What the locks guard is whole at every moment at which a caller's code can panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The right to write, until it is dropped.
-struct Turn<'a> {
-    writer: Writer<'a>,
-    // Behind the other, so that whoever is next finds nobody writing.
-    _turn: commit::Turn<'a, Job, Error>,
-}
-
-/// Who writes.
-struct Writer<'a> {
-    writing: MutexGuard<'a, Writing>,
-    writer: &'a Mutex<Option<ThreadId>>,
-}
-
-impl Deref for Writer<'_> {
-    type Target = Writing;
-
-    fn deref(&self) -> &Writing {
-        &self.writing
-    }
-}
-
-impl DerefMut for Writer<'_> {
-    fn deref_mut(&mut self) -> &mut Writing {
-        &mut self.writing
-    }
-}
-
-impl<'a> Deref for Turn<'a> {
-    type Target = Writer<'a>;
-
-    fn deref(&self) -> &Writer<'a> {
-        &self.writer
-    }
-}
-
-impl DerefMut for Turn<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.writer
-    }
-}
-
-impl Drop for Writer<'_> {
-    fn drop(&mut self) {
-        *lock(self.writer) = None;
-    }
-}
-
-impl Shared {
-    /// Whoever has the turn writes.
-    fn writer(&self) -> Writer<'_> {
-        let writing = lock(&self.writing);
-        *lock(&self.writer) = Some(thread::current().id());
-        Writer {
-            writing,
-            writer: &self.writer,
-        }
-    }
-
-    fn turn(&self) -> Turn<'_> {
-        let turn = self.queue.turn();
-        Turn {
-            writer: self.writer(),
-            _turn: turn,
-        }
-    }
-
-    /// Makes durable what was committed.
-    fn flush(&self) -> Result<()> {
-        let mut turn = self.turn();
-        let engine = turn.engine()?;
-        let flushed = engine.flush();
-        self.meter.journaled(engine.journaled());
-        if let Err(error) = flushed {
-            turn.failed = true;
-            turn.unsynced = true;
-            let sequence = self.published.latest()?.head().sequence;
-            return Err(Error::outcome_unknown(sequence, error));
-        }
-        Ok(())
-    }
-}
-
-impl Deref for Owner {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.shared
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        // It is the only other one that writes.
-        self.flusher = None;
-        // A snapshot that outlives the store must not keep the file open.
-        self.published.end(Ended::Closed);
-        let mut writing = lock(&self.shared.writing);
-        if thread::panicking() {
-            // The next opening does it.
-            return;
-        }
-        if let Ok(mut engine) = std::mem::replace(&mut writing.engine, Err(Ended::Closed)) {
-            // Nothing is lost where it fails: the journal stays.
-            let _ = engine.retire_journal();
-        }
-    }
 }
 
 impl Store {

@@ -1,7 +1,7 @@
 //! The one published view, and the leases on it.
 //!
 //! Invariant: a view is published only once its commit is durable, so no reader sees what a crash
-//! could take back; and no reader waits for a writer.
+//! could take back, unless durability is relaxed; and no reader waits for a writer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
