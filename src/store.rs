@@ -141,6 +141,7 @@ impl Store {
     fn lead(&self, group: &mut Group<'_, Job, Error>) -> Result<()> {
         let mut writer = self.shared.writer();
         self.write(&mut writer, |transaction| {
+            transaction.gather();
             let mut commands = 0;
             while !transaction.is_full()
                 && let Some(job) = group.next_command()

@@ -85,6 +85,11 @@ impl<'t> Transaction<'t> {
         self.poison_on_error(rebuilt)
     }
 
+    /// Commands are about to be run that read no list by depth or rank.
+    pub(crate) fn gather(&mut self) {
+        self.writer.gather();
+    }
+
     /// Whether no more commands should join it.
     pub(crate) fn is_full(&self) -> bool {
         self.writer.is_full()

@@ -21,6 +21,10 @@ pub(crate) struct Writer<'t> {
     rows: WriteTables<'t>,
     known: Resident,
     levels: Levels,
+    /// What became of the streams and is not written yet.
+    index: Edits,
+    /// Whether it is written once for all that is applied.
+    gathers: bool,
     applied: bool,
     /// What the journal can hold of it; nothing where it holds none of it.
     told: Option<Payload>,
@@ -54,6 +58,8 @@ impl<'t> Writer<'t> {
             rows,
             known,
             levels,
+            index: Edits::new(plan::STREAMS, levels),
+            gathers: false,
             applied: false,
             told,
             erases: false,
@@ -65,6 +71,13 @@ impl<'t> Writer<'t> {
     pub(crate) fn is_full(&self) -> bool {
         let told = self.told.as_ref().map_or(0, Payload::len);
         self.full || told > FULL_BYTES
+    }
+
+    /// The counts above the rows are written once, by [`finish`](Self::finish): until then lists can be
+    /// read from their first row or behind a cursor, with their totals, but neither by depth nor by
+    /// rank. Of sixteen commands in a group most change the same few nodes.
+    pub(crate) fn gather(&mut self) {
+        self.gathers = true;
     }
 
     /// Nothing of what was told before may stay in the journal behind this commit.
@@ -103,11 +116,10 @@ impl<'t> Writer<'t> {
             self.told = None;
             self.full = true;
         }
-        let mut index = Edits::new(plan::STREAMS, self.levels);
         let mut imports = Imports::default();
         for group in decided.chunk_by(same_conversation) {
             let Some(id) = group.first().and_then(|first| first.fact.conversation()) else {
-                imports.write(&mut self.rows, &mut index)?;
+                imports.write(&mut self.rows, &mut self.index)?;
                 group.iter().try_for_each(|change| {
                     self.apply_to_directory(&change.fact)?;
                     self.apply_to_retries(change)?;
@@ -139,19 +151,19 @@ impl<'t> Writer<'t> {
                 }
                 continue;
             }
-            imports.write(&mut self.rows, &mut index)?;
-            self.apply_to_conversation(&mut index, id, group)?;
+            imports.write(&mut self.rows, &mut self.index)?;
+            self.apply_to_conversation(id, group)?;
         }
-        imports.write(&mut self.rows, &mut index)?;
-        self.settle(index)
+        imports.write(&mut self.rows, &mut self.index)?;
+        if self.gathers {
+            let totals = Arc::make_mut(&mut self.known.totals);
+            self.index.tell(|stream, total| totals.set(stream, total));
+            return Ok(());
+        }
+        self.settle()
     }
 
-    fn apply_to_conversation(
-        &mut self,
-        index: &mut Edits,
-        id: ConversationId,
-        group: &[Change],
-    ) -> Result<()> {
+    fn apply_to_conversation(&mut self, id: ConversationId, group: &[Change]) -> Result<()> {
         let before = conversations::read(&self.rows, &self.known.directory, id)?;
         let mut after = before.clone();
         let hashes = self.known.hashes;
@@ -197,7 +209,7 @@ impl<'t> Writer<'t> {
         }
         conversations::replace(
             &mut self.rows,
-            index,
+            &mut self.index,
             &self.known.directory,
             before.as_ref(),
             after.as_ref(),
@@ -265,18 +277,20 @@ impl<'t> Writer<'t> {
     }
 
     /// The tables, for what is rebuilt from the records alone.
-    pub(super) fn begin_rebuild(&mut self) -> (&mut WriteTables<'t>, Edits) {
+    pub(super) fn begin_rebuild(&mut self) -> (&mut WriteTables<'t>, &mut Edits) {
         self.applied = true;
         // No change says it.
         self.told = None;
         self.known.totals = Arc::default();
-        (&mut self.rows, Edits::new(plan::STREAMS, self.levels))
+        (&mut self.rows, &mut self.index)
     }
 
     /// Writes what became of the streams, each total in memory too.
-    pub(super) fn settle(&mut self, index: Edits) -> Result<()> {
+    pub(super) fn settle(&mut self) -> Result<()> {
         let totals = Arc::make_mut(&mut self.known.totals);
-        index.settle(&mut self.rows, |stream, total| totals.set(stream, total))
+        let fresh = Edits::new(plan::STREAMS, self.levels);
+        std::mem::replace(&mut self.index, fresh)
+            .settle(&mut self.rows, |stream, total| totals.set(stream, total))
     }
 
     /// Writes where the file stands now, for the commit. Nothing if nothing was applied.
@@ -284,6 +298,7 @@ impl<'t> Writer<'t> {
         if !self.applied {
             return Ok(None);
         }
+        self.settle()?;
         self.known.head.sequence += 1;
         self.known.head.write(&mut self.rows)?;
         Ok(Some(Applied {
@@ -298,6 +313,7 @@ impl<'t> Writer<'t> {
         mut self,
         records: impl Iterator<Item = (u64, &'r [u8])>,
     ) -> Result<Resident> {
+        self.gather();
         for (sequence, payload) in records {
             let (newest_time, newest_id) = journal::replay(payload, |changes| self.apply(changes))?;
             self.known.head = Head {
@@ -307,6 +323,7 @@ impl<'t> Writer<'t> {
                 ..self.known.head
             };
         }
+        self.settle()?;
         self.known.head.write(&mut self.rows)?;
         Ok(self.known)
     }

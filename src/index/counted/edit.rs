@@ -27,6 +27,8 @@ pub(crate) struct Edits {
     streams: Streams,
     levels: Levels,
     edits: BTreeMap<Stream, Edit>,
+    /// The streams whose totals have changed since they were told; one may stand there twice.
+    untold: Vec<Stream>,
 }
 
 /// Many new rows of one stream are counted by walking all of it, if it has not more than so many
@@ -39,6 +41,7 @@ impl Edits {
             streams,
             levels,
             edits: BTreeMap::new(),
+            untold: Vec::new(),
         }
     }
 
@@ -140,7 +143,18 @@ impl Edits {
         Ok(())
     }
 
+    /// Tells the totals that have changed since it told them last.
+    pub(crate) fn tell(&mut self, mut tell: impl FnMut(&Stream, Total)) {
+        for stream in self.untold.drain(..) {
+            if let Some(edit) = self.edits.get(&stream) {
+                tell(&stream, edit.total);
+            }
+        }
+    }
+
+    /// The counts of a stream that is to be changed.
     fn stream(&mut self, rows: &impl Read, stream: &Stream) -> Result<Counts<'_>> {
+        self.untold.push(*stream);
         let edit = match self.edits.entry(*stream) {
             Slot::Occupied(known) => known.into_mut(),
             Slot::Vacant(new) => new.insert(Edit {

@@ -70,7 +70,7 @@ impl Writer<'_> {
     /// Throws every index entry, total, thread and message's provider's id away, and derives them
     /// anew from the records that can be read; so is each count of inbound messages. O(everything).
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
-        let (rows, mut index) = self.begin_rebuild();
+        let (rows, index) = self.begin_rebuild();
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
         let (from, to) = ([catalog_kind::THREADS], [catalog_kind::THREADS + 1]);
         rows.remove_range(
@@ -94,11 +94,11 @@ impl Writer<'_> {
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;
-                entries.write(rows, &mut index)?;
+                entries.write(rows, index)?;
             }
         }
         batch.write(rows)?;
-        entries.write(rows, &mut index)?;
+        entries.write(rows, index)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
         for (nth, row) in Scan::new(view.rows(), tables::MESSAGES)?.enumerate() {
@@ -117,6 +117,6 @@ impl Writer<'_> {
             }
         }
         batch.write(rows)?;
-        self.settle(index)
+        self.settle()
     }
 }
