@@ -1,10 +1,12 @@
 //! The file as a whole: opened or made, viewed, written, copied.
 
+mod aside;
 mod commit;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use aside::Aside;
 use commit::recover;
 pub(crate) use commit::{CommitError, Journaled};
 
@@ -81,6 +83,7 @@ pub(crate) struct Engine {
     /// Made by the first commit that needs it.
     journal: Option<Journal>,
     journaled: Journaled,
+    aside: Aside,
     /// A commit failed: what the file and the journal hold is for the next opening to find out.
     broken: bool,
 }
@@ -223,6 +226,7 @@ impl Engine {
             lineage: opening.seed,
             journal: None,
             journaled: Journaled::new(),
+            aside: Aside::default(),
             broken: false,
         })
     }

@@ -83,13 +83,18 @@ impl Engine {
                 journal
                     .append(sequence, payload)
                     .and_then(|()| match self.journaling {
-                        Journaling::Synced => self.journaled.sync(journal),
-                        Journaling::Unsynced | Journaling::Off => Ok(()),
+                        Journaling::Synced => {
+                            let journaled = &mut self.journaled;
+                            self.aside
+                                .commit(transaction.raw, || journaled.sync(journal))
+                        }
+                        Journaling::Unsynced | Journaling::Off => {
+                            transaction.raw.commit(Durability::Later)
+                        }
                     })
-                    .and_then(|()| {
+                    .map(|()| {
                         self.journaled.commands += commands;
                         self.journaled.bytes = journal.len();
-                        transaction.raw.commit(Durability::Later)
                     })
                     .map_err(CommitError::Unknown)
             }
