@@ -41,7 +41,8 @@ pub use crate::kv::{Disk, DiskFile, Metadata, SystemDisk};
 pub(crate) use crate::kv::{Disk, SystemDisk};
 pub(crate) use apply::{Applied, Writer};
 pub(crate) use engine::{
-    CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening, View, backup,
+    CHECKPOINT_COMMANDS, CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening,
+    View, backup,
 };
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;

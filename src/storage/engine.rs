@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aside::Aside;
 use commit::recover;
-pub(crate) use commit::{CommitError, Journaled};
+pub(crate) use commit::{CHECKPOINT_COMMANDS, CommitError, Journaled};
 
 use super::journal::{self, Journal, Lineage, Payload};
 use super::{Directory, Hashes, Head, Reader, Resident, Writer, format, meta, scan, tables};
@@ -49,6 +49,8 @@ pub(crate) struct Opening {
     /// Random bytes, for a file that is made and for the lineage of a journal.
     pub(crate) seed: [u8; 16],
     pub(crate) journaling: Journaling,
+    /// After how many commands in the journal the file itself is made durable.
+    pub(crate) checkpoint_commands: u64,
 }
 
 /// What of a commit is durable when it returns, and by what.
@@ -79,6 +81,7 @@ pub(crate) struct Engine {
     location: Arc<Location>,
     levels: Levels,
     journaling: Journaling,
+    checkpoint_commands: u64,
     lineage: Lineage,
     /// Made by the first commit that needs it.
     journal: Option<Journal>,
@@ -223,6 +226,7 @@ impl Engine {
             location: Arc::new(location),
             levels,
             journaling,
+            checkpoint_commands: opening.checkpoint_commands,
             lineage: opening.seed,
             journal: None,
             journaled: Journaled::new(),

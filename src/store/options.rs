@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Store;
 use super::clock::{Clock, IdGenerator, RandomIds, SystemClock};
 use crate::error::Result;
-use crate::storage::{Disk, Journaling, Location, Opening, Place, SystemDisk};
+use crate::storage::{CHECKPOINT_COMMANDS, Disk, Journaling, Location, Opening, Place, SystemDisk};
 
 /// How much of the file an opening checks.
 ///
@@ -90,6 +90,7 @@ pub struct Options {
     check: Check,
     create: bool,
     durability: Durability,
+    checkpoint_commands: u64,
     disk: Arc<dyn Disk>,
     pub(super) snapshot_age: Duration,
     pub(super) idempotency_age: Duration,
@@ -104,6 +105,7 @@ impl Default for Options {
             check: Check::default(),
             create: true,
             durability: Durability::default(),
+            checkpoint_commands: CHECKPOINT_COMMANDS,
             disk: Arc::new(SystemDisk),
             snapshot_age: DEFAULT_SNAPSHOT_AGE,
             idempotency_age: DEFAULT_IDEMPOTENCY_AGE,
@@ -218,6 +220,15 @@ impl Options {
         self
     }
 
+    /// After how many commands in the journal the file itself is made durable; 1,000 where nothing
+    /// is said. So many are applied again after a crash. With the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn checkpoint_commands(mut self, commands: u64) -> Self {
+        self.checkpoint_commands = commands;
+        self
+    }
+
     pub(super) fn place(&self, path: &Path) -> Place {
         Place::new(Arc::clone(&self.disk), path.to_owned())
     }
@@ -237,6 +248,7 @@ impl Options {
                 Durability::Relaxed => Journaling::Unsynced,
                 Durability::Direct => Journaling::Off,
             },
+            checkpoint_commands: self.checkpoint_commands,
         }
     }
 

@@ -214,6 +214,7 @@ mod tests {
             create: true,
             seed: [0; 16],
             journaling: Journaling::Off,
+            checkpoint_commands: 0,
         };
         let engine = Engine::open(&Location::memory(), &opening)?;
         let published = Published::new(engine.view()?, max_age);

@@ -106,6 +106,23 @@ fn what_a_crash_left_in_the_journal_is_applied_by_the_next_opening() {
 }
 
 #[test]
+fn a_journal_of_more_records_than_are_applied_at_once_is_applied_whole() {
+    const MESSAGES: u64 = 2_500;
+    let disk = MemoryDisk::default();
+    let store = options(&clock())
+        .disk(Arc::new(disk.clone()))
+        .checkpoint_commands(u64::MAX)
+        .open(STORE)
+        .unwrap();
+    for number in 0..MESSAGES {
+        receive(&store, (number % 7) as u8, "Hello").unwrap();
+    }
+    // The first began the journal.
+    assert_eq!(store.stats().unwrap().journal_commands, MESSAGES - 1);
+    assert_eq!(reopened(disk.image()).unwrap(), MESSAGES);
+}
+
+#[test]
 fn a_store_that_is_closed_or_dropped_leaves_one_file() {
     for closes in [true, false] {
         let directory = TempDir::new().unwrap();

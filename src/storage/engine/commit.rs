@@ -40,7 +40,7 @@ impl Journaled {
 /// What the journal holds at the most before the file itself is made durable. What is written of
 /// it then grows slower than the number of commands, where they are about the same conversations;
 /// but nobody else writes meanwhile, and opening after a crash applies it again.
-const CHECKPOINT_COMMANDS: u64 = 1_000;
+pub(crate) const CHECKPOINT_COMMANDS: u64 = 1_000;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 
@@ -110,7 +110,7 @@ impl Engine {
         let Some(journal) = &self.journal else {
             return false;
         };
-        self.journaled.commands < CHECKPOINT_COMMANDS
+        self.journaled.commands < self.checkpoint_commands
             && journal.len() + payload as u64 <= CHECKPOINT_BYTES
             && self.journaled.since.elapsed() < CHECKPOINT_AGE
     }

@@ -40,6 +40,7 @@ pub(super) fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
         create: true,
         seed: [1; 16],
         journaling: Journaling::Off,
+        checkpoint_commands: 0,
     };
     let location = Location::File(Place::new(disk, path.to_owned()));
     Engine::open(&location, &opening)
