@@ -92,11 +92,16 @@ fn serve(
 ) -> Result<()> {
     let (mut group, mut waiting) = (Vec::new(), Vec::new());
     while let Ok(first) = receiver.recv() {
-        // Those that were told just now come with their next command in a moment.
-        thread::yield_now();
-        for (command, done) in std::iter::once(first).chain(receiver.try_iter()) {
-            group.push(command);
-            waiting.push(done);
+        let mut came = vec![first];
+        // Those that were told just now come with their next command in a moment: as long as
+        // somebody does, it pays to wait for others, each of whom saves a sync.
+        while !came.is_empty() {
+            for (command, done) in came.drain(..) {
+                group.push(command);
+                waiting.push(done);
+            }
+            thread::yield_now();
+            came.extend(receiver.try_iter());
         }
         commit(&group)?;
         group.clear();

@@ -1,8 +1,8 @@
 //! SQLite, twice: laid out to be read best, and to be written best; and an expert's detours to
 //! deep pages of the first.
 //!
-//! WAL, `synchronous=FULL`, a cache of 256 MiB, 2 GiB mapped, cached prepared statements with
-//! `INDEXED BY`, `ANALYZE`, totals kept by triggers.
+//! WAL, `synchronous=FULL`, a checkpoint at ten thousand pages of it, a cache of 256 MiB, 2 GiB
+//! mapped, cached prepared statements with `INDEXED BY`, `ANALYZE`, totals kept by triggers.
 
 mod expert;
 mod load;
@@ -46,6 +46,7 @@ fn connect(path: &Path) -> Result<Connection> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 10000;
          PRAGMA cache_size = -262144;
          PRAGMA mmap_size = 2147483648;
          PRAGMA temp_store = MEMORY;",
