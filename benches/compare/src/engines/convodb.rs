@@ -143,13 +143,13 @@ impl Engine for Convodb {
             return Err(error.into());
         }
         // Those who have no conversation in a small inbox can be assigned to all the same.
-        for id in &self.assignees {
+        for (id, (_, one)) in self.assignees.iter().zip(data.directory.iter()) {
             match id {
                 AssigneeId::User(user) if store.assignee(id).is_err() => {
-                    store.put_user(user, user.as_str())?;
+                    store.put_user(user, &one.name)?;
                 }
                 AssigneeId::Team(team) if store.assignee(id).is_err() => {
-                    store.put_team(team, team.as_str())?;
+                    store.put_team(team, &one.name)?;
                 }
                 _ => {}
             }
