@@ -132,6 +132,17 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    pub(crate) const fn target(&self) -> Target {
+        match self {
+            Self::Append { to, .. } | Self::Assign { to, .. } | Self::Resolve { to } => *to,
+        }
+    }
+}
+
+/// Asks for a list's first page, on any thread.
+pub(crate) type Reader = Box<dyn FnMut() -> Result<Page> + Send>;
+
 /// Commands by many threads at once.
 pub(crate) struct Flood {
     pub(crate) wall: Duration,
@@ -177,6 +188,11 @@ pub(crate) trait Engine {
 
     /// Runs the commands of each thread, in that way, each durable before the thread's next.
     fn flood(&mut self, way: usize, commands: &[Vec<Command>]) -> Result<Flood>;
+
+    /// A reader of a list that does not need the engine: nothing where none is measured.
+    fn reader(&self, _shape: usize) -> Result<Option<Reader>> {
+        Ok(None)
+    }
 
     /// What should stand beside the figures.
     fn notes(&self) -> Vec<String> {

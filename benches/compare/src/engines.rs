@@ -10,5 +10,5 @@ mod sqlite;
 
 pub(crate) use convodb::Convodb;
 pub(crate) use lmdb::Lmdb;
-pub(crate) use redb::Redb;
+pub(crate) use redb::{Redb, recovered};
 pub(crate) use sqlite::{Expert, Sqlite};

@@ -10,6 +10,8 @@ mod engines;
 mod measure;
 mod memory;
 mod plan;
+mod readers;
+mod replay;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -47,13 +49,14 @@ struct Run {
     /// Over how many days they began.
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..))]
     days: u32,
-    /// Only some of the cases; `load` is loading, file size, memory and opening.
+    /// Only some of the cases; `load` is loading, file size, memory and opening, `writes` also the
+    /// reader beside writers and opening after a crash.
     #[arg(long)]
     only: Option<Only>,
     /// Only these engines.
     #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
     engines: Vec<Kind>,
-    /// Writes an object a line: case, engine, size, unit, median, min, p99.
+    /// Writes an object a line: case, engine, size, unit, median, min, p99; for commands p999, max.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Draws latency over depth.
@@ -162,6 +165,7 @@ impl Run {
         }
         if self.does(Only::Writes) {
             bench.writes()?;
+            bench.replay(directory.path())?;
         }
         bench.bar.finish_and_clear();
         self.report(&bench, &lines)?;

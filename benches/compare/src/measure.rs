@@ -10,6 +10,36 @@ pub(crate) struct Figure {
     pub(crate) median: f64,
     pub(crate) min: f64,
     pub(crate) p99: f64,
+    /// Of commands that write.
+    pub(crate) tail: Option<Tail>,
+}
+
+/// How long single commands took, where the median is of rounds of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tail {
+    /// All rounds' time by all commands: what happens in few rounds counts.
+    pub(crate) mean: f64,
+    pub(crate) p50: f64,
+    pub(crate) p999: f64,
+    /// The longest stall.
+    pub(crate) max: f64,
+}
+
+impl Tail {
+    /// From the means of rounds of equally many commands, and from sorted latencies.
+    pub(crate) fn of(means: &[f64], latencies: &[f64]) -> Option<Self> {
+        Some(Self {
+            mean: means.iter().sum::<f64>() / means.len() as f64,
+            p50: quantile(latencies, 0.5)?,
+            p999: quantile(latencies, 0.999)?,
+            max: quantile(latencies, 1.0)?,
+        })
+    }
+}
+
+fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
+    let place = (sorted.len() as f64 * part) as usize;
+    sorted.get(place.min(sorted.len().checked_sub(1)?)).copied()
 }
 
 impl Figure {
@@ -19,21 +49,18 @@ impl Figure {
             median: value,
             min: value,
             p99: value,
+            tail: None,
         }
     }
 
+    /// Sorts the samples.
     pub(crate) fn of(samples: &mut [f64]) -> Option<Self> {
         samples.sort_unstable_by(f64::total_cmp);
-        let at = |part: f64| {
-            let place = (samples.len() as f64 * part) as usize;
-            samples
-                .get(place.min(samples.len().checked_sub(1)?))
-                .copied()
-        };
         Some(Self {
-            median: at(0.5)?,
-            min: at(0.0)?,
-            p99: at(0.99)?,
+            median: quantile(samples, 0.5)?,
+            min: quantile(samples, 0.0)?,
+            p99: quantile(samples, 0.99)?,
+            tail: None,
         })
     }
 }

@@ -1,19 +1,30 @@
 //! The harness itself: data, checks and figures.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use convodb::{Channel, Status};
+use indicatif::ProgressBar;
 
+use crate::cases::Bench;
 use crate::check;
-use crate::commands::Commands;
-use crate::data::Dataset;
+use crate::commands::{Commands, Pick, Round, Verb};
+use crate::data::{Dataset, MIN_SIZE};
 use crate::engine::{Command, Kind};
-use crate::measure::Figure;
+use crate::measure::{Figure, Record, Tail};
 use crate::plan::{Place, Plan, page_at};
+use crate::report;
 
 const SIZE: u32 = 2_000;
+
+fn cases() -> impl Iterator<Item = (Verb, Pick)> {
+    let picks = [Pick::Recent, Pick::Uniform];
+    picks
+        .into_iter()
+        .flat_map(|pick| Verb::ALL.map(|verb| (verb, pick)))
+}
 
 #[test]
 fn every_engine_answers_what_the_generator_says_and_runs_commands_alike() -> Result<()> {
@@ -21,10 +32,11 @@ fn every_engine_answers_what_the_generator_says_and_runs_commands_alike() -> Res
     let data = Dataset::new(SIZE, 90);
     let plan = Plan::new(&data)?;
     let mut commands = Commands::new(&data);
-    let written: Vec<Command> = ["append/1", "assign/1", "resolve/1"]
-        .into_iter()
-        .flat_map(|case| commands.next(case).into_iter().take(3).collect::<Vec<_>>())
-        .collect();
+    let mut written: Vec<Command> = Vec::new();
+    for (verb, pick) in cases() {
+        let Round { before, timed } = commands.round(verb, pick);
+        written.extend(before.into_iter().chain(timed.into_iter().take(4)));
+    }
     let mut aftermaths = Vec::new();
     for kind in Kind::ALL {
         let loaded = Cell::new(0);
@@ -43,7 +55,7 @@ fn every_engine_answers_what_the_generator_says_and_runs_commands_alike() -> Res
         engine.open()?;
         engine.prepare(&plan)?;
         written.iter().try_for_each(|command| engine.run(command))?;
-        let after = check::Aftermath::of(engine.as_mut(), commands.touched())?;
+        let after = check::Aftermath::of(engine.as_mut(), &commands.touched())?;
         aftermaths.push((kind, after));
     }
     let (_, first) = &aftermaths[0];
@@ -120,10 +132,137 @@ fn a_plan_goes_through_json_to_a_child() -> Result<()> {
     Ok(())
 }
 
+/// A bench as it is before the cases that write.
+fn loaded(size: u32, directory: &Path) -> Result<Bench> {
+    let data = Dataset::new(size, 90);
+    let plan = Plan::new(&data)?;
+    let mut engines = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.writes()) {
+        let mut engine = kind.engine(&data, directory);
+        engine.load(&data, &|_| {})?;
+        engine.prepare(&plan)?;
+        engines.push((kind, engine));
+    }
+    Ok(Bench {
+        data,
+        plan,
+        engines,
+        records: Vec::new(),
+        notes: Vec::new(),
+        bar: ProgressBar::hidden(),
+    })
+}
+
+#[test]
+fn a_run_of_what_writes_has_every_case_of_every_engine_and_its_goals() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mut bench = loaded(MIN_SIZE, directory.path())?;
+    bench.writes()?;
+    bench.replay(directory.path())?;
+    let measured = |case: &str, kind: Kind| {
+        let of = |record: &&Record| record.case == case && record.engine == kind.name();
+        bench
+            .records
+            .iter()
+            .find(of)
+            .map(|record| record.figure)
+            .with_context(|| format!("{case} of {kind}"))
+    };
+    for case in ["append/1", "assign/1", "resolve/1", "append/16"] {
+        for pick in ["", "/recent"] {
+            for kind in Kind::ALL.into_iter().filter(|kind| kind.writes()) {
+                let figure = measured(&format!("{case}{pick}"), kind)?;
+                let tail = figure.tail.context("no tail")?;
+                let ascending = [tail.p50, figure.p99, tail.p999, tail.max];
+                assert!(ascending.is_sorted(), "{case}{pick} of {kind}: {figure:?}");
+                assert!(tail.p50 > 0.0 && tail.mean >= figure.min);
+            }
+        }
+    }
+    for case in ["reader/alone", "reader/16"] {
+        for kind in [Kind::Convodb, Kind::Sqlite, Kind::SqliteLean] {
+            assert!(measured(case, kind)?.tail.is_none(), "it does not write");
+        }
+    }
+    for case in ["replay/0", "replay/1000"] {
+        measured(case, Kind::Convodb)?;
+        measured(case, Kind::Redb)?;
+    }
+    let goals = report::goals::list(&bench.records, &[], MIN_SIZE);
+    // Eight cases beside two engines, and two of the reader; nobody replays 10,000 of 1,000.
+    assert_eq!(goals.len(), 18);
+    let table = report::markdown::table(&bench, &[]);
+    assert!(table.contains("| append/16/recent | sqlite_lean | "));
+    Ok(())
+}
+
+#[test]
+fn every_command_of_a_round_is_a_change_and_nearly_all_recent_ones_are_about_few() -> Result<()> {
+    let data = Dataset::new(20_000, 90);
+    let mut commands = Commands::new(&data);
+    let mut open: HashMap<u128, bool> = HashMap::new();
+    for (verb, pick) in cases().chain(cases()) {
+        let mut targets: HashMap<u128, usize> = HashMap::new();
+        for _ in 0..commands.rounds() {
+            let Round { before, timed } = commands.round(verb, pick);
+            for command in before.iter().chain(&timed) {
+                let id = command.target().id;
+                let was_open = open.insert(id, !matches!(command, Command::Resolve { .. }));
+                let resolves = matches!(command, Command::Resolve { .. });
+                assert!(
+                    !resolves || was_open != Some(false),
+                    "it is resolved already"
+                );
+            }
+            for command in &timed {
+                *targets.entry(command.target().id).or_default() += 1;
+            }
+        }
+        let sum: usize = targets.values().sum();
+        let mut counts: Vec<usize> = targets.into_values().collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        // The recent ones are a tenth of the 3,000 that are open.
+        let few: usize = counts.iter().take(300).sum();
+        match pick {
+            Pick::Recent => assert!(few * 100 > sum * 90, "{few} of {sum}"),
+            Pick::Uniform => assert!(few * 100 < sum * 50, "{few} of {sum}"),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_json_of_a_command_has_its_tail_behind_the_fields_of_every_case() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("run.json");
+    let figure = Figure::of(&mut [3.0, 1.0, 2.0]).context("samples")?;
+    let record = |case: &str, tail| Record {
+        case: case.to_owned(),
+        engine: "convodb",
+        size: SIZE,
+        unit: "us",
+        figure: Figure { tail, ..figure },
+    };
+    let tail = Tail::of(&[2.0, 4.0], &[1.0, 2.0, 9.0]);
+    report::json::write(&path, &[record("open", None), record("append/1", tail)])?;
+    assert_eq!(
+        std::fs::read_to_string(&path)?,
+        "{\"case\":\"open\",\"engine\":\"convodb\",\"size\":2000,\"unit\":\"us\",\
+         \"median\":2.0,\"min\":1.0,\"p99\":3.0}\n\
+         {\"case\":\"append/1\",\"engine\":\"convodb\",\"size\":2000,\"unit\":\"us\",\
+         \"median\":2.0,\"min\":1.0,\"p99\":3.0,\"p999\":9.0,\"max\":9.0}\n"
+    );
+    let read = report::json::read(&path)?;
+    assert_eq!(read.iter().map(|one| one.median).sum::<f64>(), 4.0);
+    Ok(())
+}
+
 #[test]
 fn a_figure_is_the_median_with_its_spread() {
     let mut samples: Vec<f64> = (0..1_000).rev().map(f64::from).collect();
     let figure = Figure::of(&mut samples).map(|f| (f.min, f.median, f.p99));
     assert_eq!(figure, Some((0.0, 500.0, 990.0)));
     assert!(Figure::of(&mut []).is_none());
+    let tail = Tail::of(&[1.0, 3.0, 8.0], &samples).map(|t| (t.mean, t.p50, t.p999, t.max));
+    assert_eq!(tail, Some((4.0, 500.0, 999.0, 999.0)));
 }

@@ -1,18 +1,19 @@
 //! convodb, through its public API alone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, Utc};
 use convodb::{
-    Assignee, AssigneeId, Check, ContactId, Content, Conversation, ConversationId, Error, Filter,
-    Import, Message, MessageId, Options, PageRequest, Status, StatusFilter, Store, Transaction,
+    Assignee, AssigneeId, Check, ContactId, Content, Conversation, ConversationId, Durability,
+    Error, Filter, Import, Message, MessageId, Options, PageRequest, Status, StatusFilter, Store,
+    Transaction,
 };
 
 use super::flood;
 use crate::data::{self, Dataset, Directory, NOBODY, parts};
-use crate::engine::{Command, Engine, Flood, Page, Rows, Thread};
+use crate::engine::{Command, Engine, Flood, Page, Reader, Rows, Thread};
 use crate::plan::{self, LIMIT, Place, Plan, Target};
 
 const CACHE_BYTES: usize = 256 << 20;
@@ -66,6 +67,49 @@ impl Convodb {
 
     fn filters<'a>(&self, plain: impl Iterator<Item = &'a plan::Filter>) -> Result<Vec<Filter>> {
         plain.map(|filter| self.filter(filter)).collect()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.path.with_extension("redb-journal")
+    }
+
+    /// Opens the file and runs the commands: the first begins the journal, the others are in it, a
+    /// record each. How many bytes that is.
+    pub(crate) fn fill_journal(&mut self, commands: &[Command]) -> Result<u64> {
+        let options = Options::new().cache_size(CACHE_BYTES).create(false);
+        // The records are the same as if each had been synced, and made before they are too old.
+        let options = options.durability(Durability::Relaxed);
+        let options = options.checkpoint_commands(u64::MAX).check(Check::Never);
+        let store = options.open(&self.path)?;
+        for command in commands {
+            self.one(&store, command)?;
+        }
+        store.flush()?;
+        let stats = store.stats()?;
+        let expected = commands.len().saturating_sub(1);
+        ensure!(
+            stats.journal_commands == expected as u64,
+            "{} commands in the journal and not {expected}",
+            stats.journal_commands
+        );
+        self.store = Some(store);
+        Ok(stats.journal_bytes)
+    }
+
+    /// Copies the files durably, as they are, to where the other has its own.
+    pub(crate) fn copy_files(&self, other: &Self) -> Result<()> {
+        for (from, to) in [
+            (&self.path, &other.path),
+            (&self.journal(), &other.journal()),
+        ] {
+            fs::copy(from, to)?;
+            File::open(to)?.sync_all()?;
+        }
+        Ok(())
     }
 
     /// The same commands are a store's and a transaction's.
@@ -235,5 +279,17 @@ impl Engine for Convodb {
                     .try_for_each(|command| this.apply(transaction, command))
             })
         })
+    }
+
+    fn reader(&self, shape: usize) -> Result<Option<Reader>> {
+        let store = self.store()?.clone();
+        let filter = self.shapes.get(shape).context("not prepared")?.clone();
+        Ok(Some(Box::new(move || {
+            let page = store.list(&filter, PageRequest::new(1, LIMIT)?)?;
+            Ok(Page {
+                rows: Rows::Convodb(page.data),
+                total: page.total,
+            })
+        })))
     }
 }

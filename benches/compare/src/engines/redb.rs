@@ -151,6 +151,12 @@ impl Redb {
     }
 }
 
+/// Opens a file that is laid out by anybody, and recovers it where a crash left it open.
+pub(crate) fn recovered(path: &Path) -> Result<Database> {
+    let mut builder = Database::builder();
+    Ok(builder.set_cache_size(CACHE_BYTES).open(path)?)
+}
+
 fn total(lists: &ReadTable, streams: &[Vec<u8>]) -> Result<u64> {
     let mut sum = 0;
     for stream in streams {
@@ -177,8 +183,7 @@ impl Engine for Redb {
     }
 
     fn open(&mut self) -> Result<()> {
-        let mut builder = Database::builder();
-        self.database = Some(builder.set_cache_size(CACHE_BYTES).open(&self.path)?);
+        self.database = Some(recovered(&self.path)?);
         Ok(())
     }
 

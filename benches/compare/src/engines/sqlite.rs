@@ -27,7 +27,7 @@ use statements::{Layout, Question};
 use super::flood;
 use super::keys::delivery;
 use crate::data::{Assignee, Dataset, Directory, Message};
-use crate::engine::{Command, Engine, Flood, Page, Row, Rows, Thread};
+use crate::engine::{Command, Engine, Flood, Page, Reader, Row, Rows, Thread};
 use crate::plan::{LIMIT, Place, Plan, Target};
 
 pub(crate) struct Sqlite {
@@ -107,6 +107,15 @@ fn page(
     })
 }
 
+/// A page by its number, from 1.
+fn numbered(connection: &Connection, question: &Question, number: u64) -> Result<Page> {
+    let limit = i64::from(LIMIT);
+    let skip = (number as i64 - 1) * limit;
+    let assignees = question.assignees.iter().copied();
+    let params = params_from_iter(assignees.chain([limit, skip]));
+    page(connection, &question.page, question, params)
+}
+
 fn total(connection: &Connection, question: &Question) -> Result<u64> {
     let mut statement = connection.prepare_cached(&question.total)?;
     let assignees = params_from_iter(&question.assignees);
@@ -180,20 +189,11 @@ impl Engine for Sqlite {
     fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
         let question = self.question(shape)?;
         let connection = self.connection()?;
-        let assignees = question.assignees.iter().copied().map(Value::from);
-        let limit = i64::from(LIMIT);
         match place {
-            Place::Page(number) => {
-                let skip = (*number as i64 - 1) * limit;
-                let params = assignees.chain([limit.into(), skip.into()]);
-                page(
-                    connection,
-                    &question.page,
-                    question,
-                    params_from_iter(params),
-                )
-            }
+            Place::Page(number) => numbered(connection, question, *number),
             Place::Behind(mark) => {
+                let assignees = question.assignees.iter().copied().map(Value::from);
+                let limit = i64::from(LIMIT);
                 let id = Value::Blob(mark.id.to_be_bytes().to_vec());
                 let params = assignees.chain([limit.into(), mark.updated_us.into(), id]);
                 page(
@@ -267,6 +267,12 @@ impl Engine for Sqlite {
                 })
             }
         }
+    }
+
+    fn reader(&self, shape: usize) -> Result<Option<Reader>> {
+        let connection = connect(&self.path)?;
+        let question = self.question(shape)?.clone();
+        Ok(Some(Box::new(move || numbered(&connection, &question, 1))))
     }
 }
 

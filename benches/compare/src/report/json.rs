@@ -15,9 +15,13 @@ pub(crate) fn write(path: &Path, records: &[Record]) -> Result<()> {
         let [case, engine, unit] =
             [&record.case, record.engine, record.unit].map(|text| json!(text));
         let [median, min, p99] = [figure.median, figure.min, figure.p99].map(rounded);
+        let tail = figure.tail.map_or(String::new(), |tail| {
+            let [p999, max] = [tail.p999, tail.max].map(rounded);
+            format!(",\"p999\":{p999},\"max\":{max}")
+        });
         format!(
             "{{\"case\":{case},\"engine\":{engine},\"size\":{},\"unit\":{unit},\
-             \"median\":{median},\"min\":{min},\"p99\":{p99}}}\n",
+             \"median\":{median},\"min\":{min},\"p99\":{p99}{tail}}}\n",
             record.size
         )
     };

@@ -94,10 +94,12 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
         };
         let _ = writeln!(text, "| {case}{unit} | {} |", cells.join(" | "));
     }
+    text.push_str(&latencies(records));
     let goals = goals::list(records, earlier, bench.data.size);
     if !goals.is_empty() {
         text.push_str(
-            "\n| goal, for 1,000,000 | at most | measured | |\n| --- | ---: | ---: | --- |\n",
+            "\nThe goals of commands, readers and replay are for 100,000 and 1,000,000, the others \
+             for 1,000,000.\n\n| goal | at most | measured | |\n| --- | ---: | ---: | --- |\n",
         );
         for goal in goals {
             let met = if goal.measured <= goal.at_most {
@@ -113,6 +115,28 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
         let _ = write!(text, "\n{note}\n");
     }
     text
+}
+
+/// Single commands, as those see them who wait for them.
+fn latencies(records: &[Record]) -> String {
+    let tails = records.iter().filter_map(|record| {
+        let tail = record.figure.tail?;
+        let shown = [tail.mean, tail.p50, record.figure.p99, tail.p999, tail.max];
+        let shown = shown.map(number).join(" | ");
+        Some(format!(
+            "| {} | {} | {shown} |\n",
+            record.case, record.engine
+        ))
+    });
+    let rows: String = tails.collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "\nSingle commands in microseconds; the mean is all their wall time by their number, the \
+         median above that of rounds.\n\n| case | engine | mean | p50 | p99 | p99.9 | longest |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: |\n{rows}"
+    )
 }
 
 fn fine(ratio: f64) -> String {

@@ -152,6 +152,7 @@ impl Stream {
 
 /// The statements of a filter. The first parameters are its assignees; then the limit, and what
 /// each statement says.
+#[derive(Clone)]
 pub(super) struct Question {
     pub(super) assignees: Vec<i64>,
     pub(super) total: String,
