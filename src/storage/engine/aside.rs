@@ -66,10 +66,10 @@ impl Worker {
     }
 
     fn hand(&self, transaction: WriteTransaction) -> Result<()> {
-        let handed = self.handed.as_ref().map(|thread| thread.send(transaction));
-        match handed {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(ended()),
+        let handed = self.handed.as_ref();
+        match handed.map(|thread| thread.send(transaction).is_ok()) {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(ended()),
         }
     }
 }
