@@ -1,7 +1,7 @@
 //! Single commands, each durable when it returns, beside a durable commit of as many rows.
 
 use std::cell::{Cell, RefCell};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use convodb::{AssigneeId, Conversation, Filter, Inbound, Status, UserId};
 use criterion::measurement::WallTime;
@@ -26,6 +26,7 @@ pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
     for subject in subjects {
         let open = Rotation::new(subject);
         append(&mut group, &open);
+        print_shares(&open);
         assign(&mut group, &open);
         note(&mut group, &open);
         resolve(&mut group, &open);
@@ -70,26 +71,44 @@ impl<'s> Rotation<'s> {
     /// As many rows as the command writes, written by redb alone.
     fn bench_raw(&self, group: &mut Group<'_>, case: &str, writes: Writes) {
         group.bench_function(self.id(case, "redb"), |bencher| {
-            bencher.iter(|| {
-                let (conversation, turn) = self.next();
-                let new_us = LATER_US + i64::try_from(turn).unwrap();
-                let last_us = &mut self.raw_us.borrow_mut()[turn % self.open.len()];
-                let old_us = std::mem::replace(last_us, new_us);
-                self.subject
-                    .raw
-                    .command(conversation, (old_us, new_us), writes);
-            });
+            bencher.iter(|| self.write_raw(writes));
         });
+    }
+
+    fn write_raw(&self, writes: Writes) {
+        let (conversation, turn) = self.next();
+        let new_us = LATER_US + i64::try_from(turn).unwrap();
+        let last_us = &mut self.raw_us.borrow_mut()[turn % self.open.len()];
+        let old_us = std::mem::replace(last_us, new_us);
+        self.subject
+            .raw
+            .command(conversation, (old_us, new_us), writes);
+    }
+
+    /// A message to the next conversation, and how many came before it.
+    fn inbound(&self) -> (Inbound, usize) {
+        let (to, turn) = self.next();
+        (Inbound::text(&to.contact_id, to.channel, TEXT), turn)
+    }
+
+    /// The same with a provider's id, as long as those of a real one, and none twice.
+    fn provided(&self) -> Inbound {
+        let (inbound, turn) = self.inbound();
+        inbound.provider_id(format!("wamid.HBgNNDkxNTEyMzQ1Njc4ORUCABIYFDNB{turn:016X}"))
     }
 }
 
+/// What an append writes without a provider's id, in the store.
+const APPEND: Writes = Writes {
+    history: Some(raw::MESSAGES),
+    totals: 0,
+    ids: 0,
+    events: 1,
+};
+
 fn append(group: &mut Group<'_>, open: &Rotation<'_>) {
     let store = &open.subject.store;
-    let inbound = || {
-        let (to, turn) = open.next();
-        (Inbound::text(&to.contact_id, to.channel, TEXT), turn)
-    };
-    let receive = || store.receive(inbound().0).unwrap();
+    let receive = || store.receive(open.inbound().0).unwrap();
     let received = receive();
     let last = store
         .last_messages(&[received.value.conversation_id])
@@ -102,25 +121,61 @@ fn append(group: &mut Group<'_>, open: &Rotation<'_>) {
     group.bench_function(open.id("append", "convodb"), |bencher| {
         bencher.iter(receive)
     });
-    let writes = Writes {
-        history: Some(raw::MESSAGES),
-        totals: 0,
-        ids: 0,
-        events: 1,
-    };
-    open.bench_raw(group, "append", writes);
+    open.bench_raw(group, "append", APPEND);
 
-    // As long as those of a real provider, and none twice.
-    let receive = || {
-        let (inbound, turn) = inbound();
-        let id = format!("wamid.HBgNNDkxNTEyMzQ1Njc4ORUCABIYFDNB{turn:016X}");
-        store.receive(inbound.provider_id(id)).unwrap()
-    };
+    let receive = || store.receive(open.provided()).unwrap();
     assert!(receive().value.provider_id.is_some());
     group.bench_function(open.id("append_provided", "convodb"), |bencher| {
         bencher.iter(receive)
     });
-    open.bench_raw(group, "append_provided", Writes { ids: 1, ..writes });
+    open.bench_raw(group, "append_provided", Writes { ids: 1, ..APPEND });
+}
+
+/// Prints what a provider's id and the event add to an append; the goal is 1.4 times one without
+/// either. The store writes an event with every append, so what that adds is seen on the rows alone,
+/// written by redb. Each kind takes its turn, so that the disk's moods are those of all.
+#[expect(
+    clippy::print_stdout,
+    reason = "criterion has no ratios: they stand among what it prints"
+)]
+fn print_shares(open: &Rotation<'_>) {
+    const ROUNDS: usize = 400;
+    if crate::is_test() {
+        return;
+    }
+    let store = &open.subject.store;
+    let bare = Writes {
+        events: 0,
+        ..APPEND
+    };
+    let full = Writes { ids: 1, ..APPEND };
+    let kinds: [&dyn Fn(); 5] = [
+        &|| drop(store.receive(open.inbound().0).unwrap()),
+        &|| drop(store.receive(open.provided()).unwrap()),
+        &|| open.write_raw(bare),
+        &|| open.write_raw(APPEND),
+        &|| open.write_raw(full),
+    ];
+    let mut taken = kinds.map(|_| Vec::with_capacity(ROUNDS));
+    for _ in 0..ROUNDS {
+        for (kind, taken) in kinds.iter().zip(&mut taken) {
+            let begun = Instant::now();
+            kind();
+            taken.push(begun.elapsed().as_secs_f64());
+        }
+    }
+    let [plain, provided, bare, told, full] = taken.map(|mut taken| {
+        taken.sort_by(f64::total_cmp);
+        taken[ROUNDS / 2]
+    });
+    println!(
+        "command/append/{}: with a provider's id {:.2} times the store's append without, an event with \
+         each; its rows in redb {:.2} times with the event, {:.2} times with event and id",
+        open.subject.size.name,
+        provided / plain,
+        told / bare,
+        full / bare,
+    );
 }
 
 fn assign(group: &mut Group<'_>, open: &Rotation<'_>) {

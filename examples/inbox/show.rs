@@ -30,6 +30,7 @@ pub(crate) fn views(view: &Snapshot, output: &mut Output) -> Result<(), Failure>
     for channel in Channel::ALL {
         filters.push((format!("open, {channel}"), Filter::open().channel(channel)));
     }
+    filters.push(("open, unread".to_owned(), Filter::open().unread()));
     filters.push(("open, unassigned".to_owned(), Filter::open().unassigned()));
     let user = busiest(view, AssigneeKind::User)?;
     let team = busiest(view, AssigneeKind::Team)?;

@@ -73,6 +73,7 @@ pub(crate) fn inbox(
         "channel",
         "assignee",
         "last message",
+        "unread",
         "updated_at",
     ]);
     for (row, last) in page.value.data.iter().zip(&previews.value) {
@@ -83,6 +84,7 @@ pub(crate) fn inbox(
             assignee(row.assigned_to.as_ref()),
             // No space to break at: the one line that is shown is filled to its end.
             Cell::new(last.as_ref().map(preview).unwrap_or_default()).set_delimiter('\n'),
+            unread(row.unread_count),
             Cell::new(minute(row.updated_at)),
         ]));
     }
@@ -99,6 +101,14 @@ pub(crate) fn inbox(
         took(page.took),
         took(previews.took),
     )
+}
+
+/// How many messages nobody has read, if there are any.
+fn unread(count: u64) -> Cell {
+    match count {
+        0 => Cell::new(""),
+        count => number(count).fg(Color::Yellow),
+    }
 }
 
 pub(crate) fn views(screen: &Screen, counts: &[(String, Timed<u64>)]) -> String {

@@ -107,6 +107,8 @@ fn the_show_of_the_sample_has_every_table_and_ends_with_a_clean_verify() {
     }
     for expected in [
         "last message",
+        "unread",
+        "open, unread",
         "Counts by view",
         "page by page",
         "internal notes",
