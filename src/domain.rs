@@ -24,7 +24,7 @@ pub(crate) mod time;
 mod validate;
 
 pub use assignee::{Assignee, AssigneeId, AssigneeKind, Takeover};
-pub(crate) use change::{Change, Fact};
+pub(crate) use change::{Change, Fact, Succession};
 pub(crate) use conversation::ConversationState;
 pub use conversation::{Channel, Conversation, Status, Thread};
 pub(crate) use decide::Rejection;

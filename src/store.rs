@@ -7,6 +7,7 @@ mod flusher;
 mod meter;
 mod news;
 mod options;
+mod refiler;
 mod shared;
 mod stats;
 mod sync;
@@ -17,22 +18,24 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
-use commit::{Failure, Group, Queue};
+use commit::{Failure, Queue};
 pub use consumer::Consumer;
-use flusher::Flusher;
+use flusher::{Bell, Flusher};
 use meter::Meter;
 pub use options::{Check, Durability, Options};
-use shared::{Owner, Shared, Turn, Writing, lock};
+use refiler::Refiler;
+use shared::{Load, Owner, Shared, Turn, Writing, lock};
 pub use stats::Stats;
 pub(crate) use view::Lease;
 use view::{Ended, Published};
 
+#[cfg(feature = "testing")]
+use crate::domain::ConversationId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reader::Snapshot;
-use crate::storage::{self, CommitError, Compacted, Engine, Location, Verification, View};
+use crate::storage::{self, Compacted, Engine, Location, Verification, View};
 use crate::writer::{Context, Job, Transaction, poisoned};
 
 /// A store of conversations in one file.
@@ -82,6 +85,7 @@ impl Store {
         let location = engine.location().clone();
         let published = Published::new(engine.view()?, options.snapshot_age);
         let relaxed = options.relaxed_for();
+        let bell = relaxed.is_some().then(Bell::default);
         let shared = Arc::new(Shared {
             published,
             queue: Queue::new(),
@@ -93,14 +97,17 @@ impl Store {
             }),
             meter: Meter::default(),
             writer: Mutex::new(None),
+            bell: bell.clone(),
+            refiler: Refiler::default(),
             options,
         });
-        let flusher = relaxed.map(|within| {
+        let flusher = relaxed.zip(bell).map(|(within, bell)| {
             let shared = Arc::clone(&shared);
             // The next command tells of an error.
-            Flusher::start(within, move || drop(shared.flush()))
+            Flusher::start(bell, within, move || drop(shared.flush()))
         });
         let flusher = flusher.transpose()?;
+        shared.start_refiling();
         Ok(Self {
             shared: Arc::new(Owner { shared, flusher }),
         })
@@ -130,81 +137,14 @@ impl Store {
     ) -> Result<T> {
         self.check_outside()?;
         let (job, answer) = Job::new(context, command);
-        let done = self.shared.queue.submit(job, |group| self.lead(group));
+        let done = self
+            .shared
+            .queue
+            .submit(job, |group| self.shared.lead(group));
         answer.take(done.map_err(|failure| match failure {
             Failure::Failed(error) => error,
             Failure::Abandoned => poisoned(),
         }))
-    }
-
-    /// Runs the commands of a group, and commits them as one.
-    fn lead(&self, group: &mut Group<'_, Job, Error>) -> Result<()> {
-        let mut writer = self.shared.writer();
-        self.write(&mut writer, |transaction| {
-            transaction.gather();
-            let mut commands = 0;
-            while !transaction.is_full()
-                && let Some(job) = group.next_command()
-            {
-                commands += 1;
-                job.run(transaction)?;
-            }
-            Ok(((), commands))
-        })
-    }
-
-    /// Commits what so many commands do; nothing where they fail or change nothing.
-    fn write<T, E: From<Error>>(
-        &self,
-        writing: &mut Writing,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<(T, u64), E>,
-    ) -> Result<T, E> {
-        let engine = writing.engine()?;
-        let view = self.view()?;
-        self.shared.published.end_old(Instant::now());
-        let raw = match engine.begin_write() {
-            Ok(raw) => raw,
-            Err(error) => {
-                // The first one marks the file as being written, and syncs that.
-                writing.unsynced |= error.kind() == ErrorKind::Io;
-                return Err(error.into());
-            }
-        };
-        let options = &self.shared.options;
-        let mut transaction = Transaction::new(
-            raw.writer(&view),
-            &*options.clock,
-            &*options.ids,
-            options.idempotency_age,
-        );
-        let (value, commands) = work(&mut transaction)?;
-        let Some(applied) = transaction.finish()? else {
-            // Nothing was written; an error of giving that up is the next transaction's to meet.
-            let _ = raw.abort();
-            return Ok(value);
-        };
-        let sequence = applied.sequence();
-        let committed = {
-            let _span = trace::span!(commit);
-            engine.commit(raw, applied, commands)
-        };
-        self.shared.meter.group(commands, engine.journaled());
-        match committed {
-            Ok(view) => {
-                self.shared.published.publish(view);
-                if let Some(flusher) = &self.shared.flusher {
-                    flusher.tell();
-                }
-                Ok(value)
-            }
-            Err(CommitError::Refused(error)) => Err(error.into()),
-            Err(CommitError::Unknown(error)) => {
-                // The view stays as it was: reading goes on.
-                writing.failed = true;
-                writing.unsynced = true;
-                Err(Error::outcome_unknown(sequence, error).into())
-            }
-        }
     }
 
     /// The latest view, for one call.
@@ -273,9 +213,15 @@ impl Store {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut turn = self.turn()?;
-        self.write(&mut turn, |transaction| {
-            work(transaction).map(|value| (value, 1))
+        self.shared.write(&mut turn, |transaction| {
+            work(transaction).map(|value| (value, Load::of_commands(1)))
         })
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn refile(&self, most: usize) -> Result<Vec<ConversationId>> {
+        self.check_outside()?;
+        self.shared.refile(most)
     }
 
     /// Makes durable what commands of [`Durability::Relaxed`] have done so far. With another
@@ -349,6 +295,7 @@ impl Store {
     /// ```
     pub fn repair(&self) -> Result<Verification> {
         self.transaction(|transaction| transaction.rebuild(&*self.view()?))?;
+        self.shared.restart_refiling();
         self.verify()
     }
 
@@ -461,6 +408,7 @@ impl Store {
         turn.failed = false;
         turn.unsynced = false;
         self.shared.published.publish(view);
+        self.shared.restart_refiling();
         Ok(())
     }
 

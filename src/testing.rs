@@ -19,8 +19,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::ConversationId;
+use crate::error::Result;
 pub use crate::storage::{Disk, DiskFile, Metadata, SystemDisk};
-use crate::store::{Clock, IdGenerator};
+use crate::store::{Clock, IdGenerator, Store};
 
 /// A clock that stands still until it is set. Clones are one clock.
 #[derive(Clone, Debug)]
@@ -49,6 +51,36 @@ impl ManualClock {
         let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         self.0.fetch_add(micros, Ordering::SeqCst);
     }
+}
+
+/// Files conversations of users and teams that were [removed](Store::remove_assignee) as those of who
+/// took them over, at most so many, in one commit; answers which. A store does so by itself, unless
+/// it is [told not to](crate::Options::refile_by_hand).
+///
+/// # Errors
+///
+/// As [`Store::transaction`].
+///
+/// ```
+/// use convodb::testing::refile;
+/// use convodb::{AssigneeId, Channel, ContactId, Inbound, Options, Takeover, UserId};
+///
+/// let store = Options::new().refile_by_hand().open_in_memory()?;
+/// let contact = ContactId::new("con_01HXYZ")?;
+/// let id = store.receive(Inbound::text(&contact, Channel::Webchat, "Hi"))?.value.conversation_id;
+/// let alice = UserId::new("usr_alice")?;
+/// store.put_user(&alice, "Alice")?;
+/// store.assign(id, &AssigneeId::from(&alice))?;
+/// store.remove_assignee(&alice.into(), &Takeover::Unassign)?;
+/// assert_eq!(store.conversation(id)?.assigned_to, None);
+///
+/// assert_eq!(store.stats()?.to_refile, 1);
+/// assert_eq!(refile(&store, 100)?, [id]);
+/// assert_eq!(store.stats()?.to_refile, 0);
+/// # Ok::<(), convodb::Error>(())
+/// ```
+pub fn refile(store: &Store, most: usize) -> Result<Vec<ConversationId>> {
+    store.refile(most)
 }
 
 impl Clock for ManualClock {

@@ -13,6 +13,7 @@ mod import;
 mod job;
 mod once;
 mod reads;
+mod takeovers;
 
 use std::fmt;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use crate::domain::{
     time,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::query::Filter;
 use crate::storage::{self, Applied, View};
 use crate::store::{Clock, IdGenerator};
 
@@ -47,6 +49,8 @@ pub struct Transaction<'t> {
     ids: &'t dyn IdGenerator,
     context: Context,
     idempotency_age: Duration,
+    /// So many conversations are filed by the removal of who had them.
+    refiled_at_once: usize,
     poisoned: bool,
     /// How often changes were applied.
     applied: u64,
@@ -58,6 +62,7 @@ impl<'t> Transaction<'t> {
         clock: &'t dyn Clock,
         ids: &'t dyn IdGenerator,
         idempotency_age: Duration,
+        refiled_at_once: usize,
     ) -> Self {
         Self {
             writer,
@@ -65,6 +70,7 @@ impl<'t> Transaction<'t> {
             ids,
             context: Context::default(),
             idempotency_age,
+            refiled_at_once,
             poisoned: false,
             applied: 0,
         }
@@ -164,15 +170,17 @@ impl<'t> Transaction<'t> {
     }
 
     fn apply(&mut self, now: DateTime<Utc>, facts: Vec<Fact>) -> Result<Vec<Change>> {
+        let decided = facts.into_iter().map(|fact| Change {
+            at: now,
+            actor: self.context.actor.clone(),
+            fact,
+        });
+        let changes = self.with_takeovers(now, decided.collect())?;
+        self.write(changes)
+    }
+
+    fn write(&mut self, changes: Vec<Change>) -> Result<Vec<Change>> {
         self.check_health()?;
-        let changes: Vec<Change> = facts
-            .into_iter()
-            .map(|fact| Change {
-                at: now,
-                actor: self.context.actor.clone(),
-                fact,
-            })
-            .collect();
         self.applied += u64::from(!changes.is_empty());
         let applied = self.writer.apply(&changes);
         self.poison_on_error(applied)?;
@@ -607,24 +615,15 @@ impl<'t> Transaction<'t> {
         self.once(command, |tx, now| {
             let reader = tx.writer.reader();
             reader.assignee(id)?;
-            let successor = decide::remove_assignee(id, takeover)?;
-            if let Some(successor) = &successor {
+            let facts = decide::remove_assignee(id, takeover)?;
+            if let Takeover::By(successor) = takeover {
                 reader.assignee(successor)?;
             }
-            let conversations = reader.assigned(id)?;
-            let moved = conversations.len() as u64;
-            let mut facts: Vec<Fact> = conversations
-                .into_iter()
-                .map(|conversation| Fact::TakenOver {
-                    conversation,
-                    assignee: successor.clone(),
-                })
-                .collect();
-            facts.push(Fact::AssigneeRemoved {
-                assignee: id.clone(),
-            });
+            let moved = reader.count(&Filter::all().assigned_to(id))?;
             let traits = Traits::of(&facts);
             tx.apply(now, facts)?;
+            // Of the few that most have, nothing is left to be done later.
+            tx.refile(now, tx.refiled_at_once)?;
             Ok(tx.outcome(moved, &traits))
         })
     }

@@ -19,6 +19,16 @@ pub(crate) struct Change {
     pub(crate) fact: Fact,
 }
 
+/// A takeover that a conversation has not been filed by yet (R11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Succession {
+    /// Who has it instead of the one who was removed.
+    pub(crate) assignee: Option<AssigneeId>,
+    /// When that one was removed, and by whom.
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) actor: Option<Actor>,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
@@ -91,10 +101,12 @@ pub(crate) enum Fact {
         assignee: AssigneeId,
         name: String,
     },
-    /// R11: who had this one's conversations has another's, or nobody; it is no activity.
+    /// R11: a conversation of one who was removed is filed as another's, or as nobody's. It is no
+    /// activity, and has shown so since the removal.
     TakenOver {
         conversation: ConversationId,
         assignee: Option<AssigneeId>,
+        since: DateTime<Utc>,
     },
     /// A command with a key was done; keys that are older are forgotten by and by.
     CommandDone {
@@ -106,9 +118,11 @@ pub(crate) enum Fact {
     KeysPurged {
         before: DateTime<Utc>,
     },
-    /// A user or team left the directory; its conversations were taken over before.
+    /// R11: a user or team left the directory. Its conversations are another's from here on, or
+    /// nobody's, whenever each is filed so.
     AssigneeRemoved {
         assignee: AssigneeId,
+        successor: Option<AssigneeId>,
     },
     /// So many messages from the contact, by arrival, are read.
     MarkedRead {

@@ -13,9 +13,9 @@ pub(crate) use guard::{assign_if, check_revision, claim, mark_read};
 
 use super::message::{Draft, Inbound, Outbound, Receipt, Reply};
 use super::{
-    Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, ConversationState,
+    Actor, AssigneeId, Change, Channel, ConsumerName, ContactId, ConversationId, ConversationState,
     Direction, Fact, Import, InvalidInput, Message, MessageId, Note, NoteId, Parked, Provided,
-    ProviderId, Status, StoredAt, Takeover, time, validate,
+    ProviderId, Status, StoredAt, Succession, Takeover, time, validate,
 };
 
 /// Why a command was refused.
@@ -373,17 +373,37 @@ pub(crate) fn put_assignee(known: Option<&str>, assignee: &AssigneeId, name: &st
 }
 
 /// R11: who takes over what the one that leaves has.
-pub(crate) fn remove_assignee(
-    assignee: &AssigneeId,
-    takeover: &Takeover,
-) -> Result<Option<AssigneeId>, Rejection> {
-    match takeover {
+pub(crate) fn remove_assignee(assignee: &AssigneeId, takeover: &Takeover) -> Decision {
+    let successor = match takeover {
         Takeover::By(other) if other == assignee => {
-            Err(InvalidInput::new("takeover", "must be another than the one removed").into())
+            let reason = "must be another than the one removed";
+            return Err(InvalidInput::new("takeover", reason).into());
         }
-        Takeover::By(other) => Ok(Some(other.clone())),
-        Takeover::Unassign => Ok(None),
-    }
+        Takeover::By(other) => Some(other.clone()),
+        Takeover::Unassign => None,
+    };
+    Ok(vec![Fact::AssigneeRemoved {
+        assignee: assignee.clone(),
+        successor,
+    }])
+}
+
+/// R11: the takeovers that a conversation has not been filed by yet, in their order, each by who
+/// gave it.
+pub(crate) fn take_over(
+    conversation: ConversationId,
+    now: DateTime<Utc>,
+    successions: Vec<Succession>,
+) -> impl Iterator<Item = Change> {
+    successions.into_iter().map(move |succession| Change {
+        at: now,
+        actor: succession.actor,
+        fact: Fact::TakenOver {
+            conversation,
+            assignee: succession.assignee,
+            since: succession.since,
+        },
+    })
 }
 
 /// An acknowledgement moves a consumer on and never back.

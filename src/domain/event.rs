@@ -16,7 +16,7 @@ use super::{
 /// A change of the store, as other systems learn of it.
 ///
 /// Serialises as a flat object: `sequence`, `type`, `created_at` and `conversation_id`, then what
-/// belongs to the type, and `actor` where the command named one.
+/// belongs to the type, and `effective_at` and `actor` where it has them.
 ///
 /// ```
 /// # use convodb::{Channel, ContactId, Inbound, Store};
@@ -42,6 +42,9 @@ pub struct Event {
     pub conversation_id: ConversationId,
     /// Who gave the command, where its [`Context`](crate::Context) told.
     pub actor: Option<Actor>,
+    /// Of a takeover, when who had the conversation was
+    /// [removed](crate::Store::remove_assignee): it has shown so since then.
+    pub effective_at: Option<DateTime<Utc>>,
     /// What happened.
     pub kind: EventKind,
 }
@@ -154,6 +157,7 @@ impl Event {
             at,
             conversation_id,
             actor: None,
+            effective_at: None,
             kind,
         }
     }
@@ -219,6 +223,9 @@ impl Serialize for Event {
                 map.serialize_entry("message_id", message_id)?;
             }
             EventKind::NoteAdded { note_id } => map.serialize_entry("note_id", note_id)?,
+        }
+        if let Some(effective_at) = self.effective_at {
+            map.serialize_entry("effective_at", &Printed(effective_at))?;
         }
         if let Some(actor) = &self.actor {
             map.serialize_entry("actor", actor)?;

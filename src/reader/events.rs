@@ -36,7 +36,8 @@ macro_rules! reads {
 
             /// Who had a conversation and when, and when it was resolved and reopened, oldest
             /// first: kept for as long as the conversation is, whatever becomes of
-            /// [`events`](Self::events). O(events of the history).
+            /// [`events`](Self::events). A takeover is in it once the conversation is filed so, which is
+            /// [behind the removal](crate::Store::remove_assignee). O(events of the history).
             ///
             /// # Errors
             ///

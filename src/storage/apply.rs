@@ -1,8 +1,11 @@
 //! Changes applied to the file: the only way in which it comes to hold something else.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::conversations::Filed;
+use super::directory::Moved;
 use super::journal::Payload;
 use super::{
     Head, Reader, Resident, changes, commands, consumers, conversations, events, journal, messages,
@@ -30,6 +33,8 @@ pub(crate) struct Writer<'t> {
     told: Option<Payload>,
     erases: bool,
     full: bool,
+    /// Moved buckets that may be empty by what is being applied.
+    left: BTreeSet<u32>,
 }
 
 /// What a transaction came to.
@@ -64,6 +69,7 @@ impl<'t> Writer<'t> {
             told,
             erases: false,
             full: false,
+            left: BTreeSet::new(),
         }
     }
 
@@ -121,7 +127,7 @@ impl<'t> Writer<'t> {
             let Some(id) = group.first().and_then(|first| first.fact.conversation()) else {
                 imports.write(&mut self.rows, &mut self.index)?;
                 group.iter().try_for_each(|change| {
-                    self.apply_to_directory(&change.fact)?;
+                    self.apply_to_directory(change)?;
                     self.apply_to_retries(change)?;
                     self.apply_to_consumers(&change.fact)
                 })?;
@@ -158,14 +164,21 @@ impl<'t> Writer<'t> {
         if self.gathers {
             let totals = Arc::make_mut(&mut self.known.totals);
             self.index.tell(|stream, total| totals.set(stream, total));
-            return Ok(());
+        } else {
+            self.settle()?;
         }
-        self.settle()
+        self.forget_drained()
     }
 
     fn apply_to_conversation(&mut self, id: ConversationId, group: &[Change]) -> Result<()> {
         let before = conversations::read(&self.rows, &self.known.directory, id)?;
-        let mut after = before.clone();
+        if let Some(Filed { bucket, .. }) = before
+            && self.known.directory.is_moved(bucket)
+        {
+            check_takeover(id, group)?;
+            self.left.insert(bucket);
+        }
+        let mut after = before.as_ref().map(|before| before.state.clone());
         let hashes = self.known.hashes;
         for change in group {
             let mut told = event::told_by(&change.fact, after.as_ref(), None);
@@ -194,7 +207,8 @@ impl<'t> Writer<'t> {
                     messages::put(&mut self.rows, &evolve::message(known, change))?;
                 }
                 Fact::ConversationDeleted { .. } => {
-                    let channel = before.as_ref().ok_or_else(|| homeless(id))?.channel;
+                    let before = before.as_ref().ok_or_else(|| homeless(id))?;
+                    let channel = before.state.channel;
                     for provider_id in messages::provider_ids(&self.rows, id)? {
                         provider_ids::erase(&mut self.rows, hashes, channel, &provider_id)?;
                     }
@@ -255,9 +269,9 @@ impl<'t> Writer<'t> {
         }
     }
 
-    fn apply_to_directory(&mut self, fact: &Fact) -> Result<()> {
+    fn apply_to_directory(&mut self, change: &Change) -> Result<()> {
         let directory = Arc::make_mut(&mut self.known.directory);
-        match fact {
+        match &change.fact {
             Fact::AssigneePut { assignee, name } => {
                 let bucket = match directory.bucket(assignee) {
                     Some(bucket) => bucket,
@@ -271,7 +285,20 @@ impl<'t> Writer<'t> {
                 };
                 directory.put(&mut self.rows, bucket, Assignee::new(assignee, name))
             }
-            Fact::AssigneeRemoved { assignee } => directory.remove(&mut self.rows, assignee),
+            Fact::AssigneeRemoved {
+                assignee,
+                successor,
+            } => {
+                let bucket = directory.bucket_of(Some(assignee))?;
+                let moved = Moved {
+                    assignee: assignee.clone(),
+                    to: directory.bucket_of(successor.as_ref())?,
+                    at: change.at,
+                    actor: change.actor.clone(),
+                };
+                self.left.insert(bucket);
+                directory.remove(&mut self.rows, bucket, moved)
+            }
             _ => Ok(()),
         }
     }
@@ -282,6 +309,7 @@ impl<'t> Writer<'t> {
         // No change says it.
         self.told = None;
         self.known.totals = Arc::default();
+        self.left = self.known.directory.moved().collect();
         (&mut self.rows, &mut self.index)
     }
 
@@ -291,6 +319,17 @@ impl<'t> Writer<'t> {
         let fresh = Edits::new(plan::STREAMS, self.levels);
         std::mem::replace(&mut self.index, fresh)
             .settle(&mut self.rows, |stream, total| totals.set(stream, total))
+    }
+
+    /// Forgets the moved buckets that are empty by what was applied.
+    pub(super) fn forget_drained(&mut self) -> Result<()> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let left = std::mem::take(&mut self.left);
+        let directory = Arc::make_mut(&mut self.known.directory);
+        let is_empty = |bucket| Ok(self.known.totals.of_bucket(bucket)? == 0);
+        directory.forget_empty(&mut self.rows, left, is_empty)
     }
 
     /// Writes where the file stands now, for the commit. Nothing if nothing was applied.
@@ -348,6 +387,16 @@ impl Imports {
     fn write(&mut self, rows: &mut WriteTables<'_>, index: &mut Edits) -> Result<()> {
         self.rows.write(rows)?;
         self.index.write(rows, index)
+    }
+}
+
+/// What is filed with one who was removed is filed anew by whatever changes it.
+fn check_takeover(id: ConversationId, group: &[Change]) -> Result<()> {
+    match group.first().map(|first| &first.fact) {
+        Some(Fact::TakenOver { .. }) => Ok(()),
+        _ => Err(Error::corrupted(format!(
+            "a change of the conversation {id} passes over a takeover"
+        ))),
     }
 }
 

@@ -68,8 +68,10 @@ enum FactV1<'a> {
     },
     ConversationDeleted(u128),
     AssigneePut(&'a str, &'a str),
-    TakenOver(u128, Option<&'a str>),
-    AssigneeRemoved(&'a str),
+    /// Whose it is, and since when.
+    TakenOver(u128, Option<&'a str>, i64),
+    /// Who left, and who takes over.
+    AssigneeRemoved(&'a str, Option<&'a str>),
     ProviderIdSet {
         conversation: u128,
         message: u128,
@@ -308,11 +310,19 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
             Fact::TakenOver {
                 conversation,
                 assignee,
+                since,
             } => Self::TakenOver(
                 conversation.raw(),
                 assignee.as_ref().map(AssigneeId::as_str),
+                since.timestamp_micros(),
             ),
-            Fact::AssigneeRemoved { assignee } => Self::AssigneeRemoved(assignee.as_str()),
+            Fact::AssigneeRemoved {
+                assignee,
+                successor,
+            } => Self::AssigneeRemoved(
+                assignee.as_str(),
+                successor.as_ref().map(AssigneeId::as_str),
+            ),
             Fact::ProviderIdSet {
                 conversation,
                 message,
@@ -444,12 +454,14 @@ impl FactV1<'_> {
                 assignee: assignee(who)?,
                 name: name.to_owned(),
             },
-            Self::TakenOver(conversation, by) => Fact::TakenOver {
+            Self::TakenOver(conversation, by, since_us) => Fact::TakenOver {
                 conversation: id(conversation),
                 assignee: by.map(assignee).transpose()?,
+                since: time_of(since_us)?,
             },
-            Self::AssigneeRemoved(who) => Fact::AssigneeRemoved {
+            Self::AssigneeRemoved(who, successor) => Fact::AssigneeRemoved {
                 assignee: assignee(who)?,
+                successor: successor.map(assignee).transpose()?,
             },
             Self::ProviderIdSet {
                 conversation,

@@ -77,38 +77,58 @@ fn thread(state: &ConversationState) -> (Vec<u8>, ThreadV1) {
     )
 }
 
-/// The state of a conversation, and the bucket that its record names.
-pub(super) fn decode(
-    directory: &Directory,
-    key: &[u8],
-    bytes: &[u8],
-) -> Result<(ConversationState, u32)> {
+/// A conversation as its record has it. Where that names a bucket that has moved, the assignee is
+/// the one who was removed, and the takeovers since then are no revisions yet (R11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Filed {
+    pub(super) state: ConversationState,
+    pub(super) bucket: u32,
+}
+
+impl Filed {
+    /// The conversation as it is shown, and as commands meet it. Filing it anew changes nothing of
+    /// this.
+    pub(super) fn taken_over(self, directory: &Directory) -> Result<ConversationState> {
+        let (owner, hops) = directory.owner(self.bucket)?;
+        let mut state = self.state;
+        if hops > 0 {
+            state.assignee = owner.map(|owner| owner.id.clone());
+            state.revision += hops;
+        }
+        Ok(state)
+    }
+}
+
+pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<Filed> {
     let record: ConversationV1<'_> = codec::decode(key, bytes)?;
-    let assignee = directory.assignee(record.bucket)?;
+    let assignee = directory.namesake(record.bucket)?;
     let (inbound, seen) = record.inbound_and_seen()?;
     let state = ConversationState {
         id: keys::parse_conversation(key)?,
         contact_id: record.contact_id()?,
         channel: record.channel()?,
         status: record.status()?,
-        assignee: assignee.map(|assignee| assignee.id.clone()),
+        assignee: assignee.cloned(),
         created_at: record.created_at()?,
         updated_at: record.updated_at()?,
         revision: record.revision,
         inbound,
         seen,
     };
-    Ok((state, record.bucket))
+    Ok(Filed {
+        state,
+        bucket: record.bucket,
+    })
 }
 
 pub(super) fn read(
     rows: &impl Read,
     directory: &Directory,
     id: ConversationId,
-) -> Result<Option<ConversationState>> {
+) -> Result<Option<Filed>> {
     let key = keys::conversation(id);
     match rows.get(tables::CONVERSATIONS, &key)? {
-        Some(bytes) => decode(directory, &key, &bytes).map(|(state, _)| Some(state)),
+        Some(bytes) => decode(directory, &key, &bytes).map(Some),
         None => Ok(None),
     }
 }
@@ -134,20 +154,19 @@ pub(super) fn replace(
     rows: &mut WriteTables<'_>,
     index: &mut Edits,
     directory: &Directory,
-    before: Option<&ConversationState>,
+    before: Option<&Filed>,
     after: Option<&ConversationState>,
 ) -> Result<()> {
-    if before == after {
+    if before.map(|before| &before.state) == after {
         return Ok(());
     }
-    let bucket = |state: &ConversationState| directory.bucket_of(state.assignee.as_ref());
     let old = match before {
-        Some(before) => places(bucket(before)?, before),
+        Some(before) => places(before.bucket, &before.state),
         None => Places::default(),
     };
     let (new, payload) = match after {
         Some(after) => {
-            let bucket = bucket(after)?;
+            let bucket = directory.bucket_of(after.assignee.as_ref())?;
             let payload = row_payload(bucket, after)?;
             let key = keys::conversation(after.id);
             let value = codec::encode(&key, &record(bucket, after))?;
@@ -164,7 +183,7 @@ pub(super) fn replace(
             let (key, thread) = thread(after);
             rows.put(tables::CATALOG, &key, &codec::encode(&key, &thread)?)?;
         }
-        (Some(before), None) => {
+        (Some(Filed { state: before, .. }), None) => {
             rows.remove(tables::CONVERSATIONS, &keys::conversation(before.id))?;
             rows.remove(tables::CATALOG, &thread(before).0)?;
         }

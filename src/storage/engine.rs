@@ -11,7 +11,9 @@ use commit::recover;
 pub(crate) use commit::{CHECKPOINT_COMMANDS, CommitError, Journaled};
 
 use super::journal::{self, Journal, Lineage, Payload};
-use super::{Directory, Hashes, Head, Reader, Resident, Writer, format, meta, scan, tables};
+use super::{
+    Directory, Hashes, Head, Reader, Resident, Totals, Writer, format, meta, scan, tables,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
 use crate::kv::{
@@ -126,6 +128,10 @@ impl View {
 
     pub(super) fn directory(&self) -> &Directory {
         &self.known.directory
+    }
+
+    pub(super) fn totals(&self) -> &Totals {
+        &self.known.totals
     }
 
     pub(crate) fn file_bytes(&self) -> Result<u64> {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::batch::Sink;
 use super::records::EventV1;
 use super::{Head, codec, keys, tables};
-use crate::domain::{Change, ConversationId, Event, EventKind, InvalidInput};
+use crate::domain::{Change, ConversationId, Event, EventKind, Fact, InvalidInput};
 use crate::error::{Error, Result};
 use crate::kv::{Read, WriteTables};
 
@@ -19,6 +19,9 @@ fn next(head: &mut Head, change: &Change, conversation: ConversationId, kind: Ev
     head.newest_event += 1;
     let mut event = Event::new(head.newest_event, change.at, conversation, kind);
     event.actor.clone_from(&change.actor);
+    if let Fact::TakenOver { since, .. } = &change.fact {
+        event.effective_at = Some(*since);
+    }
     event
 }
 

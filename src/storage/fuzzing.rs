@@ -3,7 +3,7 @@
 use super::keys::{self, IndexKey};
 use super::records::{
     AssigneeV1, ConsumerV1, ConversationV1, EventV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1,
-    NoteV1, RowV1, ThreadV1,
+    MovedV1, NoteV1, RowV1, ThreadV1,
 };
 use super::{changes, codec};
 use crate::domain::{ConversationId, MessageId, NoteId};
@@ -11,8 +11,8 @@ use crate::index::{self, Total};
 
 type Checked = Result<(), &'static str>;
 
-/// Eleven records, changes, nine keys and counters, and what records say.
-const KINDS: u8 = 22;
+/// Twelve records, changes, ten keys and counters, and what records say.
+const KINDS: u8 = 24;
 
 macro_rules! check {
     ($record:ty, $payload:expr) => {{
@@ -65,6 +65,10 @@ fn interpret(payload: &[u8]) {
     let framed = codec::frame::<AssigneeV1<'_>>(b"key", payload);
     if let Ok(record) = codec::decode::<AssigneeV1<'_>>(b"key", &framed) {
         let _ = record.id(payload);
+    }
+    let framed = codec::frame::<MovedV1<'_>>(b"key", payload);
+    if let Ok(record) = codec::decode::<MovedV1<'_>>(b"key", &framed) {
+        let _ = (record.id(), record.at(), record.actor());
     }
 }
 
@@ -122,6 +126,12 @@ pub(crate) fn check_decoding(data: &[u8]) -> Checked {
             payload,
         ),
         21 => key_survives(keys::parse_consumer, keys::consumer, payload),
+        22 => check!(MovedV1<'_>, payload),
+        23 => key_survives(
+            keys::parse_moved,
+            |bucket| keys::moved(*bucket).to_vec(),
+            payload,
+        ),
         _ => !changes::decode(payload).is_ok_and(|change| !changes::is_complete(&change)),
     };
     if survives {

@@ -39,6 +39,7 @@ pub(super) mod catalog_kind {
     pub(in super::super) const COMMANDS: u8 = 0x07;
     pub(in super::super) const COMMAND_TIMES: u8 = 0x08;
     pub(in super::super) const CONSUMERS: u8 = 0x09;
+    pub(in super::super) const MOVED: u8 = 0x0A;
 }
 
 /// The first byte of each kind of row among the events.
@@ -354,6 +355,22 @@ pub(super) fn directory(assignee: &AssigneeId) -> Vec<u8> {
     key
 }
 
+/// `bucket`
+pub(super) fn moved(bucket: u32) -> [u8; 1 + 4] {
+    let mut key = [catalog_kind::MOVED; 1 + 4];
+    let (_, tail) = key.split_at_mut(1);
+    tail.copy_from_slice(&bucket.to_be_bytes());
+    key
+}
+
+pub(super) fn parse_moved(key: &[u8]) -> Result<u32> {
+    let bucket = key.strip_prefix(&[catalog_kind::MOVED]);
+    bucket
+        .and_then(|bucket| bucket.try_into().ok())
+        .map(u32::from_be_bytes)
+        .ok_or_else(|| bad_key("catalog", key))
+}
+
 /// `name`
 pub(super) fn meta(name: &str) -> Vec<u8> {
     let mut key = vec![catalog_kind::META];
@@ -391,6 +408,14 @@ impl StreamKey {
             status,
             channel,
         }
+    }
+
+    /// The streams of a bucket, in the order of their keys.
+    pub(super) fn of_bucket(bucket: u32) -> impl Iterator<Item = Self> {
+        Status::ALL.into_iter().flat_map(move |status| {
+            let stream = move |channel| Self::by_assignee(bucket, status, channel);
+            Channel::ALL.into_iter().map(stream)
+        })
     }
 
     /// The stream of a bucket, status and channel.

@@ -6,7 +6,7 @@ use super::keys::StreamKey;
 use super::plan::STREAMS;
 use super::records::RowV1;
 use super::{Directory, Resident, codec, keys, plan};
-use crate::domain::{AssigneeId, Channel, Conversation, ConversationId, Status};
+use crate::domain::{Conversation, ConversationId};
 use crate::error::{Error, Hex, Result};
 use crate::index::{self, Stream, Total};
 use crate::kv::Read;
@@ -141,30 +141,42 @@ fn decode(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Conversatio
         row.created_at()?,
     );
     conversation.status = stream.status;
-    conversation.assigned_to = directory.assignee(row.bucket)?.cloned();
+    let (owner, hops) = directory.owner(row.bucket)?;
+    conversation.assigned_to = owner.cloned();
     conversation.updated_at = place.updated_at;
-    conversation.revision = row.revision;
+    conversation.revision = row.revision + hops;
     conversation.inbound_count = row.inbound;
     conversation.unread_count = row.unread;
     Ok(conversation)
 }
 
-/// The conversations of a user or team, whatever their status and channel. O(conversations).
-pub(super) fn assigned(
+/// How many conversations are filed in buckets that have moved. O(these buckets).
+pub(super) fn count_misfiled(known: &Resident) -> Result<u64> {
+    let mut moved = known.directory.moved();
+    moved.try_fold(0, |sum, bucket| Ok(sum + known.totals.of_bucket(bucket)?))
+}
+
+/// Some of these, at most so many. O(streams + these).
+pub(super) fn misfiled(
     rows: &impl Read,
-    directory: &Directory,
-    assignee: &AssigneeId,
+    known: &Resident,
+    most: usize,
 ) -> Result<Vec<ConversationId>> {
     let mut ids = Vec::new();
-    let Some(bucket) = directory.bucket(assignee) else {
-        return Ok(ids);
-    };
-    for status in Status::ALL {
-        for channel in Channel::ALL {
-            let stream = StreamKey::by_assignee(bucket, status, channel).stream();
-            for row in STREAMS.rows(rows, &stream, Bound::Unbounded)? {
-                ids.push(keys::parse_index(&row?.0)?.id);
-            }
+    let moved = known.directory.moved();
+    // One whose takeover leads nowhere is for `verify` to tell of.
+    let moved = moved.filter(|bucket| known.directory.has_heir(*bucket));
+    for stream in moved.flat_map(StreamKey::of_bucket) {
+        let stream = stream.stream();
+        let left = most - ids.len();
+        if left == 0 {
+            break;
+        }
+        if known.totals.get(&stream)?.rows == 0 {
+            continue;
+        }
+        for row in STREAMS.rows(rows, &stream, Bound::Unbounded)?.take(left) {
+            ids.push(keys::parse_index(&row?.0)?.id);
         }
     }
     Ok(ids)

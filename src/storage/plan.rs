@@ -51,6 +51,14 @@ pub(super) fn each_stream(
         .filter_map(|id| directory.bucket(id))
         .chain(nobody)
         .collect();
+    if directory.has_moved() {
+        // What was taken over is the heir's, wherever it is filed still. Each moved bucket has one
+        // heir, so none comes twice.
+        for at in 0..buckets.len() {
+            let heir = buckets.get(at).copied();
+            buckets.extend(heir.map_or(&[][..], |heir| directory.inherited(heir)));
+        }
+    }
     buckets.sort_unstable();
     for bucket in buckets {
         for (status, channel) in states() {

@@ -8,7 +8,7 @@ use super::{Hashes, Resident, commands, consumers, conversations, events, provid
 use crate::domain::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
     ConversationId, ConversationState, Done, Event, IdempotencyKey, Message, MessageId, Note,
-    NoteId, Provided, ProviderId, Rejection, Thread,
+    NoteId, Provided, ProviderId, Rejection, Succession, Thread,
 };
 use crate::error::{Error, Result};
 use crate::kv::Read;
@@ -33,7 +33,33 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     pub(crate) fn find_state(&self, id: ConversationId) -> Result<Option<ConversationState>> {
-        conversations::read(self.rows, &self.known.directory, id)
+        let filed = conversations::read(self.rows, &self.known.directory, id)?;
+        filed
+            .map(|filed| filed.taken_over(&self.known.directory))
+            .transpose()
+    }
+
+    /// Whether conversations are filed with somebody who was removed (R11).
+    pub(crate) fn has_misfiled(&self) -> bool {
+        self.known.directory.has_moved()
+    }
+
+    /// How many of them there are. O(those who were removed).
+    pub(crate) fn count_misfiled(&self) -> Result<u64> {
+        lists::count_misfiled(self.known)
+    }
+
+    /// Some of them, at most so many.
+    pub(crate) fn misfiled(&self, most: usize) -> Result<Vec<ConversationId>> {
+        lists::misfiled(self.rows, self.known, most)
+    }
+
+    /// The takeovers that a conversation is not filed by yet, in their order.
+    pub(crate) fn successions(&self, id: ConversationId) -> Result<Vec<Succession>> {
+        match conversations::read(self.rows, &self.known.directory, id)? {
+            Some(filed) => self.known.directory.successions(filed.bucket),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The state of the conversation of a contact and channel (R1).
@@ -258,11 +284,6 @@ impl<'a, R: Read> Reader<'a, R> {
 
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {
         lists::count(self.known, filter)
-    }
-
-    /// The conversations of a user or team. O(conversations).
-    pub(crate) fn assigned(&self, assignee: &AssigneeId) -> Result<Vec<ConversationId>> {
-        lists::assigned(self.rows, &self.known.directory, assignee)
     }
 
     pub(crate) fn find_assignee(&self, id: &AssigneeId) -> Option<&'a Assignee> {

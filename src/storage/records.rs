@@ -230,6 +230,47 @@ pub(super) struct AssigneeV1<'a> {
 
 record!(AssigneeV1<'_>, 1, CATALOG);
 
+/// What became of a bucket whose user or team was removed (R11).
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct MovedV1<'a> {
+    /// Who was removed: the one that the records of the bucket's conversations mean.
+    pub(super) kind: u8,
+    pub(super) id: &'a str,
+    /// Whose bucket takes over.
+    pub(super) to: u32,
+    pub(super) at_us: i64,
+    pub(super) actor: Option<&'a str>,
+}
+
+record!(MovedV1<'_>, 1, CATALOG);
+
+impl MovedV1<'_> {
+    pub(super) fn id(&self) -> Result<AssigneeId> {
+        assignee_of(self.kind, self.id.as_bytes())
+    }
+
+    pub(super) fn at(&self) -> Result<DateTime<Utc>> {
+        time_of(self.at_us)
+    }
+
+    pub(super) fn actor(&self) -> Result<Option<Actor>> {
+        let actor = |text| Actor::new(text).map_err(|_| nonsense("actor"));
+        self.actor.map(actor).transpose()
+    }
+}
+
+fn assignee_of(kind: u8, text: &[u8]) -> Result<AssigneeId> {
+    let kind = match kind {
+        0 => AssigneeKind::User,
+        1 => AssigneeKind::Team,
+        _ => return Err(nonsense("kind of assignee")),
+    };
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| AssigneeId::of_kind(kind, text).ok())
+        .ok_or_else(|| nonsense("assignee"))
+}
+
 impl AssigneeV1<'_> {
     pub(super) const fn code(kind: AssigneeKind) -> u8 {
         match kind {
@@ -239,15 +280,7 @@ impl AssigneeV1<'_> {
     }
 
     pub(super) fn id(&self, text: &[u8]) -> Result<AssigneeId> {
-        let kind = match self.kind {
-            0 => AssigneeKind::User,
-            1 => AssigneeKind::Team,
-            _ => return Err(nonsense("kind of assignee")),
-        };
-        std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| AssigneeId::of_kind(kind, text).ok())
-            .ok_or_else(|| nonsense("assignee"))
+        assignee_of(self.kind, text)
     }
 }
 

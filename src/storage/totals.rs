@@ -67,6 +67,19 @@ impl Totals {
         }
     }
 
+    /// The conversations of a bucket.
+    ///
+    /// # Errors
+    ///
+    /// Corrupted, where one of the file's totals cannot be read.
+    pub(super) fn of_bucket(&self, bucket: u32) -> Result<u64> {
+        let mut rows = 0;
+        for stream in StreamKey::of_bucket(bucket) {
+            rows += self.get(&stream.stream())?.rows;
+        }
+        Ok(rows)
+    }
+
     fn find(&self, stream: StreamKey) -> Option<Total> {
         let family = match stream.bucket {
             None => &self.by_state,

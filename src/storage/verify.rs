@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
+use super::conversations::Filed;
 use super::keys::{self, index_kind};
 use super::records::ThreadV1;
 use super::scan::{Row, Scan, Step};
@@ -154,7 +155,9 @@ fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
     while let Some((key, bytes)) = report.next(&mut scan)? {
         report.conversations += 1;
         let decoded = conversations::decode(view.directory(), &key, &bytes);
-        let Some((state, bucket)) = report.readable(tables::CONVERSATIONS, &key, decoded)? else {
+        let Some(Filed { state, bucket }) =
+            report.readable(tables::CONVERSATIONS, &key, decoded)?
+        else {
             continue;
         };
         for place in conversations::places(bucket, &state).into_iter().flatten() {
@@ -240,7 +243,7 @@ fn stands_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
         return Ok(false);
     };
     let decoded = conversations::decode(view.directory(), &record_key, &bytes);
-    Ok(decoded.is_ok_and(|(state, bucket)| {
+    Ok(decoded.is_ok_and(|Filed { state, bucket }| {
         conversations::places(bucket, &state)
             .into_iter()
             .flatten()

@@ -7,14 +7,19 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
+    #[default]
     Idle,
     Pending,
     Ended,
 }
 
-#[derive(Debug)]
+/// Wakes the thread. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bell(Arc<Shared>);
+
+#[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -37,18 +42,18 @@ impl Shared {
 
 /// Dropped, it waits for the flush that is under way, and makes no other.
 pub(super) struct Flusher {
-    shared: Arc<Shared>,
+    bell: Bell,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Flusher {
-    /// Flushes `within` so long of the first commit that it is told of.
-    pub(super) fn start(within: Duration, flush: impl Fn() + Send + 'static) -> Result<Self> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::Idle),
-            changed: Condvar::new(),
-        });
-        let own = Arc::clone(&shared);
+    /// Flushes `within` so long of the first commit that the bell tells of.
+    pub(super) fn start(
+        bell: Bell,
+        within: Duration,
+        flush: impl Fn() + Send + 'static,
+    ) -> Result<Self> {
+        let Bell(own) = bell.clone();
         let run = move || {
             loop {
                 match own.wait(State::Idle, Duration::MAX) {
@@ -72,25 +77,29 @@ impl Flusher {
                     .with_source(error)
             })?;
         Ok(Self {
-            shared,
+            bell,
             thread: Some(thread),
         })
     }
+}
 
+impl Bell {
     /// Something was committed that is not durable.
-    pub(super) fn tell(&self) {
-        let mut state = self.shared.state();
+    pub(super) fn ring(&self) {
+        let Self(shared) = self;
+        let mut state = shared.state();
         if *state == State::Idle {
             *state = State::Pending;
-            self.shared.changed.notify_one();
+            shared.changed.notify_one();
         }
     }
 }
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        *self.shared.state() = State::Ended;
-        self.shared.changed.notify_one();
+        let Bell(shared) = &self.bell;
+        *shared.state() = State::Ended;
+        shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
             // It panicked, perhaps, in a disk of a test's own; the commits are in the journal.
             let _ = thread.join();

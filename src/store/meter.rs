@@ -17,10 +17,10 @@ pub(super) struct Reading {
 }
 
 impl Meter {
-    /// So many commands were committed as one.
+    /// So many commands were committed as one; none by a commit that is nobody's command.
     pub(super) fn group(&self, commands: u64, journaled: Journaled) {
         self.update(|reading| {
-            reading.groups += 1;
+            reading.groups += u64::from(commands > 0);
             reading.commands += commands;
             reading.largest = reading.largest.max(commands);
             reading.journaled = Some(journaled);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Store;
 use super::clock::{Clock, IdGenerator, RandomIds, SystemClock};
+use super::refiler::STEP;
 use crate::error::Result;
 use crate::storage::{CHECKPOINT_COMMANDS, Disk, Journaling, Location, Opening, Place, SystemDisk};
 
@@ -94,6 +95,8 @@ pub struct Options {
     disk: Arc<dyn Disk>,
     pub(super) snapshot_age: Duration,
     pub(super) idempotency_age: Duration,
+    /// Whether what was taken over is filed so without being told.
+    pub(super) refiles: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGenerator>,
 }
@@ -109,6 +112,7 @@ impl Default for Options {
             disk: Arc::new(SystemDisk),
             snapshot_age: DEFAULT_SNAPSHOT_AGE,
             idempotency_age: DEFAULT_IDEMPOTENCY_AGE,
+            refiles: true,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         }
@@ -227,6 +231,21 @@ impl Options {
     pub fn checkpoint_commands(mut self, commands: u64) -> Self {
         self.checkpoint_commands = commands;
         self
+    }
+
+    /// Nothing that was [taken over](crate::Store::remove_assignee) is filed so by the removal or by
+    /// the thread behind it: that is left to [`testing::refile`](crate::testing::refile), so that a
+    /// run is the same each time. With the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn refile_by_hand(mut self) -> Self {
+        self.refiles = false;
+        self
+    }
+
+    /// How many conversations a step files.
+    pub(super) fn refiled_at_once(&self) -> usize {
+        if self.refiles { STEP } else { 0 }
     }
 
     pub(super) fn place(&self, path: &Path) -> Place {

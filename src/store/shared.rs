@@ -3,15 +3,18 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Instant;
 
 use super::Options;
-use super::commit::{self, Queue};
-use super::flusher::Flusher;
+use super::commit::{self, Group, Queue};
+use super::flusher::{Bell, Flusher};
 use super::meter::Meter;
+use super::refiler::Refiler;
+use super::trace;
 use super::view::{Ended, Published};
-use crate::error::{Error, Result};
-use crate::storage::{Engine, Location};
-use crate::writer::Job;
+use crate::error::{Error, ErrorKind, Result};
+use crate::storage::{CommitError, Engine, Location, View};
+use crate::writer::{Job, Transaction};
 
 /// What closes when the last clone is dropped.
 pub(super) struct Owner {
@@ -27,6 +30,9 @@ pub(super) struct Shared {
     /// Whose turn it is to write, so that a command from within one's own transaction is an error
     /// instead of a wait for ever.
     pub(super) writer: Mutex<Option<ThreadId>>,
+    /// Where commits are not durable at once.
+    pub(super) bell: Option<Bell>,
+    pub(super) refiler: Refiler,
     pub(super) options: Options,
 }
 
@@ -102,6 +108,37 @@ impl Drop for Writer<'_> {
     }
 }
 
+/// What a commit is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    commands: u64,
+    refiled: u64,
+}
+
+impl Load {
+    pub(super) fn of_commands(commands: u64) -> Self {
+        Self {
+            commands,
+            refiled: 0,
+        }
+    }
+
+    /// Of conversations that were filed anew, which is nobody's command.
+    pub(super) fn of_refiled(conversations: usize) -> Self {
+        Self {
+            commands: 0,
+            refiled: conversations as u64,
+        }
+    }
+
+    /// After how many commands' worth the file itself is made durable. What waits for that waits
+    /// longest of all, and takeovers follow one another without a pause: so it comes more often.
+    fn weight(self) -> u64 {
+        const REFILED: u64 = 4;
+        self.commands + self.refiled * REFILED
+    }
+}
+
 impl Shared {
     /// Whoever has the turn writes.
     pub(super) fn writer(&self) -> Writer<'_> {
@@ -121,6 +158,83 @@ impl Shared {
         }
     }
 
+    /// Runs the commands of a group, and commits them as one.
+    pub(super) fn lead(self: &Arc<Self>, group: &mut Group<'_, Job, Error>) -> Result<()> {
+        let mut writer = self.writer();
+        self.write(&mut writer, |transaction| {
+            transaction.gather();
+            let mut commands = 0;
+            while !transaction.is_full()
+                && let Some(job) = group.next_command()
+            {
+                commands += 1;
+                job.run(transaction)?;
+            }
+            Ok(((), Load::of_commands(commands)))
+        })
+    }
+
+    /// Commits what a piece of work does; nothing where it fails or changes nothing.
+    pub(super) fn write<T, E: From<Error>>(
+        self: &Arc<Self>,
+        writing: &mut Writing,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<(T, Load), E>,
+    ) -> Result<T, E> {
+        let engine = writing.engine()?;
+        let view = self.published.latest()?;
+        self.published.end_old(Instant::now());
+        let raw = match engine.begin_write() {
+            Ok(raw) => raw,
+            Err(error) => {
+                // The first one marks the file as being written, and syncs that.
+                writing.unsynced |= error.kind() == ErrorKind::Io;
+                return Err(error.into());
+            }
+        };
+        let options = &self.options;
+        let mut transaction = Transaction::new(
+            raw.writer(&view),
+            &*options.clock,
+            &*options.ids,
+            options.idempotency_age,
+            options.refiled_at_once(),
+        );
+        let (value, load) = work(&mut transaction)?;
+        let Some(applied) = transaction.finish()? else {
+            // Nothing was written; an error of giving that up is the next transaction's to meet.
+            let _ = raw.abort();
+            return Ok(value);
+        };
+        let sequence = applied.sequence();
+        let committed = {
+            let _span = trace::span!(commit);
+            engine.commit(raw, applied, load.weight())
+        };
+        self.meter.group(load.commands, engine.journaled());
+        match committed {
+            Ok(view) => {
+                self.publish(view);
+                Ok(value)
+            }
+            Err(CommitError::Refused(error)) => Err(error.into()),
+            Err(CommitError::Unknown(error)) => {
+                // The view stays as it was: reading goes on.
+                writing.failed = true;
+                writing.unsynced = true;
+                Err(Error::outcome_unknown(sequence, error).into())
+            }
+        }
+    }
+
+    /// Shows what a commit left.
+    fn publish(self: &Arc<Self>, view: View) {
+        self.published.publish(view);
+        if let Some(bell) = &self.bell {
+            bell.ring();
+        }
+        self.start_refiling();
+    }
+
     /// Makes durable what was committed.
     pub(super) fn flush(&self) -> Result<()> {
         let mut turn = self.turn();
@@ -138,16 +252,17 @@ impl Shared {
 }
 
 impl Deref for Owner {
-    type Target = Shared;
+    type Target = Arc<Shared>;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &Arc<Shared> {
         &self.shared
     }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // It is the only other one that writes.
+        // They are the only others that write.
+        self.refiler.end();
         self.flusher = None;
         // A snapshot that outlives the store must not keep the file open.
         self.published.end(Ended::Closed);

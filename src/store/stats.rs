@@ -29,6 +29,9 @@ pub struct Stats {
     pub newest_event: u64,
     /// Messages that receipts wait for (R10).
     pub parked: u64,
+    /// Conversations of users and teams that were [removed](crate::Store::remove_assignee) which are
+    /// still to be filed as those of who took them over.
+    pub to_refile: u64,
     /// Users in the directory.
     pub users: u64,
     /// Teams in the directory.
@@ -44,7 +47,8 @@ pub struct Stats {
     pub free_bytes: u64,
     /// The bytes in the journal that the file does not durably hold yet.
     pub journal_bytes: u64,
-    /// The commands that they stand for.
+    /// The commands that they stand for; a conversation that was filed anew after a takeover counts as
+    /// four.
     pub journal_commands: u64,
     /// Commits since the store was opened, each of the commands of one group.
     pub groups: u64,
@@ -86,6 +90,7 @@ impl Stats {
             events: view.head().events(),
             newest_event: view.head().newest_event,
             parked,
+            to_refile: view.reader().count_misfiled()?,
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),
             sequence: view.head().sequence,

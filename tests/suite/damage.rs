@@ -6,9 +6,10 @@
 
 use std::path::Path;
 
+use convodb::testing::refile;
 use convodb::{
     AssigneeId, Channel, Check, ContactId, ConversationId, ErrorKind, Filter, Finding, FindingKind,
-    Inbound, MessageId, Options, PageRequest, Reply, Retention, Store, TeamId, UserId,
+    Inbound, MessageId, Options, PageRequest, Reply, Retention, Store, Takeover, TeamId, UserId,
 };
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
@@ -24,9 +25,11 @@ const TABLES: [&str; 6] = [
     "events",
 ];
 const CONSUMERS: u8 = 9;
-/// The first byte of the catalog's meta and directory, without which a store does not open.
+/// The first byte of the catalog's meta, directory and takeovers, without which a store does not
+/// open.
 const META: u8 = 1;
 const DIRECTORY: u8 = 2;
+const MOVED: u8 = 10;
 
 fn table(name: &'static str) -> TableDefinition<'static, Bytes, Bytes> {
     TableDefinition::new(name)
@@ -38,10 +41,16 @@ fn fill(store: &Store) {
     let billing = TeamId::new("team_billing").unwrap();
     store.put_user(&alice, "Alice").unwrap();
     store.put_team(&billing, "Billing").unwrap();
-    for (n, channel) in [Channel::Whatsapp, Channel::Webchat, Channel::Whatsapp]
-        .into_iter()
-        .enumerate()
-    {
+    let leaving = UserId::new("usr_leaving").unwrap();
+    store.put_user(&leaving, "Leaving").unwrap();
+    let leaving = AssigneeId::from(leaving);
+    let channels = [
+        Channel::Whatsapp,
+        Channel::Webchat,
+        Channel::Whatsapp,
+        Channel::Messenger,
+    ];
+    for (n, channel) in channels.into_iter().enumerate() {
         let contact = ContactId::new(&format!("con_{n}")).unwrap();
         let hello = store
             .receive(Inbound::text(&contact, channel, "Hello"))
@@ -58,9 +67,14 @@ fn fill(store: &Store) {
                 .assign(id, &AssigneeId::from(&billing))
                 .map(drop)
                 .unwrap(),
-            _ => store.resolve(id).map(drop).unwrap(),
+            2 => store.resolve(id).map(drop).unwrap(),
+            _ => store.assign(id, &leaving).map(drop).unwrap(),
         }
     }
+    // What is still filed with one who was removed.
+    store
+        .remove_assignee(&leaving, &Takeover::By(alice.into()))
+        .unwrap();
     store.consumer("webhooks").unwrap().ack(3).unwrap();
     // What is purged stays in the histories.
     store.purge_events(&Retention::newest(0)).unwrap();
@@ -107,13 +121,15 @@ fn write(path: &Path, name: &'static str, key: &[u8], value: Option<&[u8]>) {
     transaction.commit().unwrap();
 }
 
+/// It files nothing behind the test's back.
 fn open(path: &Path) -> convodb::Result<Store> {
-    Options::new().check(Check::Never).create(false).open(path)
+    let options = Options::new().check(Check::Never).create(false);
+    options.refile_by_hand().open(path)
 }
 
 /// A store on a file, and every row of it but those without which it does not open.
 fn damaged_rows(path: &Path) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
-    let store = Store::open(path).unwrap();
+    let store = Options::new().refile_by_hand().open(path).unwrap();
     fill(&store);
     assert!(store.verify().unwrap().is_clean());
     store.close().unwrap();
@@ -121,7 +137,7 @@ fn damaged_rows(path: &Path) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         name == "catalog"
             && key
                 .first()
-                .is_some_and(|kind| [META, DIRECTORY].contains(kind))
+                .is_some_and(|kind| [META, DIRECTORY, MOVED].contains(kind))
     };
     let all: Vec<_> = TABLES
         .into_iter()
@@ -262,6 +278,104 @@ fn verify_names_rows_that_should_not_be_there() {
         assert!(named, "{name} {other:02x?}: {:?}", report.findings);
         store.close().unwrap();
         write(&path, name, &other, None);
+    }
+}
+
+/// A takeover's row as it would be written: who was removed, whose bucket takes over, when, by whom.
+fn moved_row(bucket: u32, to: u8) -> (Vec<u8>, Vec<u8>) {
+    let key = [&[MOVED][..], &bucket.to_be_bytes()].concat();
+    let id = b"usr_leaving";
+    let payload = [&[0, id.len() as u8][..], id, &[to, 0, 0]].concat();
+    let mut crc = crc32fast::Hasher::new();
+    for part in [b"catalog", &key[..], &payload] {
+        crc.update(part);
+    }
+    let value = [&[1][..], &crc.finalize().to_le_bytes(), &payload].concat();
+    (key, value)
+}
+
+#[test]
+fn verify_names_takeovers_that_lead_nowhere_or_in_a_circle_and_those_that_are_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    drop(damaged_rows(&path));
+    // Alice's bucket is 1, Billing's 2 and that of the one who was removed 3.
+    let (key, sound) = moved_row(3, 1);
+    write(&path, "catalog", &key, Some(&sound));
+    let store = open(&path).unwrap();
+    assert!(store.verify().unwrap().is_clean());
+    let page = |store: &Store| store.list(&Filter::all(), PageRequest::default());
+    let showed = page(&store).unwrap();
+    let (next, of_next) = moved_row(4, 1);
+    store
+        .put_user(&UserId::new("usr_next").unwrap(), "Next")
+        .unwrap();
+    let takeover = Takeover::Unassign;
+    store
+        .remove_assignee(&AssigneeId::new("usr_next").unwrap(), &takeover)
+        .unwrap();
+    store.close().unwrap();
+
+    // To a bucket that is nobody's, to itself, to one that leads back.
+    let (_, to_next) = moved_row(3, 4);
+    let (_, to_itself) = moved_row(3, 3);
+    let (_, next_back) = moved_row(4, 3);
+    for (value, others) in [
+        (&to_next, None),
+        (&to_itself, None),
+        (&to_next, Some(&next_back)),
+    ] {
+        write(&path, "catalog", &key, Some(value));
+        write(&path, "catalog", &next, others.map(|other| &other[..]));
+        let store = open(&path).unwrap();
+        let report = store.verify().unwrap();
+        let named: Vec<_> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.table == "catalog" && finding.key[0] == MOVED)
+            .map(|finding| (finding.key.clone(), finding.kind))
+            .collect();
+        let mut expected = vec![(key.clone(), FindingKind::Different)];
+        expected.extend(others.map(|_| (next.clone(), FindingKind::Different)));
+        assert_eq!(named, expected, "{:?}", report.findings);
+        let error = page(&store).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupted);
+        assert!(refile(&store, 100).unwrap().is_empty());
+        assert!(!store.repair().unwrap().is_clean());
+        store.close().unwrap();
+        write(&path, "catalog", &key, Some(&sound));
+        write(&path, "catalog", &next, None);
+        let store = open(&path).unwrap();
+        assert!(store.repair().unwrap().is_clean());
+        assert_eq!(page(&store).unwrap(), showed);
+        assert_eq!(store.stats().unwrap().to_refile, 1);
+    }
+
+    // Nothing is filed there any longer.
+    write(&path, "catalog", &next, Some(&of_next));
+    let store = open(&path).unwrap();
+    let report = store.verify().unwrap();
+    let told: Vec<_> = report
+        .findings
+        .iter()
+        .map(|one| (&one.key, one.kind))
+        .collect();
+    assert_eq!(told, [(&next, FindingKind::Unexpected)]);
+    assert_eq!(page(&store).unwrap(), showed);
+    assert!(store.repair().unwrap().is_clean());
+    assert_eq!(refile(&store, 100).unwrap().len(), 1);
+    assert!(store.verify().unwrap().is_clean());
+    store.close().unwrap();
+
+    // Without its row nobody knows whose they are; one that cannot be read is not guessed at.
+    for (value, opens) in [(None, true), (Some(&sound[..9]), false)] {
+        std::fs::remove_file(&path).unwrap();
+        drop(damaged_rows(&path));
+        write(&path, "catalog", &key, value);
+        match open(&path) {
+            Ok(store) => assert!(opens && !store.verify().unwrap().is_clean()),
+            Err(error) => assert_eq!((error.kind(), opens), (ErrorKind::Corrupted, false)),
+        }
     }
 }
 

@@ -36,6 +36,7 @@ mod paging;
 mod provider_ids;
 mod queries;
 mod races;
+mod refiling;
 mod rules;
 mod strategy;
 mod trials;

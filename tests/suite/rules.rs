@@ -10,4 +10,5 @@ pub(crate) mod inbox;
 mod lists;
 mod receipts;
 mod removal;
+mod takeovers;
 mod times;

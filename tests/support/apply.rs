@@ -98,6 +98,7 @@ pub(crate) fn apply(store: &Store, model: &mut Model, op: &Op) -> Result<()> {
     match op {
         Op::Reopen => store.reopen(),
         Op::Compact => store.compact(),
+        Op::Refile { most } => refile(store, model, *most),
         Op::Transaction { ops, commit } => transaction(store, model, ops, *commit),
         Op::ImportAll(plans) => import_all(store, model, plans),
         Op::PurgeEvents(plan) => purge(store, model, *plan),
@@ -160,6 +161,15 @@ fn import_all(store: &Store, model: &mut Model, plans: &[ImportPlan]) -> Result<
         assert_eq!(imported, plans.len() as u64, "imported");
         model.commit(draft);
     }
+    Ok(())
+}
+
+fn refile(store: &Store, model: &mut Model, most: u8) -> Result<()> {
+    let mut draft = model.clone();
+    draft.read_clock();
+    let refiled = convodb::testing::refile(store, most.into())?;
+    draft.refile(&refiled, most);
+    model.commit(draft);
     Ok(())
 }
 

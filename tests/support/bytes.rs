@@ -401,12 +401,15 @@ impl Bytes<'_> {
                 let ops = (0..=self.below(4)).map(|_| self.nested()).collect();
                 Op::Transaction { ops, commit }
             }
-            230..=235 => {
+            230 | 237 => Op::Refile {
+                most: self.below(8),
+            },
+            231..=235 => {
                 let imports = (0..self.below(4)).map(|_| self.import()).collect();
                 Op::ImportAll(imports)
             }
             196..=199 => Op::PurgeEvents(self.retention()),
-            236..=238 => Op::Reopen,
+            236 | 238 => Op::Reopen,
             239..=240 => Op::Compact,
             kind => self.command(kind),
         }

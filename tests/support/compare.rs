@@ -330,6 +330,7 @@ pub(crate) fn sound(store: &Store, model: &Model) {
     assert_eq!((stats.events, report.events), (events, events));
     assert_eq!(stats.newest_event, model.newest_event());
     assert_eq!(stats.parked, model.parked.len() as u64);
+    assert_eq!(stats.to_refile, model.to_refile());
     let memory = Memory::of_store(store, &model.clock).unwrap();
     let expected = Memory::of_model(model);
     assert!(memory == expected, "{}", memory.difference(&expected));

@@ -63,8 +63,14 @@ impl Model {
     }
 
     pub(crate) fn tell_by(&mut self, actor: Option<Actor>, id: ConversationId, kind: EventKind) {
+        self.tell_takeovers(id);
         let mut event = Event::new(self.newest_event() + 1, self.newest, id, kind);
         event.actor = actor;
+        self.keep(event);
+    }
+
+    pub(super) fn keep(&mut self, event: Event) {
+        let id = event.conversation_id;
         let entry = self.entries.iter_mut().find(|entry| entry.id == id);
         if let Some(entry) = entry
             && is_history(&event.kind)

@@ -21,7 +21,10 @@ pub(crate) fn clock() -> ManualClock {
 
 /// Options that make a run the same each time.
 pub(crate) fn options(clock: &ManualClock) -> Options {
-    Options::new().clock(clock.clone()).ids(SeededIds::new(11))
+    Options::new()
+        .clock(clock.clone())
+        .ids(SeededIds::new(11))
+        .refile_by_hand()
 }
 
 /// Tells other threads to end, when it is dropped; by a panic too, as they would wait for ever.

@@ -20,4 +20,5 @@ pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod provided;
 pub(crate) mod rules;
+pub(crate) mod takeovers;
 pub(crate) mod verdict;

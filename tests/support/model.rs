@@ -15,6 +15,7 @@ use super::keys::Done;
 use super::op::{ASSIGNEES, MessagePick, Op, Pick, Sight, TargetsPlan, Who};
 use super::plan::first_moment;
 use super::provided::Waiting;
+use super::takeovers::Handover;
 
 /// A conversation with all that belongs to it.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Entry {
     pub(crate) revision: u64,
     /// So many messages from the contact are read.
     pub(crate) seen: u64,
+    /// What has happened to who had it, and has no event yet.
+    pub(crate) takeovers: Vec<Handover>,
 }
 
 impl Entry {

@@ -143,6 +143,10 @@ pub(crate) enum Op {
     },
     Reopen,
     Compact,
+    /// Files what was taken over, at most so many conversations.
+    Refile {
+        most: u8,
+    },
     AddConsumer {
         consumer: u8,
     },

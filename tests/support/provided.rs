@@ -185,6 +185,9 @@ impl Model {
         let before = message.clone();
         merge(message, &told);
         let changed = *message != before;
+        if changed {
+            self.tell_takeovers(of);
+        }
         self.touched |= changed;
         self.tell_receipt(&before, told.status);
         changed
@@ -310,6 +313,7 @@ impl Model {
             known
                 .filter(|message| message.id == of.1)
                 .for_each(|message| message.provider_id = Some(id.clone()));
+            self.tell_takeovers(of.0);
             self.touched = true;
             self.tell_parked(of);
         }

@@ -4,8 +4,6 @@
 //! Each comes in two parts: the refusals that the rules demand, of which the store may give any,
 //! and the effect where there is none. New ids are the store's: the effect is told them.
 
-use std::cmp::Reverse;
-
 use chrono::{DateTime, Utc};
 use convodb::{
     Actor, Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation,
@@ -32,7 +30,7 @@ pub(crate) struct Appending {
     pub(crate) reopen: bool,
 }
 
-fn refused_if(refused: bool, refusal: Refusal) -> Option<Refusal> {
+pub(super) fn refused_if(refused: bool, refusal: Refusal) -> Option<Refusal> {
     refused.then_some(refusal)
 }
 
@@ -187,6 +185,7 @@ impl Model {
             revision: 0,
             seen: 0,
             history: Vec::new(),
+            takeovers: Vec::new(),
         });
         self.tell(
             id,
@@ -251,6 +250,9 @@ impl Model {
         let entry = self.entry_mut(id);
         let changed = seen > entry.seen;
         entry.seen = entry.seen.max(seen);
+        if changed {
+            self.tell_takeovers(id);
+        }
         self.touched |= changed;
         Expected::plain(self.shown(id), changed)
     }
@@ -377,6 +379,9 @@ impl Model {
         self.entries = kept;
         removed.sort_by_key(|entry| entry.channel);
         for entry in &removed {
+            for handover in &entry.takeovers {
+                self.tell_handover(entry.id, handover.clone());
+            }
             self.tell(entry.id, EventKind::ConversationDeleted);
             let ids = entry.messages.iter();
             let ids = ids.filter_map(|message| message.provider_id.clone());
@@ -410,50 +415,6 @@ impl Model {
             created,
             ..Expected::plain(assignee, changed)
         }
-    }
-
-    pub(crate) fn refused_removal(
-        &self,
-        id: &AssigneeId,
-        takeover: Option<&AssigneeId>,
-    ) -> Vec<Refusal> {
-        let itself = takeover == Some(id);
-        [
-            self.unknown(id),
-            takeover.and_then(|other| self.unknown(other)),
-            refused_if(itself, Refusal::invalid("takeover")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
-    /// R11: no activity, and nothing is reopened.
-    pub(crate) fn remove_assignee(
-        &mut self,
-        id: &AssigneeId,
-        takeover: Option<AssigneeId>,
-    ) -> Expected<u64> {
-        // In the order of its lists, one by one.
-        let theirs = self.entries.iter();
-        let mut theirs: Vec<_> = theirs
-            .filter(|entry| entry.assignee.as_ref() == Some(id))
-            .map(|entry| {
-                let place = Reverse((entry.updated_at, entry.id));
-                (entry.status, entry.channel, place)
-            })
-            .collect();
-        theirs.sort();
-        let moved = theirs.len() as u64;
-        for (_, _, Reverse((_, moving))) in theirs {
-            let before = self.entry_mut(moving).assignee.clone();
-            self.entry_mut(moving).assignee.clone_from(&takeover);
-            self.entry_mut(moving).revision += 1;
-            self.tell_move(moving, before);
-        }
-        self.directory.retain(|(known, _)| known != id);
-        self.touched = true;
-        Expected::plain(moved, true)
     }
 
     /// One conversation for one id, and one for a contact and channel (R1).
@@ -508,6 +469,7 @@ impl Model {
             revision: of.revision,
             seen: 0,
             history: Vec::new(),
+            takeovers: Vec::new(),
         };
         entry.seen = entry.inbound() - of.unread_count;
         self.entries.push(entry);

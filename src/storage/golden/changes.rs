@@ -63,8 +63,12 @@ fn facts() -> std::result::Result<Vec<Fact>, Box<dyn std::error::Error>> {
         Fact::TakenOver {
             conversation,
             assignee: None,
+            since: at(3),
         },
-        Fact::AssigneeRemoved { assignee },
+        Fact::AssigneeRemoved {
+            assignee,
+            successor: Some(AssigneeId::new("t")?),
+        },
         Fact::ProviderIdSet {
             conversation,
             message: MESSAGE,
@@ -119,8 +123,8 @@ fn a_change_of_every_kind_is_held_to_its_bytes() -> Checked {
          000006050403020102016e00",
         "09fe0a000000000000000000060504030201",
         "0a057573725f620142",
-        "0bfe0a00000000000000000006050403020100",
-        "0c057573725f62",
+        "0bfe0a0000000000000000000605040302010006",
+        "0c057573725f62010174",
         "0dfe0a000000000000000000060504030201fe0b000000000000000000060504030201030170",
         "0e0301700104010163016d",
         "0f06",

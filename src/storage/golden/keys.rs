@@ -70,6 +70,7 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
         ),
         (keys::consumer(&ConsumerName::new("hooks")?), "09686f6f6b73"),
         (keys::directory(&alice), "027573725f61"),
+        (keys::moved(300).to_vec(), "0a0000012c"),
         (keys::meta("format"), "01666f726d6174"),
         (keys::meta("identity"), "016964656e74697479"),
         (keys::meta("head"), "0168656164"),

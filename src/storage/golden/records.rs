@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::error::Result;
 use crate::storage::records::{
     AssigneeV1, ConsumerV1, ConversationV1, DoneV1, EventV1, HeadV1, IdentityV1, MessageTimeV1,
-    MessageV1, NoteV1, ParkedV1, ProviderIdV1, RowV1, ThreadV1,
+    MessageV1, MovedV1, NoteV1, ParkedV1, ProviderIdV1, RowV1, ThreadV1,
 };
 use crate::storage::{codec, format};
 
@@ -56,6 +56,13 @@ fn records_are_held_to_their_bytes() -> Checked {
         kind: 1,
         bucket: 2,
         name: "T",
+    };
+    let moved = MovedV1 {
+        kind: 1,
+        id: "t",
+        to: 300,
+        at_us: 4,
+        actor: Some("usr_a"),
     };
     let owner = ProviderIdV1::Message {
         conversation: 1,
@@ -109,6 +116,7 @@ fn records_are_held_to_their_bytes() -> Checked {
         codec::encode(b"k", &IdentityV1 { seed: [1; 16] })?,
         codec::encode(b"k", &head)?,
         codec::encode(b"k", &ConsumerV1 { position: 300 })?,
+        codec::encode(b"k", &moved)?,
     ];
     assert_eq!(
         records.map(|bytes| hex(&bytes)),
@@ -130,7 +138,8 @@ fn records_are_held_to_their_bytes() -> Checked {
             "0138041f1c020202020202020202020202020202020205057573725f6101000100",
             "018f384d5e01010101010101010101010101010101",
             "01b193c79b030805060708",
-            "012f9bbca8fb2c01"
+            "012f9bbca8fb2c01",
+            "0121773cb6010174fb2c010801057573725f61"
         ]
     );
     assert_eq!(format::VERSION, 1);
@@ -165,6 +174,20 @@ fn event_kinds() -> Result<Vec<EventKind>> {
     ])
 }
 
+/// A takeover by another, and one by nobody.
+fn takeovers() -> Result<[EventKind; 2]> {
+    let (alice, team) = (AssigneeId::new("usr_a")?, AssigneeId::new("t")?);
+    Ok([
+        EventKind::ConversationAssigned {
+            assigned_to: team,
+            previously_assigned_to: Some(alice.clone()),
+        },
+        EventKind::ConversationUnassigned {
+            previously_assigned_to: alice,
+        },
+    ])
+}
+
 #[test]
 fn events_of_every_kind_are_held_to_their_bytes() -> Checked {
     let head = "02fe0a00000000000000000006050403020101057573725f61";
@@ -182,9 +205,14 @@ fn events_of_every_kind_are_held_to_their_bytes() -> Checked {
         format!("09{message}"),
         format!("0a{message}"),
         "0bfe0c000000000000000000060504030201".to_owned(),
+        "0c0174057573725f6106".to_owned(),
+        "0d057573725f6106".to_owned(),
     ];
-    for (kind, golden) in event_kinds()?.into_iter().zip(goldens) {
+    let kinds = event_kinds()?.into_iter().map(|kind| (kind, None));
+    let takeovers = takeovers()?.map(|kind| (kind, Some(at(3))));
+    for ((kind, effective_at), golden) in kinds.chain(takeovers).zip(goldens) {
         let mut event = Event::new(7, at(1), CONVERSATION, kind);
+        event.effective_at = effective_at;
         event.actor = Some(Actor::new("usr_a")?);
         let payload = codec::payload(&EventV1::from(&event))?;
         assert_eq!(hex(&payload), format!("{head}{golden}"));

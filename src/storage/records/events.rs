@@ -1,5 +1,6 @@
 //! Events, and the consumers of them.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{nonsense, time_of};
@@ -44,6 +45,10 @@ enum EventKindV1<'a> {
     MessageRead(u128),
     MessageFailed(u128),
     NoteAdded(u128),
+    /// Who has it now, who had it, and since when.
+    ConversationTakenOver(&'a str, &'a str, i64),
+    /// Who had it, and until when.
+    ConversationLeft(&'a str, i64),
 }
 
 impl<'a> From<&'a Event> for EventV1<'a> {
@@ -52,7 +57,15 @@ impl<'a> From<&'a Event> for EventV1<'a> {
             at_us: event.at.timestamp_micros(),
             conversation: event.conversation_id.raw(),
             actor: event.actor.as_ref().map(Actor::as_str),
-            kind: EventKindV1::from(&event.kind),
+            kind: match (EventKindV1::from(&event.kind), event.effective_at) {
+                (EventKindV1::ConversationAssigned(to, Some(before)), Some(since)) => {
+                    EventKindV1::ConversationTakenOver(to, before, since.timestamp_micros())
+                }
+                (EventKindV1::ConversationUnassigned(before), Some(since)) => {
+                    EventKindV1::ConversationLeft(before, since.timestamp_micros())
+                }
+                (kind, _) => kind,
+            },
         }
     }
 }
@@ -125,15 +138,34 @@ impl EventKindV1<'_> {
             Self::NoteAdded(id) => EventKind::NoteAdded {
                 note_id: NoteId::from_raw(id),
             },
+            Self::ConversationTakenOver(to, before, _) => EventKind::ConversationAssigned {
+                assigned_to: assignee(to)?,
+                previously_assigned_to: Some(assignee(before)?),
+            },
+            Self::ConversationLeft(before, _) => EventKind::ConversationUnassigned {
+                previously_assigned_to: assignee(before)?,
+            },
         })
+    }
+
+    /// When a takeover began to show.
+    fn effective_at(&self) -> Result<Option<DateTime<Utc>>> {
+        match self {
+            Self::ConversationTakenOver(.., since_us) | Self::ConversationLeft(_, since_us) => {
+                time_of(*since_us).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 
 impl EventV1<'_> {
     pub(in crate::storage) fn into_event(self, sequence: u64) -> Result<Event> {
         let conversation = ConversationId::from_raw(self.conversation);
+        let effective_at = self.kind.effective_at()?;
         let kind = self.kind.into_kind()?;
         let mut event = Event::new(sequence, time_of(self.at_us)?, conversation, kind);
+        event.effective_at = effective_at;
         event.actor = self
             .actor
             .map(|actor| Actor::new(actor).map_err(|_| nonsense("actor")))

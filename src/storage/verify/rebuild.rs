@@ -6,7 +6,7 @@ use crate::domain::{Channel, ConversationId, ConversationState};
 use crate::error::{ErrorKind, Result};
 use crate::kv::Read as _;
 use crate::storage::batch::Batch;
-use crate::storage::conversations::IndexRows;
+use crate::storage::conversations::{Filed, IndexRows};
 use crate::storage::keys::{self, catalog_kind};
 use crate::storage::scan::Scan;
 use crate::storage::{View, Writer, conversations, messages, provider_ids, tables};
@@ -40,7 +40,7 @@ impl<'a> Homes<'a> {
         let home = match self.view.rows().get(tables::CONVERSATIONS, &key)? {
             None => Home::None,
             Some(bytes) => match conversations::decode(self.view.directory(), &key, &bytes) {
-                Ok((state, _)) => Home::On(state.channel),
+                Ok(filed) => Home::On(filed.state.channel),
                 Err(_) => Home::Unreadable,
             },
         };
@@ -82,7 +82,7 @@ impl Writer<'_> {
         for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
             match conversations::decode(view.directory(), &key, &bytes) {
-                Ok((mut state, bucket)) => {
+                Ok(Filed { mut state, bucket }) => {
                     if recount(view, &mut state)? {
                         conversations::stage_record(&mut batch, bucket, &state)?;
                     }
@@ -117,6 +117,7 @@ impl Writer<'_> {
             }
         }
         batch.write(rows)?;
-        self.settle()
+        self.settle()?;
+        self.forget_drained()
     }
 }

@@ -39,8 +39,14 @@ commands! {
     fn put_team(id: &TeamId, name: &str) -> Assignee;
 
     /// Takes a user or team out of the directory. Its conversations are taken over by another or
-    /// become unassigned; that reopens none and is no activity (R11). Answers how many there were.
-    /// O(conversations of the one removed).
+    /// become unassigned; that reopens none and is no activity (R11). Answers how many they are.
+    ///
+    /// Every read and every command finds them with their new owner from here on, a revision further,
+    /// and the id is unknown; put into the directory anew, it has none of them. The store files them so
+    /// behind this, in bounded steps between other commands, and goes on after a crash:
+    /// [`to_refile`](crate::Stats::to_refile) tells how many are left. Each has its
+    /// [event](crate::docs::events) when it is filed. O(users and teams), whatever the number of
+    /// conversations.
     ///
     /// # Errors
     ///
@@ -53,8 +59,15 @@ commands! {
     /// # let (alice, billing) = (UserId::new("usr_alice")?, TeamId::new("team_billing")?);
     /// # store.put_user(&alice, "Alice")?;
     /// # store.put_team(&billing, "Billing")?;
+    /// # use convodb::{Channel, ContactId, Filter, Inbound};
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let hello = Inbound::text(&contact, Channel::Webchat, "Hello");
+    /// # let id = store.receive(hello)?.value.conversation_id;
     /// let (alice, billing) = (AssigneeId::from(alice), AssigneeId::from(billing));
-    /// store.remove_assignee(&alice, &Takeover::By(billing))?;
+    /// store.assign(id, &alice)?;
+    /// let removed = store.remove_assignee(&alice, &Takeover::By(billing.clone()))?;
+    /// assert_eq!(removed.value, 1);
+    /// assert_eq!(store.count(&Filter::open().assigned_to(&billing))?, 1);
     /// # Ok::<(), convodb::Error>(())
     /// ```
     fn remove_assignee(id: &AssigneeId, takeover: &Takeover) -> u64;

@@ -43,7 +43,7 @@ const ROOMS: &[Room] = &[
     ("index", &["kv", "error"], Some(&["siphasher"])),
     ("kv", &["error"], Some(&["redb"])),
     ("error", &["domain"], None),
-    ("testing", &["store", "storage"], None),
+    ("testing", &["domain", "error", "store", "storage"], None),
     // Beside the rooms: documents without code, and the fuzz targets' way in.
     ("docs", &[], Some(&[])),
     ("fuzzing", &["storage", "index"], Some(&[])),

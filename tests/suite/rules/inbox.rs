@@ -30,12 +30,18 @@ impl Inbox {
     }
 
     pub(crate) fn at(now: &str) -> Self {
+        Self::of(now, |options| options)
+    }
+
+    /// One that files nothing that was taken over before it is told to.
+    pub(crate) fn by_hand() -> Self {
+        Self::of("2026-04-16T09:00:00Z", Options::refile_by_hand)
+    }
+
+    fn of(now: &str, set: impl FnOnce(Options) -> Options) -> Self {
         let clock = ManualClock::at(time(now));
-        let store = Options::new()
-            .clock(clock.clone())
-            .ids(SeededIds::new(7))
-            .open_in_memory()
-            .expect("a store in memory");
+        let options = Options::new().clock(clock.clone()).ids(SeededIds::new(7));
+        let store = set(options).open_in_memory().expect("a store in memory");
         Self { store, clock }
     }
 

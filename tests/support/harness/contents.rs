@@ -35,6 +35,7 @@ struct Read {
     events: Vec<Event>,
     consumers: Vec<(ConsumerName, u64)>,
     parked: u64,
+    to_refile: u64,
 }
 
 impl Contents {
@@ -55,6 +56,7 @@ impl Contents {
             events: model.events.clone(),
             consumers: model.consumers.clone(),
             parked: model.parked.len() as u64,
+            to_refile: model.to_refile(),
         };
         Self {
             read,
@@ -87,6 +89,7 @@ impl Contents {
             events,
             consumers: consumers.map(|one| (one.name, one.position)).collect(),
             parked: stats.parked,
+            to_refile: stats.to_refile,
         };
         Ok(Self { read, memory: None })
     }
@@ -108,6 +111,12 @@ impl Read {
     fn difference(&self, other: &Self) -> String {
         if self.parked != other.parked {
             return format!("{} parked instead of {}", self.parked, other.parked);
+        }
+        if self.to_refile != other.to_refile {
+            return format!(
+                "{} to refile instead of {}",
+                self.to_refile, other.to_refile
+            );
         }
         if self.assignees != other.assignees {
             return format!("{:?} instead of {:?}", self.assignees, other.assignees);

@@ -9,13 +9,17 @@ mod trial;
 
 use std::panic::{self, AssertUnwindSafe};
 
+use convodb::Channel;
+
 use trial::Twin;
 pub(crate) use trial::{Fault, Step, try_fault, twin};
 
 use super::disk::Fate;
 use super::report::{Breach, Progress, Report};
 use crate::support::fixture::ops_of;
-use crate::support::op::Op;
+use crate::support::op::{Address, Body, Op, TargetsPlan, Who};
+use crate::support::plan::Text;
+use crate::support::probe::FilterPlan;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -40,6 +44,7 @@ fn steps(seed: u64) -> Vec<Step> {
     let mut steps: Vec<Step> = ops.by_ref().take(4).collect();
     steps.push(Step::Do(Op::Compact));
     steps.extend(ops.by_ref().take(2));
+    steps.extend(takeover().map(Step::Do));
     steps.push(Step::BackUp(1));
     steps.extend(ops.by_ref().take(2));
     steps.push(Step::Do(Op::Reopen));
@@ -47,6 +52,37 @@ fn steps(seed: u64) -> Vec<Step> {
     steps.push(Step::Repair);
     steps.extend(ops);
     steps
+}
+
+/// Somebody is removed, and what they had is filed as another's.
+fn takeover() -> [Op; 6] {
+    let put = |who, name| Op::PutAssignee {
+        assignee: Who(who),
+        name: Text::Short(name),
+    };
+    let from = Address {
+        contact: 0,
+        channel: Channel::Webchat,
+    };
+    [
+        put(0, 1),
+        put(1, 2),
+        Op::Receive {
+            from,
+            body: Body::Text(Text::Short(3)),
+            sent_at: None,
+            provider_id: None,
+        },
+        Op::AssignAll {
+            targets: TargetsPlan::First(FilterPlan::ALL, 3),
+            assignee: Who(0),
+        },
+        Op::RemoveAssignee {
+            assignee: Who(0),
+            takeover: Some(Who(1)),
+        },
+        Op::Refile { most: 1 },
+    ]
 }
 
 /// Tries every fault of every workload.

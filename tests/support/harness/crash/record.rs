@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use convodb::testing::ManualClock;
-use convodb::{ErrorKind, Options, Result, Store, UserId};
+use convodb::{Channel, ErrorKind, Options, Result, Store, UserId};
 
 use super::claims::Claims;
 use super::states::{self, Crash};
@@ -14,6 +14,8 @@ use crate::support::fixture::{clock, ops_of, options};
 use crate::support::harness::disk::{Call, Event, Fate, Gate, Image, MemoryDisk};
 use crate::support::harness::random::Random;
 use crate::support::model::Model;
+use crate::support::op::{Address, Body, CONTACTS, Op, Pick, Who};
+use crate::support::plan::Text;
 
 /// What was done to a disk, and what may be asked of it afterwards.
 #[derive(Clone, Debug)]
@@ -157,6 +159,57 @@ pub(crate) fn workload(seed: u64) -> History {
         }
     }
     recorder.finish(Image::default())
+}
+
+/// Users are removed one behind another, and their conversations filed between commands about them.
+pub(crate) fn takeovers(seed: u64) -> History {
+    const OPS: usize = 12;
+    let (clock, mut random) = (clock(), Random::new(!seed));
+    let disk = MemoryDisk::recording(&Image::default(), &[]);
+    let mut recorder = new_store(&disk, &clock);
+    let mut give = |op: &Op| recorder.step(|store, model| apply(store, model, op).unwrap());
+    for number in 0..3 {
+        let (assignee, name) = (Who(number), Text::Short(number));
+        give(&Op::PutAssignee { assignee, name });
+    }
+    for number in 0..CONTACTS {
+        let from = Address {
+            contact: number,
+            channel: Channel::Webchat,
+        };
+        give(&Op::Receive {
+            from,
+            body: Body::Text(Text::Short(number)),
+            sent_at: None,
+            provider_id: None,
+        });
+        give(&Op::Assign {
+            conversation: Pick::Known(number),
+            assignee: Who(number % 2),
+        });
+    }
+    for (number, op) in ops_of(seed, OPS).iter().enumerate() {
+        match number {
+            1 => give(&removal(0, Some(1))),
+            4 => give(&removal(1, Some(2))),
+            7 => give(&removal(2, None)),
+            _ => {}
+        }
+        if random.below(2) == 0 {
+            give(&Op::Refile { most: 1 });
+        }
+        give(op);
+    }
+    give(&Op::Refile { most: u8::MAX });
+    recorder.finish(Image::default())
+}
+
+/// Somebody else may have been removed before, or both.
+fn removal(of: u8, by: Option<u8>) -> Op {
+    Op::RemoveAssignee {
+        assignee: Who(of),
+        takeover: by.map(Who),
+    }
 }
 
 /// A workload in which a sync fails; it goes on when the store is reopened.

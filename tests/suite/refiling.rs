@@ -1,0 +1,254 @@
+//! What was taken over is filed behind the removal: by the store itself, through crashes and failures,
+//! in copies too. That it shows at once is for [`rules`](crate::rules) to hold.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use convodb::testing::refile;
+use convodb::{
+    AssigneeId, Channel, Clock, ContactId, Conversation, ConversationId, Durability, ErrorKind,
+    Filter, Import, Inbound, Options, PageRequest, Store, Takeover, UserId,
+};
+
+use crate::rules::inbox::time;
+use crate::support::harness::disk::{Call, Fate, Gate, MemoryDisk};
+
+#[test]
+fn a_half_filed_store_is_copied_packed_repaired_and_opened_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let by_hand = || Options::new().refile_by_hand();
+    let store = by_hand().open(&path).unwrap();
+    let (alice, bob) = (UserId::new("usr_a").unwrap(), UserId::new("usr_b").unwrap());
+    store.put_user(&alice, "Alice").unwrap();
+    store.put_user(&bob, "Bob").unwrap();
+    let (alice, bob) = (AssigneeId::from(alice), AssigneeId::from(bob));
+    for number in 0..6 {
+        let contact = ContactId::new(&format!("con_{number}")).unwrap();
+        let hello = store.receive(Inbound::text(contact, Channel::Webchat, "Hello"));
+        let id = hello.unwrap().value.conversation_id;
+        store.assign(id, &alice).unwrap();
+    }
+    store
+        .remove_assignee(&alice, &Takeover::By(bob.clone()))
+        .unwrap();
+    assert_eq!(refile(&store, 2).unwrap().len(), 2);
+    let of_bob = Filter::open().assigned_to(&bob);
+    let page = |store: &Store| store.list(&of_bob, PageRequest::default()).unwrap();
+    let showed = page(&store);
+    let check = |store: &Store| {
+        assert_eq!(page(store), showed);
+        assert_eq!(store.stats().unwrap().to_refile, 4);
+        assert!(store.verify().unwrap().is_clean());
+    };
+    check(&store);
+    assert!(store.repair().unwrap().is_clean());
+    check(&store);
+    store.compact().unwrap();
+    check(&store);
+    store.reopen().unwrap();
+    check(&store);
+    let copy = directory.path().join("copy.redb");
+    store.backup(&copy).unwrap();
+    store.close().unwrap();
+    check(&by_hand().open(&path).unwrap());
+    check(&by_hand().open(&copy).unwrap());
+
+    // Whoever opens it without being told otherwise goes on: the last of 18 events and 6 takeovers.
+    let store = Options::new().open(&copy).unwrap();
+    assert!(filed(&store, 24));
+    assert_eq!(page(&store), showed);
+    assert!(store.verify().unwrap().is_clean());
+}
+
+/// Waits until nothing is left to be filed, whose last event has this number.
+fn filed(store: &Store, last: u64) -> bool {
+    loop {
+        let newest = store.stats().unwrap().newest_event;
+        if newest == last {
+            return store.stats().unwrap().to_refile == 0;
+        }
+        let told = store.wait_for_events(newest, Duration::from_secs(60));
+        assert!(told.unwrap(), "{newest} of {last} events after a minute");
+    }
+}
+
+/// A store in memory with so many conversations of the first of two users.
+fn busy(options: Options, count: u16) -> (Store, [AssigneeId; 2]) {
+    fill(options.open_in_memory().unwrap(), count)
+}
+
+fn fill(store: Store, count: u16) -> (Store, [AssigneeId; 2]) {
+    let users = ["usr_a", "usr_b"].map(|id| UserId::new(id).unwrap());
+    for user in &users {
+        store.put_user(user, "Name").unwrap();
+    }
+    let [alice, bob] = users.map(AssigneeId::from);
+    let at = time("2026-04-16T09:00:00Z");
+    let imports = (0..count).map(|number| {
+        let id = ConversationId::from_parts(1_600_000_000_000, number.into());
+        let contact = ContactId::new(&format!("con_{number}")).unwrap();
+        let mut conversation = Conversation::new(id, contact, Channel::Webchat, at);
+        conversation.assigned_to = store.assignee(&alice).ok();
+        Import::new(conversation, Vec::new())
+    });
+    store.import_all(imports).unwrap();
+    (store, [alice, bob])
+}
+
+#[test]
+fn a_few_conversations_are_filed_by_the_removal_itself() {
+    let (store, [alice, bob]) = busy(Options::new(), 50);
+    let removed = store.remove_assignee(&alice, &Takeover::By(bob)).unwrap();
+    assert_eq!(removed.value, 50);
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.to_refile, stats.newest_event), (0, 100));
+    assert_eq!(stats.sequence, removed.sequence);
+    let event = &store.events(99, 1).unwrap()[0];
+    assert_eq!(event.effective_at, Some(event.at));
+    assert!(store.verify().unwrap().is_clean());
+}
+
+#[test]
+fn many_conversations_are_filed_by_and_by_while_others_write() {
+    let (store, [alice, bob]) = busy(Options::new(), 1_000);
+    let removed = store.remove_assignee(&alice, &Takeover::By(bob.clone()));
+    assert_eq!(removed.unwrap().value, 1_000);
+    let of_bob = Filter::all().assigned_to(&bob);
+    for number in 0..50 {
+        assert_eq!(store.count(&of_bob).unwrap(), 1_000);
+        let id = ConversationId::from_parts(1_600_000_000_000, number * 20);
+        store.resolve(id).unwrap();
+    }
+    assert!(filed(&store, 2_050));
+    assert_eq!(store.count(&of_bob).unwrap(), 1_000);
+    // Another takeover begins another thread.
+    store.remove_assignee(&bob, &Takeover::Unassign).unwrap();
+    assert!(filed(&store, 3_050));
+    let events = store.events(0, usize::MAX).unwrap();
+    assert!(events.iter().map(|event| event.sequence).eq(1..=3_050));
+    assert!(store.verify().unwrap().is_clean());
+}
+
+/// A clock that panics when the thread asks it that files what was taken over, until it is mended.
+#[derive(Clone, Debug, Default)]
+struct Fragile {
+    asked: Arc<AtomicBool>,
+    mended: Arc<AtomicBool>,
+}
+
+impl Clock for Fragile {
+    fn now(&self) -> DateTime<Utc> {
+        let is_the_thread = thread::current().name() == Some("convodb-refile");
+        if is_the_thread {
+            self.asked.store(true, Ordering::SeqCst);
+            assert!(self.mended.load(Ordering::SeqCst), "a clock");
+        }
+        time("2026-04-16T09:00:00Z")
+    }
+}
+
+#[test]
+fn a_step_that_panics_harms_nobody_and_is_done_after_reopening_or_repairing() {
+    let mends: [fn(&Store); 2] = [
+        |store| store.reopen().unwrap(),
+        |store| assert!(store.repair().unwrap().is_clean()),
+    ];
+    for mend in mends {
+        let clock = Fragile::default();
+        let (store, [alice, bob]) = busy(Options::new().clock(clock.clone()), 300);
+        store
+            .remove_assignee(&alice, &Takeover::By(bob.clone()))
+            .unwrap();
+        while !clock.asked.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        for number in 0..20 {
+            store
+                .resolve(ConversationId::from_parts(1_600_000_000_000, number))
+                .unwrap();
+        }
+        assert!(store.stats().unwrap().to_refile > 0);
+        assert_eq!(store.count(&Filter::all().assigned_to(&bob)).unwrap(), 300);
+        assert!(store.verify().unwrap().is_clean());
+        clock.mended.store(true, Ordering::SeqCst);
+        mend(&store);
+        assert!(filed(&store, 620));
+        assert!(store.verify().unwrap().is_clean());
+    }
+}
+
+#[test]
+fn closing_does_not_wait_for_all_of_it_and_the_next_opening_goes_on() {
+    for durability in [Durability::Full, Durability::Relaxed, Durability::Direct] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("inbox.redb");
+        let (model, [alice, bob]) = busy(Options::new().refile_by_hand(), 600);
+        model.backup(&path).unwrap();
+        let open = || Options::new().durability(durability).open(&path).unwrap();
+        let store = open();
+        store
+            .remove_assignee(&alice, &Takeover::By(bob.clone()))
+            .unwrap();
+        // Dropped or closed, with the thread at work.
+        if durability == Durability::Direct {
+            drop(store);
+        } else {
+            store.close().unwrap();
+        }
+        let store = open();
+        assert_eq!(store.count(&Filter::all().assigned_to(&bob)).unwrap(), 600);
+        assert!(filed(&store, 1_200));
+        assert!(store.verify().unwrap().is_clean());
+    }
+}
+
+/// A disk that takes nothing of the thread that files what was taken over.
+struct Unwilling(AtomicBool);
+
+impl Gate for Unwilling {
+    fn before(&self, call: Call) -> Fate {
+        let is_the_thread = thread::current().name() == Some("convodb-refile");
+        let changes = matches!(call, Call::Write { .. } | Call::Sync);
+        if is_the_thread && changes && !self.0.load(Ordering::SeqCst) {
+            Fate::Refused(std::io::ErrorKind::Other)
+        } else {
+            Fate::Done
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_fails_in_a_step_leaves_all_as_it_was_and_the_next_opening_goes_on() {
+    let disk = MemoryDisk::default();
+    let options = Options::new().disk(Arc::new(disk.clone()));
+    let (store, [alice, bob]) = fill(options.open("/inbox.redb").unwrap(), 300);
+    let gate = Arc::new(Unwilling(AtomicBool::new(false)));
+    disk.set_gate(Some(gate.clone()));
+    store
+        .remove_assignee(&alice, &Takeover::By(bob.clone()))
+        .unwrap();
+    // The step waits for its turn like anybody.
+    let id = ConversationId::from_parts(1_600_000_000_000, 0);
+    let refused = loop {
+        if let Err(error) = store.add_note(id, "A note.") {
+            break error;
+        }
+    };
+    assert_eq!(refused.kind(), ErrorKind::NeedsReopen);
+    let of_bob = Filter::all().assigned_to(&bob);
+    assert_eq!(store.count(&of_bob).unwrap(), 300);
+    let left = store.stats().unwrap().to_refile;
+    assert!(left > 0);
+    gate.0.store(true, Ordering::SeqCst);
+    store.reopen().unwrap();
+    let notes = store.notes(id).unwrap().count() as u64;
+    assert!(filed(&store, 600 + notes));
+    assert_eq!(store.count(&of_bob).unwrap(), 300);
+    assert!(store.verify().unwrap().is_clean());
+    store.close().unwrap();
+    disk.set_gate(None);
+}
