@@ -7,3 +7,4 @@ mod faults;
 mod kill;
 mod load;
 mod ops;
+mod takeover;

@@ -15,3 +15,4 @@ pub(crate) mod load;
 pub(crate) mod ops;
 pub(crate) mod random;
 pub(crate) mod report;
+pub(crate) mod takeover;

@@ -6,6 +6,7 @@
 //! cargo run --release -p trials -- kill --seed 1 --kills 100
 //! cargo run --release -p trials -- damage --seed 1 --files 2000
 //! cargo run --release -p trials -- load --seconds 60
+//! cargo run --release -p trials -- takeover --size 100000
 //! ```
 //!
 //! The harnesses are the library's own, in `tests/support/harness`, and its test command runs each
@@ -24,7 +25,7 @@ use clap::{Args, Parser, Subcommand};
 use bar::Bar;
 use support::child::{self, Child};
 use support::harness::report::Report;
-use support::harness::{crash, damage, faults, kill, load};
+use support::harness::{crash, damage, faults, kill, load, takeover};
 
 /// Tries what would breach convodb's promises.
 #[derive(Parser)]
@@ -45,6 +46,18 @@ enum Trial {
     Damage(Damage),
     /// Lets many threads read and write at once.
     Load(Load),
+    /// Removes a user with many conversations while others write.
+    Takeover(Takeover),
+}
+
+#[derive(Args)]
+struct Takeover {
+    /// What the commands follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many conversations the user has.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(10..))]
+    size: u64,
 }
 
 #[derive(Args)]
@@ -108,6 +121,7 @@ impl Trial {
             Self::Kill(_) => "kill",
             Self::Damage(_) => "damage",
             Self::Load(_) => "load",
+            Self::Takeover(_) => "takeover",
         }
     }
 
@@ -117,7 +131,8 @@ impl Trial {
             | Self::Faults(Faults { seed, .. })
             | Self::Kill(Kill { seed, .. })
             | Self::Damage(Damage { seed, .. })
-            | Self::Load(Load { seed, .. }) => *seed,
+            | Self::Load(Load { seed, .. })
+            | Self::Takeover(Takeover { seed, .. }) => *seed,
         }
     }
 
@@ -166,6 +181,15 @@ impl Trial {
                     control: load::Control::None,
                 };
                 load::run(plan, bar)
+            }
+            Self::Takeover(Takeover { seed, size }) => {
+                let plan = takeover::Plan {
+                    seed: *seed,
+                    conversations: *size,
+                    limit: Duration::from_secs(600),
+                    control: takeover::Control::None,
+                };
+                takeover::run(plan, bar)
             }
         }
     }
