@@ -29,6 +29,7 @@ pub(crate) use file::{Place, Published, Replaced};
 pub(crate) use memory::Memory;
 
 type Bytes = &'static [u8];
+type Guard<'a> = redb::AccessGuard<'a, Bytes>;
 
 /// A table: its place among the tables of a database, and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,7 +168,7 @@ pub(crate) trait Read {
 }
 
 /// A key or value where it lies.
-pub(crate) struct Slice<'a>(redb::AccessGuard<'a, Bytes>);
+pub(crate) struct Slice<'a>(Guard<'a>);
 
 impl std::ops::Deref for Slice<'_> {
     type Target = [u8];
@@ -181,10 +182,7 @@ impl std::ops::Deref for Slice<'_> {
 pub(crate) struct Range<'a>(redb::Range<'a, Bytes, Bytes>);
 
 fn row<'a>(
-    row: std::result::Result<
-        (redb::AccessGuard<'a, Bytes>, redb::AccessGuard<'a, Bytes>),
-        redb::StorageError,
-    >,
+    row: std::result::Result<(Guard<'a>, Guard<'a>), redb::StorageError>,
 ) -> Result<(Slice<'a>, Slice<'a>)> {
     match row {
         Ok((key, value)) => Ok((Slice(key), Slice(value))),
@@ -203,6 +201,56 @@ impl<'a> Iterator for Range<'a> {
 impl DoubleEndedIterator for Range<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.0.next_back().map(row)
+    }
+}
+
+/// Rows in key order, of which one at a time is looked at where it lies: to hand a row on costs as
+/// much as the engine's finding it.
+pub(crate) struct Rows<'a> {
+    rest: redb::Range<'a, Bytes, Bytes>,
+    row: Option<(Guard<'a>, Guard<'a>)>,
+}
+
+impl<'a> From<Range<'a>> for Rows<'a> {
+    fn from(Range(rest): Range<'a>) -> Self {
+        Self { rest, row: None }
+    }
+}
+
+impl Rows<'_> {
+    /// Goes on to the next row, and shows it.
+    #[inline]
+    pub(crate) fn advance(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        match self.rest.next() {
+            Some(Ok(row)) => self.row = Some(row),
+            Some(Err(error)) => {
+                self.row = None;
+                return Err(failure::storage(error));
+            }
+            None => self.row = None,
+        }
+        Ok(self.row())
+    }
+
+    /// The same from the other end.
+    #[inline]
+    pub(crate) fn advance_back(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        match self.rest.next_back() {
+            Some(Ok(row)) => self.row = Some(row),
+            Some(Err(error)) => {
+                self.row = None;
+                return Err(failure::storage(error));
+            }
+            None => self.row = None,
+        }
+        Ok(self.row())
+    }
+
+    /// The row that it stands on: its key and its value.
+    #[inline]
+    pub(crate) fn row(&self) -> Option<(&[u8], &[u8])> {
+        let (key, value) = self.row.as_ref()?;
+        Some((key.value(), value.value()))
     }
 }
 

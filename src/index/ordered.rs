@@ -1,15 +1,12 @@
 //! Streams in one table: each a key prefix, its rows in the order of their positions, and the
 //! number of them kept beside.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::fmt;
 use std::ops::Bound;
 
 use super::counted::Total;
 use crate::error::{Error, Hex, Result};
-use crate::kv::{Range, Read, Slice, Table};
+use crate::kv::{Range, Read, Rows, Table};
 
 /// The length of a position.
 pub(crate) const POSITION_LEN: usize = 24;
@@ -81,6 +78,20 @@ impl Stream {
         self.bytes
             .get(..usize::from(self.len))
             .unwrap_or(&self.bytes)
+    }
+
+    /// Whether a key is that of a row of this stream.
+    #[inline]
+    fn holds(&self, key: &[u8]) -> bool {
+        match (key.first_chunk(), self.len) {
+            (Some(head), 1..) => {
+                let [b0, b1, b2, b3, b4, b5, b6] = self.bytes;
+                let prefix = [b0, b1, b2, b3, b4, b5, b6, 0];
+                let differing = u64::from_be_bytes(*head) ^ u64::from_be_bytes(prefix);
+                differing.leading_zeros() >= 8 * u32::from(self.len)
+            }
+            _ => key.starts_with(self.prefix()),
+        }
     }
 
     /// The key of a row.
@@ -175,20 +186,20 @@ impl Streams {
     }
 
     /// Merges streams into one list in the order of their positions. A stream is opened only once
-    /// the list comes to where it can begin. O(streams) to begin, O(log streams) a row.
-    pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &[Start]) -> Result<Merge<'a, R>> {
-        let merged = match from {
-            [only] => Merged::One {
-                rest: self.rows(rows, &only.stream, only.from.as_ref())?,
-                row: None,
-            },
-            _ => Merged::many(from),
-        };
-        Ok(Merge {
+    /// the list comes to where it can begin. O(streams * log streams) to begin, O(streams that the
+    /// next row comes behind) a row.
+    pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &'a [Start]) -> Merge<'a, R> {
+        let head = |(index, start): (usize, &Start)| (Point::from(&start.least), Head::Closed(index));
+        let mut order: Vec<_> = from.iter().enumerate().map(head).collect();
+        order.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+        Merge {
             rows,
             streams: self,
-            merged,
-        })
+            from,
+            opened: Vec::new(),
+            order,
+            shown: false,
+        }
     }
 }
 
@@ -201,125 +212,111 @@ pub(crate) struct Start {
     pub(crate) least: Position,
 }
 
-/// A row's key and value where they lie.
-pub(crate) type Row<'a> = (Slice<'a>, Slice<'a>);
-
 /// Rows of one or many streams in the order of their positions, read one by one.
 pub(crate) struct Merge<'a, R> {
     rows: &'a R,
     streams: Streams,
-    merged: Merged<'a>,
+    from: &'a [Start],
+    opened: Vec<Opened<'a>>,
+    /// Where the next row of each stream stands, or can stand, the least last: most rows come from
+    /// few of the streams, so the next one of a stream goes back behind few of the others. A heap
+    /// takes 100 instructions a row more.
+    order: Vec<(Point, Head)>,
+    /// Whether the row of the last of these was shown, and the one behind it is wanted.
+    shown: bool,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one a page, on the stack; a box would cost the commonest page an allocation"
-)]
-enum Merged<'a> {
-    /// One stream is a list already.
-    One {
-        rest: Range<'a>,
-        row: Option<Row<'a>>,
-    },
-    /// The heap holds whose row is next, or can be; the rows lie beside it, as moving them would
-    /// cost more than comparing does.
-    Many {
-        heads: Vec<Head<'a>>,
-        heap: BinaryHeap<Reverse<(Point, usize)>>,
-        /// Whether the row of the first of the heap was shown, and the one behind it is wanted.
-        shown: bool,
-    },
+/// A stream in a merge, by its place among those that can be opened or those that are.
+#[derive(Clone, Copy)]
+enum Head {
+    Closed(usize),
+    Open(usize),
 }
 
-impl Merged<'_> {
-    fn many(from: &[Start]) -> Self {
-        let head = |start: &Start| Head {
-            start: *start,
-            row: None,
-            rest: None,
-        };
-        let place = |(index, start): (usize, &Start)| Reverse((Point::from(&start.least), index));
-        Self::Many {
-            heads: from.iter().map(head).collect(),
-            heap: from.iter().enumerate().map(place).collect(),
-            shown: false,
-        }
+/// A stream's rows, from a place on.
+struct Opened<'a> {
+    stream: Stream,
+    rows: Rows<'a>,
+}
+
+impl<'a> Opened<'a> {
+    fn new<R: Read>(rows: &'a R, table: Table, start: &Start) -> Result<Self> {
+        let Start { stream, from, .. } = start;
+        let from = from.as_ref().map(|position| stream.key(position));
+        let from = from.as_ref().map(|key| &key[..]);
+        // The engine compares every row with the end of a range; whether it is the stream's own is
+        // told quicker.
+        let rows = rows.range(table, (from, Bound::Unbounded))?.into();
+        Ok(Self {
+            stream: *stream,
+            rows,
+        })
     }
-}
 
-/// A stream's next row and the rows behind it; neither before the stream is opened.
-struct Head<'a> {
-    start: Start,
-    row: Option<Row<'a>>,
-    rest: Option<Range<'a>>,
-}
-
-impl<'a> Head<'a> {
     /// Goes on to the next row, and tells where it stands.
-    fn advance<R: Read>(&mut self, rows: &'a R, streams: Streams) -> Result<Option<Point>> {
-        let rest = match &mut self.rest {
-            Some(rest) => rest,
-            // Opening costs as much as reading ten rows.
-            closed => {
-                let Start { stream, from, .. } = &self.start;
-                closed.insert(streams.rows(rows, stream, from.as_ref())?)
-            }
-        };
-        self.row = rest.next().transpose()?;
-        match &self.row {
-            Some((key, _)) => Ok(Some(Point::from(position_of(key)?))),
-            None => Ok(None),
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Point>> {
+        match self.rows.advance()? {
+            Some((key, _)) if self.stream.holds(key) => Ok(Some(Point::from(position_of(key)?))),
+            _ => Ok(None),
         }
     }
 }
 
 impl<'a, R: Read> Merge<'a, R> {
-    /// The next row, where it lies, as moving a row costs as much as reading it. After an error
-    /// there is none: a list that went on would lack rows without saying so.
-    pub(crate) fn next(&mut self) -> Result<Option<&Row<'a>>> {
-        let (rows, streams) = (self.rows, self.streams);
-        match &mut self.merged {
-            Merged::One { rest, row } => {
-                *row = rest.next().transpose()?;
-                Ok(row.as_ref())
-            }
-            Merged::Many { heads, heap, shown } => {
-                match find_next(rows, streams, heads, heap, shown) {
-                    Ok(found) => Ok(found
-                        .and_then(|index| heads.get(index))
-                        .and_then(|head| head.row.as_ref())),
-                    Err(error) => {
-                        heap.clear();
-                        Err(error)
-                    }
-                }
-            }
-        }
+    /// The next row, its key and its value, where they lie. After an error there is none: a list
+    /// that went on would lack rows without saying so.
+    pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        let found = self.find_next().inspect_err(|_| self.order.clear())?;
+        let opened = found.and_then(|index| self.opened.get(index));
+        Ok(opened.and_then(|opened| opened.rows.row()))
     }
-}
 
-/// Which head's row is next.
-fn find_next<'a, R: Read>(
-    rows: &'a R,
-    streams: Streams,
-    heads: &mut [Head<'a>],
-    heap: &mut BinaryHeap<Reverse<(Point, usize)>>,
-    shown: &mut bool,
-) -> Result<Option<usize>> {
-    while let Some(mut top) = heap.peek_mut() {
-        let Reverse((_, index)) = *top;
-        let Some(head) = heads.get_mut(index) else {
-            break;
-        };
-        if head.row.is_some() && !*shown {
-            *shown = true;
-            return Ok(Some(index));
+    /// Which opened stream's row is next.
+    #[inline]
+    fn find_next(&mut self) -> Result<Option<usize>> {
+        while let Some((_, head)) = self.order.last().copied() {
+            let index = match head {
+                Head::Open(index) if !self.shown => {
+                    self.shown = true;
+                    return Ok(Some(index));
+                }
+                Head::Open(index) => index,
+                Head::Closed(index) => self.open(index)?,
+            };
+            self.shown = false;
+            let opened = self.opened.get_mut(index);
+            match opened.map(Opened::advance).transpose()?.flatten() {
+                Some(next) => self.put_back(next, index),
+                None => drop(self.order.pop()),
+            }
         }
-        *shown = false;
-        match head.advance(rows, streams)? {
-            Some(next) => *top = Reverse((next, index)),
-            None => drop(PeekMut::pop(top)),
+        Ok(None)
+    }
+
+    /// Opening costs as much as reading five rows.
+    fn open(&mut self, index: usize) -> Result<usize> {
+        if let Some(start) = self.from.get(index) {
+            let opened = Opened::new(self.rows, self.streams.table, start)?;
+            self.opened.push(opened);
+        }
+        Ok(self.opened.len() - 1)
+    }
+
+    /// The stream that comes last in the order goes on to its next row, behind those that come
+    /// before that.
+    #[inline]
+    fn put_back(&mut self, next: Point, index: usize) {
+        let Some((last, others)) = self.order.split_last_mut() else {
+            return;
+        };
+        *last = (next, Head::Open(index));
+        let behind = others.iter().rposition(|(place, _)| *place > next);
+        let place = behind.map_or(0, |behind| behind + 1);
+        if place < others.len()
+            && let Some(passed) = self.order.get_mut(place..)
+        {
+            passed.rotate_right(1);
         }
     }
-    Ok(None)
 }

@@ -97,7 +97,7 @@ pub(super) fn page(
             (total, 0, from.collect())
         }
     };
-    let mut merged = STREAMS.merge(rows, &from)?;
+    let mut merged = STREAMS.merge(rows, &from);
     for _ in 0..skip {
         merged.next()?;
     }

@@ -26,6 +26,15 @@ pub(crate) fn select(
     among: &[(Stream, Total)],
     mut skip: u64,
 ) -> Result<(Vec<Start>, u64)> {
+    // A first page, and one of streams so small, begins where they begin.
+    if skip <= WALKED_PER_STREAM * among.len() as u64 {
+        let starts = among.iter().map(|(stream, total)| Start {
+            stream: *stream,
+            from: Bound::Included(super::HEAD),
+            least: total.first,
+        });
+        return Ok((starts.collect(), skip));
+    }
     let mut walks: Vec<Walk> = among.iter().map(Walk::new).collect();
     while skip > WALKED_PER_STREAM * walks.len() as u64 {
         let skipped = leap(&mut walks, skip);
