@@ -164,6 +164,11 @@ pub(super) fn of_conversation(conversation: ConversationId) -> ([u8; EVENT_LEN],
     )
 }
 
+/// Whether a key is that of a message or note of a conversation.
+pub(super) fn is_within(conversation: ConversationId, key: &[u8]) -> bool {
+    key.first_chunk() == Some(&conversation.raw().to_be_bytes())
+}
+
 /// The least and the greatest key of a conversation's messages in the millisecond of an id; none
 /// for an id whose millisecond no message can have.
 pub(super) fn of_millisecond(

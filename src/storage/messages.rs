@@ -10,7 +10,7 @@ use super::records::{MessageTimeV1, MessageV1, NoteV1};
 use super::{codec, tables};
 use crate::domain::{ConversationId, Direction, Message, MessageId, Note, NoteId, ProviderId};
 use crate::error::Result;
-use crate::kv::{KeyRange, Read, WriteTables};
+use crate::kv::{KeyRange, Read, Rows, WriteTables};
 use crate::query::MessageRange;
 
 /// From which end of a history to read.
@@ -143,27 +143,33 @@ pub(super) fn read(
     let (first, last) = keys::of_conversation(conversation);
     let (start, end) = range.bounds();
     let (start, end) = (key(start), key(end));
-    let start = match &start {
-        Bound::Unbounded => Bound::Included(&first[..]),
-        bound => bound.as_ref().map(|key| &key[..]),
+    // Whether a row is still of the conversation is told quicker than the engine compares it with
+    // the far end.
+    let start = match (&start, from) {
+        (Bound::Unbounded, End::Oldest) => Bound::Included(&first[..]),
+        (bound, _) => bound.as_ref().map(|key| &key[..]),
     };
-    let end = match &end {
-        Bound::Unbounded => Bound::Included(&last[..]),
-        bound => bound.as_ref().map(|key| &key[..]),
+    let end = match (&end, from) {
+        (Bound::Unbounded, End::Newest) => Bound::Included(&last[..]),
+        (bound, _) => bound.as_ref().map(|key| &key[..]),
     };
     if is_empty(start, end) {
         return Ok(Vec::new());
     }
-    let mut found = rows.range(tables::MESSAGES, (start, end))?;
-    let next = || match from {
-        End::Oldest => found.next(),
-        End::Newest => found.next_back(),
-    };
+    let mut found: Rows<'_> = rows.range(tables::MESSAGES, (start, end))?.into();
     // Most histories are short; a message is large to move.
     let mut messages = Vec::with_capacity(limit.min(16));
-    for row in std::iter::from_fn(next).take(limit) {
-        let (key, bytes) = row?;
-        messages.push(decode(&key, &bytes)?);
+    while messages.len() < limit {
+        let row = match from {
+            End::Oldest => found.advance()?,
+            End::Newest => found.advance_back()?,
+        };
+        match row {
+            Some((key, bytes)) if keys::is_within(conversation, key) => {
+                messages.push(decode(key, bytes)?);
+            }
+            _ => break,
+        }
     }
     Ok(messages)
 }

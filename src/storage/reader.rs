@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{Hashes, Resident, commands, consumers, conversations, events, provider_ids};
+use super::{Directory, Hashes, Resident, commands, consumers, conversations, events, provider_ids};
 use crate::domain::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
     ConversationId, ConversationState, Done, Event, IdempotencyKey, Message, MessageId, Note,
@@ -33,10 +33,7 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     pub(crate) fn find_state(&self, id: ConversationId) -> Result<Option<ConversationState>> {
-        let filed = conversations::read(self.rows, &self.known.directory, id)?;
-        filed
-            .map(|filed| filed.taken_over(&self.known.directory))
-            .transpose()
+        conversations::read_state(self.rows, &self.known.directory, id)
     }
 
     /// Whether conversations are filed with somebody who was removed (R11).
@@ -68,38 +65,32 @@ impl<'a, R: Read> Reader<'a, R> {
         contact: &ContactId,
         channel: Channel,
     ) -> Result<Option<ConversationState>> {
+        self.of_thread(contact, channel, conversations::read_state)
+    }
+
+    /// What there is of the conversation of a contact and channel, if there is one.
+    fn of_thread<T>(
+        &self,
+        contact: &ContactId,
+        channel: Channel,
+        read: impl FnOnce(&R, &Directory, ConversationId) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
         let Some(id) = conversations::find(self.rows, contact, channel)? else {
             return Ok(None);
         };
-        let state = self.find_state(id)?;
-        if state.is_none() {
+        let found = read(self.rows, &self.known.directory, id)?;
+        if found.is_none() {
             return Err(Error::corrupted(format!(
                 "the conversation {id} of a thread is missing"
             )));
         }
-        Ok(state)
+        Ok(found)
     }
 
+    /// A conversation that must be there.
     pub(crate) fn conversation(&self, id: ConversationId) -> Result<Conversation> {
-        self.show(self.state(id)?)
-    }
-
-    /// A state with the present name of its assignee (R11).
-    fn show(&self, state: ConversationState) -> Result<Conversation> {
-        let assigned_to = match &state.assignee {
-            Some(id) => Some(self.assignee(id)?),
-            None => None,
-        };
-        let unread_count = state.unread();
-        let mut conversation =
-            Conversation::new(state.id, state.contact_id, state.channel, state.created_at);
-        conversation.status = state.status;
-        conversation.assigned_to = assigned_to;
-        conversation.updated_at = state.updated_at;
-        conversation.revision = state.revision;
-        conversation.inbound_count = state.inbound;
-        conversation.unread_count = unread_count;
-        Ok(conversation)
+        conversations::read_shown(self.rows, &self.known.directory, id)?
+            .ok_or_else(|| Rejection::not_found("conversation", id).into())
     }
 
     pub(crate) fn get(&self, id: ConversationId) -> Result<Thread> {
@@ -113,9 +104,7 @@ impl<'a, R: Read> Reader<'a, R> {
         contact: &ContactId,
         channel: Channel,
     ) -> Result<Option<Conversation>> {
-        self.thread_state(contact, channel)?
-            .map(|state| self.show(state))
-            .transpose()
+        self.of_thread(contact, channel, conversations::read_shown)
     }
 
     /// A message that must be there.

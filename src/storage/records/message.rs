@@ -97,6 +97,7 @@ impl<'a> Payload<'a> for MessageV1<'a> {
         Ok(())
     }
 
+    #[inline]
     fn read(bytes: &'a [u8]) -> std::result::Result<Self, Unreadable> {
         codec::unpack(bytes, |fields| {
             let (direction, status) = (fields.byte()?, fields.byte()?);
@@ -318,6 +319,7 @@ impl From<ContentV1<'_>> for Content {
 }
 
 impl MessageV1<'_> {
+    #[inline]
     pub(in crate::storage) fn into_message(
         self,
         conversation: ConversationId,

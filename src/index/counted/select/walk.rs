@@ -23,13 +23,17 @@ pub(super) struct Walk {
     total: Total,
     /// The level of the node. Above the highest, the whole stream is one entry.
     level: u8,
-    /// Where each entry begins, and how many rows of its node lie before it; node by node, the
-    /// highest first, and behind each its end and all its rows.
-    entries: Vec<(Point, u64)>,
+    /// Where each entry begins; node by node, the highest first, and behind each its end. Apart
+    /// from the counts: a leap looks at many of these and few of those.
+    begins: Vec<Point>,
+    /// How many rows of its node lie before each entry, and behind each node all its rows.
+    before: Vec<u64>,
     /// Where the present node begins among the entries.
     node: usize,
     /// The entry that it stands on; the node's end where all were skipped.
     index: usize,
+    /// The rows of the node before that entry.
+    skipped: u64,
     /// The same two of the nodes above.
     above: Vec<(usize, usize)>,
     /// Of the ends of entries, in their order: how many a leap reaches surely, how many at most,
@@ -45,15 +49,19 @@ pub(super) fn missing() -> Error {
 
 impl Walk {
     pub(super) fn new((stream, total): &(Stream, Total)) -> Self {
-        let mut entries = Vec::with_capacity(USUAL_ENTRIES);
-        entries.extend([(Point::START, 0), (Point::END, total.rows)]);
+        let mut begins = Vec::with_capacity(USUAL_ENTRIES);
+        begins.extend([Point::START, Point::END]);
+        let mut before = Vec::with_capacity(USUAL_ENTRIES);
+        before.extend([0, total.rows]);
         Self {
             stream: *stream,
             total: *total,
             level: total.height.saturating_add(1),
-            entries,
+            begins,
+            before,
             node: 0,
             index: 0,
+            skipped: 0,
             above: Vec::with_capacity(usize::from(total.height)),
             reached: 0,
             reachable: 0,
@@ -61,16 +69,8 @@ impl Walk {
         }
     }
 
-    /// An entry, or the end of the node.
-    fn entry(&self, index: usize) -> (Point, u64) {
-        self.entries
-            .get(index)
-            .copied()
-            .unwrap_or((Point::END, self.total.rows))
-    }
-
     fn begin(&self, index: usize) -> Point {
-        self.entry(index).0
+        self.begins.get(index).copied().unwrap_or(Point::END)
     }
 
     /// Where an entry ends: where the next one begins.
@@ -80,12 +80,18 @@ impl Walk {
 
     /// The rows of the node before an entry.
     fn before(&self, index: usize) -> u64 {
-        self.entry(index).1
+        let before = self.before.get(index).copied();
+        before.unwrap_or(self.total.rows)
+    }
+
+    fn stand_on(&mut self, index: usize) {
+        self.index = index;
+        self.skipped = self.before(index);
     }
 
     /// The index of the node's end.
     fn last(&self) -> usize {
-        self.entries.len() - 1
+        self.begins.len() - 1
     }
 
     pub(super) fn node_end(&self) -> Point {
@@ -101,7 +107,7 @@ impl Walk {
     }
 
     pub(super) fn present_rows(&self) -> u64 {
-        self.before(self.index + 1) - self.before(self.index)
+        self.before(self.index + 1) - self.skipped
     }
 
     /// How much of the list the present entry spans, in time and in rows; nothing where there is
@@ -140,13 +146,14 @@ impl Walk {
 
     /// How many rows the entries hold that begin before a place, from the present one on.
     pub(super) fn look_at(&mut self, place: Point) -> u64 {
-        let left = self.entries.get(self.reached + 1..=self.reachable);
-        let left = left.unwrap_or_default();
-        self.passed = self.reached + left.partition_point(|(end, _)| *end < place);
-        if self.begin(self.passed) >= place {
+        let left = self.begins.get(self.reached + 1..=self.reachable);
+        let passed = left.unwrap_or_default().partition_point(|end| *end < place);
+        self.passed = self.reached + passed;
+        // An entry whose predecessor's end was passed begins before the place.
+        if passed == 0 && self.begin(self.passed) >= place {
             return 0;
         }
-        self.before(self.passed + 1) - self.before(self.index)
+        self.before(self.passed + 1) - self.skipped
     }
 
     /// What follows for the ends from whether the leap reaches the place.
@@ -160,9 +167,9 @@ impl Walk {
 
     /// Skips the entries whose ends are reached, and tells how many rows they hold.
     pub(super) fn skip(&mut self) -> u64 {
-        let skipped = self.before(self.reached) - self.before(self.index);
-        self.index = self.reached;
-        skipped
+        let before = self.skipped;
+        self.stand_on(self.reached);
+        self.skipped - before
     }
 
     /// Goes into the present entry, to the level below.
@@ -172,16 +179,16 @@ impl Walk {
         let key = node_key(streams.ranks, self.level, &self.stream, &begin.position());
         let node = rows.get(streams.table, &key)?.ok_or_else(missing)?;
         self.above.push((self.node, self.index));
-        self.node = self.entries.len();
-        self.index = self.node;
+        self.node = self.begins.len();
         let mut before = 0;
-        let entries = entries(&node)?.iter().map(read_entry);
-        self.entries.extend(entries.map(|(begin, count)| {
-            let entry = (begin, before);
+        for (begin, count) in entries(&node)?.iter().map(read_entry) {
+            self.begins.push(begin);
+            self.before.push(before);
             before += count;
-            entry
-        }));
-        self.entries.push((end, before));
+        }
+        self.begins.push(end);
+        self.before.push(before);
+        self.stand_on(self.node);
         Ok(())
     }
 
@@ -191,9 +198,11 @@ impl Walk {
         let level = self.level;
         while self.index == self.last() {
             let (node, index) = self.above.pop().ok_or_else(missing)?;
-            self.entries.truncate(self.node);
+            self.begins.truncate(self.node);
+            self.before.truncate(self.node);
             self.level += 1;
-            (self.node, self.index) = (node, index + 1);
+            self.node = node;
+            self.stand_on(index + 1);
         }
         while self.level > level {
             self.descend(rows, streams)?;
