@@ -1,6 +1,7 @@
 //! Streams in one table: each a key prefix, its rows in the order of their positions, and the
 //! number of them kept beside.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Bound;
 
@@ -189,9 +190,10 @@ impl Streams {
     /// the list comes to where it can begin. O(streams * log streams) to begin, O(streams that the
     /// next row comes behind) a row.
     pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &'a [Start]) -> Merge<'a, R> {
-        let head = |(index, start): (usize, &Start)| (Point::from(&start.least), Head::Closed(index));
+        let head =
+            |(index, start): (usize, &Start)| (Point::from(&start.least), Head::Closed(index));
         let mut order: Vec<_> = from.iter().enumerate().map(head).collect();
-        order.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+        order.sort_unstable_by_key(|(place, _)| Reverse(*place));
         Merge {
             rows,
             streams: self,

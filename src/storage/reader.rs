@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{Directory, Hashes, Resident, commands, consumers, conversations, events, provider_ids};
+use super::{
+    Directory, Hashes, Resident, commands, consumers, conversations, events, provider_ids,
+};
 use crate::domain::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
     ConversationId, ConversationState, Done, Event, IdempotencyKey, Message, MessageId, Note,

@@ -1,9 +1,11 @@
 //! Rank and select on the union of streams, reading nodes only.
 
+mod leap;
 mod walk;
 
 use std::ops::Bound;
 
+use self::leap::leap;
 use self::walk::{Walk, missing, read_entry};
 use super::{Total, entries, node_key};
 use crate::error::Result;
@@ -55,38 +57,6 @@ pub(crate) fn select(
         }
     }
     Ok((walks.iter().map(Walk::start).collect(), skip))
-}
-
-/// Skips entries up to the farthest end of one before which no more than `skip` rows can lie, and
-/// tells how many rows that were.
-///
-/// Before a place lie at most the entries of all streams that begin before it; what a stream has
-/// behind its node is not known, so no place is behind the end of one. The entries are counted for
-/// ever fewer places: each time for the middle one of the stream that has most of them left, which
-/// rules out half of these, and of the other streams what lies on the same side.
-fn leap(walks: &mut [Walk], skip: u64) -> u64 {
-    let nearest = walks.iter().map(Walk::present_end).min();
-    let nearest = nearest.unwrap_or(Point::END);
-    let begun = walks.iter().filter(|walk| walk.begins_before(nearest));
-    if begun.map(Walk::present_rows).sum::<u64>() > skip {
-        return 0;
-    }
-    let known = walks.iter().map(Walk::node_end).min();
-    let known = known.unwrap_or(Point::END);
-    for walk in &mut *walks {
-        walk.look_up_to(known);
-    }
-    while let Some(place) = walks
-        .iter()
-        .max_by_key(|walk| walk.left())
-        .and_then(Walk::middle)
-    {
-        let before: u64 = walks.iter_mut().map(|walk| walk.look_at(place)).sum();
-        for walk in &mut *walks {
-            walk.decide(place, before <= skip);
-        }
-    }
-    walks.iter_mut().map(Walk::skip).sum()
 }
 
 /// How many rows of these streams lie before a position. O(streams * log rows).

@@ -36,11 +36,6 @@ pub(super) struct Walk {
     skipped: u64,
     /// The same two of the nodes above.
     above: Vec<(usize, usize)>,
-    /// Of the ends of entries, in their order: how many a leap reaches surely, how many at most,
-    /// and how many lie before the place that it looks at.
-    reached: usize,
-    reachable: usize,
-    passed: usize,
 }
 
 pub(super) fn missing() -> Error {
@@ -63,9 +58,6 @@ impl Walk {
             index: 0,
             skipped: 0,
             above: Vec::with_capacity(usize::from(total.height)),
-            reached: 0,
-            reachable: 0,
-            passed: 0,
         }
     }
 
@@ -102,8 +94,8 @@ impl Walk {
         self.end(self.index)
     }
 
-    pub(super) fn begins_before(&self, place: Point) -> bool {
-        self.begin(self.index) < place
+    pub(super) fn present_begin(&self) -> Point {
+        self.begin(self.index)
     }
 
     pub(super) fn present_rows(&self) -> u64 {
@@ -123,52 +115,22 @@ impl Walk {
         (self.level > 1).then(|| (time, self.present_rows()))
     }
 
-    /// Begins a leap that looks at no place behind this one. The end of the stream is behind
-    /// every row wanted.
-    pub(super) fn look_up_to(&mut self, known: Point) {
-        let ends = self.last() - usize::from(self.node_end() == Point::END);
-        self.reached = self.index;
-        self.reachable = ends;
-        self.look_at(known);
-        self.reachable = self.passed + usize::from(self.end(self.passed) == known);
-        self.reachable = self.reachable.min(ends);
+    /// Where the present entry and those behind it end, and the rows of the node before each end.
+    pub(super) fn behind(&self) -> (&[Point], &[u64]) {
+        let ends = self.begins.get(self.index + 1..);
+        let before = self.before.get(self.index + 1..);
+        (ends.unwrap_or_default(), before.unwrap_or_default())
     }
 
-    /// How many ends are neither reached nor out of reach.
-    pub(super) fn left(&self) -> usize {
-        self.reachable - self.reached
+    /// The rows of the node before the present entry.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
-    /// The middle one of the ends that are left.
-    pub(super) fn middle(&self) -> Option<Point> {
-        (self.left() > 0).then(|| self.end(self.reached + self.left() / 2))
-    }
-
-    /// How many rows the entries hold that begin before a place, from the present one on.
-    pub(super) fn look_at(&mut self, place: Point) -> u64 {
-        let left = self.begins.get(self.reached + 1..=self.reachable);
-        let passed = left.unwrap_or_default().partition_point(|end| *end < place);
-        self.passed = self.reached + passed;
-        // An entry whose predecessor's end was passed begins before the place.
-        if passed == 0 && self.begin(self.passed) >= place {
-            return 0;
-        }
-        self.before(self.passed + 1) - self.skipped
-    }
-
-    /// What follows for the ends from whether the leap reaches the place.
-    pub(super) fn decide(&mut self, place: Point, reaches: bool) {
-        if reaches {
-            self.reached = self.passed + usize::from(self.end(self.passed) == place);
-        } else {
-            self.reachable = self.passed;
-        }
-    }
-
-    /// Skips the entries whose ends are reached, and tells how many rows they hold.
-    pub(super) fn skip(&mut self) -> u64 {
+    /// Skips so many entries, and tells how many rows they hold.
+    pub(super) fn skip(&mut self, entries: usize) -> u64 {
         let before = self.skipped;
-        self.stand_on(self.reached);
+        self.stand_on(self.index + entries);
         self.skipped - before
     }
 
@@ -181,11 +143,13 @@ impl Walk {
         self.above.push((self.node, self.index));
         self.node = self.begins.len();
         let mut before = 0;
-        for (begin, count) in entries(&node)?.iter().map(read_entry) {
-            self.begins.push(begin);
-            self.before.push(before);
-            before += count;
-        }
+        let entries = entries(&node)?;
+        self.begins
+            .extend(entries.iter().map(|entry| read_entry(entry).0));
+        self.before.extend(entries.iter().map(|entry| {
+            let behind = before + read_entry(entry).1;
+            std::mem::replace(&mut before, behind)
+        }));
         self.begins.push(end);
         self.before.push(before);
         self.stand_on(self.node);
