@@ -132,21 +132,24 @@ pub(crate) fn encode_node(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// The key of a node: kind, level, stream, first entry.
+/// The key of a node: kind, stream, first entry, level. So the nodes of a small stream lie in one
+/// page, and those of all levels that the newest rows stand in beside each other: a command that
+/// makes a conversation the newest writes them all.
 pub(crate) fn node_key(kind: u8, level: u8, stream: &Stream, first: &Position) -> NodeKey {
     let mut bytes = [kind; MAX_NODE_KEY_LEN];
-    let [_, second, rest @ ..] = &mut bytes;
-    *second = level;
+    let [_, rest @ ..] = &mut bytes;
     append(rest, stream, first);
-    NodeKey {
-        bytes,
-        len: 2 + stream.prefix().len() + POSITION_LEN,
+    let len = 2 + stream.prefix().len() + POSITION_LEN;
+    if let Some(last) = bytes.get_mut(len - 1) {
+        *last = level;
     }
+    NodeKey { bytes, len }
 }
 
 /// What a node's key names.
 pub(crate) fn parse_node_key(key: &[u8]) -> Option<(u8, Stream, Position)> {
-    let ([_, level], rest) = key.split_first_chunk()?;
+    let (_, rest) = key.split_first()?;
+    let (level, rest) = rest.split_last()?;
     let (prefix, first) = rest.split_last_chunk()?;
     Some((*level, Stream::parse(prefix)?, *first))
 }

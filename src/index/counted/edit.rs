@@ -19,7 +19,8 @@ enum Node {
 /// A stream that rows came to or went from.
 struct Edit {
     total: Total,
-    nodes: BTreeMap<(u8, Position), Node>,
+    /// By their first entries and levels, as their keys are ordered.
+    nodes: BTreeMap<(Position, u8), Node>,
 }
 
 /// The streams that a transaction changes, with the nodes that it read and changed.
@@ -96,16 +97,16 @@ impl Edits {
     pub(crate) fn rebuild(&mut self, rows: &mut WriteTables<'_>, stream: &Stream) -> Result<()> {
         let streams = self.streams;
         // What the file has goes, also where no node of the same name comes.
-        for level in 1..=streams.total(rows, stream)?.height {
-            let first = node_key(streams.ranks, level, stream, &HEAD);
-            let last = node_key(streams.ranks, level, stream, &[0xFF; HEAD.len()]);
+        if streams.total(rows, stream)?.height > 0 {
+            let first = node_key(streams.ranks, 0, stream, &HEAD);
+            let last = node_key(streams.ranks, u8::MAX, stream, &[0xFF; HEAD.len()]);
             let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
             rows.remove_range(streams.table, keys)?;
         }
         let mut nodes = BTreeMap::new();
         let mut builder = Builder::new(self.levels, |level, first: &Position, node| {
             let node = entries(&node)?.iter().map(decode_entry).collect();
-            nodes.insert((level, *first), Node::Dirty(node));
+            nodes.insert((*first, level), Node::Dirty(node));
             Ok(())
         });
         for row in streams.rows(rows, stream, Bound::Unbounded)? {
@@ -124,7 +125,7 @@ impl Edits {
     ) -> Result<()> {
         let Streams { table, ranks, .. } = self.streams;
         for (stream, edit) in self.edits {
-            for ((level, first), node) in edit.nodes {
+            for ((first, level), node) in edit.nodes {
                 let key = node_key(ranks, level, &stream, &first);
                 match node {
                     Node::Clean(_) => {}
@@ -196,12 +197,12 @@ fn sum(entries: &[Entry]) -> u32 {
 impl Counts<'_> {
     /// Puts a node in the place of what was known of it.
     fn set(&mut self, level: u8, first: Position, node: Node) {
-        self.edit.nodes.insert((level, first), node);
+        self.edit.nodes.insert((first, level), node);
     }
 
     /// The entries of a node that is there.
     fn node(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&mut Node> {
-        match self.edit.nodes.entry((level, *first)) {
+        match self.edit.nodes.entry((*first, level)) {
             Slot::Occupied(known) => Ok(known.into_mut()),
             Slot::Vacant(slot) => {
                 let key = node_key(self.streams.ranks, level, &self.stream, first);

@@ -157,7 +157,7 @@ fn totals_and_nodes_are_held_to_their_bytes() -> Checked {
     let key = index::node_key(keys::index_kind::RANKS, 2, &stream, &position);
     assert_eq!(
         hex(&key),
-        "1102010001ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff5"
+        "11010001ffffeeddccbbaa99fefdfcfbfaf9fffffffffffffffffff502"
     );
     assert_eq!(index::parse_node_key(&key), Some((2, stream, position)));
     let total = Total {
