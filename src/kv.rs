@@ -12,6 +12,7 @@ mod disk;
 mod failure;
 mod file;
 mod memory;
+mod sorted;
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -376,6 +377,28 @@ impl<'t> WriteTables<'t> {
         cell.get().ok_or_else(|| no_table(table))
     }
 
+    /// Takes a table out, so that another thread writes it while this one writes the others. It is
+    /// to come [back](Self::rejoin), as nobody can open it again.
+    pub(crate) fn part(&mut self, table: Table) -> Self {
+        let take = |(index, cell): (usize, &mut OnceCell<_>)| {
+            let taken = (index == table.index).then(|| cell.take()).flatten();
+            taken.map_or_else(OnceCell::new, OnceCell::from)
+        };
+        Self {
+            transaction: self.transaction,
+            definitions: self.definitions,
+            opened: self.opened.iter_mut().enumerate().map(take).collect(),
+        }
+    }
+
+    pub(crate) fn rejoin(&mut self, part: Self) {
+        for (cell, mut parted) in self.opened.iter_mut().zip(part.opened) {
+            if let Some(table) = parted.take() {
+                *cell = OnceCell::from(table);
+            }
+        }
+    }
+
     fn table_mut(&mut self, table: Table) -> Result<&mut redb::Table<'t, Bytes, Bytes>> {
         self.table(table)?;
         self.opened
@@ -387,6 +410,17 @@ impl<'t> WriteTables<'t> {
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
         let before = self.table_mut(table)?.insert(key, value);
         before.map(drop).map_err(failure::storage)
+    }
+
+    /// Writes many rows, in the order of their keys: where enough of them lie between two that are
+    /// there, their pages are filled to the brim and written at once. O(rows), a descent for the
+    /// others.
+    pub(crate) fn put_sorted<'r>(
+        &mut self,
+        table: Table,
+        rows: impl Iterator<Item = (&'r [u8], &'r [u8])> + Clone,
+    ) -> Result<()> {
+        sorted::put(self.table_mut(table)?, rows)
     }
 
     /// Whether there was such a row.

@@ -61,6 +61,13 @@ pub(super) fn table(error: redb::TableError) -> Error {
     }
 }
 
+pub(super) fn cursor(error: redb::CursorError) -> Error {
+    match error {
+        redb::CursorError::Storage(error) => storage(error),
+        other => Error::corrupted(other.to_string()),
+    }
+}
+
 pub(super) fn commit(error: redb::CommitError) -> Error {
     match error {
         redb::CommitError::Storage(error) => storage(error),
