@@ -129,6 +129,11 @@ impl Store {
         Ok(self.shared.turn())
     }
 
+    /// Whether another thread waits to write.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.shared.queue.is_waited_for()
+    }
+
     /// Runs a command in one commit with those of other threads.
     pub(crate) fn command<T: Send + 'static>(
         &self,

@@ -169,12 +169,16 @@ impl<'t> Transaction<'t> {
         Ok(id)
     }
 
-    fn apply(&mut self, now: DateTime<Utc>, facts: Vec<Fact>) -> Result<Vec<Change>> {
-        let decided = facts.into_iter().map(|fact| Change {
+    fn change(&self, now: DateTime<Utc>, fact: Fact) -> Change {
+        Change {
             at: now,
             actor: self.context.actor.clone(),
             fact,
-        });
+        }
+    }
+
+    fn apply(&mut self, now: DateTime<Utc>, facts: Vec<Fact>) -> Result<Vec<Change>> {
+        let decided = facts.into_iter().map(|fact| self.change(now, fact));
         let changes = self.with_takeovers(now, decided.collect())?;
         self.write(changes)
     }

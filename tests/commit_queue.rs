@@ -131,6 +131,34 @@ fn no_order_of_two_commands_and_a_turn_waits_for_ever_or_overlaps() {
 }
 
 #[test]
+fn who_has_the_turn_hears_that_somebody_waits_and_of_nobody_once_none_does() {
+    shuttle::check_random(
+        || {
+            let shared = shared();
+            let (queue, guarded) = &*shared;
+            let turn = queue.turn();
+            assert!(!queue.is_waited_for());
+            let other = {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let (queue, guarded) = &*shared;
+                    queue.submit(1, |group| guarded.lead(group))
+                })
+            };
+            while !queue.is_waited_for() {
+                thread::yield_now();
+            }
+            assert!(guarded.done.lock().unwrap().is_empty());
+            drop(turn);
+            assert_eq!(other.join().unwrap(), Ok(()));
+            assert!(!queue.is_waited_for());
+            assert_eq!(*guarded.done.lock().unwrap(), [1]);
+        },
+        ORDERS,
+    );
+}
+
+#[test]
 fn who_wants_to_be_alone_is_alone_and_gets_its_turn_in_the_midst_of_commands() {
     shuttle::check_random(
         || {

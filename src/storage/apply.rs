@@ -1,7 +1,11 @@
 //! Changes applied to the file: the only way in which it comes to hold something else.
 
+mod imports;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub(crate) use imports::Imports;
 
 use super::batch::Batch;
 use super::conversations::Filed;
@@ -116,51 +120,34 @@ impl<'t> Writer<'t> {
         }
         debug_assert!(decided.iter().all(changes::is_complete));
         self.applied = true;
-        if let Some(told) = &mut self.told
-            && !told.push(decided)?
-        {
-            self.told = None;
-            self.full = true;
-        }
-        let mut imports = Imports::default();
+        self.tell(|told| told.push(decided))?;
+        let mut gathered: Option<Imports> = None;
         for group in decided.chunk_by(same_conversation) {
-            let Some(id) = group.first().and_then(|first| first.fact.conversation()) else {
-                imports.write(&mut self.rows, &mut self.index)?;
-                group.iter().try_for_each(|change| {
+            if let [change] = group
+                && matches!(change.fact, Fact::ConversationImported { .. })
+            {
+                let imports = match &mut gathered {
+                    Some(begun) => begun,
+                    none => none.insert(Imports::begin(&self.rows, &self.known)?),
+                };
+                imports.stage(&self.known, change)?;
+                continue;
+            }
+            if let Some(imports) = gathered.take() {
+                imports.write(&mut self.rows, &mut self.known.head, &mut self.index)?;
+            }
+            match group.first().and_then(|first| first.fact.conversation()) {
+                Some(id) => self.apply_to_conversation(id, group)?,
+                None => group.iter().try_for_each(|change| {
                     self.apply_to_directory(change)?;
                     self.apply_to_retries(change)?;
                     self.apply_to_consumers(&change.fact)
-                })?;
-                continue;
-            };
-            if let [change] = group
-                && let Fact::ConversationImported {
-                    conversation,
-                    messages,
-                    notes,
-                } = &change.fact
-            {
-                let Imports { rows, index } = &mut imports;
-                conversations::stage(rows, index, &self.known.directory, conversation)?;
-                let (hashes, channel) = (self.known.hashes, conversation.channel);
-                for message in messages {
-                    messages::stage(rows, message)?;
-                    provider_ids::stage(rows, hashes, channel, message)?;
-                }
-                let arrived = messages.iter();
-                provider_ids::remove_parked(&mut self.rows, hashes, channel, arrived)?;
-                for note in notes {
-                    messages::stage_note(rows, note)?;
-                }
-                if let Some(kind) = event::told_by(&change.fact, None, None) {
-                    events::append(rows, &mut self.known.head, change, id, kind)?;
-                }
-                continue;
+                })?,
             }
-            imports.write(&mut self.rows, &mut self.index)?;
-            self.apply_to_conversation(id, group)?;
         }
-        imports.write(&mut self.rows, &mut self.index)?;
+        if let Some(imports) = gathered {
+            imports.write(&mut self.rows, &mut self.known.head, &mut self.index)?;
+        }
         if self.gathers {
             let totals = Arc::make_mut(&mut self.known.totals);
             self.index.tell(|stream, total| totals.set(stream, total));
@@ -168,6 +155,17 @@ impl<'t> Writer<'t> {
             self.settle()?;
         }
         self.forget_drained()
+    }
+
+    /// Adds changes to what the journal is told, while it can hold them.
+    fn tell(&mut self, changes: impl FnOnce(&mut Payload) -> Result<bool>) -> Result<()> {
+        if let Some(told) = &mut self.told
+            && !changes(told)?
+        {
+            self.told = None;
+            self.full = true;
+        }
+        Ok(())
     }
 
     fn apply_to_conversation(&mut self, id: ConversationId, group: &[Change]) -> Result<()> {
@@ -315,10 +313,14 @@ impl<'t> Writer<'t> {
 
     /// Writes what became of the streams, each total in memory too.
     pub(super) fn settle(&mut self) -> Result<()> {
+        let index = self.take_edits();
         let totals = Arc::make_mut(&mut self.known.totals);
+        index.settle(&mut self.rows, |stream, total| totals.set(stream, total))
+    }
+
+    fn take_edits(&mut self) -> Edits {
         let fresh = Edits::new(plan::STREAMS, self.levels);
         std::mem::replace(&mut self.index, fresh)
-            .settle(&mut self.rows, |stream, total| totals.set(stream, total))
     }
 
     /// Forgets the moved buckets that are empty by what was applied.
@@ -373,20 +375,6 @@ impl std::fmt::Debug for Writer<'_> {
         f.debug_struct("Writer")
             .field("head", &self.known.head)
             .finish_non_exhaustive()
-    }
-}
-
-/// What imports consist of, until it is written.
-#[derive(Default)]
-struct Imports {
-    rows: Batch,
-    index: conversations::IndexRows,
-}
-
-impl Imports {
-    fn write(&mut self, rows: &mut WriteTables<'_>, index: &mut Edits) -> Result<()> {
-        self.rows.write(rows)?;
-        self.index.write(rows, index)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Rows that are gathered and then written table by table in key order, as a B-tree likes it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::codec::{self, Payload};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kv::{Table, WriteTables};
 
 /// New rows of many conversations. Nothing reads them before they are written.
@@ -18,12 +19,14 @@ struct Rows {
     places: Vec<Place>,
 }
 
-/// Where a row lies: its key up to the middle, its value up to the end.
+/// Where a row lies: its key, and its value behind it.
 #[derive(Clone, Copy, Debug)]
 struct Place {
+    /// How the key begins: most keys differ there, and comparing them leads nowhere else.
+    prefix: [u64; 2],
     start: usize,
-    middle: usize,
-    end: usize,
+    key_len: u32,
+    value_len: u32,
 }
 
 /// Where rows go: into their tables at once, or together with others.
@@ -52,13 +55,57 @@ impl Rows {
         self.bytes.extend_from_slice(key);
         let middle = self.bytes.len();
         value(&mut self.bytes)?;
+        let end = self.bytes.len();
         self.places.push(Place {
+            prefix: prefix(key),
             start,
-            middle,
-            end: self.bytes.len(),
+            key_len: len(start..middle)?,
+            value_len: len(middle..end)?,
         });
         Ok(())
     }
+
+    fn bytes(&self) -> usize {
+        self.bytes.len() + self.places.len() * size_of::<Place>()
+    }
+
+    /// Stable, as that sees what is in order already.
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        self.places.sort_by(|a, b| {
+            let by_prefix = a.prefix.cmp(&b.prefix);
+            by_prefix.then_with(|| a.row(bytes).0.cmp(b.row(bytes).0))
+        });
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.places.iter().map(|place| place.row(&self.bytes))
+    }
+}
+
+impl Place {
+    fn row(self, bytes: &[u8]) -> (&[u8], &[u8]) {
+        let rest = bytes.get(self.start..).unwrap_or_default();
+        let (key, rest) = rest
+            .split_at_checked(self.key_len as usize)
+            .unwrap_or_default();
+        (key, rest.get(..self.value_len as usize).unwrap_or_default())
+    }
+}
+
+/// How a key begins, as numbers in its order.
+fn prefix(key: &[u8]) -> [u64; 2] {
+    let mut bytes = [0; 16];
+    for (byte, source) in bytes.iter_mut().zip(key) {
+        *byte = *source;
+    }
+    let (words, _) = bytes.as_chunks();
+    let mut words = words.iter().map(|word| u64::from_be_bytes(*word));
+    std::array::from_fn(|_| words.next().unwrap_or_default())
+}
+
+fn len(range: Range<usize>) -> Result<u32> {
+    u32::try_from(range.len()).map_err(|_| Error::corrupted("a record has no end"))
 }
 
 impl Batch {
@@ -67,18 +114,15 @@ impl Batch {
         rows.gather(key, |bytes| codec::encode_onto(bytes, key, record))
     }
 
+    /// How many it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.values().map(Rows::bytes).sum()
+    }
+
     pub(super) fn write(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
         for (table, mut gathered) in std::mem::take(&mut self.0) {
-            let bytes = &gathered.bytes;
-            let slice = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
-            // Stable, as that sees what is in order already.
-            gathered
-                .places
-                .sort_by(|a, b| slice(a.start, a.middle).cmp(slice(b.start, b.middle)));
-            for place in &gathered.places {
-                let key = slice(place.start, place.middle);
-                rows.put(table, key, slice(place.middle, place.end))?;
-            }
+            gathered.sort();
+            rows.put_sorted(table, gathered.iter())?;
         }
         Ok(())
     }

@@ -146,10 +146,15 @@ pub(super) fn payload<'a, R: Payload<'a>>(record: &R) -> Result<Vec<u8>> {
 /// The bytes of a record under a key.
 pub(super) fn frame<R: Record>(key: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
+    frame_onto::<R>(&mut bytes, key, payload);
+    bytes
+}
+
+/// Appends the bytes of a record under a key.
+pub(super) fn frame_onto<R: Record>(bytes: &mut Vec<u8>, key: &[u8], payload: &[u8]) {
     bytes.push(R::FORMAT);
     bytes.extend_from_slice(&checksum::<R>(key, payload));
     bytes.extend_from_slice(payload);
-    bytes
 }
 
 /// Appends the bytes of a record under a key.

@@ -2,6 +2,7 @@
 //! what is written follows from the two states, before and after.
 
 use std::collections::BTreeMap;
+use std::ops::{Bound, Range};
 
 use super::batch::Batch;
 use super::keys::StreamKey;
@@ -171,6 +172,14 @@ pub(super) fn read_shown(
     }))
 }
 
+pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let last = rows.range(tables::CONVERSATIONS, all)?.next_back();
+    let last = last.transpose()?;
+    last.map(|(key, _)| keys::parse_conversation(&key))
+        .transpose()
+}
+
 /// The conversation of a contact and channel (R1).
 pub(super) fn find(
     rows: &impl Read,
@@ -260,14 +269,41 @@ fn move_row(
 
 /// Index rows of many conversations, gathered by stream.
 #[derive(Default)]
-pub(super) struct IndexRows(BTreeMap<Stream, Vec<(Position, Vec<u8>)>>);
+pub(super) struct IndexRows {
+    /// Their values, behind one another.
+    values: Vec<u8>,
+    streams: BTreeMap<Stream, Vec<(Position, Range<usize>)>>,
+    rows: usize,
+}
 
 impl IndexRows {
+    fn put(&mut self, stream: Stream, position: Position, payload: &[u8]) {
+        let start = self.values.len();
+        codec::frame_onto::<RowV1<'_>>(&mut self.values, &stream.key(&position), payload);
+        let value = start..self.values.len();
+        let rows = self.streams.entry(stream).or_default();
+        rows.push((position, value));
+        self.rows += 1;
+    }
+
+    /// How many it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.values.len() + self.rows * size_of::<(Position, Range<usize>)>()
+    }
+
     /// Writes them stream by stream, in the order of their positions.
     pub(super) fn write(&mut self, rows: &mut WriteTables<'_>, index: &mut Edits) -> Result<()> {
-        for (stream, mut new) in std::mem::take(&mut self.0) {
-            new.sort_unstable();
-            index.insert_many(rows, &stream, &new)?;
+        let Self {
+            values, streams, ..
+        } = std::mem::take(self);
+        for (stream, mut new) in streams {
+            new.sort_unstable_by_key(|(position, _)| *position);
+            let new = new.into_iter();
+            let framed = new.map(|(position, value)| {
+                let value = values.get(value).unwrap_or_default();
+                (position, value)
+            });
+            index.insert_many(rows, &stream, &framed.collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -304,8 +340,7 @@ pub(super) fn stage_derived(
     batch.put(&key, &thread)?;
     let payload = row_payload(bucket, state)?;
     for (stream, position) in places(bucket, state).into_iter().flatten() {
-        let value = codec::frame::<RowV1<'_>>(&stream.key(&position), &payload);
-        index.0.entry(stream).or_default().push((position, value));
+        index.put(stream, position, &payload);
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ pub(super) fn put(
     Ok(())
 }
 
-/// The same of an imported message; what waited for it is left to [`remove_parked`].
+/// The same of an imported message; what waited for it is left to [`WaitingFor`].
 pub(super) fn stage(
     batch: &mut Batch,
     hashes: Hashes,
@@ -141,26 +141,32 @@ pub(super) fn purge_parked(rows: &mut WriteTables<'_>, before: DateTime<Utc>) ->
     })
 }
 
-/// Nothing waits any longer for imported messages. O(1) where nothing waits at all.
-pub(super) fn remove_parked<'m>(
-    rows: &mut WriteTables<'_>,
-    hashes: Hashes,
-    channel: Channel,
-    messages: impl Iterator<Item = &'m Message>,
-) -> Result<()> {
-    if rows
-        .range(tables::CATALOG, PARKED)?
-        .next()
-        .transpose()?
-        .is_none()
-    {
-        return Ok(());
+/// The imported messages that receipts may wait for.
+#[derive(Debug, Default)]
+pub(super) struct WaitingFor(Vec<[u8; keys::HASHED_LEN]>);
+
+impl WaitingFor {
+    /// Nothing where nothing waits at all. O(1).
+    pub(super) fn any(rows: &impl Read) -> Result<Option<Self>> {
+        let first = rows.range(tables::CATALOG, PARKED)?.next().transpose()?;
+        Ok(first.map(|_| Self::default()))
     }
-    for id in messages.filter_map(|message| message.provider_id.as_ref()) {
-        let key = keys::parked(channel, &hashes.of_provider_id(channel, id));
-        rows.remove(tables::CATALOG, &key)?;
+
+    pub(super) fn arrived(&mut self, hashes: Hashes, channel: Channel, messages: &[Message]) {
+        let ids = messages
+            .iter()
+            .filter_map(|message| message.provider_id.as_ref());
+        let parked = |id| keys::parked(channel, &hashes.of_provider_id(channel, id));
+        self.0.extend(ids.map(parked));
     }
-    Ok(())
+
+    /// Nothing waits for them any longer.
+    pub(super) fn remove(self, rows: &mut WriteTables<'_>) -> Result<()> {
+        for key in self.0 {
+            rows.remove(tables::CATALOG, &key)?;
+        }
+        Ok(())
+    }
 }
 
 /// The key that says whose a provider's id is.

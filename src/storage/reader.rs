@@ -34,6 +34,11 @@ impl<'a, R: Read> Reader<'a, R> {
             .ok_or_else(|| Rejection::not_found("conversation", id).into())
     }
 
+    /// The conversation with the greatest id. O(1).
+    pub(crate) fn greatest_conversation(&self) -> Result<Option<ConversationId>> {
+        conversations::greatest(self.rows)
+    }
+
     pub(crate) fn find_state(&self, id: ConversationId) -> Result<Option<ConversationState>> {
         conversations::read_state(self.rows, &self.known.directory, id)
     }

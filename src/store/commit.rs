@@ -130,6 +130,11 @@ impl<C, E: Clone> Queue<C, E> {
         Turn { queue: self }
     }
 
+    /// Whether somebody waits for who has the turn.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !lock(&self.state).waiting.is_empty()
+    }
+
     fn wait(&self, wish: Wish<C>) -> Answer<C, E> {
         let caller = {
             let mut state = lock(&self.state);

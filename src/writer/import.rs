@@ -11,8 +11,10 @@ use crate::domain::{
 };
 use crate::error::Result;
 
-/// So many rows of an import are sorted and written at a time.
-const IMPORT_ROWS: usize = 512 * 1024;
+/// So many bytes of rows, and where each lies, are sorted and written at a time; the conversation at
+/// hand comes whole. Loads of a million conversations wrote 2.6 GB to the disk with 24 MiB, 1.75
+/// with 48, 1.35 with 96 and 1.25 with 128.
+const GATHERED_BYTES: usize = 96 << 20;
 
 impl Transaction<'_> {
     /// As [`Store::import`](crate::Store::import).
@@ -24,13 +26,16 @@ impl Transaction<'_> {
         let id = import.conversation.id;
         let command = self.command(("import", &import));
         self.once(command, |tx, _| {
-            let (now, facts) = tx.check_import(import)?;
+            let (now, facts) = tx.check_import(import, None)?;
             tx.settle(id, now, facts)
         })
     }
 
     /// Imports many conversations in key order, all or none of them. [`Store::import_all`] does
     /// the same in several transactions.
+    ///
+    /// Up to 96 MiB of rows are gathered at a time and then written, and what is gathered takes up to
+    /// three times that beside the [cache](crate::Options::cache_size), however many there are.
     ///
     /// [`Store::import_all`]: crate::Store::import_all
     ///
@@ -43,31 +48,11 @@ impl Transaction<'_> {
         &mut self,
         imports: impl IntoIterator<Item = Import>,
     ) -> Result<Outcome<u64>> {
-        self.import_from(0, imports)
-    }
-
-    /// Imports many conversations, of which the first has this place among all.
-    pub(super) fn import_from(
-        &mut self,
-        first: u64,
-        imports: impl IntoIterator<Item = Import>,
-    ) -> Result<Outcome<u64>> {
-        let mut gathered = Gathered::default();
-        let mut imported = 0_u64;
-        for import in imports {
-            let place = || format!("import[{}]", first + imported);
-            gathered.check(&import)?;
-            let (_, facts) = self
-                .check_import(import)
-                .map_err(|error| error.within(&place()))?;
-            gathered.rows += facts.iter().map(rows_of).sum::<usize>();
-            gathered.facts.extend(facts);
-            imported += 1;
-            if gathered.rows >= IMPORT_ROWS {
-                self.write_gathered(&mut gathered)?;
-            }
+        let mut imports = imports.into_iter().fuse();
+        let mut imported = 0;
+        while let some @ 1.. = self.import_some(imported, &mut imports)? {
+            imported += some;
         }
-        self.write_gathered(&mut gathered)?;
         let traits = Traits {
             changed: imported > 0,
             created: imported > 0,
@@ -76,21 +61,54 @@ impl Transaction<'_> {
         Ok(self.outcome(imported, &traits))
     }
 
-    fn write_gathered(&mut self, gathered: &mut Gathered) -> Result<()> {
-        let Gathered { facts, .. } = std::mem::take(gathered);
-        let now = self.now();
-        self.apply(now, facts).map(drop)
+    /// Imports as many conversations as are written together, of which the first has this place
+    /// among all. None are left where there were none.
+    pub(super) fn import_some(
+        &mut self,
+        first: u64,
+        imports: &mut impl Iterator<Item = Import>,
+    ) -> Result<u64> {
+        self.check_health()?;
+        let mut gathered = self.writer.begin_imports()?;
+        let greatest = self.writer.reader().greatest_conversation()?;
+        let mut known = Known::default();
+        let mut count = 0;
+        while gathered.bytes() < GATHERED_BYTES
+            && let Some(import) = imports.next()
+        {
+            known.check(&import)?;
+            let place = || format!("import[{}]", first + count);
+            let (now, facts) = self
+                .check_import(import, greatest)
+                .map_err(|error| error.within(&place()))?;
+            for fact in facts {
+                let change = self.change(now, fact);
+                self.writer.gather_import(&mut gathered, &change)?;
+            }
+            count += 1;
+        }
+        if count > 0 {
+            self.applied += 1;
+            let written = self.writer.write_gathered(gathered);
+            self.poison_on_error(written)?;
+        }
+        Ok(count)
     }
 
     /// Checks a whole conversation against itself and the store; who it is assigned to joins the
-    /// directory at once.
-    fn check_import(&mut self, mut import: Import) -> Result<(DateTime<Utc>, Vec<Fact>)> {
+    /// directory at once. One with a greater id than any is not looked for.
+    fn check_import(
+        &mut self,
+        mut import: Import,
+        greatest: Option<ConversationId>,
+    ) -> Result<(DateTime<Utc>, Vec<Fact>)> {
         let now = self.now();
         let assignee = import.conversation.assigned_to.clone();
         let contact = import.conversation.contact_id.clone();
         let (id, channel) = (import.conversation.id, import.conversation.channel);
         let reader = self.writer.reader();
-        if reader.find_state(id)?.is_some() {
+        let may_exist = greatest.is_none_or(|greatest| id <= greatest);
+        if may_exist && reader.find_state(id)?.is_some() {
             return Err(Rejection::Exists(id).into());
         }
         if let Some(state) = reader.thread_state(&contact, channel)? {
@@ -139,17 +157,15 @@ fn taken(channel: Channel, id: &ProviderId, message: MessageId) -> Rejection {
     }
 }
 
-/// Imports that wait to be written together.
+/// What is to be written together, as far as no two of it may have the same.
 #[derive(Default)]
-struct Gathered {
+struct Known {
     ids: HashSet<ConversationId>,
     threads: HashMap<(ContactId, Channel), ConversationId>,
     provided: HashMap<(Channel, ProviderId), (ConversationId, MessageId)>,
-    facts: Vec<Fact>,
-    rows: usize,
 }
 
-impl Gathered {
+impl Known {
     /// What waits to be written, the store does not know yet.
     fn check(&mut self, import: &Import) -> Result<(), Rejection> {
         let conversation = &import.conversation;
@@ -179,20 +195,5 @@ impl Gathered {
             }
         }
         Ok(())
-    }
-}
-
-fn rows_of(fact: &Fact) -> usize {
-    match fact {
-        // The record, the thread and a row in each index; two more of an unread one.
-        Fact::ConversationImported {
-            conversation,
-            messages,
-            notes,
-        } => {
-            let unread = if conversation.unread() > 0 { 2 } else { 0 };
-            4 + unread + messages.len() + notes.len()
-        }
-        _ => 1,
     }
 }

@@ -170,7 +170,7 @@ pub(super) fn load(
             let new: Vec<_> = many
                 .iter()
                 .filter(|(_, position)| known.insert(*position))
-                .map(|(_, position)| (*position, b"row".to_vec()))
+                .map(|(_, position)| (*position, &b"row"[..]))
                 .collect();
             edits.insert_many(&mut rows, &stream(0), &new)?;
             edits.settle(&mut rows, |_, _| {})?;

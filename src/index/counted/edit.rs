@@ -79,7 +79,7 @@ impl Edits {
         &mut self,
         rows: &mut WriteTables<'_>,
         stream: &Stream,
-        new: &[(Position, Vec<u8>)],
+        new: &[(Position, &[u8])],
     ) -> Result<()> {
         let known = self.stream(rows, stream)?.edit.total.rows;
         if known > WORTH_A_REBUILD * new.len() as u64 {
@@ -87,9 +87,12 @@ impl Edits {
                 .iter()
                 .try_for_each(|(position, value)| self.insert(rows, stream, position, value));
         }
-        for (position, value) in new {
-            rows.put(self.streams.table, &stream.key(position), value)?;
-        }
+        let keyed: Vec<_> = new
+            .iter()
+            .map(|(position, value)| (stream.key(position), *value))
+            .collect();
+        let keyed = keyed.iter().map(|(key, value)| (&key[..], *value));
+        rows.put_sorted(self.streams.table, keyed)?;
         self.rebuild(rows, stream)
     }
 

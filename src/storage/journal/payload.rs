@@ -54,6 +54,13 @@ impl Payload {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// Adds the changes of another, as they were applied together. Whether they fit.
+    pub(in crate::storage) fn append(&mut self, other: &Self) -> bool {
+        let changes = other.0.get(HEAD_BYTES..).unwrap_or_default();
+        self.0.extend_from_slice(changes);
+        self.0.len() <= MAX_PAYLOAD_BYTES
+    }
 }
 
 /// Applies what a record holds, in the steps in which it was applied first. Answers where the

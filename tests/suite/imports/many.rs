@@ -154,6 +154,26 @@ fn within_a_transaction_all_are_seen_at_once_and_none_is_left_after_an_error() {
 }
 
 #[test]
+fn a_transaction_that_goes_on_after_a_refused_one_has_nothing_of_what_was_gathered_before_it() {
+    let inbox = Inbox::new();
+    let events = inbox.store.stats().unwrap().events;
+    inbox
+        .store
+        .transaction(|tx| {
+            let some = imports(90).into_iter().chain([invalid(91)]);
+            let refused = tx.import_all(some).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Invalid);
+            assert_eq!(tx.count(&Filter::all())?, 0);
+            // The same conversations are no conflict.
+            tx.import_all(imports(3)).map(drop)
+        })
+        .unwrap();
+    assert_eq!(list(&inbox.store).len(), 3);
+    assert_eq!(inbox.store.stats().unwrap().events, events + 3);
+    inbox.assert_sound();
+}
+
+#[test]
 fn an_invalid_one_behind_the_first_commit_is_named_by_its_place_among_all() {
     let inbox = Inbox::new();
     let good = 16 * 1024 + 1;
