@@ -34,7 +34,7 @@ impl Transaction<'_> {
     /// Imports many conversations in key order, all or none of them. [`Store::import_all`] does
     /// the same in several transactions.
     ///
-    /// Up to 96 MiB of rows are gathered at a time and then written, and what is gathered takes up to
+    /// Up to 96 MiB of rows are gathered at a time and then written, and what is gathered takes about
     /// three times that beside the [cache](crate::Options::cache_size), however many there are.
     ///
     /// [`Store::import_all`]: crate::Store::import_all

@@ -43,8 +43,8 @@ impl Store {
     /// [`Transaction::import_all`](crate::Transaction::import_all).
     ///
     /// A transaction takes 16,384 conversations or as many as the store has, whichever are more,
-    /// but no more than come to 96 MiB of rows, and what is gathered until then takes up to three
-    /// times that beside the [cache](crate::Options::cache_size). It ends sooner, with 16,384 at the
+    /// but no more than come to 96 MiB of rows, and what is gathered until then takes about
+    /// three times that beside the [cache](crate::Options::cache_size). It ends sooner, with 16,384 at the
     /// least, where another command waits: that waits until what was gathered by then is written
     /// and durable, and goes before the next transaction. The larger the transactions, the less
     /// often the same pages are written; so a load is fastest where nobody else writes.
