@@ -182,9 +182,10 @@ impl std::ops::Deref for Slice<'_> {
 /// Rows in key order, from either end.
 pub(crate) struct Range<'a>(redb::Range<'a, Bytes, Bytes>);
 
-fn row<'a>(
-    row: std::result::Result<(Guard<'a>, Guard<'a>), redb::StorageError>,
-) -> Result<(Slice<'a>, Slice<'a>)> {
+/// What the engine finds of a row.
+type Found<'a> = std::result::Result<(Guard<'a>, Guard<'a>), redb::StorageError>;
+
+fn row(row: Found<'_>) -> Result<(Slice<'_>, Slice<'_>)> {
     match row {
         Ok((key, value)) => Ok((Slice(key), Slice(value))),
         Err(error) => Err(failure::storage(error)),
@@ -219,7 +220,8 @@ impl<'a> From<Range<'a>> for Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Goes on to the next row, and shows it.
+    /// Goes on to the next row, and shows it. Each end has its own arms: sharing them, or turning the
+    /// answer inside out, costs a copy of two guards, 60 to 100 instructions a row.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         match self.rest.next() {

@@ -296,13 +296,14 @@ impl<'a, R: Read> Merge<'a, R> {
         Ok(None)
     }
 
-    /// Opening costs as much as reading five rows.
+    /// Opening costs as much as reading eight rows.
     fn open(&mut self, index: usize) -> Result<usize> {
+        let place = self.opened.len();
         if let Some(start) = self.from.get(index) {
             let opened = Opened::new(self.rows, self.streams.table, start)?;
             self.opened.push(opened);
         }
-        Ok(self.opened.len() - 1)
+        Ok(place)
     }
 
     /// The stream that comes last in the order goes on to its next row, behind those that come

@@ -144,8 +144,8 @@ pub(super) fn read_state(
     filed.map(|filed| filed.taken_over(directory)).transpose()
 }
 
-/// A conversation as it is shown, with the present name of its assignee (R11): by the bucket, as
-/// looking it up by its id again would take a get of ten messages a thirtieth of its time.
+/// A conversation as it is shown, with the present name of its assignee (R11), by the bucket: its id
+/// would have to be compared with those of half a dozen others.
 pub(super) fn read_shown(
     rows: &impl Read,
     directory: &Directory,
