@@ -37,7 +37,7 @@ pub use import::Import;
 pub use invalid::InvalidInput;
 pub use message::{
     Content, Deliveries, DeliveryStatus, Direction, Failure, Inbound, Message, MessageRef,
-    MessageType, Outbound, Receipt, Reply,
+    MessageType, Outbound, Receipt, ReceiptRequest, Reply,
 };
 pub use note::Note;
 pub(crate) use object::object;

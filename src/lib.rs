@@ -24,8 +24,8 @@ pub use domain::{
     Actor, Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ConsumerPosition, ContactId,
     Content, Conversation, ConversationId, Deliveries, DeliveryStatus, Direction, Event, EventKind,
     Failure, Import, Inbound, InvalidInput, Message, MessageId, MessageRef, MessageType, Note,
-    NoteId, Outbound, ProviderId, Receipt, Reply, Retention, Status, Takeover, TeamId, Thread,
-    UserId,
+    NoteId, Outbound, ProviderId, Receipt, ReceiptRequest, Reply, Retention, Status, Takeover,
+    TeamId, Thread, UserId,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use query::{

@@ -4,6 +4,7 @@ mod content;
 mod delivery;
 mod document;
 mod draft;
+mod request;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use content::{Content, MessageType};
 pub use delivery::{Deliveries, DeliveryStatus, Failure, Receipt};
 pub(crate) use draft::Draft;
 pub use draft::{Inbound, Outbound, Reply};
+pub use request::ReceiptRequest;
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
-//! The JSON of the specification: its own examples, and what the store writes beyond them.
+//! The JSON of the specification: its own examples, what is asked for, and what the store writes beyond
+//! them.
 
 mod examples;
 mod fields;
+mod requests;
 mod round_trip;

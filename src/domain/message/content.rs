@@ -166,3 +166,55 @@ impl From<String> for Content {
         Self::text(text)
     }
 }
+
+/// The fields that JSON has a content as, of whichever type.
+pub(super) struct ContentFields {
+    pub(super) content: Option<String>,
+    pub(super) template_name: Option<String>,
+    pub(super) template_params: Option<Vec<String>>,
+    pub(super) media_url: Option<String>,
+    pub(super) caption: Option<String>,
+}
+
+impl ContentFields {
+    /// The content of this type; a field of another type is refused, as nothing is silently dropped.
+    pub(super) fn into_content(mut self, r#type: MessageType) -> Result<Content, InvalidInput> {
+        fn required(field: &'static str, value: Option<String>) -> Result<String, InvalidInput> {
+            value.ok_or_else(|| InvalidInput::new(field, "is required for this type of message"))
+        }
+
+        let content = match r#type {
+            MessageType::Text => Content::Text {
+                text: required("content", self.content.take())?,
+            },
+            MessageType::Template => Content::Template {
+                name: required("template_name", self.template_name.take())?,
+                params: self.template_params.take().unwrap_or_default(),
+                text: self.content.take(),
+            },
+            MessageType::Image => Content::Image {
+                media_url: required("media_url", self.media_url.take())?,
+                caption: self.caption.take(),
+            },
+            MessageType::Document => Content::Document {
+                media_url: required("media_url", self.media_url.take())?,
+                caption: self.caption.take(),
+            },
+        };
+        for (field, left_over) in [
+            ("content", self.content.is_some()),
+            ("template_name", self.template_name.is_some()),
+            ("template_params", self.template_params.is_some()),
+            ("media_url", self.media_url.is_some()),
+            ("caption", self.caption.is_some()),
+        ] {
+            if left_over {
+                return Err(InvalidInput::new(
+                    field,
+                    "does not belong to this type of message",
+                ));
+            }
+        }
+        Ok(content)
+    }
+}

@@ -169,6 +169,18 @@ impl Receipt {
         }
     }
 
+    pub(super) const fn of(
+        status: DeliveryStatus,
+        at: Option<DateTime<Utc>>,
+        failure: Option<Failure>,
+    ) -> Self {
+        Self {
+            status,
+            at,
+            failure,
+        }
+    }
+
     /// When it happened, by the provider's clock; without it, when the store learns of it.
     #[must_use]
     pub const fn at(mut self, at: DateTime<Utc>) -> Self {

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::super::{ConversationId, InvalidInput, MessageId, ProviderId, object, time};
+use super::super::{ConversationId, MessageId, ProviderId, object, time};
+use super::content::ContentFields;
 use super::{Content, Deliveries, DeliveryStatus, Direction, Failure, Message, MessageType};
 
 #[derive(Serialize, Deserialize)]
@@ -98,8 +99,17 @@ impl Serialize for Message {
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut document = object::<MessageDocument<'_>, _>(deserializer)?;
-        let content = document.take_content().map_err(de::Error::custom)?;
+        let document = object::<MessageDocument<'_>, _>(deserializer)?;
+        let fields = ContentFields {
+            content: document.content.map(Cow::into_owned),
+            template_name: document.template_name.map(Cow::into_owned),
+            template_params: document.template_params.map(Cow::into_owned),
+            media_url: document.media_url.map(Cow::into_owned),
+            caption: document.caption.map(Cow::into_owned),
+        };
+        let content = fields
+            .into_content(document.r#type)
+            .map_err(de::Error::custom)?;
         Ok(Self {
             id: document.id,
             conversation_id: document.conversation_id,
@@ -118,54 +128,5 @@ impl<'de> Deserialize<'de> for Message {
                 failure: document.error.map(Cow::into_owned),
             },
         })
-    }
-}
-
-impl MessageDocument<'_> {
-    /// The content of the type that the document names; a field of another type is refused, as
-    /// nothing is silently dropped.
-    fn take_content(&mut self) -> Result<Content, InvalidInput> {
-        let required = |field: &'static str, value: Option<Cow<'_, str>>| {
-            value
-                .map(Cow::into_owned)
-                .ok_or_else(|| InvalidInput::new(field, "is required for this type of message"))
-        };
-        let content = match self.r#type {
-            MessageType::Text => Content::Text {
-                text: required("content", self.content.take())?,
-            },
-            MessageType::Template => Content::Template {
-                name: required("template_name", self.template_name.take())?,
-                params: self
-                    .template_params
-                    .take()
-                    .map(Cow::into_owned)
-                    .unwrap_or_default(),
-                text: self.content.take().map(Cow::into_owned),
-            },
-            MessageType::Image => Content::Image {
-                media_url: required("media_url", self.media_url.take())?,
-                caption: self.caption.take().map(Cow::into_owned),
-            },
-            MessageType::Document => Content::Document {
-                media_url: required("media_url", self.media_url.take())?,
-                caption: self.caption.take().map(Cow::into_owned),
-            },
-        };
-        for (field, left_over) in [
-            ("content", self.content.is_some()),
-            ("template_name", self.template_name.is_some()),
-            ("template_params", self.template_params.is_some()),
-            ("media_url", self.media_url.is_some()),
-            ("caption", self.caption.is_some()),
-        ] {
-            if left_over {
-                return Err(InvalidInput::new(
-                    field,
-                    "does not belong to this type of message",
-                ));
-            }
-        }
-        Ok(content)
     }
 }
