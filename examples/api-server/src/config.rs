@@ -1,0 +1,148 @@
+//! What the server is told when it is started.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+
+/// The conversations API over HTTP, with convodb behind it.
+#[derive(Parser)]
+#[command(name = "api-server", version)]
+pub(crate) struct Config {
+    /// The store's file; made where it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+
+    /// Where to listen; port 0 picks one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: String,
+
+    /// A key that clients show; several may be given. Other users of the machine see it in the list
+    /// of processes: the environment is the better place
+    #[arg(
+        long = "api-key",
+        value_name = "KEY",
+        env = "CONVODB_API_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) api_keys: Vec<String>,
+
+    /// Requests a minute that each key may make
+    #[arg(long, value_name = "N")]
+    pub(crate) rate_limit: Option<NonZeroU32>,
+
+    /// Where each event is posted
+    #[arg(long, value_name = "URL", requires = "webhook_secret")]
+    pub(crate) webhook: Option<String>,
+
+    /// What webhooks are signed with
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "CONVODB_WEBHOOK_SECRET",
+        hide_env_values = true
+    )]
+    pub(crate) webhook_secret: Option<String>,
+
+    /// How large a body may be, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "524288")]
+    pub(crate) body_limit: usize,
+
+    /// How long a request may take, from its first byte to its answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) request_timeout: Duration,
+
+    /// Threads that call the store: so many commands share a sync of the disk
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub(crate) threads: NonZeroUsize,
+
+    /// Requests that may wait for one of these; the next is answered 503
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub(crate) queue: usize,
+
+    /// Connections that may be open; the next waits to be taken
+    #[arg(long, value_name = "N", default_value = "1024")]
+    pub(crate) connections: NonZeroU32,
+
+    /// Memory that holds pages of the file, in MiB
+    #[arg(long, value_name = "MIB", default_value = "64")]
+    pub(crate) cache: u32,
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    let duration = Duration::try_from_secs_f64(text.parse()?)?;
+    ensure!(!duration.is_zero(), "must be more than 0");
+    Ok(duration)
+}
+
+impl Config {
+    /// Refuses what could not work; no message holds a key or a secret.
+    pub(crate) fn check(&self) -> Result<()> {
+        ensure!(
+            !self.api_keys.is_empty(),
+            "no API key: give one with --api-key or in CONVODB_API_KEY"
+        );
+        for key in &self.api_keys {
+            check_key(key).context("an API key cannot be used")?;
+        }
+        if let Some(secret) = &self.webhook_secret {
+            ensure!(!secret.is_empty(), "the webhook secret is empty");
+            ensure!(
+                !self.api_keys.contains(secret),
+                "the webhook secret is an API key: who checks signatures could use the API"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn check_key(key: &str) -> Result<()> {
+    ensure!(!key.is_empty(), "it is empty");
+    ensure!(
+        key.bytes().all(|byte| byte.is_ascii_graphic()),
+        "it must be visible ASCII without spaces, as it stands in a header"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &[&str]) -> Config {
+        let program = ["api-server", "--db", "inbox.redb"];
+        Config::parse_from(program.iter().chain(arguments))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn keys_are_several_and_a_bad_one_is_not_told() {
+        let two = config(&["--api-key", "one", "--api-key", "two"]);
+        assert_eq!(two.api_keys, ["one", "two"]);
+        assert!(two.check().is_ok());
+        for bad in ["", "has space", "schlüssel"] {
+            let error = config(&["--api-key", bad]).check().err();
+            let told = format!("{error:?}");
+            assert!(
+                error.is_some() && (bad.is_empty() || !told.contains(bad)),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_webhooks_secret_is_no_api_key() {
+        let url = ["--api-key", "one", "--webhook", "http://localhost/"];
+        let with = |secret| config(&[&url[..], &["--webhook-secret", secret]].concat());
+        assert!(with("another").check().is_ok());
+        assert!(with("one").check().is_err());
+        assert!(with("").check().is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! `api-server`: the conversations API over HTTP, with convodb behind it. Its README tells how to run
+//! it; `api-server --help` names the options.
+
+mod app;
+mod auth;
+mod backoff;
+mod config;
+mod errors;
+mod handlers;
+mod healing;
+mod limits;
+mod openapi;
+mod pool;
+mod request;
+mod router;
+mod serve;
+mod shutdown;
+mod webhooks;
+
+use std::io::{self, Write as _};
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use convodb::Options;
+use tracing_subscriber::EnvFilter;
+
+use app::App;
+use auth::Keys;
+use config::Config;
+use healing::Healer;
+use pool::Pool;
+use router::Bounds;
+use serve::Limits;
+use webhooks::{Courier, Target};
+
+/// The command line, or what it says, cannot be used; as clap has it.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    log();
+    if let Err(error) = config.check() {
+        tell(&error);
+        return ExitCode::from(USAGE);
+    }
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// To standard error, at the level that `RUST_LOG` names.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_env_filter(filter)
+        .init();
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
+/// Why there is no server: one line.
+fn tell(error: &anyhow::Error) {
+    // Nobody may be there to read it.
+    let _ = writeln!(io::stderr(), "api-server: {error:#}");
+}
+
+fn run(config: &Config) -> Result<()> {
+    let webhook = config
+        .webhook
+        .as_deref()
+        .zip(config.webhook_secret.as_deref());
+    let target = webhook
+        .map(|(url, secret)| Target::new(url, secret))
+        .transpose()?;
+    // Before the store: where the port is taken, no file is made.
+    let listener = TcpListener::bind(&config.listen)
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    listener.set_nonblocking(true)?;
+    let store = Options::new()
+        .cache_size((config.cache as usize) << 20)
+        .open(&config.db)
+        .with_context(|| format!("cannot open {}", config.db.display()))?;
+    let app = Arc::new(App {
+        store: store.clone(),
+        pool: Pool::new(config.threads.get(), config.queue)?,
+        healer: Healer::new(store.clone())?,
+    });
+    let courier = target
+        .map(|target| Courier::start(Arc::clone(&app), target))
+        .transpose()?;
+    serve(config, app, listener, courier.as_ref())?;
+    store
+        .close()
+        .context("the store cannot be closed cleanly")?;
+    tracing::info!("the store is closed");
+    Ok(())
+}
+
+/// Serves until it is told to stop, and then ends what is under way.
+fn serve(
+    config: &Config,
+    app: Arc<App>,
+    listener: TcpListener,
+    courier: Option<&Courier>,
+) -> Result<()> {
+    let bounds = Bounds {
+        body_bytes: config.body_limit,
+        request: config.request_timeout,
+    };
+    let limits = Limits {
+        connections: config.connections.get() as usize,
+        head: config.request_timeout,
+        drain: shutdown::DRAIN,
+    };
+    let keys = Keys::new(&config.api_keys, config.rate_limit);
+    let router = router::router(app, keys, bounds)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let told = runtime.block_on(async {
+        let signals = shutdown::Signals::new()?;
+        let address = listener.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        announce(&format!("listening on http://{address}"));
+        let (tell, told) = std::sync::mpsc::channel();
+        let stop = async move {
+            signals.wait().await;
+            let _ = tell.send(Instant::now());
+            shutdown::watch();
+        };
+        serve::serve(listener, router, limits, stop).await;
+        Ok::<_, anyhow::Error>(told.try_recv().unwrap_or_else(|_| Instant::now()))
+    })?;
+    // What the drain has left is dropped where it waits.
+    runtime.shutdown_background();
+    if let Some(courier) = courier {
+        courier.stop(told + shutdown::DRAIN);
+    }
+    Ok(())
+}
+
+/// The one line of standard output: who started the server waits for it.
+fn announce(line: &str) {
+    let mut output = io::stdout().lock();
+    // Nobody may be there to read it.
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+}

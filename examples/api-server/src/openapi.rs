@@ -1,0 +1,61 @@
+//! The description of the API, for machines: OpenAPI 3.1.
+//!
+//! Invariant: it says no more than what is so; the API is tested against it.
+
+pub(crate) mod parameters;
+pub(crate) mod responses;
+pub(crate) mod schemas;
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::handlers::{conversations, directory, events, health, messages, notes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Conversations",
+        description = "The threads of messages between a team and its contacts. Every answer that is \
+            not of 2xx is `{\"error\": {\"code\", \"message\"}}`; the message names the field that is \
+            at fault. Parameters and fields that are not known are refused.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        conversations::list,
+        conversations::get,
+        conversations::assign,
+        conversations::resolve,
+        notes::list,
+        notes::add,
+        messages::send,
+        messages::receive,
+        messages::status,
+        directory::put_user,
+        directory::put_team,
+        events::list,
+        health::health,
+    ),
+    components(schemas(schemas::Error)),
+    security(("key" = [])),
+    modifiers(&Key),
+)]
+struct Document;
+
+/// How a request shows its key.
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("One of the server's API keys"))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document, as it is served.
+pub(crate) fn document() -> serde_json::Result<String> {
+    Document::openapi().to_json()
+}

@@ -1,0 +1,120 @@
+//! Parameters of paths, queries and headers.
+
+use utoipa::{IntoParams, ToSchema};
+
+/// No comma: several of them stand apart by commas.
+pub(super) const USER_ID: &str = r"^usr_[!-+\--~]{1,124}$";
+pub(super) const TEAM_ID: &str = r"^(?!usr_|unassigned$|none$|any$)[!-+\--~]{1,128}$";
+
+macro_rules! documented {
+    ($($item:item)*) => {
+        $(
+            #[expect(dead_code, reason = "it is there to be described, not to be made")]
+            $item
+        )*
+    };
+}
+pub(super) use documented;
+
+documented! {
+    /// The conversation of a path.
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct ConversationId {
+        /// The conversation's id. What cannot be one is answered with 404, as one that is not there.
+        #[param(pattern = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "conv_01HABC00000000000000000000")]
+        id: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct UserId {
+        /// The user's id.
+        #[param(pattern = r"^usr_[!-+\--~]{1,124}$", example = "usr_01H111")]
+        id: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct TeamId {
+        /// The team's id.
+        #[param(pattern = r"^(?!usr_|unassigned$|none$|any$)[!-+\--~]{1,128}$", example = "team_billing")]
+        id: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Header)]
+    pub(crate) struct IdempotencyKey {
+        /// The client's own name for the request: the same request again under the same key does
+        /// nothing more, for a day. Another request under it is a conflict.
+        #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]{1,255}$")]
+        idempotency_key: Option<String>,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct List {
+        /// Which conversations.
+        #[param(required = false, inline, default = "open")]
+        status: StatusFilter,
+        /// Of these channels alone; several are apart by commas.
+        #[param(required = false, inline, min_items = 1, style = Form, explode = false)]
+        channel: Vec<super::schemas::Channel>,
+        /// Assigned to these users and teams alone, at most 64, apart by commas; `unassigned` is
+        /// one of them. An id that the directory does not know selects nothing.
+        #[param(required = false, inline, min_items = 1, max_items = 64, style = Form, explode = false)]
+        assigned_to: Vec<AssigneeFilter>,
+        /// With messages from the contact that were not read yet.
+        #[param(required = false, inline)]
+        unread: Unread,
+        /// The number of the page. Beside `cursor` it only numbers the answer.
+        #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, default = 1)]
+        page: u64,
+        /// How many conversations a page has.
+        #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+        limit: u32,
+        /// The `next` of a page: where this one begins.
+        #[param(required = false, pattern = "^(0|[1-9][0-9]{0,14})\\.conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+        cursor: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct Paging {
+        /// The number of the page.
+        #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, default = 1)]
+        page: u64,
+        /// How many there are on a page.
+        #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+        limit: u32,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct Events {
+        /// The number of the last event that is known. One that no event has is a conflict.
+        #[param(required = false, minimum = 0, maximum = 18446744073709551615_u64, default = 0)]
+        after: u64,
+        /// How many events are wanted at most.
+        #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
+        limit: u32,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum StatusFilter {
+        Open,
+        Resolved,
+        All,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum Unread {
+        True,
+    }
+
+    #[derive(ToSchema)]
+    #[schema(pattern = r"^(?!usr_$|none$|any$)[!-+\--~]{1,128}$")]
+    pub(crate) struct AssigneeFilter(String);
+}

@@ -1,0 +1,84 @@
+//! What else an operation may answer, by why.
+
+use std::collections::BTreeMap;
+
+use utoipa::IntoResponses;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident { $($status:literal: $description:literal),* $(,)? })*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) struct $name;
+
+            impl IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    [$(($status, $description)),*].into_iter().map(refusal).collect()
+                }
+            }
+        )*
+    };
+}
+
+refusals! {
+    /// Of every operation with a key.
+    Request {
+        "401": "No key, or one that is not valid",
+        "408": "The request took too long",
+        "422": "A parameter or a field is not valid; the message names it",
+        "429": "Too many requests with this key",
+        "500": "The server failed",
+        "503": "Too many requests wait, or the store cannot be used: try again",
+    }
+
+    /// Of a resource that is named.
+    NotFound {
+        "404": "There is no such resource",
+    }
+
+    /// Of a request that the state does not allow.
+    Conflict {
+        "409": "Another request has the same `Idempotency-Key`, or the state does not allow it",
+    }
+
+    /// Of what was there once.
+    Gone {
+        "410": "It was there, and was erased or purged",
+    }
+
+    /// Of an operation that takes a body.
+    Body {
+        "400": "The body is no JSON",
+        "413": "The body is too large",
+        "415": "The body is not `application/json`",
+    }
+
+    /// Of one that needs no key.
+    Unavailable {
+        "408": "The request took too long",
+        "500": "The server failed",
+        "503": "The store cannot be used at the moment",
+    }
+}
+
+fn refusal((status, description): (&str, &str)) -> (String, RefOr<Response>) {
+    let error = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Error")))
+        .build();
+    let mut response = ResponseBuilder::new()
+        .description(description)
+        .content("application/json", error);
+    if matches!(status, "429" | "503") {
+        let seconds = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0));
+        let header = HeaderBuilder::new()
+            .schema(Some(seconds))
+            .description(Some("After how many seconds to try again"));
+        response = response.header("Retry-After", header.build());
+    }
+    (status.to_owned(), response.build().into())
+}

@@ -1,0 +1,366 @@
+//! What handlers take from a request, each with its own refusal.
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use convodb::{Context, ConversationId};
+use http_body_util::{BodyExt as _, LengthLimitError};
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::errors::ApiError;
+
+/// The id in a path, as it was given.
+pub(crate) struct PathId(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        // Bytes that are no text name nothing.
+        let Path(id) = id.map_err(|_| ApiError::of(StatusCode::NOT_FOUND))?;
+        Ok(Self(id))
+    }
+}
+
+/// The conversation that a path names. What cannot be the id of one is that of none.
+pub(crate) struct PathConversation(pub(crate) ConversationId);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathConversation {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let PathId(id) = PathId::from_request_parts(parts, state).await?;
+        ConversationId::new(&id)
+            .map(Self)
+            .map_err(|_| ApiError::not_found(format!("there is no conversation `{id}`")))
+    }
+}
+
+/// The query parameters, decoded.
+pub(crate) struct Query(pub(crate) Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        ))
+    }
+}
+
+impl Query {
+    /// Takes a parameter out of the others: given once, and not empty.
+    pub(crate) fn take(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        let mut found = None;
+        for (_, value) in self.0.extract_if(.., |(given, _)| given == name) {
+            if value.is_empty() {
+                return Err(ApiError::invalid(name, "must not be empty"));
+            }
+            if found.replace(value).is_some() {
+                return Err(ApiError::invalid(name, "must be given once"));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same for a whole number.
+    pub(crate) fn take_number(&mut self, name: &str) -> Result<Option<u64>, ApiError> {
+        let number = |text: String| {
+            // `parse` would take a plus sign.
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then(|| text.parse().ok()).flatten()
+        };
+        self.take(name)?
+            .map(|text| {
+                number(text).ok_or_else(|| {
+                    ApiError::invalid(name, "must be a whole number within its bounds")
+                })
+            })
+            .transpose()
+    }
+
+    /// Refuses what was not taken.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        match self.0.first() {
+            Some((name, _)) => Err(ApiError::invalid(name, "is no parameter of this request")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// No query parameters at all.
+pub(crate) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::from_request_parts(parts, state).await?;
+        query.finish().map(|()| Self)
+    }
+}
+
+/// What a command is given in: its `Idempotency-Key`, if any.
+pub(crate) struct CommandContext(pub(crate) Context);
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+impl<S: Send + Sync> FromRequestParts<S> for CommandContext {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = values.next() else {
+            return Ok(Self(Context::new()));
+        };
+        if values.next().is_some() {
+            return Err(ApiError::invalid(IDEMPOTENCY_KEY, "must be given once"));
+        }
+        // Checked here, as the store would name its own field.
+        match str::from_utf8(value.as_bytes()) {
+            Ok(key) if (1..=255).contains(&key.len()) => {
+                Ok(Self(Context::new().idempotency_key(key)))
+            }
+            _ => Err(ApiError::invalid(
+                IDEMPOTENCY_KEY,
+                "must have 1 to 255 bytes of text",
+            )),
+        }
+    }
+}
+
+/// A body that is an object in JSON.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if media_type(request.headers()) != MediaType::Json {
+            return Err(ApiError::of(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        parse(&read(request).await?).map(Self)
+    }
+}
+
+/// No body, or an object without a field.
+pub(crate) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+
+        let media_type = media_type(request.headers());
+        let body = read(request).await?;
+        if body.is_empty() {
+            return Ok(Self);
+        }
+        if media_type == MediaType::Other {
+            return Err(ApiError::of(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        parse(&body).map(|Nothing {}| Self)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MediaType {
+    Missing,
+    Json,
+    Other,
+}
+
+fn media_type(headers: &HeaderMap) -> MediaType {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let Some(value) = values.next() else {
+        return MediaType::Missing;
+    };
+    let Ok(value) = value.to_str() else {
+        return MediaType::Other;
+    };
+    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let charset = parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let utf_8 = charset.is_none_or(|(_, charset)| {
+        let charset = charset.trim().trim_matches('"');
+        charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+    });
+    let json = essence.trim().eq_ignore_ascii_case("application/json");
+    if json && utf_8 && values.next().is_none() {
+        MediaType::Json
+    } else {
+        MediaType::Other
+    }
+}
+
+async fn read(request: Request) -> Result<Bytes, ApiError> {
+    match request.into_body().collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => Err(ApiError::of(if is_too_large(&error) {
+            StatusCode::PAYLOAD_TOO_LARGE
+        } else {
+            // The client broke off: nobody reads this.
+            StatusCode::BAD_REQUEST
+        })),
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut error: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = error {
+        if cause.is::<LengthLimitError>() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // Whole, before a field is looked at: what breaks off in the middle is no JSON, whatever came
+    // before.
+    serde_json::from_slice::<IgnoredAny>(body)
+        .map_err(|error| ApiError::no_json(format!("the body is no JSON: {error}")))?;
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::unprocessable("the body must be an object"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if !error.is_data() {
+            return ApiError::no_json(format!("the body is no JSON: {error}"));
+        }
+        ApiError::unprocessable(named(&path, &error.to_string()))
+    })
+}
+
+/// What is wrong, behind the field that it is about, once.
+fn named(path: &str, message: &str) -> String {
+    // Where in the text it was found is of no use to who sees a field's name.
+    let message = message
+        .rfind(" at line ")
+        .and_then(|place| message.get(..place))
+        .unwrap_or(message);
+    if path == "." || message.contains(&format!("`{path}`")) {
+        return message.to_owned();
+    }
+    // The library names the field of an id by what it is, and this is where it stands.
+    match message.split_once(": ") {
+        Some((field, reason)) if path.ends_with(field) => format!("{path}: {reason}"),
+        _ => format!("{path}: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use convodb::{AssignRequest, Inbound};
+
+    use super::*;
+
+    fn refusal<T: DeserializeOwned>(body: &str) -> String {
+        match parse::<T>(body.as_bytes()) {
+            Ok(_) => String::new(),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_stands_behind_the_fields_name() {
+        for (body, told) in [
+            (
+                r#"{"user_id":5}"#,
+                "\"user_id: invalid type: integer `5`, expected a string\"",
+            ),
+            (
+                r#"{"nobody":5}"#,
+                "\"unknown field `nobody`, expected `user_id` or `team_id`\"",
+            ),
+            (r#"[]"#, "\"the body must be an object\""),
+        ] {
+            let refusal = refusal::<AssignRequest>(body);
+            assert!(refusal.contains(told), "{refusal}");
+            assert!(refusal.contains("status: 422"), "{refusal}");
+        }
+        for (field, value, told) in [
+            (
+                "contact_id",
+                r#""x""#,
+                "\"contact_id: must begin with `con_`\"",
+            ),
+            ("channel", r#""sms""#, "\"channel: unknown variant `sms`"),
+            (
+                "sent_at",
+                r#""now""#,
+                "\"sent_at: `now` is no ISO 8601 time",
+            ),
+            ("provider_id", r#""""#, "\"provider_id: must not be empty\""),
+            (
+                "template_params",
+                r#"["a",1]"#,
+                "\"template_params[1]: invalid type",
+            ),
+            (
+                "caption",
+                r#""x""#,
+                "\"caption: does not belong to this type",
+            ),
+        ] {
+            let given = [
+                ("contact_id", r#""con_1""#),
+                ("channel", r#""webchat""#),
+                ("type", r#""text""#),
+                ("content", r#""A""#),
+            ];
+            let fields: Vec<_> = given
+                .into_iter()
+                .filter(|(name, _)| *name != field)
+                .chain([(field, value)])
+                .map(|(name, value)| format!(r#""{name}":{value}"#))
+                .collect();
+            let refusal = refusal::<Inbound>(&format!("{{{}}}", fields.join(",")));
+            assert!(refusal.contains(told), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_is_so_whatever_stands_in_its_beginning() {
+        for body in ["", "{", r#"{"user_id":5"#, "{} {}", "\u{feff}{}", "{'a':1}"] {
+            let refusal = refusal::<AssignRequest>(body);
+            assert!(refusal.contains("status: 400"), "{body}: {refusal}");
+        }
+        let not_utf_8 = parse::<AssignRequest>(b"{\"user_id\":\"\xff\"}");
+        assert!(format!("{:?}", not_utf_8.err()).contains("status: 400"));
+    }
+
+    #[test]
+    fn json_in_utf_8_is_the_one_media_type() {
+        for (value, json) in [
+            ("application/json", true),
+            ("Application/JSON; charset=UTF-8", true),
+            ("application/json;charset=\"utf-8\"", true),
+            ("application/json; charset=latin1", false),
+            ("text/json", false),
+            ("application/x-www-form-urlencoded", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = value.parse() {
+                headers.insert(CONTENT_TYPE, value);
+            }
+            assert_eq!(media_type(&headers) == MediaType::Json, json, "{value}");
+        }
+    }
+}

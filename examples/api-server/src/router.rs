@@ -1,0 +1,150 @@
+//! Which request goes where, and through what.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::{DefaultOnResponse, TraceLayer};
+use tracing::{Level, Span};
+
+use crate::app::App;
+use crate::auth::{Keys, require_key};
+use crate::errors::{ApiError, dress};
+use crate::handlers::{conversations, directory, events, health, messages, notes};
+use crate::openapi;
+
+/// How large a body may be, and how long a request may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) body_bytes: usize,
+    pub(crate) request: Duration,
+}
+
+/// The whole API.
+///
+/// The key comes before all else: who has none learns nothing, not even which resources there are.
+pub(crate) fn router(app: Arc<App>, keys: Keys, bounds: Bounds) -> serde_json::Result<Router> {
+    let v1 = Router::new()
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/{id}", get(conversations::get))
+        .route("/conversations/{id}/assign", post(conversations::assign))
+        .route("/conversations/{id}/resolve", post(conversations::resolve))
+        .route(
+            "/conversations/{id}/notes",
+            get(notes::list).post(notes::add),
+        )
+        .route("/messages/send", post(messages::send))
+        .route("/messages/receive", post(messages::receive))
+        .route("/messages/status", post(messages::status))
+        .route("/users/{id}", put(directory::put_user))
+        .route("/teams/{id}", put(directory::put_team))
+        .route("/events", get(events::list))
+        .fallback(no_such_resource)
+        .layer(RequestBodyLimitLayer::new(bounds.body_bytes))
+        .layer(from_fn_with_state(Arc::new(keys), require_key));
+
+    let document = Bytes::from(openapi::document()?);
+    let router = Router::new()
+        .route("/healthz", get(health::health))
+        .route("/v1/openapi.json", get(move || served(document.clone())))
+        .nest("/v1", v1)
+        .fallback(no_such_resource)
+        .with_state(app);
+    Ok(guarded(router, bounds.request))
+}
+
+/// What every request passes, whoever answers it.
+fn guarded(router: Router, request_timeout: Duration) -> Router {
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(span)
+        .on_response(DefaultOnResponse::new().level(Level::INFO));
+    router
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            request_timeout,
+        ))
+        .layer(map_response(dress))
+        .layer(trace)
+}
+
+async fn no_such_resource() -> ApiError {
+    ApiError::of(StatusCode::NOT_FOUND)
+}
+
+async fn served(document: Bytes) -> Response {
+    let mut response = Response::new(Body::from(document));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// The path alone: a header holds the key, and a query might by mistake.
+fn span(request: &Request) -> Span {
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path())
+}
+
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn answer(router: &Router, path: &str) -> (StatusCode, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap_or_default();
+        let Ok(response) = router.clone().oneshot(request).await;
+        let status = response.status();
+        let body = response.into_body().collect().await;
+        let body = body.map(http_body_util::Collected::to_bytes);
+        (
+            status,
+            String::from_utf8_lossy(&body.unwrap_or_default()).into_owned(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_500_and_one_that_takes_too_long_408() {
+        #[expect(clippy::panic, reason = "what happens then is the test")]
+        async fn panics() {
+            panic!("a secret");
+        }
+
+        let router = Router::new()
+            .route("/panics", get(panics))
+            .route("/hangs", get(std::future::pending::<()>))
+            .route("/fine", get(|| async { "fine" }));
+        let router = guarded(router, Duration::from_millis(10));
+        for (path, status, body) in [
+            (
+                "/panics",
+                500,
+                r#"{"error":{"code":"internal_error","message":"the server failed"}}"#,
+            ),
+            (
+                "/hangs",
+                408,
+                r#"{"error":{"code":"request_timeout","message":"the request took too long"}}"#,
+            ),
+            ("/fine", 200, "fine"),
+        ] {
+            let answered = answer(&router, path).await;
+            assert_eq!((answered.0.as_u16(), answered.1.as_str()), (status, body));
+        }
+    }
+}

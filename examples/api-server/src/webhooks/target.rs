@@ -1,0 +1,105 @@
+//! Where events go, and what proves that they come from here.
+
+use std::io::Read as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use convodb::Event;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use ureq::Agent;
+use ureq::http::Uri;
+
+/// For one attempt, from looking the host up to the last byte of the answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is read of an answer, so that the connection can be used again.
+const ANSWER_BYTES: u64 = 64 * 1024;
+
+/// A receiver of events.
+pub(crate) struct Target {
+    agent: Agent,
+    url: String,
+    mac: Hmac<Sha256>,
+}
+
+impl Target {
+    /// A receiver at an address of `http` or `https`, which knows the secret.
+    pub(crate) fn new(url: &str, secret: &str) -> Result<Self> {
+        let uri: Uri = url.parse().context("the webhook's URL cannot be read")?;
+        ensure!(
+            matches!(uri.scheme_str(), Some("http" | "https")),
+            "the webhook's URL must begin with `http://` or `https://`"
+        );
+        let config = Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            // Elsewhere it would be another receiver; and a POST would become a GET.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .user_agent(concat!("convodb-api-server/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self {
+            agent: Agent::new_with_config(config),
+            url: url.to_owned(),
+            mac: Hmac::new_from_slice(secret.as_bytes()).context("the secret cannot be used")?,
+        })
+    }
+
+    /// Posts an event once; whatever is not of 2xx has not taken it.
+    pub(super) fn post(&self, event: &Event) -> Result<()> {
+        let body = serde_json::to_vec(event)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let response = self
+            .agent
+            .post(&self.url)
+            .header("Content-Type", "application/json")
+            .header("X-Convodb-Event", event.kind.as_str())
+            .header("X-Convodb-Sequence", event.sequence)
+            .header("X-Convodb-Timestamp", now)
+            .header("X-Convodb-Signature", self.signature(now, &body))
+            .send(&body)?;
+        let status = response.status();
+        let mut answer = response.into_body().into_reader().take(ANSWER_BYTES);
+        std::io::copy(&mut answer, &mut std::io::sink())?;
+        if !status.is_success() {
+            bail!("it answered {status}");
+        }
+        Ok(())
+    }
+
+    /// Of the time and the body, so that neither can be put beside another of the other.
+    fn signature(&self, timestamp: u64, body: &[u8]) -> String {
+        let mut mac = self.mac.clone();
+        mac.update(timestamp.to_string().as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        let digest = mac.finalize().into_bytes();
+        let hex = digest.iter().map(|byte| format!("{byte:02x}"));
+        "sha256=".chars().map(String::from).chain(hex).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_what_openssl_computes() -> Result<()> {
+        // printf '1776331200.{}' | openssl dgst -sha256 -hmac secret
+        let target = Target::new("http://localhost:1/", "secret")?;
+        assert_eq!(
+            target.signature(1_776_331_200, b"{}"),
+            "sha256=1e6f694d61daf4ace4de5d55865c79945893b8d95ea784bb3f9c85e51538596e"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn an_address_of_another_kind_is_refused() {
+        for url in ["", "localhost", "ftp://localhost/", "/events"] {
+            assert!(Target::new(url, "secret").is_err(), "{url}");
+        }
+        assert!(Target::new("https://example.com/events", "secret").is_ok());
+    }
+}
