@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use convodb::{
-    AssignRequest, AssigneeId, AssigneeKind, Conversation, Cursor, ErrorKind, ListQuery, Store,
+    AssignRequest, AssigneeId, AssigneeKind, Conversation, Cursor, ErrorKind, ListQuery,
 };
 use serde::Serialize;
 
-use crate::app::{Answer, App, Failure};
+use crate::app::{Answer, App};
 use crate::errors::ApiError;
 use crate::openapi::parameters::{ConversationId, IdempotencyKey, List};
 use crate::openapi::responses::{Body, Conflict, NotFound, Request};
@@ -111,26 +111,22 @@ pub(crate) async fn assign(
     let assignee = AssigneeId::try_from(request)?;
     app.ask(move |store| {
         let assigned = store.with(context).assign(id, &assignee);
-        let outcome = assigned.map_err(|error| match unknown(store, &assignee, &error) {
-            Some(refusal) => Failure::Api(refusal),
-            None => Failure::Store(error),
-        })?;
-        Answer::ok(&outcome.value)
+        if let Err(error) = &assigned
+            && error.kind() == ErrorKind::NotFound
+            && store.assignee(&assignee).is_err()
+        {
+            // A conversation that is not there is the path's; where it is, the body is at fault.
+            store.conversation(id)?;
+            let field = match assignee.kind() {
+                AssigneeKind::User => "user_id",
+                AssigneeKind::Team => "team_id",
+            };
+            let reason = format!("`{assignee}` is not in the directory");
+            return Err(ApiError::invalid(field, &reason).into());
+        }
+        Answer::ok(&assigned?.value)
     })
     .await
-}
-
-/// A conversation that is not there is the path's; an assignee that the directory does not know is
-/// a field of the body.
-fn unknown(store: &Store, assignee: &AssigneeId, error: &convodb::Error) -> Option<ApiError> {
-    let missing = error.kind() == ErrorKind::NotFound && store.assignee(assignee).is_err();
-    missing.then(|| {
-        let field = match assignee.kind() {
-            AssigneeKind::User => "user_id",
-            AssigneeKind::Team => "team_id",
-        };
-        ApiError::invalid(field, &format!("`{assignee}` is not in the directory"))
-    })
 }
 
 /// Resolve a conversation

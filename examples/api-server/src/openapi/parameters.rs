@@ -48,14 +48,14 @@ documented! {
         /// The client's own name for the request: the same request again under the same key does
         /// nothing more, for a day. Another request under it is a conflict.
         #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]{1,255}$")]
-        idempotency_key: Option<String>,
+        idempotency_key: String,
     }
 
     #[derive(IntoParams)]
     #[into_params(parameter_in = Query)]
     pub(crate) struct List {
         /// Which conversations.
-        #[param(required = false, inline, default = "open")]
+        #[param(required = false, inline)]
         status: StatusFilter,
         /// Of these channels alone; several are apart by commas.
         #[param(required = false, inline, min_items = 1, style = Form, explode = false)]
@@ -68,7 +68,7 @@ documented! {
         #[param(required = false, inline)]
         unread: Unread,
         /// The number of the page. Beside `cursor` it only numbers the answer.
-        #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, default = 1)]
+        #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]
         page: u64,
         /// How many conversations a page has.
         #[param(required = false, minimum = 1, maximum = 100, default = 20)]
@@ -82,7 +82,7 @@ documented! {
     #[into_params(parameter_in = Query)]
     pub(crate) struct Paging {
         /// The number of the page.
-        #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, default = 1)]
+        #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]
         page: u64,
         /// How many there are on a page.
         #[param(required = false, minimum = 1, maximum = 100, default = 20)]
@@ -93,7 +93,7 @@ documented! {
     #[into_params(parameter_in = Query)]
     pub(crate) struct Events {
         /// The number of the last event that is known. One that no event has is a conflict.
-        #[param(required = false, minimum = 0, maximum = 18446744073709551615_u64, default = 0)]
+        #[param(required = false, minimum = 0, maximum = 18446744073709551615_u64, format = "uint64", default = 0)]
         after: u64,
         /// How many events are wanted at most.
         #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
@@ -102,6 +102,7 @@ documented! {
 
     #[derive(ToSchema)]
     #[serde(rename_all = "lowercase")]
+    #[schema(default = "open")]
     pub(crate) enum StatusFilter {
         Open,
         Resolved,

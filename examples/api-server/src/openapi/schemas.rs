@@ -358,6 +358,7 @@ impl ToSchema for Assignment {}
 /// A message to a contact may say whether it reopens.
 fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
     let params = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
         .items(ObjectBuilder::new().schema_type(Type::String))
         .max_items(Some(MAX_PARAMS))
         .build();
@@ -447,7 +448,9 @@ impl PartialSchema for Receipt {
             fields.push(("status", REQUIRED, status.into()));
             fields.push(("at", OPTIONAL, time().into()));
             if failed {
-                let error = Ref::from_schema_name("DeliveryError");
+                let error = OneOfBuilder::new()
+                    .item(Ref::from_schema_name("DeliveryError"))
+                    .item(ObjectBuilder::new().schema_type(Type::Null));
                 fields.push(("error", OPTIONAL, error.into()));
             }
             object(fields)
