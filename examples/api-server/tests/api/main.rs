@@ -1,0 +1,24 @@
+//! The server as its clients meet it: the binary, started on a store of its own, and asked with curl.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "that is how a test tells"
+)]
+
+mod back_pressure;
+mod connections;
+mod directory;
+mod events;
+mod healing;
+mod idempotency;
+mod lists;
+mod messages;
+mod notes;
+mod process;
+mod refusals;
+mod server;
+mod specification;
+mod webhooks;

@@ -1,0 +1,203 @@
+//! The process: how it starts, what it says, how it ends.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::server::{Home, KEY, text_from};
+
+/// Runs a command that does not serve: its exit code, and what it said on standard error.
+fn refused(mut command: Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), errors)
+}
+
+#[test]
+fn without_a_key_it_does_not_start_and_with_one_of_the_environment_it_does() {
+    let home = Home::new();
+    let listen = ["--listen", "127.0.0.1:0"];
+    let (code, errors) = refused(home.command(&listen));
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("--api-key") && errors.contains("CONVODB_API_KEY"),
+        "{errors}"
+    );
+    assert_eq!(errors.lines().count(), 1);
+    assert!(!home.db().exists());
+
+    let mut command = home.command(&listen);
+    command.env("CONVODB_API_KEY", KEY);
+    let server = crate::server::Server::start(command);
+    server.get("/v1/conversations").expect(200);
+    server.stop();
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_one_line_on_standard_error() {
+    let home = Home::new();
+    let keyed = |arguments: &[&str]| {
+        let mut all = vec!["--api-key", "a-secret-key"];
+        all.extend(arguments);
+        home.command(&all)
+    };
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, errors) = refused(keyed(&["--listen", &address]));
+    assert_eq!((code, errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains(&address), "{errors}");
+    assert!(!home.db().exists());
+
+    let free = ["--listen", "127.0.0.1:0"];
+    let webhook = ["--webhook", "http://127.0.0.1:1/"];
+    let (code, errors) = refused(keyed(&[&free[..], &webhook].concat()));
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("--webhook-secret"), "{errors}");
+    let secret = [&free[..], &webhook, &["--webhook-secret", "a-secret-key"]].concat();
+    let (code, errors) = refused(keyed(&secret));
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("webhook secret") && !errors.contains("a-secret-key"),
+        "{errors}"
+    );
+
+    std::fs::write(home.db(), "no store, but of some length: ".repeat(1_000)).unwrap();
+    let (code, errors) = refused(keyed(&free));
+    assert_eq!((code, errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains("inbox.redb"), "{errors}");
+}
+
+#[test]
+fn a_store_that_another_server_has_is_refused() {
+    let home = Home::new();
+    let _server = home.start();
+    let second = home.command(&["--listen", "127.0.0.1:0", "--api-key", KEY]);
+    let (code, errors) = refused(second);
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("inbox.redb"), "{errors}");
+}
+
+#[test]
+fn every_key_of_several_opens_and_none_of_them_is_logged() {
+    let home = Home::new();
+    let mut command = home.command(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--api-key",
+        KEY,
+        "--api-key",
+        "the-other-key",
+        "--webhook",
+        "http://127.0.0.1:1/",
+        "--webhook-secret",
+        "the-secret",
+    ]);
+    command.env("RUST_LOG", "trace");
+    let server = crate::server::Server::start(command);
+    for key in [KEY, "the-other-key", "no-key-at-all"] {
+        let header = format!("Authorization: Bearer {key}");
+        let answer = server.curl_as_it_is("/v1/conversations", &["--header", &header]);
+        assert_eq!(
+            answer.status,
+            if key == "no-key-at-all" { 401 } else { 200 }
+        );
+    }
+    // A mistake that happens.
+    server
+        .get(&format!("/v1/conversations?api_key={KEY}"))
+        .refused(422, "validation_error", "api_key");
+    server.conversation("con_1");
+    let end = server.end("TERM");
+    assert!(end.log.contains("/v1/conversations"), "{}", end.log);
+    for secret in [KEY, "the-other-key", "no-key-at-all", "the-secret"] {
+        assert!(
+            !end.log.contains(secret),
+            "{secret} is logged:\n{}",
+            end.log
+        );
+    }
+}
+
+#[test]
+fn standard_output_has_one_line_and_either_signal_ends_it_with_0() {
+    for signal in ["TERM", "INT"] {
+        let home = Home::new();
+        let server = home.start();
+        server.conversation("con_1");
+        let end = server.end(signal);
+        assert_eq!(end.status.code(), Some(0), "{}", end.log);
+        assert_eq!(end.output, "");
+        // It was closed: nothing is left to recover.
+        assert!(!home.db().with_extension("redb-journal").exists());
+    }
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_stop_and_after_a_kill() {
+    let home = Home::new();
+    let mut known = 0;
+    for signal in ["TERM", "KILL", "KILL"] {
+        let server = home.start();
+        assert_eq!(server.get("/v1/conversations").expect(200)["total"], known);
+        for number in 0..5 {
+            server.conversation(&format!("con_{signal}_{known}_{number}"));
+        }
+        known += 5;
+        server.end(signal);
+    }
+    assert_eq!(
+        home.start().get("/v1/conversations").expect(200)["total"],
+        known
+    );
+}
+
+#[test]
+fn a_request_under_way_is_answered_and_one_that_hangs_is_broken_off_within_five_seconds() {
+    let home = Home::new();
+    let server = home.start();
+    let body = text_from("con_1", "Hello");
+    let (begun, rest) = body.split_at(10);
+    let connect = || {
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let head = format!(
+            "POST /v1/messages/receive HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+            body.len(),
+        );
+        client.write_all(head.as_bytes()).unwrap();
+        // Whoever is told to go on has a handler that waits for the body.
+        let mut told = [0; 25];
+        client.read_exact(&mut told).unwrap();
+        assert!(told.starts_with(b"HTTP/1.1 100 Continue"));
+        client.write_all(begun.as_bytes()).unwrap();
+        client
+    };
+    let mut finishes = connect();
+    let _hangs = connect();
+    let _says_nothing = TcpStream::connect(server.address()).unwrap();
+
+    let client = std::thread::spawn({
+        let rest = rest.to_owned();
+        move || {
+            std::thread::sleep(Duration::from_millis(300));
+            finishes.write_all(rest.as_bytes()).unwrap();
+            let mut answer = String::new();
+            finishes.read_to_string(&mut answer).unwrap();
+            answer
+        }
+    });
+    let end = server.end("TERM");
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    assert!(end.took < Duration::from_secs(5), "{:?}", end.took);
+    let answer = client.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    assert_eq!(
+        home.start().get("/v1/conversations").expect(200)["total"],
+        1
+    );
+}

@@ -1,0 +1,431 @@
+//! Each status that a request can be refused with, and the field that its message names.
+
+use crate::server::{Answer, Home, JSON, KEY, Server, text_from};
+
+fn started() -> (Home, Server) {
+    let home = Home::new();
+    let server = home.start();
+    (home, server)
+}
+
+#[test]
+fn no_key_or_a_wrong_one_is_401_before_anything_else() {
+    let (_home, server) = started();
+    let id = server.conversation("con_1");
+    for path in [
+        "/v1/conversations".to_owned(),
+        "/v1/conversations?nonsense=1".to_owned(),
+        format!("/v1/conversations/{id}"),
+        "/v1/conversations/nothing".to_owned(),
+        "/v1/nothing".to_owned(),
+        "/v1/messages/send".to_owned(),
+        "/v1".to_owned(),
+    ] {
+        for key in [
+            "",
+            "Authorization: Bearer wrong",
+            "Authorization: Basic eA==",
+        ] {
+            let answer = server.curl_as_it_is(&path, &["--header", key]);
+            answer.refused(401, "unauthorized", "API key");
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        }
+    }
+    let wrong = [
+        "--header",
+        JSON,
+        "--data",
+        "{",
+        "--header",
+        "Authorization: Bearer x",
+    ];
+    let answer = server.curl_as_it_is("/v1/messages/send", &wrong);
+    answer.refused(401, "unauthorized", "API key");
+}
+
+#[test]
+fn health_and_the_description_need_no_key() {
+    let (_home, server) = started();
+    let healthy = server.curl_as_it_is("/healthz", &[]);
+    assert_eq!(healthy.expect(200)["status"], "ok");
+    let document = server.curl_as_it_is("/v1/openapi.json", &[]).expect(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        paths,
+        [
+            "/healthz",
+            "/v1/conversations",
+            "/v1/conversations/{id}",
+            "/v1/conversations/{id}/assign",
+            "/v1/conversations/{id}/notes",
+            "/v1/conversations/{id}/resolve",
+            "/v1/events",
+            "/v1/messages/receive",
+            "/v1/messages/send",
+            "/v1/messages/status",
+            "/v1/teams/{id}",
+            "/v1/users/{id}",
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_there_is_404() {
+    let (_home, server) = started();
+    let unknown = "conv_01HABC00000000000000000000";
+    for path in [
+        "/nothing",
+        "/v1/nothing",
+        "/v1/conversations/",
+        "/v2/conversations",
+    ] {
+        server
+            .get(path)
+            .refused(404, "not_found", "no such resource");
+    }
+    for id in [unknown, "conv_01HABC", "nonsense", "con_1"] {
+        let of = |rest: &str| format!("/v1/conversations/{id}{rest}");
+        server.get(&of("")).refused(404, "not_found", id);
+        server.get(&of("/notes")).refused(404, "not_found", id);
+        server
+            .post(&of("/resolve"), "")
+            .refused(404, "not_found", id);
+        let note = server.post(&of("/notes"), r#"{"content":"A"}"#);
+        note.refused(404, "not_found", id);
+        let assigned = server.post(&of("/assign"), r#"{"user_id":"usr_1"}"#);
+        assigned.refused(404, "not_found", id);
+    }
+    server
+        .get("/v1/conversations/%FF")
+        .refused(404, "not_found", "");
+}
+
+#[test]
+fn a_method_that_a_resource_does_not_have_is_405_with_those_that_it_has() {
+    let (_home, server) = started();
+    let id = server.conversation("con_1");
+    for (path, method, allowed) in [
+        ("/v1/conversations".to_owned(), "POST", "GET,HEAD"),
+        (format!("/v1/conversations/{id}"), "DELETE", "GET,HEAD"),
+        (format!("/v1/conversations/{id}/assign"), "GET", "POST"),
+        (
+            format!("/v1/conversations/{id}/notes"),
+            "PUT",
+            "GET,HEAD,POST",
+        ),
+        ("/v1/users/usr_1".to_owned(), "OPTIONS", "PUT"),
+        ("/healthz".to_owned(), "POST", "GET,HEAD"),
+    ] {
+        let answer = server.curl(&path, &["--request", method]);
+        answer.refused(405, "method_not_allowed", "Allow");
+        assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_head_is_answered_as_a_get_without_its_body() {
+    let (_home, server) = started();
+    let got = server.get("/v1/conversations");
+    let head = server.curl("/v1/conversations", &["--head"]);
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), got.header("content-length"));
+    assert_eq!(server.curl("/v1/conversations/x", &["--head"]).status, 404);
+}
+
+#[test]
+fn a_body_that_is_no_json_is_400_and_one_of_another_type_415() {
+    let (_home, server) = started();
+    let id = server.conversation("con_1");
+    for path in [
+        "/v1/messages/send".to_owned(),
+        "/v1/messages/receive".to_owned(),
+        "/v1/messages/status".to_owned(),
+        format!("/v1/conversations/{id}/assign"),
+        format!("/v1/conversations/{id}/notes"),
+    ] {
+        for body in [
+            "",
+            "{",
+            "{\"content\":\"A\"",
+            "content=A",
+            "{'content':'A'}",
+        ] {
+            server
+                .post(&path, body)
+                .refused(400, "invalid_json", "no JSON");
+        }
+        for kind in [
+            "",
+            "Content-Type: text/plain",
+            "Content-Type: application/jsonp",
+        ] {
+            // curl has a type of its own, which no header takes away.
+            let kind = if kind.is_empty() {
+                "Content-Type:"
+            } else {
+                kind
+            };
+            let body = r#"{"content":"A"}"#;
+            let answer = server.curl(&path, &["--header", kind, "--data", body]);
+            answer.refused(415, "unsupported_media_type", "application/json");
+        }
+        for body in ["[]", "1", "null", "\"A\""] {
+            server
+                .post(&path, body)
+                .refused(422, "validation_error", "object");
+        }
+    }
+}
+
+#[test]
+fn resolving_needs_no_body_and_no_type_but_takes_no_other_either() {
+    let (_home, server) = started();
+    let path = format!("/v1/conversations/{}/resolve", server.conversation("con_1"));
+    for arguments in [
+        &["--request", "POST"][..],
+        &["--data", ""],
+        &["--header", JSON, "--data", ""],
+        &["--header", JSON, "--data", "{}"],
+        &["--header", "Content-Type:", "--data", "{}"],
+    ] {
+        assert_eq!(
+            server.curl(&path, arguments).expect(200)["status"],
+            "resolved"
+        );
+    }
+    server
+        .post(&path, r#"{"user_id":"usr_1"}"#)
+        .refused(422, "validation_error", "user_id");
+    server.post(&path, "{").refused(400, "invalid_json", "JSON");
+    let form = server.curl(&path, &["--data", "a=b"]);
+    form.refused(415, "unsupported_media_type", "application/json");
+}
+
+#[test]
+fn a_body_that_is_too_large_is_413_told_or_not() {
+    let home = Home::new();
+    let server = home.start_with(&["--body-limit", "1000"]);
+    let fits = text_from("con_1", &"x".repeat(900));
+    assert!(fits.len() <= 1_000);
+    server.post("/v1/messages/receive", &fits).expect(201);
+    let large = text_from("con_1", &"x".repeat(1_000));
+    let answer = server.post("/v1/messages/receive", &large);
+    answer.refused(413, "payload_too_large", "too large");
+    let chunked = [
+        "--header",
+        "Transfer-Encoding: chunked",
+        "--header",
+        JSON,
+        "--data",
+        &large,
+    ];
+    let answer = server.curl("/v1/messages/receive", &chunked);
+    answer.refused(413, "payload_too_large", "too large");
+}
+
+/// Invalid, by this field.
+#[track_caller]
+fn invalid(answer: &Answer, field: &str) {
+    answer.refused(422, "validation_error", field);
+}
+
+#[test]
+fn a_query_that_is_not_valid_is_422_by_the_parameters_name() {
+    let (_home, server) = started();
+    let id = server.conversation("con_1");
+    for (query, parameter) in [
+        ("status=closed", "status"),
+        ("status=", "status"),
+        ("status=open&status=open", "status"),
+        ("channel=sms", "channel"),
+        ("channel=whatsapp,", "channel"),
+        ("assigned_to=none", "assigned_to"),
+        ("assigned_to=", "assigned_to"),
+        ("page=0", "page"),
+        ("page=x", "page"),
+        ("page=-1", "page"),
+        ("page=99999999999999999999", "page"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=1.5", "limit"),
+        ("unread=yes", "unread"),
+        ("cursor=1", "cursor"),
+        ("cursor=", "cursor"),
+        ("cursor=1&cursor=1", "cursor"),
+        ("offset=1", "offset"),
+        ("Status=open", "Status"),
+    ] {
+        invalid(
+            &server.get(&format!("/v1/conversations?{query}")),
+            parameter,
+        );
+    }
+    let many: Vec<_> = (0..65).map(|number| format!("usr_{number}")).collect();
+    let query = format!("/v1/conversations?assigned_to={}", many.join(","));
+    invalid(&server.get(&query), "assigned_to");
+    for (path, parameter) in [
+        ("/v1/events?limit=0".to_owned(), "limit"),
+        ("/v1/events?limit=1001".to_owned(), "limit"),
+        ("/v1/events?after=-1".to_owned(), "after"),
+        ("/v1/events?after=%2B1".to_owned(), "after"),
+        ("/v1/events?after=1&after=2".to_owned(), "after"),
+        ("/v1/events?before=1".to_owned(), "before"),
+        (format!("/v1/conversations/{id}?status=open"), "status"),
+        (format!("/v1/conversations/{id}/notes?limit=101"), "limit"),
+        (format!("/v1/conversations/{id}/notes?page=0"), "page"),
+        (format!("/v1/conversations/{id}/notes?status=all"), "status"),
+    ] {
+        invalid(&server.get(&path), parameter);
+    }
+    let resolve = format!("/v1/conversations/{id}/resolve?force=1");
+    invalid(&server.curl(&resolve, &["--request", "POST"]), "force");
+    invalid(&server.put("/v1/users/usr_1?x=1", r#"{"name":"A"}"#), "x");
+}
+
+#[test]
+fn a_body_that_is_not_valid_is_422_by_the_fields_name() {
+    let (_home, server) = started();
+    let id = server.conversation("con_1");
+    let assign = format!("/v1/conversations/{id}/assign");
+    let notes = format!("/v1/conversations/{id}/notes");
+    let send = "/v1/messages/send";
+    let status = "/v1/messages/status";
+    let message =
+        |fields: &str| format!(r#"{{"contact_id":"con_1","channel":"whatsapp",{fields}}}"#);
+    let long = "x".repeat(65_537);
+    let too_long = format!(r#"{{"content":"{long}"}}"#);
+    for (path, body, field) in [
+        (assign.as_str(), "{}", "user_id"),
+        (
+            &assign,
+            r#"{"user_id":"usr_1","team_id":"team_1"}"#,
+            "team_id",
+        ),
+        (&assign, r#"{"user_id":"alice"}"#, "user_id"),
+        (&assign, r#"{"user_id":"usr_unknown"}"#, "user_id"),
+        (&assign, r#"{"team_id":"team_unknown"}"#, "team_id"),
+        (&assign, r#"{"team_id":"unassigned"}"#, "team_id"),
+        (&assign, r#"{"user_id":5}"#, "user_id"),
+        (&assign, r#"{"user_id":"usr_1","by":"me"}"#, "by"),
+        (
+            &assign,
+            r#"{"user_id":"usr_1","user_id":"usr_1"}"#,
+            "user_id",
+        ),
+        (&notes, "{}", "content"),
+        (&notes, r#"{"content":" "}"#, "content"),
+        (&notes, r#"{"content":null}"#, "content"),
+        (&notes, &too_long, "content"),
+        (
+            send,
+            r#"{"channel":"whatsapp","type":"text","content":"A"}"#,
+            "contact_id",
+        ),
+        (send, &message(r#""type":"text""#), "content"),
+        (send, &message(r#""type":"video""#), "type"),
+        (
+            send,
+            &message(r#""type":"image","media_url":"ftp://x/""#),
+            "media_url",
+        ),
+        (
+            send,
+            &message(r#""type":"text","content":"A","caption":"B""#),
+            "caption",
+        ),
+        (
+            send,
+            &message(r#""type":"text","content":"A","reopen":"no""#),
+            "reopen",
+        ),
+        (
+            send,
+            &message(r#""type":"text","content":"A","sent_at":"1969-01-01T00:00:00Z""#),
+            "sent_at",
+        ),
+        (
+            send,
+            &message(r#""type":"text","content":"A","provider_id":"""#),
+            "provider_id",
+        ),
+        (
+            "/v1/messages/receive",
+            &message(r#""type":"text","content":"A","reopen":true"#),
+            "reopen",
+        ),
+        (status, r#"{"status":"read"}"#, "message_id"),
+        (
+            status,
+            r#"{"channel":"whatsapp","status":"read"}"#,
+            "provider_id",
+        ),
+        (
+            status,
+            r#"{"channel":"whatsapp","provider_id":"a","status":"seen"}"#,
+            "status",
+        ),
+        (
+            status,
+            r#"{"channel":"whatsapp","provider_id":"a","status":"read","at":"now"}"#,
+            "at",
+        ),
+        (
+            status,
+            r#"{"channel":"whatsapp","provider_id":"a","status":"read","error":{"code":"1","message":"2"}}"#,
+            "error",
+        ),
+    ] {
+        invalid(&server.post(path, body), field);
+    }
+    for (path, body, field) in [
+        ("/v1/users/bob", r#"{"name":"Bob"}"#, "user_id"),
+        ("/v1/teams/usr_1", r#"{"name":"A"}"#, "team_id"),
+        ("/v1/teams/unassigned", r#"{"name":"A"}"#, "team_id"),
+        ("/v1/users/usr_1", "{}", "name"),
+        ("/v1/users/usr_1", r#"{"name":""}"#, "name"),
+        ("/v1/users/usr_1", r#"{"name":"A","email":"a@b"}"#, "email"),
+    ] {
+        invalid(&server.put(path, body), field);
+    }
+    // Nothing of it was stored.
+    assert_eq!(
+        server.get("/v1/events").expect(200)["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn a_key_that_asks_too_often_is_429_and_the_others_are_not() {
+    let home = Home::new();
+    let server = home.start_with(&["--api-key", "another", "--rate-limit", "3"]);
+    for _ in 0..3 {
+        server.get("/v1/conversations").expect(200);
+    }
+    let answer = server.get("/v1/conversations");
+    answer.refused(429, "rate_limited", "key");
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&seconds), "{seconds}");
+    let other = ["--header", "Authorization: Bearer another"];
+    server
+        .curl_as_it_is("/v1/conversations", &other)
+        .expect(200);
+    server.curl_as_it_is("/healthz", &[]).expect(200);
+}
+
+#[test]
+fn without_a_limit_a_key_may_ask_as_often_as_it_likes() {
+    let (_home, server) = started();
+    let authorization = format!("Authorization: Bearer {KEY}");
+    // One curl, many requests.
+    let range = "/v1/conversations?page=[1-200]";
+    let codes = ["--header", &authorization, "--write-out", "%{http_code}\n"];
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["--silent", "--noproxy", "*"]).args(codes);
+    let output = curl.arg(format!("{}{range}", server.url)).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("}200\n").count(), 200, "{text}");
+}

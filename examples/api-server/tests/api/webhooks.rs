@@ -1,0 +1,117 @@
+//! Webhooks: a receiver on loopback that fails now and then, and a server that is killed in the
+//! middle.
+
+mod receiver;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::server::{Home, Server, until};
+use receiver::{Receiver, Reply, SECRET};
+
+fn start(home: &Home, receiver: &Receiver) -> Server {
+    home.start_with(&["--webhook", receiver.url(), "--webhook-secret", SECRET])
+}
+
+/// The sequences of the events that a receiver took, in the order in which it did.
+fn taken(receiver: &Receiver) -> Vec<u64> {
+    let taken = receiver.taken();
+    taken
+        .iter()
+        .map(|event| event["sequence"].as_u64().unwrap())
+        .collect()
+}
+
+#[test]
+fn each_event_comes_at_least_once_and_in_order_from_a_server_that_is_killed_again_and_again() {
+    const MESSAGES: usize = 30;
+    const EVENTS: u64 = MESSAGES as u64 + 1;
+    let home = Home::new();
+    // Of the requests that come, some are refused, some are taken without an answer, and some are
+    // not even read.
+    let receiver = Receiver::start(|number| match number % 7 {
+        2 => Reply::Refuse,
+        4 => Reply::TakeAndBreakOff,
+        5 => Reply::BreakOff,
+        _ => Reply::Take,
+    });
+    let mut server = start(&home, &receiver);
+    for number in 0..MESSAGES {
+        server.conversation("con_1");
+        if number % 10 == 7 {
+            // Somewhere between a post and its acknowledgement.
+            let before = taken(&receiver).len();
+            until(|| (taken(&receiver).len() > before).then_some(()));
+            server.end("KILL");
+            server = start(&home, &receiver);
+        }
+    }
+    until(|| taken(&receiver).contains(&EVENTS).then_some(()));
+
+    let taken = taken(&receiver);
+    let mut last = 0;
+    for sequence in &taken {
+        // The next one, or that which was not known to be taken.
+        assert!(*sequence == last + 1 || *sequence == last, "{taken:?}");
+        last = *sequence;
+    }
+    let distinct: BTreeSet<u64> = taken.iter().copied().collect();
+    assert_eq!(distinct, (1..=EVENTS).collect());
+    assert!(
+        taken.len() > distinct.len(),
+        "none was repeated, so no answer was lost"
+    );
+
+    // What was told is what is read.
+    let read = server.get("/v1/events").expect(200);
+    let mut told = receiver.taken();
+    told.dedup();
+    assert_eq!(&Value::Array(told), &read["data"]);
+    server.stop();
+}
+
+#[test]
+fn what_happened_while_no_server_ran_its_webhook_is_told_later() {
+    let home = Home::new();
+    let server = home.start();
+    server.conversation("con_1");
+    server.stop();
+    let receiver = Receiver::start(|_| Reply::Take);
+    let server = start(&home, &receiver);
+    until(|| (taken(&receiver) == [1, 2]).then_some(()));
+    server.conversation("con_1");
+    until(|| (taken(&receiver) == [1, 2, 3]).then_some(()));
+    // What was acknowledged does not come again.
+    server.stop();
+    let server = start(&home, &receiver);
+    server.conversation("con_1");
+    until(|| (taken(&receiver) == [1, 2, 3, 4]).then_some(()));
+}
+
+#[test]
+fn a_receiver_that_never_answers_does_not_keep_the_server_from_ending() {
+    let home = Home::new();
+    let receiver = Receiver::start(|_| Reply::Hang);
+    let server = start(&home, &receiver);
+    server.conversation("con_1");
+    until(|| (receiver.requests() > 0).then_some(()));
+    let end = server.end("TERM");
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    assert!(end.took < Duration::from_secs(5), "{:?}", end.took);
+}
+
+#[test]
+fn a_receiver_that_is_not_there_is_told_of_in_the_log_and_the_api_goes_on() {
+    let home = Home::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", nobody.local_addr().unwrap());
+    drop(nobody);
+    let server = home.start_with(&["--webhook", &url, "--webhook-secret", SECRET]);
+    server.conversation("con_1");
+    server.await_log("event 1 was not taken");
+    server.conversation("con_2");
+    let end = server.end("INT");
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+}
