@@ -123,14 +123,18 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandContext {
         if values.next().is_some() {
             return Err(ApiError::invalid(IDEMPOTENCY_KEY, "must be given once"));
         }
-        // Checked here, as the store would name its own field.
-        match str::from_utf8(value.as_bytes()) {
-            Ok(key) if (1..=255).contains(&key.len()) => {
+        // Narrower than the store's: what may stand in a header, and says the same to everybody.
+        let printable = value
+            .as_bytes()
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~'));
+        match value.to_str() {
+            Ok(key) if printable && (1..=255).contains(&key.len()) => {
                 Ok(Self(Context::new().idempotency_key(key)))
             }
             _ => Err(ApiError::invalid(
                 IDEMPOTENCY_KEY,
-                "must have 1 to 255 bytes of text",
+                "must have 1 to 255 printable ASCII characters",
             )),
         }
     }

@@ -47,7 +47,7 @@ documented! {
     pub(crate) struct IdempotencyKey {
         /// The client's own name for the request: the same request again under the same key does
         /// nothing more, for a day. Another request under it is a conflict.
-        #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]{1,255}$")]
+        #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
         idempotency_key: String,
     }
 
