@@ -51,7 +51,7 @@ impl ApiError {
         (
             StatusCode::REQUEST_TIMEOUT,
             "request_timeout",
-            "the request took too long",
+            "the request took too long, and may have been done all the same",
         ),
         (
             StatusCode::CONFLICT,

@@ -139,7 +139,7 @@ mod tests {
             (
                 "/hangs",
                 408,
-                r#"{"error":{"code":"request_timeout","message":"the request took too long"}}"#,
+                r#"{"error":{"code":"request_timeout","message":"the request took too long, and may have been done all the same"}}"#,
             ),
             ("/fine", 200, "fine"),
         ] {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use crate::server::{Home, text_from};
+use crate::server::{Home, text_from, until};
 
 #[test]
 fn what_finds_no_place_to_wait_is_503_at_once_and_nothing_of_it_is_done() {
@@ -34,7 +34,12 @@ fn what_finds_no_place_to_wait_is_503_at_once_and_nothing_of_it_is_done() {
         }
     });
     assert!(refused.into_inner() > 0);
-    let stored = server.get("/v1/conversations").expect(200)["total"].clone();
+    // The thread takes a moment from one answer to the next request.
+    let page = until(|| {
+        let answer = server.get("/v1/conversations");
+        (answer.status == 200).then(|| answer.expect(200))
+    });
+    let stored = page["total"].clone();
     assert_eq!(stored, done.into_inner());
     // It is healthy, and says so without a turn in the queue.
     server.curl_as_it_is("/healthz", &[]).expect(200);
