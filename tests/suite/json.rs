@@ -5,3 +5,5 @@ mod examples;
 mod fields;
 mod requests;
 mod round_trip;
+#[path = "../support/specification.rs"]
+mod specification;

@@ -21,7 +21,8 @@ const SOMETHING: &str = r"\S";
 const CONTACT_ID: &str = "^con_[!-~]{1,124}$";
 const CONVERSATION_ID: &str = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 const MESSAGE_ID: &str = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
-const URL: &str = r"^https?://[!-~]+$";
+/// An address of IP version 6 is taken as well; this leaves brackets out.
+const URL: &str = r"^https?://[!-Z\^-~]+$";
 
 /// Sizes are bytes of UTF-8; a description can only count characters.
 const MAX_TEXT: usize = 64 * 1024;

@@ -1,120 +1,47 @@
 //! The specification's own requests, word for word but for the host and the key, sent by curl; and
 //! its answers, compared field for field and in their order.
 //!
-//! The examples shorten ids: they are completed to the 26 characters of a ULID with zeros, and an
-//! `O`, which a ULID cannot hold, is read as `0`. What a server's own clock or chance decides is
-//! compared by its form.
+//! What a server's own clock or chance decides is compared by its form.
 
 use std::process::Command;
 
 use convodb::{Channel, Import, Store, UserId};
 
+use crate::examples::{
+    ASSIGN_RESPONSE, GET_RESPONSE, LIST_RESPONSE, NOTES_RESPONSE, RESOLVE_RESPONSE, completed,
+    completed_id,
+};
 use crate::server::{Answer, CURL, Home, KEY, Server};
-
-const CONVERSATION: &str = "conv_01HABC00000000000000000000";
-const MESSAGE: &str = "msg_01HMN000000000000000000000";
 
 const LIST: &str = "curl --request GET \
   --url 'https://api.waply.io/v1/conversations?status=open&channel=whatsapp&limit=20' \
   --header 'Authorization: Bearer YOUR_API_KEY'";
-const LIST_ANSWER: &str = r#"{
-  "data": [
-    {
-      "id": "conv_01HABC",
-      "contact_id": "con_01HXYZ",
-      "channel": "whatsapp",
-      "status": "open",
-      "assigned_to": {
-        "type": "user",
-        "id": "usr_01H111",
-        "name": "Alice Support"
-      },
-      "messages": [],
-      "created_at": "2026-04-15T08:30:00Z",
-      "updated_at": "2026-04-16T09:12:00Z"
-    }
-  ],
-  "total": 38,
-  "page": 1
-}"#;
 
 const GET: &str = "curl --request GET \
   --url https://api.waply.io/v1/conversations/conv_01HABC \
   --header 'Authorization: Bearer YOUR_API_KEY'";
-const GET_ANSWER: &str = r#"{
-  "id": "conv_01HABC",
-  "contact_id": "con_01HXYZ",
-  "channel": "whatsapp",
-  "status": "open",
-  "assigned_to": null,
-  "messages": [
-    {
-      "id": "msg_01HMNO",
-      "conversation_id": "conv_01HABC",
-      "direction": "inbound",
-      "type": "text",
-      "content": "Hello, I need help with my order.",
-      "status": "delivered",
-      "created_at": "2026-04-16T09:10:00Z"
-    }
-  ],
-  "created_at": "2026-04-16T09:10:00Z",
-  "updated_at": "2026-04-16T09:10:00Z"
-}"#;
 
 const ASSIGN: &str = "curl --request POST \
   --url https://api.waply.io/v1/conversations/conv_01HABC/assign \
   --header 'Authorization: Bearer YOUR_API_KEY' \
   --header 'Content-Type: application/json' \
   --data '{\"user_id\": \"usr_01H111\"}'";
-const ASSIGN_ANSWER: &str = r#"{
-  "id": "conv_01HABC",
-  "contact_id": "con_01HXYZ",
-  "channel": "whatsapp",
-  "status": "open",
-  "assigned_to": {
-    "type": "user",
-    "id": "usr_01H111",
-    "name": "Alice Support"
-  },
-  "messages": [],
-  "created_at": "2026-04-16T09:10:00Z",
-  "updated_at": "2026-04-16T10:00:00Z"
-}"#;
 
 const RESOLVE: &str = "curl --request POST \
   --url https://api.waply.io/v1/conversations/conv_01HABC/resolve \
   --header 'Authorization: Bearer YOUR_API_KEY'";
-const RESOLVE_ANSWER: &str = r#"{
-  "id": "conv_01HABC",
-  "contact_id": "con_01HXYZ",
-  "channel": "whatsapp",
-  "status": "resolved",
-  "assigned_to": null,
-  "messages": [],
-  "created_at": "2026-04-16T09:10:00Z",
-  "updated_at": "2026-04-16T10:15:00Z"
-}"#;
 
 const NOTE: &str = "curl --request POST \
   --url https://api.waply.io/v1/conversations/conv_01HABC/notes \
   --header 'Authorization: Bearer YOUR_API_KEY' \
   --header 'Content-Type: application/json' \
   --data '{\"content\": \"Customer is on the Enterprise plan. Check their Salesforce record before responding.\"}'";
-const NOTE_ANSWER: &str = r#"{
-  "id": "note_01HPQR",
-  "conversation_id": "conv_01HABC",
-  "content": "Customer is on the Enterprise plan. Check their Salesforce record before responding.",
-  "created_at": "2026-04-16T10:20:00Z"
-}"#;
 
 /// Without what stands between the values, and with whole ids.
 fn compact(json: &str) -> String {
-    let json = json
-        .replace("\"conv_01HABC\"", &format!("{CONVERSATION:?}"))
-        .replace("\"msg_01HMNO\"", &format!("{MESSAGE:?}"));
     let mut within = false;
-    json.chars()
+    completed(json)
+        .chars()
         .filter(|c| {
             within ^= *c == '"';
             within || !c.is_whitespace()
@@ -155,7 +82,7 @@ fn run(request: &str, server: &Server) -> Answer {
     let rest = rest
         .replace("https://api.waply.io", &server.url)
         .replace("YOUR_API_KEY", KEY)
-        .replace("conv_01HABC", CONVERSATION);
+        .replace("conv_01HABC", &completed_id("conv_01HABC"));
     let quoted: Vec<_> = CURL.iter().map(|part| format!("'{part}'")).collect();
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{curl} {} {rest}", quoted.join(" "))]);
@@ -164,13 +91,13 @@ fn run(request: &str, server: &Server) -> Answer {
 
 #[test]
 fn list_conversations_answers_the_example() {
-    let listed: serde_json::Value = serde_json::from_str(LIST_ANSWER).unwrap();
+    let listed: serde_json::Value = serde_json::from_str(LIST_RESPONSE).unwrap();
     let (_home, server) = server(&listed["data"][0].to_string(), 37);
     let answer = run(LIST, &server);
     answer.expect(200);
     // The example shows the first row of its 38.
     let (first, rest) = answer.body.split_once("},{").unwrap();
-    let (expected, end) = compact(LIST_ANSWER)
+    let (expected, end) = compact(LIST_RESPONSE)
         .split_once("}],")
         .map(|(row, end)| (row.to_owned(), end.to_owned()))
         .unwrap();
@@ -182,28 +109,28 @@ fn list_conversations_answers_the_example() {
 
 #[test]
 fn a_page_that_is_the_only_one_is_the_examples_and_nothing_else() {
-    let listed: serde_json::Value = serde_json::from_str(LIST_ANSWER).unwrap();
+    let listed: serde_json::Value = serde_json::from_str(LIST_RESPONSE).unwrap();
     let (_home, server) = server(&listed["data"][0].to_string(), 0);
     let answer = run(LIST, &server);
     answer.expect(200);
-    let expected = compact(LIST_ANSWER).replace("\"total\":38", "\"total\":1");
+    let expected = compact(LIST_RESPONSE).replace("\"total\":38", "\"total\":1");
     assert_eq!(answer.body, expected);
 }
 
 #[test]
 fn get_a_conversation_answers_the_example() {
-    let (_home, server) = server(GET_ANSWER, 0);
+    let (_home, server) = server(GET_RESPONSE, 0);
     let answer = run(GET, &server);
     answer.expect(200);
-    assert_eq!(answer.body, compact(GET_ANSWER));
+    assert_eq!(answer.body, compact(GET_RESPONSE));
 }
 
 #[test]
 fn assign_a_conversation_answers_the_example() {
-    let (_home, server) = server(GET_ANSWER, 0);
+    let (_home, server) = server(GET_RESPONSE, 0);
     let answer = run(ASSIGN, &server);
     answer.expect(200);
-    let (expected, _) = without(&compact(ASSIGN_ANSWER), "updated_at");
+    let (expected, _) = without(&compact(ASSIGN_RESPONSE), "updated_at");
     let (shown, time) = without(&answer.body, "updated_at");
     assert_eq!(shown, expected);
     assert!(time >= "2026-04-16T10:00:00Z".len());
@@ -211,10 +138,10 @@ fn assign_a_conversation_answers_the_example() {
 
 #[test]
 fn resolve_a_conversation_answers_the_example() {
-    let (_home, server) = server(GET_ANSWER, 0);
+    let (_home, server) = server(GET_RESPONSE, 0);
     let answer = run(RESOLVE, &server);
     answer.expect(200);
-    let (expected, _) = without(&compact(RESOLVE_ANSWER), "updated_at");
+    let (expected, _) = without(&compact(RESOLVE_RESPONSE), "updated_at");
     assert_eq!(without(&answer.body, "updated_at").0, expected);
     // It has left the default view.
     assert_eq!(server.get("/v1/conversations").expect(200)["total"], 0);
@@ -222,16 +149,19 @@ fn resolve_a_conversation_answers_the_example() {
 
 #[test]
 fn add_an_internal_note_answers_the_example() {
-    let (_home, server) = server(GET_ANSWER, 0);
+    let (_home, server) = server(GET_RESPONSE, 0);
     let answer = run(NOTE, &server);
     answer.expect(201);
-    let expected = without(&without(&compact(NOTE_ANSWER), "id").0, "created_at").0;
+    let expected = without(&without(&compact(NOTES_RESPONSE), "id").0, "created_at").0;
     let (shown, id) = without(&answer.body, "id");
     assert_eq!(without(&shown, "created_at").0, expected);
     assert_eq!(id, "note_".len() + 26);
     // It is no message.
     let thread = server
-        .get(&format!("/v1/conversations/{CONVERSATION}"))
+        .get(&format!(
+            "/v1/conversations/{}",
+            completed_id("conv_01HABC")
+        ))
         .expect(200);
     assert_eq!(thread["messages"].as_array().unwrap().len(), 1);
 }
