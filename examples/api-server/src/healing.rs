@@ -62,9 +62,10 @@ fn heal(store: &Store, wishes: &Receiver<()>, healthy: &AtomicBool) {
             thread::sleep(backoff.next());
         }
         tracing::info!("the store was reopened");
-        healthy.store(true, Ordering::Relaxed);
-        // What was wished for until now is done.
+        // Requests that came meanwhile have wished for what is done. In this order: what is noticed
+        // in between is wished for again, and not only forgotten.
         let _ = wishes.try_recv();
+        healthy.store(true, Ordering::Relaxed);
         // A disk that fails again at once is not tried at once again.
         thread::sleep(backoff.next());
         needed = wishes.try_recv().is_ok();

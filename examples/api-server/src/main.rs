@@ -9,6 +9,7 @@ mod errors;
 mod handlers;
 mod healing;
 mod limits;
+mod log;
 mod openapi;
 mod pool;
 mod request;
@@ -26,12 +27,12 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use convodb::Options;
-use tracing_subscriber::EnvFilter;
 
 use app::App;
 use auth::Keys;
 use config::Config;
 use healing::Healer;
+use log::Log;
 use pool::Pool;
 use router::Bounds;
 use serve::Limits;
@@ -42,29 +43,17 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let config = Config::parse();
-    log();
     if let Err(error) = config.check() {
         tell(&error);
         return ExitCode::from(USAGE);
     }
-    match run(&config) {
+    match Log::start().and_then(|log| run(&config).inspect(|()| log.finish())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
             ExitCode::FAILURE
         }
     }
-}
-
-/// To standard error, at the level that `RUST_LOG` names.
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .with_env_filter(filter)
-        .init();
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }
 
 /// Why there is no server: one line.

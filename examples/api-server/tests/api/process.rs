@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::server::{Home, KEY, text_from};
+use crate::server::{Home, KEY, Server, text_from};
 
 /// Runs a command that does not serve: its exit code, and what it said on standard error.
 fn refused(mut command: Command) -> (Option<i32>, String) {
@@ -30,7 +30,7 @@ fn without_a_key_it_does_not_start_and_with_one_of_the_environment_it_does() {
 
     let mut command = home.command(&listen);
     command.env("CONVODB_API_KEY", KEY);
-    let server = crate::server::Server::start(command);
+    let server = Server::start(command);
     server.get("/v1/conversations").expect(200);
     server.stop();
 }
@@ -95,7 +95,7 @@ fn every_key_of_several_opens_and_none_of_them_is_logged() {
         "the-secret",
     ]);
     command.env("RUST_LOG", "trace");
-    let server = crate::server::Server::start(command);
+    let server = Server::start(command);
     for key in [KEY, "the-other-key", "no-key-at-all"] {
         let header = format!("Authorization: Bearer {key}");
         let answer = server.curl_as_it_is("/v1/conversations", &["--header", &header]);
@@ -200,4 +200,16 @@ fn a_request_under_way_is_answered_and_one_that_hangs_is_broken_off_within_five_
         home.start().get("/v1/conversations").expect(200)["total"],
         1
     );
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nothing_up() {
+    let home = Home::new();
+    let arguments = ["--listen", "127.0.0.1:0", "--api-key", KEY];
+    let server = Server::start_unread(home.command(&arguments));
+    // Far more than a pipe holds.
+    assert_eq!(server.ask_often(3_000), 3_000);
+    let end = server.end("TERM");
+    assert_eq!(end.status.code(), Some(0));
+    assert!(end.took < Duration::from_secs(5), "{:?}", end.took);
 }

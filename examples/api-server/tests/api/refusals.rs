@@ -1,6 +1,6 @@
 //! Each status that a request can be refused with, and the field that its message names.
 
-use crate::server::{Answer, Home, JSON, KEY, Server, text_from};
+use crate::server::{Answer, Home, JSON, Server, text_from};
 
 fn started() -> (Home, Server) {
     let home = Home::new();
@@ -419,13 +419,5 @@ fn a_key_that_asks_too_often_is_429_and_the_others_are_not() {
 #[test]
 fn without_a_limit_a_key_may_ask_as_often_as_it_likes() {
     let (_home, server) = started();
-    let authorization = format!("Authorization: Bearer {KEY}");
-    // One curl, many requests.
-    let range = "/v1/conversations?page=[1-200]";
-    let codes = ["--header", &authorization, "--write-out", "%{http_code}\n"];
-    let mut curl = std::process::Command::new("curl");
-    curl.args(["--silent", "--noproxy", "*"]).args(codes);
-    let output = curl.arg(format!("{}{range}", server.url)).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.matches("}200\n").count(), 200, "{text}");
+    assert_eq!(server.ask_often(200), 200);
 }

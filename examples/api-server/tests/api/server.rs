@@ -66,37 +66,51 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        let mut server = Self::start_unread(command);
+        server.read_log();
+        server
+    }
+
+    /// One whose log nobody reads.
+    pub(crate) fn start_unread(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        let reading = std::thread::spawn({
-            let log = Arc::clone(&log);
-            move || {
-                for line in errors.lines().map_while(Result::ok) {
-                    let mut log = log.lock().unwrap();
-                    log.push_str(&line);
-                    log.push('\n');
-                }
-            }
-        });
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        let url = line.trim_end().strip_prefix("listening on ");
-        let url = url.unwrap_or_else(|| panic!("{line:?}, {}", log.lock().unwrap()));
-        Self {
-            url: url.to_owned(),
+        let mut server = Self {
+            url: String::new(),
             child,
             output: Some(output),
-            log,
-            reading: Some(reading),
+            log: Arc::default(),
+            reading: None,
+        };
+        match line.trim_end().strip_prefix("listening on ") {
+            Some(url) => url.clone_into(&mut server.url),
+            None => {
+                server.read_log();
+                server.reading.take().unwrap().join().unwrap();
+                panic!("{line:?}, {}", server.log());
+            }
         }
+        server
+    }
+
+    fn read_log(&mut self) {
+        let errors = BufReader::new(self.child.stderr.take().unwrap());
+        let log = Arc::clone(&self.log);
+        self.reading = Some(std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                let mut log = log.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        }));
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -132,7 +146,9 @@ impl Server {
         let mut output = String::new();
         let mut rest = self.output.take().unwrap();
         rest.read_to_string(&mut output).unwrap();
-        self.reading.take().unwrap().join().unwrap();
+        if let Some(reading) = self.reading.take() {
+            reading.join().unwrap();
+        }
         End {
             status,
             took,
@@ -175,6 +191,20 @@ impl Server {
     pub(crate) fn put(&self, path: &str, body: &str) -> Answer {
         let put = ["--request", "PUT", "--header", JSON, "--data-binary", body];
         self.curl(path, &put)
+    }
+
+    /// Asks for so many pages of the list, with one curl: how many of the answers were of 200.
+    pub(crate) fn ask_often(&self, times: usize) -> usize {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--noproxy", "*", "--max-time", "60"]);
+        curl.args(["--write-out", "%{http_code}\n", "--header"]);
+        curl.arg(format!("Authorization: Bearer {KEY}"));
+        curl.arg(format!("{}/v1/conversations?page=[1-{times}]", self.url));
+        let output = curl.output().unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .matches("}200\n")
+            .count()
     }
 
     /// Receives a text from a contact on whatsapp, and answers the conversation's id.
