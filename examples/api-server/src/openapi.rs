@@ -2,6 +2,7 @@
 //!
 //! Invariant: it says no more than what is so; the API is tested against it.
 
+pub(crate) mod bodies;
 pub(crate) mod parameters;
 pub(crate) mod responses;
 pub(crate) mod schemas;

@@ -12,7 +12,7 @@ use crate::app::{Answer, App};
 use crate::errors::ApiError;
 use crate::openapi::parameters::{ConversationId, IdempotencyKey, List};
 use crate::openapi::responses::{Body, Conflict, NotFound, Request};
-use crate::openapi::schemas;
+use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation, Query};
 
 /// A page, as the specification has it.
@@ -95,7 +95,7 @@ pub(crate) async fn get(
     post,
     path = "/v1/conversations/{id}/assign",
     params(ConversationId, IdempotencyKey),
-    request_body = schemas::Assignment,
+    request_body = bodies::Assignment,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
         Request, NotFound, Conflict, Body

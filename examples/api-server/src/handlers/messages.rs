@@ -11,7 +11,7 @@ use crate::app::{Answer, App};
 use crate::errors::ApiError;
 use crate::openapi::parameters::IdempotencyKey;
 use crate::openapi::responses::{Body, Conflict, Gone, NotFound, Request};
-use crate::openapi::schemas;
+use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery};
 
 /// Send a message
@@ -22,7 +22,7 @@ use crate::request::{CommandContext, JsonBody, NoQuery};
     post,
     path = "/v1/messages/send",
     params(IdempotencyKey),
-    request_body = schemas::OutboundMessage,
+    request_body = bodies::OutboundMessage,
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
@@ -50,7 +50,7 @@ pub(crate) async fn send(
     post,
     path = "/v1/messages/receive",
     params(IdempotencyKey),
-    request_body = schemas::InboundMessage,
+    request_body = bodies::InboundMessage,
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
@@ -78,7 +78,7 @@ pub(crate) async fn receive(
     post,
     path = "/v1/messages/status",
     params(IdempotencyKey),
-    request_body = schemas::Receipt,
+    request_body = bodies::Receipt,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
         (status = 202, description = "The message is not there yet", body = schemas::Parked),

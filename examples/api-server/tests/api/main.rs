@@ -23,4 +23,5 @@ mod process;
 mod refusals;
 mod server;
 mod specification;
+mod validation;
 mod webhooks;

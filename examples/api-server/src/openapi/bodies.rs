@@ -1,0 +1,228 @@
+//! The bodies of requests that have one of several shapes, as the library reads them.
+
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType,
+    Type,
+};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::parameters::{TEAM_ID, USER_ID};
+
+/// ISO 8601 between the years 1970 and 9999, every day of which is one.
+const TIME: &str = concat!(
+    "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2})-",
+    "((0[13578]|1[02])-(0[2-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+);
+const SOMETHING: &str = r"\S";
+const CONTACT_ID: &str = "^con_[!-~]{1,124}$";
+const CONVERSATION_ID: &str = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+const MESSAGE_ID: &str = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+/// An address of IP version 6 is taken as well; this leaves brackets out.
+const URL: &str = r"^https?://[!-Z\^-~]+$";
+
+/// Sizes are bytes of UTF-8; a description can only count characters.
+const MAX_TEXT: usize = 64 * 1024;
+const MAX_NAME: usize = 256;
+const MAX_URL: usize = 2_048;
+const MAX_PROVIDER_ID: usize = 512;
+const MAX_PARAMS: usize = 256;
+
+/// A user or a team, not both.
+pub(crate) struct Assignment;
+/// A message to a contact, of one of the four types.
+pub(crate) struct OutboundMessage;
+/// A message from a contact, of one of the four types.
+pub(crate) struct InboundMessage;
+/// What became of a message, which either pair of ids names.
+pub(crate) struct Receipt;
+
+/// A string, as a pattern and a length have it.
+fn text(pattern: &str, max_length: usize) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .max_length(Some(max_length))
+        .build()
+}
+
+/// What may be missing may be null too.
+fn optional(mut object: Object) -> Object {
+    object.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    object
+}
+
+fn time() -> Object {
+    optional(text(TIME, 64))
+}
+
+fn provider_id() -> Object {
+    let mut id = text("^", MAX_PROVIDER_ID);
+    id.pattern = None;
+    id.min_length = Some(1);
+    id
+}
+
+fn word(word: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some([word]))
+        .build()
+}
+
+fn closed() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+}
+
+/// An object with these fields and no other; those that must be there are marked.
+fn object(fields: Vec<(&str, bool, RefOr<Schema>)>) -> Object {
+    let mut object = closed();
+    for (name, required, schema) in fields {
+        object = object.property(name, schema);
+        if required {
+            object = object.required(name);
+        }
+    }
+    object.build()
+}
+
+fn one_of(description: &str, shapes: impl IntoIterator<Item = Object>) -> RefOr<Schema> {
+    let mut one_of = OneOfBuilder::new().description(Some(description));
+    for shape in shapes {
+        one_of = one_of.item(shape);
+    }
+    one_of.into()
+}
+
+const REQUIRED: bool = true;
+const OPTIONAL: bool = false;
+
+impl PartialSchema for Assignment {
+    fn schema() -> RefOr<Schema> {
+        let shapes = [("user_id", USER_ID), ("team_id", TEAM_ID)];
+        one_of(
+            "A user or a team of the directory, not both",
+            shapes
+                .map(|(field, pattern)| object(vec![(field, REQUIRED, text(pattern, 128).into())])),
+        )
+    }
+}
+
+impl ToSchema for Assignment {}
+
+/// A message to a contact may say whether it reopens.
+fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
+    let params = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(ObjectBuilder::new().schema_type(Type::String))
+        .max_items(Some(MAX_PARAMS))
+        .build();
+    let content = || text(SOMETHING, MAX_TEXT);
+    let media = || {
+        vec![
+            ("media_url", REQUIRED, text(URL, MAX_URL).into()),
+            ("caption", OPTIONAL, optional(content()).into()),
+        ]
+    };
+    let types = [
+        ("text", vec![("content", REQUIRED, content().into())]),
+        (
+            "template",
+            vec![
+                ("template_name", REQUIRED, text(SOMETHING, MAX_NAME).into()),
+                ("template_params", OPTIONAL, Schema::Array(params).into()),
+                ("content", OPTIONAL, optional(content()).into()),
+            ],
+        ),
+        ("image", media()),
+        ("document", media()),
+    ];
+    one_of(
+        description,
+        types.map(|(name, of_type)| {
+            let mut fields = vec![
+                ("contact_id", REQUIRED, text(CONTACT_ID, 128).into()),
+                ("channel", REQUIRED, Ref::from_schema_name("Channel").into()),
+                ("type", REQUIRED, word(name).into()),
+            ];
+            fields.extend(of_type);
+            fields.push(("provider_id", OPTIONAL, optional(provider_id()).into()));
+            fields.push(("sent_at", OPTIONAL, time().into()));
+            if outbound {
+                let reopen = ObjectBuilder::new()
+                    .schema_type(SchemaType::from_iter([Type::Boolean, Type::Null]));
+                fields.push(("reopen", OPTIONAL, reopen.into()));
+            }
+            object(fields)
+        }),
+    )
+}
+
+impl PartialSchema for OutboundMessage {
+    fn schema() -> RefOr<Schema> {
+        messages("A message to a contact", true)
+    }
+}
+
+impl ToSchema for OutboundMessage {}
+
+impl PartialSchema for InboundMessage {
+    fn schema() -> RefOr<Schema> {
+        messages("A message from a contact", false)
+    }
+}
+
+impl ToSchema for InboundMessage {}
+
+impl PartialSchema for Receipt {
+    fn schema() -> RefOr<Schema> {
+        let statuses = || {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some(["sent", "delivered", "read"]))
+                .build()
+        };
+        let by_id = || {
+            vec![
+                (
+                    "conversation_id",
+                    REQUIRED,
+                    text(CONVERSATION_ID, 31).into(),
+                ),
+                ("message_id", REQUIRED, text(MESSAGE_ID, 30).into()),
+            ]
+        };
+        let by_provider = || {
+            vec![
+                ("channel", REQUIRED, Ref::from_schema_name("Channel").into()),
+                ("provider_id", REQUIRED, provider_id().into()),
+            ]
+        };
+        let shape = |mut fields: Vec<_>, failed: bool| {
+            let status = if failed { word("failed") } else { statuses() };
+            fields.push(("status", REQUIRED, status.into()));
+            fields.push(("at", OPTIONAL, time().into()));
+            if failed {
+                let error = OneOfBuilder::new()
+                    .item(Ref::from_schema_name("DeliveryError"))
+                    .item(ObjectBuilder::new().schema_type(Type::Null));
+                fields.push(("error", OPTIONAL, error.into()));
+            }
+            object(fields)
+        };
+        one_of(
+            "What became of a message, which either pair of ids names",
+            [
+                shape(by_id(), false),
+                shape(by_id(), true),
+                shape(by_provider(), false),
+                shape(by_provider(), true),
+            ],
+        )
+    }
+}
+
+impl ToSchema for Receipt {}
