@@ -196,7 +196,14 @@ impl Server {
     /// Asks for so many pages of the list, with one curl: how many of the answers were of 200.
     pub(crate) fn ask_often(&self, times: usize) -> usize {
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--noproxy", "*", "--max-time", "60"]);
+        curl.args([
+            "--silent",
+            "--noproxy",
+            "*",
+            "--max-time",
+            "60",
+            "--fail-early",
+        ]);
         curl.args(["--write-out", "%{http_code}\n", "--header"]);
         curl.arg(format!("Authorization: Bearer {KEY}"));
         curl.arg(format!("{}/v1/conversations?page=[1-{times}]", self.url));

@@ -28,25 +28,29 @@ fn taken(receiver: &Receiver) -> Vec<u64> {
 fn each_event_comes_at_least_once_and_in_order_from_a_server_that_is_killed_again_and_again() {
     const MESSAGES: usize = 30;
     const EVENTS: u64 = MESSAGES as u64 + 1;
+    /// The requests that are neither answered nor forgotten before the server is killed: the second
+    /// is taken, the others are not.
+    const KILLED_AT: [usize; 3] = [8, 20, 32];
     let home = Home::new();
-    // Of the requests that come, some are refused, some are taken without an answer, and some are
-    // not even read.
-    let receiver = Receiver::start(|number| match number % 7 {
-        2 => Reply::Refuse,
-        4 => Reply::TakeAndBreakOff,
-        5 => Reply::BreakOff,
-        _ => Reply::Take,
+    let receiver = Receiver::start(|number| match number {
+        8 | 32 => Reply::Hang,
+        20 => Reply::TakeAndHang,
+        // Of the others some are refused, some are taken without an answer, and some not even read.
+        _ => match number % 7 {
+            2 => Reply::Refuse,
+            4 => Reply::TakeAndBreakOff,
+            5 => Reply::BreakOff,
+            _ => Reply::Take,
+        },
     });
     let mut server = start(&home, &receiver);
-    for number in 0..MESSAGES {
+    for _ in 0..MESSAGES {
         server.conversation("con_1");
-        if number % 10 == 7 {
-            // Somewhere between a post and its acknowledgement.
-            let before = taken(&receiver).len();
-            until(|| (taken(&receiver).len() > before).then_some(()));
-            server.end("KILL");
-            server = start(&home, &receiver);
-        }
+    }
+    for number in KILLED_AT {
+        until(|| (receiver.requests() > number).then_some(()));
+        server.end("KILL");
+        server = start(&home, &receiver);
     }
     until(|| taken(&receiver).contains(&EVENTS).then_some(()));
 

@@ -21,6 +21,7 @@ pub(super) enum Reply {
     Refuse,
     BreakOff,
     Hang,
+    TakeAndHang,
 }
 
 #[derive(Default)]
@@ -109,9 +110,14 @@ fn receive(stream: TcpStream, seen: &Seen, treatment: &dyn Fn(usize) -> Reply) -
             }
             Reply::Refuse => "500 Internal Server Error",
             Reply::BreakOff => return None,
-            Reply::Hang => loop {
-                thread::park();
-            },
+            Reply::Hang | Reply::TakeAndHang => {
+                if reply == Reply::TakeAndHang {
+                    take();
+                }
+                // Until its sender is gone.
+                let _ = reader.read(&mut [0]);
+                return None;
+            }
         };
         let length = if reply == Reply::Take {
             ""
