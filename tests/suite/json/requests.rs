@@ -54,9 +54,9 @@ fn a_message_of_each_type_is_read_either_way() {
             Content::document("http://example.com/1.pdf"),
         ),
     ] {
-        let inbound = Inbound::new(&contact("con_1"), Channel::Whatsapp, content.clone());
+        let inbound = Inbound::new(contact("con_1"), Channel::Whatsapp, content.clone());
         assert_eq!(read::<Inbound>(&message(fields)), inbound);
-        let outbound = Outbound::new(&contact("con_1"), Channel::Whatsapp, content);
+        let outbound = Outbound::new(contact("con_1"), Channel::Whatsapp, content);
         assert_eq!(read::<Outbound>(&message(fields)), outbound);
     }
 }
@@ -65,12 +65,12 @@ fn a_message_of_each_type_is_read_either_way() {
 fn what_is_optional_reaches_the_message() {
     let text = r#""type":"text","content":"Hello""#;
     let optional = format!(r#"{text},"provider_id":"wamid.1","sent_at":"{SENT_AT}""#);
-    let inbound = Inbound::text(&contact("con_1"), Channel::Whatsapp, "Hello");
+    let inbound = Inbound::text(contact("con_1"), Channel::Whatsapp, "Hello");
     assert_eq!(
         read::<Inbound>(&message(&optional)),
         inbound.provider_id("wamid.1").sent_at(time(SENT_AT))
     );
-    let outbound = Outbound::text(&contact("con_1"), Channel::Whatsapp, "Hello");
+    let outbound = Outbound::text(contact("con_1"), Channel::Whatsapp, "Hello");
     for (given, reopens) in [("true", true), ("null", true), ("false", false)] {
         assert_eq!(
             read::<Outbound>(&message(&format!(r#"{text},"reopen":{given}"#))),
