@@ -10,14 +10,14 @@ use std::sync::Arc;
 use convodb::{AssigneeKind, Channel, DeliveryStatus, Direction, Status};
 
 /// Nobody's number; users are 1 to 200, teams 201 to 210.
-pub(crate) const NOBODY: u16 = 0;
-pub(crate) const USERS: u16 = 200;
-pub(crate) const TEAMS: u16 = 10;
-pub(crate) const MIN_SIZE: u32 = 1_000;
+pub const NOBODY: u16 = 0;
+pub const USERS: u16 = 200;
+pub const TEAMS: u16 = 10;
+pub const MIN_SIZE: u32 = 1_000;
 
 /// 2025-01-01T00:00:00Z.
 const START_US: i64 = 1_735_689_600_000_000;
-pub(crate) const DAY_US: i64 = 86_400_000_000;
+pub const DAY_US: i64 = 86_400_000_000;
 const ACTIVE_DAYS: i64 = 30;
 /// Long enough for 500 messages that share no millisecond.
 const MIN_ACTIVE_US: i64 = 600_000_000;
@@ -28,14 +28,14 @@ const SEED: u64 = 0x636F_6E76_6F64_6200;
 const RANDOM_BITS: u32 = 80;
 
 /// `SplitMix64`.
-pub(crate) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
-    pub(crate) const fn new(seed: u64) -> Self {
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) const fn next(&mut self) -> u64 {
+    pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut x = self.0;
         x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -44,73 +44,73 @@ impl Rng {
     }
 
     /// 0 to `end` - 1; the remainder's bias is far below what shows in a benchmark.
-    pub(crate) const fn below(&mut self, end: u64) -> u64 {
+    pub const fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 }
 
 /// A ULID's bits.
-pub(crate) fn ulid(at_us: i64, rng: &mut Rng) -> u128 {
+pub fn ulid(at_us: i64, rng: &mut Rng) -> u128 {
     let random = (u128::from(rng.next()) << 64 | u128::from(rng.next())) >> (128 - RANDOM_BITS);
     u128::from(at_us.unsigned_abs() / 1_000) << RANDOM_BITS | random
 }
 
 /// The two parts from which convodb makes an id.
-pub(crate) const fn parts(id: u128) -> (u64, u128) {
+pub const fn parts(id: u128) -> (u64, u128) {
     ((id >> RANDOM_BITS) as u64, id & ((1 << RANDOM_BITS) - 1))
 }
 
 const CONTACT_LEN: usize = 30;
 
 #[derive(Clone)]
-pub(crate) struct Conversation {
-    pub(crate) number: u32,
-    pub(crate) id: u128,
+pub struct Conversation {
+    pub number: u32,
+    pub id: u128,
     contact: [u8; CONTACT_LEN],
-    pub(crate) channel: Channel,
-    pub(crate) status: Status,
-    pub(crate) assignee: u16,
-    pub(crate) created_us: i64,
-    pub(crate) updated_us: i64,
-    pub(crate) messages: u32,
+    pub channel: Channel,
+    pub status: Status,
+    pub assignee: u16,
+    pub created_us: i64,
+    pub updated_us: i64,
+    pub messages: u32,
 }
 
 impl Conversation {
-    pub(crate) fn contact(&self) -> &str {
+    pub fn contact(&self) -> &str {
         std::str::from_utf8(&self.contact).unwrap_or_default()
     }
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Message {
-    pub(crate) id: u128,
-    pub(crate) direction: Direction,
-    pub(crate) status: DeliveryStatus,
-    pub(crate) content: Box<str>,
-    pub(crate) created_us: i64,
+pub struct Message {
+    pub id: u128,
+    pub direction: Direction,
+    pub status: DeliveryStatus,
+    pub content: Box<str>,
+    pub created_us: i64,
 }
 
 /// What decides where a conversation stands in which list: 16 bytes, so that ten million fit.
 #[derive(Clone, Copy)]
-pub(crate) struct Key {
-    pub(crate) updated_us: i64,
-    pub(crate) number: u32,
-    pub(crate) assignee: u16,
-    pub(crate) status: Status,
-    pub(crate) channel: Channel,
+pub struct Key {
+    pub updated_us: i64,
+    pub number: u32,
+    pub assignee: u16,
+    pub status: Status,
+    pub channel: Channel,
 }
 
 /// Somebody whom conversations are assigned to.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Assignee {
-    pub(crate) kind: AssigneeKind,
-    pub(crate) id: Arc<str>,
-    pub(crate) name: Arc<str>,
+pub struct Assignee {
+    pub kind: AssigneeKind,
+    pub id: Arc<str>,
+    pub name: Arc<str>,
 }
 
 /// Everybody, by number.
 #[derive(Clone)]
-pub(crate) struct Directory(Arc<[Assignee]>);
+pub struct Directory(Arc<[Assignee]>);
 
 impl Directory {
     fn new() -> Self {
@@ -127,26 +127,26 @@ impl Directory {
         Self((1..=USERS).map(user).chain((1..=TEAMS).map(team)).collect())
     }
 
-    pub(crate) fn get(&self, number: u16) -> Option<&Assignee> {
+    pub fn get(&self, number: u16) -> Option<&Assignee> {
         self.0.get(usize::from(number).checked_sub(1)?)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &Assignee)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &Assignee)> {
         (1..).zip(self.0.iter())
     }
 }
 
-pub(crate) struct Dataset {
-    pub(crate) size: u32,
-    pub(crate) days: u32,
-    pub(crate) directory: Directory,
+pub struct Dataset {
+    pub size: u32,
+    pub days: u32,
+    pub directory: Directory,
     /// The users' shares, summed up.
     shares: Vec<u64>,
     step_us: i64,
 }
 
 impl Dataset {
-    pub(crate) fn new(size: u32, days: u32) -> Self {
+    pub fn new(size: u32, days: u32) -> Self {
         let shares = (1..=USERS).scan(0, |sum, rank| {
             *sum += (1e9 / f64::from(rank).powf(0.8)) as u64;
             Some(*sum)
@@ -162,19 +162,19 @@ impl Dataset {
     }
 
     /// The user in the middle, by the number of conversations.
-    pub(crate) const fn median_user() -> u16 {
+    pub const fn median_user() -> u16 {
         USERS / 2
     }
 
-    pub(crate) const fn team(rank: u16) -> u16 {
+    pub const fn team(rank: u16) -> u16 {
         USERS + 1 + rank
     }
 
-    pub(crate) fn conversations(&self) -> impl Iterator<Item = Conversation> {
+    pub fn conversations(&self) -> impl Iterator<Item = Conversation> {
         (0..self.size).map(|number| self.conversation(number))
     }
 
-    pub(crate) fn conversation(&self, number: u32) -> Conversation {
+    pub fn conversation(&self, number: u32) -> Conversation {
         let mut rng = Rng::new(SEED ^ Rng::new(u64::from(number)).next());
         let jitter = rng.below((self.step_us - 1_000).unsigned_abs().max(1));
         let created_us = START_US + i64::from(number) * self.step_us + jitter.cast_signed();
@@ -233,14 +233,14 @@ impl Dataset {
     }
 
     /// The numbers of conversations with 10 or with 500 messages.
-    pub(crate) fn specimens(&self, messages: u32) -> impl Iterator<Item = u32> {
+    pub fn specimens(&self, messages: u32) -> impl Iterator<Item = u32> {
         let between = self.size.min(WITH_MESSAGES) / SPECIMENS;
         let place = u32::from(messages != 500);
         (0..SPECIMENS).map(move |rank| (rank * between + place) * self.stride())
     }
 
     /// Oldest first; no two in one millisecond, so that they are in the order of their ids too.
-    pub(crate) fn messages(&self, of: &Conversation) -> impl Iterator<Item = Message> {
+    pub fn messages(&self, of: &Conversation) -> impl Iterator<Item = Message> {
         let mut rng = Rng::new(!SEED ^ Rng::new(u64::from(of.number)).next());
         let (first, last) = (of.created_us, of.updated_us);
         let steps = i64::from(of.messages.max(2) - 1);
@@ -266,7 +266,7 @@ impl Dataset {
     }
 
     /// Every conversation in the order of lists: latest activity first, then by id.
-    pub(crate) fn sorted_keys(&self) -> Vec<Key> {
+    pub fn sorted_keys(&self) -> Vec<Key> {
         let key = |c: Conversation| Key {
             updated_us: c.updated_us,
             number: c.number,
@@ -299,6 +299,6 @@ fn contact(rng: &mut Rng) -> [u8; CONTACT_LEN] {
 }
 
 /// 80 bytes, no two the same.
-pub(crate) fn text(seed: u64) -> String {
+pub fn text(seed: u64) -> String {
     format!("Order {seed:016x} has not come for six days now: can somebody please look?!")
 }

@@ -14,7 +14,7 @@ use crate::engines;
 use crate::plan::{Place, Plan, Target};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Kind {
+pub enum Kind {
     Convodb,
     Sqlite,
     #[value(name = "sqlite_lean")]
@@ -60,6 +60,14 @@ impl Kind {
         self != Self::SqliteExpert || matches!(depth, "half" | "last" | "spread")
     }
 
+    /// Makes the engine's file in the directory, packed and closed.
+    pub fn make_file(self, data: &Dataset, directory: &Path, loaded: &dyn Fn(u64)) -> Result<()> {
+        let mut engine = self.engine(data, directory);
+        engine.load(data, loaded)?;
+        engine.compact()?;
+        engine.close()
+    }
+
     pub(crate) fn engine(self, data: &Dataset, directory: &Path) -> Box<dyn Engine> {
         let names = data.directory.clone();
         match self {
@@ -75,14 +83,14 @@ impl Kind {
 
 /// A row of a list, as engines without types of their own give it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
-    pub(crate) id: u128,
-    pub(crate) contact: Box<str>,
-    pub(crate) channel: Channel,
-    pub(crate) status: Status,
-    pub(crate) assignee: Option<Assignee>,
-    pub(crate) created_us: i64,
-    pub(crate) updated_us: i64,
+pub struct Row {
+    pub id: u128,
+    pub contact: Box<str>,
+    pub channel: Channel,
+    pub status: Status,
+    pub assignee: Option<Assignee>,
+    pub created_us: i64,
+    pub updated_us: i64,
 }
 
 impl Row {
@@ -200,13 +208,13 @@ pub(crate) trait Engine {
     }
 }
 
-pub(crate) fn now_us() -> i64 {
+pub fn now_us() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(0, |now| now.as_micros() as i64)
 }
 
 /// An id of this moment, for the engines that make none themselves.
-pub(crate) fn new_message_id(now_us: i64) -> u128 {
+pub fn new_message_id(now_us: i64) -> u128 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut rng = Rng::new(
         NEXT.fetch_add(1, Ordering::Relaxed)

@@ -1,12 +1,12 @@
 //! The engines. None knows another, but that an expert reads the file of `sqlite`.
 
-mod convodb;
+pub mod convodb;
 mod flood;
 mod keys;
 mod lmdb;
 mod merge;
 mod redb;
-mod sqlite;
+pub mod sqlite;
 
 pub(crate) use convodb::Convodb;
 pub(crate) use lmdb::Lmdb;

@@ -21,10 +21,10 @@ const CHECKED_PAGES: u64 = 16;
 
 /// Which conversations a list shows. Without assignees, anybody's and nobody's.
 #[derive(Clone, Default)]
-pub(crate) struct Filter {
-    pub(crate) status: Option<Status>,
-    pub(crate) channel: Option<Channel>,
-    pub(crate) assignees: Vec<u16>,
+pub struct Filter {
+    pub status: Option<Status>,
+    pub channel: Option<Channel>,
+    pub assignees: Vec<u16>,
 }
 
 impl Filter {

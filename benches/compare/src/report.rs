@@ -4,3 +4,5 @@ pub(crate) mod chart;
 pub(crate) mod goals;
 pub(crate) mod json;
 pub(crate) mod markdown;
+
+pub use markdown::number;

@@ -16,6 +16,9 @@ use crate::data::{self, Dataset, Directory, NOBODY, parts};
 use crate::engine::{Command, Engine, Flood, Page, Reader, Rows, Thread};
 use crate::plan::{self, LIMIT, Place, Plan, Target};
 
+/// What the file is called.
+pub const FILE: &str = "inbox.redb";
+
 const CACHE_BYTES: usize = 256 << 20;
 
 pub(crate) struct Convodb {
@@ -30,7 +33,7 @@ impl Convodb {
     pub(crate) fn new(directory: Directory, at: &Path) -> Self {
         let ids = directory.iter().map(|(_, one)| AssigneeId::new(&one.id));
         Self {
-            path: at.join("inbox.redb"),
+            path: at.join(FILE),
             assignees: ids.filter_map(Result::ok).collect(),
             store: None,
             shapes: Vec::new(),

@@ -22,7 +22,7 @@ use rusqlite::{Connection, Params, params, params_from_iter};
 
 pub(crate) use expert::Expert;
 use sidebar::Sidebar;
-use statements::{Layout, Question};
+pub use statements::{COLUMNS, Layout, MESSAGES, Question};
 
 use super::flood;
 use super::keys::delivery;
@@ -41,7 +41,11 @@ pub(crate) struct Sqlite {
     sidebar: Option<Sidebar>,
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+/// What the file of the layout to be read best is called.
+pub const BEST_FILE: &str = "best.sqlite";
+
+/// A connection as every part of the comparison has it.
+pub fn connect(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
@@ -58,8 +62,8 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// In the order in which statements name the columns.
-fn row(row: &rusqlite::Row<'_>) -> Result<Row> {
+/// In the order of [`COLUMNS`].
+pub fn row(row: &rusqlite::Row<'_>) -> Result<Row> {
     let text =
         |place| -> FromSqlResult<Option<&str>> { row.get_ref_unwrap(place).as_str_or_null() };
     let number = |place| row.get_ref_unwrap(place).as_i64();
@@ -125,7 +129,7 @@ fn total(connection: &Connection, question: &Question) -> Result<u64> {
 
 impl Sqlite {
     pub(crate) fn best(directory: Directory, at: &Path) -> Self {
-        Self::new(Layout::Best, directory, at.join("best.sqlite"))
+        Self::new(Layout::Best, directory, at.join(BEST_FILE))
     }
 
     pub(crate) fn lean(directory: Directory, at: &Path) -> Self {
@@ -217,7 +221,7 @@ impl Engine for Sqlite {
         let mut found = statement.query(params![&of.id.to_be_bytes()[..]])?;
         let found = found.next()?.context("no such conversation")?;
         let (conversation, seq) = (row(found)?, found.get::<_, i64>(9)?);
-        let mut statement = connection.prepare_cached(statements::MESSAGES)?;
+        let mut statement = connection.prepare_cached(MESSAGES)?;
         let mut found = statement.query([seq])?;
         let mut messages = Vec::with_capacity(16);
         while let Some(next) = found.next()? {
@@ -276,7 +280,8 @@ impl Engine for Sqlite {
     }
 }
 
-fn message(row: &rusqlite::Row<'_>) -> Result<Message> {
+/// In the order in which [`MESSAGES`] names the columns.
+pub fn message(row: &rusqlite::Row<'_>) -> Result<Message> {
     let number = |place| row.get_ref_unwrap(place).as_i64();
     Ok(Message {
         id: u128::from_be_bytes(row.get_ref_unwrap(0).as_blob()?.try_into()?),

@@ -14,7 +14,7 @@ pub(crate) fn find(records: &[Record], case: &str, engine: &str) -> Option<Figur
 }
 
 /// Thousands are set apart, small numbers keep a digit.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value < 99.95 {
         return format!("{value:.1}");
     }

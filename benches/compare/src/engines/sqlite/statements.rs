@@ -5,7 +5,7 @@ use convodb::{Channel, Status};
 use crate::plan::Filter;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub enum Layout {
     /// An index for every combination of filters.
     Best,
     /// Two indexes; lists that need more are unions of ordered streams.
@@ -58,14 +58,14 @@ pub(super) const TRIGGERS: &str = "
     END;";
 
 /// The columns in the order in which a row is read.
-const COLUMNS: &str = "c.id, c.contact_id, c.channel, c.status, c.assignee_kind, c.assignee_id, \
+pub const COLUMNS: &str = "c.id, c.contact_id, c.channel, c.status, c.assignee_kind, c.assignee_id, \
                        c.assignee_name, c.created_at, c.updated_at";
 
 pub(super) const CONVERSATION: &str = "SELECT c.id, c.contact_id, c.channel, c.status, c.assignee_kind, c.assignee_id, \
             c.assignee_name, c.created_at, c.updated_at, c.seq \
      FROM conversation c WHERE c.id = ?1";
 
-pub(super) const MESSAGES: &str =
+pub const MESSAGES: &str =
     "SELECT id, direction, status, content, created_at FROM message WHERE conv = ?1 ORDER BY id";
 
 /// The columns before `(updated_at, id)` of every index.
@@ -153,21 +153,26 @@ impl Stream {
 /// The statements of a filter. The first parameters are its assignees; then the limit, and what
 /// each statement says.
 #[derive(Clone)]
-pub(super) struct Question {
-    pub(super) assignees: Vec<i64>,
-    pub(super) total: String,
+pub struct Question {
+    pub assignees: Vec<i64>,
+    pub total: String,
     /// …, limit, rows to skip.
-    pub(super) page: String,
+    pub page: String,
     /// …, limit, `updated_at` and `id` of the row before.
-    pub(super) behind: String,
+    pub behind: String,
     /// …, limit, rows to skip: from the last row upwards.
-    pub(super) upwards: String,
+    pub upwards: String,
     /// …, limit, rows to skip, a time: of the rows before that time.
-    pub(super) before: String,
+    pub before: String,
 }
 
 impl Question {
-    pub(super) fn new(layout: Layout, filter: &Filter) -> Self {
+    pub fn new(layout: Layout, filter: &Filter) -> Self {
+        Self::showing("", layout, filter)
+    }
+
+    /// With further columns behind the total, each after a comma.
+    pub fn showing(further_columns: &str, layout: Layout, filter: &Filter) -> Self {
         let streams = Stream::all(layout, filter);
         let place = filter.assignees.len();
         let (skip, third) = (place + 2, place + 3);
@@ -175,8 +180,10 @@ impl Question {
         let before = format!("c.updated_at < ?{third}");
         let offset = Some(skip);
         let total = total(filter);
-        let page =
-            |further, order, offset| select(&streams, &total, further, order, place + 1, offset);
+        let last_columns = format!("({total}){further_columns}");
+        let page = |further, order, offset| {
+            select(&streams, &last_columns, further, order, place + 1, offset)
+        };
         Self {
             assignees: filter.assignees.iter().copied().map(i64::from).collect(),
             page: page(None, "DESC", offset),
@@ -190,7 +197,7 @@ impl Question {
 
 fn select(
     streams: &[Stream],
-    total: &str,
+    last_columns: &str,
     further: Option<&str>,
     order: &str,
     limit: usize,
@@ -203,7 +210,7 @@ fn select(
             "WITH page(seq) AS (
                  SELECT c.seq {from}
                  ORDER BY c.updated_at {order}, c.id {order} LIMIT ?{limit} {offset})
-             SELECT {COLUMNS}, ({total}) FROM page CROSS JOIN conversation c ON c.seq = page.seq"
+             SELECT {COLUMNS}, {last_columns} FROM page CROSS JOIN conversation c ON c.seq = page.seq"
         );
     }
     let narrow = |stream: &Stream| {
@@ -215,7 +222,7 @@ fn select(
     format!(
         "WITH page(seq, updated_at, id) AS (
              {union} ORDER BY 2 {order}, 3 {order} LIMIT ?{limit} {offset})
-         SELECT {COLUMNS}, ({total}) FROM page CROSS JOIN conversation c ON c.seq = page.seq"
+         SELECT {COLUMNS}, {last_columns} FROM page CROSS JOIN conversation c ON c.seq = page.seq"
     )
 }
 

@@ -1,35 +1,18 @@
-//! convodb beside what a user would pick instead: the same data and the same questions, on one
-//! machine in one run. `README.md` says what is measured and how the opponents are set.
-
-mod cases;
-mod check;
-mod commands;
-mod data;
-mod engine;
-mod engines;
-mod measure;
-mod memory;
-mod plan;
-mod readers;
-mod replay;
-mod report;
-#[cfg(test)]
-mod tests;
-mod writes;
+//! The command line, and what a run does.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use tempfile::TempDir;
 
-use cases::Bench;
-use data::Dataset;
-use engine::Kind;
-use measure::Figure;
-use plan::Plan;
+use crate::cases::{self, Bench};
+use crate::data::{self, Dataset};
+use crate::engine::Kind;
+use crate::measure::Figure;
+use crate::plan::Plan;
+use crate::{memory, report, workdir};
 
 /// Measures convodb beside SQLite, LMDB and redb.
 #[derive(Parser)]
@@ -111,20 +94,8 @@ impl Run {
         self.only.is_none_or(|only| only == cases)
     }
 
-    /// On the disk of the build, which a directory for temporary files need not be.
-    fn directory(&self) -> Result<TempDir> {
-        let named = tempfile::Builder::new().prefix("compare-").to_owned();
-        let beside = |program: PathBuf| program.ancestors().nth(2).map(Path::to_owned);
-        let parent = match &self.dir {
-            Some(parent) => parent.clone(),
-            None => beside(std::env::current_exe()?).context("a program without a place")?,
-        };
-        std::fs::create_dir_all(&parent)?;
-        Ok(named.tempdir_in(parent)?)
-    }
-
     fn bench(&self) -> Result<()> {
-        let directory = self.directory()?;
+        let directory = workdir::temporary("compare-", self.dir.as_deref())?;
         let mut kinds = self.engines.clone();
         kinds.sort_unstable();
         kinds.dedup();
@@ -220,7 +191,12 @@ impl Run {
     }
 }
 
-fn main() -> Result<()> {
+/// Does what the command line says.
+///
+/// # Errors
+///
+/// Whatever an engine says, and that two differ in an answer.
+pub fn run() -> Result<()> {
     let cli = Cli::parse();
     match cli.child {
         None => cli.run.bench(),
