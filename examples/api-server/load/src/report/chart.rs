@@ -1,0 +1,174 @@
+//! Two panels with a row for each case: requests per second, and latencies from the median to the
+//! 99th percentile; both axes logarithmic, as lists and durable messages are far apart.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use compare::number;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::{Figure, Load};
+use crate::cases::Case;
+use crate::servers::Name;
+
+const WIDTH: u32 = 1_000;
+const TITLE: u32 = 46;
+const HEAD: u32 = 34;
+const ROW: u32 = 44;
+const FOOT: u32 = 50;
+const NAMES: u32 = 110;
+const FONT: &str = "sans-serif";
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Rows<'a> = Vec<(Case, Vec<&'a Figure>)>;
+
+const fn color(server: Name) -> RGBColor {
+    match server {
+        Name::Convodb => RGBColor(0xD1, 0x24, 0x2F),
+        Name::Sqlite => RGBColor(0x1F, 0x6F, 0xB4),
+    }
+}
+
+pub(crate) fn draw(path: &Path, load: &Load) -> Result<()> {
+    let rows = load.cases();
+    let height = TITLE + HEAD + ROW * rows.len() as u32 + FOOT;
+    let root = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
+    root.fill(&WHITE).map_err(failed)?;
+    title(&root, load)?;
+    let (_, panels) = root.split_vertically(TITLE);
+    let (left, right) = panels.split_horizontally(NAMES + (WIDTH - NAMES) / 2);
+    rates(&left, &rows)?;
+    latencies(&right, &rows)?;
+    root.present().map_err(failed)
+}
+
+fn failed<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> anyhow::Error {
+    anyhow!("the chart: {error}")
+}
+
+/// The title, with what the colors mean.
+fn title(root: &Area<'_>, load: &Load) -> Result<()> {
+    let size = number(f64::from(load.size));
+    let text = format!("The API server's load, {size} conversations");
+    root.draw(&Text::new(text, (16, 14), (FONT, 18)))
+        .map_err(failed)?;
+    for (place, name) in (0..).zip(Name::ALL) {
+        let x = WIDTH as i32 - 210 + place * 100;
+        let sample = Rectangle::new([(x, 16), (x + 14, 30)], color(name).filled());
+        root.draw(&sample).map_err(failed)?;
+        root.draw(&Text::new(name.as_str(), (x + 20, 15), (FONT, 15)))
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// From below the least to above the most, so that marks and their labels have room.
+fn bounds(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
+    let least = values.clone().fold(f64::MAX, f64::min);
+    let most = values.fold(1.0, f64::max);
+    (least / 2.0).min(most)..most * 2.5
+}
+
+/// Where a server's mark of a row lies: the first row is the topmost.
+fn height(row: usize, rows: usize, server: Name) -> f64 {
+    let within = match server {
+        Name::Convodb => 0.7,
+        Name::Sqlite => 0.3,
+    };
+    (rows - 1 - row) as f64 + within
+}
+
+fn marks<'a>(rows: &'a Rows<'a>) -> impl Iterator<Item = (f64, &'a Figure)> + Clone {
+    let count = rows.len();
+    rows.iter()
+        .enumerate()
+        .flat_map(move |(row, (_, figures))| {
+            let mark = move |figure: &&'a Figure| (height(row, count, figure.server), *figure);
+            figures.iter().map(mark)
+        })
+}
+
+fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
+    let bounds = bounds(marks(rows).map(|(_, figure)| figure.rate));
+    let start = bounds.start;
+    let mut chart = ChartBuilder::on(area)
+        .caption("requests per second", (FONT, 15))
+        .margin_left(10)
+        .margin_right(16)
+        .x_label_area_size(FOOT - 10)
+        .y_label_area_size(NAMES - 10)
+        .build_cartesian_2d(bounds.log_scale(), 0.0..rows.len() as f64)
+        .map_err(failed)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .light_line_style(WHITE)
+        .x_label_formatter(&short)
+        .disable_y_axis()
+        .draw()
+        .map_err(failed)?;
+    let bar = |(y, figure): (f64, &Figure)| {
+        let corners = [(start, y - 0.18), (figure.rate, y + 0.18)];
+        Rectangle::new(corners, color(figure.server).filled())
+    };
+    chart.draw_series(marks(rows).map(bar)).map_err(failed)?;
+    let label = |(y, figure): (f64, &Figure)| beside(figure.rate, y);
+    chart.draw_series(marks(rows).map(label)).map_err(failed)?;
+    let names = (0..).zip(rows).map(|(row, (case, _))| {
+        let y = (rows.len() - row) as f64 - 0.5;
+        let style = anchored(14, HPos::Right);
+        Text::new(case.name() + " ", (start, y), style)
+    });
+    chart.draw_series(names).map_err(failed)?;
+    Ok(())
+}
+
+fn latencies(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
+    let both = marks(rows).flat_map(|(_, figure)| [figure.p50_us, figure.p99_us]);
+    let mut chart = ChartBuilder::on(area)
+        .caption(
+            "microseconds: the median, and to the 99th percentile",
+            (FONT, 15),
+        )
+        .margin_left(10)
+        .margin_right(16)
+        .x_label_area_size(FOOT - 10)
+        .build_cartesian_2d(bounds(both).log_scale(), 0.0..rows.len() as f64)
+        .map_err(failed)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .light_line_style(WHITE)
+        .x_label_formatter(&short)
+        .disable_y_axis()
+        .draw()
+        .map_err(failed)?;
+    let line = |(y, figure): (f64, &Figure)| {
+        let ends = [(figure.p50_us, y), (figure.p99_us, y)];
+        PathElement::new(ends, color(figure.server).stroke_width(3))
+    };
+    chart.draw_series(marks(rows).map(line)).map_err(failed)?;
+    let median = |(y, figure): (f64, &Figure)| {
+        Circle::new((figure.p50_us, y), 5, color(figure.server).filled())
+    };
+    chart.draw_series(marks(rows).map(median)).map_err(failed)?;
+    let label = |(y, figure): (f64, &Figure)| beside(figure.p99_us, y);
+    chart.draw_series(marks(rows).map(label)).map_err(failed)?;
+    Ok(())
+}
+
+fn short(value: &f64) -> String {
+    number(*value).trim_end_matches(".0").to_owned()
+}
+
+/// A value as text, to the right of where it lies.
+fn beside(value: f64, y: f64) -> Text<'static, (f64, f64), String> {
+    let text = format!(" {}", short(&value.round()));
+    Text::new(text, (value, y), anchored(12, HPos::Left))
+}
+
+fn anchored(size: u32, side: HPos) -> TextStyle<'static> {
+    TextStyle::from((FONT, size).into_font()).pos(Pos::new(side, VPos::Center))
+}

@@ -1,0 +1,236 @@
+//! Reading: a pool of connections, each with its prepared statements.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use compare::data::{Message, NOBODY};
+use compare::engine::Row;
+use compare::engines::sqlite::{COLUMNS, Layout, MESSAGES, Question, connect, message, row};
+use compare::plan::Filter;
+use convodb::{Channel, ListQuery, Status, StatusFilter};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use tokio::sync::Semaphore;
+
+use super::json::{ConversationDocument, PageDocument, cursor};
+
+/// Behind so many rows it is worth a statement to learn whether the far end is nearer.
+const FAR_ROWS: u64 = 1_000;
+
+/// What a statement is made of, its parameters aside.
+type Shape = (Option<Status>, Option<Channel>, usize);
+
+/// The numbers under which the file knows users and teams.
+type Numbers = Arc<HashMap<Box<str>, u16>>;
+
+pub(super) struct Reader {
+    connection: Connection,
+    numbers: Numbers,
+    questions: HashMap<Shape, Question>,
+    thread: String,
+}
+
+struct Found {
+    rows: Vec<(Row, i64)>,
+    total: Option<u64>,
+}
+
+impl Reader {
+    fn new(file: &Path, numbers: Numbers) -> Result<Self> {
+        Ok(Self {
+            connection: connect(file)?,
+            numbers,
+            questions: HashMap::new(),
+            thread: format!(
+                "SELECT {COLUMNS}, c.seq, c.unread FROM conversation c WHERE c.id = ?1"
+            ),
+        })
+    }
+
+    /// The filter in the file's terms, unless it can select nothing.
+    fn filter(&self, query: &ListQuery) -> Option<Filter> {
+        let filter = &query.filter;
+        let known = filter
+            .assignees()
+            .filter_map(|id| self.numbers.get(id.as_str()));
+        let nobody = filter.includes_unassigned().then_some(NOBODY);
+        let assignees: Vec<u16> = nobody.into_iter().chain(known.copied()).collect();
+        let anybody = !filter.includes_unassigned() && filter.assignees().next().is_none();
+        (anybody || !assignees.is_empty()).then(|| Filter {
+            status: match filter.status() {
+                StatusFilter::Open => Some(Status::Open),
+                StatusFilter::Resolved => Some(Status::Resolved),
+                StatusFilter::All => None,
+            },
+            channel: filter.channels().next(),
+            assignees,
+        })
+    }
+
+    /// A page, as JSON.
+    pub(super) fn list(&mut self, query: &ListQuery) -> Result<Vec<u8>> {
+        let page = query.page;
+        let limit = u64::from(page.limit());
+        let skip = (page.page() - 1).saturating_mul(limit);
+        let (rows, total) = match self.filter(query) {
+            Some(filter) => self.page(&filter, skip, limit)?,
+            None => (Vec::new(), 0),
+        };
+        let more = skip + (rows.len() as u64) < total;
+        let last = rows.last().filter(|_| more);
+        let document = PageDocument {
+            total,
+            page: page.page(),
+            next: last.map(|(row, _)| cursor(row)),
+            data: rows
+                .iter()
+                .map(|(row, unread)| ConversationDocument::new(row, *unread, &[]))
+                .collect(),
+        };
+        Ok(serde_json::to_vec(&document)?)
+    }
+
+    fn page(&mut self, filter: &Filter, skip: u64, limit: u64) -> Result<(Vec<(Row, i64)>, u64)> {
+        let shape = (filter.status, filter.channel, filter.assignees.len());
+        let question = match self.questions.entry(shape) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Question::showing(", c.unread", Layout::Best, filter)),
+        };
+        let connection = &self.connection;
+        let assignees = || filter.assignees.iter().copied().map(i64::from);
+        let ask = |sql: &str, limit: u64, skip: u64| {
+            let bounds = [limit, skip].map(u64::cast_signed);
+            rows(connection, sql, assignees().chain(bounds))
+        };
+        let count = || total(connection, &question.total, assignees());
+        if skip > FAR_ROWS {
+            let total = count()?;
+            if skip >= total {
+                return Ok((Vec::new(), total));
+            }
+            if skip > total / 2 {
+                let shown = (total - skip).min(limit);
+                let mut found = ask(&question.upwards, shown, total - skip - shown)?;
+                found.rows.reverse();
+                return Ok((found.rows, total));
+            }
+        }
+        let found = ask(&question.page, limit, skip)?;
+        let total = found.total.map_or_else(count, Ok)?;
+        Ok((found.rows, total))
+    }
+
+    /// A conversation with its messages, as JSON, if there is one.
+    pub(super) fn get(&mut self, id: u128) -> Result<Option<Vec<u8>>> {
+        // One view of both, and one lock.
+        self.connection.prepare_cached("BEGIN")?.execute([])?;
+        let found = self.thread(id);
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        let Some((row, unread, messages)) = found? else {
+            return Ok(None);
+        };
+        let document = ConversationDocument::new(&row, unread, &messages);
+        Ok(Some(serde_json::to_vec(&document)?))
+    }
+
+    fn thread(&self, id: u128) -> Result<Option<(Row, i64, Vec<Message>)>> {
+        let mut statement = self.connection.prepare_cached(&self.thread)?;
+        let mut found = statement.query(params![&id.to_be_bytes()[..]])?;
+        let Some(found) = found.next()? else {
+            return Ok(None);
+        };
+        let (conversation, seq) = (row(found)?, found.get::<_, i64>(9)?);
+        let unread = found.get(10)?;
+        let mut statement = self.connection.prepare_cached(MESSAGES)?;
+        let mut found = statement.query([seq])?;
+        let mut messages = Vec::with_capacity(16);
+        while let Some(next) = found.next()? {
+            messages.push(message(next)?);
+        }
+        Ok(Some((conversation, unread, messages)))
+    }
+}
+
+fn rows(connection: &Connection, sql: &str, params: impl Iterator<Item = i64>) -> Result<Found> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query(params_from_iter(params))?;
+    let (mut rows, mut total) = (Vec::with_capacity(20), None);
+    while let Some(next) = found.next()? {
+        rows.push((row(next)?, next.get(10)?));
+        total = Some(next.get::<_, i64>(9)?.cast_unsigned());
+    }
+    Ok(Found { rows, total })
+}
+
+fn total(connection: &Connection, sql: &str, assignees: impl Iterator<Item = i64>) -> Result<u64> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let sum = |row: &rusqlite::Row<'_>| row.get::<_, Option<i64>>(0);
+    let total = statement.query_row(params_from_iter(assignees), sum)?;
+    Ok(total.unwrap_or_default().cast_unsigned())
+}
+
+/// Each is lent to one request at a time.
+pub(super) struct Readers {
+    file: PathBuf,
+    numbers: Numbers,
+    idle: Mutex<Vec<Reader>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(file: &Path, most: usize) -> Result<Self> {
+        Ok(Self {
+            file: file.to_owned(),
+            numbers: Arc::new(numbers(&connect(file)?)?),
+            idle: Mutex::new(Vec::new()),
+            permits: Arc::new(Semaphore::new(most)),
+        })
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {
+        // A reader that panicked is not among them.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take(&self) -> Result<Reader> {
+        // By itself, so that the lock is not held while a new one connects.
+        let idle = self.idle().pop();
+        idle.map_or_else(|| Reader::new(&self.file, Arc::clone(&self.numbers)), Ok)
+    }
+
+    /// Runs it on a thread that may block.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&mut Reader) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await?;
+        let this = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let mut reader = this.take()?;
+            let found = read(&mut reader);
+            this.idle().push(reader);
+            found
+        });
+        reading.await.context("a reader panicked")?
+    }
+}
+
+fn numbers(connection: &Connection) -> Result<HashMap<Box<str>, u16>> {
+    let mut all = connection.prepare("SELECT DISTINCT assignee FROM total_by_assignee")?;
+    let all = all.query_map([], |row| row.get(0))?;
+    let mut id =
+        connection.prepare("SELECT assignee_id FROM conversation WHERE assignee = ?1 LIMIT 1")?;
+    let mut numbers = HashMap::new();
+    for number in all {
+        let number = number?;
+        // Who has no conversation has no list either.
+        let id = id.query_row([number], |row| row.get::<_, Option<Box<str>>>(0));
+        if let Some(id) = id.optional()?.flatten() {
+            numbers.insert(id, number);
+        }
+    }
+    Ok(numbers)
+}
