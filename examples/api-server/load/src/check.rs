@@ -119,6 +119,7 @@ fn refusals(clients: &mut [(&Server, Client)]) -> Result<()> {
         refused(Request::get("/v1/conversations?status=closed"), 422),
         refused(Request::get("/v1/conversations?colour=red"), 422),
         refused(Request::receive(r#"{"contact_id":"con_1"}"#), 422),
+        refused(Request::receive("contact_id=con_1"), 400),
         Request {
             bytes: head.as_bytes().to_vec(),
             expected: 401,

@@ -65,10 +65,6 @@ impl Load {
                 None => cases.push((figure.case, vec![figure])),
             }
         }
-        let order = |name: Name| Name::ALL.iter().position(|one| *one == name);
-        for (_, figures) in &mut cases {
-            figures.sort_by_key(|figure| order(figure.server));
-        }
         cases
     }
 }

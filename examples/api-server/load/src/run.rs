@@ -89,7 +89,7 @@ impl Run {
         })
     }
 
-    /// Both files, made one after the other, and a server over each.
+    /// Both files, made one after the other, and then a server over each.
     fn servers(
         &self,
         scene: &Scene,
@@ -97,23 +97,24 @@ impl Run {
         data: &Dataset,
         bar: &ProgressBar,
     ) -> Result<Vec<Server>> {
-        let mut servers = Vec::new();
         for name in Name::ALL {
             bar.reset();
             bar.set_length(self.size.into());
             bar.set_message(format!("loading {}", name.as_str()));
-            let (kind, file) = match name {
-                Name::Convodb => (Kind::Convodb, convodb::FILE),
-                Name::Sqlite => (Kind::Sqlite, layout::BEST_FILE),
+            let kind = match name {
+                Name::Convodb => Kind::Convodb,
+                Name::Sqlite => Kind::Sqlite,
             };
             kind.make_file(data, scene.directory(), &|more| bar.inc(more))?;
-            let file = scene.directory().join(file);
-            if name == Name::Sqlite {
-                sqlite::prepare(&file)?;
-            }
-            servers.push(servers::start(scene, name, program, &file)?);
         }
-        Ok(servers)
+        bar.set_message("starting");
+        let file = |name| match name {
+            Name::Convodb => scene.directory().join(convodb::FILE),
+            Name::Sqlite => scene.directory().join(layout::BEST_FILE),
+        };
+        sqlite::prepare(&file(Name::Sqlite))?;
+        let start = |name| servers::start(scene, name, program, &file(name));
+        Name::ALL.into_iter().map(start).collect()
     }
 
     fn case(&self, servers: &[Server], traffic: &Traffic, case: Case) -> Result<Vec<Figure>> {
@@ -129,6 +130,7 @@ impl Run {
             // Whoever comes first is another each time.
             rounds.rotate_left(1);
         }
+        rounds.sort_by_key(|(server, _)| server.name);
         let figures = rounds
             .into_iter()
             .map(|(server, rounds)| Figure::of(case, server.name, rounds));

@@ -16,9 +16,11 @@ use crate::scene::Scene;
 pub(crate) const KEY: &str = "key-of-the-load";
 /// Opening checks the whole file, which takes seconds at ten million conversations.
 const READY: Duration = Duration::from_secs(120);
+/// What every connection to SQLite may have.
+const CACHE_MIB: &str = "256";
 const LISTENING: &str = "listening on http://";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     Convodb,
     Sqlite,
@@ -61,7 +63,11 @@ pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf> {
 /// The server of a name, over a file, listening.
 pub(crate) fn start(scene: &Scene, name: Name, program: &Path, file: &Path) -> Result<Server> {
     let mut command = match name {
-        Name::Convodb => Command::new(program),
+        Name::Convodb => {
+            let mut command = Command::new(program);
+            command.args(["--cache", CACHE_MIB]);
+            command
+        }
         Name::Sqlite => {
             let mut command = Command::new(std::env::current_exe()?);
             command.arg("sqlite");

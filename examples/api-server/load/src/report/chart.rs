@@ -94,7 +94,7 @@ fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
     let bounds = bounds(marks(rows).map(|(_, figure)| figure.rate));
     let start = bounds.start;
     let mut chart = ChartBuilder::on(area)
-        .caption("requests per second", (FONT, 15))
+        .caption("requests per second, logarithmic", (FONT, 15))
         .margin_left(10)
         .margin_right(16)
         .x_label_area_size(FOOT - 10)
@@ -114,12 +114,14 @@ fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
         Rectangle::new(corners, color(figure.server).filled())
     };
     chart.draw_series(marks(rows).map(bar)).map_err(failed)?;
-    let label = |(y, figure): (f64, &Figure)| beside(figure.rate, y);
-    chart.draw_series(marks(rows).map(label)).map_err(failed)?;
+    let rate = |(y, figure): (f64, &Figure)| {
+        let text = short(&figure.rate.round());
+        EmptyElement::at((figure.rate, y)) + label(text, 12, HPos::Left)
+    };
+    chart.draw_series(marks(rows).map(rate)).map_err(failed)?;
     let names = (0..).zip(rows).map(|(row, (case, _))| {
         let y = (rows.len() - row) as f64 - 0.5;
-        let style = anchored(14, HPos::Right);
-        Text::new(case.name() + " ", (start, y), style)
+        EmptyElement::at((start, y)) + label(case.name(), 14, HPos::Right)
     });
     chart.draw_series(names).map_err(failed)?;
     Ok(())
@@ -129,7 +131,7 @@ fn latencies(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
     let both = marks(rows).flat_map(|(_, figure)| [figure.p50_us, figure.p99_us]);
     let mut chart = ChartBuilder::on(area)
         .caption(
-            "microseconds: the median, and to the 99th percentile",
+            "microseconds, logarithmic: the median, and to the 99th percentile",
             (FONT, 15),
         )
         .margin_left(10)
@@ -154,8 +156,12 @@ fn latencies(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
         Circle::new((figure.p50_us, y), 5, color(figure.server).filled())
     };
     chart.draw_series(marks(rows).map(median)).map_err(failed)?;
-    let label = |(y, figure): (f64, &Figure)| beside(figure.p99_us, y);
-    chart.draw_series(marks(rows).map(label)).map_err(failed)?;
+    let times = |(y, figure): (f64, &Figure)| {
+        let [p50, p99] = [figure.p50_us, figure.p99_us].map(|us| short(&us.round()));
+        let text = format!("{p50} – {p99}");
+        EmptyElement::at((figure.p99_us, y)) + label(text, 12, HPos::Left)
+    };
+    chart.draw_series(marks(rows).map(times)).map_err(failed)?;
     Ok(())
 }
 
@@ -163,12 +169,12 @@ fn short(value: &f64) -> String {
     number(*value).trim_end_matches(".0").to_owned()
 }
 
-/// A value as text, to the right of where it lies.
-fn beside(value: f64, y: f64) -> Text<'static, (f64, f64), String> {
-    let text = format!(" {}", short(&value.round()));
-    Text::new(text, (value, y), anchored(12, HPos::Left))
-}
-
-fn anchored(size: u32, side: HPos) -> TextStyle<'static> {
-    TextStyle::from((FONT, size).into_font()).pos(Pos::new(side, VPos::Center))
+/// A text beside a place: to its right, or to its left.
+fn label(text: String, size: u32, side: HPos) -> Text<'static, (i32, i32), String> {
+    let apart = match side {
+        HPos::Left => 6,
+        _ => -6,
+    };
+    let style = TextStyle::from((FONT, size).into_font()).pos(Pos::new(side, VPos::Center));
+    Text::new(text, (apart, 0), style)
 }

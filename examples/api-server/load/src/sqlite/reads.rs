@@ -1,21 +1,25 @@
-//! Reading: a pool of connections, each with its prepared statements.
+//! Reading: threads with a connection each, and its prepared statements.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use compare::data::{Message, NOBODY};
 use compare::engine::Row;
 use compare::engines::sqlite::{COLUMNS, Layout, MESSAGES, Question, connect, message, row};
 use compare::plan::Filter;
 use convodb::{Channel, ListQuery, Status, StatusFilter};
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use super::json::{ConversationDocument, PageDocument, cursor};
 
+/// So many requests may wait for a thread; the next is refused.
+const WAITING: usize = 256;
 /// Behind so many rows it is worth a statement to learn whether the far end is nearer.
 const FAR_ROWS: u64 = 1_000;
 
@@ -23,7 +27,7 @@ const FAR_ROWS: u64 = 1_000;
 type Shape = (Option<Status>, Option<Channel>, usize);
 
 /// The numbers under which the file knows users and teams.
-type Numbers = Arc<HashMap<Box<str>, u16>>;
+pub(super) type Numbers = Arc<HashMap<Box<str>, u16>>;
 
 pub(super) struct Reader {
     connection: Connection,
@@ -38,7 +42,7 @@ struct Found {
 }
 
 impl Reader {
-    fn new(file: &Path, numbers: Numbers) -> Result<Self> {
+    pub(super) fn new(file: &Path, numbers: Numbers) -> Result<Self> {
         Ok(Self {
             connection: connect(file)?,
             numbers,
@@ -171,54 +175,50 @@ fn total(connection: &Connection, sql: &str, assignees: impl Iterator<Item = i64
     Ok(total.unwrap_or_default().cast_unsigned())
 }
 
-/// Each is lent to one request at a time.
-pub(super) struct Readers {
-    file: PathBuf,
-    numbers: Numbers,
-    idle: Mutex<Vec<Reader>>,
-    permits: Arc<Semaphore>,
-}
+type Job = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// Threads that read, as the API server has them: each with a connection, and a queue before all.
+#[derive(Clone)]
+pub(super) struct Readers(SyncSender<Job>);
 
 impl Readers {
-    pub(super) fn new(file: &Path, most: usize) -> Result<Self> {
-        Ok(Self {
-            file: file.to_owned(),
-            numbers: Arc::new(numbers(&connect(file)?)?),
-            idle: Mutex::new(Vec::new()),
-            permits: Arc::new(Semaphore::new(most)),
-        })
+    pub(super) fn start(file: &Path, threads: usize) -> Result<Self> {
+        let numbers = Arc::new(numbers(&connect(file)?)?);
+        let (jobs, queue) = sync_channel(WAITING);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let mut reader = Reader::new(file, Arc::clone(&numbers))?;
+            let queue = Arc::clone(&queue);
+            let name = "reader".to_owned();
+            thread::Builder::new().name(name).spawn(move || {
+                while let Ok(job) = next(&queue) {
+                    job(&mut reader);
+                }
+            })?;
+        }
+        Ok(Self(jobs))
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {
-        // A reader that panicked is not among them.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn take(&self) -> Result<Reader> {
-        // By itself, so that the lock is not held while a new one connects.
-        let idle = self.idle().pop();
-        idle.map_or_else(|| Reader::new(&self.file, Arc::clone(&self.numbers)), Ok)
-    }
-
-    /// Runs it on a thread that may block.
+    /// Reads on one of the threads.
     pub(super) async fn run<T: Send + 'static>(
-        self: &Arc<Self>,
+        &self,
         read: impl FnOnce(&mut Reader) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await?;
-        let this = Arc::clone(self);
-        let reading = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let mut reader = this.take()?;
-            let found = read(&mut reader);
-            this.idle().push(reader);
-            found
+        let (done, found) = oneshot::channel();
+        let job = Box::new(move |reader: &mut Reader| {
+            // A request that is gone needs no answer.
+            let _ = done.send(read(reader));
         });
-        reading.await.context("a reader panicked")?
+        ensure!(self.0.try_send(job).is_ok(), "too many requests wait");
+        found.await.context("a reader panicked")?
     }
 }
 
-fn numbers(connection: &Connection) -> Result<HashMap<Box<str>, u16>> {
+fn next(queue: &Mutex<Receiver<Job>>) -> Result<Job, RecvError> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv()
+}
+
+pub(super) fn numbers(connection: &Connection) -> Result<HashMap<Box<str>, u16>> {
     let mut all = connection.prepare("SELECT DISTINCT assignee FROM total_by_assignee")?;
     let all = all.query_map([], |row| row.get(0))?;
     let mut id =

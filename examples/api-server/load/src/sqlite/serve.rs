@@ -27,9 +27,9 @@ use super::json::MessageDocument;
 use super::reads::Readers;
 use super::writes::{Receive, Writer};
 
-const MOST_BODY_BYTES: usize = 1 << 20;
+const MOST_BODY_BYTES: usize = 512 << 10;
 const MOST_TEXT_BYTES: usize = 64 << 10;
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves the lists, the conversations and the receiving of the API over a file of SQLite.
 #[derive(clap::Args, Debug)]
@@ -43,14 +43,14 @@ pub(crate) struct Serve {
     /// The key that requests carry.
     #[arg(long, env = "CONVODB_API_KEY", hide_env_values = true)]
     api_key: String,
-    /// How many connections read at once.
-    #[arg(long, default_value_t = 8)]
-    readers: usize,
+    /// Threads that read, each with a connection of its own.
+    #[arg(long, default_value_t = 16)]
+    threads: usize,
 }
 
 #[derive(Clone)]
 struct App {
-    readers: Arc<Readers>,
+    readers: Readers,
     writer: Writer,
     key: Arc<str>,
 }
@@ -59,7 +59,7 @@ impl Serve {
     pub(crate) fn run(self) -> Result<()> {
         ensure!(self.db.is_file(), "there is no file {}", self.db.display());
         let app = App {
-            readers: Arc::new(Readers::new(&self.db, self.readers)?),
+            readers: Readers::start(&self.db, self.threads)?,
             writer: Writer::start(&self.db)?,
             key: self.api_key.into(),
         };
@@ -100,7 +100,7 @@ impl Refusal {
     fn invalid(error: impl ToString) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
-            code: "invalid",
+            code: "validation_error",
             message: error.to_string(),
         }
     }
@@ -110,6 +110,19 @@ impl Refusal {
             status: StatusCode::NOT_FOUND,
             code: "not_found",
             message: "there is no such conversation".to_owned(),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Refusal {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_data() {
+            return Self::invalid(error);
+        }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "invalid_json",
+            message: error.to_string(),
         }
     }
 }
@@ -187,7 +200,7 @@ struct Body {
 }
 
 async fn receive(State(app): State<App>, body: Bytes) -> Result<Response, Refusal> {
-    let body: Body = serde_json::from_slice(&body).map_err(Refusal::invalid)?;
+    let body: Body = serde_json::from_slice(&body)?;
     if body.r#type != MessageType::Text {
         return Err(Refusal::invalid("type: only texts are received here"));
     }
@@ -202,6 +215,6 @@ async fn receive(State(app): State<App>, body: Bytes) -> Result<Response, Refusa
     };
     let received = app.writer.receive(receive).await?;
     let document = MessageDocument::of(received.conversation, &received.message);
-    let document = serde_json::to_vec(&document).map_err(Error::from)?;
+    let document = serde_json::to_vec(&document).map_err(Error::new)?;
     Ok(json(StatusCode::CREATED, document))
 }

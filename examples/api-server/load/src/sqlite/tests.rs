@@ -1,5 +1,7 @@
 //! What is answered over SQLite is what convodb's own types answer, byte for byte.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use compare::data::{Conversation, Dataset, parts, text};
@@ -11,7 +13,7 @@ use tempfile::TempDir;
 
 use super::json::MessageDocument;
 use super::prepare;
-use super::reads::{Reader, Readers};
+use super::reads::{Reader, numbers};
 use super::writes::{Receive, Writer};
 
 /// Enough for pages that are reached from the far end.
@@ -33,7 +35,7 @@ fn both() -> Result<Both> {
     prepare(&file)?;
     Ok(Both {
         store: Store::open(directory.path().join(convodb_file::FILE))?,
-        reader: Readers::new(&file, 1)?.take()?,
+        reader: Reader::new(&file, Arc::new(numbers(&layout::connect(&file)?)?))?,
         directory,
         data,
     })
