@@ -19,6 +19,7 @@ const HEAD: u32 = 34;
 const ROW: u32 = 44;
 const FOOT: u32 = 50;
 const NAMES: u32 = 110;
+const TICKS: usize = 5;
 const FONT: &str = "sans-serif";
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -64,11 +65,11 @@ fn title(root: &Area<'_>, load: &Load) -> Result<()> {
     Ok(())
 }
 
-/// From below the least to above the most, so that marks and their labels have room.
-fn bounds(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
+/// From below the least to so many times the most, so that labels have room.
+fn bounds(values: impl Iterator<Item = f64> + Clone, room: f64) -> std::ops::Range<f64> {
     let least = values.clone().fold(f64::MAX, f64::min);
     let most = values.fold(1.0, f64::max);
-    (least / 2.0).min(most)..most * 2.5
+    (least / 2.0).min(most)..most * room
 }
 
 /// Where a server's mark of a row lies: the first row is the topmost.
@@ -91,7 +92,7 @@ fn marks<'a>(rows: &'a Rows<'a>) -> impl Iterator<Item = (f64, &'a Figure)> + Cl
 }
 
 fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
-    let bounds = bounds(marks(rows).map(|(_, figure)| figure.rate));
+    let bounds = bounds(marks(rows).map(|(_, figure)| figure.rate), 2.0);
     let start = bounds.start;
     let mut chart = ChartBuilder::on(area)
         .caption("requests per second, logarithmic", (FONT, 15))
@@ -105,6 +106,7 @@ fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
         .configure_mesh()
         .disable_y_mesh()
         .light_line_style(WHITE)
+        .x_labels(TICKS)
         .x_label_formatter(&short)
         .disable_y_axis()
         .draw()
@@ -137,12 +139,13 @@ fn latencies(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
         .margin_left(10)
         .margin_right(16)
         .x_label_area_size(FOOT - 10)
-        .build_cartesian_2d(bounds(both).log_scale(), 0.0..rows.len() as f64)
+        .build_cartesian_2d(bounds(both, 6.0).log_scale(), 0.0..rows.len() as f64)
         .map_err(failed)?;
     chart
         .configure_mesh()
         .disable_y_mesh()
         .light_line_style(WHITE)
+        .x_labels(TICKS)
         .x_label_formatter(&short)
         .disable_y_axis()
         .draw()
