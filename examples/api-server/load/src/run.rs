@@ -22,7 +22,7 @@ use crate::{check, drive, sqlite};
 const LEAST_SIZE: i64 = 200;
 const DAYS: u32 = 90;
 const ROUNDS: u32 = 5;
-/// A turn before the rounds, which warms what is asked for the first time, lasts this part of one.
+/// The turn before the rounds, which warms what is asked for the first time, is so much shorter.
 const WARM_UP: u32 = 2;
 
 #[derive(Args, Debug)]
@@ -75,9 +75,9 @@ impl Run {
         bar.reset();
         bar.set_length(cases.len() as u64);
         let mut figures = Vec::new();
-        for case in cases {
+        for (number, case) in (0..).zip(cases) {
             bar.set_message(case.name());
-            figures.extend(self.case(&servers, &traffic, case)?);
+            figures.extend(self.case(&servers, &traffic, number, case)?);
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -117,15 +117,23 @@ impl Run {
         Name::ALL.into_iter().map(start).collect()
     }
 
-    fn case(&self, servers: &[Server], traffic: &Traffic, case: Case) -> Result<Vec<Figure>> {
+    fn case(
+        &self,
+        servers: &[Server],
+        traffic: &Traffic,
+        number: u64,
+        case: Case,
+    ) -> Result<Vec<Figure>> {
+        // Of each case its own, as contacts that are new in one are known in the next.
+        let seed = |round: u32| number << 32 | u64::from(round);
         let time = Duration::from_secs_f64(self.seconds / f64::from(ROUNDS));
         let mut rounds: Vec<_> = servers.iter().map(|server| (server, Vec::new())).collect();
         for (server, _) in &rounds {
-            drive::round(server, traffic, case, 0, time / WARM_UP)?;
+            drive::round(server, traffic, case, seed(0), time / WARM_UP)?;
         }
-        for seed in 1..=ROUNDS {
+        for round in 1..=ROUNDS {
             for (server, rounds) in &mut rounds {
-                rounds.push(drive::round(server, traffic, case, seed.into(), time)?);
+                rounds.push(drive::round(server, traffic, case, seed(round), time)?);
             }
             // Whoever comes first is another each time.
             rounds.rotate_left(1);
