@@ -1,11 +1,14 @@
 //! Two panels with a row for each case: requests per second, and latencies from the median to the
 //! 99th percentile; both axes logarithmic, as lists and durable messages are far apart.
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use compare::number;
 use plotters::coord::Shift;
+use plotters::coord::combinators::LogCoord;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -66,7 +69,7 @@ fn title(root: &Area<'_>, load: &Load) -> Result<()> {
 }
 
 /// From below the least to so many times the most, so that labels have room.
-fn bounds(values: impl Iterator<Item = f64> + Clone, room: f64) -> std::ops::Range<f64> {
+fn bounds(values: impl Iterator<Item = f64> + Clone, room: f64) -> Range<f64> {
     let least = values.clone().fold(f64::MAX, f64::min);
     let most = values.fold(1.0, f64::max);
     (least / 2.0).min(most)..most * room
@@ -91,26 +94,41 @@ fn marks<'a>(rows: &'a Rows<'a>) -> impl Iterator<Item = (f64, &'a Figure)> + Cl
         })
 }
 
-fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
-    let bounds = bounds(marks(rows).map(|(_, figure)| figure.rate), 2.0);
-    let start = bounds.start;
+type Panel<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<LogCoord<f64>, RangedCoordf64>>;
+
+/// A panel without marks, with so much room for names before it.
+fn panel<'a, 'b>(
+    area: &'a Area<'b>,
+    caption: &str,
+    names: u32,
+    bounds: Range<f64>,
+    rows: usize,
+) -> Result<Panel<'a, 'b>> {
     let mut chart = ChartBuilder::on(area)
-        .caption("requests per second, logarithmic", (FONT, 15))
+        .caption(caption, (FONT, 15))
         .margin_left(10)
         .margin_right(16)
         .x_label_area_size(FOOT - 10)
-        .y_label_area_size(NAMES - 10)
-        .build_cartesian_2d(bounds.log_scale(), 0.0..rows.len() as f64)
+        .y_label_area_size(names)
+        .build_cartesian_2d(bounds.log_scale(), 0.0..rows as f64)
         .map_err(failed)?;
     chart
         .configure_mesh()
         .disable_y_mesh()
+        .disable_y_axis()
         .light_line_style(WHITE)
         .x_labels(TICKS)
         .x_label_formatter(&short)
-        .disable_y_axis()
         .draw()
         .map_err(failed)?;
+    Ok(chart)
+}
+
+fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
+    let bounds = bounds(marks(rows).map(|(_, figure)| figure.rate), 2.0);
+    let start = bounds.start;
+    let caption = "requests per second, logarithmic";
+    let mut chart = panel(area, caption, NAMES - 10, bounds, rows.len())?;
     let bar = |(y, figure): (f64, &Figure)| {
         let corners = [(start, y - 0.18), (figure.rate, y + 0.18)];
         Rectangle::new(corners, color(figure.server).filled())
@@ -131,25 +149,8 @@ fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
 
 fn latencies(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
     let both = marks(rows).flat_map(|(_, figure)| [figure.p50_us, figure.p99_us]);
-    let mut chart = ChartBuilder::on(area)
-        .caption(
-            "microseconds, logarithmic: the median, and to the 99th percentile",
-            (FONT, 15),
-        )
-        .margin_left(10)
-        .margin_right(16)
-        .x_label_area_size(FOOT - 10)
-        .build_cartesian_2d(bounds(both, 6.0).log_scale(), 0.0..rows.len() as f64)
-        .map_err(failed)?;
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .light_line_style(WHITE)
-        .x_labels(TICKS)
-        .x_label_formatter(&short)
-        .disable_y_axis()
-        .draw()
-        .map_err(failed)?;
+    let caption = "microseconds, logarithmic: the median, and to the 99th percentile";
+    let mut chart = panel(area, caption, 0, bounds(both, 6.0), rows.len())?;
     let line = |(y, figure): (f64, &Figure)| {
         let ends = [(figure.p50_us, y), (figure.p99_us, y)];
         PathElement::new(ends, color(figure.server).stroke_width(3))
