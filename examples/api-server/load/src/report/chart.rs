@@ -150,7 +150,7 @@ fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
 fn latencies(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
     let both = marks(rows).flat_map(|(_, figure)| [figure.p50_us, figure.p99_us]);
     let caption = "microseconds, logarithmic: the median, and to the 99th percentile";
-    let mut chart = panel(area, caption, 0, bounds(both, 6.0), rows.len())?;
+    let mut chart = panel(area, caption, 0, bounds(both, 10.0), rows.len())?;
     let line = |(y, figure): (f64, &Figure)| {
         let ends = [(figure.p50_us, y), (figure.p99_us, y)];
         PathElement::new(ends, color(figure.server).stroke_width(3))

@@ -2,8 +2,10 @@
 //! errors as the API server's.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Error, Result, ensure};
@@ -43,9 +45,9 @@ pub(crate) struct Serve {
     /// The key that requests carry.
     #[arg(long, env = "CONVODB_API_KEY", hide_env_values = true)]
     api_key: String,
-    /// Threads that read, each with a connection of its own.
-    #[arg(long, default_value_t = 16)]
-    threads: usize,
+    /// Threads that read, each with a connection of its own; by default two a processor.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
 }
 
 #[derive(Clone)]
@@ -58,8 +60,12 @@ struct App {
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
         ensure!(self.db.is_file(), "there is no file {}", self.db.display());
+        let threads = match self.threads {
+            Some(threads) => threads.get(),
+            None => 2 * thread::available_parallelism()?.get(),
+        };
         let app = App {
-            readers: Readers::start(&self.db, self.threads)?,
+            readers: Readers::start(&self.db, threads)?,
             writer: Writer::start(&self.db)?,
             key: self.api_key.into(),
         };
