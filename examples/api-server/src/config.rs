@@ -34,10 +34,10 @@ pub(crate) struct Config {
     pub(crate) rate_limit: Option<NonZeroU32>,
 
     /// Where each event is posted
-    #[arg(long, value_name = "URL", requires = "webhook_secret")]
+    #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
 
-    /// What webhooks are signed with
+    /// What webhooks are signed with; without it, what is made at random for this run and logged
     #[arg(
         long,
         value_name = "SECRET",

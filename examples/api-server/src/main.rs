@@ -63,13 +63,11 @@ fn tell(error: &anyhow::Error) {
 }
 
 fn run(config: &Config) -> Result<()> {
-    let webhook = config
-        .webhook
-        .as_deref()
-        .zip(config.webhook_secret.as_deref());
-    let target = webhook
-        .map(|(url, secret)| Target::new(url, secret))
-        .transpose()?;
+    let target = config.webhook.as_deref().map(|url| {
+        let secret = config.webhook_secret.clone();
+        Target::new(url, &secret.map_or_else(make_secret, Ok)?)
+    });
+    let target = target.transpose()?;
     // Before the store: where the port is taken, no file is made.
     let listener = TcpListener::bind(&config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -92,6 +90,16 @@ fn run(config: &Config) -> Result<()> {
         .context("the store cannot be closed cleanly")?;
     tracing::info!("the store is closed");
     Ok(())
+}
+
+/// A secret for webhooks that were given none. It is logged, as a receiver that checks signatures must
+/// know it; an API key would let that one use the API.
+fn make_secret() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).context("no secret can be made")?;
+    let secret = format!("{:032x}", u128::from_be_bytes(bytes));
+    tracing::warn!("no --webhook-secret: in this run webhooks are signed with {secret}");
+    Ok(secret)
 }
 
 /// Serves until it is told to stop, and then ends what is under way.

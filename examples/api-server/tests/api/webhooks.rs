@@ -119,3 +119,14 @@ fn a_receiver_that_is_not_there_is_told_of_in_the_log_and_the_api_goes_on() {
     let end = server.end("INT");
     assert_eq!(end.status.code(), Some(0), "{}", end.log);
 }
+
+#[test]
+fn a_webhook_without_a_secret_is_signed_with_one_that_is_made_and_logged() {
+    let receiver = Receiver::start(|_| Reply::Refuse);
+    let home = Home::new();
+    let server = home.start_with(&["--webhook", receiver.url()]);
+    server.await_log("webhooks are signed with ");
+    server.conversation("con_1");
+    until(|| (receiver.requests() > 0).then_some(()));
+    server.stop();
+}
