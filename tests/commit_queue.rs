@@ -11,6 +11,7 @@ use shuttle::thread;
 
 mod sync {
     pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+    pub(super) use shuttle::thread::yield_now;
 }
 
 /// The queue's own source, with other threads and locks beneath it.

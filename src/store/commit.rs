@@ -12,10 +12,15 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 // The tests put a scheduler of their own there.
-use super::sync::{Condvar, Mutex, MutexGuard};
+use super::sync::{Condvar, Mutex, MutexGuard, yield_now};
 
 /// No group has more commands.
 pub(crate) const MAX_COMMANDS: usize = 256;
+
+/// How often a leader lets others run before it believes that nobody comes any more. Without that the
+/// first of sixteen to hear of a group's end was alone in the next one: groups of 16 and of 1 took
+/// turns, and a message took 150 µs where it takes 110.
+const PATIENCE: usize = 32;
 
 /// Who waits for the writer. `C` is a command, `E` why a group failed.
 pub(crate) struct Queue<C, E> {
@@ -25,6 +30,8 @@ pub(crate) struct Queue<C, E> {
 struct State<C, E> {
     taken: bool,
     waiting: VecDeque<Waiting<C, E>>,
+    /// How many commands the group before had.
+    company: usize,
 }
 
 struct Waiting<C, E> {
@@ -97,6 +104,7 @@ impl<C, E: Clone> Queue<C, E> {
             state: Mutex::new(State {
                 taken: false,
                 waiting: VecDeque::new(),
+                company: 0,
             }),
         }
     }
@@ -165,6 +173,12 @@ impl<C, E: Clone> Queue<C, E> {
         }
     }
 
+    /// Whether nobody waits, and the group before had more commands than this.
+    fn brings_company(&self, commands: usize) -> bool {
+        let state = lock(&self.state);
+        state.waiting.is_empty() && state.company > commands
+    }
+
     /// Who has waited longest, if it waits for a command to be done.
     fn take_command(&self) -> Option<(C, Arc<Caller<C, E>>)> {
         let mut state = lock(&self.state);
@@ -201,7 +215,7 @@ impl<C, E: Clone> Group<'_, C, E> {
             Some(own) => own,
             None if self.taken >= MAX_COMMANDS => return None,
             None => {
-                let (command, caller) = self.queue.take_command()?;
+                let (command, caller) = self.await_command()?;
                 self.others.push(caller);
                 command
             }
@@ -209,10 +223,23 @@ impl<C, E: Clone> Group<'_, C, E> {
         self.taken += 1;
         Some(command)
     }
+
+    /// The next that waits, or comes while the group is smaller than the one before.
+    fn await_command(&self) -> Option<(C, Arc<Caller<C, E>>)> {
+        for _ in 0..PATIENCE {
+            let found = self.queue.take_command();
+            if found.is_some() || !self.queue.brings_company(self.taken) {
+                return found;
+            }
+            yield_now();
+        }
+        None
+    }
 }
 
 impl<C, E: Clone> Drop for Group<'_, C, E> {
     fn drop(&mut self) {
+        lock(&self.queue.state).company = self.taken;
         // First, so that the next group is under way while this one hears of its end.
         self.queue.pass();
         for caller in self.others.drain(..) {
