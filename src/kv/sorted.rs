@@ -101,7 +101,7 @@ mod tests {
             let transaction = database.begin_write()?;
             let rows = batch.iter().map(|(key, value)| (&key[..], &value[..]));
             transaction.tables().put_sorted(TABLE, rows)?;
-            transaction.commit(Durability::Durable)?;
+            database.commit(transaction, Durability::Durable)?;
             model.extend(batch);
         }
         let tables = database.begin_read()?;

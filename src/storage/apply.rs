@@ -18,7 +18,7 @@ use super::{
 use crate::domain::{Assignee, Change, ConversationId, Fact, Message, MessageId, event, evolve};
 use crate::error::{Error, Result};
 use crate::index::{Edits, Levels};
-use crate::kv::WriteTables;
+use crate::kv::{Memtable, WriteTables};
 
 /// Commands of so many bytes are enough for one commit: more would only wait longer.
 const FULL_BYTES: usize = 256 << 10;
@@ -47,6 +47,8 @@ pub(crate) struct Applied {
     pub(super) known: Resident,
     pub(super) told: Option<Payload>,
     pub(super) erases: bool,
+    /// The rows, unless they went through the engine.
+    pub(super) rows: Option<Memtable>,
 }
 
 impl Applied {
@@ -157,13 +159,15 @@ impl<'t> Writer<'t> {
         self.forget_drained()
     }
 
-    /// Adds changes to what the journal is told, while it can hold them.
+    /// Adds changes to what the journal is told, while it can hold them. What is more is written
+    /// through the engine.
     fn tell(&mut self, changes: impl FnOnce(&mut Payload) -> Result<bool>) -> Result<()> {
         if let Some(told) = &mut self.told
             && !changes(told)?
         {
             self.told = None;
             self.full = true;
+            self.rows.write_through()?;
         }
         Ok(())
     }
@@ -302,13 +306,14 @@ impl<'t> Writer<'t> {
     }
 
     /// The tables, for what is rebuilt from the records alone.
-    pub(super) fn begin_rebuild(&mut self) -> (&mut WriteTables<'t>, &mut Edits) {
+    pub(super) fn begin_rebuild(&mut self) -> Result<(&mut WriteTables<'t>, &mut Edits)> {
         self.applied = true;
         // No change says it.
         self.told = None;
+        self.rows.write_through()?;
         self.known.totals = Arc::default();
         self.left = self.known.directory.moved().collect();
-        (&mut self.rows, &mut self.index)
+        Ok((&mut self.rows, &mut self.index))
     }
 
     /// Writes what became of the streams, each total in memory too.
@@ -346,6 +351,7 @@ impl<'t> Writer<'t> {
             known: self.known,
             told: self.told,
             erases: self.erases,
+            rows: self.rows.into_memtable(),
         }))
     }
 
@@ -353,7 +359,7 @@ impl<'t> Writer<'t> {
     pub(super) fn replay<'r>(
         mut self,
         records: impl Iterator<Item = (u64, &'r [u8])>,
-    ) -> Result<Resident> {
+    ) -> Result<Option<Memtable>> {
         self.gather();
         for (sequence, payload) in records {
             let (newest_time, newest_id) = journal::replay(payload, |changes| self.apply(changes))?;
@@ -366,7 +372,7 @@ impl<'t> Writer<'t> {
         }
         self.settle()?;
         self.known.head.write(&mut self.rows)?;
-        Ok(self.known)
+        Ok(self.rows.into_memtable())
     }
 }
 

@@ -1,12 +1,12 @@
 //! The file as a whole: opened or made, viewed, written, copied.
 
-mod aside;
+mod checkpoint;
 mod commit;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aside::Aside;
+use checkpoint::Checkpoint;
 use commit::recover;
 pub(crate) use commit::{CHECKPOINT_COMMANDS, CommitError, Journaled};
 
@@ -88,8 +88,9 @@ pub(crate) struct Engine {
     /// Made by the first commit that needs it.
     journal: Option<Journal>,
     journaled: Journaled,
-    aside: Aside,
-    /// A commit failed: what the file and the journal hold is for the next opening to find out.
+    /// The one that is under way.
+    checkpoint: Option<Checkpoint>,
+    /// A commit or a checkpoint failed: what the file and the journal hold is for the next opening to find out.
     broken: bool,
 }
 
@@ -219,6 +220,7 @@ impl Engine {
             }
         };
         let (database, location) = upgrade(database, location, opening)?;
+        let database = Arc::new(database);
         let levels = Levels::new(meta::read_seed(&database.begin_read()?)?);
         let journaling = match &location {
             Location::Memory(_) => Journaling::Off,
@@ -228,7 +230,7 @@ impl Engine {
             }
         };
         Ok(Self {
-            database: Arc::new(database),
+            database,
             location: Arc::new(location),
             levels,
             journaling,
@@ -236,7 +238,7 @@ impl Engine {
             lineage: opening.seed,
             journal: None,
             journaled: Journaled::new(),
-            aside: Aside::default(),
+            checkpoint: None,
             broken: false,
         })
     }
@@ -262,14 +264,6 @@ impl Engine {
             known,
             location: Arc::clone(&self.location),
             levels: self.levels,
-        })
-    }
-
-    /// Waits for another write transaction to end.
-    pub(crate) fn begin_write(&self) -> Result<WriteTransaction> {
-        Ok(WriteTransaction {
-            raw: self.database.begin_write()?,
-            journaled: self.journaling != Journaling::Off,
         })
     }
 
@@ -387,7 +381,7 @@ fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
         meta::write_identity(&mut rows, seed)?;
         Head::new().write(&mut rows)?;
     }
-    transaction.commit(Durability::Durable)
+    database.commit(transaction, Durability::Durable)
 }
 
 /// A consistent copy of a view in a new file, whole or not there at all.
@@ -418,5 +412,5 @@ fn copy(view: &View, database: &Database) -> Result<()> {
         }
         meta::remove_epoch(&mut rows)?;
     }
-    transaction.commit(Durability::Durable)
+    database.commit(transaction, Durability::Durable)
 }

@@ -50,7 +50,7 @@ impl Older {
             (self.rewrite)(from, &mut rows)?;
             write_version(&mut rows, self.version + 1)?;
         }
-        transaction.commit(Durability::Durable)
+        to.commit(transaction, Durability::Durable)
     }
 }
 

@@ -1,12 +1,14 @@
 //! The journal: what was acknowledged and is not yet durable in the file.
 //!
 //! A file of its own beside the store's, of which the file durably says whether it counts: its
-//! *lineage*, and its *generation*, which every durable commit of the engine ends. A group of
-//! commands is one record; once it is synced, it is done. Opening applies the records that the file
-//! lacks.
+//! *lineage*, and its *generation*. A group of commands is one record; once it is synced, it is done.
+//! Opening applies the records that the file lacks.
 //!
-//! Invariant: a record of the present generation is written only where no byte of it was synced
-//! before, and a generation ends only by a commit that made all of it durable elsewhere.
+//! A checkpoint begins another generation, and takes its time: so at most two count at once, the one
+//! that the file names and the one behind it. They lie in *chunks* that take turns, so that each
+//! grows as it needs, and the next one takes the place of the one before the last.
+//!
+//! Invariant: a generation is written over only once a commit has made all of it durable elsewhere.
 
 mod payload;
 
@@ -30,8 +32,9 @@ const MARK: u32 = 0x6C72_6E6A;
 /// Mark, length, generation, sequence, the sequence synced, the checksum before, and its own.
 const FRAME_BYTES: usize = 4 + 4 + 8 + 8 + 8 + 4 + 4;
 const CHECKSUM_AT: usize = FRAME_BYTES - 4;
-/// Zeros that are there already spare a sync the change of the file's size and blocks.
-const LEAST_CAPACITY: u64 = 64 << 10;
+/// Zeros that are there already spare a sync the change of the file's size and blocks: so many are
+/// there for each of two generations at the least.
+const CHUNK: u64 = 64 << 10;
 /// A record is not larger: what has more is committed to the file itself.
 pub(super) const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 
@@ -55,13 +58,30 @@ pub(super) struct Journal {
     file: Box<dyn DiskFile>,
     place: Place,
     epoch: Epoch,
-    capacity: u64,
+    /// The zeros and records of this generation and of the one before.
+    capacities: [u64; 2],
     end: u64,
     /// The checksum of the last record.
     chain: u32,
     written: u64,
     synced: u64,
     buffer: Vec<u8>,
+}
+
+/// Which chunks a generation lies in.
+fn turn(generation: u64) -> usize {
+    usize::from(generation.is_multiple_of(2))
+}
+
+/// Where the bytes of a generation lie in the file, in pieces of at most a chunk.
+fn pieces(turn: usize, from: u64, to: u64) -> impl Iterator<Item = (u64, usize)> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let len = (CHUNK - at % CHUNK).min(to.checked_sub(at)?);
+        let place = FIRST + (at / CHUNK * 2 + turn as u64) * CHUNK + at % CHUNK;
+        at += len;
+        (len > 0).then_some((place, usize::try_from(len).ok()?))
+    })
 }
 
 impl Journal {
@@ -75,8 +95,7 @@ impl Journal {
         header.extend_from_slice(&VERSION.to_le_bytes());
         header.extend_from_slice(&epoch.lineage);
         header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
-        let capacity = FIRST + LEAST_CAPACITY;
-        let made = fill(&*file, 0, capacity)
+        let made = fill(&*file, 0, FIRST + 2 * CHUNK)
             .and_then(|()| file.write_all_at(&header, 0))
             .and_then(|()| file.sync_data())
             .map_err(|error| failed("cannot be made", error))
@@ -90,8 +109,8 @@ impl Journal {
             file,
             place,
             epoch,
-            capacity,
-            end: FIRST,
+            capacities: [CHUNK; 2],
+            end: 0,
             chain: seed(&epoch),
             written: epoch.since,
             synced: epoch.since,
@@ -102,14 +121,18 @@ impl Journal {
     /// Makes room for a record. An error leaves all as it was.
     pub(super) fn reserve(&mut self, payload: usize) -> Result<()> {
         let end = self.end + (FRAME_BYTES + payload) as u64;
-        if end <= self.capacity {
+        let turn = turn(self.epoch.generation);
+        let [even, odd] = &mut self.capacities;
+        let capacity = if turn == 0 { even } else { odd };
+        if end <= *capacity {
             return Ok(());
         }
-        let capacity = end.max(FIRST + 2 * (self.capacity - FIRST));
-        fill(&*self.file, self.capacity, capacity)
+        let wanted = end.max(2 * *capacity).next_multiple_of(CHUNK);
+        pieces(turn, *capacity, wanted)
+            .try_for_each(|(place, len)| fill(&*self.file, place, place + len as u64))
             .and_then(|()| self.file.sync_data())
             .map_err(|error| failed("cannot grow", error))?;
-        self.capacity = capacity;
+        *capacity = wanted;
         Ok(())
     }
 
@@ -129,10 +152,15 @@ impl Journal {
         let checksum = checksum(&self.epoch.lineage, buffer, payload);
         buffer.extend_from_slice(&checksum.to_le_bytes());
         buffer.extend_from_slice(payload);
-        self.file
-            .write_all_at(buffer, self.end)
-            .map_err(|error| failed("cannot be written", error))?;
-        self.end += buffer.len() as u64;
+        let (end, mut rest) = (self.end + buffer.len() as u64, &buffer[..]);
+        for (place, len) in pieces(turn(self.epoch.generation), self.end, end) {
+            let (piece, behind) = rest.split_at_checked(len).unwrap_or_default();
+            self.file
+                .write_all_at(piece, place)
+                .map_err(|error| failed("cannot be written", error))?;
+            rest = behind;
+        }
+        self.end = end;
         self.chain = checksum;
         self.written = sequence;
         Ok(())
@@ -156,25 +184,40 @@ impl Journal {
         }
     }
 
+    /// Begins another generation while the one before counts, until the file durably says that it does
+    /// not. The one before that counts no longer.
+    pub(super) fn rotate(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        self.end = 0;
+        self.chain = seed(&epoch);
+    }
+
     /// Begins anew, once the file durably says so.
     pub(super) fn begin(&mut self, epoch: Epoch) {
-        self.epoch = epoch;
-        self.end = FIRST;
-        self.chain = seed(&epoch);
+        self.rotate(epoch);
         self.written = epoch.since;
         self.synced = epoch.since;
     }
 
     /// Overwrites everything that was ever written to it, durably.
     pub(super) fn erase(&mut self) -> Result<()> {
-        fill(&*self.file, FIRST, self.capacity)
+        self.capacities
+            .iter()
+            .enumerate()
+            .flat_map(|(turn, capacity)| pieces(turn, 0, *capacity))
+            .try_for_each(|(place, len)| fill(&*self.file, place, place + len as u64))
             .and_then(|()| self.file.sync_data())
             .map_err(|error| failed("cannot be erased", error))
     }
 
-    /// The bytes of the records that count.
+    /// The bytes of this generation's records.
     pub(super) fn len(&self) -> u64 {
-        self.end - FIRST
+        self.end
+    }
+
+    /// The commit of the last record.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     pub(super) fn is_synced(&self) -> bool {
@@ -190,13 +233,14 @@ impl Journal {
 /// What lies in a journal.
 #[derive(Debug)]
 pub(super) struct Records {
-    bytes: Vec<u8>,
+    generations: [Vec<u8>; 2],
     places: Vec<Record>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Record {
     sequence: u64,
+    turn: usize,
     start: usize,
     end: usize,
 }
@@ -205,7 +249,8 @@ impl Records {
     /// Each with its sequence, in order, without a gap.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.places.iter().map(|record| {
-            let payload = self.bytes.get(record.start..record.end);
+            let generation = self.generations.get(record.turn);
+            let payload = generation.and_then(|bytes| bytes.get(record.start..record.end));
             (record.sequence, payload.unwrap_or_default())
         })
     }
@@ -227,17 +272,28 @@ pub(super) fn read(store: &Place, epoch: &Epoch) -> Result<Records> {
         Header::Newer(version) => return Err(newer(version)),
         Header::None => return Err(Error::corrupted("the journal's header is damaged")),
     }
-    let (places, end) = scan(&bytes, epoch);
+    let generations = parted(&bytes);
+    let next = epoch.generation + 1;
+    let mut places = Vec::new();
+    for generation in [epoch.generation, next] {
+        scan(&generations, epoch, generation, &mut places);
+    }
     let last = places.last().map_or(epoch.since, |record| record.sequence);
-    let lost = frames(&bytes, end, &epoch.lineage)
-        .any(|later| later.generation == epoch.generation && later.synced > last);
+    let counts = |frame: &Frame| [epoch.generation, next].contains(&frame.generation);
+    let lost = generations
+        .iter()
+        .flat_map(|bytes| frames(bytes, &epoch.lineage))
+        .any(|later| counts(&later) && later.synced > last);
     if lost {
         return Err(Error::corrupted(format!(
             "the journal's record of commit {} is damaged",
             last + 1
         )));
     }
-    Ok(Records { bytes, places })
+    Ok(Records {
+        generations,
+        places,
+    })
 }
 
 /// Removes a journal beside a file which says that none counts. One of another store, with records
@@ -251,7 +307,9 @@ pub(super) fn clear(store: &Place, known: Option<&Epoch>) -> Result<()> {
     match lineage(&bytes) {
         Header::Of(lineage) => {
             let own = known.is_some_and(|epoch| epoch.lineage == lineage);
-            if !own && frames(&bytes, first(), &lineage).next().is_some() {
+            let mut generations = parted(&bytes).into_iter();
+            let holds_any = |bytes: Vec<u8>| frames(&bytes, &lineage).next().is_some();
+            if !own && generations.any(holds_any) {
                 return Err(wrong(&place, "is of another store"));
             }
         }
@@ -335,28 +393,40 @@ fn frame(bytes: &[u8], at: usize, lineage: &Lineage) -> Option<Frame> {
     })
 }
 
-/// Those that are whole, wherever they begin from here on.
-fn frames<'a>(
-    bytes: &'a [u8],
-    from: usize,
-    lineage: &'a Lineage,
-) -> impl Iterator<Item = Frame> + 'a {
-    (from..bytes.len()).filter_map(|at| frame(bytes, at, lineage))
+/// Those that are whole, wherever they begin.
+fn frames<'a>(bytes: &'a [u8], lineage: &'a Lineage) -> impl Iterator<Item = Frame> + 'a {
+    (0..bytes.len()).filter_map(|at| frame(bytes, at, lineage))
 }
 
-/// The records that follow from one another, and where they end.
-fn scan(bytes: &[u8], epoch: &Epoch) -> (Vec<Record>, usize) {
-    let mut places = Vec::new();
-    let (mut at, mut chain, mut last) = (first(), seed(epoch), epoch.since);
+/// The bytes of the generations of each turn.
+fn parted(bytes: &[u8]) -> [Vec<u8>; 2] {
+    let records = bytes.get(first()..).unwrap_or_default();
+    let chunk = usize::try_from(CHUNK).unwrap_or(usize::MAX);
+    [0, 1].map(|turn| {
+        let chunks = records.chunks(chunk).skip(turn).step_by(2);
+        chunks.flatten().copied().collect()
+    })
+}
+
+/// The records of a generation that follow from one another, and from those that are known.
+fn scan(generations: &[Vec<u8>; 2], epoch: &Epoch, generation: u64, known: &mut Vec<Record>) {
+    let turn = turn(generation);
+    let bytes = generations.get(turn).map_or(&[][..], |bytes| bytes);
+    let mut chain = seed(&Epoch {
+        generation,
+        ..*epoch
+    });
+    let mut last = known.last().map_or(epoch.since, |record| record.sequence);
+    let mut at = 0;
     while let Some(frame) = frame(bytes, at, &epoch.lineage) {
-        let follows = frame.generation == epoch.generation
-            && frame.before == chain
-            && frame.sequence == last + 1;
+        let follows =
+            frame.generation == generation && frame.before == chain && frame.sequence == last + 1;
         if !follows {
             break;
         }
-        places.push(Record {
+        known.push(Record {
             sequence: frame.sequence,
+            turn,
             start: frame.start,
             end: frame.end,
         });
@@ -364,7 +434,6 @@ fn scan(bytes: &[u8], epoch: &Epoch) -> (Vec<Record>, usize) {
         chain = frame.checksum;
         last = frame.sequence;
     }
-    (places, at)
 }
 
 fn seed(epoch: &Epoch) -> u32 {

@@ -186,8 +186,10 @@ impl Shared {
         let raw = match engine.begin_write() {
             Ok(raw) => raw,
             Err(error) => {
-                // The first one marks the file as being written, and syncs that.
-                writing.unsynced |= error.kind() == ErrorKind::Io;
+                // The engine's first one marks the file as being written, and syncs that.
+                let broken = engine.is_broken();
+                writing.failed |= broken;
+                writing.unsynced |= broken || error.kind() == ErrorKind::Io;
                 return Err(error.into());
             }
         };
@@ -216,7 +218,12 @@ impl Shared {
                 self.publish(view);
                 Ok(value)
             }
-            Err(CommitError::Refused(error)) => Err(error.into()),
+            Err(CommitError::Refused(error)) => {
+                let broken = engine.is_broken();
+                writing.failed |= broken;
+                writing.unsynced |= broken;
+                Err(error.into())
+            }
             Err(CommitError::Unknown(error)) => {
                 // The view stays as it was: reading goes on.
                 writing.failed = true;

@@ -42,8 +42,8 @@ pub struct Stats {
     pub file_bytes: u64,
     /// The bytes of all keys and values.
     pub stored_bytes: u64,
-    /// The bytes of the file that hold nothing now: later commits fill them, and
-    /// [`compact`](crate::Store::compact) gives them back.
+    /// The bytes of the file that held nothing when it was made durable last: later commits fill
+    /// them, and [`compact`](crate::Store::compact) gives them back.
     pub free_bytes: u64,
     /// The bytes in the journal that the file does not durably hold yet.
     pub journal_bytes: u64,

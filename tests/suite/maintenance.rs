@@ -225,8 +225,14 @@ fn compacting_in_memory_keeps_what_is_held() {
 
 #[test]
 fn a_file_shrinks_when_it_is_compacted_after_deleting() {
+    for durability in [Durability::Full, Durability::Direct] {
+        check_shrinking(durability);
+    }
+}
+
+fn check_shrinking(durability: Durability) {
     let (_directory, path) = directory();
-    let store = Store::open(&path).unwrap();
+    let store = Options::new().durability(durability).open(&path).unwrap();
     let id = import_long(&store, 5_000);
     store
         .receive(Inbound::text(contact(2), Channel::Webchat, "stays"))
@@ -235,7 +241,10 @@ fn a_file_shrinks_when_it_is_compacted_after_deleting() {
     store.delete(id).unwrap();
     let deleted = store.stats().unwrap();
     assert!(deleted.stored_bytes < full.stored_bytes / 10, "{deleted:?}");
-    assert!(deleted.free_bytes > full.free_bytes, "{deleted:?}");
+    if durability == Durability::Direct {
+        // Elsewhere the next checkpoint frees them.
+        assert!(deleted.free_bytes > full.free_bytes, "{deleted:?}");
+    }
     store.compact().unwrap();
     let packed = store.stats().unwrap();
     assert!(

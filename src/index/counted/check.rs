@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use super::{Builder, Edits, HEAD, Levels, Total, rank, select};
 use crate::error::Result;
@@ -19,7 +20,7 @@ const STREAMS: Streams = Streams {
 };
 pub(super) const LEVELS: Levels = Levels::new(*b"a seed for tests");
 
-fn database() -> Result<Database> {
+fn database() -> Result<Arc<Database>> {
     let setup = Setup {
         tables: &[TABLE],
         cache_bytes: 1 << 20,
@@ -28,8 +29,8 @@ fn database() -> Result<Database> {
     let database = Database::open_memory(&Memory::default(), &setup)?;
     let transaction = database.begin_write()?;
     transaction.tables().create_all()?;
-    transaction.commit(Durability::Durable)?;
-    Ok(database)
+    database.commit(transaction, Durability::Durable)?;
+    Ok(Arc::new(database))
 }
 
 /// A position of a time and an id; few of either make many rows of one time.
@@ -129,21 +130,28 @@ fn check_union(rows: &impl Read, model: &Model, numbers: &[u8], depths: &[u64]) 
     Ok(())
 }
 
-/// Commits of toggled rows; after each, all is canonical and any union selects and ranks.
+/// Commits of toggled rows, buffered and given to the engine now and then; after each, all is
+/// canonical and any union selects and ranks.
 pub(crate) fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) -> Result<()> {
     let database = database()?;
     let mut model = Model::new();
-    for commit in commits {
-        let transaction = database.begin_write()?;
-        {
+    for (nth, commit) in commits.iter().enumerate() {
+        let transaction = database.begin_buffered()?;
+        let buffered = {
             let mut rows = transaction.tables();
             let mut edits = Edits::new(STREAMS, LEVELS);
             for row in commit {
                 toggle(&mut edits, &mut rows, &mut model, *row)?;
             }
             edits.settle(&mut rows, |_, _| {})?;
+            rows.into_memtable()
+        };
+        database.commit_buffered(buffered.unwrap_or_default())?;
+        if nth % 3 == 2 {
+            let frozen = database.freeze();
+            database.write_frozen(&frozen, |_| Ok(()))?;
+            database.forget_frozen(&frozen)?;
         }
-        transaction.commit(Durability::Durable)?;
         let rows = database.begin_read()?;
         check_canonical(&rows, &model)?;
         let numbers: Vec<u8> = (0..union).collect();
@@ -175,7 +183,7 @@ pub(super) fn load(
             edits.insert_many(&mut rows, &stream(0), &new)?;
             edits.settle(&mut rows, |_, _| {})?;
         }
-        transaction.commit(Durability::Durable)?;
+        database.commit(transaction, Durability::Durable)?;
         let rows = database.begin_read()?;
         check_canonical(&rows, &model)?;
         check_union(&rows, &model, &[0], &[0, 1, 100, 1_000])?;

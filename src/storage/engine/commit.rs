@@ -1,22 +1,26 @@
 //! Commits, by the journal or by the file itself, and what the next opening makes of a journal.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::checkpoint::Checkpoint;
 use super::{Engine, Journaling, Location, View, WriteTransaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
-use crate::kv::{Database, Durability, Place};
+use crate::kv::{Database, Durability, Memtable, Place};
 use crate::storage::journal::{self, Epoch, Journal};
 use crate::storage::{Applied, Resident, Writer, meta};
 
-/// What the journal holds since the file was made durable.
+/// What is in the journal alone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Journaled {
     pub(crate) commands: u64,
     pub(crate) bytes: u64,
-    since: Instant,
     /// When the journal was last synced, and how long that took.
     pub(crate) synced: Option<(Instant, Duration)>,
+    /// How many commands, and since when, no checkpoint has begun to make durable.
+    behind: u64,
+    since: Instant,
 }
 
 impl Journaled {
@@ -24,8 +28,9 @@ impl Journaled {
         Self {
             commands: 0,
             bytes: 0,
-            since: Instant::now(),
             synced: None,
+            behind: 0,
+            since: Instant::now(),
         }
     }
 
@@ -35,14 +40,25 @@ impl Journaled {
         self.synced = Some((Instant::now(), began.elapsed()));
         synced
     }
+
+    /// The file holds it all.
+    fn clear(&mut self) {
+        *self = Self {
+            synced: self.synced,
+            ..Self::new()
+        };
+    }
 }
 
-/// What the journal holds at the most before the file itself is made durable. What is written of
-/// it then grows slower than the number of commands, where they are about the same conversations;
-/// but nobody else writes meanwhile, and opening after a crash applies it again.
+/// What the journal holds before the file itself is made durable. The engine then takes many commands
+/// at once, in the order of its keys; but until then they lie in memory, some 10 KB each, and an
+/// opening after a crash applies them again.
 pub(crate) const CHECKPOINT_COMMANDS: u64 = 1_000;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
+
+/// While a checkpoint is under way commands go on, up to so many times what makes another one due.
+const MOST_BEHIND: u64 = 2;
 
 /// Why a commit did not return a view.
 #[derive(Debug)]
@@ -53,12 +69,23 @@ pub(crate) enum CommitError {
     Unknown(Error),
 }
 
-/// So many records of a journal are applied in one transaction: what they touch lies in memory.
-const REPLAYED_AT_ONCE: usize = 1_000;
-
 impl Engine {
-    /// Commits what so many commands came to: by a record of the journal, or, where that has become
-    /// long or cannot hold it, by making the file itself durable.
+    /// Waits for another write transaction to end, and for a checkpoint that is far behind.
+    pub(crate) fn begin_write(&mut self) -> Result<WriteTransaction> {
+        self.end_checkpoint()?;
+        let journaled = self.journaling != Journaling::Off;
+        Ok(WriteTransaction {
+            raw: if journaled {
+                self.database.begin_buffered()?
+            } else {
+                self.database.begin_write()?
+            },
+            journaled,
+        })
+    }
+
+    /// Commits what so many commands came to: by a record of the journal, or, where that cannot hold
+    /// it, by making the file itself durable.
     pub(crate) fn commit(
         &mut self,
         transaction: WriteTransaction,
@@ -69,68 +96,73 @@ impl Engine {
             known,
             mut told,
             erases,
+            rows,
         } = applied;
-        let payload = match &mut told {
-            Some(told) if self.has_room(told.len()) => Some(told.finish(&known.head)),
-            _ => None,
-        };
-        let sequence = known.head.sequence;
-        let committed = match (&mut self.journal, payload) {
-            (Some(journal), Some(payload)) => {
-                journal
-                    .reserve(payload.len())
-                    .map_err(CommitError::Refused)?;
-                journal
-                    .append(sequence, payload)
-                    .and_then(|()| match self.journaling {
-                        Journaling::Synced => {
-                            let journaled = &mut self.journaled;
-                            self.aside
-                                .commit(transaction.raw, || journaled.sync(journal))
-                        }
-                        Journaling::Unsynced | Journaling::Off => {
-                            transaction.raw.commit(Durability::Later)
-                        }
-                    })
-                    .map(|()| {
-                        self.journaled.commands += commands;
-                        self.journaled.bytes = journal.len();
-                    })
-                    .map_err(CommitError::Unknown)
+        let payload = told.as_mut().map(|told| told.finish(&known.head));
+        let committed = match (payload, rows) {
+            (Some(payload), Some(rows)) if self.journal.is_some() => {
+                self.write_journal(known.head.sequence, payload, rows, commands)
             }
-            _ => self.checkpoint(transaction, sequence, erases),
+            (_, rows) => self.write_through(transaction, rows, known.head.sequence, erases),
         };
         let viewed = committed.and_then(|()| self.view_of(known).map_err(CommitError::Unknown));
         self.broken |= matches!(viewed, Err(CommitError::Unknown(_)));
+        if viewed.is_ok() {
+            self.start_checkpoint();
+        }
         viewed
     }
 
-    /// Whether the journal takes a record of this length, without growing long or old.
-    fn has_room(&self, payload: usize) -> bool {
-        let Some(journal) = &self.journal else {
-            return false;
+    fn write_journal(
+        &mut self,
+        sequence: u64,
+        payload: &[u8],
+        rows: Memtable,
+        commands: u64,
+    ) -> Result<(), CommitError> {
+        let Some(journal) = &mut self.journal else {
+            return Ok(());
         };
-        self.journaled.commands < self.checkpoint_commands
-            && journal.len() + payload as u64 <= CHECKPOINT_BYTES
-            && self.journaled.since.elapsed() < CHECKPOINT_AGE
+        let journaled = &mut self.journaled;
+        journal
+            .reserve(payload.len())
+            .map_err(CommitError::Refused)?;
+        let before = journal.len();
+        journal
+            .append(sequence, payload)
+            .and_then(|()| match self.journaling {
+                Journaling::Synced => journaled.sync(journal),
+                Journaling::Unsynced | Journaling::Off => Ok(()),
+            })
+            .and_then(|()| self.database.commit_buffered(rows))
+            .map_err(CommitError::Unknown)?;
+        journaled.commands += commands;
+        journaled.behind += commands;
+        journaled.bytes += journal.len() - before;
+        Ok(())
     }
 
     /// Makes the file itself durable; no record of the journal so far counts then.
-    fn checkpoint(
+    fn write_through(
         &mut self,
         transaction: WriteTransaction,
+        rows: Option<Memtable>,
         sequence: u64,
         erases: bool,
     ) -> Result<(), CommitError> {
         let Some(place) = self.journal_place() else {
-            return transaction
-                .raw
-                .commit(Durability::Durable)
+            return self
+                .database
+                .commit(transaction.raw, Durability::Durable)
                 .map_err(|error| match error.kind() {
                     ErrorKind::TransactionPoisoned => CommitError::Refused(error),
                     _ => CommitError::Unknown(error),
                 });
         };
+        if let Some(checkpoint) = self.checkpoint.take() {
+            // What it gives to the file is in this transaction too.
+            checkpoint.finish().map_err(|error| self.fail(error))?;
+        }
         let mut fresh = None;
         let epoch = match &self.journal {
             Some(journal) => journal.next_epoch(sequence),
@@ -141,16 +173,18 @@ impl Engine {
                 epoch
             }
         };
-        let committed = {
-            let mut rows = transaction.raw.tables();
-            meta::write_epoch(&mut rows, &epoch)
-        }
-        .and_then(|()| transaction.raw.commit(Durability::QuicklyRepaired));
-        committed.map_err(CommitError::Unknown)?;
-        self.journaled = Journaled {
-            synced: self.journaled.synced,
-            ..Journaled::new()
+        let written = {
+            let mut rows = transaction.raw.resume(rows);
+            rows.write_through()
+                .and_then(|()| meta::write_epoch(&mut rows, &epoch))
         };
+        written
+            .and_then(|()| {
+                let durability = Durability::QuicklyRepaired;
+                self.database.commit(transaction.raw, durability)
+            })
+            .map_err(CommitError::Unknown)?;
+        self.journaled.clear();
         self.journal = fresh.or_else(|| self.journal.take());
         if let Some(journal) = &mut self.journal {
             journal.begin(epoch);
@@ -159,6 +193,64 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Begins a checkpoint, if one is due and none is under way.
+    fn start_checkpoint(&mut self) {
+        let Some(journal) = &mut self.journal else {
+            return;
+        };
+        let Journaled { behind, since, .. } = self.journaled;
+        let is_due = behind >= self.checkpoint_commands
+            || journal.len() >= CHECKPOINT_BYTES
+            || behind > 0 && since.elapsed() >= CHECKPOINT_AGE;
+        if self.checkpoint.is_some() || !is_due {
+            return;
+        }
+        let epoch = journal.next_epoch(journal.written());
+        journal.rotate(epoch);
+        self.journaled.behind = 0;
+        self.journaled.since = Instant::now();
+        let frozen = self.database.freeze();
+        self.checkpoint = Some(Checkpoint::start(&self.database, frozen, epoch));
+    }
+
+    /// Takes note of a checkpoint that is done, and waits for one that is far behind.
+    fn end_checkpoint(&mut self) -> Result<()> {
+        let is_far_behind = || {
+            let most = self.checkpoint_commands.saturating_mul(MOST_BEHIND);
+            let bytes = self.journal.as_ref().map_or(0, Journal::len);
+            self.journaled.behind >= most || bytes >= CHECKPOINT_BYTES * MOST_BEHIND
+        };
+        match &self.checkpoint {
+            Some(checkpoint) if checkpoint.is_done() || is_far_behind() => self.await_checkpoint(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for the checkpoint that is under way, if one is. An error is the file's: nothing more is
+    /// written before it is opened again.
+    fn await_checkpoint(&mut self) -> Result<()> {
+        let Some(checkpoint) = self.checkpoint.take() else {
+            return Ok(());
+        };
+        let ended = checkpoint
+            .finish()
+            .and_then(|frozen| self.database.forget_frozen(&frozen));
+        self.broken |= ended.is_err();
+        self.journaled.commands = self.journaled.behind;
+        self.journaled.bytes = self.journal.as_ref().map_or(0, Journal::len);
+        ended
+    }
+
+    fn fail(&mut self, error: Error) -> CommitError {
+        self.broken = true;
+        CommitError::Refused(error)
+    }
+
+    /// Whether what the file and the journal hold is for the next opening to find out.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// Where the journal is, if there is to be one.
@@ -205,14 +297,20 @@ impl Engine {
     /// Makes the file durable and takes the journal away, if there is one: all is in one file then.
     /// After an error the next opening finds out.
     pub(crate) fn retire_journal(&mut self) -> Result<()> {
+        let checkpointed = self.await_checkpoint();
         if self.broken {
-            return Ok(());
+            return checkpointed;
         }
         let Some(journal) = self.journal.take() else {
             return Ok(());
         };
-        let retired =
-            close_epoch(&self.database, journal.next_epoch(0)).and_then(|()| journal.remove());
+        let frozen = self.database.freeze();
+        let epoch = closed(journal.next_epoch(0));
+        let retired = self
+            .database
+            .write_frozen(&frozen, |rows| meta::write_epoch(rows, &epoch))
+            .and_then(|()| self.database.forget_frozen(&frozen))
+            .and_then(|()| journal.remove());
         self.broken |= retired.is_err();
         self.journaled = Journaled::new();
         retired
@@ -220,43 +318,34 @@ impl Engine {
 }
 
 /// Applies what is in the journal alone, makes the file durable, and takes the journal away.
-pub(super) fn recover(database: &Database, place: &Place, levels: Levels) -> Result<()> {
+pub(super) fn recover(database: &Arc<Database>, place: &Place, levels: Levels) -> Result<()> {
     let epoch = meta::read_epoch(&database.begin_read()?)?;
     if let Some(epoch) = epoch.filter(|epoch| epoch.open) {
         let records = journal::read(place, &epoch)?;
         let known = Resident::read(&database.begin_read()?)?;
         let done = known.head.sequence;
-        let mut missing = records.iter().skip_while(|(sequence, _)| *sequence <= done);
-        let mut known = Some(known);
-        while let Some(known_before) = known.take() {
-            let mut some = missing.by_ref().take(REPLAYED_AT_ONCE).peekable();
-            if some.peek().is_none() {
-                break;
-            }
-            let transaction = database.begin_write()?;
-            let writer = Writer::new(transaction.tables(), known_before, levels, None);
-            known = Some(writer.replay(some)?);
-            transaction.commit(Durability::Later)?;
+        let missing = records.iter().skip_while(|(sequence, _)| *sequence <= done);
+        let transaction = database.begin_buffered()?;
+        let writer = Writer::new(transaction.tables(), known, levels, None);
+        let applied = writer.replay(missing)?;
+        {
+            let mut rows = transaction.resume(applied);
+            rows.write_through()?;
+            let next = Epoch {
+                generation: epoch.generation + 2,
+                ..epoch
+            };
+            meta::write_epoch(&mut rows, &closed(next))?;
         }
-        let next = Epoch {
-            generation: epoch.generation + 1,
-            ..epoch
-        };
-        close_epoch(database, next)?;
+        database.commit(transaction, Durability::QuicklyRepaired)?;
     }
     journal::clear(place, epoch.as_ref())
 }
 
-/// The file says durably that no journal counts.
-fn close_epoch(database: &Database, epoch: Epoch) -> Result<()> {
-    let transaction = database.begin_write()?;
-    {
-        let mut rows = transaction.tables();
-        let epoch = Epoch {
-            open: false,
-            ..epoch
-        };
-        meta::write_epoch(&mut rows, &epoch)?;
+/// What says that no journal counts.
+fn closed(epoch: Epoch) -> Epoch {
+    Epoch {
+        open: false,
+        ..epoch
     }
-    transaction.commit(Durability::QuicklyRepaired)
 }

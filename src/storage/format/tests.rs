@@ -93,7 +93,7 @@ pub(super) fn older(current: &Path, path: PathBuf, spoilt: bool) -> Result<PathB
             write_memos(&rows, &mut to, spoilt)?;
             super::write_version(&mut to, 0)?;
         }
-        transaction.commit(Durability::Durable)
+        new.commit(transaction, Durability::Durable)
     };
     Database::create(&place(&path), &setup(sample::FORMAT.tables), fill)?;
     Ok(path)

@@ -55,6 +55,8 @@ fn a_journal_keeps_its_bytes() -> Checked {
     journal.append(10, payload.finish(&head))?;
     journal.sync()?;
     journal.append(11, b"second")?;
+    journal.rotate(journal.next_epoch(11));
+    journal.append(12, b"of the next generation")?;
 
     let file = place
         .beside("-journal")
@@ -62,8 +64,9 @@ fn a_journal_keeps_its_bytes() -> Checked {
         .ok_or("there is no journal")?;
     let mut bytes = vec![0; usize::try_from(file.metadata()?.len)?];
     file.read_exact_at(&mut bytes, 0)?;
-    assert_eq!(bytes.len(), 4_096 + 64 * 1_024);
+    assert_eq!(bytes.len(), 4_096 + 2 * 64 * 1_024);
     let (header, records) = bytes.split_at(4_096);
+    let (odd, even) = records.split_at(64 * 1_024);
     let written = |bytes: &[u8]| {
         let end = bytes
             .iter()
@@ -76,8 +79,12 @@ fn a_journal_keeps_its_bytes() -> Checked {
         "636f6e766f6462206a6f75726e616c0a0100000007070707070707070707070707070707576649d4"
     );
     assert_eq!(
-        written(records),
+        written(even),
         "6a6e726c3a00000002000000000000000a0000000000000009000000000000002050e565f3be7828060000000000000008000000000000000000000000000000020000000b000000010a000c057573725f61000b000000010a000c057573725f61006a6e726c0600000002000000000000000b000000000000000a00000000000000f3be7828d36774a37365636f6e64"
+    );
+    assert_eq!(
+        written(odd),
+        "6a6e726c1600000003000000000000000c000000000000000a00000000000000be504fa939afa35b6f6620746865206e6578742067656e65726174696f6e"
     );
     Ok(())
 }

@@ -70,7 +70,7 @@ impl Writer<'_> {
     /// Throws every index entry, total, thread and message's provider's id away, and derives them
     /// anew from the records that can be read; so is each count of inbound messages. O(everything).
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
-        let (rows, index) = self.begin_rebuild();
+        let (rows, index) = self.begin_rebuild()?;
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
         let (from, to) = ([catalog_kind::THREADS], [catalog_kind::THREADS + 1]);
         rows.remove_range(

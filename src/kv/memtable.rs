@@ -1,0 +1,434 @@
+//! Rows that commits have put and the engine has not: an ordered map for each table, whose versions
+//! share what they have in common.
+//!
+//! A clone is a version: to change it copies the leaves that it changes, each once, so that whoever
+//! reads an older version is never waited for, and a transaction that is given up is dropped. Leaves
+//! lie side by side in one list, which a version that changes a table copies too: there are few, as
+//! the rows go to the engine before they are many.
+
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::{KeyRange, Table};
+
+/// Copying a leaf takes as long as finding a row in a tree of a million.
+const LEAF_ROWS: usize = 32;
+
+/// A row, or that there is none any more.
+#[derive(Clone)]
+pub(super) struct Row {
+    /// The key, and the value behind it.
+    bytes: Arc<[u8]>,
+    key_len: usize,
+    is_gone: bool,
+    generation: u64,
+}
+
+impl Row {
+    fn new(key: &[u8], value: Option<&[u8]>, generation: u64) -> Self {
+        let rest = value.unwrap_or_default();
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, key.len() + rest.len()).collect();
+        if let Some(slot) = Arc::get_mut(&mut bytes) {
+            let (front, back) = slot.split_at_mut(key.len());
+            front.copy_from_slice(key);
+            back.copy_from_slice(rest);
+        }
+        Self {
+            bytes,
+            key_len: key.len(),
+            is_gone: value.is_none(),
+            generation,
+        }
+    }
+
+    pub(super) fn key(&self) -> &[u8] {
+        self.bytes.get(..self.key_len).unwrap_or_default()
+    }
+
+    /// Nothing where there is no such row any more.
+    pub(super) fn value(&self) -> Option<&[u8]> {
+        if self.is_gone {
+            return None;
+        }
+        self.bytes.get(self.key_len..)
+    }
+}
+
+/// The rows of one table, in leaves of which none is empty.
+#[derive(Clone, Default)]
+pub(super) struct Sheet {
+    leaves: Vec<Arc<Leaf>>,
+}
+
+struct Leaf(Vec<Row>);
+
+impl Clone for Leaf {
+    fn clone(&self) -> Self {
+        let mut rows = Vec::with_capacity(LEAF_ROWS + 1);
+        rows.extend_from_slice(&self.0);
+        Self(rows)
+    }
+}
+
+impl Leaf {
+    fn first_key(&self) -> &[u8] {
+        self.0.first().map(Row::key).unwrap_or_default()
+    }
+}
+
+/// Where a row stands, or could: a leaf, and a place in it that is not behind its last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    leaf: usize,
+    row: usize,
+}
+
+impl Sheet {
+    /// The last leaf that begins at a key or before it; the first where none does.
+    fn leaf_of(&self, key: &[u8]) -> usize {
+        let behind = self.leaves.partition_point(|leaf| leaf.first_key() <= key);
+        behind.saturating_sub(1)
+    }
+
+    fn put(&mut self, row: Row) {
+        let at = self.leaf_of(row.key());
+        let Some(leaf) = self.leaves.get_mut(at) else {
+            return self.leaves.push(Arc::new(Leaf(vec![row])));
+        };
+        let Leaf(rows) = Arc::make_mut(leaf);
+        match rows.binary_search_by(|known| known.key().cmp(row.key())) {
+            Ok(found) => {
+                if let Some(known) = rows.get_mut(found) {
+                    *known = row;
+                }
+            }
+            Err(place) => {
+                rows.insert(place, row);
+                if rows.len() > LEAF_ROWS {
+                    // What comes in ascending order, as events do, leaves full leaves behind.
+                    let at_end = place + 1 == rows.len();
+                    let keep = if at_end { LEAF_ROWS } else { LEAF_ROWS / 2 };
+                    let split = Leaf(rows.split_off(keep));
+                    self.leaves.insert(at + 1, Arc::new(split));
+                }
+            }
+        }
+    }
+
+    fn get(&self, key: &[u8]) -> Option<&Row> {
+        let Leaf(rows) = &**self.leaves.get(self.leaf_of(key))?;
+        let found = rows.binary_search_by(|row| row.key().cmp(key)).ok()?;
+        rows.get(found)
+    }
+
+    /// The first row that is not before a bound, or `behind` the key that it names.
+    fn place(&self, key: &[u8], behind: bool) -> Place {
+        let leaf = self.leaf_of(key);
+        let rows = self.leaves.get(leaf).map_or(&[][..], |leaf| &leaf.0);
+        let row = rows.partition_point(|row| match behind {
+            true => row.key() <= key,
+            false => row.key() < key,
+        });
+        if row < rows.len() {
+            return Place { leaf, row };
+        }
+        Place {
+            leaf: (leaf + 1).min(self.leaves.len()),
+            row: 0,
+        }
+    }
+
+    pub(super) fn range(&self, (from, to): KeyRange<'_>) -> Rows<'_> {
+        let front = match from {
+            Bound::Unbounded => Place::default(),
+            Bound::Included(key) => self.place(key, false),
+            Bound::Excluded(key) => self.place(key, true),
+        };
+        let back = match to {
+            Bound::Unbounded => Place {
+                leaf: self.leaves.len(),
+                row: 0,
+            },
+            Bound::Included(key) => self.place(key, true),
+            Bound::Excluded(key) => self.place(key, false),
+        };
+        Rows {
+            leaves: &self.leaves,
+            front,
+            back,
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.leaves.iter().flat_map(|leaf| &leaf.0)
+    }
+
+    /// Those of later generations.
+    fn after(&self, generation: u64) -> Self {
+        let mut leaves = Vec::new();
+        let mut kept = Vec::new();
+        for row in self.iter().filter(|row| row.generation > generation) {
+            kept.push(row.clone());
+            if kept.len() == LEAF_ROWS {
+                leaves.push(Arc::new(Leaf(std::mem::take(&mut kept))));
+            }
+        }
+        if !kept.is_empty() {
+            leaves.push(Arc::new(Leaf(kept)));
+        }
+        Self { leaves }
+    }
+}
+
+/// Rows of a sheet in key order, from either end.
+pub(super) struct Rows<'a> {
+    leaves: &'a [Arc<Leaf>],
+    front: Place,
+    back: Place,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.front >= self.back
+    }
+
+    fn at(&self, place: Place) -> Option<&'a Row> {
+        self.leaves.get(place.leaf)?.0.get(place.row)
+    }
+
+    pub(super) fn first(&self) -> Option<&'a Row> {
+        if self.is_empty() {
+            return None;
+        }
+        self.at(self.front)
+    }
+
+    pub(super) fn last(&self) -> Option<&'a Row> {
+        if self.is_empty() {
+            return None;
+        }
+        self.at(self.before(self.back))
+    }
+
+    pub(super) fn pass_first(&mut self) {
+        let Place { leaf, row } = self.front;
+        let rows = self.leaves.get(leaf).map_or(0, |leaf| leaf.0.len());
+        self.front = if row + 1 < rows {
+            Place { leaf, row: row + 1 }
+        } else {
+            Place {
+                leaf: leaf + 1,
+                row: 0,
+            }
+        };
+    }
+
+    pub(super) fn pass_last(&mut self) {
+        self.back = self.before(self.back);
+    }
+
+    fn before(&self, Place { leaf, row }: Place) -> Place {
+        if row > 0 {
+            return Place { leaf, row: row - 1 };
+        }
+        let leaf = leaf.saturating_sub(1);
+        let rows = self.leaves.get(leaf).map_or(0, |leaf| leaf.0.len());
+        Place {
+            leaf,
+            row: rows.saturating_sub(1),
+        }
+    }
+}
+
+/// One version of what the engine does not have yet.
+#[derive(Clone, Default)]
+pub(crate) struct Memtable {
+    /// By the places of their tables; those without rows may be missing.
+    sheets: Vec<Arc<Sheet>>,
+    /// What is put now belongs to this one.
+    generation: u64,
+}
+
+impl Memtable {
+    /// The rows of a table, if there are any.
+    pub(super) fn sheet(&self, table: Table) -> Option<&Sheet> {
+        let sheet = &**self.sheets.get(table.index)?;
+        (!sheet.leaves.is_empty()).then_some(sheet)
+    }
+
+    pub(super) fn get(&self, table: Table, key: &[u8]) -> Option<&Row> {
+        self.sheet(table)?.get(key)
+    }
+
+    /// Puts a row, or that there is none.
+    pub(super) fn put(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) {
+        if self.sheets.len() <= table.index {
+            self.sheets.resize_with(table.index + 1, Arc::default);
+        }
+        if let Some(sheet) = self.sheets.get_mut(table.index) {
+            Arc::make_mut(sheet).put(Row::new(key, value, self.generation));
+        }
+    }
+
+    /// Takes a table's rows out.
+    pub(super) fn part(&mut self, table: Table) -> Self {
+        let mut part = Self {
+            sheets: Vec::new(),
+            generation: self.generation,
+        };
+        if let Some(sheet) = self.sheets.get_mut(table.index) {
+            part.sheets.resize_with(table.index, Arc::default);
+            part.sheets.push(std::mem::take(sheet));
+        }
+        part
+    }
+
+    /// Puts back what was taken out, as it is now.
+    pub(super) fn rejoin(&mut self, part: Self) {
+        if self.sheets.len() < part.sheets.len() {
+            self.sheets.resize_with(part.sheets.len(), Arc::default);
+        }
+        for (own, parted) in self.sheets.iter_mut().zip(part.sheets) {
+            if !parted.leaves.is_empty() {
+                *own = parted;
+            }
+        }
+    }
+
+    /// All that is there now, to be given to the engine; what is put from now on is told apart.
+    pub(super) fn freeze(&mut self) -> Self {
+        let frozen = self.clone();
+        self.generation += 1;
+        frozen
+    }
+
+    /// What was put since that was frozen. O(rows).
+    pub(super) fn since(&self, frozen: &Self) -> Self {
+        let later = |sheet: &Arc<Sheet>| Arc::new(sheet.after(frozen.generation));
+        Self {
+            sheets: self.sheets.iter().map(later).collect(),
+            generation: self.generation,
+        }
+    }
+}
+
+impl fmt::Debug for Memtable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memtable").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TABLE: Table = Table {
+        index: 1,
+        name: "rows",
+    };
+
+    type Model = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+    type Put = (u16, Option<u8>);
+
+    fn puts() -> impl Strategy<Value = Vec<Put>> {
+        // Few keys, so that some are met again; some of them in order, as events come.
+        let scattered = prop::collection::vec((0..400_u16, any::<Option<u8>>()), 0..300);
+        let run = (0..400_u16, 0..120_u16).prop_map(|(from, len)| {
+            let keys = from..from + len;
+            keys.map(|key| (key, Some(1))).collect::<Vec<_>>()
+        });
+        prop_oneof![scattered, run]
+    }
+
+    fn apply(memtable: &mut Memtable, model: &mut Model, puts: &[Put]) {
+        for (key, value) in puts {
+            let key = key.to_be_bytes();
+            let value = value.map(|value| vec![value; usize::from(value)]);
+            memtable.put(TABLE, &key, value.as_deref());
+            model.insert(key.to_vec(), value);
+        }
+    }
+
+    fn entry(row: &Row) -> (Vec<u8>, Option<Vec<u8>>) {
+        (row.key().to_vec(), row.value().map(<[u8]>::to_vec))
+    }
+
+    fn contents(memtable: &Memtable) -> Model {
+        let rows = memtable.sheet(TABLE).into_iter().flat_map(Sheet::iter);
+        rows.map(entry).collect()
+    }
+
+    fn bounds() -> impl Strategy<Value = (Bound<Vec<u8>>, Bound<Vec<u8>>)> {
+        let bound = || {
+            let key = (0..420_u16).prop_map(|key| key.to_be_bytes().to_vec());
+            prop_oneof![
+                Just(Bound::Unbounded),
+                key.clone().prop_map(Bound::Included),
+                key.prop_map(Bound::Excluded),
+            ]
+        };
+        (bound(), bound())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn versions_are_maps_that_nothing_changes(
+            first in puts(),
+            second in puts(),
+            (from, to) in bounds(),
+            ends in prop::collection::vec(any::<bool>(), 40),
+        ) {
+            let (mut memtable, mut model) = (Memtable::default(), Model::new());
+            apply(&mut memtable, &mut model, &first);
+            let (before, model_before) = (memtable.clone(), model.clone());
+            apply(&mut memtable, &mut model, &second);
+            prop_assert_eq!(contents(&before), model_before);
+            prop_assert_eq!(contents(&memtable), model.clone());
+            for key in 0..420_u16 {
+                let key = key.to_be_bytes();
+                let found = memtable.get(TABLE, &key).map(entry);
+                prop_assert_eq!(found.as_ref().map(|(_, value)| value), model.get(&key[..]));
+            }
+
+            let Some(sheet) = memtable.sheet(TABLE) else { return Ok(()) };
+            let keys = (from.as_ref().map(|key| &key[..]), to.as_ref().map(|key| &key[..]));
+            let within = model.iter().filter(|(key, _)| {
+                use std::ops::RangeBounds as _;
+                (keys.0, keys.1).contains(&&key[..])
+            });
+            let mut within: std::collections::VecDeque<_> = within.collect();
+            let mut rows = sheet.range(keys);
+            for from_front in ends.into_iter().chain(std::iter::repeat_n(true, 420)) {
+                let (found, expected) = if from_front {
+                    (rows.first(), within.pop_front())
+                } else {
+                    (rows.last(), within.pop_back())
+                };
+                let found = found.map(entry);
+                prop_assert_eq!(found.as_ref().map(|(key, value)| (key, value)), expected);
+                match expected {
+                    Some(_) if from_front => rows.pass_first(),
+                    Some(_) => rows.pass_last(),
+                    None => prop_assert!(rows.is_empty()),
+                }
+            }
+        }
+
+        #[test]
+        fn what_was_put_since_a_freeze_is_told_apart(first in puts(), second in puts()) {
+            let mut memtable = Memtable::default();
+            apply(&mut memtable, &mut Model::new(), &first);
+            let frozen = memtable.freeze();
+            let mut later = Model::new();
+            apply(&mut memtable, &mut later, &second);
+            prop_assert_eq!(contents(&memtable.since(&frozen)), later);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Writing: through the engine, or into memory over its rows.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use redb::ReadableTable as _;
+
+use super::memtable::Memtable;
+use super::rows::{Range, Slice};
+use super::{
+    Bytes, Database, EngineTables, KeyRange, Latest, Read, Table, failure, merged_len, no_table,
+    sorted,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a commit of the engine makes durable when it returns: itself, and all before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    Durable,
+    /// And what makes opening after a crash quick, at about 1.7 times the cost.
+    QuicklyRepaired,
+}
+
+/// Where so many rows go at once, they go in the engine: in memory each would be one more.
+const MANY_ROWS: usize = 10_000;
+
+/// A write transaction, whose tables borrow it.
+pub(crate) struct WriteTransaction {
+    tables: &'static [Table],
+    /// Begun at once, or when what is buffered has to go there.
+    engine: OnceLock<redb::WriteTransaction>,
+    buffered: Option<Buffered>,
+}
+
+/// What a transaction that can be buffered began on.
+struct Buffered {
+    database: Arc<Database>,
+    began: Latest,
+}
+
+impl WriteTransaction {
+    pub(super) fn of_engine(database: &Database) -> Result<Self> {
+        let engine = begin(database)?;
+        Ok(Self {
+            tables: database.tables,
+            engine: OnceLock::from(engine),
+            buffered: None,
+        })
+    }
+
+    pub(super) fn buffered(database: Arc<Database>, began: Latest) -> Self {
+        Self {
+            tables: database.tables,
+            engine: OnceLock::new(),
+            buffered: Some(Buffered { database, began }),
+        }
+    }
+
+    pub(crate) fn tables(&self) -> WriteTables<'_> {
+        let buffered = self.buffered.as_ref();
+        self.resume(buffered.map(|buffered| buffered.began.memtable.clone()))
+    }
+
+    /// Its tables with what they [came to](WriteTables::into_memtable).
+    pub(crate) fn resume(&self, memtable: Option<Memtable>) -> WriteTables<'_> {
+        WriteTables {
+            transaction: self,
+            memtable,
+            opened: self.tables.iter().map(|_| OnceCell::new()).collect(),
+        }
+    }
+
+    /// The engine's own transaction.
+    fn engine(&self) -> Result<&redb::WriteTransaction> {
+        if self.engine.get().is_none()
+            && let Some(buffered) = &self.buffered
+        {
+            // Nobody else begins it: the first who needs it has the tables alone.
+            let _ = self.engine.set(begin(&buffered.database)?);
+        }
+        self.engine.get().ok_or_else(nowhere)
+    }
+
+    pub(super) fn commit(self, durability: Durability) -> Result<()> {
+        let mut engine = self.engine.into_inner().ok_or_else(nowhere)?;
+        engine.set_quick_repair(durability == Durability::QuicklyRepaired);
+        engine.commit().map_err(failure::commit)
+    }
+
+    pub(crate) fn abort(self) -> Result<()> {
+        match self.engine.into_inner() {
+            Some(engine) => engine.abort().map_err(failure::storage),
+            None => Ok(()),
+        }
+    }
+}
+
+fn begin(database: &Database) -> Result<redb::WriteTransaction> {
+    database.inner.begin_write().map_err(failure::transaction)
+}
+
+fn nowhere() -> Error {
+    Error::new(
+        ErrorKind::TransactionPoisoned,
+        "a transaction has not begun in the engine",
+    )
+}
+
+/// The tables of a write transaction.
+pub(crate) struct WriteTables<'t> {
+    transaction: &'t WriteTransaction,
+    /// Where rows are put; nothing where they go through the engine.
+    memtable: Option<Memtable>,
+    /// The engine's, each opened when it is first needed: one that a commit touches costs it 20 to
+    /// 90 µs.
+    opened: Box<[OnceCell<redb::Table<'t, Bytes, Bytes>>]>,
+}
+
+impl<'t> WriteTables<'t> {
+    fn table(&self, table: Table) -> Result<&redb::Table<'t, Bytes, Bytes>> {
+        let cell = self
+            .opened
+            .get(table.index)
+            .ok_or_else(|| no_table(table))?;
+        if cell.get().is_none() {
+            let engine = self.transaction.engine()?;
+            let opened = engine
+                .open_table(table.definition())
+                .map_err(failure::table)?;
+            // Opened by nobody else: the cell was empty, and only this thread reaches it.
+            let _ = cell.set(opened);
+        }
+        cell.get().ok_or_else(|| no_table(table))
+    }
+
+    fn table_mut(&mut self, table: Table) -> Result<&mut redb::Table<'t, Bytes, Bytes>> {
+        self.table(table)?;
+        self.opened
+            .get_mut(table.index)
+            .and_then(OnceCell::get_mut)
+            .ok_or_else(|| no_table(table))
+    }
+
+    /// The memtable, and the engine's tables beneath, where rows are buffered.
+    fn buffered(&self) -> Option<(&Memtable, &'t EngineTables)> {
+        let memtable = self.memtable.as_ref()?;
+        let buffered = self.transaction.buffered.as_ref()?;
+        Some((memtable, &*buffered.began.engine))
+    }
+
+    /// From here on everything goes through the engine, with what was put before: what is larger than
+    /// should be buffered. Waits for another transaction of the engine to end.
+    pub(crate) fn write_through(&mut self) -> Result<()> {
+        match self.memtable.take() {
+            Some(memtable) => self.write(&memtable),
+            None => Ok(()),
+        }
+    }
+
+    /// What a transaction came to, unless it went through the engine.
+    pub(crate) fn into_memtable(self) -> Option<Memtable> {
+        self.memtable
+    }
+
+    /// Gives the engine what was buffered, in the order of the keys.
+    pub(super) fn write(&mut self, memtable: &Memtable) -> Result<()> {
+        for table in self.transaction.tables {
+            let Some(sheet) = memtable.sheet(*table) else {
+                continue;
+            };
+            let engine = self.table_mut(*table)?;
+            for row in sheet.iter() {
+                let before = match row.value() {
+                    Some(value) => engine.insert(row.key(), value),
+                    None => engine.remove(row.key()),
+                };
+                before.map(drop).map_err(failure::storage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a table out, so that another thread writes it while this one writes the others. It is
+    /// to come [back](Self::rejoin), as nobody can open it again.
+    pub(crate) fn part(&mut self, table: Table) -> Self {
+        let take = |(index, cell): (usize, &mut OnceCell<_>)| {
+            let taken = (index == table.index).then(|| cell.take()).flatten();
+            taken.map_or_else(OnceCell::new, OnceCell::from)
+        };
+        Self {
+            transaction: self.transaction,
+            memtable: self.memtable.as_mut().map(|own| own.part(table)),
+            opened: self.opened.iter_mut().enumerate().map(take).collect(),
+        }
+    }
+
+    pub(crate) fn rejoin(&mut self, part: Self) {
+        if let (Some(own), Some(parted)) = (&mut self.memtable, part.memtable) {
+            own.rejoin(parted);
+        }
+        for (cell, mut parted) in self.opened.iter_mut().zip(part.opened) {
+            if let Some(table) = parted.take() {
+                *cell = OnceCell::from(table);
+            }
+        }
+    }
+
+    pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        if let Some(memtable) = &mut self.memtable {
+            memtable.put(table, key, Some(value));
+            return Ok(());
+        }
+        let before = self.table_mut(table)?.insert(key, value);
+        before.map(drop).map_err(failure::storage)
+    }
+
+    /// Writes many rows, in the order of their keys: where enough of them lie between two that are
+    /// there, the engine fills their pages to the brim and writes them at once. O(rows), a descent
+    /// for the others.
+    pub(crate) fn put_sorted<'r>(
+        &mut self,
+        table: Table,
+        mut rows: impl Iterator<Item = (&'r [u8], &'r [u8])> + Clone,
+    ) -> Result<()> {
+        if self.memtable.is_some() {
+            return rows.try_for_each(|(key, value)| self.put(table, key, value));
+        }
+        sorted::put(self.table_mut(table)?, rows)
+    }
+
+    /// Whether there was such a row.
+    pub(crate) fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool> {
+        if self.memtable.is_some() {
+            let is_there = self.get(table, key)?.is_some();
+            if is_there && let Some(memtable) = &mut self.memtable {
+                memtable.put(table, key, None);
+            }
+            return Ok(is_there);
+        }
+        let before = self.table_mut(table)?.remove(key);
+        before
+            .map(|value| value.is_some())
+            .map_err(failure::storage)
+    }
+
+    pub(crate) fn remove_range(&mut self, table: Table, keys: KeyRange<'_>) -> Result<()> {
+        self.retain(table, keys, |_, _| Ok(false))
+    }
+
+    /// Removes the rows of a range that are not to be kept. After an error some of them may be there
+    /// yet.
+    pub(crate) fn retain(
+        &mut self,
+        table: Table,
+        keys: KeyRange<'_>,
+        mut keep: impl FnMut(&[u8], &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        if self.memtable.is_some() {
+            let mut gone = Vec::new();
+            for row in self.range(table, keys)? {
+                let (key, value) = row?;
+                if !keep(&key, &value)? {
+                    gone.push(key.to_vec());
+                }
+                if gone.len() > MANY_ROWS {
+                    break;
+                }
+            }
+            if gone.len() <= MANY_ROWS {
+                let memtable = self.memtable.iter_mut();
+                memtable.for_each(|memtable| {
+                    gone.iter().for_each(|key| memtable.put(table, key, None));
+                });
+                return Ok(());
+            }
+            self.write_through()?;
+        }
+        let mut told = Ok(());
+        let kept = self
+            .table_mut(table)?
+            .retain_in::<&[u8], _>(keys, |key, value| {
+                told.is_err()
+                    || keep(key, value).unwrap_or_else(|error| {
+                        told = Err(error);
+                        true
+                    })
+            });
+        kept.map_err(failure::storage).and(told)
+    }
+
+    /// Makes every table, so that reading never meets a missing one.
+    pub(crate) fn create_all(&self) -> Result<()> {
+        let mut tables = self.transaction.tables.iter();
+        tables.try_for_each(|table| self.table(*table).map(drop))
+    }
+}
+
+impl fmt::Debug for WriteTables<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTables").finish_non_exhaustive()
+    }
+}
+
+impl Read for WriteTables<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice<'_>>> {
+        let Some((memtable, engine)) = self.buffered() else {
+            let found = self.table(table)?.get(key).map_err(failure::storage)?;
+            return Ok(found.map(Slice::in_engine));
+        };
+        if let Some(row) = memtable.get(table, key) {
+            return Ok(row.value().map(Slice::in_memory));
+        }
+        let found = engine.table(table)?.get(key).map_err(failure::storage)?;
+        Ok(found.map(Slice::in_engine))
+    }
+
+    fn range(&self, table: Table, keys: KeyRange<'_>) -> Result<Range<'_>> {
+        let Some((memtable, engine)) = self.buffered() else {
+            let range = self.table(table)?.range::<&[u8]>(keys);
+            return Ok(Range::new(range.map_err(failure::storage)?, None));
+        };
+        let range = engine.table(table)?.range::<&[u8]>(keys);
+        let over = memtable.sheet(table).map(|sheet| sheet.range(keys));
+        Ok(Range::new(range.map_err(failure::storage)?, over))
+    }
+
+    fn len(&self, table: Table) -> Result<u64> {
+        match self.buffered() {
+            None => merged_len(self.table(table)?, None),
+            Some((memtable, engine)) => merged_len(engine.table(table)?, memtable.sheet(table)),
+        }
+    }
+}
