@@ -6,6 +6,7 @@
 //! lie side by side in one list, which a version that changes a table copies too: there are few, as
 //! the rows go to the engine before they are many.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -15,14 +16,48 @@ use super::{KeyRange, Table};
 /// Copying a leaf takes as long as finding a row in a tree of a million.
 const LEAF_ROWS: usize = 32;
 
+/// How a key begins, as numbers in its order: most keys differ there, and comparing them leads nowhere
+/// else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Prefix([u64; 3]);
+
+impl Prefix {
+    fn of(key: &[u8]) -> Self {
+        let mut bytes = [0; 24];
+        for (byte, source) in bytes.iter_mut().zip(key) {
+            *byte = *source;
+        }
+        let (words, _) = bytes.as_chunks();
+        let mut words = words.iter().map(|word| u64::from_be_bytes(*word));
+        Self(std::array::from_fn(|_| words.next().unwrap_or_default()))
+    }
+}
+
+/// A key that is looked for.
+#[derive(Clone, Copy)]
+struct Sought<'k> {
+    prefix: Prefix,
+    key: &'k [u8],
+}
+
+impl<'k> Sought<'k> {
+    fn new(key: &'k [u8]) -> Self {
+        Self {
+            prefix: Prefix::of(key),
+            key,
+        }
+    }
+}
+
 /// A row, or that there is none any more.
 #[derive(Clone)]
 pub(super) struct Row {
+    prefix: Prefix,
     /// The key, and the value behind it.
     bytes: Arc<[u8]>,
-    key_len: usize,
-    is_gone: bool,
     generation: u64,
+    key_len: u32,
+    is_gone: bool,
 }
 
 impl Row {
@@ -35,15 +70,22 @@ impl Row {
             back.copy_from_slice(rest);
         }
         Self {
+            prefix: Prefix::of(key),
             bytes,
-            key_len: key.len(),
-            is_gone: value.is_none(),
             generation,
+            key_len: u32::try_from(key.len()).unwrap_or(u32::MAX),
+            is_gone: value.is_none(),
         }
     }
 
     pub(super) fn key(&self) -> &[u8] {
-        self.bytes.get(..self.key_len).unwrap_or_default()
+        let len = self.key_len as usize;
+        self.bytes.get(..len).unwrap_or_default()
+    }
+
+    fn compare(&self, sought: Sought<'_>) -> Ordering {
+        let by_prefix = self.prefix.cmp(&sought.prefix);
+        by_prefix.then_with(|| self.key().cmp(sought.key))
     }
 
     /// Nothing where there is no such row any more.
@@ -51,14 +93,14 @@ impl Row {
         if self.is_gone {
             return None;
         }
-        self.bytes.get(self.key_len..)
+        self.bytes.get(self.key_len as usize..)
     }
 }
 
-/// The rows of one table, in leaves of which none is empty.
+/// The rows of one table, in leaves of which none is empty, each with how its first key begins.
 #[derive(Clone, Default)]
 pub(super) struct Sheet {
-    leaves: Vec<Arc<Leaf>>,
+    leaves: Vec<(Prefix, Arc<Leaf>)>,
 }
 
 struct Leaf(Vec<Row>);
@@ -71,10 +113,10 @@ impl Clone for Leaf {
     }
 }
 
-impl Leaf {
-    fn first_key(&self) -> &[u8] {
-        self.0.first().map(Row::key).unwrap_or_default()
-    }
+/// A leaf as it stands among others.
+fn standing(rows: Vec<Row>) -> Option<(Prefix, Arc<Leaf>)> {
+    let prefix = rows.first()?.prefix;
+    Some((prefix, Arc::new(Leaf(rows))))
 }
 
 /// Where a row stands, or could: a leaf, and a place in it that is not behind its last one.
@@ -86,49 +128,68 @@ struct Place {
 
 impl Sheet {
     /// The last leaf that begins at a key or before it; the first where none does.
-    fn leaf_of(&self, key: &[u8]) -> usize {
-        let behind = self.leaves.partition_point(|leaf| leaf.first_key() <= key);
+    fn leaf_of(&self, sought: Sought<'_>) -> usize {
+        let behind = self.leaves.partition_point(|(prefix, leaf)| {
+            let by_prefix = prefix.cmp(&sought.prefix);
+            let order = by_prefix.then_with(|| match leaf.0.first() {
+                Some(first) => first.key().cmp(sought.key),
+                None => Ordering::Less,
+            });
+            order.is_le()
+        });
         behind.saturating_sub(1)
     }
 
+    fn rows(&self, leaf: usize) -> &[Row] {
+        self.leaves.get(leaf).map_or(&[], |(_, leaf)| &leaf.0)
+    }
+
     fn put(&mut self, row: Row) {
-        let at = self.leaf_of(row.key());
-        let Some(leaf) = self.leaves.get_mut(at) else {
-            return self.leaves.push(Arc::new(Leaf(vec![row])));
+        let bytes = Arc::clone(&row.bytes);
+        let sought = Sought {
+            prefix: row.prefix,
+            key: bytes.get(..row.key_len as usize).unwrap_or_default(),
+        };
+        let at = self.leaf_of(sought);
+        let Some((first, leaf)) = self.leaves.get_mut(at) else {
+            return self.leaves.extend(standing(vec![row]));
         };
         let Leaf(rows) = Arc::make_mut(leaf);
-        match rows.binary_search_by(|known| known.key().cmp(row.key())) {
+        match rows.binary_search_by(|known| known.compare(sought)) {
             Ok(found) => {
                 if let Some(known) = rows.get_mut(found) {
                     *known = row;
                 }
             }
             Err(place) => {
+                *first = row.prefix.min(*first);
                 rows.insert(place, row);
                 if rows.len() > LEAF_ROWS {
                     // What comes in ascending order, as events do, leaves full leaves behind.
                     let at_end = place + 1 == rows.len();
                     let keep = if at_end { LEAF_ROWS } else { LEAF_ROWS / 2 };
-                    let split = Leaf(rows.split_off(keep));
-                    self.leaves.insert(at + 1, Arc::new(split));
+                    let split = standing(rows.split_off(keep));
+                    self.leaves.splice(at + 1..at + 1, split);
                 }
             }
         }
     }
 
     fn get(&self, key: &[u8]) -> Option<&Row> {
-        let Leaf(rows) = &**self.leaves.get(self.leaf_of(key))?;
-        let found = rows.binary_search_by(|row| row.key().cmp(key)).ok()?;
+        let sought = Sought::new(key);
+        let rows = self.rows(self.leaf_of(sought));
+        let found = rows.binary_search_by(|row| row.compare(sought)).ok()?;
         rows.get(found)
     }
 
-    /// The first row that is not before a bound, or `behind` the key that it names.
+    /// The first row that is not before a key, or `behind` it.
     fn place(&self, key: &[u8], behind: bool) -> Place {
-        let leaf = self.leaf_of(key);
-        let rows = self.leaves.get(leaf).map_or(&[][..], |leaf| &leaf.0);
+        let sought = Sought::new(key);
+        let leaf = self.leaf_of(sought);
+        let rows = self.rows(leaf);
         let row = rows.partition_point(|row| match behind {
-            true => row.key() <= key,
-            false => row.key() < key,
+            true => row.compare(sought).is_le(),
+            false => row.compare(sought).is_lt(),
         });
         if row < rows.len() {
             return Place { leaf, row };
@@ -161,7 +222,7 @@ impl Sheet {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
-        self.leaves.iter().flat_map(|leaf| &leaf.0)
+        self.leaves.iter().flat_map(|(_, leaf)| &leaf.0)
     }
 
     /// Those of later generations.
@@ -171,19 +232,17 @@ impl Sheet {
         for row in self.iter().filter(|row| row.generation > generation) {
             kept.push(row.clone());
             if kept.len() == LEAF_ROWS {
-                leaves.push(Arc::new(Leaf(std::mem::take(&mut kept))));
+                leaves.extend(standing(std::mem::take(&mut kept)));
             }
         }
-        if !kept.is_empty() {
-            leaves.push(Arc::new(Leaf(kept)));
-        }
+        leaves.extend(standing(kept));
         Self { leaves }
     }
 }
 
 /// Rows of a sheet in key order, from either end.
 pub(super) struct Rows<'a> {
-    leaves: &'a [Arc<Leaf>],
+    leaves: &'a [(Prefix, Arc<Leaf>)],
     front: Place,
     back: Place,
 }
@@ -194,7 +253,8 @@ impl<'a> Rows<'a> {
     }
 
     fn at(&self, place: Place) -> Option<&'a Row> {
-        self.leaves.get(place.leaf)?.0.get(place.row)
+        let (_, leaf) = self.leaves.get(place.leaf)?;
+        leaf.0.get(place.row)
     }
 
     pub(super) fn first(&self) -> Option<&'a Row> {
@@ -213,7 +273,7 @@ impl<'a> Rows<'a> {
 
     pub(super) fn pass_first(&mut self) {
         let Place { leaf, row } = self.front;
-        let rows = self.leaves.get(leaf).map_or(0, |leaf| leaf.0.len());
+        let rows = self.leaves.get(leaf).map_or(0, |(_, leaf)| leaf.0.len());
         self.front = if row + 1 < rows {
             Place { leaf, row: row + 1 }
         } else {
@@ -233,7 +293,7 @@ impl<'a> Rows<'a> {
             return Place { leaf, row: row - 1 };
         }
         let leaf = leaf.saturating_sub(1);
-        let rows = self.leaves.get(leaf).map_or(0, |leaf| leaf.0.len());
+        let rows = self.leaves.get(leaf).map_or(0, |(_, leaf)| leaf.0.len());
         Place {
             leaf,
             row: rows.saturating_sub(1),

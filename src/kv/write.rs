@@ -12,7 +12,7 @@ use super::{
     Bytes, Database, EngineTables, KeyRange, Latest, Read, Table, failure, merged_len, no_table,
     sorted,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hex, Result};
 
 /// What a commit of the engine makes durable when it returns: itself, and all before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,6 +242,20 @@ impl<'t> WriteTables<'t> {
         before
             .map(|value| value.is_some())
             .map_err(failure::storage)
+    }
+
+    /// Removes a row that is known to be there. Where rows are buffered nobody looks whether it is: that
+    /// would read a page, and of all that a command reads the one that is least likely to lie in memory.
+    /// `verify` finds what was missing.
+    pub(crate) fn take(&mut self, table: Table, key: &[u8]) -> Result<()> {
+        if let Some(memtable) = &mut self.memtable {
+            memtable.put(table, key, None);
+            return Ok(());
+        }
+        if self.remove(table, key)? {
+            return Ok(());
+        }
+        Err(Error::corrupted(format!("a row is missing: {}", Hex(key))))
     }
 
     pub(crate) fn remove_range(&mut self, table: Table, keys: KeyRange<'_>) -> Result<()> {

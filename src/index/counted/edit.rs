@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry as Slot;
 use std::ops::Bound;
 
 use super::{Builder, Entry, HEAD, Levels, Total, decode_entry, encode_node, entries, node_key};
-use crate::error::{Error, Hex, Result};
+use crate::error::{Error, Result};
 use crate::index::ordered::{Position, Stream, Streams, position_of};
 use crate::kv::{Read, WriteTables};
 
@@ -66,10 +66,7 @@ impl Edits {
         stream: &Stream,
         position: &Position,
     ) -> Result<()> {
-        let key = stream.key(position);
-        if !rows.remove(self.streams.table, &key)? {
-            return Err(Error::corrupted(format!("a row is missing: {}", Hex(&key))));
-        }
+        rows.take(self.streams.table, &stream.key(position))?;
         let level = self.levels.of(position);
         self.stream(rows, stream)?.remove(rows, position, level)
     }

@@ -53,7 +53,7 @@ impl Journaled {
 /// What the journal holds before the file itself is made durable. The engine then takes many commands
 /// at once, in the order of its keys; but until then they lie in memory, some 10 KB each, and an
 /// opening after a crash applies them again.
-pub(crate) const CHECKPOINT_COMMANDS: u64 = 1_000;
+pub(crate) const CHECKPOINT_COMMANDS: u64 = 2_000;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 
