@@ -213,29 +213,13 @@ impl Database {
         Ok(())
     }
 
-    /// All that is buffered now, to be [given](Self::write_frozen) to the engine.
+    /// All that is buffered now, to be [given](WriteTransaction::write_frozen) to the engine.
     pub(crate) fn freeze(&self) -> Memtable {
         let mut latest = self.latest();
         latest
             .as_mut()
             .map(|latest| latest.memtable.freeze())
             .unwrap_or_default()
-    }
-
-    /// Gives to the engine what was frozen, and some more, durably, while others read and buffer. An
-    /// error leaves open whether it happened.
-    pub(crate) fn write_frozen(
-        &self,
-        frozen: &Memtable,
-        more: impl FnOnce(&mut WriteTables<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let transaction = self.begin_write()?;
-        {
-            let mut rows = transaction.tables();
-            rows.write(frozen)?;
-            more(&mut rows)?;
-        }
-        transaction.commit(Durability::QuicklyRepaired)
     }
 
     /// Forgets what was frozen, once the engine has it. No transaction may be under way. O(rows that

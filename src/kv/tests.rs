@@ -197,7 +197,7 @@ fn run(steps: &[Step], ends: &Ends, turns: &[bool]) -> Result<()> {
             Some(Step::Freeze) if frozen.is_none() => frozen = Some(database.freeze()),
             Some(Step::WriteFrozen) => {
                 if let Some(frozen) = frozen.take() {
-                    database.write_frozen(&frozen, |_| Ok(()))?;
+                    database.begin_write()?.write_frozen(&frozen, |_| Ok(()))?;
                     database.forget_frozen(&frozen)?;
                 }
             }

@@ -82,6 +82,21 @@ impl WriteTransaction {
         self.engine.get().ok_or_else(nowhere)
     }
 
+    /// Gives to the engine what was frozen, and some more, durably, while others read and buffer. An
+    /// error leaves open whether it happened.
+    pub(crate) fn write_frozen(
+        self,
+        frozen: &Memtable,
+        more: impl FnOnce(&mut WriteTables<'_>) -> Result<()>,
+    ) -> Result<()> {
+        {
+            let mut rows = self.tables();
+            rows.write(frozen)?;
+            more(&mut rows)?;
+        }
+        self.commit(Durability::QuicklyRepaired)
+    }
+
     pub(super) fn commit(self, durability: Durability) -> Result<()> {
         let mut engine = self.engine.into_inner().ok_or_else(nowhere)?;
         engine.set_quick_repair(durability == Durability::QuicklyRepaired);

@@ -19,12 +19,16 @@ pub(crate) fn clock() -> ManualClock {
     ManualClock::at("2026-04-16T09:10:00Z".parse().unwrap())
 }
 
-/// Options that make a run the same each time.
+/// Few, so that checkpoints begin, are under way and end while commands go on.
+const CHECKPOINT_COMMANDS: u64 = 5;
+
+/// Options that make a run the same each time, but for when a checkpoint is done.
 pub(crate) fn options(clock: &ManualClock) -> Options {
     Options::new()
         .clock(clock.clone())
         .ids(SeededIds::new(11))
         .refile_by_hand()
+        .checkpoint_commands(CHECKPOINT_COMMANDS)
 }
 
 /// Tells other threads to end, when it is dropped; by a panic too, as they would wait for ever.

@@ -2,11 +2,10 @@
 //! commands go on.
 
 use std::fmt;
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::error::{Error, Result};
-use crate::kv::{Database, Memtable};
+use crate::kv::{Database, Memtable, WriteTransaction};
 use crate::storage::journal::Epoch;
 use crate::storage::meta;
 
@@ -21,26 +20,30 @@ pub(super) struct Checkpoint {
 impl Checkpoint {
     /// Begins to give the file what was frozen, and to say in it that the journal counts from this
     /// epoch on.
-    pub(super) fn start(database: &Arc<Database>, frozen: Memtable, epoch: Epoch) -> Self {
-        let run = {
-            let (database, frozen) = (Arc::clone(database), frozen.clone());
-            move || write(&database, &frozen, &epoch)
+    ///
+    /// The engine's transaction begins here: whoever needs one from now on waits until this is done,
+    /// and never this one for whoever waits for it.
+    pub(super) fn start(database: &Database, frozen: Memtable, epoch: Epoch) -> Self {
+        let begun = |thread, done| Self {
+            frozen: frozen.clone(),
+            thread,
+            done,
         };
+        let transaction = match database.begin_write() {
+            Ok(transaction) => transaction,
+            Err(error) => return begun(None, Err(error)),
+        };
+        let rows = frozen.clone();
         let thread = thread::Builder::new()
             .name("convodb-checkpoint".to_owned())
-            .spawn(run);
+            .spawn(move || write(transaction, &rows, &epoch));
         match thread {
-            Ok(thread) => Self {
-                frozen,
-                thread: Some(thread),
-                done: Ok(()),
-            },
+            Ok(thread) => begun(Some(thread), Ok(())),
             // There is no thread to be had.
-            Err(_) => Self {
-                done: write(database, &frozen, &epoch),
-                frozen,
-                thread: None,
-            },
+            Err(_) => {
+                let transaction = database.begin_write();
+                begun(None, transaction.and_then(|it| write(it, &frozen, &epoch)))
+            }
         }
     }
 
@@ -64,8 +67,8 @@ impl Checkpoint {
     }
 }
 
-fn write(database: &Database, frozen: &Memtable, epoch: &Epoch) -> Result<()> {
-    database.write_frozen(frozen, |rows| meta::write_epoch(rows, epoch))
+fn write(transaction: WriteTransaction, frozen: &Memtable, epoch: &Epoch) -> Result<()> {
+    transaction.write_frozen(frozen, |rows| meta::write_epoch(rows, epoch))
 }
 
 impl Drop for Checkpoint {

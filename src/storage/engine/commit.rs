@@ -306,9 +306,9 @@ impl Engine {
         };
         let frozen = self.database.freeze();
         let epoch = closed(journal.next_epoch(0));
-        let retired = self
-            .database
-            .write_frozen(&frozen, |rows| meta::write_epoch(rows, &epoch))
+        let transaction = self.database.begin_write();
+        let retired = transaction
+            .and_then(|it| it.write_frozen(&frozen, |rows| meta::write_epoch(rows, &epoch)))
             .and_then(|()| self.database.forget_frozen(&frozen))
             .and_then(|()| journal.remove());
         self.broken |= retired.is_err();
