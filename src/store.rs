@@ -446,6 +446,33 @@ impl Store {
         }
     }
 
+    /// Waits for the checkpoint that is under way, if one is: nothing is done beside the callers then.
+    /// With the feature `testing`.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) where the checkpoint failed: nothing more is written before the
+    /// store is reopened. [`Closed`](crate::ErrorKind::Closed),
+    /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen).
+    ///
+    /// ```
+    /// # let store = convodb::Store::in_memory()?;
+    /// store.await_checkpoint()?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    #[cfg(feature = "testing")]
+    pub fn await_checkpoint(&self) -> Result<()> {
+        let mut turn = self.turn()?;
+        let engine = turn.engine()?;
+        let ended = engine.await_checkpoint();
+        self.shared.meter.journaled(engine.journaled());
+        if ended.is_err() {
+            turn.failed = true;
+            turn.unsynced = true;
+        }
+        ended
+    }
+
     /// Counts and sizes. O(pages of the file), for the bytes that are stored.
     ///
     /// # Errors

@@ -44,8 +44,8 @@ pub enum Check {
 #[non_exhaustive]
 pub enum Durability {
     /// The command, by a journal beside the file (`inbox.redb-journal`): it is appended there and
-    /// synced, and the file itself is made durable now and then. Threads that wait share a sync. The
-    /// two files belong together; closing the store leaves one.
+    /// synced, and given to the file with two thousand others, by a thread beside them. Threads that
+    /// wait share a sync. The two files belong together; closing the store leaves one.
     #[default]
     Full,
     /// What was done up to 50 milliseconds ago, or before [`flush`](crate::Store::flush). A command
@@ -224,8 +224,9 @@ impl Options {
         self
     }
 
-    /// After how many commands in the journal the file itself is made durable; 1,000 where nothing
-    /// is said. So many are applied again after a crash. With the feature `testing`.
+    /// After how many commands in the journal a checkpoint begins to give them to the file; 2,000
+    /// where nothing is said. Up to four times as many are applied again after a crash. With the
+    /// feature `testing`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn checkpoint_commands(mut self, commands: u64) -> Self {

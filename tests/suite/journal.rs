@@ -4,8 +4,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use convodb::{Channel, ConversationId, Durability, ErrorKind, Filter, Inbound, Options, Store};
@@ -505,6 +506,127 @@ fn a_journal_that_cannot_be_made_refuses_the_command_and_nothing_else() {
     store.reopen().unwrap();
     receive(&store, 1, "Hello").unwrap();
     assert_eq!(reopened(disk.image()).unwrap(), 1);
+}
+
+fn is_checkpoint() -> bool {
+    thread::current().name() == Some("convodb-checkpoint")
+}
+
+/// A disk that takes nothing from a checkpoint, while it is so.
+#[derive(Default)]
+struct Fails(AtomicBool);
+
+impl Gate for Fails {
+    fn before(&self, call: Call) -> Fate {
+        let writes = matches!(call, Call::Write { .. } | Call::Sync);
+        if writes && is_checkpoint() && self.0.load(Ordering::SeqCst) {
+            return Fate::Refused(io::ErrorKind::StorageFull);
+        }
+        Fate::Done
+    }
+}
+
+#[test]
+fn a_checkpoint_that_fails_is_told_to_a_command_and_loses_nothing() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    let fails = Arc::new(Fails::default());
+    disk.set_gate(Some(fails.clone()));
+    fails.0.store(true, Ordering::SeqCst);
+    let refused = (0..)
+        .map(|number| receive(&store, number % 7, "Hello"))
+        .enumerate()
+        .find_map(|(number, received)| Some((number as u64, received.err()?)));
+    let (acknowledged, error) = refused.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    assert!(acknowledged > 5);
+    let error = receive(&store, 1, "Hello").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NeedsReopen, "{error}");
+    let messages = |store: &Store| store.stats().unwrap().messages;
+    assert_eq!(messages(&store), acknowledged, "reading goes on");
+    assert_eq!(reopened(disk.image()).unwrap(), acknowledged);
+    fails.0.store(false, Ordering::SeqCst);
+    store.reopen().unwrap();
+    assert_eq!(messages(&store), acknowledged);
+    receive(&store, 1, "Hello").unwrap();
+    assert_eq!(reopened(disk.image()).unwrap(), acknowledged + 1);
+}
+
+/// Holds a checkpoint before it writes anything, until it is released.
+#[derive(Default)]
+struct Holds {
+    released: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Holds {
+    fn release(&self) {
+        *self.released.lock().unwrap() = true;
+        self.told.notify_all();
+    }
+}
+
+impl Gate for Holds {
+    fn before(&self, call: Call) -> Fate {
+        if is_checkpoint() && matches!(call, Call::Write { .. } | Call::Sync | Call::SetLen { .. })
+        {
+            let released = self.released.lock().unwrap();
+            drop(self.told.wait_while(released, |released| !*released));
+        }
+        Fate::Done
+    }
+}
+
+#[test]
+fn commands_beside_a_checkpoint_are_in_the_next_generation_and_both_count() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    let holds = Arc::new(Holds::default());
+    disk.set_gate(Some(holds.clone()));
+    // The first makes the journal, five make a checkpoint due, three come beside it.
+    for number in 0..9 {
+        receive(&store, number, "Hello").unwrap();
+    }
+    assert_eq!(store.stats().unwrap().journal_commands, 8);
+    let image = disk.image();
+    assert_eq!(reopened(image.clone()).unwrap(), 9);
+
+    let bytes = journal(&image);
+    let places = places(&bytes);
+    let damaged = |place: usize| {
+        let mut bytes = bytes.clone();
+        bytes[places[place] + 50] ^= 1;
+        with_journal(image.clone(), Some(bytes))
+    };
+    assert_eq!(places.len(), 8);
+    assert!(places[4] < 4_096 + 65_536 && places[5] >= 4_096 + 65_536);
+    for place in 0..7 {
+        assert_eq!(refused(damaged(place)), ErrorKind::Corrupted, "{place}");
+    }
+    assert_eq!(reopened(damaged(7)).unwrap(), 8, "as a torn end");
+
+    holds.release();
+    store.await_checkpoint().unwrap();
+    assert_eq!(store.stats().unwrap().journal_commands, 3);
+    let image = disk.image();
+    assert_eq!(reopened(image.clone()).unwrap(), 9);
+    // What the file holds may be damaged in the journal.
+    let mut bytes = journal(&image);
+    bytes[4_096..4_096 + 65_536].fill(0xFF);
+    assert_eq!(reopened(with_journal(image, Some(bytes))).unwrap(), 9);
+}
+
+#[test]
+fn what_is_written_through_waits_for_the_checkpoint_that_has_just_begun() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk).unwrap();
+    for number in 0..60 {
+        for _ in 0..5 {
+            receive(&store, number % 7, "Hello").unwrap();
+        }
+        assert!(store.repair().unwrap().is_clean());
+    }
+    assert_eq!(reopened(disk.image()).unwrap(), 300);
 }
 
 /// Refuses to take a name away, once.

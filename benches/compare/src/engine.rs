@@ -197,6 +197,11 @@ pub(crate) trait Engine {
     /// Runs the commands of each thread, in that way, each durable before the thread's next.
     fn flood(&mut self, way: usize, commands: &[Vec<Command>]) -> Result<Flood>;
 
+    /// Waits until what its commands left under way is done, so that it is not in another's turn.
+    fn rest(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// A reader of a list that does not need the engine: nothing where none is measured.
     fn reader(&self, _shape: usize) -> Result<Option<Reader>> {
         Ok(None)

@@ -87,6 +87,7 @@ impl Bench {
                     engine.run(command)?;
                     measured.latencies[place].push(micros(begun.elapsed()));
                 }
+                engine.rest()?;
                 measured.means[place].push(micros(started.elapsed()) / timed.len() as f64);
             }
         }
@@ -106,8 +107,10 @@ impl Bench {
                 let Some((_, engine)) = self.engines.get_mut(place) else {
                     continue;
                 };
+                let started = Instant::now();
                 let flood = engine.flood(ways[place], &commands)?;
-                measured.means[place].push(micros(flood.wall) / sum as f64);
+                engine.rest()?;
+                measured.means[place].push(micros(started.elapsed()) / sum as f64);
                 measured.latencies[place].extend(flood.latencies.into_iter().map(micros));
             }
         }
@@ -151,6 +154,7 @@ impl Bench {
                 for flood in &floods {
                     let commands = flood.iter().map(Vec::len).sum::<usize>() as f64;
                     least = least.min(micros(engine.flood(way, flood)?.wall) / commands);
+                    engine.rest()?;
                 }
                 tried.push(least);
             }

@@ -51,7 +51,7 @@ impl Journaled {
 }
 
 /// What the journal holds before the file itself is made durable. The engine then takes many commands
-/// at once, in the order of its keys; but until then they lie in memory, some 10 KB each, and an
+/// at once, in the order of its keys; but until then they lie in memory, some 4 KB each, and an
 /// opening after a crash applies them again.
 pub(crate) const CHECKPOINT_COMMANDS: u64 = 2_000;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
@@ -230,7 +230,7 @@ impl Engine {
 
     /// Waits for the checkpoint that is under way, if one is. An error is the file's: nothing more is
     /// written before it is opened again.
-    fn await_checkpoint(&mut self) -> Result<()> {
+    pub(crate) fn await_checkpoint(&mut self) -> Result<()> {
         let Some(checkpoint) = self.checkpoint.take() else {
             return Ok(());
         };

@@ -284,6 +284,10 @@ impl Engine for Convodb {
         })
     }
 
+    fn rest(&mut self) -> Result<()> {
+        Ok(self.store()?.await_checkpoint()?)
+    }
+
     fn reader(&self, shape: usize) -> Result<Option<Reader>> {
         let store = self.store()?.clone();
         let filter = self.shapes.get(shape).context("not prepared")?.clone();
