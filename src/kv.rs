@@ -81,7 +81,7 @@ impl Setup {
 /// rows, which reading sees alike, and goes there later with that of many others: the engine copies
 /// each page that a commit of its own touches, up to the root.
 pub(crate) struct Database {
-    // Before the engine, which does not close while somebody reads.
+    // Before the engine: it holds pages of it.
     latest: Mutex<Option<Latest>>,
     inner: redb::Database,
     tables: &'static [Table],
@@ -182,8 +182,8 @@ impl Database {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A transaction of the engine. Waits for another one of the engine to end; nothing may be
-    /// buffered. Never call it twice on one thread.
+    /// A transaction of the engine, which sees nothing of what is buffered. Waits for another one of
+    /// the engine to end. Never call it twice on one thread.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction> {
         WriteTransaction::of_engine(self)
     }
@@ -207,19 +207,22 @@ impl Database {
         Ok(())
     }
 
-    /// Commits what a buffered transaction came to, in memory alone.
+    /// Commits what a buffered transaction came to, in memory alone. No error comes where a transaction
+    /// has begun.
     pub(crate) fn commit_buffered(&self, memtable: Memtable) -> Result<()> {
         self.read_latest(&mut self.latest())?.memtable = memtable;
         Ok(())
     }
 
     /// All that is buffered now, to be [given](WriteTransaction::write_frozen) to the engine.
-    pub(crate) fn freeze(&self) -> Memtable {
-        let mut latest = self.latest();
-        latest
-            .as_mut()
-            .map(|latest| latest.memtable.freeze())
-            .unwrap_or_default()
+    pub(crate) fn freeze(&self) -> Result<Memtable> {
+        Ok(self.read_latest(&mut self.latest())?.memtable.freeze())
+    }
+
+    /// How many bytes were buffered since it was frozen last.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        let latest = self.latest();
+        latest.as_ref().map_or(0, |latest| latest.memtable.bytes())
     }
 
     /// Forgets what was frozen, once the engine has it. No transaction may be under way. O(rows that

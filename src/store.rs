@@ -163,7 +163,7 @@ impl Store {
 
     /// The store as it is now: the same reads, all on one view, for as long as it is held.
     ///
-    /// A snapshot keeps the pages that it sees alive, about 24 KB for each commit that comes
+    /// A snapshot keeps the pages that it sees alive, some 20 to 40 KB for each command that comes
     /// after it: drop it when it is not needed. It ends with
     /// [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired) when the store is reopened or
     /// compacted, and by its [age](Options::snapshot_age).
@@ -197,7 +197,9 @@ impl Store {
     ///
     /// The closure's; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when the commit failed
     /// and may have happened; [`TransactionPoisoned`](crate::ErrorKind::TransactionPoisoned) when
-    /// a storage error came before; [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
+    /// a storage error came before; [`Io`](crate::ErrorKind::Io) when earlier ones, which the journal
+    /// holds, could not be given to the file: nothing is done then before the store is reopened;
+    /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
     /// [`Closed`](crate::ErrorKind::Closed), [`InTransaction`](crate::ErrorKind::InTransaction).
     ///
     /// ```

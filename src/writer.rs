@@ -567,7 +567,7 @@ impl<'t> Transaction<'t> {
             let (erased, traits) = (facts.len() as u64, Traits::of(&facts));
             tx.apply(now, facts)?;
             if erased > 0 {
-                tx.writer.erase_journal();
+                tx.writer.erase_journal()?;
             }
             Ok(tx.outcome(erased, &traits))
         })

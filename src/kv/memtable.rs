@@ -308,6 +308,7 @@ pub(crate) struct Memtable {
     sheets: Vec<Arc<Sheet>>,
     /// What is put now belongs to this one.
     generation: u64,
+    bytes: usize,
 }
 
 impl Memtable {
@@ -321,45 +322,29 @@ impl Memtable {
         self.sheet(table)?.get(key)
     }
 
-    /// Puts a row, or that there is none.
-    pub(super) fn put(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) {
+    /// Puts a row, or that there is none; tells what that takes.
+    pub(super) fn put(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> usize {
         if self.sheets.len() <= table.index {
             self.sheets.resize_with(table.index + 1, Arc::default);
         }
         if let Some(sheet) = self.sheets.get_mut(table.index) {
             Arc::make_mut(sheet).put(Row::new(key, value, self.generation));
         }
+        let bytes = size_of::<Row>() + key.len() + value.map_or(0, <[u8]>::len);
+        self.bytes += bytes;
+        bytes
     }
 
-    /// Takes a table's rows out.
-    pub(super) fn part(&mut self, table: Table) -> Self {
-        let mut part = Self {
-            sheets: Vec::new(),
-            generation: self.generation,
-        };
-        if let Some(sheet) = self.sheets.get_mut(table.index) {
-            part.sheets.resize_with(table.index, Arc::default);
-            part.sheets.push(std::mem::take(sheet));
-        }
-        part
-    }
-
-    /// Puts back what was taken out, as it is now.
-    pub(super) fn rejoin(&mut self, part: Self) {
-        if self.sheets.len() < part.sheets.len() {
-            self.sheets.resize_with(part.sheets.len(), Arc::default);
-        }
-        for (own, parted) in self.sheets.iter_mut().zip(part.sheets) {
-            if !parted.leaves.is_empty() {
-                *own = parted;
-            }
-        }
+    /// How many bytes were put since it was frozen last, those that were put over included.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// All that is there now, to be given to the engine; what is put from now on is told apart.
     pub(super) fn freeze(&mut self) -> Self {
         let frozen = self.clone();
         self.generation += 1;
+        self.bytes = 0;
         frozen
     }
 
@@ -369,6 +354,7 @@ impl Memtable {
         Self {
             sheets: self.sheets.iter().map(later).collect(),
             generation: self.generation,
+            bytes: self.bytes,
         }
     }
 }

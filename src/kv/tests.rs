@@ -194,7 +194,7 @@ fn run(steps: &[Step], ends: &Ends, turns: &[bool]) -> Result<()> {
         }
         let before = database.begin_read()?;
         match steps.clone().next() {
-            Some(Step::Freeze) if frozen.is_none() => frozen = Some(database.freeze()),
+            Some(Step::Freeze) if frozen.is_none() => frozen = Some(database.freeze()?),
             Some(Step::WriteFrozen) => {
                 if let Some(frozen) = frozen.take() {
                     database.begin_write()?.write_frozen(&frozen, |_| Ok(()))?;

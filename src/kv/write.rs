@@ -22,13 +22,16 @@ pub(crate) enum Durability {
     QuicklyRepaired,
 }
 
-/// Where so many rows go at once, they go in the engine: in memory each would be one more.
-const MANY_ROWS: usize = 10_000;
+/// A transaction that puts more in memory is written through.
+const MOST_BUFFERED_BYTES: usize = 8 << 20;
+
+/// What removes more rows of a range is written through before, and removes them in the engine.
+const MOST_REMOVED_ROWS: usize = 10_000;
 
 /// A write transaction, whose tables borrow it.
 pub(crate) struct WriteTransaction {
     tables: &'static [Table],
-    /// Begun at once, or when what is buffered has to go there.
+    /// Begun at once, or when it is to be written through.
     engine: OnceLock<redb::WriteTransaction>,
     buffered: Option<Buffered>,
 }
@@ -67,19 +70,24 @@ impl WriteTransaction {
         WriteTables {
             transaction: self,
             memtable,
+            buffered_bytes: 0,
             opened: self.tables.iter().map(|_| OnceCell::new()).collect(),
         }
     }
 
-    /// The engine's own transaction.
+    /// The engine's own transaction, where it has begun.
     fn engine(&self) -> Result<&redb::WriteTransaction> {
+        self.engine.get().ok_or_else(nowhere)
+    }
+
+    fn begin_engine(&self) -> Result<()> {
         if self.engine.get().is_none()
             && let Some(buffered) = &self.buffered
         {
-            // Nobody else begins it: the first who needs it has the tables alone.
+            // Begun by nobody else: whoever writes through has all tables, and was buffered before.
             let _ = self.engine.set(begin(&buffered.database)?);
         }
-        self.engine.get().ok_or_else(nowhere)
+        Ok(())
     }
 
     /// Gives to the engine what was frozen, and some more, durably, while others read and buffer. An
@@ -127,6 +135,8 @@ pub(crate) struct WriteTables<'t> {
     transaction: &'t WriteTransaction,
     /// Where rows are put; nothing where they go through the engine.
     memtable: Option<Memtable>,
+    /// How many bytes were put there.
+    buffered_bytes: usize,
     /// The engine's, each opened when it is first needed: one that a commit touches costs it 20 to
     /// 90 µs.
     opened: Box<[OnceCell<redb::Table<'t, Bytes, Bytes>>]>,
@@ -167,10 +177,23 @@ impl<'t> WriteTables<'t> {
     /// From here on everything goes through the engine, with what was put before: what is larger than
     /// should be buffered. Waits for another transaction of the engine to end.
     pub(crate) fn write_through(&mut self) -> Result<()> {
-        match self.memtable.take() {
-            Some(memtable) => self.write(&memtable),
-            None => Ok(()),
+        let Some(memtable) = self.memtable.take() else {
+            return Ok(());
+        };
+        self.transaction.begin_engine()?;
+        self.write(&memtable)
+    }
+
+    /// Puts a row in memory, or that there is none; whether rows are put there.
+    fn buffer(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<bool> {
+        let Some(memtable) = &mut self.memtable else {
+            return Ok(false);
+        };
+        self.buffered_bytes += memtable.put(table, key, value);
+        if self.buffered_bytes > MOST_BUFFERED_BYTES {
+            self.write_through()?;
         }
+        Ok(true)
     }
 
     /// What a transaction came to, unless it went through the engine.
@@ -196,24 +219,23 @@ impl<'t> WriteTables<'t> {
         Ok(())
     }
 
-    /// Takes a table out, so that another thread writes it while this one writes the others. It is
-    /// to come [back](Self::rejoin), as nobody can open it again.
-    pub(crate) fn part(&mut self, table: Table) -> Self {
+    /// Takes a table of the engine out, so that another thread writes it while this one writes the
+    /// others. It is to come [back](Self::rejoin), as nobody can open it again.
+    pub(crate) fn part(&mut self, table: Table) -> Result<Self> {
+        self.write_through()?;
         let take = |(index, cell): (usize, &mut OnceCell<_>)| {
             let taken = (index == table.index).then(|| cell.take()).flatten();
             taken.map_or_else(OnceCell::new, OnceCell::from)
         };
-        Self {
+        Ok(Self {
             transaction: self.transaction,
-            memtable: self.memtable.as_mut().map(|own| own.part(table)),
+            memtable: None,
+            buffered_bytes: 0,
             opened: self.opened.iter_mut().enumerate().map(take).collect(),
-        }
+        })
     }
 
     pub(crate) fn rejoin(&mut self, part: Self) {
-        if let (Some(own), Some(parted)) = (&mut self.memtable, part.memtable) {
-            own.rejoin(parted);
-        }
         for (cell, mut parted) in self.opened.iter_mut().zip(part.opened) {
             if let Some(table) = parted.take() {
                 *cell = OnceCell::from(table);
@@ -222,8 +244,7 @@ impl<'t> WriteTables<'t> {
     }
 
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        if let Some(memtable) = &mut self.memtable {
-            memtable.put(table, key, Some(value));
+        if self.buffer(table, key, Some(value))? {
             return Ok(());
         }
         let before = self.table_mut(table)?.insert(key, value);
@@ -248,8 +269,8 @@ impl<'t> WriteTables<'t> {
     pub(crate) fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool> {
         if self.memtable.is_some() {
             let is_there = self.get(table, key)?.is_some();
-            if is_there && let Some(memtable) = &mut self.memtable {
-                memtable.put(table, key, None);
+            if is_there {
+                self.buffer(table, key, None)?;
             }
             return Ok(is_there);
         }
@@ -263,11 +284,7 @@ impl<'t> WriteTables<'t> {
     /// would read a page, and of all that a command reads the one that is least likely to lie in memory.
     /// `verify` finds what was missing.
     pub(crate) fn take(&mut self, table: Table, key: &[u8]) -> Result<()> {
-        if let Some(memtable) = &mut self.memtable {
-            memtable.put(table, key, None);
-            return Ok(());
-        }
-        if self.remove(table, key)? {
+        if self.buffer(table, key, None)? || self.remove(table, key)? {
             return Ok(());
         }
         Err(Error::corrupted(format!("a row is missing: {}", Hex(key))))
@@ -292,16 +309,12 @@ impl<'t> WriteTables<'t> {
                 if !keep(&key, &value)? {
                     gone.push(key.to_vec());
                 }
-                if gone.len() > MANY_ROWS {
+                if gone.len() > MOST_REMOVED_ROWS {
                     break;
                 }
             }
-            if gone.len() <= MANY_ROWS {
-                let memtable = self.memtable.iter_mut();
-                memtable.for_each(|memtable| {
-                    gone.iter().for_each(|key| memtable.put(table, key, None));
-                });
-                return Ok(());
+            if gone.len() <= MOST_REMOVED_ROWS {
+                return gone.iter().try_for_each(|key| self.take(table, key));
             }
             self.write_through()?;
         }

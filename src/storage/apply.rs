@@ -93,10 +93,11 @@ impl<'t> Writer<'t> {
     }
 
     /// Nothing of what was told before may stay in the journal behind this commit.
-    pub(crate) fn erase_journal(&mut self) {
+    pub(crate) fn erase_journal(&mut self) -> Result<()> {
         self.told = None;
         self.erases = true;
         self.full = true;
+        self.rows.write_through()
     }
 
     /// Reads what was there before and what was applied since.
@@ -252,8 +253,13 @@ impl<'t> Writer<'t> {
                 key,
                 done,
                 forget_before,
-            } => commands::put(&mut self.rows, self.known.hashes, key, done, *forget_before),
-            Fact::KeysPurged { before } => commands::forget_all(&mut self.rows, *before),
+            } => {
+                let forgetting = (&mut self.known.forgotten, *forget_before);
+                commands::put(&mut self.rows, self.known.hashes, key, done, forgetting)
+            }
+            Fact::KeysPurged { before } => {
+                commands::forget_all(&mut self.rows, &mut self.known.forgotten, *before)
+            }
             _ => Ok(()),
         }
     }

@@ -26,14 +26,17 @@ fn read(rows: &impl Read, hash: &[u8; HASH_LEN]) -> Result<Option<Done>> {
     done.transpose()
 }
 
+/// When a command was done, and the hash of its key: where it stands in the order of time.
+pub(super) type Dated = (DateTime<Utc>, [u8; HASH_LEN]);
+
 pub(super) fn put(
     rows: &mut WriteTables<'_>,
     hashes: Hashes,
     key: &IdempotencyKey,
     done: &Done,
-    forget_before: DateTime<Utc>,
+    (forgotten, forget_before): (&mut Option<Dated>, DateTime<Utc>),
 ) -> Result<()> {
-    forget(rows, forget_before, FORGOTTEN_WITH_EACH)?;
+    forget(rows, forgotten, forget_before, FORGOTTEN_WITH_EACH)?;
     let hash = hashes.of_key(key);
     if let Some(known) = read(rows, &hash)? {
         rows.remove(tables::CATALOG, &keys::command_time(known.at, &hash))?;
@@ -47,34 +50,54 @@ pub(super) fn put(
     rows.put(tables::CATALOG, &keys::command_time(done.at, &hash), &[])
 }
 
-/// The keys of commands that were done before a time, oldest first.
-pub(super) fn older<R: Read>(
-    rows: &R,
+/// The keys of commands that were done before a time, oldest first, behind those that are known to be
+/// forgotten.
+pub(super) fn older<'r, R: Read>(
+    rows: &'r R,
+    forgotten: Option<&Dated>,
     before: DateTime<Utc>,
-) -> Result<impl Iterator<Item = Result<(DateTime<Utc>, [u8; HASH_LEN])>> + use<'_, R>> {
-    let from = [catalog_kind::COMMAND_TIMES];
+) -> Result<impl Iterator<Item = Result<Dated>> + use<'r, R>> {
+    let first = [catalog_kind::COMMAND_TIMES];
+    let last = forgotten.map(|(at, hash)| keys::command_time(*at, hash));
     let to = keys::command_time(before, &[0; HASH_LEN]);
-    let range = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
+    let from = match &last {
+        Some(last) if last[..] < to[..] => Bound::Excluded(&last[..]),
+        Some(_) => Bound::Included(&to[..]),
+        None => Bound::Included(&first[..]),
+    };
+    let range = (from, Bound::Excluded(&to[..]));
     let found = rows.range(tables::CATALOG, range)?;
     Ok(found.map(|row| keys::parse_command_time(&row?.0)))
 }
 
 /// Forgets the commands that were done before a time.
-pub(super) fn forget_all(rows: &mut WriteTables<'_>, before: DateTime<Utc>) -> Result<()> {
+pub(super) fn forget_all(
+    rows: &mut WriteTables<'_>,
+    forgotten: &mut Option<Dated>,
+    before: DateTime<Utc>,
+) -> Result<()> {
     const AT_ONCE: usize = 1024;
-    while forget(rows, before, AT_ONCE)? == AT_ONCE {}
+    while forget(rows, forgotten, before, AT_ONCE)? == AT_ONCE {}
     Ok(())
 }
 
 /// Forgets commands that were done before a time, oldest first, and at most so many; tells how many.
-fn forget(rows: &mut WriteTables<'_>, before: DateTime<Utc>, at_most: usize) -> Result<usize> {
-    let old = older(rows, before)?
+/// No command is dated before one that was forgotten, so the next time it goes on behind the last: what
+/// lies beneath the memtable would be walked each time.
+fn forget(
+    rows: &mut WriteTables<'_>,
+    forgotten: &mut Option<Dated>,
+    before: DateTime<Utc>,
+    at_most: usize,
+) -> Result<usize> {
+    let old = older(rows, forgotten.as_ref(), before)?
         .take(at_most)
         .collect::<Result<Vec<_>>>()?;
     for (at, hash) in &old {
         rows.remove(tables::CATALOG, &keys::command(hash))?;
         rows.remove(tables::CATALOG, &keys::command_time(*at, hash))?;
     }
+    *forgotten = old.last().copied().or(*forgotten);
     Ok(old.len())
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Opening {
     /// Random bytes, for a file that is made and for the lineage of a journal.
     pub(crate) seed: [u8; 16],
     pub(crate) journaling: Journaling,
-    /// After how many commands in the journal the file itself is made durable.
+    /// After how many commands in the journal a checkpoint begins.
     pub(crate) checkpoint_commands: u64,
 }
 
@@ -142,7 +142,8 @@ impl View {
         }
     }
 
-    /// The rows of conversations, messages, notes, the index and the catalog. O(1).
+    /// The rows of conversations, messages, notes, the index and the catalog. O(rows that are
+    /// buffered).
     pub(crate) fn counts(&self) -> Result<[u64; 5]> {
         Ok([
             self.rows.len(tables::CONVERSATIONS)?,

@@ -58,7 +58,7 @@ pub(super) struct Journal {
     file: Box<dyn DiskFile>,
     place: Place,
     epoch: Epoch,
-    /// The zeros and records of this generation and of the one before.
+    /// How many bytes each turn has, of zeros and records.
     capacities: [u64; 2],
     end: u64,
     /// The checksum of the last record.
@@ -122,8 +122,8 @@ impl Journal {
     pub(super) fn reserve(&mut self, payload: usize) -> Result<()> {
         let end = self.end + (FRAME_BYTES + payload) as u64;
         let turn = turn(self.epoch.generation);
-        let [even, odd] = &mut self.capacities;
-        let capacity = if turn == 0 { even } else { odd };
+        let [first, second] = &mut self.capacities;
+        let capacity = if turn == 0 { first } else { second };
         if end <= *capacity {
             return Ok(());
         }

@@ -172,10 +172,12 @@ pub(super) fn misfiled(
         if left == 0 {
             break;
         }
-        if known.totals.get(&stream)?.rows == 0 {
+        let total = known.totals.get(&stream)?;
+        if total.rows == 0 {
             continue;
         }
-        for row in STREAMS.rows(rows, &stream, Bound::Unbounded)?.take(left) {
+        let from = Bound::Included(&total.first);
+        for row in STREAMS.rows(rows, &stream, from)?.take(left) {
             ids.push(keys::parse_index(&row?.0)?.id);
         }
     }

@@ -140,7 +140,7 @@ impl<'a, R: Read> Reader<'a, R> {
 
     /// How many commands with keys were done before a time. O(these).
     pub(crate) fn count_done(&self, before: DateTime<Utc>) -> Result<u64> {
-        let mut older = commands::older(self.rows, before)?;
+        let mut older = commands::older(self.rows, self.known.forgotten.as_ref(), before)?;
         older.try_fold(0, |count, row| row.map(|_| count + 1))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::commands::Dated;
 use super::{Directory, Hashes, Head, Totals, meta};
 use crate::error::Result;
 use crate::kv::Read;
@@ -13,6 +14,8 @@ pub(crate) struct Resident {
     pub(super) totals: Arc<Totals>,
     pub(super) head: Head,
     pub(super) hashes: Hashes,
+    /// The last command whose key was forgotten, since the file was opened.
+    pub(super) forgotten: Option<Dated>,
 }
 
 impl Resident {
@@ -24,6 +27,7 @@ impl Resident {
             totals: Arc::new(Totals::read(rows, head.next_bucket)?),
             head,
             hashes: Hashes::new(meta::read_seed(rows)?),
+            forgotten: None,
         })
     }
 }

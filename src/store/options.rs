@@ -62,8 +62,8 @@ const RELAXED_FOR: Duration = Duration::from_millis(50);
 
 const AUTO_BYTES: u64 = 1 << 30;
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
-/// Far longer than paging or exporting takes, and at 50 commits a second still less than 1 GB of
-/// pages that only a forgotten snapshot keeps.
+/// Far longer than paging or exporting takes, and at 50 commands a second still no more than some 1 GB
+/// of pages that only a forgotten snapshot keeps.
 const DEFAULT_SNAPSHOT_AGE: Duration = Duration::from_secs(10 * 60);
 
 /// Longer than anybody retries.
@@ -153,8 +153,8 @@ impl Options {
     /// ten minutes where nothing is said.
     ///
     /// Whoever holds one keeps the pages that it sees from being used again: the file grows by
-    /// about 24 KB with each commit, 700 MB in ten minutes of 50 a second. At this age it answers
-    /// [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), and the next commit takes its
+    /// 20 to 40 KB with each command, some 1 GB in ten minutes of 50 a second. At this age it answers
+    /// [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), and the next checkpoint takes its
     /// pages. Zero ends it at once, [`Duration::MAX`] never.
     #[must_use]
     pub fn snapshot_age(mut self, age: Duration) -> Self {
@@ -225,7 +225,7 @@ impl Options {
     }
 
     /// After how many commands in the journal a checkpoint begins to give them to the file; 2,000
-    /// where nothing is said. Up to four times as many are applied again after a crash. With the
+    /// where nothing is said. Up to six times as many are applied again after a crash. With the
     /// feature `testing`.
     #[cfg(feature = "testing")]
     #[must_use]

@@ -131,8 +131,8 @@ impl Load {
         }
     }
 
-    /// After how many commands' worth the file itself is made durable. What waits for that waits
-    /// longest of all, and takeovers follow one another without a pause: so it comes more often.
+    /// How many commands' worth it is for the next checkpoint. Takeovers follow one another without a
+    /// pause and change more rows than most commands, so one comes sooner.
     fn weight(self) -> u64 {
         const REFILED: u64 = 4;
         self.commands + self.refiled * REFILED
@@ -186,7 +186,7 @@ impl Shared {
         let raw = match engine.begin_write() {
             Ok(raw) => raw,
             Err(error) => {
-                // The engine's first one marks the file as being written, and syncs that.
+                // What the engine wrote before may be what failed.
                 let broken = engine.is_broken();
                 writing.failed |= broken;
                 writing.unsynced |= broken || error.kind() == ErrorKind::Io;

@@ -45,7 +45,8 @@ pub struct Stats {
     /// The bytes of the file that held nothing when it was made durable last: later commits fill
     /// them, and [`compact`](crate::Store::compact) gives them back.
     pub free_bytes: u64,
-    /// The bytes in the journal that the file does not durably hold yet.
+    /// The bytes in the journal that the file did not durably hold when a command looked last: the
+    /// first one behind a checkpoint takes note of it.
     pub journal_bytes: u64,
     /// The commands that they stand for; a conversation that was filed anew after a takeover counts as
     /// four.

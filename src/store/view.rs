@@ -116,7 +116,7 @@ impl Published {
 
     /// Ends the leases that have grown too old. O(leases that ended since the last time).
     ///
-    /// Before a commit: the pages that only they held are then free for it.
+    /// Before a commit: the pages that only they held are then free for the engine's next one.
     pub(crate) fn end_old(&self, now: Instant) {
         while let Some(lease) = self.take_old(now) {
             set(&lease.view, Err(Ended::Expired));

@@ -391,9 +391,9 @@ fn the_journal_does_not_grow_without_bound() {
             longest = longest.max(store.stats().unwrap().journal_bytes);
         }
     }
-    // A checkpoint is due at 4 MiB, and waited for at 8; meanwhile the one before may be under way.
+    // A checkpoint is due at 4 MiB, and waited for at 12; meanwhile the one before may be under way.
     let journal = fs::metadata(path.with_extension("redb-journal")).unwrap();
-    assert!((4 << 20..17 << 20).contains(&longest), "{longest}");
+    assert!((4 << 20..26 << 20).contains(&longest), "{longest}");
     assert!(journal.len() <= 33 << 20, "{}", journal.len());
 
     let store = options(&clock())
@@ -404,7 +404,7 @@ fn the_journal_does_not_grow_without_bound() {
         receive(&store, (number % 7) as u8, "short").unwrap();
         if number % 20 == 0 {
             let commands = store.stats().unwrap().journal_commands;
-            assert!(commands <= 200, "{commands}");
+            assert!(commands <= 300, "{commands}");
         }
     }
 }

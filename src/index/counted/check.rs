@@ -148,7 +148,7 @@ pub(crate) fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) ->
         };
         database.commit_buffered(buffered.unwrap_or_default())?;
         if nth % 3 == 2 {
-            let frozen = database.freeze();
+            let frozen = database.freeze()?;
             database.begin_write()?.write_frozen(&frozen, |_| Ok(()))?;
             database.forget_frozen(&frozen)?;
         }

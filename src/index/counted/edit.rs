@@ -369,13 +369,15 @@ impl Counts<'_> {
             .checked_sub(1)
             .ok_or_else(inconsistent)?;
         if self.edit.total.first == *position {
-            self.edit.total.first = self.first_row(rows)?;
+            self.edit.total.first = self.first_row(rows, position)?;
         }
         self.drop_empty_levels(rows)
     }
 
-    fn first_row(&self, rows: &impl Read) -> Result<Position> {
-        let mut rows = self.streams.rows(rows, &self.stream, Bound::Unbounded)?;
+    /// The first row behind a position, before which there is none.
+    fn first_row(&self, rows: &impl Read, behind: &Position) -> Result<Position> {
+        let behind = Bound::Excluded(behind);
+        let mut rows = self.streams.rows(rows, &self.stream, behind)?;
         match rows.next().transpose()? {
             Some((key, _)) => position_of(&key).copied(),
             None => Ok(HEAD),

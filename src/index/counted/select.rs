@@ -28,11 +28,12 @@ pub(crate) fn select(
     among: &[(Stream, Total)],
     mut skip: u64,
 ) -> Result<(Vec<Start>, u64)> {
-    // A first page, and one of streams so small, begins where they begin.
+    // A first page, and one of streams so small, begins where they begin: behind what has left them and
+    // lies beneath the memtable yet.
     if skip <= WALKED_PER_STREAM * among.len() as u64 {
         let starts = among.iter().map(|(stream, total)| Start {
             stream: *stream,
-            from: Bound::Included(super::HEAD),
+            from: Bound::Included(total.first),
             least: total.first,
         });
         return Ok((starts.collect(), skip));

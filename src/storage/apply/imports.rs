@@ -129,7 +129,7 @@ impl Writer<'_> {
             return self.settle();
         }
         self.known.head.newest_event = imports.head.newest_event;
-        let mut part = self.rows.part(tables::INDEX);
+        let mut part = self.rows.part(tables::INDEX)?;
         let written = self.write_beside(imports, &mut part);
         self.rows.rejoin(part);
         written

@@ -7,7 +7,7 @@ use super::checkpoint::Checkpoint;
 use super::{Engine, Journaling, Location, View, WriteTransaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
-use crate::kv::{Database, Durability, Memtable, Place};
+use crate::kv::{Database, Durability, Memtable, Place, WriteTables};
 use crate::storage::journal::{self, Epoch, Journal};
 use crate::storage::{Applied, Resident, Writer, meta};
 
@@ -18,7 +18,7 @@ pub(crate) struct Journaled {
     pub(crate) bytes: u64,
     /// When the journal was last synced, and how long that took.
     pub(crate) synced: Option<(Instant, Duration)>,
-    /// How many commands, and since when, no checkpoint has begun to make durable.
+    /// How many commands no checkpoint has begun to make durable, and when the first of them was.
     behind: u64,
     since: Instant,
 }
@@ -55,10 +55,11 @@ impl Journaled {
 /// opening after a crash applies them again.
 pub(crate) const CHECKPOINT_COMMANDS: u64 = 2_000;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
+const CHECKPOINT_BUFFERED_BYTES: usize = 16 << 20;
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 
 /// While a checkpoint is under way commands go on, up to so many times what makes another one due.
-const MOST_BEHIND: u64 = 2;
+const MOST_BEHIND: u64 = 3;
 
 /// Why a commit did not return a view.
 #[derive(Debug)]
@@ -70,7 +71,8 @@ pub(crate) enum CommitError {
 }
 
 impl Engine {
-    /// Waits for another write transaction to end, and for a checkpoint that is far behind.
+    /// Waits for another write transaction of the engine to end where nothing is buffered, else for a
+    /// checkpoint that is far behind.
     pub(crate) fn begin_write(&mut self) -> Result<WriteTransaction> {
         self.end_checkpoint()?;
         let journaled = self.journaling != Journaling::Off;
@@ -99,11 +101,19 @@ impl Engine {
             rows,
         } = applied;
         let payload = told.as_mut().map(|told| told.finish(&known.head));
-        let committed = match (payload, rows) {
-            (Some(payload), Some(rows)) if self.journal.is_some() => {
-                self.write_journal(known.head.sequence, payload, rows, commands)
+        let sequence = known.head.sequence;
+        let committed = match (self.journal.take(), payload, rows) {
+            (Some(mut journal), Some(payload), Some(rows)) => {
+                // It has done nothing in the engine.
+                drop(transaction);
+                let written = self.write_journal(&mut journal, (sequence, payload), rows, commands);
+                self.journal = Some(journal);
+                written
             }
-            (_, rows) => self.write_through(transaction, rows, known.head.sequence, erases),
+            (journal, _, rows) => {
+                self.journal = journal;
+                self.write_through(transaction, rows, sequence, erases)
+            }
         };
         let viewed = committed.and_then(|()| self.view_of(known).map_err(CommitError::Unknown));
         self.broken |= matches!(viewed, Err(CommitError::Unknown(_)));
@@ -115,18 +125,17 @@ impl Engine {
 
     fn write_journal(
         &mut self,
-        sequence: u64,
-        payload: &[u8],
+        journal: &mut Journal,
+        (sequence, payload): (u64, &[u8]),
         rows: Memtable,
         commands: u64,
     ) -> Result<(), CommitError> {
-        let Some(journal) = &mut self.journal else {
-            return Ok(());
-        };
+        if let Err(error) = journal.reserve(payload.len()) {
+            // A sync that failed may have been that of earlier records.
+            self.broken |= !journal.is_synced();
+            return Err(CommitError::Refused(error));
+        }
         let journaled = &mut self.journaled;
-        journal
-            .reserve(payload.len())
-            .map_err(CommitError::Refused)?;
         let before = journal.len();
         journal
             .append(sequence, payload)
@@ -136,6 +145,9 @@ impl Engine {
             })
             .and_then(|()| self.database.commit_buffered(rows))
             .map_err(CommitError::Unknown)?;
+        if journaled.behind == 0 {
+            journaled.since = Instant::now();
+        }
         journaled.commands += commands;
         journaled.behind += commands;
         journaled.bytes += journal.len() - before;
@@ -178,11 +190,9 @@ impl Engine {
             rows.write_through()
                 .and_then(|()| meta::write_epoch(&mut rows, &epoch))
         };
-        written
-            .and_then(|()| {
-                let durability = Durability::QuicklyRepaired;
-                self.database.commit(transaction.raw, durability)
-            })
+        written.map_err(|error| self.fail(error))?;
+        self.database
+            .commit(transaction.raw, Durability::QuicklyRepaired)
             .map_err(CommitError::Unknown)?;
         self.journaled.clear();
         self.journal = fresh.or_else(|| self.journal.take());
@@ -203,15 +213,17 @@ impl Engine {
         let Journaled { behind, since, .. } = self.journaled;
         let is_due = behind >= self.checkpoint_commands
             || journal.len() >= CHECKPOINT_BYTES
+            || self.database.buffered_bytes() >= CHECKPOINT_BUFFERED_BYTES
             || behind > 0 && since.elapsed() >= CHECKPOINT_AGE;
         if self.checkpoint.is_some() || !is_due {
             return;
         }
+        let Ok(frozen) = self.database.freeze() else {
+            return;
+        };
         let epoch = journal.next_epoch(journal.written());
         journal.rotate(epoch);
         self.journaled.behind = 0;
-        self.journaled.since = Instant::now();
-        let frozen = self.database.freeze();
         self.checkpoint = Some(Checkpoint::start(&self.database, frozen, epoch));
     }
 
@@ -220,7 +232,10 @@ impl Engine {
         let is_far_behind = || {
             let most = self.checkpoint_commands.saturating_mul(MOST_BEHIND);
             let bytes = self.journal.as_ref().map_or(0, Journal::len);
-            self.journaled.behind >= most || bytes >= CHECKPOINT_BYTES * MOST_BEHIND
+            let buffered = self.database.buffered_bytes() as u64;
+            self.journaled.behind >= most
+                || bytes >= CHECKPOINT_BYTES * MOST_BEHIND
+                || buffered >= CHECKPOINT_BUFFERED_BYTES as u64 * MOST_BEHIND
         };
         match &self.checkpoint {
             Some(checkpoint) if checkpoint.is_done() || is_far_behind() => self.await_checkpoint(),
@@ -237,9 +252,13 @@ impl Engine {
         let ended = checkpoint
             .finish()
             .and_then(|frozen| self.database.forget_frozen(&frozen));
-        self.broken |= ended.is_err();
-        self.journaled.commands = self.journaled.behind;
-        self.journaled.bytes = self.journal.as_ref().map_or(0, Journal::len);
+        match &ended {
+            Ok(()) => {
+                self.journaled.commands = self.journaled.behind;
+                self.journaled.bytes = self.journal.as_ref().map_or(0, Journal::len);
+            }
+            Err(_) => self.broken = true,
+        }
         ended
     }
 
@@ -304,16 +323,20 @@ impl Engine {
         let Some(journal) = self.journal.take() else {
             return Ok(());
         };
-        let frozen = self.database.freeze();
         let epoch = closed(journal.next_epoch(0));
-        let transaction = self.database.begin_write();
-        let retired = transaction
-            .and_then(|it| it.write_frozen(&frozen, |rows| meta::write_epoch(rows, &epoch)))
-            .and_then(|()| self.database.forget_frozen(&frozen))
+        let retired = self
+            .give_all(|rows| meta::write_epoch(rows, &epoch))
             .and_then(|()| journal.remove());
         self.broken |= retired.is_err();
         self.journaled = Journaled::new();
         retired
+    }
+
+    /// Gives the file all that is buffered, and some more, while nobody writes.
+    fn give_all(&self, more: impl FnOnce(&mut WriteTables<'_>) -> Result<()>) -> Result<()> {
+        let frozen = self.database.freeze()?;
+        self.database.begin_write()?.write_frozen(&frozen, more)?;
+        self.database.forget_frozen(&frozen)
     }
 }
 
