@@ -4,13 +4,14 @@
 //! it. With the check, an opening that succeeds holds all that the undamaged file held; of a file
 //! that was not closed the last commit may be rolled back, as nothing tells its damage from a crash
 //! in the middle of it. Without
-//! it, what is read is a record that was written, and where an answer is wrong all the same,
-//! `verify` tells; the engine may panic there, which is counted and is no breach.
+//! it, what is read is a record that was written, if not the newest, and where an answer is wrong all
+//! the same, `verify` tells; the engine may panic there, which is counted and is no breach.
 
 mod bases;
 mod blow;
 mod look;
 mod reading;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,18 +41,21 @@ pub(crate) enum Control {
     None,
     /// The damage is a row that is missing under intact checksums, as if nothing checked pages.
     Unchecked,
-    /// A record of the undamaged content is not the one that was written.
+    /// A message of the undamaged content is none that was ever written.
     OtherContent,
+    /// The same of a conversation.
+    OtherRow,
     Panics,
     Aborts,
     Hangs,
 }
 
 impl Control {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::None, "none"),
         (Self::Unchecked, "unchecked"),
         (Self::OtherContent, "other-content"),
+        (Self::OtherRow, "other-row"),
         (Self::Panics, "panics"),
         (Self::Aborts, "aborts"),
         (Self::Hangs, "hangs"),
@@ -241,16 +245,16 @@ pub(crate) fn serve(role: &str) -> bool {
         return false;
     };
     let bases = Bases::load(&share.directory);
-    let mut contents = BTreeMap::new();
+    let mut expected = BTreeMap::new();
     let path = share.directory.join(format!("damaged-{}.redb", share.from));
     let watch = Watch::start(share.plan.control.bound());
     look::record_panics();
     let mut number = share.from;
     while number < share.end() {
         let blow = Blow::of(&share.plan, number);
-        let contents = contents
+        let expected = expected
             .entry(blow.base())
-            .or_insert_with(|| bases.contents(blow.base(), share.plan.control));
+            .or_insert_with(|| bases.expected(blow.base(), share.plan.control));
         fs::write(&path, blow.strike(&bases)).unwrap();
         for look in [Look::Checked, Look::Unchecked] {
             child::say(&format!("{} {number}", look.word()));
@@ -260,7 +264,7 @@ pub(crate) fn serve(role: &str) -> bool {
                 fs::write(&path, blow.strike(&bases)).unwrap();
             }
             let first = || misbehave(share.plan.control, number);
-            match look::at(&path, look, &blow, contents, &first) {
+            match look::at(&path, look, &blow, expected, &first) {
                 Ok(seen) => child::say(&format!("seen {}", seen.name(look))),
                 Err((breach, what)) => {
                     let what = what.replace('\n', " ");

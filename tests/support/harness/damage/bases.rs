@@ -7,9 +7,12 @@ use convodb::{Check, Durability, Filter, Options, PageRequest, Reply, Store};
 use redb::ReadableDatabase as _;
 
 use super::reading::Content;
+use super::shown::Shown;
 use super::{Control, base_path};
+use crate::support::apply::apply;
 use crate::support::compare;
-use crate::support::fixture::{clock, crowd, fill, options};
+use crate::support::fixture::{clock, crowd, ops_of, options};
+use crate::support::model::Model;
 
 /// Which of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,15 @@ pub(super) struct Bases {
     pub(super) newer: Vec<u8>,
     /// The packed one without one row of a list.
     pub(super) without_a_row: Vec<u8>,
+    shown: Shown,
+}
+
+/// What the harness expects of a damaged file.
+pub(super) struct Expected {
+    /// What it held, and what it may hold instead.
+    pub(super) contents: Vec<Content>,
+    /// What it may show beside that where nothing checked it.
+    pub(super) shown: Shown,
 }
 
 const OTHERS: [&str; 5] = [
@@ -66,15 +78,22 @@ impl Bases {
         // Its journal is struck on its own.
         let direct = || options(&clock).durability(Durability::Direct);
         let store = direct().open(&live).unwrap();
-        let mut model = fill(&store, &clock, 3, 100);
+        let (mut model, mut shown) = (Model::new(&clock), Shown::default());
+        for op in ops_of(3, 100) {
+            apply(&store, &mut model, &op).unwrap();
+            shown.see(&store);
+        }
         crowd(&store, &mut model, 40);
+        shown.see(&store);
         compare::everything(&store, &model);
         compare::sound(&store, &model);
         fs::copy(&live, path("earlier")).unwrap();
-        grow(&store);
+        grow(&store, &mut shown);
         fs::copy(&live, path("before-last")).unwrap();
         let rows = store.list(&Filter::all(), PageRequest::default()).unwrap();
         store.reply(rows.data[0].id, "The last commit.").unwrap();
+        shown.see(&store);
+        shown.save(directory);
         fs::copy(&live, path(Base::Crashed.name())).unwrap();
         store.clone().close().unwrap();
         fs::copy(&live, path(Base::Closed.name())).unwrap();
@@ -106,6 +125,7 @@ impl Bases {
             foreign,
             newer,
             without_a_row,
+            shown: Shown::load(directory),
         }
     }
 
@@ -113,16 +133,23 @@ impl Bases {
         &self.files[base as usize]
     }
 
-    /// What a file holds, and what it may hold instead.
-    pub(super) fn contents(&self, base: Base, control: Control) -> Vec<Content> {
+    pub(super) fn expected(&self, base: Base, control: Control) -> Expected {
         let mut contents = vec![content(self.bytes(base))];
         if base == Base::Crashed {
             contents.push(content(&self.before_last));
         }
-        if control == Control::OtherContent {
-            contents.iter_mut().for_each(Content::falsify);
+        let mut shown = self.shown.clone();
+        for content in &contents {
+            assert!(content.is_known(&shown), "what is shown was shown");
         }
-        contents
+        for content in &mut contents {
+            match control {
+                Control::OtherContent => content.falsify_message(&mut shown),
+                Control::OtherRow => content.falsify_row(&mut shown),
+                _ => {}
+            }
+        }
+        Expected { contents, shown }
     }
 }
 
@@ -137,13 +164,15 @@ fn content(bytes: &[u8]) -> Content {
 }
 
 /// Commits in the middle of the file, and records that take many pages.
-fn grow(store: &Store) {
+fn grow(store: &Store, shown: &mut Shown) {
     let page = PageRequest::new(1, 100).unwrap();
     let rows = store.list(&Filter::all(), page).unwrap().data;
     for (number, row) in rows.iter().enumerate().step_by(3) {
         let text = "It has not come yet. ".repeat(if number % 12 == 0 { 1_500 } else { 5 });
         store.reply(row.id, Reply::text(text)).unwrap();
+        shown.see(store);
         store.add_note(row.id, "Asked again.").unwrap();
+        shown.see(store);
     }
 }
 

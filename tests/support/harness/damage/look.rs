@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use convodb::{Check, ErrorKind, Options, Store};
 
+use super::bases::Expected;
 use super::blow::Blow;
-use super::reading::{Answer, Answers, Content};
+use super::reading::Answers;
 use crate::support::child;
 use crate::support::harness::report::Breach;
 
@@ -91,12 +92,12 @@ pub(super) fn at(
     path: &Path,
     look: Look,
     blow: &Blow,
-    contents: &[Content],
+    expected: &Expected,
     first: &dyn Fn(),
 ) -> Found {
     let looked = catch_unwind(AssertUnwindSafe(|| {
         first();
-        open_and_ask(path, look, blow, contents)
+        open_and_ask(path, look, blow, expected)
     }));
     match looked {
         Ok(found) => found,
@@ -110,7 +111,7 @@ pub(super) fn at(
     }
 }
 
-fn open_and_ask(path: &Path, look: Look, blow: &Blow, contents: &[Content]) -> Found {
+fn open_and_ask(path: &Path, look: Look, blow: &Blow, expected: &Expected) -> Found {
     let options = Options::new().check(look.check()).create(false);
     let store = match options.open(path) {
         Ok(store) => store,
@@ -130,8 +131,8 @@ fn open_and_ask(path: &Path, look: Look, blow: &Blow, contents: &[Content]) -> F
         return Err((Breach::Wrong, "opened".to_owned()));
     }
     let found = match look {
-        Look::Checked => ask_checked(&store, contents),
-        Look::Unchecked => ask_unchecked(&store, contents),
+        Look::Checked => ask_checked(&store, expected),
+        Look::Unchecked => ask_unchecked(&store, expected),
     };
     // An error of closing is one of the file's: it was damaged.
     let _ = store.close();
@@ -139,8 +140,8 @@ fn open_and_ask(path: &Path, look: Look, blow: &Blow, contents: &[Content]) -> F
 }
 
 /// A checked opening promises everything.
-fn ask_checked(store: &Store, contents: &[Content]) -> Found {
-    let (_, answers) = asked(store, contents);
+fn ask_checked(store: &Store, expected: &Expected) -> Found {
+    let (_, answers) = asked(store, expected);
     if let Some(told) = answers.wrong.or(answers.refused) {
         return Err((Breach::Wrong, told));
     }
@@ -151,8 +152,8 @@ fn ask_checked(store: &Store, contents: &[Content]) -> Found {
 }
 
 /// An unchecked one promises records that were written, and that `verify` tells of the rest.
-fn ask_unchecked(store: &Store, contents: &[Content]) -> Found {
-    let (forged, answers) = asked(store, contents);
+fn ask_unchecked(store: &Store, expected: &Expected) -> Found {
+    let (forged, answers) = asked(store, expected);
     if let Some(told) = forged {
         return Err((Breach::Wrong, format!("forged: {told}")));
     }
@@ -165,11 +166,10 @@ fn ask_unchecked(store: &Store, contents: &[Content]) -> Found {
 }
 
 /// What nobody wrote, and the answers beside the content that they fit best.
-fn asked(store: &Store, contents: &[Content]) -> (Option<String>, Answers) {
+fn asked(store: &Store, expected: &Expected) -> (Option<String>, Answers) {
     let mut first = None;
-    for content in contents {
-        let is_known = |answer: &Answer| contents.iter().any(|one| one.is_known(answer));
-        let mut answers = content.ask(store, is_known);
+    for content in &expected.contents {
+        let mut answers = content.ask(store, &expected.shown);
         if answers.wrong.is_none() && answers.refused.is_none() {
             return (None, answers);
         }

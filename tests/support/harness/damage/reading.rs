@@ -1,11 +1,11 @@
 //! Everything that a store answers, to be compared with what an undamaged one does.
 
-use std::collections::BTreeMap;
-
 use convodb::{
-    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Filter, Message,
-    MessageId, Note, NoteId, PageRequest, Result, StatusFilter, Store, Thread,
+    Assignee, Channel, ContactId, Conversation, ConversationId, Filter, Message, Note, PageRequest,
+    Result, StatusFilter, Store, Thread,
 };
+
+use super::shown::Shown;
 
 /// A question to a store.
 #[derive(Clone, Debug)]
@@ -63,11 +63,6 @@ impl Question {
 #[derive(Debug)]
 pub(super) struct Content {
     answers: Vec<(Question, Answer)>,
-    conversations: BTreeMap<ConversationId, Conversation>,
-    // An id is one within its conversation.
-    messages: BTreeMap<(ConversationId, MessageId), Message>,
-    notes: BTreeMap<(ConversationId, NoteId), Note>,
-    assignees: BTreeMap<AssigneeId, Assignee>,
 }
 
 /// What a damaged store answered.
@@ -103,6 +98,15 @@ fn filters(assignees: &[Assignee]) -> Vec<Filter> {
     filters
 }
 
+/// Of every conversation, in the order of lists.
+pub(super) fn every_row(store: &Store) -> Vec<Conversation> {
+    let rows = (1..)
+        .map(|page| PageRequest::new(page, 100).unwrap())
+        .map(|page| store.list(&Filter::all(), page).unwrap().data)
+        .take_while(|rows| !rows.is_empty());
+    rows.flatten().collect()
+}
+
 impl Content {
     pub(super) fn of(store: &Store) -> Self {
         let assignees = store.assignees().unwrap();
@@ -123,11 +127,7 @@ impl Content {
                 Question::List(filter.clone(), request)
             }));
         }
-        let rows = (1..)
-            .map(|page| PageRequest::new(page, 100).unwrap())
-            .map(|page| store.list(&Filter::all(), page).unwrap().data)
-            .take_while(|rows| !rows.is_empty());
-        let rows: Vec<Conversation> = rows.flatten().collect();
+        let rows = every_row(store);
         questions.push(Question::Previews(rows.iter().map(|row| row.id).collect()));
         for row in &rows {
             questions.push(Question::Get(row.id));
@@ -138,63 +138,49 @@ impl Content {
             let answer = question.ask(store).unwrap();
             (question, answer)
         };
-        let mut content = Self {
+        Self {
             answers: questions.into_iter().map(ask).collect(),
-            conversations: rows.into_iter().map(|row| (row.id, row)).collect(),
-            messages: BTreeMap::new(),
-            notes: BTreeMap::new(),
-            assignees: assignees
-                .into_iter()
-                .map(|one| (one.id.clone(), one))
-                .collect(),
-        };
-        content.know_histories();
-        content
-    }
-
-    fn know_histories(&mut self) {
-        for (_, answer) in &self.answers {
-            match answer {
-                Answer::Get(thread) => {
-                    let messages = thread.messages.iter().cloned();
-                    let known = messages.map(|one| ((one.conversation_id, one.id), one));
-                    self.messages.extend(known);
-                }
-                Answer::Notes(notes) => {
-                    let notes = notes.iter().cloned();
-                    let known = notes.map(|one| ((one.conversation_id, one.id), one));
-                    self.notes.extend(known);
-                }
-                _ => {}
-            }
         }
     }
 
-    /// Makes a message another than it was, for a harness that must notice.
-    pub(super) fn falsify(&mut self) {
-        let message = self.messages.values_mut().next().unwrap();
+    /// Whether every record of it was shown.
+    pub(super) fn is_known(&self, shown: &Shown) -> bool {
+        let mut answers = self.answers.iter();
+        answers.all(|(_, answer)| shown.is_known(answer))
+    }
+
+    /// Makes a message another than it ever was, for a harness that must notice.
+    pub(super) fn falsify_message(&mut self, shown: &mut Shown) {
+        let mut messages = self.threads().flat_map(|thread| &mut thread.messages);
+        let message = messages.next().unwrap();
+        shown.forget_message(message);
         message.content = "what nobody wrote".into();
-        let falsified = message.clone();
-        for (_, answer) in &mut self.answers {
-            if let Answer::Get(thread) = answer {
-                for message in &mut thread.messages {
-                    if message.id == falsified.id {
-                        *message = falsified.clone();
-                    }
-                }
-            }
-        }
+    }
+
+    /// The same of a conversation.
+    pub(super) fn falsify_row(&mut self, shown: &mut Shown) {
+        let row = &mut self.threads().next().unwrap().conversation;
+        shown.forget_row(row);
+        row.revision += 1;
+    }
+
+    fn threads(&mut self) -> impl Iterator<Item = &mut Thread> {
+        let answers = self.answers.iter_mut();
+        answers.filter_map(|(_, answer)| match answer {
+            Answer::Get(thread) => Some(thread),
+            _ => None,
+        })
     }
 
     /// Asks a store everything.
-    pub(super) fn ask(&self, store: &Store, is_known: impl Fn(&Answer) -> bool) -> Answers {
+    pub(super) fn ask(&self, store: &Store, shown: &Shown) -> Answers {
         let mut answers = Answers::default();
         for (question, expected) in &self.answers {
             match question.ask(store) {
                 Ok(answer) if answer == *expected => {}
                 Ok(answer) => {
                     let told = || short(&format!("{question:?}: {answer:?}, not {expected:?}"));
-                    if !is_known(&answer) {
+                    if !shown.is_known(&answer) {
                         answers.forged.get_or_insert_with(told);
                     }
                     answers.wrong.get_or_insert_with(told);
@@ -206,25 +192,6 @@ impl Content {
             }
         }
         answers
-    }
-
-    /// Whether every record of an answer is one that was written.
-    pub(super) fn is_known(&self, answer: &Answer) -> bool {
-        let row = |row: &Conversation| self.conversations.get(&row.id) == Some(row);
-        let message =
-            |one: &Message| self.messages.get(&(one.conversation_id, one.id)) == Some(one);
-        let note = |one: &Note| self.notes.get(&(one.conversation_id, one.id)) == Some(one);
-        match answer {
-            Answer::List(rows, _) => rows.iter().all(row),
-            Answer::Find(found) => found.iter().all(row),
-            Answer::Get(thread) => row(&thread.conversation) && thread.messages.iter().all(message),
-            Answer::Previews(found) => found.iter().flatten().all(message),
-            Answer::Notes(notes) => notes.iter().all(note),
-            Answer::Assignees(all) => all
-                .iter()
-                .all(|one| self.assignees.get(&one.id) == Some(one)),
-            Answer::Counts(_) | Answer::Rows(_) => true,
-        }
     }
 }
 
