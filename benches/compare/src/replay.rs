@@ -18,7 +18,7 @@ use crate::engines::{self, Convodb};
 use crate::measure::{Figure, micros};
 use crate::report::markdown::number;
 
-/// The commands in the journal. One of default options has 1,000 at the most.
+/// The commands in the journal. By default a checkpoint begins after 2,000.
 pub(crate) const COMMANDS: [u32; 3] = [0, 1_000, 10_000];
 const OPENINGS: usize = 3;
 

@@ -55,7 +55,9 @@ impl Journaled {
 /// opening after a crash applies them again.
 pub(crate) const CHECKPOINT_COMMANDS: u64 = 2_000;
 const CHECKPOINT_BYTES: u64 = 4 << 20;
-const CHECKPOINT_BUFFERED_BYTES: usize = 16 << 20;
+
+/// What buffers more counts for as many commands; most put half of it, counting what is put over again.
+const BYTES_A_COMMAND: u64 = 16 << 10;
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
 
 /// While a checkpoint is under way commands go on, up to so many times what makes another one due.
@@ -205,15 +207,20 @@ impl Engine {
         Ok(())
     }
 
+    /// How many commands what is buffered since the last freeze counts for.
+    fn buffered_commands(&self) -> u64 {
+        self.database.buffered_bytes() as u64 / BYTES_A_COMMAND
+    }
+
     /// Begins a checkpoint, if one is due and none is under way.
     fn start_checkpoint(&mut self) {
+        let buffered = self.buffered_commands();
         let Some(journal) = &mut self.journal else {
             return;
         };
         let Journaled { behind, since, .. } = self.journaled;
-        let is_due = behind >= self.checkpoint_commands
+        let is_due = behind.max(buffered) >= self.checkpoint_commands
             || journal.len() >= CHECKPOINT_BYTES
-            || self.database.buffered_bytes() >= CHECKPOINT_BUFFERED_BYTES
             || behind > 0 && since.elapsed() >= CHECKPOINT_AGE;
         if self.checkpoint.is_some() || !is_due {
             return;
@@ -232,10 +239,8 @@ impl Engine {
         let is_far_behind = || {
             let most = self.checkpoint_commands.saturating_mul(MOST_BEHIND);
             let bytes = self.journal.as_ref().map_or(0, Journal::len);
-            let buffered = self.database.buffered_bytes() as u64;
-            self.journaled.behind >= most
+            self.journaled.behind.max(self.buffered_commands()) >= most
                 || bytes >= CHECKPOINT_BYTES * MOST_BEHIND
-                || buffered >= CHECKPOINT_BUFFERED_BYTES as u64 * MOST_BEHIND
         };
         match &self.checkpoint {
             Some(checkpoint) if checkpoint.is_done() || is_far_behind() => self.await_checkpoint(),
