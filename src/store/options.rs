@@ -127,7 +127,8 @@ impl Options {
         Self::default()
     }
 
-    /// The memory that holds pages of the file, in bytes.
+    /// The memory that holds pages of the file, in bytes. Beside it lies what was committed and is not in
+    /// the file yet: some 10 MB under commands, and a few times that where checkpoints are outrun.
     #[must_use]
     pub fn cache_size(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
