@@ -352,8 +352,7 @@ impl Store {
         let engine = turn.engine()?;
         if let Compacted::Unknown(error) = engine.compact(&view, &self.shared.options.opening())? {
             // Reading goes on in the old file, which holds the same.
-            turn.failed = true;
-            turn.unsynced = true;
+            turn.fail();
             return Err(error);
         }
         let location = engine.location().clone();
@@ -469,8 +468,7 @@ impl Store {
         let ended = engine.await_checkpoint();
         self.shared.meter.journaled(engine.journaled());
         if ended.is_err() {
-            turn.failed = true;
-            turn.unsynced = true;
+            turn.fail();
         }
         ended
     }

@@ -184,8 +184,8 @@ impl<'a> From<Range<'a>> for Rows<'a> {
 
 impl Rows<'_> {
     /// Goes on to the next row, and shows it. Where all rows are the engine's, each end has its own
-    /// arms: sharing them, or turning the answer inside out, costs a copy of two guards, 60 to 100
-    /// instructions a row.
+    /// arms: sharing them, also with those of the iterator, or turning the answer inside out, costs a
+    /// copy of two guards, 60 to 100 instructions a row, 4 % of a first page.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         if self.rest.over.is_some() {

@@ -90,7 +90,8 @@ pub(crate) struct Engine {
     journaled: Journaled,
     /// The one that is under way.
     checkpoint: Option<Checkpoint>,
-    /// A commit or a checkpoint failed: what the file and the journal hold is for the next opening to find out.
+    /// A commit or a checkpoint failed: what the file and the journal hold is for the next opening to
+    /// find out.
     broken: bool,
 }
 

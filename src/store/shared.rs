@@ -54,6 +54,12 @@ impl Writing {
             Err(ended) => Err((*ended).into()),
         }
     }
+
+    /// What the file holds is for `reopen` to find out.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+        self.unsynced = true;
+    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -187,9 +193,10 @@ impl Shared {
             Ok(raw) => raw,
             Err(error) => {
                 // What the engine wrote before may be what failed.
-                let broken = engine.is_broken();
-                writing.failed |= broken;
-                writing.unsynced |= broken || error.kind() == ErrorKind::Io;
+                if engine.is_broken() {
+                    writing.fail();
+                }
+                writing.unsynced |= error.kind() == ErrorKind::Io;
                 return Err(error.into());
             }
         };
@@ -219,15 +226,14 @@ impl Shared {
                 Ok(value)
             }
             Err(CommitError::Refused(error)) => {
-                let broken = engine.is_broken();
-                writing.failed |= broken;
-                writing.unsynced |= broken;
+                if engine.is_broken() {
+                    writing.fail();
+                }
                 Err(error.into())
             }
             Err(CommitError::Unknown(error)) => {
                 // The view stays as it was: reading goes on.
-                writing.failed = true;
-                writing.unsynced = true;
+                writing.fail();
                 Err(Error::outcome_unknown(sequence, error).into())
             }
         }
@@ -249,8 +255,7 @@ impl Shared {
         let flushed = engine.flush();
         self.meter.journaled(engine.journaled());
         if let Err(error) = flushed {
-            turn.failed = true;
-            turn.unsynced = true;
+            turn.fail();
             let sequence = self.published.latest()?.head().sequence;
             return Err(Error::outcome_unknown(sequence, error));
         }

@@ -9,7 +9,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use convodb::{Channel, ConversationId, Durability, ErrorKind, Filter, Inbound, Options, Store};
+use convodb::{
+    Channel, ConversationId, Durability, ErrorKind, Filter, Inbound, Options, Outbound, Receipt,
+    Store,
+};
 use tempfile::TempDir;
 
 use crate::support::compare;
@@ -506,6 +509,33 @@ fn a_journal_that_cannot_be_made_refuses_the_command_and_nothing_else() {
     store.reopen().unwrap();
     receive(&store, 1, "Hello").unwrap();
     assert_eq!(reopened(disk.image()).unwrap(), 1);
+}
+
+#[test]
+fn a_transaction_that_says_little_and_changes_much_is_written_through() {
+    let disk = MemoryDisk::default();
+    // So that no checkpoint takes it.
+    let options = options(&clock()).checkpoint_commands(u64::MAX);
+    let store = options.disk(Arc::new(disk.clone())).open(STORE).unwrap();
+    let sent = store
+        .transaction(|tx| {
+            let long = || Outbound::text(contact(1), Channel::Whatsapp, "long ".repeat(12_000));
+            let sent = (0..200).map(|_| Ok(tx.send(long())?.value));
+            sent.collect::<convodb::Result<Vec<_>>>()
+        })
+        .unwrap();
+    receive(&store, 2, "Hello").unwrap();
+    assert!(store.stats().unwrap().journal_bytes > 0);
+    store
+        .transaction(|tx| {
+            for message in &sent {
+                tx.record_delivery(message, Receipt::delivered())?;
+            }
+            Ok::<_, convodb::Error>(())
+        })
+        .unwrap();
+    assert_eq!(store.stats().unwrap().journal_bytes, 0);
+    assert_eq!(reopened(disk.image()).unwrap(), 201);
 }
 
 fn is_checkpoint() -> bool {
