@@ -368,8 +368,9 @@ impl fmt::Debug for Memtable {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::iter::repeat_with;
 
-    use proptest::prelude::*;
+    use fastrand::Rng;
 
     use super::*;
 
@@ -381,14 +382,16 @@ mod tests {
     type Model = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
     type Put = (u16, Option<u8>);
 
-    fn puts() -> impl Strategy<Value = Vec<Put>> {
-        // Few keys, so that some are met again; some of them in order, as events come.
-        let scattered = prop::collection::vec((0..400_u16, any::<Option<u8>>()), 0..300);
-        let run = (0..400_u16, 0..120_u16).prop_map(|(from, len)| {
-            let keys = from..from + len;
-            keys.map(|key| (key, Some(1))).collect::<Vec<_>>()
-        });
-        prop_oneof![scattered, run]
+    /// Few keys, so that some are met again; some of them in order, as events come.
+    fn puts(rng: &mut Rng) -> Vec<Put> {
+        if rng.bool() {
+            let from = rng.u16(0..400);
+            let keys = from..from + rng.u16(0..120);
+            return keys.map(|key| (key, Some(1))).collect();
+        }
+        let count = rng.usize(0..300);
+        let put = || (rng.u16(0..400), rng.bool().then(|| rng.u8(..)));
+        repeat_with(put).take(count).collect()
     }
 
     fn apply(memtable: &mut Memtable, model: &mut Model, puts: &[Put]) {
@@ -409,72 +412,78 @@ mod tests {
         rows.map(entry).collect()
     }
 
-    fn bounds() -> impl Strategy<Value = (Bound<Vec<u8>>, Bound<Vec<u8>>)> {
-        let bound = || {
-            let key = (0..420_u16).prop_map(|key| key.to_be_bytes().to_vec());
-            prop_oneof![
-                Just(Bound::Unbounded),
-                key.clone().prop_map(Bound::Included),
-                key.prop_map(Bound::Excluded),
-            ]
-        };
-        (bound(), bound())
+    fn bound(rng: &mut Rng) -> Bound<Vec<u8>> {
+        let key = rng.u16(0..420).to_be_bytes().to_vec();
+        match rng.u8(0..3) {
+            0 => Bound::Unbounded,
+            1 => Bound::Included(key),
+            _ => Bound::Excluded(key),
+        }
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn versions_are_maps_that_nothing_changes() {
+        for seed in 0..128 {
+            hold_versions(&mut Rng::with_seed(seed));
+        }
+    }
 
-        #[test]
-        fn versions_are_maps_that_nothing_changes(
-            first in puts(),
-            second in puts(),
-            (from, to) in bounds(),
-            ends in prop::collection::vec(any::<bool>(), 40),
-        ) {
-            let (mut memtable, mut model) = (Memtable::default(), Model::new());
-            apply(&mut memtable, &mut model, &first);
-            let (before, model_before) = (memtable.clone(), model.clone());
-            apply(&mut memtable, &mut model, &second);
-            prop_assert_eq!(contents(&before), model_before);
-            prop_assert_eq!(contents(&memtable), model.clone());
-            for key in 0..420_u16 {
-                let key = key.to_be_bytes();
-                let found = memtable.get(TABLE, &key).map(entry);
-                prop_assert_eq!(found.as_ref().map(|(_, value)| value), model.get(&key[..]));
-            }
-
-            let Some(sheet) = memtable.sheet(TABLE) else { return Ok(()) };
-            let keys = (from.as_ref().map(|key| &key[..]), to.as_ref().map(|key| &key[..]));
-            let within = model.iter().filter(|(key, _)| {
-                use std::ops::RangeBounds as _;
-                (keys.0, keys.1).contains(&&key[..])
-            });
-            let mut within: std::collections::VecDeque<_> = within.collect();
-            let mut rows = sheet.range(keys);
-            for from_front in ends.into_iter().chain(std::iter::repeat_n(true, 420)) {
-                let (found, expected) = if from_front {
-                    (rows.first(), within.pop_front())
-                } else {
-                    (rows.last(), within.pop_back())
-                };
-                let found = found.map(entry);
-                prop_assert_eq!(found.as_ref().map(|(key, value)| (key, value)), expected);
-                match expected {
-                    Some(_) if from_front => rows.pass_first(),
-                    Some(_) => rows.pass_last(),
-                    None => prop_assert!(rows.is_empty()),
-                }
-            }
+    fn hold_versions(rng: &mut Rng) {
+        let (first, second) = (puts(rng), puts(rng));
+        let (from, to) = (bound(rng), bound(rng));
+        let ends: Vec<bool> = repeat_with(|| rng.bool()).take(40).collect();
+        let (mut memtable, mut model) = (Memtable::default(), Model::new());
+        apply(&mut memtable, &mut model, &first);
+        let (before, model_before) = (memtable.clone(), model.clone());
+        apply(&mut memtable, &mut model, &second);
+        assert_eq!(contents(&before), model_before);
+        assert_eq!(contents(&memtable), model.clone());
+        for key in 0..420_u16 {
+            let key = key.to_be_bytes();
+            let found = memtable.get(TABLE, &key).map(entry);
+            assert_eq!(found.as_ref().map(|(_, value)| value), model.get(&key[..]));
         }
 
-        #[test]
-        fn what_was_put_since_a_freeze_is_told_apart(first in puts(), second in puts()) {
+        let Some(sheet) = memtable.sheet(TABLE) else {
+            return;
+        };
+        let keys = (
+            from.as_ref().map(|key| &key[..]),
+            to.as_ref().map(|key| &key[..]),
+        );
+        let within = model.iter().filter(|(key, _)| {
+            use std::ops::RangeBounds as _;
+            (keys.0, keys.1).contains(&&key[..])
+        });
+        let mut within: std::collections::VecDeque<_> = within.collect();
+        let mut rows = sheet.range(keys);
+        for from_front in ends.into_iter().chain(std::iter::repeat_n(true, 420)) {
+            let (found, expected) = if from_front {
+                (rows.first(), within.pop_front())
+            } else {
+                (rows.last(), within.pop_back())
+            };
+            let found = found.map(entry);
+            assert_eq!(found.as_ref().map(|(key, value)| (key, value)), expected);
+            match expected {
+                Some(_) if from_front => rows.pass_first(),
+                Some(_) => rows.pass_last(),
+                None => assert!(rows.is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_put_since_a_freeze_is_told_apart() {
+        for seed in 0..128 {
+            let mut rng = Rng::with_seed(seed);
+            let (first, second) = (puts(&mut rng), puts(&mut rng));
             let mut memtable = Memtable::default();
             apply(&mut memtable, &mut Model::new(), &first);
             let frozen = memtable.freeze();
             let mut later = Model::new();
             apply(&mut memtable, &mut later, &second);
-            prop_assert_eq!(contents(&memtable.since(&frozen)), later);
+            assert_eq!(contents(&memtable.since(&frozen)), later);
         }
     }
 }

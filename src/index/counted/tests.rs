@@ -1,73 +1,126 @@
 //! Counted streams beside sorted lists, with the sets that are hard on them.
 
-use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::iter::repeat_with;
+
+use fastrand::Rng;
 
 use super::check::{LEVELS, load, position, run};
 use crate::error::Result;
 use crate::index::ordered::{POSITION_LEN, Position};
 
-fn rows(streams: u8, times: u64, ids: u64) -> impl Strategy<Value = (u8, Position)> {
-    (0..streams, 0..times, 0..ids).prop_map(|(number, time, id)| (number, position(time, id)))
-}
+const CASES: u64 = 24;
 
-fn commits(
+/// How many streams there are, and from how many times and ids their rows are drawn.
+#[derive(Clone, Copy)]
+struct Kinds {
     streams: u8,
     times: u64,
     ids: u64,
-    size: usize,
-) -> impl Strategy<Value = Vec<Vec<(u8, Position)>>> {
-    prop::collection::vec(
-        prop::collection::vec(rows(streams, times, ids), 1..size),
-        1..6,
-    )
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn one_stream_of_many_rows(
-        commits in commits(1, 5_000, 1, 900),
-        depths: [u64; 8],
-    ) {
-        prop_assert!(run(&commits, &depths, 1).is_ok());
+impl Kinds {
+    fn row(self, rng: &mut Rng) -> (u8, Position) {
+        let position = position(rng.u64(..self.times), rng.u64(..self.ids));
+        (rng.u8(..self.streams), position)
     }
 
-    #[test]
-    fn rows_of_one_time(commits in commits(2, 1, 3_000, 700), depths: [u64; 8]) {
-        prop_assert!(run(&commits, &depths, 2).is_ok());
+    /// Runs commits of fewer rows than that.
+    fn run(self, size: usize) -> Result<()> {
+        for seed in 0..CASES {
+            let mut rng = Rng::with_seed(seed);
+            let mut commit = || {
+                let count = rng.usize(1..size);
+                repeat_with(|| self.row(&mut rng)).take(count).collect()
+            };
+            let first: Vec<_> = commit();
+            let mut commits = vec![first];
+            for _ in 0..seed % 5 {
+                commits.push(commit());
+            }
+            let depths: [u64; 8] = std::array::from_fn(|_| rng.u64(..));
+            run(&commits, &depths, self.streams)?;
+        }
+        Ok(())
     }
+}
 
-    #[test]
-    fn few_rows_that_come_and_go(commits in commits(3, 12, 2, 60), depths: [u64; 8]) {
-        prop_assert!(run(&commits, &depths, 3).is_ok());
+fn kinds(streams: u8, times: u64, ids: u64) -> Kinds {
+    Kinds {
+        streams,
+        times,
+        ids,
     }
+}
 
-    #[test]
-    fn eight_streams(commits in commits(8, 4_000, 3, 900), depths: [u64; 8]) {
-        prop_assert!(run(&commits, &depths, 8).is_ok());
-    }
+#[test]
+fn one_stream_of_many_rows() -> Result<()> {
+    kinds(1, 5_000, 1).run(900)
+}
 
-    #[test]
-    fn thirty_two_streams_of_which_some_are_small(
-        commits in commits(32, 3_000, 2, 900),
-        depths: [u64; 8],
-    ) {
-        prop_assert!(run(&commits, &depths, 32).is_ok());
-    }
+#[test]
+fn rows_of_one_time() -> Result<()> {
+    kinds(2, 1, 3_000).run(700)
+}
 
-    #[test]
-    fn a_hundred_streams_of_about_one_row(commits in commits(100, 50, 2, 120), depths: [u64; 8]) {
-        prop_assert!(run(&commits, &depths, 100).is_ok());
-    }
+#[test]
+fn few_rows_that_come_and_go() -> Result<()> {
+    kinds(3, 12, 2).run(60)
+}
 
-    #[test]
-    fn many_rows_at_once_are_counted_as_one_by_one(
-        first in prop::collection::btree_set(rows(1, 9_000, 1), 1..1_500),
-        second in prop::collection::btree_set(rows(1, 9_000, 1), 1..400),
-    ) {
-        prop_assert!(load(&first, &second).is_ok());
+#[test]
+fn eight_streams() -> Result<()> {
+    kinds(8, 4_000, 3).run(900)
+}
+
+#[test]
+fn thirty_two_streams_of_which_some_are_small() -> Result<()> {
+    kinds(32, 3_000, 2).run(900)
+}
+
+#[test]
+fn a_hundred_streams_of_about_one_row() -> Result<()> {
+    kinds(100, 50, 2).run(120)
+}
+
+#[test]
+fn many_rows_at_once_are_counted_as_one_by_one() -> Result<()> {
+    for seed in 0..CASES {
+        let mut rng = Rng::with_seed(seed);
+        let mut rows = |most: usize| -> BTreeSet<_> {
+            let count = rng.usize(1..most);
+            let row = || kinds(1, 9_000, 1).row(&mut rng);
+            repeat_with(row).take(count).collect()
+        };
+        let (first, second) = (rows(1_500), rows(400));
+        load(&first, &second)?;
     }
+    Ok(())
+}
+
+/// Runs that were wrong once: a line for the depths, then one for each commit, its rows as a
+/// stream, a time and an id.
+#[test]
+fn what_was_wrong_once_is_right() -> Result<()> {
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    for case in include_str!("wrong_once.txt").split("\n\n") {
+        let mut lines = case.lines();
+        let depths = lines.next().unwrap_or_default();
+        let depths: Vec<u64> = depths.split(' ').map(number).collect();
+        let mut commits: Vec<Vec<(u8, Position)>> = Vec::new();
+        for line in lines {
+            let row = |text: &str| {
+                let mut parts = text.split(':').map(number);
+                let mut next = || parts.next().unwrap_or_default();
+                (next() as u8, position(next(), next()))
+            };
+            commits.push(line.split(' ').map(row).collect());
+        }
+        assert!(depths.len() == 8 && !commits.is_empty(), "{depths:?}");
+        let streams = commits.iter().flatten().map(|(stream, _)| stream + 1);
+        run(&commits, &depths, streams.max().unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 #[test]
