@@ -1,9 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-// A harness's disk, which a unit test mounts, names the crate as its users do.
-#[cfg(all(test, feature = "testing"))]
-extern crate self as convodb;
-
 pub mod docs;
 mod domain;
 mod error;

@@ -44,6 +44,8 @@ pub(crate) use engine::{
     CHECKPOINT_COMMANDS, CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening,
     View, backup,
 };
+#[cfg(feature = "testing")]
+pub(crate) use format::write_older;
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;
 pub(crate) use hashes::Hashes;

@@ -13,6 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -81,6 +82,13 @@ impl ManualClock {
 /// ```
 pub fn refile(store: &Store, most: usize) -> Result<Vec<ConversationId>> {
     store.refile(most)
+}
+
+/// Writes what a closed file holds into a new file of an older format, one that was never released:
+/// opening upgrades it. Notes lose their authors.
+#[doc(hidden)]
+pub fn write_older_format(closed: &Path, older: &Path) -> Result<()> {
+    crate::storage::write_older(closed, older)
 }
 
 impl Clock for ManualClock {

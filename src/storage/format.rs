@@ -3,12 +3,13 @@
 //! Invariant: a file of a newer version is refused, never guessed at; one of an older version is
 //! never changed where it lies, but written anew and put in its own place, whole or not at all.
 
-#[cfg(all(test, feature = "testing"))]
-mod cuts;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod sample;
 #[cfg(test)]
 mod tests;
+
+#[cfg(feature = "testing")]
+pub(crate) use sample::write_older;
 
 use super::{keys, tables};
 use crate::error::{Error, ErrorKind, Result};
@@ -36,7 +37,7 @@ pub(super) struct Older {
 /// Every layout that was released before the current one. The tests have one more, which never
 /// was, so that the way of a real one is gone before it is needed.
 const OLDER: &[Older] = &[
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     sample::FORMAT,
 ];
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 type Bytes = &'static [u8];
 /// Table, key, value.
-type Row = (String, Vec<u8>, Vec<u8>);
+pub(crate) type Row = (String, Vec<u8>, Vec<u8>);
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -162,7 +162,7 @@ fn content(store: &Store) -> Value {
     })
 }
 
-fn rows(path: &Path) -> Vec<Row> {
+pub(crate) fn rows(path: &Path) -> Vec<Row> {
     let database = redb::Database::open(path).unwrap();
     let transaction = database.begin_read().unwrap();
     let mut names: Vec<String> = transaction

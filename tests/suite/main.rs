@@ -41,3 +41,4 @@ mod rules;
 mod strategy;
 mod trials;
 mod unread;
+mod upgrades;

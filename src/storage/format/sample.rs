@@ -3,11 +3,14 @@
 //! It stands where the first real upgrade will, and goes the same way: other tables, and a record
 //! of another layout and key.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Older;
 use crate::error::Result;
-use crate::kv::{ReadTables, Table, WriteTables};
+use crate::kv::{Database, Durability, Place, ReadTables, Setup, SystemDisk, Table, WriteTables};
 use crate::storage::codec::{self, Described, Record};
 use crate::storage::records::NoteV1;
 use crate::storage::scan::{self, Scan};
@@ -62,6 +65,59 @@ fn rewrite(from: &ReadTables, to: &mut WriteTables<'_>) -> Result<()> {
             author: None,
         };
         to.put(tables::NOTES, &key, &codec::encode(&key, &note)?)?;
+    }
+    Ok(())
+}
+
+pub(super) fn setup(tables: &'static [Table]) -> Setup {
+    Setup {
+        tables,
+        cache_bytes: 1 << 20,
+        check_up_to_bytes: u64::MAX,
+    }
+}
+
+pub(super) fn place(path: &Path) -> Place {
+    Place::new(Arc::new(SystemDisk), path.to_owned())
+}
+
+/// The content of a closed file in a new one of this layout, but for the notes' authors.
+#[cfg(feature = "testing")]
+pub(crate) fn write_older(current: &Path, path: &Path) -> Result<()> {
+    older(current, path, false)
+}
+
+/// The same; a memo can be spoilt on the way.
+pub(super) fn older(current: &Path, path: &Path, spoilt: bool) -> Result<()> {
+    let database = Database::open(&place(current), &setup(tables::ALL))?;
+    let rows = database.begin_read()?;
+    let fill = |new: &Database| {
+        let transaction = new.begin_write()?;
+        {
+            let mut to = transaction.tables();
+            to.create_all()?;
+            for table in FORMAT.tables {
+                if *table != MEMOS {
+                    scan::copy(&rows, *table, &mut to)?;
+                }
+            }
+            write_memos(&rows, &mut to, spoilt)?;
+            super::write_version(&mut to, FORMAT.version)?;
+        }
+        new.commit(transaction, Durability::Durable)
+    };
+    Database::create(&place(path), &setup(FORMAT.tables), fill).map(drop)
+}
+
+fn write_memos(from: &ReadTables, to: &mut WriteTables<'_>, spoilt: bool) -> Result<()> {
+    for row in Scan::new(from, tables::NOTES)? {
+        let (key, bytes) = row?;
+        let NoteV1 { content, .. } = codec::decode(&key, &bytes)?;
+        let mut memo = codec::encode(&key, &MemoV0 { content })?;
+        if spoilt && let Some(last) = memo.last_mut() {
+            *last ^= 1;
+        }
+        to.put(MEMOS, &key, &memo)?;
     }
     Ok(())
 }

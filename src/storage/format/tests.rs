@@ -5,35 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::sample::{self, MEMOS, MemoV0};
+use super::sample::{self, MEMOS, older, place, setup};
 use crate::domain::{Change, Channel, ContactId, ConversationId, Fact, Note, NoteId, time};
 use crate::error::{ErrorKind, Result};
-use crate::kv::{
-    Database, Disk, DiskFile, Durability, Metadata, Place, Read as _, Setup, SystemDisk, Table,
-    WriteTables,
-};
+use crate::kv::{Database, Disk, DiskFile, Metadata, Place, Read as _, SystemDisk};
 use crate::query::Filter;
-use crate::storage::scan::{self, Scan};
-use crate::storage::{CommitError, Engine, Journaling, Location, Opening, codec, tables, verify};
+use crate::storage::scan::Scan;
+use crate::storage::{CommitError, Engine, Journaling, Location, Opening, tables, verify};
 
-pub(super) type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
-pub(super) type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 const NOTES: [&str; 3] = ["Enterprise plan.", "Called back.", "Refunded."];
 
-fn setup(tables: &'static [Table]) -> Setup {
-    Setup {
-        tables,
-        cache_bytes: 1 << 20,
-        check_up_to_bytes: u64::MAX,
-    }
-}
-
-fn place(path: &Path) -> Place {
-    Place::new(Arc::new(SystemDisk), path.to_owned())
-}
-
-pub(super) fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
+fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
     let opening = Opening {
         cache_bytes: 1 << 20,
         check_up_to_bytes: u64::MAX,
@@ -47,7 +32,7 @@ pub(super) fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Engine> {
 }
 
 /// A file of the current format, closed, whose notes name no author.
-pub(super) fn made(path: &Path) -> Result<()> {
+fn made(path: &Path) -> Result<()> {
     let at = time::from_micros(1).unwrap_or_default();
     let mut decided = Vec::new();
     for (number, note) in (0..).zip(NOTES) {
@@ -76,42 +61,7 @@ pub(super) fn made(path: &Path) -> Result<()> {
     engine.close()
 }
 
-/// The same content in a file of the older format; a memo can be spoilt on the way.
-pub(super) fn older(current: &Path, path: PathBuf, spoilt: bool) -> Result<PathBuf> {
-    let database = Database::open(&place(current), &setup(tables::ALL))?;
-    let rows = database.begin_read()?;
-    let fill = |new: &Database| {
-        let transaction = new.begin_write()?;
-        {
-            let mut to = transaction.tables();
-            to.create_all()?;
-            for table in sample::FORMAT.tables {
-                if *table != MEMOS {
-                    scan::copy(&rows, *table, &mut to)?;
-                }
-            }
-            write_memos(&rows, &mut to, spoilt)?;
-            super::write_version(&mut to, 0)?;
-        }
-        new.commit(transaction, Durability::Durable)
-    };
-    Database::create(&place(&path), &setup(sample::FORMAT.tables), fill)?;
-    Ok(path)
-}
-
-fn write_memos(from: &crate::kv::ReadTables, to: &mut WriteTables<'_>, spoilt: bool) -> Result<()> {
-    for (row, content) in Scan::new(from, tables::NOTES)?.zip(NOTES) {
-        let (key, _) = row?;
-        let mut memo = codec::encode(&key, &MemoV0 { content })?;
-        if spoilt && let Some(last) = memo.last_mut() {
-            *last ^= 1;
-        }
-        to.put(MEMOS, &key, &memo)?;
-    }
-    Ok(())
-}
-
-pub(super) fn rows(place: &Place) -> Result<Vec<Rows>> {
+fn rows(place: &Place) -> Result<Vec<Rows>> {
     let database = Database::open(place, &setup(tables::ALL))?;
     let tables = database.begin_read()?;
     tables::ALL
@@ -134,7 +84,8 @@ fn a_file_of_an_older_format_becomes_one_of_the_current_when_it_is_opened() -> C
     let directory = tempfile::tempdir()?;
     let current = directory.path().join("current.redb");
     made(&current)?;
-    let path = older(&current, directory.path().join("older.redb"), false)?;
+    let path = directory.path().join("older.redb");
+    older(&current, &path, false)?;
     assert_eq!(format_of(&path)?, 0);
 
     let engine = open(&path, Arc::new(SystemDisk))?;
@@ -156,7 +107,8 @@ fn an_older_file_that_cannot_be_upgraded_is_an_error_and_stays_as_it_was() -> Ch
     let directory = tempfile::tempdir()?;
     let current = directory.path().join("current.redb");
     made(&current)?;
-    let path = older(&current, directory.path().join("older.redb"), true)?;
+    let path = directory.path().join("older.redb");
+    older(&current, &path, true)?;
     let opened = open(&path, Arc::new(SystemDisk)).map_err(|error| error.kind());
     assert_eq!(opened.err(), Some(ErrorKind::Corrupted));
     assert_eq!(format_of(&path)?, 0);
@@ -225,7 +177,7 @@ fn an_upgrade_that_fails_at_any_call_leaves_a_file_that_opens_and_is_whole() -> 
     let mut failed = 0;
     for at in 0.. {
         let path = directory.path().join(format!("older-{at}.redb"));
-        let path = older(&current, path, false)?;
+        older(&current, &path, false)?;
         let disk = Arc::new(FailsOnce {
             calls: AtomicUsize::new(0),
             at,

@@ -1,23 +1,16 @@
 //! The power is cut while a file is upgraded: the path holds the old file or the new one, whole.
 
 use std::collections::HashSet;
-use std::io;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use self::disk::{Event, Image, MemoryDisk};
-use super::tests::{Checked, Rows, made, older, open, rows};
-use crate::error::Result;
-use crate::kv::{Disk as _, Place, SystemDisk};
-use crate::storage::verify;
+use crate::support::fixture::{clock, options};
+use crate::support::harness::disk::{Event, Image, MemoryDisk};
+use convodb::testing::write_older_format;
+use convodb::{Channel, ContactId, Durability, Inbound, Options, Result, Store};
 
-#[path = "../../../tests/support/harness/disk.rs"]
-#[expect(
-    dead_code,
-    clippy::indexing_slicing,
-    reason = "the crash harness's own disk, of which this needs a part"
-)]
-mod disk;
+use crate::formats::{Row, rows};
 
 const PATH: &str = "/inbox.redb";
 
@@ -63,47 +56,66 @@ fn images(base: &Image, trace: &[Event], syncs_files: bool) -> HashSet<Image> {
     images
 }
 
-fn contents(path: &Path) -> io::Result<Vec<u8>> {
-    let file = SystemDisk.open(path)?;
-    let mut bytes = vec![0; file.metadata()?.len as usize];
-    file.read_exact_at(&mut bytes, 0)?;
-    Ok(bytes)
+/// Without a journal, so that the file is all that there is.
+fn settings() -> Options {
+    options(&clock()).durability(Durability::Direct)
+}
+
+fn open(disk: &MemoryDisk) -> Result<Store> {
+    settings().disk(Arc::new(disk.clone())).open(PATH)
+}
+
+/// Three conversations with a note each, closed.
+fn make(path: &Path) -> Result<()> {
+    let store = settings().open(path)?;
+    for (number, note) in ["Enterprise plan.", "Called back.", "Refunded."]
+        .iter()
+        .enumerate()
+    {
+        let contact = ContactId::new(&format!("con_{number}"))?;
+        let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?;
+        store.add_note(hello.value.conversation_id, *note)?;
+    }
+    store.close()
 }
 
 /// Opens what a disk holds, which upgrades it or finds it done; answers every row.
-fn opened(image: Image) -> Result<Vec<Rows>> {
-    let disk = Arc::new(MemoryDisk::of(image));
-    let engine = open(Path::new(PATH), Arc::clone(&disk) as _)?;
-    assert!(verify(&engine.view()?)?.is_clean());
-    engine.close()?;
-    rows(&Place::new(disk, PATH.into()))
+fn opened(image: Image, directory: &Path) -> Result<Vec<Row>> {
+    let disk = MemoryDisk::of(image);
+    let store = open(&disk)?;
+    assert!(store.verify()?.is_clean());
+    store.close()?;
+    let upgraded = directory.join("upgraded.redb");
+    fs::write(&upgraded, &**disk.image().read(Path::new(PATH)).unwrap()).unwrap();
+    Ok(rows(&upgraded))
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a harness says what it tried")]
-fn a_power_cut_in_an_upgrade_leaves_the_old_file_or_the_new_one() -> Checked {
-    let directory = tempfile::tempdir()?;
-    let current = directory.path().join("current.redb");
-    made(&current)?;
-    let path = older(&current, directory.path().join("older.redb"), false)?;
+fn a_power_cut_in_an_upgrade_leaves_the_old_file_or_the_new_one() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let (current, older) = (directory.join("current.redb"), directory.join("older.redb"));
+    make(&current)?;
+    write_older_format(&current, &older)?;
     let base = Image {
-        files: vec![Arc::new(contents(&path)?)],
+        files: vec![Arc::new(fs::read(&older).unwrap())],
         names: [(PATH.into(), 0)].into(),
     };
-    let expected = opened(base.clone())?;
-    let disk = Arc::new(MemoryDisk::recording(&base, &[]));
-    open(Path::new(PATH), Arc::clone(&disk) as _)?.close()?;
+    let expected = opened(base.clone(), directory)?;
+    assert_eq!(expected, rows(&current));
+    let disk = MemoryDisk::recording(&base, &[]);
+    open(&disk)?.close()?;
     let trace = disk.trace();
 
     let states = images(&base, &trace, true);
     let tried = states.len();
     assert!(tried > 100, "{tried} states");
     for image in states {
-        assert_eq!(opened(image)?, expected);
+        assert_eq!(opened(image, directory)?, expected);
     }
     println!("upgrade: {tried} states, 0 lost, 0 torn, 0 unopened");
     // On a disk that does not sync files, the name comes to what is not there.
-    let lost = |image| opened(image).is_ok_and(|found| found == expected);
+    let lost = |image| opened(image, directory).is_ok_and(|found| found == expected);
     assert!(!images(&base, &trace, false).into_iter().all(lost));
     Ok(())
 }
