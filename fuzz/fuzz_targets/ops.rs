@@ -3,13 +3,10 @@
 
 #![no_main]
 
-#[path = "../../tests/support/mod.rs"]
-#[allow(dead_code, reason = "the target takes of the support what it needs")]
-mod support;
-
+use convodb_testkit::harness::ops;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let ran = support::harness::ops::run(data);
+    let ran = ops::run(data);
     assert!(ran.is_ok(), "{ran:?}");
 });

@@ -3,10 +3,7 @@
 
 #![no_main]
 
-#[path = "../../tests/support/text.rs"]
-#[allow(dead_code, reason = "the examples are the tests'")]
-mod text;
-
+use convodb_testkit::text;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -5,8 +5,8 @@ use convodb::{
     Store, Targets, TeamId,
 };
 
-use crate::support::fixture::{clock, options};
-use crate::support::op::contact;
+use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::op::contact;
 
 const ABSENT: ConversationId = ConversationId::from_parts(1, 1);
 

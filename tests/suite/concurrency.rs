@@ -13,9 +13,9 @@ use convodb::{
     Options, Outcome, PageRequest, Result, Snapshot, Store, UserId,
 };
 
-use crate::support::fixture::{EndsOthers, clock};
-use crate::support::harness::disk::{Call, Fate, Gate, MemoryDisk};
-use crate::support::op::contact;
+use convodb_testkit::fixture::{EndsOthers, clock};
+use convodb_testkit::harness::disk::{Call, Fate, Gate, MemoryDisk};
+use convodb_testkit::op::contact;
 
 fn hello(store: &Store, number: u8) -> Result<Outcome<convodb::Message>> {
     store.receive(Inbound::text(contact(number), Channel::Whatsapp, "Hello"))

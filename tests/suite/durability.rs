@@ -8,10 +8,10 @@ use std::thread;
 
 use convodb::{Channel, Error, Filter, Inbound, MessageId, Options, Store};
 
-use crate::support::child::{self, Child};
-use crate::support::compare;
-use crate::support::fixture::{clock, fill, options};
-use crate::support::op::contact;
+use convodb_testkit::child::{self, Child};
+use convodb_testkit::compare;
+use convodb_testkit::fixture::{clock, fill, options};
+use convodb_testkit::op::contact;
 
 #[test]
 fn a_store_that_is_dropped_and_not_closed_keeps_all_that_it_acknowledged() {

@@ -8,8 +8,8 @@ use convodb::{
     ProviderId, Receipt, Store, Takeover, TeamId, UserId,
 };
 
-use crate::support::fixture::{clock, options};
-use crate::support::op::contact;
+use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::op::contact;
 
 fn store() -> (Store, ManualClock) {
     let clock = clock();

@@ -15,10 +15,10 @@ use convodb::{
 };
 use tempfile::TempDir;
 
-use crate::support::compare;
-use crate::support::fixture::{clock, crowd, fill, options};
-use crate::support::harness::disk::{Call, Fate, Gate, Image, MemoryDisk};
-use crate::support::op::contact;
+use convodb_testkit::compare;
+use convodb_testkit::fixture::{clock, crowd, fill, options};
+use convodb_testkit::harness::disk::{Call, Fate, Gate, Image, MemoryDisk};
+use convodb_testkit::op::contact;
 
 const STORE: &str = "/inbox.redb";
 const JOURNAL: &str = "/inbox.redb-journal";

@@ -5,5 +5,3 @@ mod examples;
 mod fields;
 mod requests;
 mod round_trip;
-#[path = "../support/specification.rs"]
-mod specification;

@@ -11,9 +11,6 @@
     reason = "a test says what is wrong by panicking, and a child process speaks by printing"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod bulk;
 #[cfg(feature = "cli")]
 mod cli;
@@ -38,7 +35,6 @@ mod queries;
 mod races;
 mod refiling;
 mod rules;
-mod strategy;
 mod trials;
 mod unread;
 mod upgrades;

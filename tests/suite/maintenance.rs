@@ -12,12 +12,12 @@ use convodb::{
 };
 use tempfile::TempDir;
 
-use crate::support::apply::apply;
-use crate::support::child::{self, Child};
-use crate::support::compare;
-use crate::support::fixture::{EndsOthers, clock, fill, ops_of, options};
-use crate::support::model::Model;
-use crate::support::op::{CONTACTS, contact};
+use convodb_testkit::apply::apply;
+use convodb_testkit::child::{self, Child};
+use convodb_testkit::compare;
+use convodb_testkit::fixture::{EndsOthers, clock, fill, ops_of, options};
+use convodb_testkit::model::Model;
+use convodb_testkit::op::{CONTACTS, contact};
 
 fn directory() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();

@@ -8,13 +8,13 @@ use convodb::{ErrorKind, Filter, Snapshot, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::strategy::{cases, op, ops, probe};
-use crate::support::apply::apply;
-use crate::support::compare;
-use crate::support::fixture::{clock, crowd, options};
-use crate::support::model::Model;
-use crate::support::op::Op;
-use crate::support::probe::Probe;
+use convodb_testkit::apply::apply;
+use convodb_testkit::compare;
+use convodb_testkit::fixture::{clock, crowd, options};
+use convodb_testkit::model::Model;
+use convodb_testkit::op::Op;
+use convodb_testkit::probe::Probe;
+use convodb_testkit::strategy::{cases, op, ops, probe};
 
 /// What a run does next.
 #[derive(Clone, Debug)]

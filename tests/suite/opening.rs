@@ -11,13 +11,13 @@ use convodb::{
 };
 use tempfile::TempDir;
 
-use crate::support::apply::apply;
-use crate::support::child::{self, Child};
-use crate::support::compare;
-use crate::support::fixture::{clock, fill, options};
-use crate::support::model::Model;
-use crate::support::op::{Address, Body, CONTACTS, Op, contact};
-use crate::support::plan::Text;
+use convodb_testkit::apply::apply;
+use convodb_testkit::child::{self, Child};
+use convodb_testkit::compare;
+use convodb_testkit::fixture::{clock, fill, options};
+use convodb_testkit::model::Model;
+use convodb_testkit::op::{Address, Body, CONTACTS, Op, contact};
+use convodb_testkit::plan::Text;
 
 fn directory() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();

@@ -11,8 +11,8 @@ use convodb::{
     ProviderId, Receipt, Reply, Store,
 };
 
-use crate::support::fixture::{clock, options};
-use crate::support::op::contact;
+use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::op::contact;
 
 fn id(text: &str) -> ProviderId {
     ProviderId::new(text).unwrap()

@@ -3,7 +3,4 @@
 
 mod list_query;
 mod ranges;
-// By its path, as a fuzz target takes it too.
-#[path = "../support/text.rs"]
-mod text;
 mod texts;

@@ -14,7 +14,7 @@ use convodb::{
 };
 
 use crate::rules::inbox::time;
-use crate::support::harness::disk::{Call, Fate, Gate, MemoryDisk};
+use convodb_testkit::harness::disk::{Call, Fate, Gate, MemoryDisk};
 
 #[test]
 fn a_half_filed_store_is_copied_packed_repaired_and_opened_as_it_is() {

@@ -12,8 +12,8 @@ use redb::ReadableTable as _;
 use serde_json::{Value, json};
 
 use crate::rules::inbox::{Inbox, assignee, contact};
-use crate::support::fixture::{clock, crowd, options};
-use crate::support::model::Model;
+use convodb_testkit::fixture::{clock, crowd, options};
+use convodb_testkit::model::Model;
 
 /// The inbound count and the unread count.
 fn counts(inbox: &Inbox, id: ConversationId) -> (u64, u64) {

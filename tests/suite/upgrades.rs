@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::support::fixture::{clock, options};
-use crate::support::harness::disk::{Event, Image, MemoryDisk};
 use convodb::testing::write_older_format;
 use convodb::{Channel, ContactId, Durability, Inbound, Options, Result, Store};
+use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::harness::disk::{Event, Image, MemoryDisk};
 
 use crate::formats::{Row, rows};
 

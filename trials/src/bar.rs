@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::support::harness::report::Progress;
+use convodb_testkit::harness::report::Progress;
 
 /// A bar that a harness moves.
 pub(crate) struct Bar(ProgressBar);

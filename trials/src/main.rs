@@ -9,13 +9,10 @@
 //! cargo run --release -p trials -- takeover --size 100000
 //! ```
 //!
-//! The harnesses are the library's own, in `tests/support/harness`, and its test command runs each
-//! of them for a moment.
+//! The harnesses are those of `convodb-testkit`, and the library's test command runs each of them
+//! for a moment.
 
 mod bar;
-#[path = "../../tests/support/mod.rs"]
-#[allow(dead_code, reason = "each harness takes of the support what it needs")]
-mod support;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,9 +20,9 @@ use std::time::{Duration, Instant};
 use clap::{Args, Parser, Subcommand};
 
 use bar::Bar;
-use support::child::{self, Child};
-use support::harness::report::Report;
-use support::harness::{crash, damage, faults, kill, load, takeover};
+use convodb_testkit::child::{self, Child};
+use convodb_testkit::harness::report::Report;
+use convodb_testkit::harness::{crash, damage, faults, kill, load, takeover};
 
 /// Tries what would breach convodb's promises.
 #[derive(Parser)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Desk, line, text, write};
 use crate::rules::inbox::{contact, time};
-use crate::support::fixture;
+use convodb_testkit::fixture;
 
 /// A store whose conversations went through so many random commands.
 fn lived(desk: &Desk, name: &str, seed: u64) {

@@ -4,7 +4,7 @@ use convodb::{Error, ErrorKind, Filter, Import, PageRequest, Store};
 use serde_json::json;
 
 use crate::rules::inbox::Inbox;
-use crate::support::fixture;
+use convodb_testkit::fixture;
 
 /// Every conversation as the JSON of its import, latest activity first.
 fn documents(store: &Store) -> Vec<String> {

@@ -9,11 +9,11 @@ use convodb::{
 };
 use serde::Serialize;
 
-use super::specification::{
+use crate::rules::inbox::{contact, time};
+use convodb_testkit::specification::{
     ASSIGN_RESPONSE, GET_RESPONSE, LIST_RESPONSE, NOTES_RESPONSE, RESOLVE_RESPONSE, completed,
     completed_id,
 };
-use crate::rules::inbox::{contact, time};
 
 const LIST_QUERY: &str = "status=open&channel=whatsapp&limit=20";
 const ASSIGN_REQUEST: &str = r#"{"user_id": "usr_01H111"}"#;

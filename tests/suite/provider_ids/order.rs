@@ -10,8 +10,8 @@ use convodb::{
 };
 use proptest::prelude::*;
 
-use crate::support::fixture::{clock, options};
-use crate::support::op::contact;
+use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::op::contact;
 
 /// A message of the log, or a receipt for the message of this number, which may never come.
 #[derive(Clone, Debug)]

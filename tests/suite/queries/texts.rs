@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::text;
 use crate::rules::inbox::{Inbox, contact};
+use convodb_testkit::text;
 
 /// The text is one of the type's, and is printed as it was given, by serde as well.
 fn assert_identity<T>(text: &str)

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::support::fixture::{clock, fill, options};
-use crate::support::harness::crash::{self, Claims, Control, Crash, Plan};
-use crate::support::harness::disk::Image;
-use crate::support::harness::report::{Breach, Report, Silent};
+use convodb_testkit::fixture::{clock, fill, options};
+use convodb_testkit::harness::crash::{self, Claims, Control, Crash, Plan};
+use convodb_testkit::harness::disk::Image;
+use convodb_testkit::harness::report::{Breach, Report, Silent};
 
 fn run(states: u64, control: Control) -> Report {
     let plan = Plan {

@@ -1,8 +1,8 @@
 //! Damaged and foreign files, looked at in processes of their own.
 
-use crate::support::child::{self, Child};
-use crate::support::harness::damage::{self, Control, Plan};
-use crate::support::harness::report::{Breach, Report, Silent};
+use convodb_testkit::child::{self, Child};
+use convodb_testkit::harness::damage::{self, Control, Plan};
+use convodb_testkit::harness::report::{Breach, Report, Silent};
 
 fn run(test: &str, files: u64, control: Control) -> Report {
     let plan = Plan {

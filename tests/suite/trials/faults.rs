@@ -1,8 +1,8 @@
 //! Disks that fail, and disks that run full.
 
-use crate::support::harness::disk::Fate;
-use crate::support::harness::faults::{self, FATES, Plan};
-use crate::support::harness::report::{Report, Silent};
+use convodb_testkit::harness::disk::Fate;
+use convodb_testkit::harness::faults::{self, FATES, Plan};
+use convodb_testkit::harness::report::{Report, Silent};
 
 fn run(step: u64, fates: &'static [Fate]) -> Report {
     let plan = Plan {

@@ -1,8 +1,8 @@
 //! Processes that are killed while they write.
 
-use crate::support::child::{self, Child};
-use crate::support::harness::kill::{self, Manner, Plan};
-use crate::support::harness::report::{Breach, Report, Silent};
+use convodb_testkit::child::{self, Child};
+use convodb_testkit::harness::kill::{self, Manner, Plan};
+use convodb_testkit::harness::report::{Breach, Report, Silent};
 
 fn run(test: &str, kills: u64, manner: Manner) -> Report {
     let plan = Plan {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::harness::load::{self, Control, Plan};
-use crate::support::harness::report::{Breach, Report, Silent};
+use convodb_testkit::harness::load::{self, Control, Plan};
+use convodb_testkit::harness::report::{Breach, Report, Silent};
 
 fn run(control: Control) -> Report {
     let plan = Plan {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::harness::ops;
-use crate::support::harness::random::Random;
+use convodb_testkit::harness::ops;
+use convodb_testkit::harness::random::Random;
 
 #[test]
 fn the_seeds_of_the_fuzz_target_and_random_bytes_show_no_breach() {

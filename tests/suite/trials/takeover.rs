@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::harness::report::{Breach, Report, Silent};
-use crate::support::harness::takeover::{self, Control, Plan};
+use convodb_testkit::harness::report::{Breach, Report, Silent};
+use convodb_testkit::harness::takeover::{self, Control, Plan};
 
 fn run(control: Control, limit: Duration) -> Report {
     let plan = Plan {

@@ -12,8 +12,6 @@ mod back_pressure;
 mod connections;
 mod directory;
 mod events;
-#[path = "../../../../tests/support/specification.rs"]
-mod examples;
 mod healing;
 mod idempotency;
 mod lists;

@@ -7,11 +7,11 @@ use std::process::Command;
 
 use convodb::{Channel, Import, Store, UserId};
 
-use crate::examples::{
+use crate::server::{Answer, CURL, Home, KEY, Server};
+use convodb_testkit::specification::{
     ASSIGN_RESPONSE, GET_RESPONSE, LIST_RESPONSE, NOTES_RESPONSE, RESOLVE_RESPONSE, completed,
     completed_id,
 };
-use crate::server::{Answer, CURL, Home, KEY, Server};
 
 const LIST: &str = "curl --request GET \
   --url 'https://api.waply.io/v1/conversations?status=open&channel=whatsapp&limit=20' \

@@ -1,0 +1,90 @@
+//! A state, opened and looked at.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::Arc;
+
+use convodb::testing::ManualClock;
+use convodb::{Check, Error, Store};
+
+use super::claims::Claims;
+use super::states::Crash;
+use crate::fixture::{clock, options};
+use crate::harness::contents::Contents;
+use crate::harness::disk::MemoryDisk;
+use crate::harness::report::{Breach, Report};
+
+/// What is wrong with a store.
+type Finding = (Breach, String);
+
+/// Opens the store of a state and holds it against what is claimed there.
+pub fn check(crash: &Crash, claims: &Claims, origin: &str, report: &mut Report) {
+    let looked = panic::catch_unwind(AssertUnwindSafe(|| look(crash, claims)));
+    let found = match looked {
+        Ok(Ok(())) => return,
+        Ok(Err(finding)) => finding,
+        Err(_) => (Breach::Panicked, "while it was looked at".to_owned()),
+    };
+    let (breach, what) = found;
+    report.found(breach, || format!("{what}\n  of {origin}, {crash}"));
+}
+
+fn look(crash: &Crash, claims: &Claims) -> Result<(), Finding> {
+    let disk = MemoryDisk::of(crash.image.clone());
+    let known = claims.known(crash.at);
+    if known.is_some() && crash.image.read(super::path()).is_none() {
+        return Err((Breach::Lost, "the file itself".to_owned()));
+    }
+    let (store, clock) = open(&disk, super::path(), known.is_none())?;
+    let sequence = store.sequence().map_err(|error| torn(&error))?;
+    if known.is_some_and(|known| sequence < known) {
+        let what = format!("{known:?} was known, and {sequence} is there");
+        return Err((Breach::Lost, what));
+    }
+    let most = claims.most(crash.at);
+    if sequence > most {
+        let what = format!("{most} was begun, and {sequence} is there");
+        return Err((Breach::Torn, what));
+    }
+    let Some(expected) = claims.contents(crash.at, sequence) else {
+        return Err((Breach::Torn, format!("nobody told of commit {sequence}")));
+    };
+    compare(&store, &clock, expected)?;
+    drop(store);
+    for (copy, is_done) in claims.copies(crash.at) {
+        if crash.image.read(&copy.path).is_some() {
+            let (store, clock) = open(&disk, &copy.path, false)?;
+            compare(&store, &clock, &copy.contents)?;
+        } else if is_done {
+            return Err((Breach::Lost, format!("the copy {}", copy.path.display())));
+        }
+    }
+    Ok(())
+}
+
+fn open(disk: &MemoryDisk, path: &Path, create: bool) -> Result<(Store, ManualClock), Finding> {
+    let clock = clock();
+    let opened = options(&clock)
+        .disk(Arc::new(disk.clone()))
+        .check(Check::Always)
+        .create(create)
+        .open(path);
+    let store = opened.map_err(|error| (Breach::Unopened, format!("{error:?}")))?;
+    Ok((store, clock))
+}
+
+fn torn(error: &Error) -> Finding {
+    (Breach::Torn, format!("{error:?}"))
+}
+
+fn compare(store: &Store, clock: &ManualClock, expected: &Contents) -> Result<(), Finding> {
+    let contents = Contents::of_store(store, clock).map_err(|error| torn(&error))?;
+    if let Some(difference) = contents.difference(expected) {
+        return Err((Breach::Torn, difference));
+    }
+    let report = store.verify().map_err(|error| torn(&error))?;
+    if !report.is_clean() {
+        return Err((Breach::Torn, format!("{:?}", report.findings)));
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! What the tests share: the operations that a harness does to a store, and a naive model beside
+//! it.
+//!
+//! Property tests, crash tests, fault tests and fuzz targets all take their operations from
+//! [`op`] and [`bytes`], and hold the store against [`model`] by [`apply`] and [`compare`]. The
+//! model never calls what it checks: it takes from the crate the types and nothing else.
+
+pub mod apply;
+pub mod bytes;
+pub mod child;
+pub mod compare;
+pub mod events;
+pub mod fixture;
+pub mod harness;
+pub mod keys;
+pub mod memory;
+pub mod model;
+pub mod op;
+pub mod plan;
+pub mod probe;
+pub mod provided;
+pub mod rules;
+pub mod specification;
+pub mod strategy;
+pub mod takeovers;
+pub mod text;
+pub mod verdict;

@@ -1,0 +1,290 @@
+//! The naive model: what the store holds, as plain lists. A list is filtered, sorted and cut.
+//!
+//! What commands do to it is in [`rules`](super::rules).
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use convodb::testing::ManualClock;
+use convodb::{
+    Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, Conversation,
+    ConversationId, Direction, Event, Message, MessageId, Note, ProviderId, Status,
+};
+
+use super::keys::Done;
+use super::op::{ASSIGNEES, MessagePick, Op, Pick, Sight, TargetsPlan, Who};
+use super::plan::first_moment;
+use super::provided::Waiting;
+use super::takeovers::Handover;
+
+/// A conversation with all that belongs to it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub id: ConversationId,
+    pub contact_id: ContactId,
+    pub channel: Channel,
+    pub status: Status,
+    pub assignee: Option<AssigneeId>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// By `(created_at, id)` (R7).
+    pub messages: Vec<Message>,
+    /// By `(created_at, id)` too.
+    pub notes: Vec<Note>,
+    /// Who had it and when, and whether it was open.
+    pub history: Vec<Event>,
+    /// Changes of the status and the assignee.
+    pub revision: u64,
+    /// So many messages from the contact are read.
+    pub seen: u64,
+    /// What has happened to who had it, and has no event yet.
+    pub takeovers: Vec<Handover>,
+}
+
+impl Entry {
+    pub fn inbound(&self) -> u64 {
+        let from_contact = |message: &&Message| message.direction == Direction::Inbound;
+        self.messages.iter().filter(from_contact).count() as u64
+    }
+
+    pub fn unread(&self) -> u64 {
+        self.inbound() - self.seen
+    }
+}
+
+/// What a store should hold.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The store's clock: a clone of the model shares it.
+    pub clock: ManualClock,
+    /// The latest time that the store gave out.
+    pub newest: DateTime<Utc>,
+    /// The greatest id that the store gave out, without its prefix.
+    pub newest_id: String,
+    /// In no order.
+    pub entries: Vec<Entry>,
+    /// Users first, then teams, each by their ids.
+    pub directory: Vec<(AssigneeId, String)>,
+    /// Conversations that were deleted.
+    pub gone: Vec<ConversationId>,
+    /// Those that are kept.
+    pub events: Vec<Event>,
+    /// How many events are not kept any longer.
+    pub purged: u64,
+    /// By their names.
+    pub consumers: Vec<(ConsumerName, u64)>,
+    /// The providers' ids of messages that were deleted.
+    pub erased: Vec<(Channel, ProviderId)>,
+    /// Receipts whose messages have not come.
+    pub parked: Vec<Waiting>,
+    /// Commands that were done with keys, one a key.
+    pub done: Vec<Done>,
+    /// So long keys are known.
+    pub key_age: TimeDelta,
+    /// What was given with each key last.
+    pub given: Vec<(u8, Op)>,
+    /// The key of the command that is being done.
+    pub key: Option<u8>,
+    /// Commits that changed something.
+    pub sequence: u64,
+    /// Whether anything changed since the last commit.
+    pub touched: bool,
+}
+
+impl Model {
+    /// A new store that reads this clock.
+    pub fn new(clock: &ManualClock) -> Self {
+        Self {
+            clock: clock.clone(),
+            newest: first_moment(),
+            newest_id: String::new(),
+            entries: Vec::new(),
+            directory: Vec::new(),
+            gone: Vec::new(),
+            events: Vec::new(),
+            purged: 0,
+            consumers: Vec::new(),
+            erased: Vec::new(),
+            parked: Vec::new(),
+            done: Vec::new(),
+            key_age: TimeDelta::days(1),
+            given: Vec::new(),
+            key: None,
+            sequence: 0,
+            touched: false,
+        }
+    }
+
+    /// R7: the clock's time, which never runs back. A command reads it once, at its beginning.
+    pub fn read_clock(&mut self) {
+        self.newest = self.newest.max(self.clock.get());
+    }
+
+    /// Ids ascend, so that what happens at one time is listed in the order in which it happened.
+    pub fn take_id(&mut self, id: &dyn std::fmt::Display) {
+        let id = id.to_string();
+        let (_, ulid) = id.split_once('_').expect("an id has a prefix");
+        assert!(
+            *ulid > *self.newest_id,
+            "{id} is not above {}",
+            self.newest_id
+        );
+        self.newest_id = ulid.to_owned();
+    }
+
+    /// Takes over what a transaction made of the model, if it changed anything at all.
+    pub fn commit(&mut self, draft: Self) {
+        if draft.touched {
+            *self = draft;
+            self.sequence += 1;
+            self.touched = false;
+        }
+    }
+
+    /// The commit that holds the latest change.
+    pub fn holding_sequence(&self) -> u64 {
+        self.sequence + u64::from(self.touched)
+    }
+
+    /// The conversation that a number means at the moment, or one that is not there.
+    pub fn pick(&self, pick: Pick) -> ConversationId {
+        match pick {
+            Pick::Known(number) if !self.entries.is_empty() => {
+                self.entries[usize::from(number) % self.entries.len()].id
+            }
+            Pick::Unknown(number) if !self.gone.is_empty() => {
+                self.gone[usize::from(number) % self.gone.len()]
+            }
+            Pick::Known(number) | Pick::Unknown(number) => {
+                ConversationId::from_parts(1, u128::from(number))
+            }
+        }
+    }
+
+    /// The revision that somebody saw of a conversation.
+    pub fn seen_revision(&self, id: ConversationId, sight: Sight) -> u64 {
+        let present = self.entry(id).map_or(0, |entry| entry.revision);
+        match sight {
+            Sight::Present => present,
+            Sight::Of(number) => u64::from(number),
+        }
+    }
+
+    /// Whom somebody saw to have a conversation.
+    pub fn seen_assignee(&self, id: ConversationId, sight: Sight) -> Option<AssigneeId> {
+        match sight {
+            Sight::Present => self.entry(id)?.assignee.clone(),
+            Sight::Of(number) => (number < ASSIGNEES).then(|| Who(number).id()),
+        }
+    }
+
+    /// How many messages from the contact somebody saw.
+    pub fn seen_messages(&self, id: ConversationId, sight: Sight) -> u64 {
+        let inbound = self.entry(id).map_or(0, Entry::inbound);
+        match sight {
+            Sight::Present => inbound,
+            // Now and then one more than there are.
+            Sight::Of(number) => u64::from(number) % (inbound + 2),
+        }
+    }
+
+    /// A message of a conversation, or of another one.
+    pub fn pick_message(&self, of: ConversationId, pick: MessagePick) -> MessageId {
+        let (own, number) = match pick {
+            MessagePick::Own(number) => (true, number),
+            MessagePick::Foreign(number) => (false, number),
+        };
+        let among: Vec<MessageId> = self
+            .entries
+            .iter()
+            .filter(|entry| (entry.id == of) == own)
+            .flat_map(|entry| &entry.messages)
+            .map(|message| message.id)
+            .collect();
+        match among.len() {
+            0 => MessageId::from_parts(1, u128::from(number)),
+            len => among[usize::from(number) % len],
+        }
+    }
+
+    /// The conversations that a bulk command is about.
+    pub fn pick_all(&self, targets: &TargetsPlan) -> Vec<ConversationId> {
+        match targets {
+            TargetsPlan::Ids(picks) => {
+                let mut ids: Vec<ConversationId> = Vec::new();
+                for id in picks.iter().map(|pick| self.pick(*pick)) {
+                    if !ids.contains(&id) {
+                        ids.push(id);
+                    }
+                }
+                ids
+            }
+            TargetsPlan::First(filter, limit) => {
+                let rows = filter.list(self).into_iter();
+                rows.map(|row| row.id).take(*limit as usize).collect()
+            }
+        }
+    }
+
+    pub fn entry(&self, id: ConversationId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// R1.
+    pub fn thread(&self, contact: &ContactId, channel: Channel) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| entry.contact_id == *contact && entry.channel == channel)
+    }
+
+    pub fn name(&self, id: &AssigneeId) -> Option<&str> {
+        let found = self.directory.iter().find(|(known, _)| known == id);
+        found.map(|(_, name)| name.as_str())
+    }
+
+    pub fn set_name(&mut self, id: &AssigneeId, name: String) {
+        self.directory.retain(|(known, _)| known != id);
+        self.directory.push((id.clone(), name));
+        self.directory
+            .sort_by_key(|(id, _)| (id.kind() == AssigneeKind::Team, id.as_str().to_owned()));
+    }
+
+    pub fn assignee(&self, id: &AssigneeId) -> Option<Assignee> {
+        self.name(id).map(|name| Assignee::new(id.clone(), name))
+    }
+
+    pub fn assignees(&self) -> Vec<Assignee> {
+        self.directory
+            .iter()
+            .map(|(id, name)| Assignee::new(id.clone(), name))
+            .collect()
+    }
+
+    /// What is shown of a conversation: names are the directory's (R11).
+    pub fn show(&self, entry: &Entry) -> Conversation {
+        let contact = entry.contact_id.clone();
+        let mut shown = Conversation::new(entry.id, contact, entry.channel, entry.created_at);
+        shown.status = entry.status;
+        shown.updated_at = entry.updated_at;
+        shown.revision = entry.revision;
+        shown.inbound_count = entry.inbound();
+        shown.unread_count = entry.unread();
+        shown.assigned_to = entry.assignee.as_ref().map(|id| {
+            self.assignee(id)
+                .expect("who has a conversation is in the directory")
+        });
+        shown
+    }
+
+    /// R12: what is selected, latest activity first.
+    pub fn list(&self, selects: impl Fn(&Entry) -> bool) -> Vec<Conversation> {
+        let mut rows: Vec<Conversation> = self
+            .entries
+            .iter()
+            .filter(|entry| selects(entry))
+            .map(|entry| self.show(entry))
+            .collect();
+        rows.sort_by_key(|row| Reverse((row.updated_at, row.id)));
+        rows
+    }
+}

@@ -1,0 +1,348 @@
+//! The operations of a harness, as plain values.
+//!
+//! They name contacts, users and conversations by small numbers, so that random runs collide
+//! often: the model knows which conversation a number means at the moment.
+
+use convodb::{
+    Actor, AssigneeId, Channel, ContactId, Content, Context, DeliveryStatus, Receipt, Status,
+};
+
+use super::events::RetentionPlan;
+use super::keys;
+use super::plan::{ImportPlan, Text, When};
+use super::probe::FilterPlan;
+use super::provided::ProviderPlan;
+
+/// So many contacts, on four channels each.
+pub const CONTACTS: u8 = 6;
+
+/// So many users and teams, which the directory knows or not.
+pub const ASSIGNEES: u8 = 6;
+
+/// What a harness does to a store.
+#[derive(Clone, Debug)]
+pub enum Op {
+    Receive {
+        from: Address,
+        body: Body,
+        sent_at: Option<When>,
+        provider_id: Option<ProviderPlan>,
+    },
+    Send {
+        to: Address,
+        body: Body,
+        sent_at: Option<When>,
+        provider_id: Option<ProviderPlan>,
+        reopen: bool,
+    },
+    Reply {
+        conversation: Pick,
+        body: Body,
+        sent_at: Option<When>,
+        provider_id: Option<ProviderPlan>,
+        reopen: bool,
+        /// The address of an outbound message that is given as a reply.
+        address: Option<Address>,
+    },
+    RecordDelivery {
+        of: Meant,
+        receipt: ReceiptPlan,
+    },
+    SetProviderId {
+        of: Meant,
+        number: u8,
+    },
+    /// Gives up the receipts that have waited so long.
+    PurgeParked {
+        older_ms: u32,
+    },
+    Assign {
+        conversation: Pick,
+        assignee: Who,
+    },
+    Unassign {
+        conversation: Pick,
+    },
+    Claim {
+        conversation: Pick,
+        assignee: Who,
+    },
+    Resolve {
+        conversation: Pick,
+    },
+    AssignIf {
+        conversation: Pick,
+        assignee: Who,
+        expected: Sight,
+    },
+    ResolveIf {
+        conversation: Pick,
+        revision: Sight,
+    },
+    /// A plain reply.
+    ReplyIf {
+        conversation: Pick,
+        revision: Sight,
+        body: Body,
+        provider_id: Option<ProviderPlan>,
+    },
+    MarkRead {
+        conversation: Pick,
+        seen: Sight,
+    },
+    AddNote {
+        conversation: Pick,
+        text: Text,
+        author: Option<Who>,
+    },
+    Delete {
+        conversation: Pick,
+    },
+    EraseContact {
+        contact: u8,
+    },
+    PutAssignee {
+        assignee: Who,
+        name: Text,
+    },
+    RemoveAssignee {
+        assignee: Who,
+        takeover: Option<Who>,
+    },
+    AssignAll {
+        targets: TargetsPlan,
+        assignee: Who,
+    },
+    ResolveAll {
+        targets: TargetsPlan,
+    },
+    /// A command with an idempotency key.
+    Keyed {
+        key: u8,
+        op: Box<Op>,
+    },
+    /// One of the commands that were given with keys, once more; nothing if none was.
+    Retry {
+        number: u8,
+    },
+    /// Forgets the commands with keys that were done so long ago.
+    PurgeKeys {
+        older_ms: u32,
+    },
+    Import(ImportPlan),
+    /// All of them or none.
+    ImportAll(Vec<ImportPlan>),
+    /// Several of the above but the last as one; rolled back unless it commits.
+    Transaction {
+        ops: Vec<Op>,
+        commit: bool,
+    },
+    /// The clock goes forward or is set back.
+    MoveClock {
+        micros: i64,
+    },
+    Reopen,
+    Compact,
+    /// Files what was taken over, at most so many conversations.
+    Refile {
+        most: u8,
+    },
+    AddConsumer {
+        consumer: u8,
+    },
+    /// Of events from two before its position on.
+    AckEvents {
+        consumer: u8,
+        ahead: u8,
+    },
+    RemoveConsumer {
+        consumer: u8,
+    },
+    PurgeEvents(RetentionPlan),
+}
+
+impl Op {
+    /// The context that a command is given in, where it is not the default one.
+    pub fn context(&self) -> Option<Context> {
+        match self {
+            Self::AddNote {
+                author: Some(author),
+                ..
+            } => Some(Context::new().actor(author.actor())),
+            Self::Keyed { key, op } => {
+                let context = op.context().unwrap_or_default();
+                Some(context.idempotency_key(keys::text(*key)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it ends the snapshots that are held.
+    pub fn ends_snapshots(&self) -> bool {
+        matches!(self, Self::Reopen | Self::Compact)
+    }
+}
+
+/// A contact on a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub contact: u8,
+    pub channel: Channel,
+}
+
+pub fn contact(number: u8) -> ContactId {
+    ContactId::new(&format!("con_{number}")).unwrap()
+}
+
+impl Address {
+    pub fn contact_id(self) -> ContactId {
+        contact(self.contact)
+    }
+}
+
+/// One of the conversations that are there, or one that is not.
+#[derive(Clone, Copy, Debug)]
+pub enum Pick {
+    Known(u8),
+    Unknown(u8),
+}
+
+/// What somebody saw of a conversation before giving a command.
+#[derive(Clone, Copy, Debug)]
+pub enum Sight {
+    /// What is still so.
+    Present,
+    /// What a number says; it may be so by chance.
+    Of(u8),
+}
+
+/// One of a conversation's messages, or an id that belongs to another conversation or to none.
+#[derive(Clone, Copy, Debug)]
+pub enum MessagePick {
+    Own(u8),
+    Foreign(u8),
+}
+
+/// A message, by its own id or by its provider's on a channel.
+#[derive(Clone, Copy, Debug)]
+pub enum Meant {
+    Id(Pick, MessagePick),
+    Provided(Channel, u8),
+}
+
+/// The conversations of a bulk command: by their ids, or the first of a list.
+#[derive(Clone, Debug)]
+pub enum TargetsPlan {
+    Ids(Vec<Pick>),
+    First(FilterPlan, u32),
+}
+
+/// A user or team, whether the directory knows it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who(pub u8);
+
+impl Who {
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..ASSIGNEES).map(Self)
+    }
+
+    /// Two of three are users.
+    pub fn id(self) -> AssigneeId {
+        let Self(number) = self;
+        let prefix = if number % 3 == 2 { "team" } else { "usr" };
+        AssigneeId::new(&format!("{prefix}_{number}")).unwrap()
+    }
+
+    pub fn actor(self) -> Actor {
+        Actor::new(self.id().as_str()).unwrap()
+    }
+}
+
+/// What a message says or shows; the last three are refused.
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    Text(Text),
+    Template { params: u8 },
+    RenderedTemplate(Text),
+    Image,
+    Document { caption: Text },
+    UnnamedTemplate,
+    LocalImage,
+    HugeParams,
+}
+
+impl Body {
+    pub fn content(self) -> Content {
+        match self {
+            Self::Text(text) => Content::text(text.string()),
+            Self::Template { params } => {
+                Content::template("spring_sale", (0..params).map(|param| param.to_string()))
+            }
+            Self::RenderedTemplate(text) => {
+                Content::template("welcome", ["Ada"]).caption(text.string())
+            }
+            Self::Image => Content::image("https://example.com/1.jpg"),
+            Self::Document { caption } => {
+                Content::document("http://example.com/1.pdf").caption(caption.string())
+            }
+            Self::UnnamedTemplate => Content::template(" ", ["Ada"]),
+            Self::LocalImage => Content::image("file:///etc/hosts"),
+            Self::HugeParams => Content::template("big", ["x".repeat(40_000), "y".repeat(40_000)]),
+        }
+    }
+
+    /// R14: the field for which it is refused, if it is.
+    pub fn flaw(self) -> Option<&'static str> {
+        match self {
+            Self::Text(text) | Self::RenderedTemplate(text) => {
+                text.is_refused().then_some("content")
+            }
+            Self::Document { caption } => caption.is_refused().then_some("caption"),
+            Self::Template { .. } | Self::Image => None,
+            Self::UnnamedTemplate => Some("template_name"),
+            Self::LocalImage => Some("media_url"),
+            Self::HugeParams => Some("template_params"),
+        }
+    }
+}
+
+/// What every failure's reason says besides its code.
+pub const FAILURE_MESSAGE: &str = "undeliverable";
+
+/// A provider's word about a message.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiptPlan {
+    pub status: DeliveryStatus,
+    pub at: Option<When>,
+    /// Which reason a failure gives, if one.
+    pub reason: Option<u8>,
+}
+
+impl ReceiptPlan {
+    pub fn code(self) -> Option<String> {
+        match (self.status, self.reason) {
+            (DeliveryStatus::Failed, Some(reason)) => Some(format!("13102{reason}")),
+            _ => None,
+        }
+    }
+
+    pub fn receipt(self, clock: chrono::DateTime<chrono::Utc>) -> Receipt {
+        let receipt = match self.code() {
+            Some(code) => Receipt::failed(code, FAILURE_MESSAGE),
+            None => Receipt::new(self.status),
+        };
+        match self.at {
+            Some(at) => receipt.at(at.time(clock)),
+            None => receipt,
+        }
+    }
+}
+
+/// The status of an imported conversation, without the specification's words.
+pub fn status(resolved: bool) -> Status {
+    if resolved {
+        Status::Resolved
+    } else {
+        Status::Open
+    }
+}

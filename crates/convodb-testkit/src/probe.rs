@@ -1,0 +1,183 @@
+//! Questions to a store, as plain values, with what the model answers.
+
+use chrono::{DateTime, Utc};
+use convodb::{
+    AssigneeId, Channel, Conversation, ConversationId, Filter, Message, MessageRange, Status,
+    StatusFilter,
+};
+
+use super::model::{Entry, Model};
+use super::op::Who;
+use super::plan::When;
+
+/// What to ask for.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub filter: FilterPlan,
+    pub page: u64,
+    pub limit: u32,
+    pub range: RangePlan,
+    /// From which end an iterator is asked at each step, a bit each.
+    pub turns: u64,
+}
+
+/// A filter: sets as bits, none of which stands for no restriction.
+#[derive(Clone, Copy, Debug)]
+pub struct FilterPlan {
+    pub status: StatusFilter,
+    pub channels: u8,
+    pub unassigned: bool,
+    /// Whether the directory knows them or not.
+    pub assignees: u8,
+    pub unread: bool,
+}
+
+impl FilterPlan {
+    pub const ALL: Self = Self {
+        status: StatusFilter::All,
+        channels: 0,
+        unassigned: false,
+        assignees: 0,
+        unread: false,
+    };
+
+    /// The unread ones among those.
+    pub const UNREAD: Self = Self {
+        unread: true,
+        ..Self::ALL
+    };
+
+    fn takes_channel(self, channel: Channel) -> bool {
+        let bit = match channel {
+            Channel::Whatsapp => 1,
+            Channel::Instagram => 2,
+            Channel::Messenger => 4,
+            Channel::Webchat => 8,
+        };
+        self.channels & bit != 0
+    }
+
+    fn takes_assignee(self, who: Who) -> bool {
+        self.assignees & (1 << who.0) != 0
+    }
+
+    pub fn filter(self) -> Filter {
+        let mut filter = Filter::new(self.status);
+        for channel in Channel::ALL {
+            if self.takes_channel(channel) {
+                filter = filter.channel(channel);
+            }
+        }
+        for who in Who::all().filter(|who| self.takes_assignee(*who)) {
+            filter = filter.assigned_to(who.id());
+        }
+        if self.unassigned {
+            filter = filter.unassigned();
+        }
+        if self.unread {
+            filter = filter.unread();
+        }
+        filter
+    }
+
+    /// R12.
+    pub fn selects(self, entry: &Entry) -> bool {
+        let status = match self.status {
+            StatusFilter::Open => entry.status == Status::Open,
+            StatusFilter::Resolved => entry.status == Status::Resolved,
+            StatusFilter::All => true,
+        };
+        let channel = self.channels == 0 || self.takes_channel(entry.channel);
+        let anybodys = !self.unassigned && self.assignees == 0;
+        let is_theirs =
+            |id: &AssigneeId| Who::all().any(|who| self.takes_assignee(who) && who.id() == *id);
+        let assignee = match &entry.assignee {
+            None => self.unassigned,
+            Some(id) => is_theirs(id),
+        };
+        let unread = !self.unread || entry.unread() > 0;
+        status && channel && (anybodys || assignee) && unread
+    }
+
+    pub fn list(self, model: &Model) -> Vec<Conversation> {
+        model.list(|entry| self.selects(entry))
+    }
+}
+
+/// An end of a part of a history.
+#[derive(Clone, Copy, Debug)]
+pub enum Edge {
+    Open,
+    /// A message, of whatever conversation.
+    Message(u8),
+    /// A time, told from a message's.
+    Time(u8, When),
+}
+
+/// A part of a history.
+#[derive(Clone, Copy, Debug)]
+pub struct RangePlan {
+    pub conversation: u8,
+    pub from: Edge,
+    pub to: Edge,
+}
+
+/// An edge that is found in the model.
+enum Place<'a> {
+    Open,
+    Message(&'a Message),
+    Time(DateTime<Utc>),
+}
+
+impl Edge {
+    fn place(self, model: &Model) -> Place<'_> {
+        let (Self::Message(number) | Self::Time(number, _)) = self else {
+            return Place::Open;
+        };
+        let all: Vec<&Message> = model
+            .entries
+            .iter()
+            .flat_map(|entry| &entry.messages)
+            .collect();
+        let Some(message) = all.get(usize::from(number) % all.len().max(1)) else {
+            return Place::Open;
+        };
+        match self {
+            Self::Time(_, when) => Place::Time(when.time(message.created_at)),
+            _ => Place::Message(message),
+        }
+    }
+}
+
+impl RangePlan {
+    /// The conversation, the part of its history, and the messages that are in it.
+    pub fn build(self, model: &Model) -> Option<(ConversationId, MessageRange, Vec<Message>)> {
+        let number = usize::from(self.conversation) % model.entries.len().max(1);
+        let entry = model.entries.get(number)?;
+        let mut range = MessageRange::all();
+        let mut messages = entry.messages.clone();
+        match self.from.place(model) {
+            Place::Open => {}
+            Place::Message(edge) => {
+                range = range.after(edge);
+                messages.retain(|one| (one.created_at, one.id) > (edge.created_at, edge.id));
+            }
+            Place::Time(time) => {
+                range = range.since(time);
+                messages.retain(|one| one.created_at >= time);
+            }
+        }
+        match self.to.place(model) {
+            Place::Open => {}
+            Place::Message(edge) => {
+                range = range.before(edge);
+                messages.retain(|one| (one.created_at, one.id) < (edge.created_at, edge.id));
+            }
+            Place::Time(time) => {
+                range = range.until(time);
+                messages.retain(|one| one.created_at < time);
+            }
+        }
+        Some((entry.id, range, messages))
+    }
+}

@@ -1,0 +1,38 @@
+//! The generator for proptest: bytes that shrink, and what they mean.
+
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any};
+
+use crate::bytes::Bytes;
+use crate::op::Op;
+use crate::probe::Probe;
+
+/// As many bytes as the longest operation takes, nearly.
+const BYTES: usize = 40;
+
+/// One operation.
+pub fn op() -> impl Strategy<Value = Op> {
+    vec(any::<u8>(), BYTES).prop_map(|bytes| Bytes(&bytes).op())
+}
+
+/// Operations to be done one after another.
+pub fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
+    vec(op(), 0..=most)
+}
+
+/// One question about everything that can be read.
+pub fn probe() -> impl Strategy<Value = Probe> {
+    vec(any::<u8>(), BYTES).prop_map(|bytes| Bytes(&bytes).probe())
+}
+
+/// So many cases as `PROPTEST_CASES` says, or few enough for every day.
+pub fn cases(few: u32) -> proptest::prelude::ProptestConfig {
+    let config = proptest::prelude::ProptestConfig::default();
+    let told = std::env::var_os("PROPTEST_CASES").is_some();
+    proptest::prelude::ProptestConfig {
+        cases: if told { config.cases } else { few },
+        // A failing case is printed as operations; its bytes may mean others tomorrow.
+        failure_persistence: None,
+        ..config
+    }
+}
