@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws the command line tool at work: runs commands on a terminal and writes what it shows as SVG.
 
-    cargo build --release --features cli
+    cargo build --release -p convodb-cli
     python3 src/docs/picture.py target/release/convodb > src/docs/tool.svg
 """
 

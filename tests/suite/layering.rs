@@ -39,7 +39,7 @@ fn look(folder: &Path, source: &Path, wrong: &mut Vec<String>) -> usize {
             seen += look(&path, source, wrong);
         }
         let file = path.strip_prefix(source).unwrap().to_str().unwrap();
-        if !file.ends_with(".rs") || file == "lib.rs" || file.starts_with("bin/") {
+        if !file.ends_with(".rs") || file == "lib.rs" {
             continue;
         }
         let module = file.split(['/', '.']).next().unwrap();

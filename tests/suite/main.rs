@@ -12,8 +12,6 @@
 )]
 
 mod bulk;
-#[cfg(feature = "cli")]
-mod cli;
 mod concurrency;
 mod damage;
 mod durability;

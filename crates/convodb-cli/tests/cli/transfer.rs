@@ -5,11 +5,12 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use convodb::{Channel, Context, Filter, Inbound, Outbound, PageRequest, Receipt, Store, UserId};
+use convodb::{
+    Channel, ContactId, Context, Filter, Inbound, Outbound, PageRequest, Receipt, Store, UserId,
+};
 use serde_json::{Value, json};
 
 use super::{Desk, line, text, write};
-use crate::rules::inbox::{contact, time};
 use convodb_testkit::fixture;
 
 /// A store whose conversations went through so many random commands.
@@ -74,8 +75,8 @@ fn the_import_of_an_export_is_an_equal_store_and_exports_the_same_bytes() {
 fn receipts_failures_provider_ids_unread_counts_and_notes_authors_come_along() {
     let desk = Desk::new();
     let store = desk.open("one.redb");
-    let at = time("2026-04-16T09:00:00Z");
-    let bold = contact("con_bold");
+    let at = "2026-04-16T09:00:00Z".parse().unwrap();
+    let bold = ContactId::new("con_bold").unwrap();
     let hello = Inbound::text(&bold, Channel::Whatsapp, "Hello \"you\"\n\u{1F600}");
     let id = store
         .receive(hello.provider_id("wamid.1").sent_at(at))

@@ -1,6 +1,13 @@
 //! The command line tool as its users meet it: a process with arguments, two outputs and an exit
 //! code.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test says what is wrong by panicking"
+)]
+
 mod answers;
 mod mishaps;
 #[cfg(unix)]
