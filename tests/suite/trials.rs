@@ -1,5 +1,5 @@
 //! Each harness for a moment, and beside the positive control that it must flag. The package
-//! `trials` runs them at length.
+//! `convodb-trials` runs them at length.
 
 mod crash;
 mod damage;

@@ -2,7 +2,7 @@
 //! what it found.
 //!
 //! The suite runs each for a moment, and holds it against a positive control, which it must flag;
-//! the package `trials` runs the same code at length. A run is the same for the same seed, but
+//! the package `convodb-trials` runs the same code at length. A run is the same for the same seed, but
 //! where processes race.
 
 pub mod contents;

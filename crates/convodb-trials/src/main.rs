@@ -2,11 +2,11 @@
 //! what it tried and what it found, and fails where it found anything.
 //!
 //! ```sh
-//! cargo run --release -p trials -- crash --seed 1 --states 20000
-//! cargo run --release -p trials -- kill --seed 1 --kills 100
-//! cargo run --release -p trials -- damage --seed 1 --files 2000
-//! cargo run --release -p trials -- load --seconds 60
-//! cargo run --release -p trials -- takeover --size 100000
+//! cargo run --release -p convodb-trials -- crash --seed 1 --states 20000
+//! cargo run --release -p convodb-trials -- kill --seed 1 --kills 100
+//! cargo run --release -p convodb-trials -- damage --seed 1 --files 2000
+//! cargo run --release -p convodb-trials -- load --seconds 60
+//! cargo run --release -p convodb-trials -- takeover --size 100000
 //! ```
 //!
 //! The harnesses are those of `convodb-testkit`, and the library's test command runs each of them

@@ -52,7 +52,7 @@ pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf> {
     };
     if !path.is_file() {
         bail!(
-            "there is no {}: `cargo build --release -p api-server` builds it, and `--server PATH` \
+            "there is no {}: `cargo build --release -p convodb-server` builds it, and `--server PATH` \
              names another",
             path.display()
         );

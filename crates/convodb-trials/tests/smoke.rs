@@ -28,7 +28,13 @@ fn server() -> Result<&'static Path> {
             .context("a program without a place")?;
         let target = built.parent().context("a build without a place")?;
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "--package", "api-server"]);
+        cargo.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--package",
+            "convodb-server",
+        ]);
         cargo.arg("--target-dir").arg(target);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
@@ -164,7 +170,7 @@ fn without_the_api_server_the_run_says_how_to_build_it() -> Result<()> {
     assert!(!output.status.success());
     let told = told(&output);
     assert!(
-        told.contains("cargo build --release -p api-server"),
+        told.contains("cargo build --release -p convodb-server"),
         "{told}"
     );
     assert!(is_empty(&files)?);
