@@ -32,7 +32,7 @@ fn binary() -> &'static Path {
             .args(["build", "--quiet", "--example", "inbox"])
             .args([
                 "--manifest-path",
-                concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+                concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"),
             ])
             .args(["--profile", profile, "--target-dir"])
             .arg(directory.parent().unwrap());

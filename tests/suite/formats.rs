@@ -22,7 +22,7 @@ type Bytes = &'static [u8];
 pub(crate) type Row = (String, Vec<u8>, Vec<u8>);
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 fn start() -> DateTime<Utc> {
