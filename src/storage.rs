@@ -18,7 +18,6 @@ mod format;
 mod fuzzing;
 #[cfg(test)]
 mod golden;
-mod hashes;
 mod journal;
 mod keys;
 mod lists;
@@ -46,7 +45,6 @@ pub(crate) use engine::{
 };
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;
-pub(crate) use hashes::Hashes;
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
 pub(crate) use reader::Reader;

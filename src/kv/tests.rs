@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Bound, RangeBounds as _};
 use std::sync::Arc;
 
+use convodb_core::Result;
 use proptest::prelude::*;
 
 use super::{Database, Durability, KeyRange, Memory, Memtable, Read, Rows, Setup, Table};
-use crate::error::Result;
 
 const TABLES: &[Table] = &[
     Table {

@@ -10,8 +10,9 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+use convodb_core::{Error, ErrorKind, Result};
+
 use super::{keys, tables};
-use crate::error::{Error, ErrorKind, Result};
 use crate::kv::{Database, Durability, Read, ReadTables, Table, WriteTables};
 
 /// The layout that this version of convodb writes.

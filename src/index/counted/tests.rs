@@ -1,9 +1,9 @@
 //! Counted streams beside sorted lists, with the sets that are hard on them.
 
+use convodb_core::Result;
 use proptest::prelude::*;
 
 use super::check::{LEVELS, load, position, run};
-use crate::error::Result;
 use crate::index::ordered::{POSITION_LEN, Position};
 
 fn rows(streams: u8, times: u64, ids: u64) -> impl Strategy<Value = (u8, Position)> {

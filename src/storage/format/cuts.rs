@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use convodb_core::Result;
+
 use self::disk::{Event, Image, MemoryDisk};
 use super::tests::{Checked, Rows, made, older, open, rows};
-use crate::error::Result;
 use crate::kv::{Disk as _, Place, SystemDisk};
 use crate::storage::verify;
 

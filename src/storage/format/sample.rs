@@ -3,10 +3,10 @@
 //! It stands where the first real upgrade will, and goes the same way: other tables, and a record
 //! of another layout and key.
 
+use convodb_core::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Older;
-use crate::error::Result;
 use crate::kv::{ReadTables, Table, WriteTables};
 use crate::storage::codec::{self, Described, Record};
 use crate::storage::records::NoteV1;

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use convodb_core::{
+    Change, Channel, ContactId, ConversationId, ErrorKind, Fact, Filter, Note, NoteId, Result, time,
+};
+
 use super::sample::{self, MEMOS, MemoV0};
-use crate::domain::{Change, Channel, ContactId, ConversationId, Fact, Note, NoteId, time};
-use crate::error::{ErrorKind, Result};
 use crate::kv::{
     Database, Disk, DiskFile, Durability, Metadata, Place, Read as _, Setup, SystemDisk, Table,
     WriteTables,
 };
-use crate::query::Filter;
 use crate::storage::scan::{self, Scan};
 use crate::storage::{CommitError, Engine, Journaling, Location, Opening, codec, tables, verify};
 

@@ -14,36 +14,13 @@ type Room = (
 );
 
 const ROOMS: &[Room] = &[
-    (
-        "store",
-        &["reader", "writer", "domain", "query", "storage", "error"],
-        None,
-    ),
-    (
-        "reader",
-        &["store", "writer", "domain", "query", "storage", "error"],
-        None,
-    ),
-    (
-        "writer",
-        &["store", "reader", "domain", "query", "storage", "error"],
-        None,
-    ),
-    ("query", &["domain", "error"], None),
-    (
-        "domain",
-        &[],
-        Some(&["ulid", "chrono", "serde", "thiserror"]),
-    ),
-    (
-        "storage",
-        &["domain", "query", "index", "kv", "error"],
-        None,
-    ),
-    ("index", &["kv", "error"], Some(&["siphasher"])),
-    ("kv", &["error"], Some(&["redb"])),
-    ("error", &["domain"], None),
-    ("testing", &["domain", "error", "store", "storage"], None),
+    ("store", &["reader", "writer", "storage"], None),
+    ("reader", &["store", "writer", "storage"], None),
+    ("writer", &["store", "reader", "storage"], None),
+    ("storage", &["index", "kv"], None),
+    ("index", &["kv"], Some(&["convodb_core", "siphasher"])),
+    ("kv", &[], Some(&["convodb_core", "redb"])),
+    ("testing", &["store", "storage"], None),
     // Beside the rooms: documents without code, and the fuzz targets' way in.
     ("docs", &[], Some(&[])),
     ("fuzzing", &["storage", "index"], Some(&[])),
@@ -176,7 +153,7 @@ fn sources() -> Vec<(String, String)> {
 #[test]
 fn no_room_imports_what_the_table_does_not_give_it() {
     let (sources, crates) = (sources(), dependencies());
-    for name in ["redb", "bincode", "serde", "ulid", "chrono", "thiserror"] {
+    for name in ["redb", "bincode", "serde", "ulid", "chrono"] {
         assert!(crates.iter().any(|one| one == name), "{name}: {crates:?}");
     }
     for (room, ..) in ROOMS {
@@ -203,10 +180,9 @@ fn the_sources_are_read_and_their_imports_found() {
     named("kv.rs", "redb::");
     named("storage/codec.rs", "bincode::");
     named("storage/codec.rs", "crate::kv::Table");
-    named("domain/decide.rs", "crate::domain::message::Draft");
-    named("domain/id.rs", "ulid::Ulid");
+    named("writer.rs", "ulid::Ulid");
     named("store.rs", "crate::writer::Transaction");
-    named("query/page.rs", "crate::query::Cursor");
+    named("storage/lists.rs", "crate::storage::keys");
 }
 
 /// The checker reports exactly this of a made-up file.
@@ -218,34 +194,34 @@ fn assert_reported(file: &str, source: &str, reported: &[&str]) {
 #[test]
 fn an_offending_source_is_reported() {
     assert_reported(
-        "domain/new.rs",
+        "kv/new.rs",
         "use crate::storage::{keys, Reader};",
         &[
-            "domain/new.rs names crate::storage::keys, which domain may not",
-            "domain/new.rs names crate::storage::Reader, which domain may not",
+            "kv/new.rs names crate::storage::keys, which kv may not",
+            "kv/new.rs names crate::storage::Reader, which kv may not",
         ],
     );
     assert_reported(
-        "domain/deep/new.rs",
-        "fn a() { super::super::super::kv::open() }",
-        &["domain/deep/new.rs names crate::kv::open, which domain may not"],
+        "index/deep/new.rs",
+        "fn a() { super::super::super::store::open() }",
+        &["index/deep/new.rs names crate::store::open, which index may not"],
     );
     assert_reported(
-        "domain/new.rs",
-        "use std::fmt; use serde::Serialize; #[derive(thiserror::Error)] struct A(crc32fast::Hasher);",
-        &["domain/new.rs names crc32fast::Hasher, which domain may not"],
+        "kv/new.rs",
+        "use std::fmt; use convodb_core::Error; struct A(crc32fast::Hasher);",
+        &["kv/new.rs names crc32fast::Hasher, which kv may not"],
     );
     assert_reported(
         "index/counted.rs",
-        "use crate::{error::Error, domain::Status};",
-        &["index/counted.rs names crate::domain::Status, which index may not"],
+        "use crate::{kv::Table, storage::Head};",
+        &["index/counted.rs names crate::storage::Head, which index may not"],
     );
     assert_reported(
-        "query/new.rs",
-        "use crate::Error; use super::super::*; use super::Filter;",
+        "kv/new.rs",
+        "use crate::Error; use super::super::*; use super::Table;",
         &[
-            "query/new.rs names crate::Error, which query may not",
-            "query/new.rs names crate::*, which query may not",
+            "kv/new.rs names crate::Error, which kv may not",
+            "kv/new.rs names crate::*, which kv may not",
         ],
     );
     assert_reported(
@@ -293,9 +269,9 @@ fn redb_and_bincode_are_reported_outside_their_rooms_and_unsafe_everywhere() {
         &["bin/convodb/main.rs names redb::Database, which only one place may"],
     );
     assert_reported(
-        "query/page.rs",
+        "storage/lists.rs",
         "fn a() { serde_json::to_string(b) }",
-        &["query/page.rs names serde_json::to_string, which only one place may"],
+        &["storage/lists.rs names serde_json::to_string, which only one place may"],
     );
     assert_reported(
         "storage/keys.rs",
@@ -322,7 +298,7 @@ fn the_file_system_is_reported_outside_the_disk() {
 #[test]
 fn what_a_comment_or_a_string_says_is_not_reported() {
     assert_reported(
-        "domain/new.rs",
+        "kv/new.rs",
         r##"
         //! As [`crate::Error`], never `redb`; see [`Store`](crate::store::Store).
         /* unsafe { crate::kv::open() } */
