@@ -23,9 +23,8 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use convodb_core::{Error, Result};
 use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
-
-use crate::error::{Error, Result};
 
 #[cfg(feature = "testing")]
 pub use disk::{Disk, DiskFile, Metadata, SystemDisk};

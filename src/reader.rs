@@ -6,13 +6,13 @@ mod history;
 use std::fmt;
 use std::sync::Arc;
 
+use convodb_core::{
+    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Cursor, CursorPage,
+    Filter, Message, MessageRange, Page, PageRequest, Result, Thread, Window,
+};
+
 pub use history::{Messages, Notes};
 
-use crate::domain::{
-    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Message, Thread,
-};
-use crate::error::Result;
-use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest, Window};
 use crate::storage::View;
 use crate::store::{Lease, Store};
 

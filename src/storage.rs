@@ -18,7 +18,6 @@ mod format;
 mod fuzzing;
 #[cfg(test)]
 mod golden;
-mod hashes;
 mod journal;
 mod keys;
 mod lists;
@@ -48,7 +47,6 @@ pub(crate) use engine::{
 pub(crate) use format::write_older;
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::check_decoding;
-pub(crate) use hashes::Hashes;
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
 pub(crate) use reader::Reader;

@@ -19,6 +19,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+#[cfg(feature = "testing")]
+use convodb_core::ConversationId;
+use convodb_core::{Context, Error, ErrorKind, Result};
+
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
 use commit::{Failure, Queue};
 pub use consumer::Consumer;
@@ -31,12 +35,9 @@ pub use stats::Stats;
 pub(crate) use view::Lease;
 use view::{Ended, Published};
 
-#[cfg(feature = "testing")]
-use crate::domain::ConversationId;
-use crate::error::{Error, ErrorKind, Result};
 use crate::reader::Snapshot;
 use crate::storage::{self, Compacted, Engine, Location, Verification, View};
-use crate::writer::{Context, Job, Transaction, poisoned};
+use crate::writer::{Job, Transaction, poisoned};
 
 /// A store of conversations in one file.
 ///

@@ -19,9 +19,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{ConversationId, Result};
 
-use crate::domain::ConversationId;
-use crate::error::Result;
 pub use crate::storage::{Disk, DiskFile, Metadata, SystemDisk};
 use crate::store::{Clock, IdGenerator, Store};
 

@@ -6,7 +6,6 @@
 mod bulk;
 mod carry;
 mod commands;
-mod context;
 mod events;
 mod guarded;
 mod import;
@@ -19,23 +18,19 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use convodb_core::decide::{self, Appending};
+use convodb_core::{
+    Assignee, AssigneeId, Change, Channel, ContactId, Context, Conversation, ConversationId,
+    ConversationState, Error, ErrorKind, Fact, Filter, Inbound, Message, MessageId, MessageRef,
+    Note, NoteId, Outbound, Outcome, Parked, Provided, ProviderId, Receipt, Rejection, Reply,
+    Result, StoredAt, Takeover, TeamId, UserId, evolve, time,
+};
 use ulid::Ulid;
 
 pub use bulk::Each;
 pub use commands::Handle;
-pub use context::{Context, Outcome};
 pub(crate) use job::{Job, poisoned};
 
-use crate::domain::decide::{self, Appending};
-use crate::domain::evolve;
-use crate::domain::{
-    Assignee, AssigneeId, Change, Channel, ContactId, Conversation, ConversationId,
-    ConversationState, Fact, Inbound, Message, MessageId, MessageRef, Note, NoteId, Outbound,
-    Parked, Provided, ProviderId, Receipt, Rejection, Reply, StoredAt, Takeover, TeamId, UserId,
-    time,
-};
-use crate::error::{Error, ErrorKind, Result};
-use crate::query::Filter;
 use crate::storage::{self, Applied, View};
 use crate::store::{Clock, IdGenerator};
 
@@ -192,14 +187,11 @@ impl<'t> Transaction<'t> {
     }
 
     fn outcome<T>(&mut self, value: T, facts: &Traits) -> Outcome<T> {
-        Outcome {
-            value,
-            changed: facts.changed,
-            created: facts.created,
-            reopened: facts.reopened,
-            duplicate: false,
-            sequence: self.writer.sequence(),
-        }
+        let mut outcome = Outcome::unchanged(value, self.writer.sequence());
+        outcome.changed = facts.changed;
+        outcome.created = facts.created;
+        outcome.reopened = facts.reopened;
+        outcome
     }
 
     /// Applies what was decided about a conversation, and shows it as it is then.
@@ -416,20 +408,9 @@ impl<'t> Transaction<'t> {
 
     /// Finds out which message is meant.
     fn refer(&self, message: MessageRef) -> Result<Referred> {
-        let (channel, id) = match message {
-            MessageRef::Id {
-                conversation,
-                message,
-            } => {
-                return Ok(Referred::Stored(StoredAt {
-                    conversation,
-                    message,
-                }));
-            }
-            MessageRef::ProviderId {
-                channel,
-                provider_id,
-            } => (channel, provider_id),
+        let (channel, id) = match message.place() {
+            Ok(place) => return Ok(Referred::Stored(place)),
+            Err(provided) => provided,
         };
         match self.writer.reader().provided(channel, &id)? {
             Provided::Stored(at) => Ok(Referred::Stored(at)),

@@ -18,10 +18,10 @@ mod select;
 #[cfg(test)]
 mod tests;
 
+use convodb_core::{Error, Result};
 use siphasher::sip::SipHasher13;
 
 use super::ordered::{POSITION_LEN, Position, Stream, append};
-use crate::error::{Error, Result};
 
 pub(crate) use build::Builder;
 #[cfg(fuzzing)]

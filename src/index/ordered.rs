@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Bound;
 
+use convodb_core::{Error, Hex, Result};
+
 use super::counted::Total;
-use crate::error::{Error, Hex, Result};
 use crate::kv::{Range, Read, Rows, Table};
 
 /// The length of a position.

@@ -3,13 +3,13 @@
 use std::io;
 use std::ops::Bound;
 
+use convodb_core::Result;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use super::Setup;
 use super::disk::DiskFile;
 use super::failure;
-use crate::error::Result;
 
 /// Gives a file of this length to the engine, which makes an empty one into a database.
 pub(super) fn database(file: Box<dyn DiskFile>, setup: &Setup, len: u64) -> Result<redb::Database> {

@@ -1,6 +1,6 @@
 //! redb's errors in the store's words, with the operating system's error as the source.
 
-use crate::error::{Error, ErrorKind};
+use convodb_core::{Error, ErrorKind};
 
 pub(super) fn storage(error: redb::StorageError) -> Error {
     match error {

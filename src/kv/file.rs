@@ -9,9 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use convodb_core::{Error, ErrorKind, Result};
+
 use super::disk::{Disk, DiskFile};
 use super::{Database, Setup, backend, failure};
-use crate::error::{Error, ErrorKind, Result};
 
 /// A path on a disk.
 #[derive(Clone, Debug)]

@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
+use convodb_core::Result;
+
 use super::memtable;
 use super::{Bytes, Guard, failure};
-use crate::error::Result;
 
 /// A key or value where it lies.
 pub(crate) struct Slice<'a>(Lies<'a>);

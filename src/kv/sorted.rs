@@ -6,10 +6,10 @@
 
 use std::ops::Bound;
 
+use convodb_core::Result;
 use redb::{CursorError, Table};
 
 use super::{Bytes, failure};
-use crate::error::Result;
 
 /// A run of fewer rows is dearer than as many insertions.
 const WORTH_A_RUN: usize = 8;
@@ -75,8 +75,8 @@ mod tests {
 
     use fastrand::Rng;
 
-    use crate::error::{Error, Result};
     use crate::kv::{Database, Durability, Memory, Read as _, Setup, Table};
+    use convodb_core::{Error, Result};
 
     const TABLE: Table = Table {
         index: 0,

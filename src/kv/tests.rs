@@ -5,10 +5,10 @@ use std::iter::repeat_with;
 use std::ops::{Bound, RangeBounds as _};
 use std::sync::Arc;
 
+use convodb_core::Result;
 use fastrand::Rng;
 
 use super::{Database, Durability, KeyRange, Memory, Memtable, Read, Rows, Setup, Table};
-use crate::error::Result;
 
 const FIRST: Table = Table {
     index: 0,

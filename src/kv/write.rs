@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use convodb_core::{Error, ErrorKind, Hex, Result};
 use redb::ReadableTable as _;
 
 use super::memtable::Memtable;
@@ -12,7 +13,6 @@ use super::{
     Bytes, Database, EngineTables, KeyRange, Latest, Read, Table, failure, merged_len, no_table,
     sorted,
 };
-use crate::error::{Error, ErrorKind, Hex, Result};
 
 /// What a commit of the engine makes durable when it returns: itself, and all before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Events and histories, as a store reads them on its latest view and a snapshot on its own.
 
+use convodb_core::{ConsumerPosition, ConversationId, Event, Result};
+
 use super::Snapshot;
-use crate::domain::{ConsumerPosition, ConversationId, Event};
-use crate::error::Result;
 use crate::store::Store;
 
 macro_rules! reads {

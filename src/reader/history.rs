@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::domain::{ConversationId, Message, Note};
-use crate::error::{Error, Result};
-use crate::query::MessageRange;
+use convodb_core::{ConversationId, Error, Message, MessageRange, Note, Result};
+
 use crate::storage::End;
 use crate::store::Lease;
 

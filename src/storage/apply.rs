@@ -5,6 +5,10 @@ mod imports;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use convodb_core::{
+    Assignee, Change, ConversationId, Error, Fact, Message, MessageId, Result, event, evolve,
+};
+
 pub(crate) use imports::Imports;
 
 use super::batch::Batch;
@@ -15,8 +19,6 @@ use super::{
     Head, Reader, Resident, changes, commands, consumers, conversations, events, journal, messages,
     plan, provider_ids,
 };
-use crate::domain::{Assignee, Change, ConversationId, Fact, Message, MessageId, event, evolve};
-use crate::error::{Error, Result};
 use crate::index::{Edits, Levels};
 use crate::kv::{Memtable, WriteTables};
 

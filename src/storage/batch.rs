@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use convodb_core::{Error, Result};
+
 use super::codec::{self, Payload};
-use crate::error::{Error, Result};
 use crate::kv::{Table, WriteTables};
 
 /// New rows of many conversations. Nothing reads them before they are written.

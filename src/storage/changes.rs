@@ -4,19 +4,17 @@
 //! In builds with debug assertions every change passes through its bytes before it is applied:
 //! what a change leaves out, no test can do without.
 
+use convodb_core::{
+    Actor, AssigneeId, Change, Channel, ConsumerName, ContactId, ConversationId, ConversationState,
+    Fact, IdempotencyKey, Message, MessageId, Note, NoteId, ProviderId, Result, Status,
+};
 use serde::{Deserialize, Serialize};
 
 use super::codec;
-use super::keys::{channel_code, channel_of, status_code, status_of};
 use super::records::{
     DoneV1, MessageV1, NoteV1, delivery_code, delivery_of, failure_of, failure_parts, nonsense,
     time_of,
 };
-use crate::domain::{
-    Actor, AssigneeId, Change, ConsumerName, ContactId, ConversationId, ConversationState, Fact,
-    IdempotencyKey, Message, MessageId, Note, NoteId, ProviderId,
-};
-use crate::error::Result;
 
 /// The version of the layout below.
 const VERSION: u8 = 1;
@@ -172,8 +170,8 @@ impl<'a> From<&'a ConversationState> for StateV1<'a> {
         Self {
             id: state.id.raw(),
             contact_id: state.contact_id.as_str(),
-            channel: channel_code(state.channel),
-            status: status_code(state.status),
+            channel: state.channel.code(),
+            status: state.status.code(),
             assignee: state.assignee.as_ref().map(AssigneeId::as_str),
             created_us: state.created_at.timestamp_micros(),
             updated_us: state.updated_at.timestamp_micros(),
@@ -189,8 +187,8 @@ impl StateV1<'_> {
         Ok(ConversationState {
             id: ConversationId::from_raw(self.id),
             contact_id: contact(self.contact_id)?,
-            channel: channel_of(self.channel).ok_or_else(|| nonsense("channel"))?,
-            status: status_of(self.status).ok_or_else(|| nonsense("status"))?,
+            channel: Channel::of_code(self.channel).ok_or_else(|| nonsense("channel"))?,
+            status: Status::of_code(self.status).ok_or_else(|| nonsense("status"))?,
             assignee: self.assignee.map(assignee).transpose()?,
             created_at: time_of(self.created_us)?,
             updated_at: time_of(self.updated_us)?,
@@ -263,7 +261,7 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
             } => Self::ConversationCreated {
                 conversation: conversation.raw(),
                 contact_id: contact_id.as_str(),
-                channel: channel_code(*channel),
+                channel: channel.code(),
                 created_us: created_at.timestamp_micros(),
             },
             Fact::MessageAppended { message } => Self::MessageAppended {
@@ -331,7 +329,7 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
             } => Self::ProviderIdSet {
                 conversation: conversation.raw(),
                 message: message.raw(),
-                channel: channel_code(*channel),
+                channel: channel.code(),
                 provider_id: provider_id.as_str(),
             },
             Fact::ReceiptParked {
@@ -341,7 +339,7 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
                 at,
                 failure,
             } => Self::ReceiptParked {
-                channel: channel_code(*channel),
+                channel: channel.code(),
                 provider_id: provider_id.as_str(),
                 status: delivery_code(*status),
                 at_us: at.timestamp_micros(),
@@ -393,7 +391,7 @@ impl FactV1<'_> {
             } => Fact::ConversationCreated {
                 conversation: id(conversation),
                 contact_id: contact(contact_id)?,
-                channel: channel_of(channel).ok_or_else(|| nonsense("channel"))?,
+                channel: Channel::of_code(channel).ok_or_else(|| nonsense("channel"))?,
                 created_at: time_of(created_us)?,
             },
             Self::MessageAppended {
@@ -471,7 +469,7 @@ impl FactV1<'_> {
             } => Fact::ProviderIdSet {
                 conversation: id(conversation),
                 message: MessageId::from_raw(message),
-                channel: channel_of(channel).ok_or_else(|| nonsense("channel"))?,
+                channel: Channel::of_code(channel).ok_or_else(|| nonsense("channel"))?,
                 provider_id: provided(provider_id)?,
             },
             Self::ReceiptParked {
@@ -481,7 +479,7 @@ impl FactV1<'_> {
                 at_us,
                 failure,
             } => Fact::ReceiptParked {
-                channel: channel_of(channel).ok_or_else(|| nonsense("channel"))?,
+                channel: Channel::of_code(channel).ok_or_else(|| nonsense("channel"))?,
                 provider_id: provided(provider_id)?,
                 status: delivery_of(status)?,
                 at: time_of(at_us)?,

@@ -11,11 +11,11 @@ use std::sync::LazyLock;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use bincode::error::DecodeError;
+use convodb_core::{Error, Hex, Result};
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 
 use super::tables;
-use crate::error::{Error, Hex, Result};
 use crate::kv::Table;
 
 pub(super) use fields::{Fields, put_number, put_text};

@@ -3,12 +3,11 @@
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{Done, ErrorKind, HASH_LEN, Hashes, IdempotencyKey, Result};
 
-use super::keys::{self, HASH_LEN, catalog_kind};
+use super::keys::{self, catalog_kind};
 use super::records::DoneV1;
-use super::{Hashes, codec, tables};
-use crate::domain::{Done, IdempotencyKey};
-use crate::error::{ErrorKind, Result};
+use super::{codec, tables};
 use crate::kv::{Read, WriteTables};
 
 /// With each key that is kept so many old ones go, so that they are never more than those of the

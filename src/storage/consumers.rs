@@ -2,11 +2,11 @@
 
 use std::ops::Bound;
 
+use convodb_core::{ConsumerName, ConsumerPosition, Result};
+
 use super::keys::{self, catalog_kind};
 use super::records::ConsumerV1;
 use super::{codec, tables};
-use crate::domain::{ConsumerName, ConsumerPosition};
-use crate::error::Result;
 use crate::kv::{KeyRange, Read, WriteTables};
 
 const CONSUMERS: KeyRange<'static> = (

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
 
+use convodb_core::{Channel, ContactId, Conversation, ConversationId, ConversationState, Result};
+
 use super::batch::Batch;
 use super::keys::StreamKey;
 use super::records::{ConversationV1, RowV1, ThreadV1};
 use super::{Directory, codec, keys, plan, tables};
-use crate::domain::{Channel, ContactId, Conversation, ConversationId, ConversationState};
-use crate::error::Result;
 use crate::index::{Edits, Position, Stream};
 use crate::kv::{Read, WriteTables};
 
@@ -157,19 +157,9 @@ pub(super) fn read_shown(
     };
     let Filed { state, bucket } = decode(directory, &key, &bytes)?;
     let (owner, hops) = directory.owner(bucket)?;
-    let unread_count = state.unread();
-    Ok(Some(Conversation {
-        id: state.id,
-        contact_id: state.contact_id,
-        channel: state.channel,
-        status: state.status,
-        assigned_to: owner.cloned(),
-        created_at: state.created_at,
-        updated_at: state.updated_at,
-        revision: state.revision + hops,
-        inbound_count: state.inbound,
-        unread_count,
-    }))
+    let mut shown = state.shown(owner.cloned());
+    shown.revision += hops;
+    Ok(Some(shown))
 }
 
 pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {

@@ -5,11 +5,11 @@ mod takeovers;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use convodb_core::{Assignee, AssigneeId, Error, Result};
+
 use super::keys::{self, catalog_kind};
 use super::records::AssigneeV1;
 use super::{codec, tables};
-use crate::domain::{Assignee, AssigneeId};
-use crate::error::{Error, Result};
 use crate::kv::{Read, WriteTables};
 pub(super) use takeovers::Moved;
 use takeovers::{Heir, Takeovers};

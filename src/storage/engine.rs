@@ -6,15 +6,14 @@ mod commit;
 use std::sync::Arc;
 use std::time::Duration;
 
+use convodb_core::{Error, ErrorKind, Hashes, Result};
+
 use checkpoint::Checkpoint;
 use commit::recover;
 pub(crate) use commit::{CHECKPOINT_COMMANDS, CommitError, Journaled};
 
 use super::journal::{self, Journal, Lineage, Payload};
-use super::{
-    Directory, Hashes, Head, Reader, Resident, Totals, Writer, format, meta, scan, tables,
-};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Directory, Head, Reader, Resident, Totals, Writer, format, meta, scan, tables};
 use crate::index::Levels;
 use crate::kv::{
     self, Database, Durability, Memory, Place, Published, Read as _, ReadTables, Replaced, Setup,

@@ -6,12 +6,11 @@
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{Change, ConversationId, Error, Event, EventKind, Fact, InvalidInput, Result};
 
 use super::batch::Sink;
 use super::records::EventV1;
 use super::{Head, codec, keys, tables};
-use crate::domain::{Change, ConversationId, Event, EventKind, Fact, InvalidInput};
-use crate::error::{Error, Result};
 use crate::kv::{Read, WriteTables};
 
 /// The next event: what a change told of a conversation.

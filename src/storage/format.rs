@@ -8,11 +8,11 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+use convodb_core::{Error, ErrorKind, Result};
 #[cfg(feature = "testing")]
 pub(crate) use sample::write_older;
 
 use super::{keys, tables};
-use crate::error::{Error, ErrorKind, Result};
 use crate::kv::{Database, Durability, Read, ReadTables, Table, WriteTables};
 
 /// The layout that this version of convodb writes.

@@ -1,12 +1,13 @@
 //! Decoding of arbitrary bytes as records, keys and changes, for the fuzz targets and a short run of the same in the tests.
 
+use convodb_core::{ConversationId, MessageId, NoteId};
+
 use super::keys::{self, IndexKey};
 use super::records::{
     AssigneeV1, ConsumerV1, ConversationV1, EventV1, HeadV1, IdentityV1, MessageTimeV1, MessageV1,
     MovedV1, NoteV1, RowV1, ThreadV1,
 };
 use super::{changes, codec};
-use crate::domain::{ConversationId, MessageId, NoteId};
 use crate::index::{self, Total};
 
 type Checked = Result<(), &'static str>;
@@ -31,7 +32,7 @@ macro_rules! check {
 
 /// Whether a key that can be parsed is the key of what it says.
 fn key_survives<T>(
-    parse: impl Fn(&[u8]) -> crate::error::Result<T>,
+    parse: impl Fn(&[u8]) -> convodb_core::Result<T>,
     key: impl Fn(&T) -> Vec<u8>,
     bytes: &[u8],
 ) -> bool {

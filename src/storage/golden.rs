@@ -7,12 +7,10 @@ mod keys;
 mod records;
 
 use chrono::{DateTime, Utc};
-
-use crate::domain::{
+use convodb_core::{
     Content, ConversationId, DeliveryStatus, Direction, Done, DoneValue, Failure, Message,
-    MessageId, NoteId, ProviderId, time,
+    MessageId, NoteId, ProviderId, Result, time,
 };
-use crate::error::Result;
 
 type Checked = std::result::Result<(), Box<dyn std::error::Error>>;
 

@@ -14,7 +14,8 @@ mod payload;
 
 use std::io;
 
-use crate::error::{Error, ErrorKind, Result};
+use convodb_core::{Error, ErrorKind, Result};
+
 use crate::kv::{DiskFile, Place};
 
 pub(crate) use payload::Payload;

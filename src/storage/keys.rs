@@ -4,11 +4,11 @@
 //! Parsing is fallible, as a key comes from the disk.
 
 use chrono::{DateTime, Utc};
-
-use crate::domain::{
-    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, MessageId, NoteId, Status, time,
+use convodb_core::{
+    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, HASH_LEN, Hex, MessageId,
+    NoteId, Result, Status, time,
 };
-use crate::error::{Error, Hex, Result};
+
 use crate::index::{POSITION_LEN, Position, Stream};
 
 /// The first byte of each kind of row in the index.
@@ -52,40 +52,6 @@ pub(super) mod event_kind {
 
 /// The bucket of conversations that are assigned to nobody.
 pub(super) const UNASSIGNED: u32 = 0;
-
-pub(super) const fn status_code(status: Status) -> u8 {
-    match status {
-        Status::Open => 0,
-        Status::Resolved => 1,
-    }
-}
-
-pub(super) const fn status_of(code: u8) -> Option<Status> {
-    match code {
-        0 => Some(Status::Open),
-        1 => Some(Status::Resolved),
-        _ => None,
-    }
-}
-
-pub(super) const fn channel_code(channel: Channel) -> u8 {
-    match channel {
-        Channel::Whatsapp => 0,
-        Channel::Instagram => 1,
-        Channel::Messenger => 2,
-        Channel::Webchat => 3,
-    }
-}
-
-pub(super) const fn channel_of(code: u8) -> Option<Channel> {
-    match code {
-        0 => Some(Channel::Whatsapp),
-        1 => Some(Channel::Instagram),
-        2 => Some(Channel::Messenger),
-        3 => Some(Channel::Webchat),
-        _ => None,
-    }
-}
 
 fn bad_key(table: &'static str, key: &[u8]) -> Error {
     Error::corrupted(format!("a key of `{table}` is malformed: {}", Hex(key)))
@@ -222,14 +188,12 @@ pub(super) fn parse_message_time(key: &[u8]) -> Result<(ConversationId, MessageI
     parse().ok_or_else(|| bad_key("catalog", key))
 }
 
-/// The length of a keyed hash of a provider's id.
-pub(super) const HASH_LEN: usize = 16;
 pub(super) const HASHED_LEN: usize = 2 + HASH_LEN;
 
 fn hashed(kind: u8, channel: Channel, hash: &[u8; HASH_LEN]) -> [u8; HASHED_LEN] {
     let mut key = [0; HASHED_LEN];
     let (head, tail) = key.split_at_mut(2);
-    head.copy_from_slice(&[kind, channel_code(channel)]);
+    head.copy_from_slice(&[kind, channel.code()]);
     tail.copy_from_slice(hash);
     key
 }
@@ -281,7 +245,7 @@ pub(super) fn parse_command_time(key: &[u8]) -> Result<(DateTime<Utc>, [u8; HASH
 pub(super) fn parse_hashed(key: &[u8]) -> Result<(Channel, [u8; HASH_LEN])> {
     let parse = || {
         let ([_, channel], hash) = key.split_first_chunk()?;
-        Some((channel_of(*channel)?, hash.try_into().ok()?))
+        Some((Channel::of_code(*channel)?, hash.try_into().ok()?))
     };
     parse().ok_or_else(|| bad_key("catalog", key))
 }
@@ -348,7 +312,7 @@ pub(super) fn parse_consumer(key: &[u8]) -> Result<ConsumerName> {
 
 /// `channel, contact`
 pub(super) fn thread(channel: Channel, contact: &ContactId) -> Vec<u8> {
-    let mut key = vec![catalog_kind::THREADS, channel_code(channel)];
+    let mut key = vec![catalog_kind::THREADS, channel.code()];
     key.extend_from_slice(contact.as_str().as_bytes());
     key
 }
@@ -448,7 +412,7 @@ impl StreamKey {
         } else {
             (BY_STATE, BY_ASSIGNEE)
         };
-        let (status, channel) = (status_code(self.status), channel_code(self.channel));
+        let (status, channel) = (self.status.code(), self.channel.code());
         match self.bucket {
             None => Stream::new(&[by_state, status, channel]),
             Some(bucket) => {
@@ -480,8 +444,8 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
     Some(StreamKey {
         unread: matches!(*kind, UNREAD_BY_STATE | UNREAD_BY_ASSIGNEE),
         bucket,
-        status: status_of(*status)?,
-        channel: channel_of(*channel)?,
+        status: Status::of_code(*status)?,
+        channel: Channel::of_code(*channel)?,
     })
 }
 

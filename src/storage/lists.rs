@@ -2,15 +2,14 @@
 
 use std::ops::Bound;
 
+use convodb_core::{Conversation, ConversationId, Cursor, CursorPage, Error, Filter, Hex, Result};
+
 use super::keys::StreamKey;
 use super::plan::STREAMS;
 use super::records::RowV1;
 use super::{Directory, Resident, codec, keys, plan};
-use crate::domain::{Conversation, ConversationId};
-use crate::error::{Error, Hex, Result};
 use crate::index::{self, Stream, Total};
 use crate::kv::Read;
-use crate::query::{Cursor, CursorPage, Filter};
 
 /// Where a page begins.
 #[derive(Clone, Copy, Debug)]

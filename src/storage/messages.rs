@@ -3,15 +3,15 @@
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{
+    ConversationId, Direction, Message, MessageId, MessageRange, Note, NoteId, ProviderId, Result,
+};
 
 use super::batch::Batch;
 use super::keys::{self, EVENT_LEN};
 use super::records::{MessageTimeV1, MessageV1, NoteV1};
 use super::{codec, tables};
-use crate::domain::{ConversationId, Direction, Message, MessageId, Note, NoteId, ProviderId};
-use crate::error::Result;
 use crate::kv::{KeyRange, Read, Rows, WriteTables};
-use crate::query::MessageRange;
 
 /// From which end of a history to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

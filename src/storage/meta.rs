@@ -1,12 +1,11 @@
 //! What the file is and where it stands.
 
 use chrono::{DateTime, Utc};
+use convodb_core::{Error, Result, time};
 
 use super::journal::Epoch;
 use super::records::{EpochV1, HeadV1, IdentityV1};
 use super::{codec, keys, tables};
-use crate::domain::time;
-use crate::error::{Error, Result};
 use crate::kv::{Read, WriteTables};
 
 const HEAD: &str = "head";

@@ -1,10 +1,10 @@
 //! From a filter to the streams that hold its rows.
 
+use convodb_core::{Filter, Result};
+
 use super::keys::{self, StreamKey};
 use super::{Directory, tables};
-use crate::error::Result;
 use crate::index::{Stream, Streams};
-use crate::query::Filter;
 
 /// The indexes, as the streams of one table.
 pub(super) const STREAMS: Streams = Streams {

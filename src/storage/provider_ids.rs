@@ -7,16 +7,15 @@
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{
+    Change, Channel, ConversationId, Hashes, Message, MessageId, Parked, Provided, ProviderId,
+    Result, StoredAt, evolve,
+};
 
 use super::batch::Batch;
 use super::keys::{self, catalog_kind};
 use super::records::{ParkedV1, ProviderIdV1};
-use super::{Hashes, codec, messages, tables};
-use crate::domain::{
-    Change, Channel, ConversationId, Message, MessageId, Parked, Provided, ProviderId, StoredAt,
-    evolve,
-};
-use crate::error::Result;
+use super::{codec, messages, tables};
 use crate::kv::{KeyRange, Read, WriteTables};
 
 pub(super) fn find(

@@ -1,20 +1,17 @@
 //! Every read, on a view or within a write transaction.
 
 use chrono::{DateTime, Utc};
+use convodb_core::{
+    Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
+    ConversationId, ConversationState, Cursor, CursorPage, Done, Error, Event, Filter, Hashes,
+    IdempotencyKey, Message, MessageId, MessageRange, Note, NoteId, Page, PageRequest, Provided,
+    ProviderId, Rejection, Result, Succession, Thread, Window,
+};
 
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{
-    Directory, Hashes, Resident, commands, consumers, conversations, events, provider_ids,
-};
-use crate::domain::{
-    Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, ConversationState, Done, Event, IdempotencyKey, Message, MessageId, Note,
-    NoteId, Provided, ProviderId, Rejection, Succession, Thread,
-};
-use crate::error::{Error, Result};
+use super::{Directory, Resident, commands, consumers, conversations, events, provider_ids};
 use crate::kv::Read;
-use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest, Window};
 
 /// Tables, and what is held in memory beside them.
 #[derive(Clone, Copy)]
@@ -229,7 +226,7 @@ impl<'a, R: Read> Reader<'a, R> {
 
     /// The first rows of a list, with the cursor behind them.
     pub(crate) fn list_first(&self, filter: &Filter, limit: u32) -> Result<CursorPage> {
-        crate::query::check_limit(limit)?;
+        convodb_core::check_limit(limit)?;
         lists::page(self.rows, self.known, filter, Start::Skip(0), limit)
     }
 
@@ -239,7 +236,7 @@ impl<'a, R: Read> Reader<'a, R> {
         cursor: &Cursor,
         limit: u32,
     ) -> Result<CursorPage> {
-        crate::query::check_limit(limit)?;
+        convodb_core::check_limit(limit)?;
         let start = Start::After(*cursor);
         lists::page(self.rows, self.known, filter, start, limit)
     }
@@ -266,7 +263,7 @@ impl<'a, R: Read> Reader<'a, R> {
         filter: &Filter,
         limit: u32,
     ) -> Result<Option<Window>> {
-        crate::query::check_limit(limit)?;
+        convodb_core::check_limit(limit)?;
         let Some((rank, total)) = self.standing(id, filter)? else {
             return Ok(None);
         };

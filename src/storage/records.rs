@@ -7,16 +7,14 @@ mod events;
 mod message;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{
+    Actor, AssigneeId, AssigneeKind, Channel, ContactId, ConversationId, Deliveries, Done,
+    DoneEach, DoneValue, Error, MessageId, Note, NoteId, Parked, Result, Status, time,
+};
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, Described, Fields, Payload, Record, Unreadable, put_number};
-use super::keys::{channel_code, channel_of, status_code, status_of};
 use super::tables;
-use crate::domain::{
-    Actor, AssigneeId, AssigneeKind, Channel, ContactId, ConversationId, Deliveries, Done,
-    DoneEach, DoneValue, MessageId, Note, NoteId, Parked, Status, time,
-};
-use crate::error::{Error, Result};
 use crate::kv::Table;
 
 pub(super) use events::{ConsumerV1, EventV1};
@@ -108,11 +106,11 @@ impl ConversationV1<'_> {
     }
 
     pub(super) fn channel(&self) -> Result<Channel> {
-        channel_of(self.channel).ok_or_else(|| nonsense("channel"))
+        Channel::of_code(self.channel).ok_or_else(|| nonsense("channel"))
     }
 
     pub(super) fn status(&self) -> Result<Status> {
-        status_of(self.status).ok_or_else(|| nonsense("status"))
+        Status::of_code(self.status).ok_or_else(|| nonsense("status"))
     }
 
     pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
@@ -132,7 +130,7 @@ impl ConversationV1<'_> {
     }
 
     pub(super) fn codes(status: Status, channel: Channel) -> (u8, u8) {
-        (status_code(status), channel_code(channel))
+        (status.code(), channel.code())
     }
 }
 
@@ -347,13 +345,13 @@ impl ParkedV1<'_> {
     pub(super) fn into_parked(self) -> Result<Parked> {
         Ok(Parked {
             since: time_of(self.since_us)?,
-            deliveries: Deliveries {
-                sent_at: optional_time(self.sent_us)?,
-                delivered_at: optional_time(self.delivered_us)?,
-                read_at: optional_time(self.read_us)?,
-                failed_at: optional_time(self.failed_us)?,
-                failure: self.failure.map(failure_of),
-            },
+            deliveries: Deliveries::new(
+                optional_time(self.sent_us)?,
+                optional_time(self.delivered_us)?,
+                optional_time(self.read_us)?,
+                optional_time(self.failed_us)?,
+                self.failure.map(failure_of),
+            ),
         })
     }
 }

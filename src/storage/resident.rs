@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use convodb_core::{Hashes, Result};
+
 use super::commands::Dated;
-use super::{Directory, Hashes, Head, Totals, meta};
-use crate::error::Result;
+use super::{Directory, Head, Totals, meta};
 use crate::kv::Read;
 
 /// Clones share everything until one of them changes it.

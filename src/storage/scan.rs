@@ -7,7 +7,8 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 
-use crate::error::{Error, Result};
+use convodb_core::{Error, Result};
+
 use crate::kv::{Range, Read, Slice, Table, WriteTables};
 
 pub(super) type Row<'a> = (Slice<'a>, Slice<'a>);

@@ -6,10 +6,10 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use convodb_core::{Channel, Error, Result, Status};
+
 use super::keys::{self, StreamKey, index_kind};
 use super::tables;
-use crate::domain::{Channel, Status};
-use crate::error::{Error, Result};
 use crate::index::{HEAD, Stream, Total};
 use crate::kv::Read;
 
@@ -119,10 +119,7 @@ impl Totals {
 
 /// Where a stream's total stands in its family.
 fn place(stream: StreamKey) -> usize {
-    let (status, channel) = (
-        keys::status_code(stream.status),
-        keys::channel_code(stream.channel),
-    );
+    let (status, channel) = (stream.status.code(), stream.channel.code());
     let state = usize::from(status) * Channel::ALL.len() + usize::from(channel);
     usize::from(stream.unread) * STATES + state
 }

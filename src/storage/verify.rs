@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
+use convodb_core::{ConversationId, ErrorKind, Hex, Result};
+
 use super::conversations::Filed;
 use super::keys::{self, index_kind};
 use super::records::ThreadV1;
 use super::scan::{Row, Scan, Step};
 use super::{View, codec, conversations, messages, plan, tables};
-use crate::domain::ConversationId;
-use crate::error::{ErrorKind, Hex, Result};
 use crate::index::{
     Builder, HEAD, POSITION_LEN, Position, Stream, Total, node_key, parse_node_key, position_of,
 };

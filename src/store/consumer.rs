@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use convodb_core::{ConsumerName, Event, Outcome, Result, Retention};
+
 use super::Store;
-use crate::domain::{ConsumerName, Event, Retention};
-use crate::error::Result;
-use crate::writer::Outcome;
 
 /// So many events are purged at a time: another command need not wait for all.
 const PURGED_AT_ONCE: u64 = 4 * 1024;

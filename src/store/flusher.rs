@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use convodb_core::{Error, ErrorKind, Result};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::error::Result;
+use convodb_core::Result;
 
 /// The number of the latest event that was published. Nobody polls it: who waits sleeps until it
 /// moves, or the view is taken away.

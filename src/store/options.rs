@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use convodb_core::Result;
+
 use super::Store;
 use super::clock::{Clock, IdGenerator, RandomIds, SystemClock};
 use super::refiler::STEP;
-use crate::error::Result;
 use crate::storage::{CHECKPOINT_COMMANDS, Disk, Journaling, Location, Opening, Place, SystemDisk};
 
 /// How much of the file an opening checks.

@@ -7,9 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use convodb_core::{ConversationId, Result};
+
 use super::shared::{Load, Shared};
-use crate::domain::ConversationId;
-use crate::error::Result;
 
 /// So many conversations a step, of which the removal itself does the first: a millisecond or two.
 pub(super) const STEP: usize = 64;

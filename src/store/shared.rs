@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
+use convodb_core::{Error, ErrorKind, Result};
+
 use super::Options;
 use super::commit::{self, Group, Queue};
 use super::flusher::{Bell, Flusher};
@@ -12,7 +14,6 @@ use super::meter::Meter;
 use super::refiler::Refiler;
 use super::trace;
 use super::view::{Ended, Published};
-use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{CommitError, Engine, Location, View};
 use crate::writer::{Job, Transaction};
 

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use chrono::DateTime;
+use convodb_core::{AssigneeKind, Result};
 
 use super::meter::Reading;
-use crate::domain::AssigneeKind;
-use crate::error::Result;
 use crate::storage::View;
 
 /// Counts and sizes of a store, as [`Store::stats`](crate::Store::stats) gives them.

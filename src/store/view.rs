@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
+use convodb_core::{Error, ErrorKind, Result};
+
 use super::news::News;
-use crate::error::{Error, ErrorKind, Result};
 use crate::storage::View;
 
 /// Why there is no view.

@@ -1,11 +1,12 @@
 //! One command on many conversations, in one transaction.
 
 use chrono::{DateTime, Utc};
+use convodb_core::{
+    AssigneeId, Conversation, ConversationId, ConversationState, ErrorKind, Fact, Named, Outcome,
+    Result, Targets, decide,
+};
 
-use super::{Outcome, Traits, Transaction};
-use crate::domain::{AssigneeId, Conversation, ConversationId, ConversationState, Fact, decide};
-use crate::error::{ErrorKind, Result};
-use crate::query::{Named, Targets};
+use super::{Traits, Transaction};
 
 /// The conversations of a list are fetched by pages of so many.
 const PAGE: u32 = 100;
@@ -75,7 +76,7 @@ impl Transaction<'_> {
     }
 
     fn targeted(&self, targets: &Targets) -> Result<Vec<ConversationId>> {
-        let (filter, limit) = match &targets.0 {
+        let (filter, limit) = match targets.named() {
             Named::Ids(ids) => return Ok(ids.clone()),
             Named::First(filter, limit) => (filter, *limit as usize),
         };

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::time::Duration;
 
-use crate::domain::{ConversationId, Import, Inbound, MessageRef, Outbound, Receipt, Reply};
+use convodb_core::{ConversationId, Import, Inbound, MessageRef, Outbound, Receipt, Reply};
 
 /// An argument of a command, which lives as long as the caller pleases.
 pub(super) trait Carry {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{Context, Outcome, Transaction};
-use crate::error::Result;
+use convodb_core::{Context, Result};
+
+use super::Transaction;
 use crate::store::Store;
 
 /// A store with a [`Context`]: the same commands, given by somebody.

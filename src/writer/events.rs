@@ -1,8 +1,8 @@
 //! Consumers of events, and which events are kept.
 
-use super::{Outcome, Traits, Transaction};
-use crate::domain::{ConsumerName, Fact, Keep, Retention, decide};
-use crate::error::Result;
+use convodb_core::{ConsumerName, Fact, Keep, Outcome, Result, Retention, decide};
+
+use super::{Traits, Transaction};
 
 impl Transaction<'_> {
     /// As [`Store::add_consumer`](crate::Store::add_consumer).
@@ -85,12 +85,12 @@ impl Transaction<'_> {
         let now = self.now();
         let head = *self.writer.head();
         let reader = self.writer.reader();
-        let keep_from = match retention.keep {
+        let keep_from = match retention.keep() {
             Keep::Newest(count) => (head.newest_event + 1).saturating_sub(count),
             Keep::Younger(age) => reader.first_event_since(decide::before(now, age))?,
         };
         let keep_from = keep_from.min(head.oldest_event.saturating_add(most));
-        let slowest = if retention.force {
+        let slowest = if retention.is_forced() {
             None
         } else {
             let consumers = reader.consumers()?.into_iter();

@@ -1,9 +1,11 @@
 //! Commands that say what their giver saw of the conversation.
 
-use super::{Outcome, Transaction};
-use crate::domain::decide::{self, Appending};
-use crate::domain::{AssigneeId, Channel, Conversation, ConversationId, Message, Provided, Reply};
-use crate::error::Result;
+use convodb_core::decide::{self, Appending};
+use convodb_core::{
+    AssigneeId, Channel, Conversation, ConversationId, Message, Outcome, Provided, Reply, Result,
+};
+
+use super::Transaction;
 
 impl Transaction<'_> {
     /// As [`Store::assign_if`](crate::Store::assign_if).

@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-
-use super::{Outcome, Traits, Transaction};
-use crate::domain::{
+use convodb_core::{
     Assignee, Channel, ContactId, Conversation, ConversationId, Fact, Import, Message, MessageId,
-    Provided, ProviderId, Rejection, decide,
+    Outcome, Provided, ProviderId, Rejection, Result, decide,
 };
-use crate::error::Result;
+
+use super::{Traits, Transaction};
 
 /// So many bytes of rows, and where each lies, are sorted and written at a time; the conversation at
 /// hand comes whole. Loads of a million conversations wrote 2.6 GB to the disk with 24 MiB, 1.75
@@ -123,7 +122,7 @@ impl Transaction<'_> {
         self.check_provider_ids(channel, &mut import.messages)?;
         let facts = decide::import(import)?;
         let reader = self.writer.reader();
-        if let Some(Assignee { id, name }) = assignee
+        if let Some(Assignee { id, name, .. }) = assignee
             && reader.find_assignee(&id).is_none()
         {
             let name = name.to_string();

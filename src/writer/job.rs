@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::{Context, Transaction};
-use crate::error::{Error, ErrorKind, Result};
+use convodb_core::{Context, Error, ErrorKind, Result};
+
+use super::Transaction;
 
 /// A command that any thread can run.
 pub(crate) struct Job {
@@ -87,9 +88,8 @@ pub(crate) fn poisoned() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, ContactId, Inbound};
-    use crate::query::Filter;
     use crate::store::Store;
+    use convodb_core::{Channel, ContactId, Filter, Inbound};
 
     #[test]
     fn a_command_that_fails_when_it_has_written_leaves_nothing() -> Result<()> {

@@ -3,15 +3,13 @@
 use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
-
-use super::bulk::Each;
-use super::{Outcome, Transaction};
-use crate::domain::decide;
-use crate::domain::{
-    Assignee, Conversation, Done, DoneEach, DoneValue, Fact, IdempotencyKey, Message, Note,
-    Rejection,
+use convodb_core::{
+    Assignee, Conversation, Done, DoneEach, DoneValue, Error, Fact, IdempotencyKey, Message, Note,
+    Outcome, Rejection, Result, decide,
 };
-use crate::error::{Error, Result};
+
+use super::Transaction;
+use super::bulk::Each;
 
 /// A command, told from others by the keyed hash of its name and all that was given with it.
 /// Nothing where the context names no key: an import can be large.
@@ -67,14 +65,13 @@ impl Transaction<'_> {
     }
 
     fn answer<T: Answer>(&self, done: Done) -> Result<Outcome<T>> {
-        Ok(Outcome {
-            value: T::from_done(self, done.value)?,
-            changed: done.changed,
-            created: done.created,
-            reopened: done.reopened,
-            duplicate: true,
-            sequence: self.writer.sequence(),
-        })
+        let value = T::from_done(self, done.value)?;
+        let mut outcome = Outcome::unchanged(value, self.writer.sequence());
+        outcome.changed = done.changed;
+        outcome.created = done.created;
+        outcome.reopened = done.reopened;
+        outcome.duplicate = true;
+        Ok(outcome)
     }
 }
 
@@ -171,14 +168,12 @@ impl Answer for Each {
         };
         let outcome = |id, done: Option<DoneEach>| {
             let done = done.ok_or_else(|| Rejection::not_found("conversation", id))?;
-            Ok(Outcome {
-                value: transaction.writer.reader().conversation(id)?,
-                changed: done.changed,
-                created: false,
-                reopened: done.reopened,
-                duplicate: true,
-                sequence: transaction.writer.sequence(),
-            })
+            let value = transaction.writer.reader().conversation(id)?;
+            let mut outcome = Outcome::unchanged(value, transaction.writer.sequence());
+            outcome.changed = done.changed;
+            outcome.reopened = done.reopened;
+            outcome.duplicate = true;
+            Ok(outcome)
         };
         let each = each.into_iter().map(|(id, done)| (id, outcome(id, done)));
         Ok(each.collect())

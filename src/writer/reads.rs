@@ -1,12 +1,12 @@
 //! Reads within a transaction.
 
-use super::Transaction;
-use crate::domain::{
+use convodb_core::{
     Assignee, AssigneeId, Channel, ConsumerPosition, ContactId, Conversation, ConversationId,
-    Event, Message, Note, Thread,
+    Cursor, CursorPage, Event, Filter, Message, MessageRange, Note, Page, PageRequest, Result,
+    Thread,
 };
-use crate::error::Result;
-use crate::query::{Cursor, CursorPage, Filter, MessageRange, Page, PageRequest};
+
+use super::Transaction;
 use crate::storage::End;
 
 /// Reads within the transaction: what was committed before, and what it wrote itself.

@@ -5,10 +5,9 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{Change, ConversationId, Error, Result, decide};
 
 use super::Transaction;
-use crate::domain::{Change, ConversationId, decide};
-use crate::error::{Error, Result};
 
 impl Transaction<'_> {
     /// Puts the takeovers that a conversation is not filed by yet before the first change of it: what

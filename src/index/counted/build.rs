@@ -1,7 +1,8 @@
 //! The counts of a stream computed from its rows alone, bottom-up in one pass.
 
+use convodb_core::Result;
+
 use super::{Entry, HEAD, Levels, Total, encode_node};
-use crate::error::Result;
 use crate::index::ordered::Position;
 
 /// The node of each level that is still being filled.

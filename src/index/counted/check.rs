@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use convodb_core::Result;
+
 use super::{Builder, Edits, HEAD, Levels, Total, rank, select};
-use crate::error::Result;
 use crate::index::ordered::{Position, Stream, Streams, position_of};
 use crate::kv::{Database, Durability, Memory, Read, Setup, Table};
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::ops::Bound;
 
+use convodb_core::{Error, Result};
+
 use super::{Builder, Entry, HEAD, Levels, Total, decode_entry, encode_node, entries, node_key};
-use crate::error::{Error, Result};
 use crate::index::ordered::{Position, Stream, Streams, position_of};
 use crate::kv::{Read, WriteTables};
 

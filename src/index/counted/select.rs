@@ -5,10 +5,11 @@ mod walk;
 
 use std::ops::Bound;
 
+use convodb_core::Result;
+
 use self::leap::leap;
 use self::walk::{Walk, missing, read_entry};
 use super::{Total, entries, node_key};
-use crate::error::Result;
 use crate::index::ordered::{Point, Position, Start, Stream, Streams};
 use crate::kv::Read;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::iter::repeat_with;
 
+use convodb_core::Result;
 use fastrand::Rng;
 
 use super::check::{LEVELS, load, position, run};
-use crate::error::Result;
 use crate::index::ordered::{POSITION_LEN, Position};
 
 const CASES: u64 = 24;

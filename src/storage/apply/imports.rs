@@ -8,9 +8,9 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
+use convodb_core::{Change, Fact, Result, event};
+
 use super::{Edits, Writer};
-use crate::domain::{Change, Fact, event};
-use crate::error::Result;
 use crate::kv::WriteTables;
 use crate::storage::batch::Batch;
 use crate::storage::conversations::IndexRows;

@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::{Actor, AssigneeId, Error, Result, Succession};
 
 use super::{Directory, Slot};
-use crate::domain::{Actor, AssigneeId, Succession};
-use crate::error::{Error, Result};
 use crate::kv::{Read, WriteTables};
 use crate::storage::keys::{self, catalog_kind};
 use crate::storage::records::{AssigneeV1, MovedV1};

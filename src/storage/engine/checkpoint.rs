@@ -4,7 +4,8 @@
 use std::fmt;
 use std::thread::{self, JoinHandle};
 
-use crate::error::{Error, Result};
+use convodb_core::{Error, Result};
+
 use crate::kv::{Database, Memtable, WriteTransaction};
 use crate::storage::journal::Epoch;
 use crate::storage::meta;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use convodb_core::{Error, ErrorKind, Result};
+
 use super::checkpoint::Checkpoint;
 use super::{Engine, Journaling, Location, View, WriteTransaction};
-use crate::error::{Error, ErrorKind, Result};
 use crate::index::Levels;
 use crate::kv::{Database, Durability, Memtable, Place, WriteTables};
 use crate::storage::journal::{self, Epoch, Journal};

@@ -6,10 +6,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use convodb_core::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Older;
-use crate::error::Result;
 use crate::kv::{Database, Durability, Place, ReadTables, Setup, SystemDisk, Table, WriteTables};
 use crate::storage::codec::{self, Described, Record};
 use crate::storage::records::NoteV1;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use convodb_core::{
+    Change, Channel, ContactId, ConversationId, ErrorKind, Fact, Filter, Note, NoteId, Result, time,
+};
+
 use super::sample::{self, MEMOS, older, place, setup};
-use crate::domain::{Change, Channel, ContactId, ConversationId, Fact, Note, NoteId, time};
-use crate::error::{ErrorKind, Result};
 use crate::kv::{Database, Disk, DiskFile, Metadata, Place, Read as _, SystemDisk};
-use crate::query::Filter;
 use crate::storage::scan::Scan;
 use crate::storage::{CommitError, Engine, Journaling, Location, Opening, tables, verify};
 

@@ -1,10 +1,11 @@
 //! Changes, as a journal would hold them.
 
-use super::{CONVERSATION, Checked, MESSAGE, NOTE, at, done, hex, message};
-use crate::domain::{
+use convodb_core::{
     Actor, AssigneeId, Change, Channel, ConsumerName, ContactId, Content, ConversationState,
     DeliveryStatus, DoneValue, Fact, Failure, IdempotencyKey, Note, ProviderId, Status,
 };
+
+use super::{CONVERSATION, Checked, MESSAGE, NOTE, at, done, hex, message};
 use crate::storage::changes;
 
 /// One fact of each kind, in the order of their numbers.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use convodb_core::{AssigneeId, Change, Fact};
+
 use super::{Checked, at, hex};
-use crate::domain::{AssigneeId, Change, Fact};
 use crate::kv::{Place, SystemDisk};
 use crate::storage::journal::{Epoch, Journal, Payload};
 use crate::storage::records::EpochV1;

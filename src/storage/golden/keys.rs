@@ -1,16 +1,16 @@
 //! Keys, codes, tables, totals and nodes.
 
-use super::{CONVERSATION, Checked, MESSAGE, NOTE, at, hex};
-use crate::domain::{
-    AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, DeliveryStatus, Direction,
-    ProviderId, Status,
+use convodb_core::{
+    AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, DeliveryStatus, Direction, Hashes,
+    ProviderId, Result, Status,
 };
-use crate::error::Result;
+
+use super::{CONVERSATION, Checked, MESSAGE, NOTE, at, hex};
 use crate::index::{self, Total};
 use crate::kv::{Database, Memory, Read as _, Setup};
 use crate::storage::keys::StreamKey;
 use crate::storage::records::AssigneeV1;
-use crate::storage::{Hashes, format, keys, plan, provider_ids, records, tables};
+use crate::storage::{format, keys, plan, provider_ids, records, tables};
 
 #[test]
 fn keys_are_fixed_width_and_big_endian() -> Checked {
@@ -103,12 +103,12 @@ fn keys_are_fixed_width_and_big_endian() -> Checked {
 
 #[test]
 fn every_code_is_held_to_its_byte() {
-    let statuses = Status::ALL.map(keys::status_code);
-    let channels = Channel::ALL.map(keys::channel_code);
+    let statuses = Status::ALL.map(Status::code);
+    let channels = Channel::ALL.map(Channel::code);
     assert_eq!((statuses, channels), ([0, 1], [0, 1, 2, 3]));
-    assert_eq!(statuses.map(keys::status_of), Status::ALL.map(Some));
-    assert_eq!(channels.map(keys::channel_of), Channel::ALL.map(Some));
-    assert_eq!((keys::status_of(2), keys::channel_of(4)), (None, None));
+    assert_eq!(statuses.map(Status::of_code), Status::ALL.map(Some));
+    assert_eq!(channels.map(Channel::of_code), Channel::ALL.map(Some));
+    assert_eq!((Status::of_code(2), Channel::of_code(4)), (None, None));
     let deliveries = [
         DeliveryStatus::Sent,
         DeliveryStatus::Failed,

@@ -1,11 +1,11 @@
 //! Records and events.
 
-use super::{CONVERSATION, Checked, MESSAGE, NOTE, at, done, hex, message};
-use crate::domain::{
+use convodb_core::{
     Actor, AssigneeId, Content, Deliveries, DeliveryStatus, DoneEach, DoneValue, Event, EventKind,
-    Failure, Note, Parked, Status,
+    Failure, Note, Parked, Result, Status,
 };
-use crate::error::Result;
+
+use super::{CONVERSATION, Checked, MESSAGE, NOTE, at, done, hex, message};
 use crate::storage::records::{
     AssigneeV1, ConsumerV1, ConversationV1, DoneV1, EventV1, HeadV1, IdentityV1, MessageTimeV1,
     MessageV1, MovedV1, NoteV1, ParkedV1, ProviderIdV1, RowV1, ThreadV1,

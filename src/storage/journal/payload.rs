@@ -4,10 +4,9 @@
 //! and each with its length before it.
 
 use chrono::{DateTime, Utc};
+use convodb_core::{Change, Error, Result, time};
 
 use super::MAX_PAYLOAD_BYTES;
-use crate::domain::{Change, time};
-use crate::error::{Error, Result};
 use crate::storage::{Head, changes};
 
 const HEAD_BYTES: usize = 8 + 16;

@@ -1,14 +1,15 @@
 //! Events, and the consumers of them.
 
 use chrono::{DateTime, Utc};
+use convodb_core::records::EventKindV1;
+use convodb_core::{
+    Actor, AssigneeId, ConversationId, Event, EventKind, MessageId, NoteId, Result, Status,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{nonsense, time_of};
-use crate::domain::{Actor, AssigneeId, ConversationId, Event, EventKind, MessageId, NoteId};
-use crate::error::Result;
 use crate::kv::Table;
 use crate::storage::codec::{Described, Record};
-use crate::storage::keys::{status_code, status_of};
 use crate::storage::tables;
 
 /// An event but its number, which is the key, or the end of it.
@@ -27,29 +28,6 @@ impl Record for EventV1<'_> {
 }
 
 impl Described for EventV1<'_> {}
-
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-enum EventKindV1<'a> {
-    /// The status, and who has it.
-    ConversationCreated(u8, Option<&'a str>),
-    /// Who has it now, and who had it.
-    ConversationAssigned(&'a str, Option<&'a str>),
-    /// Who had it.
-    ConversationUnassigned(&'a str),
-    ConversationResolved,
-    ConversationReopened,
-    ConversationDeleted,
-    MessageReceived(u128),
-    MessageSent(u128),
-    MessageDelivered(u128),
-    MessageRead(u128),
-    MessageFailed(u128),
-    NoteAdded(u128),
-    /// Who has it now, who had it, and since when.
-    ConversationTakenOver(&'a str, &'a str, i64),
-    /// Who had it, and until when.
-    ConversationLeft(&'a str, i64),
-}
 
 impl<'a> From<&'a Event> for EventV1<'a> {
     fn from(event: &'a Event) -> Self {
@@ -70,100 +48,69 @@ impl<'a> From<&'a Event> for EventV1<'a> {
     }
 }
 
-impl<'a> From<&'a EventKind> for EventKindV1<'a> {
-    fn from(kind: &'a EventKind) -> Self {
-        let text = |id: &'a Option<AssigneeId>| id.as_ref().map(AssigneeId::as_str);
-        match kind {
-            EventKind::ConversationCreated {
-                status,
-                assigned_to,
-            } => Self::ConversationCreated(status_code(*status), text(assigned_to)),
-            EventKind::ConversationAssigned {
-                assigned_to,
-                previously_assigned_to: before,
-            } => Self::ConversationAssigned(assigned_to.as_str(), text(before)),
-            EventKind::ConversationUnassigned {
-                previously_assigned_to: before,
-            } => Self::ConversationUnassigned(before.as_str()),
-            EventKind::ConversationResolved => Self::ConversationResolved,
-            EventKind::ConversationReopened => Self::ConversationReopened,
-            EventKind::ConversationDeleted => Self::ConversationDeleted,
-            EventKind::MessageReceived { message_id } => Self::MessageReceived(message_id.raw()),
-            EventKind::MessageSent { message_id } => Self::MessageSent(message_id.raw()),
-            EventKind::MessageDelivered { message_id } => Self::MessageDelivered(message_id.raw()),
-            EventKind::MessageRead { message_id } => Self::MessageRead(message_id.raw()),
-            EventKind::MessageFailed { message_id } => Self::MessageFailed(message_id.raw()),
-            EventKind::NoteAdded { note_id } => Self::NoteAdded(note_id.raw()),
-        }
-    }
-}
-
 fn assignee(text: &str) -> Result<AssigneeId> {
     AssigneeId::new(text).map_err(|_| nonsense("assignee"))
 }
 
-impl EventKindV1<'_> {
-    fn into_kind(self) -> Result<EventKind> {
-        let message_id = MessageId::from_raw;
-        Ok(match self {
-            Self::ConversationCreated(status, to) => EventKind::ConversationCreated {
-                status: status_of(status).ok_or_else(|| nonsense("status"))?,
-                assigned_to: to.map(assignee).transpose()?,
-            },
-            Self::ConversationAssigned(to, before) => EventKind::ConversationAssigned {
-                assigned_to: assignee(to)?,
-                previously_assigned_to: before.map(assignee).transpose()?,
-            },
-            Self::ConversationUnassigned(before) => EventKind::ConversationUnassigned {
-                previously_assigned_to: assignee(before)?,
-            },
-            Self::ConversationResolved => EventKind::ConversationResolved,
-            Self::ConversationReopened => EventKind::ConversationReopened,
-            Self::ConversationDeleted => EventKind::ConversationDeleted,
-            Self::MessageReceived(id) => EventKind::MessageReceived {
-                message_id: message_id(id),
-            },
-            Self::MessageSent(id) => EventKind::MessageSent {
-                message_id: message_id(id),
-            },
-            Self::MessageDelivered(id) => EventKind::MessageDelivered {
-                message_id: message_id(id),
-            },
-            Self::MessageRead(id) => EventKind::MessageRead {
-                message_id: message_id(id),
-            },
-            Self::MessageFailed(id) => EventKind::MessageFailed {
-                message_id: message_id(id),
-            },
-            Self::NoteAdded(id) => EventKind::NoteAdded {
-                note_id: NoteId::from_raw(id),
-            },
-            Self::ConversationTakenOver(to, before, _) => EventKind::ConversationAssigned {
-                assigned_to: assignee(to)?,
-                previously_assigned_to: Some(assignee(before)?),
-            },
-            Self::ConversationLeft(before, _) => EventKind::ConversationUnassigned {
-                previously_assigned_to: assignee(before)?,
-            },
-        })
-    }
+fn kind_of(kind: EventKindV1<'_>) -> Result<EventKind> {
+    let message_id = MessageId::from_raw;
+    Ok(match kind {
+        EventKindV1::ConversationCreated(status, to) => EventKind::ConversationCreated {
+            status: Status::of_code(status).ok_or_else(|| nonsense("status"))?,
+            assigned_to: to.map(assignee).transpose()?,
+        },
+        EventKindV1::ConversationAssigned(to, before) => EventKind::ConversationAssigned {
+            assigned_to: assignee(to)?,
+            previously_assigned_to: before.map(assignee).transpose()?,
+        },
+        EventKindV1::ConversationUnassigned(before) => EventKind::ConversationUnassigned {
+            previously_assigned_to: assignee(before)?,
+        },
+        EventKindV1::ConversationResolved => EventKind::ConversationResolved,
+        EventKindV1::ConversationReopened => EventKind::ConversationReopened,
+        EventKindV1::ConversationDeleted => EventKind::ConversationDeleted,
+        EventKindV1::MessageReceived(id) => EventKind::MessageReceived {
+            message_id: message_id(id),
+        },
+        EventKindV1::MessageSent(id) => EventKind::MessageSent {
+            message_id: message_id(id),
+        },
+        EventKindV1::MessageDelivered(id) => EventKind::MessageDelivered {
+            message_id: message_id(id),
+        },
+        EventKindV1::MessageRead(id) => EventKind::MessageRead {
+            message_id: message_id(id),
+        },
+        EventKindV1::MessageFailed(id) => EventKind::MessageFailed {
+            message_id: message_id(id),
+        },
+        EventKindV1::NoteAdded(id) => EventKind::NoteAdded {
+            note_id: NoteId::from_raw(id),
+        },
+        EventKindV1::ConversationTakenOver(to, before, _) => EventKind::ConversationAssigned {
+            assigned_to: assignee(to)?,
+            previously_assigned_to: Some(assignee(before)?),
+        },
+        EventKindV1::ConversationLeft(before, _) => EventKind::ConversationUnassigned {
+            previously_assigned_to: assignee(before)?,
+        },
+    })
+}
 
-    /// When a takeover began to show.
-    fn effective_at(&self) -> Result<Option<DateTime<Utc>>> {
-        match self {
-            Self::ConversationTakenOver(.., since_us) | Self::ConversationLeft(_, since_us) => {
-                time_of(*since_us).map(Some)
-            }
-            _ => Ok(None),
-        }
+/// When a takeover began to show.
+fn effective_at(kind: &EventKindV1<'_>) -> Result<Option<DateTime<Utc>>> {
+    match kind {
+        EventKindV1::ConversationTakenOver(.., since_us)
+        | EventKindV1::ConversationLeft(_, since_us) => time_of(*since_us).map(Some),
+        _ => Ok(None),
     }
 }
 
 impl EventV1<'_> {
     pub(in crate::storage) fn into_event(self, sequence: u64) -> Result<Event> {
         let conversation = ConversationId::from_raw(self.conversation);
-        let effective_at = self.kind.effective_at()?;
-        let kind = self.kind.into_kind()?;
+        let effective_at = effective_at(&self.kind)?;
+        let kind = kind_of(self.kind)?;
         let mut event = Event::new(sequence, time_of(self.at_us)?, conversation, kind);
         event.effective_at = effective_at;
         event.actor = self

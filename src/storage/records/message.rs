@@ -1,14 +1,14 @@
 //! Messages: packed, as a history is made of them. Within a change they are laid out as described.
 
 use chrono::{DateTime, Utc};
+use convodb_core::records::ContentV1;
+use convodb_core::{
+    ConversationId, Deliveries, DeliveryStatus, Direction, Failure, Message, MessageId, ProviderId,
+    Result,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{micros, nonsense, optional_time};
-use crate::domain::{
-    Content, ConversationId, Deliveries, DeliveryStatus, Direction, Failure, Message, MessageId,
-    ProviderId,
-};
-use crate::error::Result;
 use crate::kv::Table;
 use crate::storage::codec::{self, Fields, Payload, Record, Unreadable, put_text};
 use crate::storage::tables;
@@ -82,7 +82,12 @@ impl MessageV1<'_> {
 
 impl<'a> Payload<'a> for MessageV1<'a> {
     fn write(&self, bytes: &mut Vec<u8>) -> Result<()> {
-        bytes.extend_from_slice(&[self.direction, self.status, self.content.kind(), self.has()]);
+        bytes.extend_from_slice(&[
+            self.direction,
+            self.status,
+            kind_of(&self.content),
+            self.has(),
+        ]);
         for time in self.times().iter().filter_map(|(_, time)| *time) {
             bytes.extend_from_slice(&time.to_le_bytes());
         }
@@ -93,7 +98,7 @@ impl<'a> Payload<'a> for MessageV1<'a> {
             put_text(bytes, code);
             put_text(bytes, message);
         }
-        self.content.write(bytes);
+        write_content(&self.content, bytes);
         Ok(())
     }
 
@@ -119,7 +124,7 @@ impl<'a> Payload<'a> for MessageV1<'a> {
             if has & !has::CAPTION != 0 {
                 message.read_more(has, fields)?;
             }
-            message.content = ContentV1::read(kind, has & has::CAPTION != 0, fields)?;
+            message.content = read_content(kind, has & has::CAPTION != 0, fields)?;
             Some(message)
         })
     }
@@ -148,77 +153,62 @@ impl<'a> MessageV1<'a> {
     }
 }
 
-impl<'a> ContentV1<'a> {
-    const fn kind(&self) -> u8 {
-        match self {
-            Self::Text(_) => kind::TEXT,
-            Self::Template { .. } => kind::TEMPLATE,
-            Self::Image(..) => kind::IMAGE,
-            Self::Document(..) => kind::DOCUMENT,
-        }
-    }
-
-    /// The last text of each kind reaches to the end of the record, and a template's parameters do.
-    fn write(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Text(text) => bytes.extend_from_slice(text.as_bytes()),
-            Self::Template { name, params, text } => {
-                for text in [Some(*name), *text].into_iter().flatten() {
-                    put_text(bytes, text);
-                }
-                for param in params {
-                    put_text(bytes, param);
-                }
-            }
-            Self::Image(address, caption) | Self::Document(address, caption) => {
-                put_text(bytes, address);
-                bytes.extend_from_slice(caption.unwrap_or_default().as_bytes());
-            }
-        }
-    }
-
-    fn read(kind: u8, has_caption: bool, fields: &mut Fields<'a>) -> Option<Self> {
-        Some(match kind {
-            kind::TEXT if !has_caption => Self::Text(fields.last_text()?),
-            kind::TEMPLATE => {
-                let name = fields.text()?;
-                let text = match has_caption {
-                    true => Some(fields.text()?),
-                    false => None,
-                };
-                let mut params = Vec::new();
-                while !fields.is_empty() {
-                    params.push(fields.text()?);
-                }
-                Self::Template { name, params, text }
-            }
-            kind::IMAGE | kind::DOCUMENT => {
-                let address = fields.text()?;
-                let caption = match has_caption {
-                    true => Some(fields.last_text()?),
-                    false => None,
-                };
-                match kind {
-                    kind::IMAGE => Self::Image(address, caption),
-                    _ => Self::Document(address, caption),
-                }
-            }
-            _ => return None,
-        })
+const fn kind_of(content: &ContentV1<'_>) -> u8 {
+    match content {
+        ContentV1::Text(_) => kind::TEXT,
+        ContentV1::Template { .. } => kind::TEMPLATE,
+        ContentV1::Image(..) => kind::IMAGE,
+        ContentV1::Document(..) => kind::DOCUMENT,
     }
 }
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-enum ContentV1<'a> {
-    Text(&'a str),
-    Template {
-        name: &'a str,
-        #[serde(borrow)]
-        params: Vec<&'a str>,
-        text: Option<&'a str>,
-    },
-    Image(&'a str, Option<&'a str>),
-    Document(&'a str, Option<&'a str>),
+/// The last text of each kind reaches to the end of the record, and a template's parameters do.
+fn write_content(content: &ContentV1<'_>, bytes: &mut Vec<u8>) {
+    match content {
+        ContentV1::Text(text) => bytes.extend_from_slice(text.as_bytes()),
+        ContentV1::Template { name, params, text } => {
+            for text in [Some(*name), *text].into_iter().flatten() {
+                put_text(bytes, text);
+            }
+            for param in params {
+                put_text(bytes, param);
+            }
+        }
+        ContentV1::Image(address, caption) | ContentV1::Document(address, caption) => {
+            put_text(bytes, address);
+            bytes.extend_from_slice(caption.unwrap_or_default().as_bytes());
+        }
+    }
+}
+
+fn read_content<'a>(kind: u8, has_caption: bool, fields: &mut Fields<'a>) -> Option<ContentV1<'a>> {
+    Some(match kind {
+        kind::TEXT if !has_caption => ContentV1::Text(fields.last_text()?),
+        kind::TEMPLATE => {
+            let name = fields.text()?;
+            let text = match has_caption {
+                true => Some(fields.text()?),
+                false => None,
+            };
+            let mut params = Vec::new();
+            while !fields.is_empty() {
+                params.push(fields.text()?);
+            }
+            ContentV1::Template { name, params, text }
+        }
+        kind::IMAGE | kind::DOCUMENT => {
+            let address = fields.text()?;
+            let caption = match has_caption {
+                true => Some(fields.last_text()?),
+                false => None,
+            };
+            match kind {
+                kind::IMAGE => ContentV1::Image(address, caption),
+                _ => ContentV1::Document(address, caption),
+            }
+        }
+        _ => return None,
+    })
 }
 
 pub(in crate::storage) const fn direction_code(direction: Direction) -> u8 {
@@ -280,44 +270,6 @@ impl<'a> From<&'a Message> for MessageV1<'a> {
     }
 }
 
-impl<'a> From<&'a Content> for ContentV1<'a> {
-    fn from(content: &'a Content) -> Self {
-        match content {
-            Content::Text { text } => Self::Text(text),
-            Content::Template { name, params, text } => Self::Template {
-                name,
-                params: params.iter().map(String::as_str).collect(),
-                text: text.as_deref(),
-            },
-            Content::Image { media_url, caption } => Self::Image(media_url, caption.as_deref()),
-            Content::Document { media_url, caption } => {
-                Self::Document(media_url, caption.as_deref())
-            }
-        }
-    }
-}
-
-impl From<ContentV1<'_>> for Content {
-    fn from(content: ContentV1<'_>) -> Self {
-        match content {
-            ContentV1::Text(text) => Self::text(text),
-            ContentV1::Template { name, params, text } => Self::Template {
-                name: name.into(),
-                params: params.into_iter().map(Into::into).collect(),
-                text: text.map(Into::into),
-            },
-            ContentV1::Image(media_url, caption) => Self::Image {
-                media_url: media_url.into(),
-                caption: caption.map(Into::into),
-            },
-            ContentV1::Document(media_url, caption) => Self::Document {
-                media_url: media_url.into(),
-                caption: caption.map(Into::into),
-            },
-        }
-    }
-}
-
 impl MessageV1<'_> {
     #[inline]
     pub(in crate::storage) fn into_message(
@@ -327,21 +279,18 @@ impl MessageV1<'_> {
         id: MessageId,
     ) -> Result<Message> {
         let provider_id = self.provider_id.map(ProviderId::new).transpose();
-        Ok(Message {
-            id,
-            conversation_id: conversation,
-            direction: direction_of(self.direction)?,
-            content: self.content.into(),
-            status: delivery_of(self.status)?,
-            created_at,
-            provider_id: provider_id.map_err(|_| nonsense("provider id"))?,
-            deliveries: Deliveries {
-                sent_at: optional_time(self.sent_us)?,
-                delivered_at: optional_time(self.delivered_us)?,
-                read_at: optional_time(self.read_us)?,
-                failed_at: optional_time(self.failed_us)?,
-                failure: self.failure.map(failure_of),
-            },
-        })
+        let direction = direction_of(self.direction)?;
+        let content = self.content.into();
+        let mut message = Message::new(id, conversation, direction, content, created_at);
+        message.status = delivery_of(self.status)?;
+        message.provider_id = provider_id.map_err(|_| nonsense("provider id"))?;
+        message.deliveries = Deliveries::new(
+            optional_time(self.sent_us)?,
+            optional_time(self.delivered_us)?,
+            optional_time(self.read_us)?,
+            optional_time(self.failed_us)?,
+            self.failure.map(failure_of),
+        );
+        Ok(message)
     }
 }

@@ -1,8 +1,8 @@
 //! What lies in the catalog beside the records.
 
+use convodb_core::{ConversationId, Result};
+
 use super::{FindingKind, Verification};
-use crate::domain::ConversationId;
-use crate::error::Result;
 use crate::kv::Read as _;
 use crate::storage::conversations::Filed;
 use crate::storage::keys::{self, catalog_kind};

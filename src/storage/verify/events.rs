@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use convodb_core::{ConversationId, ErrorKind, Event, EventKind, Result};
+
 use super::{FindingKind, Verification};
-use crate::domain::{ConversationId, Event, EventKind};
-use crate::error::{ErrorKind, Result};
 use crate::kv::Read as _;
 use crate::storage::keys::{self, event_kind};
 use crate::storage::scan::Scan;

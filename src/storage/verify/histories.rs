@@ -1,9 +1,9 @@
 //! Messages and notes.
 
+use convodb_core::{Channel, ErrorKind, Message, Provided, Result, StoredAt};
+
 use super::rebuild::{Home, Homes};
 use super::{FindingKind, Verification};
-use crate::domain::{Channel, Message, Provided, StoredAt};
-use crate::error::{ErrorKind, Result};
 use crate::storage::scan::Scan;
 use crate::storage::{View, messages, provider_ids, tables};
 

@@ -2,8 +2,8 @@
 
 use std::ops::Bound;
 
-use crate::domain::{Channel, ConversationId, ConversationState};
-use crate::error::{ErrorKind, Result};
+use convodb_core::{Channel, ConversationId, ConversationState, ErrorKind, Result};
+
 use crate::kv::Read as _;
 use crate::storage::batch::Batch;
 use crate::storage::conversations::{Filed, IndexRows};

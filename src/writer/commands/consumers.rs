@@ -1,8 +1,8 @@
 //! Consumers of events.
 
-use super::{Handle, Outcome};
-use crate::domain::ConsumerName;
-use crate::error::Result;
+use convodb_core::{ConsumerName, Outcome, Result};
+
+use super::Handle;
 use crate::store::Store;
 
 commands! {

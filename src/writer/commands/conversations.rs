@@ -1,10 +1,11 @@
 //! What is done to conversations, one or many.
 
+use convodb_core::{
+    AssigneeId, ContactId, Conversation, ConversationId, Note, Outcome, Result, Targets,
+};
+
 use super::super::bulk::Each;
-use super::{Handle, Outcome};
-use crate::domain::{AssigneeId, ContactId, Conversation, ConversationId, Note};
-use crate::error::Result;
-use crate::query::Targets;
+use super::Handle;
 use crate::store::Store;
 
 commands! {

@@ -1,8 +1,8 @@
 //! Users and teams.
 
-use super::{Handle, Outcome};
-use crate::domain::{Assignee, AssigneeId, Takeover, TeamId, UserId};
-use crate::error::Result;
+use convodb_core::{Assignee, AssigneeId, Outcome, Result, Takeover, TeamId, UserId};
+
+use super::Handle;
 use crate::store::Store;
 
 commands! {

@@ -1,8 +1,8 @@
 //! Commands that say what their giver saw, and so win or lose a race knowingly.
 
-use super::{Handle, Outcome};
-use crate::domain::{AssigneeId, Conversation, ConversationId, Message, Reply};
-use crate::error::Result;
+use convodb_core::{AssigneeId, Conversation, ConversationId, Message, Outcome, Reply, Result};
+
+use super::Handle;
 use crate::store::Store;
 
 commands! {

@@ -1,8 +1,8 @@
 //! Whole conversations from elsewhere.
 
-use super::{Handle, Outcome};
-use crate::domain::{Conversation, Import};
-use crate::error::Result;
+use convodb_core::{Conversation, Import, Outcome, Result};
+
+use super::Handle;
 use crate::store::Store;
 
 commands! {
@@ -98,7 +98,7 @@ mod tests {
     use std::thread::{self, JoinHandle};
 
     use super::*;
-    use crate::domain::{AssigneeId, Channel, ContactId, ConversationId, UserId};
+    use convodb_core::{AssigneeId, Channel, ContactId, ConversationId, UserId};
 
     fn import(number: u64) -> Result<Import> {
         let id = ConversationId::from_parts(1_776_000_000_000, u128::from(number));

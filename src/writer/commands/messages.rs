@@ -1,10 +1,11 @@
 //! Messages, their receipts and their providers' ids.
 
-use super::{Handle, Outcome};
-use crate::domain::{
-    ConversationId, Inbound, Message, MessageRef, Outbound, ProviderId, Receipt, Reply,
+use convodb_core::{
+    ConversationId, Inbound, Message, MessageRef, Outbound, Outcome, ProviderId, Receipt, Reply,
+    Result,
 };
-use crate::error::Result;
+
+use super::Handle;
 use crate::store::Store;
 
 commands! {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Handle, Outcome};
-use crate::error::Result;
+use convodb_core::{Outcome, Result};
+
+use super::Handle;
 use crate::store::Store;
 
 commands! {

@@ -2,7 +2,8 @@
 
 use std::ops::Bound;
 
-use crate::error::{Error, Result};
+use convodb_core::{Error, Result};
+
 use crate::index::counted::{ENTRY_LEN, Total, entries, node_key};
 use crate::index::ordered::{Point, Start, Stream, Streams};
 use crate::kv::Read;

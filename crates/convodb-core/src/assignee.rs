@@ -1,0 +1,208 @@
+//! Who a conversation is assigned to: a user or a team, never both.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{InvalidInput, TeamId, UserId, object};
+
+/// Which of the two an assignee is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AssigneeKind {
+    /// An agent.
+    User,
+    /// A team.
+    Team,
+}
+
+/// The id of a user or of a team: one value, so that it cannot hold both (R4).
+///
+/// ```
+/// use convodb::{AssigneeId, AssigneeKind, UserId};
+///
+/// let alice = AssigneeId::from(UserId::new("usr_01H111")?);
+/// assert_eq!(alice, AssigneeId::new("usr_01H111")?);
+/// assert_eq!(AssigneeId::new("billing")?.kind(), AssigneeKind::Team);
+/// # Ok::<(), convodb::InvalidInput>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AssigneeId {
+    /// A user's id.
+    User(UserId),
+    /// A team's id.
+    Team(TeamId),
+}
+
+impl AssigneeId {
+    /// Reads an id: a user's where it begins with `usr_`, else a team's.
+    ///
+    /// # Errors
+    ///
+    /// As [`UserId::new`] and [`TeamId::new`].
+    pub fn new(text: &str) -> Result<Self, InvalidInput> {
+        if text.starts_with("usr_") {
+            UserId::new(text).map(Self::User)
+        } else {
+            TeamId::new(text).map(Self::Team)
+        }
+    }
+
+    #[doc(hidden)]
+    pub fn of_kind(kind: AssigneeKind, text: &str) -> Result<Self, InvalidInput> {
+        match kind {
+            AssigneeKind::User => UserId::new(text).map(Self::User),
+            AssigneeKind::Team => TeamId::new(text).map(Self::Team),
+        }
+    }
+
+    /// Whether it is a user or a team.
+    #[must_use]
+    pub fn kind(&self) -> AssigneeKind {
+        match self {
+            Self::User(_) => AssigneeKind::User,
+            Self::Team(_) => AssigneeKind::Team,
+        }
+    }
+
+    /// The id as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::User(id) => id.as_str(),
+            Self::Team(id) => id.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for AssigneeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for AssigneeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<UserId> for AssigneeId {
+    fn from(id: UserId) -> Self {
+        Self::User(id)
+    }
+}
+
+impl From<&UserId> for AssigneeId {
+    fn from(id: &UserId) -> Self {
+        Self::User(id.clone())
+    }
+}
+
+impl From<TeamId> for AssigneeId {
+    fn from(id: TeamId) -> Self {
+        Self::Team(id)
+    }
+}
+
+impl From<&TeamId> for AssigneeId {
+    fn from(id: &TeamId) -> Self {
+        Self::Team(id.clone())
+    }
+}
+
+impl From<&AssigneeId> for AssigneeId {
+    fn from(id: &AssigneeId) -> Self {
+        id.clone()
+    }
+}
+
+impl TryFrom<&str> for AssigneeId {
+    type Error = InvalidInput;
+
+    fn try_from(text: &str) -> Result<Self, InvalidInput> {
+        Self::new(text)
+    }
+}
+
+impl FromStr for AssigneeId {
+    type Err = InvalidInput;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        Self::new(text)
+    }
+}
+
+impl Serialize for AssigneeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AssigneeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::new(&text).map_err(de::Error::custom)
+    }
+}
+
+/// A user or team of the directory: its id and its present name.
+///
+/// Serialises as the specification's `assigned_to`: `{"type", "id", "name"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Assignee {
+    /// The id.
+    pub id: AssigneeId,
+    /// The name, as the directory has it now.
+    pub name: Arc<str>,
+}
+
+impl Assignee {
+    /// An assignee as an import names it.
+    #[must_use]
+    pub fn new(id: impl Into<AssigneeId>, name: &str) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AssigneeDocument<T> {
+    r#type: AssigneeKind,
+    id: T,
+    name: T,
+}
+
+impl Serialize for Assignee {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        AssigneeDocument {
+            r#type: self.id.kind(),
+            id: self.id.as_str(),
+            name: &*self.name,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Assignee {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = object::<AssigneeDocument<String>, _>(deserializer)?;
+        let id = AssigneeId::of_kind(document.r#type, &document.id).map_err(de::Error::custom)?;
+        Ok(Self::new(id, &document.name))
+    }
+}
+
+/// What becomes of the conversations of a user or team that is removed (R11).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Takeover {
+    /// They become unassigned.
+    Unassign,
+    /// Another user or team takes them over.
+    By(AssigneeId),
+}

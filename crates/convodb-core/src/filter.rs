@@ -1,0 +1,214 @@
+//! Which conversations a list shows.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{AssigneeId, Channel, ConversationState, InvalidInput, Status};
+
+/// Which statuses a list shows. Open is the default, as in the specification.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StatusFilter {
+    /// Only open conversations.
+    #[default]
+    Open,
+    /// Only resolved conversations.
+    Resolved,
+    /// Both.
+    All,
+}
+
+impl StatusFilter {
+    /// The specification's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+            Self::All => "all",
+        }
+    }
+}
+
+impl fmt::Display for StatusFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for StatusFilter {
+    type Err = InvalidInput;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        [Self::Open, Self::Resolved, Self::All]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| InvalidInput::new("status", "must be `open`, `resolved` or `all`"))
+    }
+}
+
+/// Which conversations a list shows: a status, any channels, anybody's or some assignees', all or
+/// the unread ones (R12).
+///
+/// The setters add: two channels select the conversations of both. Without a channel all are
+/// selected, without an assignee anybody's and nobody's. A user or team that the directory does
+/// not know selects nothing.
+///
+/// ```
+/// use convodb::{Channel, Filter, TeamId, UserId};
+///
+/// let everything_on_whatsapp = Filter::all().channel(Channel::Whatsapp);
+/// let an_agents_view = Filter::open()
+///     .unassigned()
+///     .assigned_to(UserId::new("usr_01H111")?)
+///     .assigned_to(TeamId::new("team_billing")?);
+/// let to_be_read = an_agents_view.clone().unread();
+/// # let _ = (everything_on_whatsapp, an_agents_view, to_be_read);
+/// # Ok::<(), convodb::InvalidInput>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Filter {
+    status: StatusFilter,
+    channels: BTreeSet<Channel>,
+    // Neither stands for anybody's and nobody's.
+    unassigned: bool,
+    assignees: BTreeSet<AssigneeId>,
+    unread: bool,
+}
+
+impl Filter {
+    /// The most users and teams that a filter takes; more are refused where it is used.
+    pub const MAX_ASSIGNEES: usize = 64;
+
+    /// Conversations of this status.
+    #[must_use]
+    pub fn new(status: StatusFilter) -> Self {
+        Self {
+            status,
+            ..Self::default()
+        }
+    }
+
+    /// Open conversations: the default inbox view.
+    #[must_use]
+    pub fn open() -> Self {
+        Self::new(StatusFilter::Open)
+    }
+
+    /// Resolved conversations.
+    #[must_use]
+    pub fn resolved() -> Self {
+        Self::new(StatusFilter::Resolved)
+    }
+
+    /// Conversations of either status.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::new(StatusFilter::All)
+    }
+
+    /// Adds a channel.
+    #[must_use]
+    pub fn channel(mut self, channel: Channel) -> Self {
+        self.channels.insert(channel);
+        self
+    }
+
+    /// Adds a user or a team.
+    #[must_use]
+    pub fn assigned_to(mut self, id: impl Into<AssigneeId>) -> Self {
+        self.assignees.insert(id.into());
+        self
+    }
+
+    /// Adds the conversations that are assigned to nobody.
+    #[must_use]
+    pub fn unassigned(mut self) -> Self {
+        self.unassigned = true;
+        self
+    }
+
+    /// Leaves only conversations with messages that are not marked as read.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.unread = true;
+        self
+    }
+
+    /// The status that was asked for.
+    #[must_use]
+    pub const fn status(&self) -> StatusFilter {
+        self.status
+    }
+
+    /// The channels that were added, in the specification's order; none stands for all.
+    pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
+        self.channels.iter().copied()
+    }
+
+    /// Whether the conversations of nobody were added.
+    #[must_use]
+    pub const fn includes_unassigned(&self) -> bool {
+        self.unassigned
+    }
+
+    /// The users and teams that were added, users first, each by their ids.
+    pub fn assignees(&self) -> impl Iterator<Item = &AssigneeId> + '_ {
+        self.assignees.iter()
+    }
+
+    /// Whether only unread conversations are selected.
+    #[must_use]
+    pub const fn is_unread(&self) -> bool {
+        self.unread
+    }
+
+    #[doc(hidden)]
+    pub fn is_anybodys(&self) -> bool {
+        !self.unassigned && self.assignees.is_empty()
+    }
+
+    #[doc(hidden)]
+    pub const fn statuses(&self) -> &'static [Status] {
+        match self.status {
+            StatusFilter::Open => &[Status::Open],
+            StatusFilter::Resolved => &[Status::Resolved],
+            StatusFilter::All => &Status::ALL,
+        }
+    }
+
+    #[doc(hidden)]
+    pub fn channels_or_all(&self) -> impl Iterator<Item = Channel> + '_ {
+        Channel::ALL
+            .into_iter()
+            .filter(|channel| self.channels.is_empty() || self.channels.contains(channel))
+    }
+
+    /// Whether the filter selects a conversation.
+    #[doc(hidden)]
+    pub fn selects(&self, state: &ConversationState) -> bool {
+        let assignee = match &state.assignee {
+            Some(id) => self.assignees.contains(id),
+            None => self.unassigned,
+        };
+        self.statuses().contains(&state.status)
+            && (self.channels.is_empty() || self.channels.contains(&state.channel))
+            && (self.is_anybodys() || assignee)
+            && (!self.unread || state.unread() > 0)
+    }
+
+    #[doc(hidden)]
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        let assignees = self.assignees.len();
+        if assignees > Self::MAX_ASSIGNEES {
+            return Err(InvalidInput::new(
+                "assigned_to",
+                format!(
+                    "must be at most {} users and teams, and are {assignees}",
+                    Self::MAX_ASSIGNEES
+                ),
+            ));
+        }
+        Ok(())
+    }
+}

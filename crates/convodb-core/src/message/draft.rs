@@ -1,0 +1,204 @@
+//! Messages that are yet to be stored.
+
+use chrono::{DateTime, Utc};
+
+use super::Content;
+use crate::{Channel, ContactId};
+
+/// What inbound and outbound messages and replies share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Draft {
+    pub(crate) content: Content,
+    pub(crate) provider_id: Option<String>,
+    pub(crate) sent_at: Option<DateTime<Utc>>,
+}
+
+impl Draft {
+    fn new(content: impl Into<Content>) -> Self {
+        Self {
+            content: content.into(),
+            provider_id: None,
+            sent_at: None,
+        }
+    }
+}
+
+macro_rules! draft_setters {
+    () => {
+        /// The provider's own id of the message (R10).
+        #[must_use]
+        pub fn provider_id(mut self, id: impl Into<String>) -> Self {
+            self.draft.provider_id = Some(id.into());
+            self
+        }
+
+        /// The provider's time of the message; without it, the store's (R7).
+        #[must_use]
+        pub fn sent_at(mut self, time: DateTime<Utc>) -> Self {
+            self.draft.sent_at = Some(time);
+            self
+        }
+    };
+}
+
+macro_rules! reopen_setter {
+    () => {
+        /// Whether it reopens a resolved conversation, as it does by default: a broadcast must
+        /// not reopen thousands (R5).
+        #[must_use]
+        pub const fn reopen(mut self, reopen: bool) -> Self {
+            self.reopen = reopen;
+            self
+        }
+    };
+}
+
+/// A message from a contact, for `Store::receive`.
+///
+/// ```
+/// use convodb::{Channel, ContactId, Content, Inbound};
+///
+/// let contact = ContactId::new("con_01HXYZ")?;
+/// let hello = Inbound::text(&contact, Channel::Whatsapp, "Hello").provider_id("wamid.1");
+/// let photo = Inbound::new(&contact, Channel::Whatsapp, Content::image("https://example.com/1.jpg"));
+/// # let _ = (hello, photo);
+/// # Ok::<(), convodb::InvalidInput>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Inbound {
+    #[doc(hidden)]
+    pub contact_id: ContactId,
+    #[doc(hidden)]
+    pub channel: Channel,
+    pub(crate) draft: Draft,
+}
+
+impl Inbound {
+    /// A message from this contact on this channel.
+    #[must_use]
+    pub fn new(
+        contact: impl Into<ContactId>,
+        channel: Channel,
+        content: impl Into<Content>,
+    ) -> Self {
+        Self {
+            contact_id: contact.into(),
+            channel,
+            draft: Draft::new(content),
+        }
+    }
+
+    /// A text from this contact on this channel.
+    #[must_use]
+    pub fn text(contact: impl Into<ContactId>, channel: Channel, text: impl Into<String>) -> Self {
+        Self::new(contact, channel, Content::text(text))
+    }
+
+    draft_setters!();
+}
+
+/// A message to a contact, for `Store::send`.
+///
+/// ```
+/// use convodb::{Channel, ContactId, Content, Outbound};
+///
+/// let contact = ContactId::new("con_01HXYZ")?;
+/// let spring = Content::template("spring_sale", ["Ada", "20 %"]);
+/// let broadcast = Outbound::new(&contact, Channel::Whatsapp, spring).reopen(false);
+/// # let _ = broadcast;
+/// # Ok::<(), convodb::InvalidInput>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Outbound {
+    #[doc(hidden)]
+    pub contact_id: ContactId,
+    #[doc(hidden)]
+    pub channel: Channel,
+    pub(crate) draft: Draft,
+    pub(crate) reopen: bool,
+}
+
+impl Outbound {
+    /// A message to this contact on this channel.
+    #[must_use]
+    pub fn new(
+        contact: impl Into<ContactId>,
+        channel: Channel,
+        content: impl Into<Content>,
+    ) -> Self {
+        Self {
+            contact_id: contact.into(),
+            channel,
+            draft: Draft::new(content),
+            reopen: true,
+        }
+    }
+
+    /// A text to this contact on this channel.
+    #[must_use]
+    pub fn text(contact: impl Into<ContactId>, channel: Channel, text: impl Into<String>) -> Self {
+        Self::new(contact, channel, Content::text(text))
+    }
+
+    draft_setters!();
+    reopen_setter!();
+}
+
+/// A message to the contact of a conversation that is known by its id, for `Store::reply`.
+///
+/// An [`Outbound`] is one too: its contact and channel must then be the conversation's.
+///
+/// ```
+/// use convodb::Reply;
+///
+/// assert_eq!(Reply::from("On its way."), Reply::text("On its way."));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reply {
+    pub(crate) draft: Draft,
+    pub(crate) reopen: bool,
+    pub(crate) address: Option<(ContactId, Channel)>,
+}
+
+impl Reply {
+    /// A message within the conversation.
+    #[must_use]
+    pub fn new(content: impl Into<Content>) -> Self {
+        Self {
+            draft: Draft::new(content),
+            reopen: true,
+            address: None,
+        }
+    }
+
+    /// A text within the conversation.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new(Content::text(text))
+    }
+
+    draft_setters!();
+    reopen_setter!();
+}
+
+impl From<&str> for Reply {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<Content> for Reply {
+    fn from(content: Content) -> Self {
+        Self::new(content)
+    }
+}
+
+impl From<Outbound> for Reply {
+    fn from(outbound: Outbound) -> Self {
+        Self {
+            draft: outbound.draft,
+            reopen: outbound.reopen,
+            address: Some((outbound.contact_id, outbound.channel)),
+        }
+    }
+}

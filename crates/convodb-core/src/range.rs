@@ -1,0 +1,96 @@
+//! A part of a conversation's history.
+
+use std::ops::{Bound, RangeFull};
+
+use chrono::{DateTime, Utc};
+
+use crate::{Message, MessageId};
+
+/// A place in a history: a time in microseconds since 1970, and a message of that time.
+pub(crate) type Place = (u64, MessageId);
+
+/// The first place that is not before a time. A time between two microseconds is behind the first,
+/// and no message is of a time before 1970.
+fn first_of(time: DateTime<Utc>) -> Place {
+    let micros = time.timestamp_micros();
+    let started = i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000));
+    let micros = u64::try_from(micros.saturating_add(started)).unwrap_or(0);
+    (micros, MessageId::from_raw(0))
+}
+
+fn place_of(message: &Message) -> Place {
+    let (time, id) = message.position();
+    (first_of(time).0, id)
+}
+
+/// A part of a conversation's history, in the order of R7. Of two setters for one end the later
+/// counts.
+///
+/// ```
+/// use convodb::MessageRange;
+/// # use convodb::{Channel, ContactId, Inbound, Store};
+/// # let store = Store::in_memory()?;
+/// # let contact = ContactId::new("con_1")?;
+/// # let first = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value;
+/// # let second = store.receive(Inbound::text(&contact, Channel::Webchat, "two"))?.value;
+///
+/// let later = MessageRange::all().after(&first);
+/// let messages: Vec<_> = store.messages(first.conversation_id, later)?.collect::<Result<_, _>>()?;
+/// assert_eq!(messages, [second]);
+/// # Ok::<(), convodb::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRange {
+    from: Bound<Place>,
+    to: Bound<Place>,
+}
+
+impl MessageRange {
+    /// The whole history.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self {
+            from: Bound::Unbounded,
+            to: Bound::Unbounded,
+        }
+    }
+
+    /// Only messages of this time or later.
+    #[must_use]
+    pub fn since(mut self, time: DateTime<Utc>) -> Self {
+        self.from = Bound::Included(first_of(time));
+        self
+    }
+
+    /// Only messages earlier than this time.
+    #[must_use]
+    pub fn until(mut self, time: DateTime<Utc>) -> Self {
+        self.to = Bound::Excluded(first_of(time));
+        self
+    }
+
+    /// Only messages behind this one.
+    #[must_use]
+    pub fn after(mut self, message: &Message) -> Self {
+        self.from = Bound::Excluded(place_of(message));
+        self
+    }
+
+    /// Only messages before this one.
+    #[must_use]
+    pub fn before(mut self, message: &Message) -> Self {
+        self.to = Bound::Excluded(place_of(message));
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn bounds(&self) -> (Bound<Place>, Bound<Place>) {
+        (self.from, self.to)
+    }
+}
+
+impl From<RangeFull> for MessageRange {
+    fn from(_: RangeFull) -> Self {
+        Self::all()
+    }
+}
