@@ -3,6 +3,7 @@
 //!
 //! Ids are `area/case/size/engine`. Each result is checked against the generator once, outside the
 //! timed part. As a test (`cargo bench -- --test`) everything runs once, on a small inbox.
+//! `benches/instructions` counts what a few of these cases take in instructions.
 
 #![expect(
     clippy::unwrap_used,
