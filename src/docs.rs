@@ -1,7 +1,10 @@
-//! How convodb is built, what lies in its file, and what it promises. No code is here.
+//! The rules of the domain, how convodb is built, the file format, and the guarantees. It has no code.
 
 #[doc = include_str!("docs/architecture.md")]
 pub mod architecture {}
+
+#[doc = include_str!("docs/async.md")]
+pub mod asynchronous {}
 
 #[doc = include_str!("docs/events.md")]
 pub mod events {}
@@ -11,3 +14,6 @@ pub mod format {}
 
 #[doc = include_str!("docs/guarantees.md")]
 pub mod guarantees {}
+
+#[doc = include_str!("docs/rules.md")]
+pub mod rules {}

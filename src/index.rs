@@ -1,13 +1,11 @@
 //! Streams of rows in key order: insert, remove, count, merge many into one list, and find the
 //! k-th row of it.
 //!
-//! Invariant: knows bytes and streams, and nothing of conversations.
+//! Invariant: it handles bytes and partitions, and names no type of conversations.
 
 mod counted;
 mod ordered;
 
-#[cfg(test)]
-pub(crate) use counted::encode_node;
 #[cfg(fuzzing)]
 pub(crate) use counted::run_bytes;
 pub(crate) use counted::{

@@ -1,31 +1,62 @@
 #![doc = include_str!("../README.md")]
 
+// The disk of a harness, which a unit test includes, names the crate as its users do.
+#[cfg(all(test, feature = "testing"))]
+extern crate self as convodb;
+
+mod clock;
+mod consumer;
 pub mod docs;
+mod execute;
+mod executor;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 mod index;
 mod kv;
-mod reader;
+mod options;
+mod read;
+mod snapshot;
+mod stats;
 mod storage;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod writer;
+mod transaction;
+
+/// The queue of group commits, for the test that runs its threads in many orders.
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub mod group_commit {
+    pub use crate::executor::group_commit::{Failure, Group, MAX_COMMANDS, Queue, WriterLock};
+}
+
+/// What most users need: the traits of commands and queries, and the store.
+pub mod prelude {
+    #[doc(no_inline)]
+    pub use crate::{Execute, Read, Store};
+}
 
 #[doc(inline)]
 pub use convodb_core::{
-    Actor, AssignRequest, Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName,
-    ConsumerPosition, ContactId, Content, Context, Conversation, ConversationId, Cursor,
-    CursorPage, Deliveries, DeliveryStatus, Direction, Error, ErrorKind, Event, EventKind, Failure,
-    Filter, Import, Inbound, InvalidInput, ListQuery, Message, MessageId, MessageRange, MessageRef,
-    MessageType, Note, NoteId, NoteRequest, Outbound, Outcome, Page, PageRequest, ProviderId,
-    Receipt, ReceiptRequest, Reply, Result, Retention, Status, StatusFilter, Takeover, Targets,
-    TeamId, Thread, UserId, Window,
+    Actor, Assignee, AssigneeId, AssigneeKind, BatchItem, Channel, Command, CommitSeq,
+    ConsumerName, ConsumerPosition, ConsumerStart, ContactId, Content, Context, Conversation,
+    ConversationId, Cursor, Deliveries, DeliveryStatus, Details, Direction, Effect, EntityKind,
+    Error, ErrorKind, Event, EventKind, EventSeq, Failure, Filter, Import, Inbound, InvalidInput,
+    Message, MessageId, MessageRange, MessageRef, MessageType, Note, NoteId, Number, Outbound,
+    Outcome, Output, OwnId, Page, PageRequest, Precondition, ProviderId, Receipt, Reply, Result,
+    Retention, Revision, Selection, Status, StatusFilter, TeamId, TextId, Transcript, UserId,
+    commands,
 };
-pub use reader::{Messages, Notes, Snapshot};
-pub use storage::{Finding, FindingKind, Verification};
-pub use store::{
-    Check, Clock, Consumer, Durability, IdGenerator, Options, RandomIds, Stats, Store, SystemClock,
-};
-pub use writer::{Each, Handle, Transaction};
+
+pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
+pub use consumer::Consumer;
+pub use execute::Execute;
+pub use executor::Pending;
+pub use options::{Check, Durability, Options};
+pub use read::{Messages, Notes, Read};
+pub use snapshot::Snapshot;
+pub use stats::Stats;
+pub use storage::{Finding, FindingKind, VerifyReport};
+pub use store::Store;
+pub use transaction::Transaction;

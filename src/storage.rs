@@ -1,36 +1,36 @@
-//! What lies where in the file, byte for byte, and the only way in which it changes.
+//! What is stored where in the file, byte for byte, and the unit of work that changes it.
 //!
-//! Invariant: a record and its index entries change through one door, `conversations`; what alters
-//! the file is a change, applied by `apply`, and nothing else.
+//! Invariant: a record and its index entries change in one function, `conversations::save`; nothing
+//! but a change, applied by a unit of work, alters the tables.
 
-mod apply;
 mod batch;
+mod bulk_load;
 mod changes;
 mod codec;
-mod commands;
 mod consumers;
 mod conversations;
 mod directory;
 mod engine;
 mod events;
+mod flush;
 mod format;
-#[cfg(any(test, fuzzing))]
-mod fuzzing;
-#[cfg(test)]
-mod golden;
+mod idempotency;
+mod index_entry;
 mod journal;
 mod keys;
 mod lists;
+mod load;
 mod messages;
 mod meta;
+mod placements;
 mod plan;
 mod provider_ids;
 mod reader;
-mod records;
 mod resident;
 mod scan;
 mod tables;
 mod totals;
+mod unit_of_work;
 mod verify;
 
 pub(crate) use crate::kv::Place;
@@ -38,21 +38,17 @@ pub(crate) use crate::kv::Place;
 pub use crate::kv::{Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
 pub(crate) use crate::kv::{Disk, SystemDisk};
-pub(crate) use apply::{Applied, Writer};
 pub(crate) use engine::{
     CHECKPOINT_COMMANDS, CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening,
     View, backup,
 };
-#[cfg(feature = "testing")]
-pub(crate) use format::write_older;
-#[cfg(fuzzing)]
-pub(crate) use fuzzing::check_decoding;
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
 pub(crate) use reader::Reader;
 pub(crate) use resident::Resident;
+pub(crate) use unit_of_work::{Applied, Given, UnitOfWork};
 pub(crate) use verify::verify;
-pub use verify::{Finding, FindingKind, Verification};
+pub use verify::{Finding, FindingKind, VerifyReport};
 
 use directory::Directory;
 use totals::Totals;

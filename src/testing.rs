@@ -1,19 +1,19 @@
-//! A clock set by hand, seeded ids, and a disk of one's own, for the tests of services that embed a
-//! store. With the feature `testing`.
+//! A manual clock, seeded ids and a replaceable disk, for the tests of services that embed a store. With
+//! the feature `testing`.
 //!
 //! ```
+//! use convodb::prelude::*;
 //! use convodb::testing::{ManualClock, SeededIds};
-//! use convodb::{Channel, ContactId, Inbound, Options};
+//! use convodb::{Channel, ContactId, Inbound};
 //!
 //! let clock = ManualClock::at("2026-04-16T09:10:00Z".parse()?);
-//! let store = Options::new().clock(clock.clone()).ids(SeededIds::new(7)).open_in_memory()?;
+//! let store = Store::options().clock(clock.clone()).ids(SeededIds::new(7)).open_in_memory()?;
 //! let contact = ContactId::new("con_01HXYZ")?;
 //! let hello = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?.value;
 //! assert_eq!(hello.created_at, clock.get());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,10 +21,28 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use convodb_core::{ConversationId, Result};
 
+use crate::clock::{Clock, IdGenerator};
 pub use crate::storage::{Disk, DiskFile, Metadata, SystemDisk};
-use crate::store::{Clock, IdGenerator, Store};
+use crate::store::Store;
 
-/// A clock that stands still until it is set. Clones are one clock.
+/// What the examples of this documentation begin with.
+#[doc(hidden)]
+pub mod example {
+    pub use std::time::Duration;
+
+    pub use crate::commands::*;
+    pub use crate::*;
+
+    /// A store with one conversation.
+    pub fn inbox() -> Result<(Store, ContactId, ConversationId)> {
+        let store = Store::in_memory()?;
+        let contact = ContactId::new("con_01HXYZ")?;
+        let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?;
+        Ok((store, contact, hello.value.conversation_id))
+    }
+}
+
+/// A clock that changes only when it is set. Clones share the time.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
@@ -35,13 +53,13 @@ impl ManualClock {
         Self(Arc::new(AtomicI64::new(time.timestamp_micros())))
     }
 
-    /// The time that it shows.
+    /// Its time.
     #[must_use]
     pub fn get(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0.load(Ordering::SeqCst)).unwrap_or_default()
     }
 
-    /// Sets it, back too.
+    /// Sets it, forward or back.
     pub fn set(&self, time: DateTime<Utc>) {
         self.0.store(time.timestamp_micros(), Ordering::SeqCst);
     }
@@ -53,41 +71,35 @@ impl ManualClock {
     }
 }
 
-/// Files conversations of users and teams that were [removed](Store::remove_assignee) as those of who
-/// took them over, at most so many, in one commit; answers which. A store does so by itself, unless
-/// it is [told not to](crate::Options::refile_by_hand).
+/// Stores conversations of [removed](crate::Execute::remove_assignee) users and teams under their
+/// successors, at most `limit`, in one commit, and returns their ids. A store does so itself, unless it
+/// was opened with [`reassign_by_hand`](crate::Options::reassign_by_hand).
 ///
 /// # Errors
 ///
 /// As [`Store::transaction`].
 ///
 /// ```
-/// use convodb::testing::refile;
-/// use convodb::{AssigneeId, Channel, ContactId, Inbound, Options, Takeover, UserId};
+/// use convodb::prelude::*;
+/// use convodb::testing::reassign_now;
+/// use convodb::{Channel, ContactId, Inbound, UserId};
 ///
-/// let store = Options::new().refile_by_hand().open_in_memory()?;
+/// let store = Store::options().reassign_by_hand().open_in_memory()?;
 /// let contact = ContactId::new("con_01HXYZ")?;
 /// let id = store.receive(Inbound::text(&contact, Channel::Webchat, "Hi"))?.value.conversation_id;
 /// let alice = UserId::new("usr_alice")?;
-/// store.put_user(&alice, "Alice")?;
-/// store.assign(id, &AssigneeId::from(&alice))?;
-/// store.remove_assignee(&alice.into(), &Takeover::Unassign)?;
+/// store.save_user(&alice, "Alice")?;
+/// store.assign(id, &alice)?;
+/// store.remove_assignee(&alice.into(), None)?;
 /// assert_eq!(store.conversation(id)?.assigned_to, None);
 ///
-/// assert_eq!(store.stats()?.to_refile, 1);
-/// assert_eq!(refile(&store, 100)?, [id]);
-/// assert_eq!(store.stats()?.to_refile, 0);
+/// assert_eq!(store.stats()?.to_reassign, 1);
+/// assert_eq!(reassign_now(&store, 100)?, [id]);
+/// assert_eq!(store.stats()?.to_reassign, 0);
 /// # Ok::<(), convodb::Error>(())
 /// ```
-pub fn refile(store: &Store, most: usize) -> Result<Vec<ConversationId>> {
-    store.refile(most)
-}
-
-/// Writes what a closed file holds into a new file of an older format, one that was never released:
-/// opening upgrades it. Notes lose their authors.
-#[doc(hidden)]
-pub fn write_older_format(closed: &Path, older: &Path) -> Result<()> {
-    crate::storage::write_older(closed, older)
+pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
+    store.executor().reassign_now(limit)
 }
 
 impl Clock for ManualClock {
@@ -96,7 +108,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Ids that are the same for the same seed. Clones go on together.
+/// Ids that are the same for the same seed. Clones share the sequence.
 #[derive(Clone, Debug)]
 pub struct SeededIds(Arc<AtomicU64>);
 

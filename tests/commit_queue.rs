@@ -1,28 +1,21 @@
-//! The queue of those who want to write, its threads run in many orders by a scheduler that finds
-//! lost wake-ups: who waits for ever is a deadlock there.
+//! The queue of group commits. Its threads run in many orders under a scheduler that finds lost
+//! wake-ups: a thread that waits for ever is a deadlock there.
+//!
+//! It needs `RUSTFLAGS="--cfg shuttle"`, which gives the queue the scheduler's locks.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+#![cfg(shuttle)]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use convodb::group_commit::{Failure, Group, MAX_COMMANDS, Queue};
 use shuttle::sync::Mutex;
 use shuttle::thread;
 
-mod sync {
-    pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard};
-    pub(super) use shuttle::thread::yield_now;
-}
-
-/// The queue's own source, with other threads and locks beneath it.
-#[path = "../src/store/commit.rs"]
-mod commit;
-
-use commit::{Failure, Group, MAX_COMMANDS, Queue};
-
 const ORDERS: usize = 1_000;
 
-/// What the queue guards: the commands that were done, and whether somebody is at it.
+/// What the queue guards: the commands that ran, and whether a thread holds the lock.
 #[derive(Default)]
 struct Guarded {
     busy: Mutex<bool>,
@@ -33,7 +26,7 @@ struct Guarded {
 impl Guarded {
     fn enter(&self) {
         let was_busy = std::mem::replace(&mut *self.busy.lock().unwrap(), true);
-        assert!(!was_busy, "two have the turn");
+        assert!(!was_busy, "two threads hold the lock");
         thread::yield_now();
     }
 
@@ -41,7 +34,7 @@ impl Guarded {
         *self.busy.lock().unwrap() = false;
     }
 
-    /// Does every command of a group.
+    /// Runs every command of a group.
     fn lead(&self, group: &mut Group<'_, usize, &'static str>) -> Result<(), &'static str> {
         self.enter();
         let mut commands = 0;
@@ -62,7 +55,7 @@ fn shared() -> Shared {
     Arc::new((Queue::new(), Guarded::default()))
 }
 
-/// Runs so many threads, and waits for all of them.
+/// Runs this many threads, and waits for all of them.
 fn each(threads: usize, shared: &Shared, run: impl Fn(&Shared, usize) + Send + Sync + 'static) {
     let run = Arc::new(run);
     let handles: Vec<_> = (0..threads)
@@ -77,7 +70,7 @@ fn each(threads: usize, shared: &Shared, run: impl Fn(&Shared, usize) + Send + S
 }
 
 #[test]
-fn every_command_is_done_once_and_those_of_a_thread_in_their_order() {
+fn every_command_runs_once_and_those_of_a_thread_in_order() {
     shuttle::check_random(
         || {
             let shared = shared();
@@ -103,18 +96,18 @@ fn every_command_is_done_once_and_those_of_a_thread_in_their_order() {
 }
 
 #[test]
-fn no_order_of_two_commands_and_a_turn_waits_for_ever_or_overlaps() {
+fn no_order_of_two_commands_and_a_lock_deadlocks_or_overlaps() {
     shuttle::check_dfs(
         || {
             let shared = shared();
             each(3, &shared, |shared, number| {
                 let (queue, guarded) = &**shared;
                 if number == 0 {
-                    let turn = queue.turn();
+                    let lock = queue.lock_writer();
                     let was_busy = std::mem::replace(&mut *guarded.busy.lock().unwrap(), true);
                     assert!(!was_busy);
                     *guarded.busy.lock().unwrap() = false;
-                    drop(turn);
+                    drop(lock);
                 } else {
                     let done = queue.submit(number, |group| {
                         while let Some(command) = group.next_command() {
@@ -132,13 +125,13 @@ fn no_order_of_two_commands_and_a_turn_waits_for_ever_or_overlaps() {
 }
 
 #[test]
-fn who_has_the_turn_hears_that_somebody_waits_and_of_nobody_once_none_does() {
+fn the_holder_of_the_lock_can_see_whether_a_request_waits() {
     shuttle::check_random(
         || {
             let shared = shared();
             let (queue, guarded) = &*shared;
-            let turn = queue.turn();
-            assert!(!queue.is_waited_for());
+            let lock = queue.lock_writer();
+            assert!(!queue.is_contended());
             let other = {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || {
@@ -146,13 +139,13 @@ fn who_has_the_turn_hears_that_somebody_waits_and_of_nobody_once_none_does() {
                     queue.submit(1, |group| guarded.lead(group))
                 })
             };
-            while !queue.is_waited_for() {
+            while !queue.is_contended() {
                 thread::yield_now();
             }
             assert!(guarded.done.lock().unwrap().is_empty());
-            drop(turn);
+            drop(lock);
             assert_eq!(other.join().unwrap(), Ok(()));
-            assert!(!queue.is_waited_for());
+            assert!(!queue.is_contended());
             assert_eq!(*guarded.done.lock().unwrap(), [1]);
         },
         ORDERS,
@@ -160,7 +153,7 @@ fn who_has_the_turn_hears_that_somebody_waits_and_of_nobody_once_none_does() {
 }
 
 #[test]
-fn who_wants_to_be_alone_is_alone_and_gets_its_turn_in_the_midst_of_commands() {
+fn a_request_for_the_lock_is_granted_between_commands_and_excludes_them() {
     shuttle::check_random(
         || {
             let shared = shared();
@@ -168,10 +161,10 @@ fn who_wants_to_be_alone_is_alone_and_gets_its_turn_in_the_midst_of_commands() {
                 let (queue, guarded) = &**shared;
                 for nth in 0..2 {
                     if number == 0 {
-                        let turn = queue.turn();
+                        let lock = queue.lock_writer();
                         guarded.enter();
                         guarded.leave();
-                        drop(turn);
+                        drop(lock);
                     } else {
                         let done = queue.submit(2 * number + nth, |group| guarded.lead(group));
                         assert_eq!(done, Ok(()));
@@ -185,7 +178,7 @@ fn who_wants_to_be_alone_is_alone_and_gets_its_turn_in_the_midst_of_commands() {
 }
 
 #[test]
-fn a_group_that_fails_tells_all_of_it_and_the_next_one_is_led() {
+fn a_failed_group_notifies_its_members_and_the_next_one_runs() {
     shuttle::check_random(
         || {
             let shared = shared();
@@ -220,7 +213,7 @@ fn a_group_that_fails_tells_all_of_it_and_the_next_one_is_led() {
 }
 
 #[test]
-fn a_leader_that_panics_abandons_its_group_and_nobody_waits_for_ever() {
+fn a_leader_that_panics_abandons_its_group_and_no_thread_deadlocks() {
     shuttle::check_random(
         || {
             let shared = shared();
@@ -252,7 +245,7 @@ fn a_leader_that_panics_abandons_its_group_and_nobody_waits_for_ever() {
 }
 
 #[test]
-fn a_lone_caller_leads_at_once_a_group_of_its_own() {
+fn a_single_caller_leads_a_group_of_one_at_once() {
     shuttle::check_random(
         || {
             let shared = shared();
@@ -265,7 +258,7 @@ fn a_lone_caller_leads_at_once_a_group_of_its_own() {
 }
 
 #[test]
-fn no_group_is_larger_than_the_bound_however_many_wait() {
+fn no_group_exceeds_the_bound() {
     shuttle::check_random(
         || {
             let shared = shared();
@@ -278,5 +271,94 @@ fn no_group_is_larger_than_the_bound_however_many_wait() {
             assert!(groups.iter().all(|group| *group <= MAX_COMMANDS));
         },
         3,
+    );
+}
+
+/// The committer: leads the groups of detached commands until the queue ends.
+fn committer(shared: &Shared) -> thread::JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || while shared.0.lead_next(|group| shared.1.lead(group)) {})
+}
+
+#[test]
+fn detached_commands_run_once_in_order_of_arrival_beside_others_before_the_queue_ends() {
+    shuttle::check_random(
+        || {
+            let shared = shared();
+            let committer = committer(&shared);
+            let notified = Arc::new(Mutex::new(Vec::new()));
+            let own = Arc::clone(&notified);
+            each(3, &shared, move |shared, number| {
+                let (queue, guarded) = &**shared;
+                for nth in 0..2 {
+                    let command = 2 * number + nth;
+                    if number == 0 {
+                        let done = queue.submit(command, |group| guarded.lead(group));
+                        assert_eq!(done, Ok(()));
+                    } else {
+                        let own = Arc::clone(&own);
+                        queue.submit_detached(command, move |done| {
+                            assert_eq!(done, Ok(()));
+                            own.lock().unwrap().push(command);
+                        });
+                    }
+                }
+            });
+            shared.0.end();
+            committer.join().unwrap();
+            let done = shared.1.done.lock().unwrap();
+            let mut sorted = done.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..6).collect::<Vec<_>>());
+            for first in (0..6).step_by(2) {
+                let place = |command| done.iter().position(|one| *one == command);
+                assert!(place(first) < place(first + 1));
+            }
+            assert_eq!(notified.lock().unwrap().len(), 4);
+        },
+        ORDERS,
+    );
+}
+
+#[test]
+fn a_detached_command_and_a_lock_never_deadlock() {
+    shuttle::check_dfs(
+        || {
+            let shared = shared();
+            let committer = committer(&shared);
+            let locking = {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || drop(shared.0.lock_writer()))
+            };
+            shared.0.submit_detached(1, |done| assert_eq!(done, Ok(())));
+            locking.join().unwrap();
+            shared.0.end();
+            committer.join().unwrap();
+            assert_eq!(*shared.1.done.lock().unwrap(), [1]);
+        },
+        Some(20_000),
+    );
+}
+
+#[test]
+fn a_group_that_fails_before_its_first_command_ends_with_that_command() {
+    shuttle::check_random(
+        || {
+            let queue = Arc::new(Queue::<usize, &str>::new());
+            let own = Arc::clone(&queue);
+            let committer = thread::spawn(move || while own.lead_next(|_| Err("closed")) {});
+            let failed = Arc::new(Mutex::new(0));
+            for command in 0..3 {
+                let failed = Arc::clone(&failed);
+                queue.submit_detached(command, move |done| {
+                    assert_eq!(done, Err(Failure::Failed("closed")));
+                    *failed.lock().unwrap() += 1;
+                });
+            }
+            queue.end();
+            committer.join().unwrap();
+            assert_eq!(*failed.lock().unwrap(), 3);
+        },
+        ORDERS,
     );
 }

@@ -1,4 +1,4 @@
-//! The filters that are measured, and what a naive reading of R12 says that they select.
+//! The filters that are measured, and a naive selection of conversations by them.
 
 use std::cmp::Reverse;
 
@@ -11,7 +11,7 @@ pub(crate) struct Case {
     pub(crate) filter: Filter,
 }
 
-/// From one stream to sixteen. The user is the one with the most conversations.
+/// From one index partition to sixteen. The user is the one with the most conversations.
 pub(crate) fn all() -> Vec<Case> {
     let case = |name, filter| Case { name, filter };
     let agent = Filter::open()
@@ -47,7 +47,7 @@ pub(crate) fn statuses(filter: &Filter) -> Vec<Status> {
     }
 }
 
-/// The channels that a filter shows, of those that there are.
+/// The channels that a filter selects.
 pub(crate) fn channels(filter: &Filter) -> Vec<Channel> {
     let chosen: Vec<_> = filter.channels().collect();
     if chosen.is_empty() {
@@ -58,14 +58,14 @@ pub(crate) fn channels(filter: &Filter) -> Vec<Channel> {
 }
 
 fn selects(filter: &Filter, conversation: &Conversation) -> bool {
-    let anybodys = !filter.includes_unassigned() && filter.assignees().next().is_none();
+    let any_assignee = !filter.includes_unassigned() && filter.assignees().next().is_none();
     let assigned = match &conversation.assigned_to {
         None => filter.includes_unassigned(),
         Some(assignee) => filter.assignees().any(|id| *id == assignee.id),
     };
     statuses(filter).contains(&conversation.status)
         && channels(filter).contains(&conversation.channel)
-        && (anybodys || assigned)
+        && (any_assignee || assigned)
 }
 
 /// Every conversation that a filter selects, in the order of the list.

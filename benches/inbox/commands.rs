@@ -1,9 +1,10 @@
-//! Single commands, each durable when it returns, beside a durable commit of as many rows.
+//! Single commands, each durable when it returns, compared with a durable commit of as many rows.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use convodb::{AssigneeId, Conversation, Filter, Inbound, Status, UserId};
+use convodb::prelude::*;
+use convodb::{AssigneeId, Conversation, EventSeq, Filter, Inbound, Status, UserId};
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion};
 
@@ -11,14 +12,14 @@ use crate::Subject;
 use crate::generate::TEXT;
 use crate::raw::{self, Writes};
 
-/// 2100-01-01T00:00:00Z: after everything that was generated.
+/// 2100-01-01T00:00:00Z: after everything that is generated.
 const LATER_US: i64 = 4_102_444_800_000_000;
 
 type Group<'c> = BenchmarkGroup<'c, WallTime>;
 
 pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
     let mut group = criterion.benchmark_group("command");
-    // Each costs a sync, and the disk varies more than the engine does.
+    // Each has a sync, whose time varies more than that of the store.
     group
         .sample_size(20)
         .warm_up_time(Duration::from_millis(200))
@@ -34,12 +35,12 @@ pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
     group.finish();
 }
 
-/// The open conversations of an inbox, one after the other, so that no page stays the hot one.
+/// The open conversations of an inbox in turn, so that no page of the file stays the hot one.
 struct Rotation<'s> {
     subject: &'s Subject,
     open: Vec<&'s Conversation>,
     turn: Cell<usize>,
-    /// When each was active last, in the plain database.
+    /// The time of the last activity of each in redb.
     raw_us: RefCell<Vec<i64>>,
 }
 
@@ -68,7 +69,7 @@ impl<'s> Rotation<'s> {
         BenchmarkId::new(format!("{case}/{}", self.subject.size.name), engine)
     }
 
-    /// As many rows as the command writes, written by redb alone.
+    /// Measures redb with as many rows as the command writes.
     fn bench_raw(&self, group: &mut Group<'_>, case: &str, writes: Writes) {
         group.bench_function(self.id(case, "redb"), |bencher| {
             bencher.iter(|| self.write_raw(writes));
@@ -91,14 +92,14 @@ impl<'s> Rotation<'s> {
         (Inbound::text(&to.contact_id, to.channel, TEXT), turn)
     }
 
-    /// The same with a provider's id, as long as those of a real one, and none twice.
+    /// The same with a unique provider id, as long as that of a real provider.
     fn provided(&self) -> Inbound {
         let (inbound, turn) = self.inbound();
         inbound.provider_id(format!("wamid.HBgNNDkxNTEyMzQ1Njc4ORUCABIYFDNB{turn:016X}"))
     }
 }
 
-/// What an append writes without a provider's id, in the store.
+/// The rows that the store writes for an append without a provider id.
 const APPEND: Writes = Writes {
     history: Some(raw::MESSAGES),
     totals: 0,
@@ -115,8 +116,9 @@ fn append(group: &mut Group<'_>, open: &Rotation<'_>) {
         .unwrap();
     assert_eq!(last, [Some(received.value)]);
     let newest = store.stats().unwrap().newest_event;
-    let told = &store.events(newest - 1, 1).unwrap()[0];
-    assert_eq!(told.kind.as_str(), "message.received");
+    let before = EventSeq::new(newest.get() - 1);
+    let event = &store.events(before, 1).unwrap()[0];
+    assert_eq!(event.kind.as_str(), "message.received");
 
     group.bench_function(open.id("append", "convodb"), |bencher| {
         bencher.iter(receive)
@@ -131,13 +133,10 @@ fn append(group: &mut Group<'_>, open: &Rotation<'_>) {
     open.bench_raw(group, "append_provided", Writes { ids: 1, ..APPEND });
 }
 
-/// Prints what a provider's id and the event add to an append; the goal is 1.4 times one without
-/// either. The store writes an event with every append, so what that adds is seen on the rows alone,
-/// written by redb. Each kind takes its turn, so that the disk's moods are those of all.
-#[expect(
-    clippy::print_stdout,
-    reason = "criterion has no ratios: they stand among what it prints"
-)]
+/// Prints the cost of a provider id and of the event in an append. The goal is 1.4 times the time
+/// without either. The store writes an event with every append, so the cost of the event is measured in
+/// redb. The kinds take turns, so that the variation of the disk affects all of them.
+#[expect(clippy::print_stdout, reason = "criterion prints no ratios")]
 fn print_shares(open: &Rotation<'_>) {
     const ROUNDS: usize = 400;
     if crate::is_test() {
@@ -164,26 +163,26 @@ fn print_shares(open: &Rotation<'_>) {
             taken.push(begun.elapsed().as_secs_f64());
         }
     }
-    let [plain, provided, bare, told, full] = taken.map(|mut taken| {
+    let [plain, provided, bare, event, full] = taken.map(|mut taken| {
         taken.sort_by(f64::total_cmp);
         taken[ROUNDS / 2]
     });
     println!(
-        "command/append/{}: with a provider's id {:.2} times the store's append without, an event with \
-         each; its rows in redb {:.2} times with the event, {:.2} times with event and id",
+        "command/append/{}: with a provider id {:.2} times the append without; its rows in redb \
+         {:.2} times with the event, {:.2} times with event and id",
         open.subject.size.name,
         provided / plain,
-        told / bare,
+        event / bare,
         full / bare,
     );
 }
 
 fn assign(group: &mut Group<'_>, open: &Rotation<'_>) {
     let store = &open.subject.store;
-    // Two whom no generated conversation has, turn by turn, so that each call changes something.
+    // Two users without generated conversations in turn, so that each call changes something.
     let agents = ["usr_even", "usr_odd"].map(|id| UserId::new(id).unwrap());
     for agent in &agents {
-        store.put_user(agent, "Agent").unwrap();
+        store.save_user(agent, "Agent").unwrap();
     }
     let agents = agents.map(AssigneeId::from);
     let assign = || {
@@ -192,7 +191,7 @@ fn assign(group: &mut Group<'_>, open: &Rotation<'_>) {
         store.assign(conversation.id, agent).unwrap()
     };
     let assigned = assign();
-    assert!(assigned.changed);
+    assert!(assigned.effect.changed);
     let theirs = agents.iter().fold(Filter::open(), Filter::assigned_to);
     assert_eq!(store.count(&theirs).unwrap(), 1);
 
@@ -234,7 +233,7 @@ fn resolve(group: &mut Group<'_>, open: &Rotation<'_>) {
         conversation.id
     };
     let before = store.count(&Filter::open()).unwrap();
-    assert!(store.resolve(still_open()).unwrap().changed);
+    assert!(store.resolve(still_open()).unwrap().effect.changed);
     assert_eq!(store.count(&Filter::open()).unwrap(), before - 1);
 
     group.bench_function(open.id("resolve", "convodb"), |bencher| {

@@ -1,9 +1,10 @@
-//! Reading every event, and acknowledging it: by pages of 1,000, with an acknowledgement at the
-//! end, or with one a page, each a durable commit.
+//! Reading and acknowledging all events in pages of 1,000, with one acknowledgement at the end or one
+//! per page. Each acknowledgement is a durable commit.
 
 use std::time::Duration;
 
-use convodb::{Consumer, Store};
+use convodb::prelude::*;
+use convodb::{Consumer, EventSeq};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
 use crate::Subject;
@@ -21,13 +22,14 @@ pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
         size, store, raw, ..
     } in subjects
     {
-        // The import told one of each conversation.
-        let told = store.stats().unwrap().events;
-        assert_eq!(told, size.conversations);
-        assert_eq!(take(&mut fresh(store), true), told);
-        assert_eq!(store.consumers().unwrap()[0].position, told);
-        assert_eq!(raw.events(PAGE), told);
-        group.throughput(Throughput::Elements(told));
+        // The import wrote one per conversation.
+        let events = store.stats().unwrap().events;
+        assert_eq!(events, size.conversations);
+        let newest = EventSeq::new(events);
+        assert_eq!(take(&mut fresh(store), true), newest);
+        assert_eq!(store.consumers().unwrap()[0].position, newest);
+        assert_eq!(raw.events(PAGE), events);
+        group.throughput(Throughput::Elements(events));
         for (case, each_page) in [("ack_at_the_end", false), ("ack_each_page", true)] {
             let id = BenchmarkId::new(format!("{case}/{}", size.name), "convodb");
             group.bench_function(id, |bencher| {
@@ -44,23 +46,22 @@ pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
     group.finish();
 }
 
-/// A consumer that has taken nothing yet.
+/// A consumer before the first event.
 fn fresh(store: &Store) -> Consumer {
-    let consumer = store.consumer(NAME).unwrap();
-    store.remove_consumer(consumer.name()).unwrap();
+    store.consumer(NAME).unwrap().remove().unwrap();
     store.consumer(NAME).unwrap()
 }
 
-/// Takes all there are, and tells how many.
-fn take(consumer: &mut Consumer, each_page: bool) -> u64 {
-    let mut last = 0;
+/// Reads and acknowledges all events. Returns the position.
+fn take(consumer: &mut Consumer, each_page: bool) -> EventSeq {
+    let mut last = EventSeq::ZERO;
     loop {
         let page = consumer.next(PAGE).unwrap();
         let Some(event) = page.last() else { break };
-        last = event.sequence;
+        last = event.seq;
         if each_page {
-            consumer.ack(last).unwrap();
+            consumer.acknowledge(last).unwrap();
         }
     }
-    consumer.ack(last).unwrap().value
+    consumer.acknowledge(last).unwrap().value
 }

@@ -1,5 +1,5 @@
-//! Conversations that are the same in every run: 60/20/15/5 percent over the channels, 15 percent
-//! open, 30 percent unassigned, 60 percent on 200 users of whom few have many, 10 percent on teams.
+//! Conversations that are the same in every run: 60/20/15/5 percent per channel, 15 percent open, 30
+//! percent unassigned, 60 percent assigned to 200 users of whom few have many, 10 percent to teams.
 
 use chrono::{DateTime, Duration, Utc};
 use convodb::{
@@ -18,12 +18,12 @@ const DAY_US: u64 = 86_400_000_000;
 pub(crate) const TEXT: &str =
     "I have been waiting for my order for six days now, can somebody please look, hm?";
 
-/// How many messages each conversation has.
+/// The number of messages of each conversation.
 #[derive(Clone, Copy)]
 pub(crate) enum History {
     /// 10 on average for a tenth of them, one for the others; the first has 10, the second 500.
     Mixed,
-    /// So many.
+    /// This number.
     Each(u64),
 }
 
@@ -39,7 +39,7 @@ impl Rng {
         x ^ (x >> 31)
     }
 
-    /// 0 to `end` - 1; the remainder's bias is far below what shows in a benchmark.
+    /// 0 to `end` - 1. The bias of the remainder is far below what a benchmark measures.
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
@@ -55,11 +55,11 @@ pub(crate) fn team(rank: usize) -> AssigneeId {
     TeamId::new(&id).unwrap().into()
 }
 
-/// Everybody whom conversations are assigned to, and how the users share theirs.
+/// The users and teams that conversations are assigned to, and the shares of the users.
 struct Directory {
     users: Vec<Assignee>,
     teams: Vec<Assignee>,
-    /// The n-th user has 1/n of the first one's share; summed up.
+    /// The n-th user has 1/n of the share of the first; cumulative.
     shares: Vec<u64>,
 }
 
@@ -93,7 +93,7 @@ impl Directory {
     }
 }
 
-/// So many conversations, in no order.
+/// This number of conversations, in no order.
 pub(crate) fn imports(count: u64, history: History) -> impl Iterator<Item = Import> {
     let directory = Directory::new();
     let mut rng = Rng(count);
@@ -135,7 +135,7 @@ fn import(rng: &mut Rng, directory: &Directory, messages: u64) -> Import {
         })
         .collect();
     conversation.updated_at = messages.last().unwrap().created_at;
-    // An import counts them itself; this is what is expected of it.
+    // As the import counts them.
     let inbound = messages
         .iter()
         .filter(|message| message.direction == Direction::Inbound);

@@ -1,23 +1,23 @@
-//! What `benches/instructions` counts: the calls of one case on an inbox of 100,000 conversations,
-//! run under callgrind, which collects only within [`counted`].
+//! The program of `benches/instructions`: it makes the calls of one case on an inbox of 100,000
+//! conversations under callgrind, which counts instructions only within [`counted`].
 //!
-//! `instructions generate FILE` makes the inbox, once and at full speed. `instructions run CASE FILE`
-//! opens it, warms up, makes the case's calls, and prints how many operations they were; it changes
-//! the file. As a bench (`cargo bench`, also with `--test`) every case runs once, on a small inbox.
+//! `instructions generate FILE` creates the inbox, once and at full speed. `instructions run CASE FILE`
+//! opens it, warms up, makes the calls of the case, and prints the number of its operations; it changes
+//! the file. As a benchmark (`cargo bench`, also with `--test`) every case runs once, on a small inbox.
 //!
-//! Counts repeat as little is left to chance: times and ids follow from the number of the command, the
-//! file is the same each time, and no checkpoint comes while commands are counted. The engine's pages
-//! are read from the file as they are first met, as each command is of another conversation.
+//! Counts are reproducible: times and ids are functions of the number of the command, the file is the
+//! same each time, and no checkpoint runs while commands are counted. Each command is about another
+//! conversation, so the pages of redb are read from the file when they are first used.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::panic,
-    reason = "a count whose engine fails is none; the script reads what is printed"
+    reason = "a count of a store that fails is no result; the script reads standard output"
 )]
 
-#[expect(dead_code, reason = "the benches beside it take more of it")]
+#[expect(dead_code, reason = "the benchmarks use more of it")]
 mod generate;
 
 use std::path::Path;
@@ -27,23 +27,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
+use convodb::commands::ReceiveMessage;
+use convodb::prelude::*;
 use convodb::testing::SeededIds;
 use convodb::{
-    AssigneeId, Check, Conversation, ConversationId, Filter, Inbound, Options, PageRequest, Status,
-    Store, UserId,
+    AssigneeId, Check, Conversation, ConversationId, Filter, Inbound, Options, PageRequest,
+    Pending, Status, UserId,
 };
 
 use generate::{History, TEXT};
 
 const CONVERSATIONS: u64 = 100_000;
-/// 2100-01-01T00:00:00Z: after everything that was generated.
+/// 2100-01-01T00:00:00Z: after everything that is generated.
 const LATER_US: i64 = 4_102_444_800_000_000;
-/// Two whom no generated conversation has.
+/// Two users without generated conversations.
 const AGENTS: [&str; 2] = ["usr_even", "usr_odd"];
 const GROUP: usize = 16;
 
-/// Together fewer than the 2,000 that make a checkpoint due; those that are counted meet a memtable that
-/// is nearly as full as it is on average.
+/// Fewer than the 2,000 commands that start a checkpoint. The memtable is nearly as full as on average
+/// while commands are counted.
 const COMMANDS: Calls = Calls {
     warm_up: 256,
     counted: 1_024,
@@ -52,25 +54,25 @@ const READS: Calls = Calls {
     warm_up: 64,
     counted: 256,
 };
-/// A commit that comes a minute behind the first begins a checkpoint too.
+/// A commit that follows the first one by a minute starts a checkpoint too.
 const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
-/// What a thread mostly takes from saying that it gives its command to its waiting for the writer, so
-/// that they wait in order.
+/// Longer than most threads need from the barrier to their wait for the write lock.
 const SETTLING: Duration = Duration::from_millis(5);
 
-/// How many operations a case makes.
+/// The number of operations of a case.
 #[derive(Clone, Copy)]
 struct Calls {
     warm_up: usize,
     counted: usize,
 }
 
-/// The case of that name, and how often it is called.
+/// A case: its name, its function and the number of its calls.
 type Case = (&'static str, fn(&Inbox, Calls) -> usize, Calls);
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     ("append/1", append_alone, COMMANDS),
     ("append/16", append_grouped, COMMANDS),
+    ("append/16t", append_threads, COMMANDS),
     ("assign/1", assign, COMMANDS),
     ("first/open", first_page, READS),
     ("get/10", get, READS),
@@ -89,12 +91,12 @@ fn main() {
                 run(&Inbox::open(Path::new(file), CONVERSATIONS), *calls)
             );
         }
-        // Whatever else criterion's benches are given beside it.
+        // The arguments of criterion, which the other benchmark takes.
         _ => once(),
     }
 }
 
-/// Every case, to see that it does what it says.
+/// Runs every case and checks its results.
 fn once() {
     const FEW: u64 = 500;
     let directory = tempfile::tempdir().unwrap();
@@ -109,11 +111,11 @@ fn once() {
     }
 }
 
-/// All that is collected, with what it calls; in the thread that calls it alone.
+/// Callgrind counts what runs within it, on the thread that calls it.
 #[inline(never)]
 fn counted(operation: &mut dyn FnMut()) {
     operation();
-    // Something is left to do, so that the operation is called and not jumped to.
+    // Without this the call would be a jump.
     std::hint::black_box(());
 }
 
@@ -129,7 +131,7 @@ fn call<I, O>(is_counted: bool, input: I, operation: impl FnOnce(I) -> O) -> O {
     output.unwrap()
 }
 
-/// Calls an operation so often, one by one; what goes in and comes out is made, looked at and dropped
+/// Calls an operation a number of times. Its inputs and outputs are made, checked and dropped
 /// uncounted.
 fn each<I, O>(
     times: Calls,
@@ -143,21 +145,22 @@ fn each<I, O>(
     times.counted
 }
 
-/// Closed, and packed: an import writes its tables side by side, and never lays out pages twice the same.
+/// Creates the file, compacted and closed. An import writes its tables in parallel, so that the layout
+/// of its pages varies.
 fn generate(file: &Path, conversations: u64) {
     let store = options().open(file).unwrap();
     let imports = generate::imports(conversations, History::Mixed);
-    assert_eq!(store.import_all(imports).unwrap(), conversations);
+    assert_eq!(store.import_all(imports).unwrap().value, conversations);
     for agent in AGENTS {
         store
-            .put_user(&UserId::new(agent).unwrap(), "Agent")
+            .save_user(&UserId::new(agent).unwrap(), "Agent")
             .unwrap();
     }
     store.compact().unwrap();
     store.close().unwrap();
 }
 
-/// The time goes on by a millisecond with each command, and ids follow from a seed.
+/// The clock advances by a millisecond with each command, and ids are seeded.
 fn options() -> Options {
     let now_us = AtomicI64::new(LATER_US);
     let clock = move || {
@@ -169,9 +172,9 @@ fn options() -> Options {
 
 struct Inbox {
     store: Store,
-    /// The one with ten messages.
+    /// The conversation with ten messages.
     ten: ConversationId,
-    /// The first of those that are open, in no order: each is of another page.
+    /// The first of the open conversations, in no order: each is on another page of the file.
     open: Vec<Conversation>,
     opened: Instant,
 }
@@ -201,10 +204,10 @@ impl Inbox {
         Inbound::text(&to.contact_id, to.channel, TEXT)
     }
 
-    /// What was counted was no checkpoint's, nor beside one.
+    /// No checkpoint ran while commands were counted.
     fn assert_no_checkpoint(&self) {
         let took = self.opened.elapsed();
-        assert!(took < CHECKPOINT_AGE, "a checkpoint came: {took:?}");
+        assert!(took < CHECKPOINT_AGE, "a checkpoint started: {took:?}");
     }
 }
 
@@ -213,7 +216,7 @@ fn append_alone(inbox: &Inbox, times: Calls) -> usize {
         times,
         |turn| inbox.inbound(turn),
         |inbound| inbox.store.receive(inbound).unwrap(),
-        |received| assert!(received.changed && !received.created),
+        |received| assert!(received.effect.changed && !received.effect.created),
     );
     inbox.assert_no_checkpoint();
     done
@@ -228,11 +231,58 @@ fn append_grouped(inbox: &Inbox, times: Calls) -> usize {
     times.counted
 }
 
+/// Appends these messages in one group. While a transaction has the write lock, one thread waits with
+/// the first message and another submits the others. The first thread then leads all of them. The
+/// count has its work, the submissions and the reading of the outcomes.
+fn append_group(store: &Store, mut inbounds: Vec<Inbound>, is_counted: bool) {
+    let before = store.commit_seq().unwrap();
+    let others = inbounds.split_off(1);
+    let meeting = Barrier::new(2);
+    let leads = || {
+        meeting.wait();
+        let first = inbounds.pop().unwrap();
+        call(is_counted, first, |first| store.receive(first).unwrap())
+    };
+    let submits = || {
+        let submit = |message| store.submit(ReceiveMessage { message });
+        let others = others.into_iter();
+        others
+            .map(|other| call(is_counted, other, submit))
+            .collect()
+    };
+    thread::scope(|scope| {
+        let queued = store.transaction(|_| {
+            let leader = scope.spawn(leads);
+            meeting.wait();
+            thread::sleep(SETTLING);
+            let submitted: Vec<_> = scope.spawn(submits).join().unwrap();
+            Ok::<_, convodb::Error>((leader, submitted))
+        });
+        let (leader, submitted) = queued.unwrap();
+        let mut outcomes = vec![leader.join().unwrap()];
+        let wait = |pending: Pending<_>| pending.wait().unwrap();
+        outcomes.extend(submitted.into_iter().map(|one| call(is_counted, one, wait)));
+        for received in outcomes {
+            assert!(received.effect.changed && !received.effect.created);
+            assert_eq!(received.commit, Some(before.next()), "several commits");
+        }
+    });
+}
+
+fn append_threads(inbox: &Inbox, times: Calls) -> usize {
+    for first in (0..times.warm_up + times.counted).step_by(GROUP) {
+        let inbounds = (first..first + GROUP).map(|turn| inbox.inbound(turn));
+        append_group_threads(&inbox.store, inbounds.collect(), first >= times.warm_up);
+    }
+    inbox.assert_no_checkpoint();
+    times.counted
+}
+
 /// Has these appended in one group: each is given by a thread of its own while a transaction has the
 /// writer, and the first of them leads. Waiting takes no instructions, so what is counted in all of the
 /// threads is what the leader does, and what it takes to give it the commands.
-fn append_group(store: &Store, inbounds: Vec<Inbound>, is_counted: bool) {
-    let before = store.sequence().unwrap();
+fn append_group_threads(store: &Store, inbounds: Vec<Inbound>, is_counted: bool) {
+    let before = store.commit_seq().unwrap();
     let meeting = Barrier::new(2);
     thread::scope(|scope| {
         let callers = store.transaction(|_| {
@@ -254,20 +304,24 @@ fn append_group(store: &Store, inbounds: Vec<Inbound>, is_counted: bool) {
         });
         for caller in callers.unwrap() {
             let received = caller.join().unwrap();
-            assert!(received.changed && !received.created);
-            assert_eq!(received.sequence, before + 1, "they were not one group");
+            assert!(received.effect.changed && !received.effect.created);
+            assert_eq!(
+                received.commit,
+                Some(before.next()),
+                "they were not one group"
+            );
         }
     });
 }
 
-/// Alternately for two agents, each of whom has none of the conversations before.
+/// Alternately for two agents, who have none of the conversations before.
 fn assign(inbox: &Inbox, times: Calls) -> usize {
     let agents = AGENTS.map(|agent| AssigneeId::from(UserId::new(agent).unwrap()));
     let done = each(
         times,
         |turn| (inbox.nth(turn).id, &agents[turn % agents.len()]),
         |(id, agent)| inbox.store.assign(id, agent).unwrap(),
-        |assigned| assert!(assigned.changed),
+        |assigned| assert!(assigned.effect.changed),
     );
     inbox.assert_no_checkpoint();
     done
@@ -277,7 +331,7 @@ fn first_page(inbox: &Inbox, times: Calls) -> usize {
     let open = Filter::open();
     each(
         times,
-        |_| PageRequest::new(1, 20).unwrap(),
+        |_| PageRequest::number(1, 20).unwrap(),
         |page| inbox.store.list(&open, page).unwrap(),
         |page| assert!(page.data.len() == 20 && page.total > 20),
     )
@@ -287,7 +341,7 @@ fn get(inbox: &Inbox, times: Calls) -> usize {
     each(
         times,
         |_| inbox.ten,
-        |id| inbox.store.get(id).unwrap(),
-        |thread| assert_eq!(thread.messages.len(), 10),
+        |id| inbox.store.transcript(id).unwrap(),
+        |transcript| assert_eq!(transcript.messages.len(), 10),
     )
 }

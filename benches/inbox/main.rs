@@ -1,14 +1,14 @@
-//! An inbox of 10,000 and of 100,000 conversations: every page, total, history, opening and command beside
-//! redb doing the same work alone, on rows of the same sizes, without records or rules.
+//! Benchmarks of an inbox of 10,000 and of 100,000 conversations: pages, totals, transcripts, opening and
+//! commands, each compared with redb alone on rows of the same sizes, without records or rules.
 //!
 //! Ids are `area/case/size/engine`. Each result is checked against the generator once, outside the
 //! timed part. As a test (`cargo bench -- --test`) everything runs once, on a small inbox.
-//! `benches/instructions` counts what a few of these cases take in instructions.
+//! `benches/instructions` counts the instructions of a few of these cases.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a bench whose engine or index fails has nothing to measure"
+    reason = "a benchmark whose store or index fails has no result"
 )]
 
 mod cases;
@@ -20,21 +20,22 @@ mod open;
 mod raw;
 mod reads;
 
-use convodb::{Conversation, Options, Store};
+use convodb::prelude::*;
+use convodb::{Conversation, Options};
 use criterion::{Criterion, criterion_group, criterion_main};
 use tempfile::TempDir;
 
 use generate::History;
 use raw::{Raw, Rows};
 
-/// How many conversations an inbox holds, and what the ids call it.
+/// The number of conversations of an inbox, and its name in the ids.
 #[derive(Clone, Copy)]
 struct Size {
     name: &'static str,
     conversations: u64,
 }
 
-/// Whether criterion only runs everything once: it measures under `cargo bench` alone.
+/// Whether criterion runs everything only once. It measures only under `cargo bench`.
 fn is_test() -> bool {
     let given = |name| std::env::args().any(|argument| argument == name);
     given("--test") || !given("--bench")
@@ -52,12 +53,12 @@ fn sizes() -> Vec<Size> {
     }
 }
 
-/// One inbox in both engines, and what it was generated from.
+/// One inbox in a store and in redb, and its conversations.
 struct Subject {
     size: Size,
     store: Store,
     raw: Raw,
-    /// As the store shows them, in no order. The first has 10 messages, the second 500.
+    /// As the store returns them, in no order. The first has 10 messages, the second 500.
     conversations: Vec<Conversation>,
     _directory: TempDir,
 }
@@ -74,7 +75,8 @@ impl Subject {
             conversations.push(import.conversation.clone());
             rows.add(import);
         });
-        assert_eq!(store.import_all(imports).unwrap(), size.conversations);
+        let imported = store.import_all(imports).unwrap();
+        assert_eq!(imported.value, size.conversations);
         let raw = Raw::create(&directory.path().join("raw.redb"));
         raw.load(&rows.sorted());
         Self {
@@ -94,7 +96,7 @@ fn inbox(criterion: &mut Criterion) {
     reads::histories(criterion, &subjects);
     open::all(criterion, &subjects);
     events::all(criterion, &subjects);
-    // Last, as they change what the reads above are checked against.
+    // Last, because they change the conversations that the queries are checked with.
     commands::all(criterion, &subjects);
     drop(subjects);
     import::all(criterion);

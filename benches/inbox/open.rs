@@ -1,15 +1,15 @@
-//! Opening a file that was closed, with the whole of it checked and with nothing of it checked,
-//! beside the engine doing the same alone.
+//! Opening a closed file, with and without the check of the whole file, compared with redb.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use convodb::{Check, Filter, Options, Store};
+use convodb::prelude::*;
+use convodb::{Check, Filter, Options};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 
 use crate::Subject;
 
-/// How much an opening checks, and what the ids call it.
+/// The checks of an opening, and their names in the ids.
 const CASES: [(&str, Check, bool); 2] = [
     ("checked", Check::Always, true),
     ("instant", Check::Never, false),
@@ -29,7 +29,7 @@ pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
             if is_checked {
                 group.throughput(Throughput::Bytes(len));
             } else {
-                // It reads next to nothing, however large the file.
+                // It reads little, whatever the size of the file.
                 group.throughput(Throughput::Elements(1));
             }
             let id = |engine| BenchmarkId::new(format!("{case}/{}", subject.size.name), engine);
@@ -44,7 +44,7 @@ pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
     group.finish();
 }
 
-/// A packed copy, closed, which holds what the store holds.
+/// A packed copy of the store, closed.
 fn copy_of(subject: &Subject) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("copy.redb");
@@ -56,7 +56,7 @@ fn copy_of(subject: &Subject) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// What an opening takes; closing is not its matter.
+/// The time of an opening, without closing.
 fn open(path: &Path, check: Check) -> Duration {
     let options = Options::new().check(check).create(false);
     let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! The floor: redb used directly, with tables, keys and values of the sizes that a store has, and
-//! nothing else. No checksums, no decoding, no names, no merge, no rules.
+//! The baseline: redb used directly, with tables, keys and values of the sizes that a store has,
+//! without checksums, decoding, names, merges and rules.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ const LISTS: Definition = TableDefinition::new("lists");
 const CATALOG: Definition = TableDefinition::new("catalog");
 const EVENTS: Definition = TableDefinition::new("events");
 
-/// What the records of a conversation with an id of 30 bytes, and of a text of 80, measure.
+/// The sizes of the records of a conversation with an id of 30 bytes and texts of 80 bytes.
 const CONVERSATION_BYTES: usize = 57;
 const LIST_ROW_BYTES: usize = 46;
 const THREAD_BYTES: usize = 22;
@@ -42,8 +42,8 @@ fn raw(id: ConversationId) -> [u8; 16] {
     ulid.0.to_be_bytes()
 }
 
-/// A number for each assignee, none for nobody.
-fn bucket(assignee: Option<&AssigneeId>) -> [u8; 4] {
+/// A number for each assignee; 0 for unassigned.
+fn owner(assignee: Option<&AssigneeId>) -> [u8; 4] {
     let number: u32 = match assignee {
         None => 0,
         Some(AssigneeId::User(id)) => 1 + rank(id.as_str(), USER_PREFIX),
@@ -60,33 +60,33 @@ fn by_state(status: Status, channel: Channel) -> Vec<u8> {
     vec![0x01, status as u8, channel as u8]
 }
 
-fn by_assignee(bucket: [u8; 4], status: Status, channel: Channel) -> Vec<u8> {
-    [&[0x02], &bucket[..], &[status as u8, channel as u8]].concat()
+fn by_assignee(owner: [u8; 4], status: Status, channel: Channel) -> Vec<u8> {
+    [&[0x02], &owner[..], &[status as u8, channel as u8]].concat()
 }
 
-/// The prefixes that hold what a filter selects, ascending.
-pub(crate) fn streams(filter: &Filter) -> Vec<Vec<u8>> {
-    let nobody = filter.includes_unassigned().then(|| bucket(None));
-    let assignees = filter.assignees().map(|id| bucket(Some(id)));
-    let mut buckets: Vec<_> = assignees.chain(nobody).collect();
-    buckets.sort_unstable();
-    let mut streams = Vec::new();
+/// The prefixes of the partitions that a filter selects, ascending.
+pub(crate) fn partitions(filter: &Filter) -> Vec<Vec<u8>> {
+    let unassigned = filter.includes_unassigned().then(|| owner(None));
+    let assignees = filter.assignees().map(|id| owner(Some(id)));
+    let mut owners: Vec<_> = assignees.chain(unassigned).collect();
+    owners.sort_unstable();
+    let mut partitions = Vec::new();
     for status in statuses(filter) {
         for channel in channels(filter) {
-            if buckets.is_empty() {
-                streams.push(by_state(status, channel));
+            if owners.is_empty() {
+                partitions.push(by_state(status, channel));
             }
-            streams.extend(buckets.iter().map(|one| by_assignee(*one, status, channel)));
+            partitions.extend(owners.iter().map(|one| by_assignee(*one, status, channel)));
         }
     }
-    streams.sort_unstable();
-    streams
+    partitions.sort_unstable();
+    partitions
 }
 
-/// Where the totals of these streams lie.
-pub(crate) fn totals(streams: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let key = |stream: &Vec<u8>| [&[TOTALS], &stream[..]].concat();
-    streams.iter().map(key).collect()
+/// The keys of the totals of these partitions.
+pub(crate) fn totals(partitions: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let key = |partition: &Vec<u8>| [&[TOTALS], &partition[..]].concat();
+    partitions.iter().map(key).collect()
 }
 
 /// The first and the last key that a message of a conversation can have.
@@ -110,14 +110,14 @@ fn position(updated_us: i64, id: ConversationId) -> [u8; POSITION_BYTES] {
 fn list_keys(conversation: &Conversation, updated_us: i64) -> [Vec<u8>; 2] {
     let position = position(updated_us, conversation.id);
     let (status, channel) = (conversation.status, conversation.channel);
-    let bucket = bucket(conversation.assigned_to.as_ref().map(|to| &to.id));
+    let owner = owner(conversation.assigned_to.as_ref().map(|to| &to.id));
     [
         [&by_state(status, channel), &position[..]].concat(),
-        [&by_assignee(bucket, status, channel), &position[..]].concat(),
+        [&by_assignee(owner, status, channel), &position[..]].concat(),
     ]
 }
 
-/// A row whose value is as varied as a record, so that none compares better.
+/// A row whose value has as many different bytes as a record, so that it does not compress better.
 fn row(key: Vec<u8>, value_bytes: usize) -> Row {
     let value = key.iter().rev().cycle().take(value_bytes).copied();
     let value = value.collect();
@@ -130,7 +130,7 @@ fn message_key(conversation: [u8; 16], created_us: i64, id: [u64; 2]) -> Vec<u8>
     [&conversation[..], &created_us.to_be_bytes(), &first, &last].concat()
 }
 
-/// The keys of an event by its number and in a history: 9 and 25 bytes.
+/// The keys of an event by its number and in an audit log: 9 and 25 bytes.
 fn event_keys(conversation: [u8; 16], number: u64) -> [Vec<u8>; 2] {
     let number = number.to_be_bytes();
     [
@@ -162,8 +162,8 @@ impl Rows {
             .push(row(id.to_vec(), CONVERSATION_BYTES));
         let updated_us = conversation.updated_at.timestamp_micros();
         for key in list_keys(conversation, updated_us) {
-            let (stream, _) = key.split_last_chunk::<POSITION_BYTES>().unwrap();
-            let total = [&[TOTALS], stream].concat();
+            let (partition, _) = key.split_last_chunk::<POSITION_BYTES>().unwrap();
+            let total = [&[TOTALS], partition].concat();
             *self.totals.entry(total).or_default() += 1;
             self.lists.push(row(key, LIST_ROW_BYTES));
         }
@@ -178,7 +178,7 @@ impl Rows {
         }
     }
 
-    /// The same in key order, as a B-tree is filled best.
+    /// The same in key order, in which a B-tree is filled best.
     pub(crate) fn sorted(mut self) -> Self {
         for table in [
             &mut self.conversations,
@@ -193,16 +193,16 @@ impl Rows {
     }
 }
 
-/// What a command writes beside the record, its two list rows and the head of the file.
+/// The rows that a command writes beside the record, its two index entries and the head of the file.
 #[derive(Clone, Copy)]
 pub(crate) struct Writes {
-    /// Where it adds a row of a history.
+    /// The table of messages or notes to which it adds a row.
     pub(crate) history: Option<Definition>,
     /// How many totals change.
     pub(crate) totals: u8,
-    /// How many rows it adds for who comes later: a provider's id.
+    /// How many rows it adds for provider ids.
     pub(crate) ids: u64,
-    /// How often it writes its event: by its number, and in a history.
+    /// How often it writes its event: by its number, and in an audit log.
     pub(crate) events: usize,
 }
 
@@ -211,7 +211,7 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// With the cache that a store has by default.
+    /// With the default cache size of a store.
     pub(crate) fn create(path: &Path) -> Self {
         let mut builder = Database::builder();
         builder.set_cache_size(64 << 20);
@@ -245,11 +245,11 @@ impl Raw {
         transaction.commit().unwrap();
     }
 
-    /// Twenty rows from the beginning of a stream on.
-    pub(crate) fn list(&self, stream: &[u8]) -> Vec<Row> {
+    /// The first twenty rows of a partition.
+    pub(crate) fn list(&self, partition: &[u8]) -> Vec<Row> {
         let transaction = self.database.begin_read().unwrap();
         let table = transaction.open_table(LISTS).unwrap();
-        let rows = table.range(stream..).unwrap().take(PAGE);
+        let rows = table.range(partition..).unwrap().take(PAGE);
         rows.map(copied).collect()
     }
 

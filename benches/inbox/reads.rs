@@ -1,8 +1,9 @@
-//! First pages, totals and whole histories.
+//! First pages, totals and transcripts.
 
 use std::time::Duration;
 
 use convodb::PageRequest;
+use convodb::prelude::*;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 
@@ -20,7 +21,7 @@ fn id(case: &str, subject: &Subject, engine: &str) -> BenchmarkId {
     BenchmarkId::new(format!("{case}/{}", subject.size.name), engine)
 }
 
-/// First pages of 20 with their totals, beside twenty rows in a row, copied out.
+/// First pages of 20 with their totals, compared with twenty rows of redb in sequence, copied.
 pub(crate) fn lists(criterion: &mut Criterion, subjects: &[Subject]) {
     let mut group = group(criterion, "list");
     for subject in subjects {
@@ -33,8 +34,8 @@ pub(crate) fn lists(criterion: &mut Criterion, subjects: &[Subject]) {
             assert_eq!(page.total, selected.len() as u64, "{}", case.name);
             let first: Vec<_> = selected.iter().take(20).cloned().collect();
             assert_eq!(page.data, first, "{}", case.name);
-            let stream = raw::streams(&case.filter).into_iter().next().unwrap();
-            assert_eq!(subject.raw.list(&stream).len(), 20, "{}", case.name);
+            let partition = raw::partitions(&case.filter).into_iter().next().unwrap();
+            assert_eq!(subject.raw.list(&partition).len(), 20, "{}", case.name);
 
             group.bench_function(id(case.name, subject, "convodb"), |bencher| {
                 bencher.iter(|| {
@@ -45,20 +46,20 @@ pub(crate) fn lists(criterion: &mut Criterion, subjects: &[Subject]) {
                 });
             });
             group.bench_function(id(case.name, subject, "redb"), |bencher| {
-                bencher.iter(|| subject.raw.list(&stream));
+                bencher.iter(|| subject.raw.list(&partition));
             });
         }
     }
     group.finish();
 }
 
-/// Totals, beside one lookup a stream.
+/// Totals, compared with one lookup of redb per partition.
 pub(crate) fn counts(criterion: &mut Criterion, subjects: &[Subject]) {
     let mut group = group(criterion, "count");
     for subject in subjects {
         for case in cases::all() {
             let expected = cases::selected(&case.filter, &subject.conversations).len() as u64;
-            let totals = raw::totals(&raw::streams(&case.filter));
+            let totals = raw::totals(&raw::partitions(&case.filter));
             assert_eq!(subject.store.count(&case.filter).unwrap(), expected);
             assert_eq!(subject.raw.count(&totals), expected);
 
@@ -73,17 +74,17 @@ pub(crate) fn counts(criterion: &mut Criterion, subjects: &[Subject]) {
     group.finish();
 }
 
-/// A conversation with its 10 and with its 500 messages, beside the messages' rows.
+/// Transcripts of 10 and of 500 messages, compared with the rows of the messages.
 pub(crate) fn histories(criterion: &mut Criterion, subjects: &[Subject]) {
     let mut group = group(criterion, "get");
     for subject in subjects {
         for (case, conversation) in ["10", "500"].into_iter().zip(&subject.conversations) {
             let messages: usize = case.parse().unwrap();
-            let thread = subject.store.get(conversation.id).unwrap();
-            assert_eq!(thread.conversation, *conversation);
-            assert_eq!(thread.messages.len(), messages);
+            let transcript = subject.store.transcript(conversation.id).unwrap();
+            assert_eq!(transcript.conversation, *conversation);
+            assert_eq!(transcript.messages.len(), messages);
             assert!(
-                thread
+                transcript
                     .messages
                     .is_sorted_by_key(|message| (message.created_at, message.id))
             );
@@ -91,7 +92,7 @@ pub(crate) fn histories(criterion: &mut Criterion, subjects: &[Subject]) {
             assert_eq!(subject.raw.history(&range).len(), messages);
 
             group.bench_function(id(case, subject, "convodb"), |bencher| {
-                bencher.iter(|| subject.store.get(conversation.id).unwrap());
+                bencher.iter(|| subject.store.transcript(conversation.id).unwrap());
             });
             group.bench_function(id(case, subject, "redb"), |bencher| {
                 bencher.iter(|| subject.raw.history(&range));

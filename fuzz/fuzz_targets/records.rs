@@ -3,6 +3,9 @@
 
 #![no_main]
 
+use convodb_testkit::records;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| convodb::fuzzing::records(data));
+fuzz_target!(|data: &[u8]| {
+    records::check(data);
+});

@@ -1,10 +1,10 @@
 //! Counted streams: which row is the k-th, and the how-manieth is a row, without walking.
 //!
-//! Above the rows of a stream stands a deterministic skip list of counts. A position rises to a
+//! Above the rows of a stream is a deterministic skip list of counts. A position rises to a
 //! level by its hash alone: to level 1 with one chance in 2^3, to each further one in 2^5. An
 //! *entry* of a level is such a position, with the number of rows from it up to the next entry of
-//! its level; a head, the zero position, stands before all. Between two entries of the level above,
-//! the entries of a level lie packed in one *node*, named by the first of them, so that a descent
+//! its level; a head, the zero position, precedes all. Between two entries of the level above,
+//! the entries of a level are packed in one *node*, named by the first of them, so that a descent
 //! reads one node a level. A level exists in a stream exactly while a row of it does.
 //!
 //! So everything here is a pure function of the set of rows, whatever their history: `build`
@@ -21,7 +21,7 @@ mod tests;
 use convodb_core::{Error, Result};
 use siphasher::sip::SipHasher13;
 
-use super::ordered::{POSITION_LEN, Position, Stream, append};
+use super::ordered::{Key, MAX_KEY_LEN, POSITION_LEN, Position, Stream, append};
 
 pub(crate) use build::Builder;
 #[cfg(fuzzing)]
@@ -109,7 +109,7 @@ type Entry = (Position, u32);
 
 const ENTRY_LEN: usize = POSITION_LEN + 4;
 
-/// The entries of a node as they lie in the file.
+/// The entries of a node as they are in the file.
 fn entries(node: &[u8]) -> Result<&[[u8; ENTRY_LEN]]> {
     match node.as_chunks() {
         (entries, []) if !entries.is_empty() => Ok(entries),
@@ -132,18 +132,29 @@ pub(crate) fn encode_node(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// The key of a node: kind, stream, first entry, level. So the nodes of a small stream lie in one
+/// A byte before and one behind those of a row.
+const MAX_NODE_KEY_LEN: usize = 1 + MAX_KEY_LEN + 1;
+
+/// The key of a node: kind, stream, first entry, level. So the nodes of a small stream are in one
 /// page, and those of all levels that the newest rows stand in beside each other: a command that
 /// makes a conversation the newest writes them all.
-pub(crate) fn node_key(kind: u8, level: u8, stream: &Stream, first: &Position) -> NodeKey {
+pub(crate) fn node_key(
+    kind: u8,
+    level: u8,
+    stream: &Stream,
+    first: &Position,
+) -> Key<MAX_NODE_KEY_LEN> {
     let mut bytes = [kind; MAX_NODE_KEY_LEN];
     let [_, rest @ ..] = &mut bytes;
     append(rest, stream, first);
-    let len = 2 + stream.prefix().len() + POSITION_LEN;
-    if let Some(last) = bytes.get_mut(len - 1) {
+    let len = stream.len + const { 1 + POSITION_LEN as u8 };
+    if let Some(last) = bytes.get_mut(usize::from(len)) {
         *last = level;
     }
-    NodeKey { bytes, len }
+    Key {
+        bytes,
+        len: len + 1,
+    }
 }
 
 /// What a node's key names.
@@ -152,21 +163,4 @@ pub(crate) fn parse_node_key(key: &[u8]) -> Option<(u8, Stream, Position)> {
     let (level, rest) = rest.split_last()?;
     let (prefix, first) = rest.split_last_chunk()?;
     Some((*level, Stream::parse(prefix)?, *first))
-}
-
-const MAX_NODE_KEY_LEN: usize = 2 + super::ordered::MAX_STREAM_LEN + POSITION_LEN;
-
-/// The key of a node.
-#[derive(Clone, Copy)]
-pub(crate) struct NodeKey {
-    bytes: [u8; MAX_NODE_KEY_LEN],
-    len: usize,
-}
-
-impl std::ops::Deref for NodeKey {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&self.bytes)
-    }
 }

@@ -13,10 +13,10 @@ use crate::kv::{Range, Read, Rows, Table};
 /// The length of a position.
 pub(crate) const POSITION_LEN: usize = 24;
 
-/// Where a row stands in its stream; ascending.
+/// The place of a row in its stream; ascending.
 pub(crate) type Position = [u8; POSITION_LEN];
 
-/// A position as numbers: merging and leaping compare hundreds of them, and mostly the first tells.
+/// A position as numbers: merging and leaping compare hundreds of them, and mostly the first one decides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Point(pub(super) u64, u64, u64);
 
@@ -45,19 +45,19 @@ impl From<&Position> for Point {
     }
 }
 
-pub(super) const MAX_STREAM_LEN: usize = 7;
-const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
+pub(super) const MAX_STREAM_LEN: usize = 10;
+pub(super) const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
 
 /// The prefix that the rows of a stream share.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Stream {
     // Unused bytes are zero, so the derived order is the order of the prefixes of one length.
     bytes: [u8; MAX_STREAM_LEN],
-    len: u8,
+    pub(super) len: u8,
 }
 
 impl Stream {
-    /// A prefix of at most seven bytes; what is longer would be cut, and none is.
+    /// A prefix of at most ten bytes; what is longer would be cut, and none is.
     pub(crate) fn new(prefix: &[u8]) -> Self {
         debug_assert!(prefix.len() <= MAX_STREAM_LEN, "a stream's prefix is short");
         let mut bytes = [0; MAX_STREAM_LEN];
@@ -86,9 +86,9 @@ impl Stream {
     #[inline]
     fn holds(&self, key: &[u8]) -> bool {
         match (key.first_chunk(), self.len) {
-            (Some(head), 1..) => {
-                let [b0, b1, b2, b3, b4, b5, b6] = self.bytes;
-                let prefix = [b0, b1, b2, b3, b4, b5, b6, 0];
+            (Some(head), 1..=8) => {
+                let [b0, b1, b2, b3, b4, b5, b6, b7, ..] = self.bytes;
+                let prefix = [b0, b1, b2, b3, b4, b5, b6, b7];
                 let differing = u64::from_be_bytes(*head) ^ u64::from_be_bytes(prefix);
                 differing.leading_zeros() >= 8 * u32::from(self.len)
             }
@@ -97,17 +97,17 @@ impl Stream {
     }
 
     /// The key of a row.
-    pub(crate) fn key(&self, position: &Position) -> RowKey {
+    pub(crate) fn key(&self, position: &Position) -> Key<MAX_KEY_LEN> {
         let mut bytes = [0; MAX_KEY_LEN];
         append(&mut bytes, self, position);
-        RowKey {
+        Key {
             bytes,
             len: self.len + const { POSITION_LEN as u8 },
         }
     }
 }
 
-/// Writes a stream's prefix and a position behind it, each of a length that the compiler knows: a
+/// Writes a stream's prefix and a position behind it, each of a constant length: a
 /// page makes dozens of keys.
 pub(super) fn append(bytes: &mut [u8], stream: &Stream, position: &Position) {
     if let Some(prefix) = bytes.first_chunk_mut() {
@@ -125,20 +125,19 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// The key of a row: its stream and its position.
+/// A key of at most so many bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RowKey {
-    bytes: [u8; MAX_KEY_LEN],
-    len: u8,
+pub(crate) struct Key<const MAX: usize> {
+    pub(super) bytes: [u8; MAX],
+    pub(super) len: u8,
 }
 
-impl std::ops::Deref for RowKey {
+impl<const MAX: usize> std::ops::Deref for Key<MAX> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes
-            .get(..usize::from(self.len))
-            .unwrap_or(&self.bytes)
+        let len = usize::from(self.len);
+        self.bytes.get(..len).unwrap_or(&self.bytes)
     }
 }
 
@@ -147,7 +146,7 @@ pub(crate) fn position_of(key: &[u8]) -> Result<&Position> {
         .ok_or_else(|| Error::corrupted(format!("a key of a stream is cut short: {}", Hex(key))))
 }
 
-/// The streams of one table, whose totals and nodes of counts lie under prefixes of their own.
+/// The streams of one table, whose totals and nodes of counts have prefixes of their own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Streams {
     pub(crate) table: Table,
@@ -211,7 +210,7 @@ impl Streams {
 pub(crate) struct Start {
     pub(crate) stream: Stream,
     pub(crate) from: Bound<Position>,
-    /// No row from there on stands before this.
+    /// No row from there on is before this.
     pub(crate) least: Position,
 }
 
@@ -221,9 +220,9 @@ pub(crate) struct Merge<'a, R> {
     streams: Streams,
     from: &'a [Start],
     opened: Vec<Opened<'a>>,
-    /// Where the next row of each stream stands, or can stand, the least last: most rows come from
-    /// few of the streams, so the next one of a stream goes back behind few of the others. A heap
-    /// takes 100 instructions a row more.
+    /// The position of the next row of each stream, or a lower bound of it, the least last: most rows
+    /// come from few of the streams, so the next one of a stream goes back behind few of the others. A
+    /// heap takes 100 instructions a row more.
     order: Vec<(Point, Head)>,
     /// Whether the row of the last of these was shown, and the one behind it is wanted.
     shown: bool,
@@ -247,8 +246,7 @@ impl<'a> Opened<'a> {
         let Start { stream, from, .. } = start;
         let from = from.as_ref().map(|position| stream.key(position));
         let from = from.as_ref().map(|key| &key[..]);
-        // The engine compares every row with the end of a range; whether it is the stream's own is
-        // told quicker.
+        // The engine compares every row with the end of a range. Comparing the prefix is quicker.
         let rows = rows.range(table, (from, Bound::Unbounded))?.into();
         Ok(Self {
             stream: *stream,
@@ -256,7 +254,7 @@ impl<'a> Opened<'a> {
         })
     }
 
-    /// Goes on to the next row, and tells where it stands.
+    /// Goes on to the next row, and returns its position.
     #[inline]
     fn advance(&mut self) -> Result<Option<Point>> {
         match self.rows.advance()? {

@@ -24,13 +24,13 @@ pub(super) fn database(error: redb::DatabaseError) -> Error {
     match error {
         redb::DatabaseError::DatabaseAlreadyOpen => locked(),
         redb::DatabaseError::UpgradeRequired(version) => Error::new(
-            ErrorKind::UnsupportedFormat,
+            ErrorKind::UnsupportedVersion,
             format!("the file has version {version} of the engine's format, which is not read"),
         ),
         redb::DatabaseError::Storage(redb::StorageError::Io(error))
             if error.kind() == std::io::ErrorKind::InvalidData =>
         {
-            Error::new(ErrorKind::NotAStore, "the file is not a store").with_source(error)
+            Error::new(ErrorKind::NotADatabase, "the file is not a store").with_source(error)
         }
         redb::DatabaseError::Storage(error) => storage(error),
         other => Error::new(ErrorKind::Io, other.to_string()),
@@ -54,7 +54,7 @@ pub(super) fn table(error: redb::TableError) -> Error {
         redb::TableError::TableDoesNotExist(_)
         | redb::TableError::TableTypeMismatch { .. }
         | redb::TableError::TypeDefinitionChanged { .. } => Error::new(
-            ErrorKind::NotAStore,
+            ErrorKind::NotADatabase,
             format!("the file is not a store: {error}"),
         ),
         other => Error::corrupted(other.to_string()),
@@ -71,7 +71,7 @@ pub(super) fn cursor(error: redb::CursorError) -> Error {
 pub(super) fn commit(error: redb::CommitError) -> Error {
     match error {
         redb::CommitError::Storage(error) => storage(error),
-        other => Error::new(ErrorKind::TransactionPoisoned, other.to_string()),
+        other => Error::new(ErrorKind::Aborted, other.to_string()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use convodb_core::{Error, ErrorKind, Result};
+use convodb_core::{Details, EntityKind, Error, ErrorKind, Result};
 
 use super::disk::{Disk, DiskFile};
 use super::{Database, Setup, backend, failure};
@@ -147,11 +147,11 @@ pub(super) fn open(place: &Place, setup: &Setup) -> Result<Database> {
         let file = place
             .disk
             .open(&place.path)
-            .map_err(|error| failure::io("the file cannot be opened", error))?;
+            .map_err(|error| cannot_open(&place.path, error))?;
         let opened = file.metadata().map_err(unreadable)?;
         if opened.len == 0 {
             // The engine would make an empty file into a database; it is somebody's mistake.
-            return Err(Error::new(ErrorKind::NotAStore, "the file is empty"));
+            return Err(Error::new(ErrorKind::NotADatabase, "the file is empty"));
         }
         let inner = backend::database(file, setup, opened.len)?;
         // Between opening and locking, another process may have put a packed copy in the path's
@@ -161,6 +161,18 @@ pub(super) fn open(place: &Place, setup: &Setup) -> Result<Database> {
             return Ok(Database::new(inner, setup));
         }
     }
+}
+
+fn cannot_open(path: &Path, error: io::Error) -> Error {
+    let is_missing = error.kind() == io::ErrorKind::NotFound;
+    let error = failure::io("the file cannot be opened", error);
+    if !is_missing {
+        return error;
+    }
+    error.with_details(Details::Entity {
+        kind: EntityKind::File,
+        id: path.display().to_string(),
+    })
 }
 
 fn unreadable(error: io::Error) -> Error {

@@ -125,7 +125,7 @@ fn begin(database: &Database) -> Result<redb::WriteTransaction> {
 
 fn nowhere() -> Error {
     Error::new(
-        ErrorKind::TransactionPoisoned,
+        ErrorKind::Aborted,
         "a transaction has not begun in the engine",
     )
 }

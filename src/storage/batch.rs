@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use convodb_core::codec::Record;
 use convodb_core::{Error, Result};
 
-use super::codec::{self, Payload};
+use super::codec;
 use crate::kv::{Table, WriteTables};
 
 /// New rows of many conversations. Nothing reads them before they are written.
@@ -17,12 +18,12 @@ pub(super) struct Batch(BTreeMap<Table, Rows>);
 #[derive(Debug, Default)]
 struct Rows {
     bytes: Vec<u8>,
-    places: Vec<Place>,
+    entries: Vec<EntryOffset>,
 }
 
-/// Where a row lies: its key, and its value behind it.
+/// Where a row is: its key, and its value behind it.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct EntryOffset {
     /// How the key begins: most keys differ there, and comparing them leads nowhere else.
     prefix: [u64; 2],
     start: usize,
@@ -32,21 +33,22 @@ struct Place {
 
 /// Where rows go: into their tables at once, or together with others.
 pub(super) trait Sink {
-    fn put_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()>;
+    /// Puts a record in its envelope.
+    fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()>;
 }
 
 impl Sink for WriteTables<'_> {
-    fn put_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        self.put(table, key, value)
+    fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
+        let mut bytes = Vec::with_capacity(128);
+        codec::append_row(&mut bytes, table, key, record)?;
+        self.put(table, key, &bytes)
     }
 }
 
 impl Sink for Batch {
-    fn put_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        self.0.entry(table).or_default().gather(key, |bytes| {
-            bytes.extend_from_slice(value);
-            Ok(())
-        })
+    fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
+        let rows = self.0.entry(table).or_default();
+        rows.gather(key, |bytes| codec::append_row(bytes, table, key, record))
     }
 }
 
@@ -57,7 +59,7 @@ impl Rows {
         let middle = self.bytes.len();
         value(&mut self.bytes)?;
         let end = self.bytes.len();
-        self.places.push(Place {
+        self.entries.push(EntryOffset {
             prefix: prefix(key),
             start,
             key_len: len(start..middle)?,
@@ -67,24 +69,24 @@ impl Rows {
     }
 
     fn bytes(&self) -> usize {
-        self.bytes.len() + self.places.len() * size_of::<Place>()
+        self.bytes.len() + self.entries.len() * size_of::<EntryOffset>()
     }
 
     /// Stable, as that sees what is in order already.
     fn sort(&mut self) {
         let bytes = &self.bytes;
-        self.places.sort_by(|a, b| {
+        self.entries.sort_by(|a, b| {
             let by_prefix = a.prefix.cmp(&b.prefix);
             by_prefix.then_with(|| a.row(bytes).0.cmp(b.row(bytes).0))
         });
     }
 
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        self.places.iter().map(|place| place.row(&self.bytes))
+        self.entries.iter().map(|entry| entry.row(&self.bytes))
     }
 }
 
-impl Place {
+impl EntryOffset {
     fn row(self, bytes: &[u8]) -> (&[u8], &[u8]) {
         let rest = bytes.get(self.start..).unwrap_or_default();
         let (key, rest) = rest
@@ -110,11 +112,6 @@ fn len(range: Range<usize>) -> Result<u32> {
 }
 
 impl Batch {
-    pub(super) fn put<'a, R: Payload<'a>>(&mut self, key: &[u8], record: &R) -> Result<()> {
-        let rows = self.0.entry(R::TABLE).or_default();
-        rows.gather(key, |bytes| codec::encode_onto(bytes, key, record))
-    }
-
     /// How many it takes.
     pub(super) fn bytes(&self) -> usize {
         self.0.values().map(Rows::bytes).sum()

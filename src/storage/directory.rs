@@ -1,162 +1,187 @@
-//! Users and teams, held in memory beside each view: reading a page looks up no name on the disk.
+//! Users and teams, held in memory beside each snapshot: reading a page reads no name from the file.
 
-mod takeovers;
+mod redirects;
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::sync::Arc;
 
-use convodb_core::{Assignee, AssigneeId, Error, Result};
+use convodb_core::records::{AssigneeRecord, RedirectRecord};
+use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result};
 
+use super::batch::Sink as _;
 use super::keys::{self, catalog_kind};
-use super::records::AssigneeV1;
-use super::{codec, tables};
+use super::{Head, codec, tables};
 use crate::kv::{Read, WriteTables};
-pub(super) use takeovers::Moved;
-use takeovers::{Heir, Takeovers};
+pub(super) use redirects::{Removal, forget_drained};
 
-/// The users and teams of one view. A conversation and its index rows name its assignee by a
-/// *bucket*, a number that is never used twice, so a rename touches one row of the file.
+/// The users and teams of one snapshot. A conversation and its index entries name their assignee by
+/// the number of its *owner*, which is never used twice: a rename writes one row of the file.
 ///
-/// One who is removed leaves a *moved* bucket behind, for as long as conversations are filed in it:
-/// they are its heir's, whom each lookup finds without following the takeovers in between.
+/// A removed assignee leaves a *redirect* behind for as long as conversations are stored under its
+/// number. It leads to the present successor at once, with every reassignment on the way.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
     by_id: BTreeMap<AssigneeId, u32>,
-    // Its index is the bucket: a page looks one up a row.
-    by_bucket: Vec<Slot>,
-    takeovers: Takeovers,
+    /// By their numbers: a page looks one up for each row.
+    owners: Vec<Owner>,
+    redirects: BTreeMap<u32, Arc<RedirectRecord>>,
 }
 
-/// What a bucket stands for.
+/// What the number of an owner leads to.
 #[derive(Clone, Debug, Default)]
-enum Slot {
+enum Owner {
     #[default]
-    Nothing,
+    Unknown,
     Present(Assignee),
-    Moved(Heir),
+    Removed(Arc<RedirectRecord>),
 }
 
 impl Directory {
-    /// O(users and teams).
-    pub(super) fn read(rows: &impl Read, next_bucket: u32) -> Result<Self> {
+    /// O(users and teams + redirects).
+    pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Self> {
         let mut directory = Self::default();
-        let (from, to) = ([catalog_kind::DIRECTORY], [catalog_kind::DIRECTORY + 1]);
-        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-        for row in rows.range(tables::CATALOG, keys)? {
+        let possible = keys::UNASSIGNED + 1..next_owner;
+        let check = |owner: u32| match possible.contains(&owner) {
+            true => Ok(owner),
+            false => Err(Error::corrupted(format!(
+                "{owner} is no number of an owner"
+            ))),
+        };
+        for row in rows.range(
+            tables::CATALOG,
+            keys::of_kind::<{ catalog_kind::DIRECTORY }>(),
+        )? {
             let (key, bytes) = row?;
-            let record: AssigneeV1<'_> = codec::decode(&key, &bytes)?;
-            let id = record.id(key.get(1..).unwrap_or_default())?;
-            if !(keys::UNASSIGNED + 1..next_bucket).contains(&record.bucket) {
-                return Err(Error::corrupted(format!("`{id}` has an impossible bucket")));
-            }
-            directory.insert(record.bucket, Assignee::new(id, record.name));
+            let record: AssigneeRecord = codec::decode_row(tables::CATALOG, &key, &bytes)?;
+            let id = keys::parse_directory(&key)?;
+            directory.insert(check(record.owner)?, Assignee::new(id, &record.name));
         }
-        directory.takeovers = Takeovers::read(rows, next_bucket)?;
-        directory.find_heirs();
+        for row in rows.range(
+            tables::CATALOG,
+            keys::of_kind::<{ catalog_kind::REDIRECTS }>(),
+        )? {
+            let (key, bytes) = row?;
+            let owner = check(keys::parse_redirect(&key)?)?;
+            let record: RedirectRecord = codec::decode_row(tables::CATALOG, &key, &bytes)?;
+            directory.set_redirect(owner, record);
+        }
         Ok(directory)
     }
 
-    fn insert(&mut self, bucket: u32, assignee: Assignee) {
-        self.by_id.insert(assignee.id.clone(), bucket);
-        self.set(bucket, Slot::Present(assignee));
+    fn insert(&mut self, owner: u32, assignee: Assignee) {
+        self.by_id.insert(assignee.id.clone(), owner);
+        self.set(owner, Owner::Present(assignee));
     }
 
-    fn set(&mut self, bucket: u32, slot: Slot) {
-        let index = bucket as usize;
-        if self.by_bucket.len() <= index {
-            self.by_bucket.resize(index + 1, Slot::Nothing);
+    fn set(&mut self, number: u32, owner: Owner) {
+        let index = number as usize;
+        if self.owners.len() <= index {
+            self.owners.resize(index + 1, Owner::Unknown);
         }
-        if let Some(known) = self.by_bucket.get_mut(index) {
-            *known = slot;
+        if let Some(known) = self.owners.get_mut(index) {
+            *known = owner;
         }
     }
 
-    fn slot(&self, bucket: u32) -> &Slot {
-        self.by_bucket
-            .get(bucket as usize)
-            .unwrap_or(&Slot::Nothing)
+    fn owner(&self, number: u32) -> &Owner {
+        self.owners.get(number as usize).unwrap_or(&Owner::Unknown)
     }
 
-    fn of_bucket(&self, bucket: u32) -> Option<&Assignee> {
-        match self.slot(bucket) {
-            Slot::Present(assignee) => Some(assignee),
-            Slot::Nothing | Slot::Moved(_) => None,
+    fn present(&self, number: u32) -> Option<&Assignee> {
+        match self.owner(number) {
+            Owner::Present(assignee) => Some(assignee),
+            Owner::Unknown | Owner::Removed(_) => None,
         }
     }
 
     /// Users first, then teams, each by their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Assignee> {
-        self.by_id
-            .values()
-            .filter_map(|bucket| self.of_bucket(*bucket))
+        self.by_id.values().filter_map(|owner| self.present(*owner))
     }
 
     pub(crate) fn get(&self, id: &AssigneeId) -> Option<&Assignee> {
-        self.of_bucket(*self.by_id.get(id)?)
+        self.present(*self.by_id.get(id)?)
     }
 
-    pub(super) fn bucket(&self, id: &AssigneeId) -> Option<u32> {
+    /// The number of a user or team.
+    pub(super) fn number(&self, id: &AssigneeId) -> Option<u32> {
         self.by_id.get(id).copied()
     }
 
-    /// The bucket of an assignee, or that of nobody.
-    pub(super) fn bucket_of(&self, assignee: Option<&AssigneeId>) -> Result<u32> {
+    /// The number under which the conversations of an assignee are stored, or the unassigned ones.
+    pub(super) fn owner_of(&self, assignee: Option<&AssigneeId>) -> Result<u32> {
         match assignee {
             None => Ok(keys::UNASSIGNED),
             Some(id) => self
-                .bucket(id)
+                .number(id)
                 .ok_or_else(|| Error::corrupted(format!("`{id}` is not in the directory"))),
         }
     }
 
-    /// Whose the conversations of a bucket are, and how often they were taken over since they were
-    /// filed in it. O(1).
-    pub(super) fn owner(&self, bucket: u32) -> Result<(Option<&Assignee>, u64)> {
-        let (heir, hops) = match self.slot(bucket) {
-            Slot::Present(assignee) => return Ok((Some(assignee), 0)),
-            Slot::Moved(heir) => (heir.bucket, heir.hops),
-            Slot::Nothing => (Some(bucket), 0),
+    /// The assignee of what is stored under a number, and how often it was reassigned since. O(1).
+    pub(super) fn assignee(&self, number: u32) -> Result<(Option<&Assignee>, u64)> {
+        if number == keys::UNASSIGNED {
+            return Ok((None, 0));
+        }
+        let redirect = match self.owner(number) {
+            Owner::Present(assignee) => return Ok((Some(assignee), 0)),
+            Owner::Removed(redirect) => redirect,
+            Owner::Unknown => return Err(unknown(number)),
         };
-        match heir {
-            Some(keys::UNASSIGNED) => Ok((None, hops)),
-            Some(heir) => match self.of_bucket(heir) {
-                Some(assignee) => Ok((Some(assignee), hops)),
-                None => Err(unknown(heir)),
+        let steps = redirect.steps.len() as u64;
+        match self.successor(redirect)? {
+            keys::UNASSIGNED => Ok((None, steps)),
+            successor => match self.present(successor) {
+                Some(assignee) => Ok((Some(assignee), steps)),
+                None => Err(unknown(successor)),
             },
-            None => Err(Error::corrupted(format!(
-                "the takeover of bucket {bucket} leads to nobody"
-            ))),
         }
     }
 
-    /// Whom a bucket was made for, in the directory or removed; nobody for that of nobody.
-    pub(super) fn namesake(&self, bucket: u32) -> Result<Option<&AssigneeId>> {
-        if bucket == keys::UNASSIGNED {
+    /// Shows a conversation that is stored under a number as its present assignee's.
+    pub(super) fn redirect(&self, number: u32, conversation: &mut Conversation) -> Result<()> {
+        if self.redirects.contains_key(&number) {
+            let (assignee, steps) = self.assignee(number)?;
+            conversation.assigned_to = assignee.cloned();
+            conversation.revision =
+                convodb_core::Revision::new(conversation.revision.get() + steps);
+        }
+        Ok(())
+    }
+
+    /// The assignee that a number was given to, removed or not.
+    pub(super) fn stored_assignee(&self, number: u32) -> Result<Option<Assignee>> {
+        if number == keys::UNASSIGNED {
             return Ok(None);
         }
-        let present = self.of_bucket(bucket).map(|assignee| &assignee.id);
-        let known = present.or_else(|| self.takeovers.removed(bucket));
-        known.map(Some).ok_or_else(|| unknown(bucket))
+        match self.owner(number) {
+            Owner::Present(assignee) => Ok(Some(assignee.clone())),
+            Owner::Removed(redirect) => Ok(Some(Assignee::new(&redirect.removed, ""))),
+            Owner::Unknown => Err(unknown(number)),
+        }
     }
 
-    pub(super) fn put(
+    /// Adds a user or team, or renames it.
+    pub(super) fn save(
         &mut self,
         rows: &mut WriteTables<'_>,
-        bucket: u32,
+        head: &mut Head,
         assignee: Assignee,
     ) -> Result<()> {
-        let key = keys::directory(&assignee.id);
-        let record = AssigneeV1 {
-            kind: AssigneeV1::code(assignee.id.kind()),
-            bucket,
-            name: &assignee.name,
+        let owner = match self.number(&assignee.id) {
+            Some(owner) => owner,
+            None => head.take_owner()?,
         };
-        rows.put(tables::CATALOG, &key, &codec::encode(&key, &record)?)?;
-        self.insert(bucket, assignee);
+        let record = AssigneeRecord {
+            owner,
+            name: assignee.name.to_string(),
+        };
+        rows.put_record(tables::CATALOG, &keys::directory(&assignee.id), &record)?;
+        self.insert(owner, assignee);
         Ok(())
     }
 }
 
-fn unknown(bucket: u32) -> Error {
-    Error::corrupted(format!("bucket {bucket} is not in the directory"))
+fn unknown(number: u32) -> Error {
+    Error::corrupted(format!("the owner {number} is not in the directory"))
 }

@@ -6,14 +6,14 @@ mod commit;
 use std::sync::Arc;
 use std::time::Duration;
 
-use convodb_core::{Error, ErrorKind, Hashes, Result};
+use convodb_core::{EntityKind, Error, ErrorKind, Hashes, Result};
 
 use checkpoint::Checkpoint;
 use commit::recover;
 pub(crate) use commit::{CHECKPOINT_COMMANDS, CommitError, Journaled};
 
 use super::journal::{self, Journal, Lineage, Payload};
-use super::{Directory, Head, Reader, Resident, Totals, Writer, format, meta, scan, tables};
+use super::{Directory, Head, Reader, Resident, Totals, UnitOfWork, format, meta, scan, tables};
 use crate::index::Levels;
 use crate::kv::{
     self, Database, Durability, Memory, Place, Published, Read as _, ReadTables, Replaced, Setup,
@@ -175,9 +175,9 @@ pub(crate) struct WriteTransaction {
 
 impl WriteTransaction {
     /// Its tables, on what the last commit left.
-    pub(crate) fn writer(&self, view: &View) -> Writer<'_> {
-        let told = self.journaled.then(Payload::new);
-        Writer::new(self.raw.tables(), view.known.clone(), view.levels, told)
+    pub(crate) fn writer(&self, view: &View) -> UnitOfWork<'_> {
+        let log = self.journaled.then(Payload::new);
+        UnitOfWork::new(self.raw.tables(), view.known.clone(), view.levels, log)
     }
 
     pub(crate) fn abort(self) -> Result<()> {
@@ -220,7 +220,7 @@ impl Engine {
                 (database, Location::File(place))
             }
         };
-        let (database, location) = upgrade(database, location, opening)?;
+        format::check(&database)?;
         let database = Arc::new(database);
         let levels = Levels::new(meta::read_seed(&database.begin_read()?)?);
         let journaling = match &location {
@@ -350,29 +350,6 @@ fn rewrite(
     })
 }
 
-/// A file of an older format becomes one of the current format, a step at a time: after a crash
-/// it is whole, of the format that it had reached.
-fn upgrade(
-    mut database: Database,
-    mut location: Location,
-    opening: &Opening,
-) -> Result<(Database, Location)> {
-    while let Some(older) = format::older(&database)? {
-        let rows = database.begin_read_of(older.tables)?;
-        let setup = Setup {
-            tables: format::tables_of(older.version + 1),
-            ..opening.setup()
-        };
-        let fill = |new: &Database| older.upgrade(&rows, new);
-        (database, location) = match rewrite(&location, &setup, fill)? {
-            Rewritten::Done(database, location) => (database, location),
-            // Whichever of the two the path leads to, the next opening goes on from it.
-            Rewritten::Unknown(error) => return Err(error),
-        };
-    }
-    Ok((database, location))
-}
-
 fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
     let transaction = database.begin_write()?;
     {
@@ -388,17 +365,17 @@ fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
 /// A consistent copy of a view in a new file, whole or not there at all.
 pub(crate) fn backup(view: &View, place: &Place, opening: &Opening) -> Result<()> {
     if journal::lies_beside(place)? {
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            format!("beside `{}` lies a journal", place.path().display()),
-        ));
+        let path = place.path().display();
+        let message = format!("beside `{path}` lies a journal");
+        return Err(Error::already_exists(EntityKind::File, path, message));
     }
     match Database::create(place, &opening.setup(), |database| copy(view, database))? {
         Published::New => Ok(()),
-        Published::Exists => Err(Error::new(
-            ErrorKind::Conflict,
-            format!("`{}` exists already", place.path().display()),
-        )),
+        Published::Exists => {
+            let path = place.path().display();
+            let message = format!("`{path}` exists already");
+            Err(Error::already_exists(EntityKind::File, path, message))
+        }
     }
 }
 

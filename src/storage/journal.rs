@@ -491,7 +491,7 @@ fn wrong(place: &Place, what: &str) -> Error {
 
 fn newer(version: u32) -> Error {
     Error::new(
-        ErrorKind::UnsupportedFormat,
+        ErrorKind::UnsupportedVersion,
         format!("the journal has version {version}; this library reads up to {VERSION}"),
     )
 }

@@ -1,13 +1,12 @@
-//! Lists: the rows of a filter's streams, merged in the order of R12.
+//! Lists: the entries of a filter's index partitions, merged in the order of the list.
 
 use std::ops::Bound;
 
-use convodb_core::{Conversation, ConversationId, Cursor, CursorPage, Error, Filter, Hex, Result};
+use convodb_core::{Conversation, ConversationId, Cursor, Filter, Page, Result};
 
 use super::keys::StreamKey;
 use super::plan::STREAMS;
-use super::records::RowV1;
-use super::{Directory, Resident, codec, keys, plan};
+use super::{Resident, index_entry, keys, plan};
 use crate::index::{self, Stream, Total};
 use crate::kv::Read;
 
@@ -55,8 +54,8 @@ pub(super) fn count(known: &Resident, filter: &Filter) -> Result<u64> {
     Ok(total)
 }
 
-/// How many rows of a filter's list stand before a place, and how many there are.
-/// O(streams * log rows).
+/// How many rows of a filter's list precede a cursor, and how many there are.
+/// O(partitions * log rows).
 pub(super) fn rank(
     rows: &impl Read,
     known: &Resident,
@@ -76,12 +75,12 @@ pub(super) fn page(
     filter: &Filter,
     start: Start,
     limit: u32,
-) -> Result<CursorPage> {
+) -> Result<Page<Conversation>> {
     let Selection { streams, total } = Selection::of(known, filter)?;
     let (left, skip, from) = match start {
         Start::Skip(skip) => {
             let Some(left @ 1..) = total.checked_sub(skip) else {
-                return Ok(CursorPage::new(Vec::new(), total, None));
+                return Ok(Page::new(Vec::new(), total, None));
             };
             let (from, skip) = index::select(rows, STREAMS, &streams, skip)?;
             (left, skip, from)
@@ -105,69 +104,35 @@ pub(super) fn page(
     while data.len() < shown
         && let Some((key, value)) = merged.next()?
     {
-        data.push(decode(&known.directory, key, value)?);
+        data.push(index_entry::conversation(&known.directory, key, value)?);
     }
     let more = match start {
         Start::Skip(_) => left > u64::from(limit),
         Start::After(_) => merged.next()?.is_some(),
     };
     let next = data.last().filter(|_| more).map(Cursor::from);
-    Ok(CursorPage::new(data, total, next))
+    Ok(Page::new(data, total, next))
 }
 
-fn decode(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Conversation> {
-    let place = keys::parse_index(key)?;
-    let row: RowV1<'_> = codec::decode(key, value)?;
-    let stream = place.stream;
-    if stream.bucket.is_some_and(|bucket| bucket != row.bucket) {
-        return Err(Error::corrupted(format!(
-            "a row of another assignee stands at {}",
-            Hex(key)
-        )));
-    }
-    if row.unread > row.inbound || stream.unread && row.unread == 0 {
-        return Err(Error::corrupted(format!(
-            "a row at {} says that {} of {} messages are unread",
-            Hex(key),
-            row.unread,
-            row.inbound
-        )));
-    }
-    let mut conversation = Conversation::new(
-        place.id,
-        row.contact_id()?,
-        stream.channel,
-        row.created_at()?,
-    );
-    conversation.status = stream.status;
-    let (owner, hops) = directory.owner(row.bucket)?;
-    conversation.assigned_to = owner.cloned();
-    conversation.updated_at = place.updated_at;
-    conversation.revision = row.revision + hops;
-    conversation.inbound_count = row.inbound;
-    conversation.unread_count = row.unread;
-    Ok(conversation)
+/// How many conversations are stored under owners that were removed. O(these owners).
+pub(super) fn count_redirected(known: &Resident) -> Result<u64> {
+    let mut owners = known.directory.redirected();
+    owners.try_fold(0, |sum, owner| Ok(sum + known.totals.of_bucket(owner)?))
 }
 
-/// How many conversations are filed in buckets that have moved. O(these buckets).
-pub(super) fn count_misfiled(known: &Resident) -> Result<u64> {
-    let mut moved = known.directory.moved();
-    moved.try_fold(0, |sum, bucket| Ok(sum + known.totals.of_bucket(bucket)?))
-}
-
-/// Some of these, at most so many. O(streams + these).
-pub(super) fn misfiled(
+/// Some of these, at most this many. O(partitions + these).
+pub(super) fn redirected(
     rows: &impl Read,
     known: &Resident,
-    most: usize,
+    limit: usize,
 ) -> Result<Vec<ConversationId>> {
     let mut ids = Vec::new();
-    let moved = known.directory.moved();
-    // One whose takeover leads nowhere is for `verify` to tell of.
-    let moved = moved.filter(|bucket| known.directory.has_heir(*bucket));
-    for stream in moved.flat_map(StreamKey::of_bucket) {
+    let owners = known.directory.redirected();
+    // A redirect that leads nowhere is for `verify` to report.
+    let owners = owners.filter(|owner| known.directory.leads_somewhere(*owner));
+    for stream in owners.flat_map(StreamKey::of_bucket) {
         let stream = stream.stream();
-        let left = most - ids.len();
+        let left = limit - ids.len();
         if left == 0 {
             break;
         }

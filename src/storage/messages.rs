@@ -1,17 +1,17 @@
-//! Messages and notes of a conversation, in the order of R7.
+//! Messages and notes of a conversation, in the order of their times.
 
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::records::{MessageRecord, MessageTimeRecord, NoteRecord, message};
 use convodb_core::{
-    ConversationId, Direction, Message, MessageId, MessageRange, Note, NoteId, ProviderId, Result,
+    ConversationId, Direction, Message, MessageId, MessageRange, Note, NoteId, Result,
 };
 
-use super::batch::Batch;
-use super::keys::{self, EVENT_LEN};
-use super::records::{MessageTimeV1, MessageV1, NoteV1};
+use super::batch::Sink;
+use super::keys;
 use super::{codec, tables};
-use crate::kv::{KeyRange, Read, Rows, WriteTables};
+use crate::kv::{Read, Rows, WriteTables};
 
 /// From which end of a history to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,20 +20,19 @@ pub(crate) enum End {
     Newest,
 }
 
-fn inclusive(bounds: &([u8; EVENT_LEN], [u8; EVENT_LEN])) -> KeyRange<'_> {
-    (Bound::Included(&bounds.0), Bound::Included(&bounds.1))
-}
-
+#[inline]
 pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Message> {
     let (conversation, created_at, id) = keys::parse_message(key)?;
-    let record: MessageV1<'_> = codec::decode(key, bytes)?;
-    record.into_message(conversation, created_at, id)
+    // A record that is decoded and then completed costs twice as much to move.
+    let (version, payload) = codec::open(tables::MESSAGES, key, bytes)?;
+    message::decode(version, payload, conversation, created_at, id)
+        .map_err(|error| codec::undecodable(tables::MESSAGES, key, error))
 }
 
 fn decode_note(key: &[u8], bytes: &[u8]) -> Result<Note> {
     let (conversation, created_at, id) = keys::parse_note(key)?;
-    let record: NoteV1<'_> = codec::decode(key, bytes)?;
-    record.into_note(conversation, created_at, id)
+    let record: NoteRecord<'_> = codec::decode_row(tables::NOTES, key, bytes)?;
+    Ok(record.into_note(conversation, created_at, id))
 }
 
 /// Whether the id carries the message's own millisecond, by which it is found again.
@@ -48,7 +47,7 @@ pub(super) fn find(
     id: MessageId,
 ) -> Result<Option<Message>> {
     if let Some(bounds) = keys::of_millisecond(conversation, id) {
-        for row in rows.range(tables::MESSAGES, inclusive(&bounds))? {
+        for row in rows.range(tables::MESSAGES, keys::inclusive(&bounds))? {
             let (key, bytes) = row?;
             if keys::parse_message(&key)?.2 == id {
                 return decode(&key, &bytes).map(Some);
@@ -56,78 +55,65 @@ pub(super) fn find(
         }
     }
     let key = keys::message_time(conversation, id);
-    let Some(bytes) = rows.get(tables::CATALOG, &key)? else {
+    let time: Option<MessageTimeRecord> = codec::get(rows, tables::CATALOG, &key)?;
+    let Some(MessageTimeRecord { created_at }) = time else {
         return Ok(None);
     };
-    let time: MessageTimeV1 = codec::decode(&key, &bytes)?;
-    let key = keys::message(conversation, time.created_at()?, id);
-    match rows.get(tables::MESSAGES, &key)? {
-        Some(bytes) => decode(&key, &bytes).map(Some),
-        None => Ok(None),
-    }
+    let key = keys::message(conversation, created_at, id);
+    let bytes = rows.get(tables::MESSAGES, &key)?;
+    bytes.map(|bytes| decode(&key, &bytes)).transpose()
 }
 
 /// Writes a message, new or changed.
-pub(super) fn put(rows: &mut WriteTables<'_>, message: &Message) -> Result<()> {
-    let mut batch = Batch::default();
-    stage(&mut batch, message)?;
-    batch.write(rows)
-}
-
-pub(super) fn stage(batch: &mut Batch, message: &Message) -> Result<()> {
+pub(super) fn save(rows: &mut impl Sink, message: &Message) -> Result<()> {
     let key = keys::message(message.conversation_id, message.created_at, message.id);
-    batch.put(&key, &MessageV1::from(message))?;
+    rows.put_record(tables::MESSAGES, &key, &MessageRecord::from(message))?;
     if !carries_its_time(message) {
         let key = keys::message_time(message.conversation_id, message.id);
-        let time = MessageTimeV1 {
-            created_us: message.created_at.timestamp_micros(),
-        };
-        batch.put(&key, &time)?;
+        let created_at = message.created_at;
+        rows.put_record(tables::CATALOG, &key, &MessageTimeRecord { created_at })?;
     }
     Ok(())
 }
 
-pub(super) fn stage_note(batch: &mut Batch, note: &Note) -> Result<()> {
+pub(super) fn save_note(rows: &mut impl Sink, note: &Note) -> Result<()> {
     let key = keys::note(note.conversation_id, note.created_at, note.id);
-    batch.put(&key, &NoteV1::from(note))
+    rows.put_record(tables::NOTES, &key, &NoteRecord::from(note))
 }
 
-/// The providers' ids of a conversation's messages. O(messages).
-pub(super) fn provider_ids(
+/// Visits every message of a conversation.
+pub(super) fn each(
     rows: &impl Read,
     conversation: ConversationId,
-) -> Result<Vec<ProviderId>> {
+    mut visit: impl FnMut(Message) -> Result<()>,
+) -> Result<()> {
     let bounds = keys::of_conversation(conversation);
-    let mut ids = Vec::new();
-    for row in rows.range(tables::MESSAGES, inclusive(&bounds))? {
+    for row in rows.range(tables::MESSAGES, keys::inclusive(&bounds))? {
         let (key, bytes) = row?;
-        ids.extend(decode(&key, &bytes)?.provider_id);
+        visit(decode(&key, &bytes)?)?;
     }
-    Ok(ids)
+    Ok(())
 }
 
 /// How many of a conversation's messages are from the contact. O(messages).
 pub(super) fn count_inbound(rows: &impl Read, conversation: ConversationId) -> Result<u64> {
-    let bounds = keys::of_conversation(conversation);
     let mut inbound = 0;
-    for row in rows.range(tables::MESSAGES, inclusive(&bounds))? {
-        let (key, bytes) = row?;
-        let message = decode(&key, &bytes)?;
+    each(rows, conversation, |message| {
         inbound += u64::from(message.direction == Direction::Inbound);
-    }
+        Ok(())
+    })?;
     Ok(inbound)
 }
 
 /// Removes all messages and notes of a conversation. O(messages and notes).
 pub(super) fn remove_all(rows: &mut WriteTables<'_>, conversation: ConversationId) -> Result<()> {
     let bounds = keys::of_conversation(conversation);
-    rows.remove_range(tables::MESSAGES, inclusive(&bounds))?;
-    rows.remove_range(tables::NOTES, inclusive(&bounds))?;
-    let first = keys::message_time(conversation, MessageId::from_raw(0));
-    let last = keys::message_time(conversation, MessageId::from_raw(u128::MAX));
+    rows.remove_range(tables::MESSAGES, keys::inclusive(&bounds))?;
+    rows.remove_range(tables::NOTES, keys::inclusive(&bounds))?;
+    let time = |id| keys::message_time(conversation, MessageId::from_raw(id));
     rows.remove_range(
         tables::CATALOG,
-        (Bound::Included(&first), Bound::Included(&last)),
+        keys::inclusive(&(time(0), time(u128::MAX))),
     )
 }
 
@@ -143,8 +129,7 @@ pub(super) fn read(
     let (first, last) = keys::of_conversation(conversation);
     let (start, end) = range.bounds();
     let (start, end) = (key(start), key(end));
-    // Whether a row is still of the conversation is told quicker than the engine compares it with
-    // the far end.
+    // Comparing the conversation of a row is quicker than comparing the row with the far end.
     let start = match (&start, from) {
         (Bound::Unbounded, End::Oldest) => Bound::Included(&first[..]),
         (bound, _) => bound.as_ref().map(|key| &key[..]),
@@ -174,7 +159,7 @@ pub(super) fn read(
     Ok(messages)
 }
 
-/// Whether no key can lie between; the engine wants its ranges the right way round.
+/// Whether no key can be in the range. redb rejects a range whose start is after its end.
 fn is_empty(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
     match (start, end) {
         (Bound::Included(start), Bound::Included(end)) => start > end,
@@ -233,4 +218,10 @@ pub(super) fn check_message(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Resul
 /// What `verify` checks of every note: that it can be read.
 pub(super) fn check_note(key: &[u8], bytes: &[u8]) -> Result<(ConversationId, NoteId)> {
     decode_note(key, bytes).map(|note| (note.conversation_id, note.id))
+}
+
+/// What `verify` checks of every time of a message: that its message is there.
+pub(super) fn has_message(rows: &impl Read, key: &[u8]) -> Result<bool> {
+    let (conversation, message) = keys::parse_message_time(key)?;
+    find(rows, conversation, message).map(|found| found.is_some())
 }

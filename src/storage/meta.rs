@@ -1,10 +1,13 @@
-//! What the file is and where it stands.
+//! What the file is, and the counters that the next commit goes on from.
 
 use chrono::{DateTime, Utc};
-use convodb_core::{Error, Result, time};
+use convodb_core::codec::{CodecError, Record, from_bytes, to_bytes};
+use convodb_core::{CommitSeq, Error, EventSeq, Result, time};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use super::batch::Sink as _;
 use super::journal::Epoch;
-use super::records::{EpochV1, HeadV1, IdentityV1};
 use super::{codec, keys, tables};
 use crate::kv::{Read, WriteTables};
 
@@ -12,113 +15,114 @@ const HEAD: &str = "head";
 const IDENTITY: &str = "identity";
 const JOURNAL: &str = "journal";
 
-/// Where the file stands: what the next commit goes on from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The counters, written by every commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
     /// The number of commits that changed something.
-    pub(crate) sequence: u64,
-    /// The latest time that the store's clock gave out (R7).
+    pub(crate) commit_seq: CommitSeq,
+    /// The latest time that the store's clock gave out.
+    #[serde(with = "time")]
     pub(crate) newest_time: DateTime<Utc>,
     /// The greatest id that the store gave out.
     pub(crate) newest_id: u128,
-    /// The bucket of the next user or team; none is used twice.
-    pub(crate) next_bucket: u32,
-    /// The number of the oldest event that is kept; that of the next one where none is.
-    pub(crate) oldest_event: u64,
-    /// The number of the latest event; 0 before the first.
-    pub(crate) newest_event: u64,
+    /// The number of the next owner; none is used twice.
+    pub(crate) next_owner: u32,
+    /// The oldest event that is kept; the number of the next one where none is.
+    pub(crate) oldest_event: EventSeq,
+    /// The newest event; zero before the first.
+    pub(crate) newest_event: EventSeq,
+}
+
+/// A record here, in the general encoding.
+struct Meta<T>(T);
+
+impl<T: Serialize + DeserializeOwned> Record for Meta<T> {
+    const VERSION: u8 = 1;
+
+    fn encode(&self, payload: &mut Vec<u8>) -> Result<(), CodecError> {
+        to_bytes(&self.0, payload)
+    }
+
+    fn decode(version: u8, payload: &[u8]) -> Result<Self, CodecError> {
+        match version {
+            1 => from_bytes(payload).map(Self),
+            other => Err(CodecError::UnknownVersion(other)),
+        }
+    }
+}
+
+fn read<T: Serialize + DeserializeOwned>(rows: &impl Read, name: &str) -> Result<Option<T>> {
+    let record: Option<Meta<T>> = codec::get(rows, tables::CATALOG, &keys::meta(name))?;
+    Ok(record.map(|Meta(value)| value))
+}
+
+fn write<T>(rows: &mut WriteTables<'_>, name: &str, value: T) -> Result<()>
+where
+    T: Serialize + DeserializeOwned,
+{
+    rows.put_record(tables::CATALOG, &keys::meta(name), &Meta(value))
 }
 
 impl Head {
-    /// Where a new file stands.
+    /// Those of a new file.
     pub(super) fn new() -> Self {
         Self {
-            sequence: 0,
+            commit_seq: CommitSeq::ZERO,
             newest_time: DateTime::default(),
             newest_id: 0,
-            next_bucket: keys::UNASSIGNED + 1,
-            oldest_event: 1,
-            newest_event: 0,
+            next_owner: keys::UNASSIGNED + 1,
+            oldest_event: EventSeq::new(1),
+            newest_event: EventSeq::ZERO,
         }
     }
 
     /// How many events are kept.
     pub(crate) fn events(&self) -> u64 {
-        (self.newest_event + 1).saturating_sub(self.oldest_event)
+        (self.newest_event.get() + 1).saturating_sub(self.oldest_event.get())
+    }
+
+    /// The number of a new owner.
+    pub(super) fn take_owner(&mut self) -> Result<u32> {
+        let owner = self.next_owner;
+        self.next_owner = owner
+            .checked_add(1)
+            .ok_or_else(|| Error::corrupted("the file has no number left for an owner"))?;
+        Ok(owner)
     }
 
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
-        let key = keys::meta(HEAD);
-        let bytes = rows
-            .get(tables::CATALOG, &key)?
-            .ok_or_else(|| Error::corrupted("the file's head is missing"))?;
-        let head: HeadV1 = codec::decode(&key, &bytes)?;
-        Ok(Self {
-            sequence: head.sequence,
-            newest_time: time::from_micros(head.newest_us)
-                .ok_or_else(|| Error::corrupted("the file's newest time is impossible"))?,
-            newest_id: head.newest_id,
-            next_bucket: head.next_bucket,
-            oldest_event: head.oldest_event,
-            newest_event: head.newest_event,
-        })
+        read(rows, HEAD)?.ok_or_else(|| Error::corrupted("the file's counters are missing"))
     }
 
     pub(super) fn write(self, rows: &mut WriteTables<'_>) -> Result<()> {
-        let key = keys::meta(HEAD);
-        let head = HeadV1 {
-            sequence: self.sequence,
-            newest_us: self.newest_time.timestamp_micros(),
-            newest_id: self.newest_id,
-            next_bucket: self.next_bucket,
-            oldest_event: self.oldest_event,
-            newest_event: self.newest_event,
-        };
-        rows.put(tables::CATALOG, &key, &codec::encode(&key, &head)?)
+        write(rows, HEAD, self)
     }
 }
 
-/// Writes what tells this file from every other.
+/// Writes the identity of a new file: the seed of its hashes. No two files have the same.
 pub(super) fn write_identity(rows: &mut WriteTables<'_>, seed: [u8; 16]) -> Result<()> {
-    let key = keys::meta(IDENTITY);
-    let identity = IdentityV1 { seed };
-    rows.put(tables::CATALOG, &key, &codec::encode(&key, &identity)?)
+    write(rows, IDENTITY, seed)
 }
 
-/// What seeds the hashes of this file.
+/// The seed of this file's hashes.
 pub(super) fn read_seed(rows: &impl Read) -> Result<[u8; 16]> {
-    let key = keys::meta(IDENTITY);
-    let bytes = rows
-        .get(tables::CATALOG, &key)?
-        .ok_or_else(|| Error::corrupted("the file's identity is missing"))?;
-    let identity: IdentityV1 = codec::decode(&key, &bytes)?;
-    Ok(identity.seed)
+    read(rows, IDENTITY)?.ok_or_else(|| Error::corrupted("the file's identity is missing"))
 }
 
 /// Which journal counts beside the file; none before the first.
 pub(super) fn read_epoch(rows: &impl Read) -> Result<Option<Epoch>> {
-    let key = keys::meta(JOURNAL);
-    let Some(bytes) = rows.get(tables::CATALOG, &key)? else {
-        return Ok(None);
-    };
-    let epoch: EpochV1 = codec::decode(&key, &bytes)?;
-    Ok(Some(Epoch {
-        lineage: epoch.lineage,
-        generation: epoch.generation,
-        since: epoch.since,
-        open: epoch.open,
+    let epoch = read(rows, JOURNAL)?;
+    Ok(epoch.map(|(lineage, generation, since, open)| Epoch {
+        lineage,
+        generation,
+        since,
+        open,
     }))
 }
 
 pub(super) fn write_epoch(rows: &mut WriteTables<'_>, epoch: &Epoch) -> Result<()> {
-    let key = keys::meta(JOURNAL);
-    let epoch = EpochV1 {
-        lineage: epoch.lineage,
-        generation: epoch.generation,
-        since: epoch.since,
-        open: epoch.open,
-    };
-    rows.put(tables::CATALOG, &key, &codec::encode(&key, &epoch)?)
+    let parts = (epoch.lineage, epoch.generation, epoch.since, epoch.open);
+    write(rows, JOURNAL, parts)
 }
 
 /// A copy of a file has no journal: what is in the original's is in the copy.

@@ -13,7 +13,7 @@ pub(super) const STREAMS: Streams = Streams {
     ranks: keys::index_kind::RANKS,
 };
 
-/// Visits the streams of a filter, ascending. Every conversation stands in one stream of each
+/// Visits the streams of a filter, ascending. Every conversation is in one stream of each
 /// index, and if it is unread, in one of each with the unread ones; so they share no row: their
 /// totals add up, and their rows merge.
 ///
@@ -41,22 +41,23 @@ pub(super) fn each_stream(
                 .map(move |channel| (*status, channel))
         })
     };
-    if filter.is_anybodys() {
+    if filter.is_any_assignee() {
         return states()
             .try_for_each(|(status, channel)| visit(StreamKey::by_state(status, channel)));
     }
-    let nobody = filter.includes_unassigned().then_some(keys::UNASSIGNED);
+    let unassigned = filter.includes_unassigned().then_some(keys::UNASSIGNED);
     let mut buckets: Vec<u32> = filter
         .assignees()
-        .filter_map(|id| directory.bucket(id))
-        .chain(nobody)
+        .filter_map(|id| directory.number(id))
+        .chain(unassigned)
         .collect();
-    if directory.has_moved() {
-        // What was taken over is the heir's, wherever it is filed still. Each moved bucket has one
-        // heir, so none comes twice.
+    if directory.has_redirects() {
+        // What was reassigned is the successor's, wherever it is stored. Each redirect has one
+        // successor, so none comes twice.
         for at in 0..buckets.len() {
-            let heir = buckets.get(at).copied();
-            buckets.extend(heir.map_or(&[][..], |heir| directory.inherited(heir)));
+            if let Some(successor) = buckets.get(at).copied() {
+                buckets.extend(directory.redirected_to(successor));
+            }
         }
     }
     buckets.sort_unstable();

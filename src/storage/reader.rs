@@ -1,19 +1,17 @@
-//! Every read, on a view or within a write transaction.
+//! Every read, on a snapshot or within a write transaction.
 
-use chrono::{DateTime, Utc};
 use convodb_core::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, ConversationState, Cursor, CursorPage, Done, Error, Event, Filter, Hashes,
-    IdempotencyKey, Message, MessageId, MessageRange, Note, NoteId, Page, PageRequest, Provided,
-    ProviderId, Rejection, Result, Succession, Thread, Window,
+    ConversationId, Cursor, Error, Event, EventSeq, Filter, Message, MessageRange, MessageRef,
+    Note, Page, PagePosition, PageRequest, ProviderIdState, Result, Transcript,
 };
 
 use super::lists::{self, Start};
 use super::messages::{self, End};
-use super::{Directory, Resident, commands, consumers, conversations, events, provider_ids};
+use super::{Resident, consumers, conversations, events, provider_ids};
 use crate::kv::Read;
 
-/// Tables, and what is held in memory beside them.
+/// Tables, and the state that is cached in memory beside them.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a, R> {
     rows: &'a R,
@@ -25,130 +23,79 @@ impl<'a, R: Read> Reader<'a, R> {
         Self { rows, known }
     }
 
-    /// The state of a conversation that must be there.
-    pub(crate) fn state(&self, id: ConversationId) -> Result<ConversationState> {
-        self.find_state(id)?
-            .ok_or_else(|| Rejection::not_found("conversation", id).into())
+    /// Whether conversations are stored under owners that were removed.
+    pub(crate) fn has_redirects(&self) -> bool {
+        self.known.directory.has_redirects()
     }
 
-    /// The conversation with the greatest id. O(1).
-    pub(crate) fn greatest_conversation(&self) -> Result<Option<ConversationId>> {
-        conversations::greatest(self.rows)
-    }
-
-    pub(crate) fn find_state(&self, id: ConversationId) -> Result<Option<ConversationState>> {
-        conversations::read_state(self.rows, &self.known.directory, id)
-    }
-
-    /// Whether conversations are filed with somebody who was removed (R11).
-    pub(crate) fn has_misfiled(&self) -> bool {
-        self.known.directory.has_moved()
-    }
-
-    /// How many of them there are. O(those who were removed).
-    pub(crate) fn count_misfiled(&self) -> Result<u64> {
-        lists::count_misfiled(self.known)
-    }
-
-    /// Some of them, at most so many.
-    pub(crate) fn misfiled(&self, most: usize) -> Result<Vec<ConversationId>> {
-        lists::misfiled(self.rows, self.known, most)
-    }
-
-    /// The takeovers that a conversation is not filed by yet, in their order.
-    pub(crate) fn successions(&self, id: ConversationId) -> Result<Vec<Succession>> {
-        match conversations::read(self.rows, &self.known.directory, id)? {
-            Some(filed) => self.known.directory.successions(filed.bucket),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// The state of the conversation of a contact and channel (R1).
-    pub(crate) fn thread_state(
-        &self,
-        contact: &ContactId,
-        channel: Channel,
-    ) -> Result<Option<ConversationState>> {
-        self.of_thread(contact, channel, conversations::read_state)
-    }
-
-    /// What there is of the conversation of a contact and channel, if there is one.
-    fn of_thread<T>(
-        &self,
-        contact: &ContactId,
-        channel: Channel,
-        read: impl FnOnce(&R, &Directory, ConversationId) -> Result<Option<T>>,
-    ) -> Result<Option<T>> {
-        let Some(id) = conversations::find(self.rows, contact, channel)? else {
-            return Ok(None);
-        };
-        let found = read(self.rows, &self.known.directory, id)?;
-        if found.is_none() {
-            return Err(Error::corrupted(format!(
-                "the conversation {id} of a thread is missing"
-            )));
-        }
-        Ok(found)
+    /// How many of them there are. O(owners that were removed).
+    pub(crate) fn count_redirected(&self) -> Result<u64> {
+        lists::count_redirected(self.known)
     }
 
     /// A conversation that must be there.
     pub(crate) fn conversation(&self, id: ConversationId) -> Result<Conversation> {
-        conversations::read_shown(self.rows, &self.known.directory, id)?
-            .ok_or_else(|| Rejection::not_found("conversation", id).into())
+        self.try_conversation(id)?
+            .ok_or_else(|| Error::conversation_not_found(id))
     }
 
-    pub(crate) fn get(&self, id: ConversationId) -> Result<Thread> {
-        let conversation = self.conversation(id)?;
-        let messages = self.messages(id, &MessageRange::all(), End::Oldest, usize::MAX)?;
-        Ok(Thread::new(conversation, messages))
+    fn try_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
+        conversations::read_shown(self.rows, &self.known.directory, id)
     }
 
-    pub(crate) fn find(
+    pub(crate) fn conversations(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Option<Conversation>>> {
+        ids.iter().map(|id| self.try_conversation(*id)).collect()
+    }
+
+    /// # Errors
+    ///
+    /// Not found, where there is no such conversation.
+    pub(crate) fn require(&self, id: ConversationId) -> Result<()> {
+        self.conversation(id).map(drop)
+    }
+
+    pub(crate) fn find_conversation(
         &self,
         contact: &ContactId,
         channel: Channel,
     ) -> Result<Option<Conversation>> {
-        self.of_thread(contact, channel, conversations::read_shown)
+        let Some(id) = conversations::find(self.rows, channel.into(), contact)? else {
+            return Ok(None);
+        };
+        let missing = || Error::corrupted(format!("the conversation {id} of a contact is missing"));
+        self.try_conversation(id)?.ok_or_else(missing).map(Some)
+    }
+
+    pub(crate) fn transcript(&self, id: ConversationId) -> Result<Transcript> {
+        let conversation = self.conversation(id)?;
+        let messages = self.messages(id, &MessageRange::all(), End::Oldest, usize::MAX)?;
+        Ok(Transcript::new(conversation, messages))
     }
 
     /// A message that must be there.
-    pub(crate) fn message(&self, conversation: ConversationId, id: MessageId) -> Result<Message> {
-        self.find_message(conversation, id)?
-            .ok_or_else(|| Rejection::not_found("message", id).into())
-    }
-
-    pub(crate) fn find_message(
-        &self,
-        conversation: ConversationId,
-        id: MessageId,
-    ) -> Result<Option<Message>> {
-        messages::find(self.rows, conversation, id)
-    }
-
-    /// What is known of a provider's id (R10).
-    pub(crate) fn provided(&self, channel: Channel, id: &ProviderId) -> Result<Provided> {
-        provider_ids::find(self.rows, self.known.hashes, channel, id)
-    }
-
-    /// What the command with this key did, if it is still known.
-    pub(crate) fn done(&self, key: &IdempotencyKey) -> Result<Option<Done>> {
-        commands::find(self.rows, self.known.hashes, key)
-    }
-
-    /// How many commands with keys were done before a time. O(these).
-    pub(crate) fn count_done(&self, before: DateTime<Utc>) -> Result<u64> {
-        let mut older = commands::older(self.rows, self.known.forgotten.as_ref(), before)?;
-        older.try_fold(0, |count, row| row.map(|_| count + 1))
-    }
-
-    /// The keyed hashes of the file.
-    pub(crate) fn hashes(&self) -> Hashes {
-        self.known.hashes
-    }
-
-    /// How many messages receipts wait for, and how many since before a time. O(parked).
-    pub(crate) fn count_parked(&self, before: DateTime<Utc>) -> Result<(u64, u64)> {
-        provider_ids::count_parked(self.rows, before)
+    pub(crate) fn message(&self, message: &MessageRef) -> Result<Message> {
+        let (conversation, id) = match message {
+            MessageRef::ProviderId {
+                channel,
+                provider_id,
+            } => {
+                let (rows, hashes) = (self.rows, self.known.hashes);
+                match provider_ids::find(rows, hashes, (*channel).into(), provider_id)? {
+                    Some(ProviderIdState::Message(conversation, id)) => (conversation, id),
+                    Some(ProviderIdState::Tombstone) => return Err(Error::gone(provider_id)),
+                    _ => return Err(Error::provider_id_not_found(provider_id)),
+                }
+            }
+            MessageRef::Id {
+                conversation,
+                message,
+            } => (*conversation, *message),
+            other => return Err(Error::corrupted(format!("{other:?} is no message"))),
+        };
+        messages::find(self.rows, conversation, id)?.ok_or_else(|| Error::message_not_found(id))
     }
 
     pub(crate) fn messages(
@@ -179,128 +126,113 @@ impl<'a, R: Read> Reader<'a, R> {
         messages::read_notes(self.rows, id, after, limit)
     }
 
-    /// A note that must be there.
-    pub(crate) fn note(
-        &self,
-        conversation: ConversationId,
-        created_at: DateTime<Utc>,
-        id: NoteId,
-    ) -> Result<Note> {
-        messages::find_note(self.rows, conversation, created_at, id)?
-            .ok_or_else(|| Rejection::not_found("note", id).into())
+    /// How many messages have not arrived that receipts wait for. O(these).
+    pub(crate) fn count_unmatched(&self) -> Result<u64> {
+        provider_ids::count_unmatched(self.rows, None)
     }
 
-    pub(crate) fn events(&self, after: u64, max: usize) -> Result<Vec<Event>> {
-        events::read(self.rows, &self.known.head, after, max)
+    pub(crate) fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
+        events::read(self.rows, &self.known.head, after, limit)
     }
 
-    /// The first event that is not older than a time. O(log events).
-    pub(crate) fn first_event_since(&self, at: DateTime<Utc>) -> Result<u64> {
-        events::first_since(self.rows, &self.known.head, at)
-    }
-
-    pub(crate) fn history(&self, id: ConversationId) -> Result<Vec<Event>> {
-        self.state(id)?;
-        events::history(self.rows, id)
+    pub(crate) fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
+        self.require(id)?;
+        events::audit_log(self.rows, id)
     }
 
     pub(crate) fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
         consumers::read(self.rows)
     }
 
-    pub(crate) fn find_consumer(&self, name: &ConsumerName) -> Result<Option<u64>> {
+    pub(crate) fn find_consumer(&self, name: &ConsumerName) -> Result<Option<EventSeq>> {
         consumers::position(self.rows, name)
     }
 
     /// The position of a consumer that must be there.
-    pub(crate) fn consumer(&self, name: &ConsumerName) -> Result<u64> {
+    pub(crate) fn consumer(&self, name: &ConsumerName) -> Result<EventSeq> {
         self.find_consumer(name)?
-            .ok_or_else(|| Rejection::not_found("consumer", name).into())
+            .ok_or_else(|| Error::consumer_not_found(name))
     }
 
-    pub(crate) fn list(&self, filter: &Filter, request: PageRequest) -> Result<Page> {
-        let start = Start::Skip(request.skip());
-        lists::page(self.rows, self.known, filter, start, request.limit())
-            .map(|rows| Page::new(request.page(), rows))
-    }
-
-    /// The first rows of a list, with the cursor behind them.
-    pub(crate) fn list_first(&self, filter: &Filter, limit: u32) -> Result<CursorPage> {
-        convodb_core::check_limit(limit)?;
-        lists::page(self.rows, self.known, filter, Start::Skip(0), limit)
-    }
-
-    pub(crate) fn list_after(
+    pub(crate) fn list(
         &self,
         filter: &Filter,
-        cursor: &Cursor,
+        request: &PageRequest,
+    ) -> Result<Page<Conversation>> {
+        let limit = request.limit();
+        match request.position() {
+            PagePosition::Number(number) => {
+                let offset = (number - 1).saturating_mul(u64::from(limit));
+                let mut page = self.page(filter, Start::Skip(offset), limit)?;
+                page.number = Some(number);
+                page.offset = Some(offset);
+                Ok(page)
+            }
+            PagePosition::After(cursor) => self.page(filter, Start::After(cursor), limit),
+            PagePosition::Around(id) => self.list_around(filter, id, limit),
+        }
+    }
+
+    /// The rows behind a cursor, or the first.
+    pub(super) fn list_from(
+        &self,
+        filter: &Filter,
+        cursor: Option<&Cursor>,
         limit: u32,
-    ) -> Result<CursorPage> {
-        convodb_core::check_limit(limit)?;
-        let start = Start::After(*cursor);
+    ) -> Result<Page<Conversation>> {
+        let start = cursor.map_or(Start::Skip(0), |cursor| Start::After(*cursor));
+        self.page(filter, start, limit)
+    }
+
+    fn page(&self, filter: &Filter, start: Start, limit: u32) -> Result<Page<Conversation>> {
         lists::page(self.rows, self.known, filter, start, limit)
     }
 
-    /// Where a conversation stands in a list, and how long the list is; nothing where the filter
-    /// does not select it.
-    fn standing(&self, id: ConversationId, filter: &Filter) -> Result<Option<(u64, u64)>> {
+    /// The rank of a conversation in a list, and how long the list is; nothing where the filter does
+    /// not select it.
+    fn place(&self, id: ConversationId, filter: &Filter) -> Result<Option<(u64, u64)>> {
         filter.validate()?;
-        let state = self.state(id)?;
-        if !filter.selects(&state) {
+        let conversation = self.conversation(id)?;
+        if !filter.selects(&conversation) {
             return Ok(None);
         }
-        let place = Cursor::new(state.updated_at, id);
+        let place = Cursor::new(conversation.updated_at, id);
         lists::rank(self.rows, self.known, filter, place).map(Some)
     }
 
     pub(crate) fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
-        Ok(self.standing(id, filter)?.map(|(rank, _)| rank))
+        Ok(self.place(id, filter)?.map(|(rank, _)| rank))
     }
 
-    pub(crate) fn list_around(
+    /// Empty where the filter does not select the conversation.
+    fn list_around(
         &self,
-        id: ConversationId,
         filter: &Filter,
+        id: ConversationId,
         limit: u32,
-    ) -> Result<Option<Window>> {
-        convodb_core::check_limit(limit)?;
-        let Some((rank, total)) = self.standing(id, filter)? else {
-            return Ok(None);
+    ) -> Result<Page<Conversation>> {
+        let Some((rank, total)) = self.place(id, filter)? else {
+            return Ok(Page::new(Vec::new(), self.count(filter)?, None));
         };
-        // At either end of the list the window is as full as elsewhere.
+        // At either end of the list the page is as full as elsewhere.
         let last = total.saturating_sub(u64::from(limit));
         let offset = rank.saturating_sub(u64::from(limit / 2)).min(last);
-        let start = Start::Skip(offset);
-        lists::page(self.rows, self.known, filter, start, limit)
-            .map(|rows| Some(Window::new(offset, rows)))
+        let mut page = self.page(filter, Start::Skip(offset), limit)?;
+        page.offset = Some(offset);
+        Ok(page)
     }
 
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {
         lists::count(self.known, filter)
     }
 
-    pub(crate) fn find_assignee(&self, id: &AssigneeId) -> Option<&'a Assignee> {
-        self.known.directory.get(id)
-    }
-
     /// A user or team that must be there.
     pub(crate) fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
-        let what = match id {
-            AssigneeId::User(_) => "user",
-            AssigneeId::Team(_) => "team",
-        };
-        self.find_assignee(id)
-            .cloned()
-            .ok_or_else(|| Rejection::not_found(what, id).into())
+        let known = self.known.directory.get(id).cloned();
+        known.ok_or_else(|| Error::assignee_not_found(id))
     }
 
     pub(crate) fn assignees(&self) -> Vec<Assignee> {
         self.known.directory.iter().cloned().collect()
-    }
-}
-
-impl<R> std::fmt::Debug for Reader<'_, R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").finish_non_exhaustive()
     }
 }

@@ -1,10 +1,10 @@
-//! What a view holds in memory beside its tables, so that no read fetches it.
+//! The state that a snapshot caches in memory beside its tables.
 
 use std::sync::Arc;
 
 use convodb_core::{Hashes, Result};
 
-use super::commands::Dated;
+use super::idempotency::Dated;
 use super::{Directory, Head, Totals, meta};
 use crate::kv::Read;
 
@@ -24,8 +24,8 @@ impl Resident {
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
         let head = Head::read(rows)?;
         Ok(Self {
-            directory: Arc::new(Directory::read(rows, head.next_bucket)?),
-            totals: Arc::new(Totals::read(rows, head.next_bucket)?),
+            directory: Arc::new(Directory::read(rows, head.next_owner)?),
+            totals: Arc::new(Totals::read(rows, head.next_owner)?),
             head,
             hashes: Hashes::new(meta::read_seed(rows)?),
             forgotten: None,

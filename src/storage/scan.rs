@@ -2,7 +2,7 @@
 //! ascending order.
 //!
 //! In a file that was opened unchecked a damaged page can hide rows, show some twice or never end.
-//! No copy is made of such a table, and `verify` tells of it.
+//! No copy is made of such a table, and `verify` reports it.
 
 use std::cmp::Ordering;
 use std::ops::Bound;

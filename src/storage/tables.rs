@@ -8,7 +8,7 @@ const fn table(index: usize, name: &'static str) -> Table {
 
 /// Conversation → its record.
 pub(super) const CONVERSATIONS: Table = table(0, "conversations");
-/// Conversation, time, message → its record; in the order of R7.
+/// Conversation, time, message → its record; in the order of a transcript.
 pub(super) const MESSAGES: Table = table(1, "messages");
 /// Conversation, time, note → its record.
 pub(super) const NOTES: Table = table(2, "notes");

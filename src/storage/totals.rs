@@ -3,10 +3,9 @@
 //! The file's own totals are written with each commit and read when it is opened. They take 40
 //! bytes a stream, 640 a user or team; a commit copies the blocks that it changes.
 
-use std::ops::Bound;
 use std::sync::Arc;
 
-use convodb_core::{Channel, Error, Result, Status};
+use convodb_core::{Channel, Error, InboxNumber, Result, Status};
 
 use super::keys::{self, StreamKey, index_kind};
 use super::tables;
@@ -31,7 +30,7 @@ const UNREADABLE: Total = Total {
 };
 
 /// The totals of one view. Clones share what neither changes.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
     by_state: Family,
     by_bucket: Vec<Arc<Block>>,
@@ -39,15 +38,13 @@ pub(super) struct Totals {
 
 impl Totals {
     /// O(users and teams).
-    pub(super) fn read(rows: &impl Read, next_bucket: u32) -> Result<Self> {
+    pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Self> {
         let mut totals = Self::default();
-        let (from, to) = ([index_kind::TOTALS], [index_kind::TOTALS + 1]);
-        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-        for row in rows.range(tables::INDEX, keys)? {
+        for row in rows.range(tables::INDEX, keys::of_kind::<{ index_kind::TOTALS }>())? {
             let (key, value) = row?;
             // What belongs to no stream of the file is for `verify` to tell of.
             let known = keys::parse_stream(key.get(1..).unwrap_or_default());
-            if let Some(stream) = known.filter(|stream| stream.bucket < Some(next_bucket)) {
+            if let Some(stream) = known.filter(|stream| stream.bucket < Some(next_owner)) {
                 totals.put(stream, Total::decode(&value).unwrap_or(UNREADABLE));
             }
         }
@@ -117,15 +114,9 @@ impl Totals {
     }
 }
 
-/// Where a stream's total stands in its family.
+/// The index of a stream's total in its family.
 fn place(stream: StreamKey) -> usize {
-    let (status, channel) = (stream.status.code(), stream.channel.code());
-    let state = usize::from(status) * Channel::ALL.len() + usize::from(channel);
+    let (status, inbox) = (stream.status, InboxNumber::from(stream.channel));
+    let state = usize::from(keys::status_code(status)) * Channel::ALL.len() + inbox.get() as usize;
     usize::from(stream.unread) * STATES + state
-}
-
-impl std::fmt::Debug for Totals {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Totals")
-    }
 }

@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
-use convodb_core::{ConversationId, ErrorKind, Hex, Result};
+use convodb_core::{ConversationId, ErrorKind, EventSeq, Hex, Result};
 
-use super::conversations::Filed;
+use super::conversations::Stored;
 use super::keys::{self, index_kind};
-use super::records::ThreadV1;
+use super::placements::placements;
 use super::scan::{Row, Scan, Step};
-use super::{View, codec, conversations, messages, plan, tables};
+use super::{View, conversations, index_entry, messages, plan, tables};
 use crate::index::{
     Builder, HEAD, POSITION_LEN, Position, Stream, Total, node_key, parse_node_key, position_of,
 };
@@ -48,8 +48,8 @@ pub enum FindingKind {
 pub struct Finding {
     /// The table.
     pub table: &'static str,
-    /// The key, byte for byte; what it means, `format` in the crate's documentation tells. Empty
-    /// where the table as a whole has fewer rows than it counts, or more.
+    /// The key, as [`format`](crate::docs::format) describes it. Empty if the table as a whole has
+    /// fewer rows than it counts, or more.
     pub key: Vec<u8>,
     /// What is wrong.
     pub kind: FindingKind,
@@ -71,7 +71,7 @@ impl fmt::Display for Finding {
 /// What [`Store::verify`](crate::Store::verify) read and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Verification {
+pub struct VerifyReport {
     /// The conversations that were read.
     pub conversations: u64,
     /// The messages that were read.
@@ -86,7 +86,7 @@ pub struct Verification {
     pub findings: Vec<Finding>,
 }
 
-impl Verification {
+impl VerifyReport {
     /// Whether nothing was found.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -126,20 +126,49 @@ impl Verification {
 
     /// A row that cannot be read is a finding; a file that cannot is an error.
     fn readable<T>(&mut self, table: Table, key: &[u8], read: Result<T>) -> Result<Option<T>> {
-        match read {
-            Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind() == ErrorKind::Corrupted => {
-                self.found(table, key, FindingKind::Unreadable);
-                Ok(None)
-            }
-            Err(error) => Err(error),
+        let read = unless_corrupted(read)?;
+        if read.is_none() {
+            self.found(table, key, FindingKind::Unreadable);
         }
+        Ok(read)
+    }
+
+    /// A row that must be there, with this value.
+    fn expect(&mut self, rows: &ReadTables, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        match rows.get(table, key)? {
+            None => self.found(table, key, FindingKind::Missing),
+            Some(found) if found[..] != *value => self.found(table, key, FindingKind::Different),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A row that can be read, and of which this holds.
+    fn check(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        (holds, otherwise): (Result<bool>, FindingKind),
+    ) -> Result<()> {
+        if let Some(false) = self.readable(table, key, holds)? {
+            self.found(table, key, otherwise);
+        }
+        Ok(())
+    }
+}
+
+/// What can be read; nothing where it is damaged, which is reported once, by the check of the row.
+fn unless_corrupted<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == ErrorKind::Corrupted => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// O(rows).
-pub(crate) fn verify(view: &View) -> Result<Verification> {
-    let mut report = Verification::default();
+pub(crate) fn verify(view: &View) -> Result<VerifyReport> {
+    let mut report = VerifyReport::default();
     check_conversations(view, &mut report)?;
     check_index(view, &mut report)?;
     catalog::check(view, &mut report)?;
@@ -149,46 +178,40 @@ pub(crate) fn verify(view: &View) -> Result<Verification> {
 }
 
 /// Each record: that it can be read, and that what follows from it is there.
-fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
+fn check_conversations(view: &View, report: &mut VerifyReport) -> Result<()> {
     let rows = view.rows();
     let mut scan = Scan::new(rows, tables::CONVERSATIONS)?;
     while let Some((key, bytes)) = report.next(&mut scan)? {
         report.conversations += 1;
         let decoded = conversations::decode(view.directory(), &key, &bytes);
-        let Some(Filed { state, bucket }) =
-            report.readable(tables::CONVERSATIONS, &key, decoded)?
+        let Some(Stored {
+            conversation,
+            owner,
+        }) = report.readable(tables::CONVERSATIONS, &key, decoded)?
         else {
             continue;
         };
-        for place in conversations::places(bucket, &state).into_iter().flatten() {
-            let key = place.0.key(&place.1);
-            let expected = conversations::row(bucket, &state, &place)?;
-            match rows.get(tables::INDEX, &key)? {
-                None => report.found(tables::INDEX, &key, FindingKind::Missing),
-                Some(found) if found[..] != expected[..] => {
-                    report.found(tables::INDEX, &key, FindingKind::Different);
-                }
-                Some(_) => {}
-            }
+        let entry = index_entry::payload(&conversation, owner);
+        for (stream, position) in placements(&conversation, owner).into_iter().flatten() {
+            let key = stream.key(&position);
+            let expected = index_entry::seal(&key, &entry);
+            report.expect(rows, tables::INDEX, &key, &expected)?;
         }
-        match messages::count_inbound(rows, state.id) {
-            Ok(inbound) if inbound == state.inbound => {}
-            Ok(_) => report.found(tables::CONVERSATIONS, &key, FindingKind::Different),
-            // A message that cannot be read is reported once, by the histories' own check.
-            Err(error) if error.kind() == ErrorKind::Corrupted => {}
-            Err(error) => return Err(error),
+        let inbound = unless_corrupted(messages::count_inbound(rows, conversation.id))?;
+        if inbound.is_some_and(|inbound| inbound != conversation.inbound_count) {
+            report.found(tables::CONVERSATIONS, &key, FindingKind::Different);
         }
-        if !events::history_begins(view, state.id) {
-            let key = keys::history(state.id, 0);
+        if !events::audit_log_begins(view, conversation.id) {
+            let key = keys::audit_log(conversation.id, EventSeq::ZERO);
             report.found(tables::EVENTS, &key, FindingKind::Missing);
         }
-        let key = keys::thread(state.channel, &state.contact_id);
+        let key = keys::thread(conversation.channel.into(), &conversation.contact_id);
         match rows.get(tables::CATALOG, &key)? {
             None => report.found(tables::CATALOG, &key, FindingKind::Missing),
             Some(found) => {
-                let thread = codec::decode::<ThreadV1>(&key, &found);
+                let thread = conversations::decode_thread(&key, &found);
                 // One that cannot be read is reported once, by the catalog's own check.
-                if thread.is_ok_and(|thread| thread.conversation != state.id.raw()) {
+                if thread.is_ok_and(|id| id != conversation.id) {
                     report.found(tables::CATALOG, &key, FindingKind::Different);
                 }
             }
@@ -197,9 +220,9 @@ fn check_conversations(view: &View, report: &mut Verification) -> Result<()> {
     Ok(())
 }
 
-/// Each index row: that its conversation stands there. Each total and node of counts: that it is
+/// Each index row: that its conversation belongs there. Each total and node of counts: that it is
 /// what the rows of its stream give.
-fn check_index(view: &View, report: &mut Verification) -> Result<()> {
+fn check_index(view: &View, report: &mut VerifyReport) -> Result<()> {
     let rows = view.rows();
     let mut streams: BTreeMap<Stream, Total> = BTreeMap::new();
     let mut current: Option<Stream> = None;
@@ -213,7 +236,7 @@ fn check_index(view: &View, report: &mut Verification) -> Result<()> {
         let Some(place) = report.readable(tables::INDEX, &key, keys::parse_index(&key))? else {
             continue;
         };
-        if !stands_here(view, &key, place.id)? {
+        if !belongs_here(view, &key, place.id)? {
             report.found(tables::INDEX, &key, FindingKind::Unexpected);
         }
         let (prefix, _) = key.split_at(key.len().saturating_sub(POSITION_LEN));
@@ -225,45 +248,32 @@ fn check_index(view: &View, report: &mut Verification) -> Result<()> {
     }
     for (stream, total) in &streams {
         let key = plan::STREAMS.total_key(stream);
-        match rows.get(tables::INDEX, &key)? {
-            None => report.found(tables::INDEX, &key, FindingKind::Missing),
-            Some(value) if value[..] != total.encode() => {
-                report.found(tables::INDEX, &key, FindingKind::Different);
-            }
-            Some(_) => {}
-        }
+        report.expect(rows, tables::INDEX, &key, &total.encode())?;
     }
     Ok(())
 }
 
-/// Whether a conversation's record says that it stands at this key of the index.
-fn stands_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
+/// Whether a conversation belongs at this key of the index, by its record.
+fn belongs_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
     let record_key = keys::conversation(id);
     let Some(bytes) = view.rows().get(tables::CONVERSATIONS, &record_key)? else {
         return Ok(false);
     };
     let decoded = conversations::decode(view.directory(), &record_key, &bytes);
-    Ok(decoded.is_ok_and(|Filed { state, bucket }| {
-        conversations::places(bucket, &state)
+    Ok(decoded.is_ok_and(|stored| {
+        placements(&stored.conversation, stored.owner)
             .into_iter()
             .flatten()
             .any(|(stream, position)| stream.key(&position)[..] == *key)
     }))
 }
 
-/// Counts a stream anew and compares the nodes; tells what its total should be.
-fn check_nodes(view: &View, report: &mut Verification, stream: &Stream) -> Result<Total> {
+/// Counts a stream anew and compares the nodes. Returns what its total should be.
+fn check_nodes(view: &View, report: &mut VerifyReport, stream: &Stream) -> Result<Total> {
     let rows = view.rows();
     let compare = |level, first: &Position, node: Vec<u8>| {
         let key = node_key(index_kind::RANKS, level, stream, first);
-        match rows.get(tables::INDEX, &key)? {
-            None => report.found(tables::INDEX, &key, FindingKind::Missing),
-            Some(found) if found[..] != node[..] => {
-                report.found(tables::INDEX, &key, FindingKind::Different);
-            }
-            Some(_) => {}
-        }
-        Ok(())
+        report.expect(rows, tables::INDEX, &key, &node)
     };
     let mut builder = Builder::new(view.levels(), compare);
     for row in plan::STREAMS.rows(rows, stream, Bound::Unbounded)? {
@@ -275,7 +285,7 @@ fn check_nodes(view: &View, report: &mut Verification, stream: &Stream) -> Resul
 /// A total or node that is there, behind all rows: that its stream gives one of that name.
 fn check_counter(
     view: &View,
-    report: &mut Verification,
+    report: &mut VerifyReport,
     streams: &BTreeMap<Stream, Total>,
     key: &[u8],
 ) -> Result<()> {

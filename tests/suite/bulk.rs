@@ -1,8 +1,9 @@
-//! One command on many conversations: an answer for each, in one transaction.
+//! One command on many conversations: an item for each, in one commit.
 
+use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, Context, ConversationId, ErrorKind, Filter, Inbound, PageRequest, Status,
-    Store, Targets, TeamId,
+    AssigneeId, BatchItem, Channel, CommitSeq, Context, ConversationId, Details, EntityKind,
+    ErrorKind, Filter, Inbound, PageRequest, Selection, Status, TeamId,
 };
 
 use convodb_testkit::fixture::{clock, options};
@@ -10,7 +11,7 @@ use convodb_testkit::op::contact;
 
 const ABSENT: ConversationId = ConversationId::from_parts(1, 1);
 
-/// A store with so many open conversations, of which the last is the first of a list.
+/// A store with this many open conversations. The last one is the first of a list.
 fn store(count: u8) -> (Store, Vec<ConversationId>) {
     let clock = clock();
     let store = options(&clock).open_in_memory().unwrap();
@@ -25,34 +26,51 @@ fn store(count: u8) -> (Store, Vec<ConversationId>) {
 
 fn billing(store: &Store) -> AssigneeId {
     let billing = TeamId::new("team_billing").unwrap();
-    store.put_team(&billing, "Billing").unwrap();
+    store.save_team(&billing, "Billing").unwrap();
     AssigneeId::from(billing)
 }
 
+/// Whether a conversation changed and was reopened, or why not.
+type Done = Result<(bool, bool), ErrorKind>;
+
+/// What each item of a bulk command did.
+fn effects(items: &[BatchItem]) -> Vec<(ConversationId, Done)> {
+    let items = items.iter().map(|item| {
+        let effect = (item.effect.changed, item.effect.reopened);
+        let result = item.result.as_ref();
+        (
+            item.id,
+            result.map(|_| effect).map_err(|error| error.kind()),
+        )
+    });
+    items.collect()
+}
+
 #[test]
-fn each_is_answered_for_itself_and_all_are_one_commit() {
+fn each_conversation_has_its_item_and_all_are_one_commit() {
     let (store, ids) = store(4);
     let billing = billing(&store);
     store.assign(ids[1], &billing).unwrap();
     store.resolve(ids[2]).unwrap();
-    let before = store.sequence().unwrap();
-    let targets = Targets::ids([ids[2], ABSENT, ids[1], ids[0]]).unwrap();
-    let assigned = store.assign_all(&targets, &billing).unwrap();
-    assert!(assigned.changed && assigned.reopened);
-    assert_eq!(store.sequence().unwrap(), before + 1);
-    let told: Vec<_> = assigned
-        .value
-        .into_iter()
-        .map(|(id, each)| {
-            (
-                id,
-                each.map(|each| (each.changed, each.reopened))
-                    .map_err(|e| e.kind()),
-            )
-        })
-        .collect();
+    let before = store.commit_seq().unwrap();
+    let selection = Selection::ids([ids[2], ABSENT, ids[1], ids[0]]).unwrap();
+    let assigned = store.assign_all(&selection, &billing).unwrap();
+    assert!(assigned.effect.changed && assigned.effect.reopened);
+    assert_eq!(store.commit_seq().unwrap(), before.next());
+    for item in &assigned.value {
+        match &item.result {
+            Ok(known) => assert_eq!(known.assignee_id(), Some(&billing)),
+            Err(error) => {
+                let missing = Details::Entity {
+                    kind: EntityKind::Conversation,
+                    id: ABSENT.to_string(),
+                };
+                assert_eq!(*error.details(), missing);
+            }
+        }
+    }
     assert_eq!(
-        told,
+        effects(&assigned.value),
         [
             (ids[2], Ok((true, true))),
             (ABSENT, Err(ErrorKind::NotFound)),
@@ -62,29 +80,29 @@ fn each_is_answered_for_itself_and_all_are_one_commit() {
     );
     let filter = Filter::open().assigned_to(TeamId::new("team_billing").unwrap());
     assert_eq!(store.count(&filter).unwrap(), 3);
-    let again = store.assign_all(&targets, &billing).unwrap();
-    assert!(!again.changed);
-    assert_eq!(store.sequence().unwrap(), before + 1);
+    let again = store.assign_all(&selection, &billing).unwrap();
+    assert!(!again.effect.changed);
+    assert_eq!(store.commit_seq().unwrap(), before.next());
     assert!(store.verify().unwrap().is_clean());
 }
 
 #[test]
 fn the_first_of_a_list_are_those_of_its_first_pages() {
     let (store, ids) = store(250);
-    let targets = Targets::first(&Filter::open(), 230).unwrap();
-    let resolved = store.resolve_all(&targets).unwrap().value;
-    let told: Vec<_> = resolved.iter().map(|(id, _)| *id).collect();
+    let selection = Selection::first(&Filter::open(), 230).unwrap();
+    let resolved = store.resolve_all(&selection).unwrap().value;
+    let found: Vec<_> = resolved.iter().map(|item| item.id).collect();
     let expected: Vec<_> = ids.iter().rev().take(230).copied().collect();
-    assert_eq!(told, expected);
-    assert!(resolved.iter().all(|(_, each)| {
-        let each = each.as_ref().unwrap();
-        each.changed && each.value.status == Status::Resolved
+    assert_eq!(found, expected);
+    assert!(resolved.iter().all(|item| {
+        let known = item.result.as_ref().unwrap();
+        item.effect.changed && known.id == item.id && known.status == Status::Resolved
     }));
     assert_eq!(store.count(&Filter::open()).unwrap(), 20);
-    let rest = store.resolve_all(&targets).unwrap().value;
+    let rest = store.resolve_all(&selection).unwrap().value;
     assert_eq!(rest.len(), 20);
-    let nobody = store.resolve_all(&targets).unwrap();
-    assert!(nobody.value.is_empty() && !nobody.changed);
+    let none = store.resolve_all(&selection).unwrap();
+    assert!(none.value.is_empty() && !none.effect.changed);
     let page = store
         .list(&Filter::resolved(), PageRequest::default())
         .unwrap();
@@ -94,59 +112,48 @@ fn the_first_of_a_list_are_those_of_its_first_pages() {
 #[test]
 fn an_unknown_assignee_refuses_all() {
     let (store, ids) = store(1);
-    let nobody = AssigneeId::from(TeamId::new("team_nobody").unwrap());
-    let error = store.assign_all(&Targets::ids(ids).unwrap(), &nobody);
+    let unknown = AssigneeId::from(TeamId::new("team_nobody").unwrap());
+    let error = store.assign_all(&Selection::ids(ids).unwrap(), &unknown);
     assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
-fn targets_are_bounded_and_name_each_once() {
+fn a_selection_is_bounded_and_has_each_id_once() {
     let many = (0..1_001).map(|number| ConversationId::from_parts(number, 1));
-    assert_eq!(Targets::ids(many.clone()).unwrap_err().field(), "ids");
-    assert!(Targets::ids(many.take(1_000)).is_ok());
-    assert_eq!(Targets::ids([ABSENT, ABSENT]).unwrap_err().field(), "ids");
+    assert_eq!(Selection::ids(many.clone()).unwrap_err().field(), "ids");
+    assert!(Selection::ids(many.take(1_000)).is_ok());
+    assert_eq!(Selection::ids([ABSENT, ABSENT]).unwrap_err().field(), "ids");
     for limit in [0, 1_001] {
-        let error = Targets::first(&Filter::open(), limit).unwrap_err();
+        let error = Selection::first(&Filter::open(), limit).unwrap_err();
         assert_eq!(error.field(), "limit");
     }
 }
 
 #[test]
-fn each_names_the_commit_of_all_where_a_key_is_all_that_it_holds() {
+fn an_outcome_names_the_commit_that_holds_its_key_alone() {
     let (store, ids) = store(2);
-    let targets = Targets::ids(ids).unwrap();
-    store.resolve_all(&targets).unwrap();
+    let selection = Selection::ids(ids).unwrap();
+    store.resolve_all(&selection).unwrap();
     let request = store.with(Context::new().idempotency_key("k"));
-    let again = request.resolve_all(&targets).unwrap();
-    assert_eq!((again.changed, again.sequence), (false, 4));
-    for (_, each) in again.value {
-        assert_eq!(each.unwrap().sequence, 4);
-    }
+    let again = request.resolve_all(&selection).unwrap();
+    assert_eq!(again.commit, Some(CommitSeq::new(4)));
+    assert!(!again.effect.changed && !again.is_duplicate);
+    assert!(again.value.iter().all(|item| !item.effect.changed));
 }
 
 #[test]
-fn a_key_answers_what_was_done_to_each() {
+fn a_duplicate_has_the_effects_of_the_first_command() {
     let (store, ids) = store(3);
     store.resolve(ids[1]).unwrap();
     let request = store.with(Context::new().idempotency_key("k"));
-    let targets = Targets::ids([ABSENT, ids[0], ids[1]]).unwrap();
-    let flags = |outcome: convodb::Outcome<convodb::Each>| {
-        let each = outcome.value.into_iter();
-        each.map(|(id, each)| {
-            (
-                id,
-                each.map(|each| each.changed).map_err(|error| error.kind()),
-            )
-        })
-        .collect::<Vec<_>>()
-    };
-    let first = flags(request.resolve_all(&targets).unwrap());
-    let before = store.sequence().unwrap();
-    let again = request.resolve_all(&targets).unwrap();
-    assert!(again.duplicate);
-    assert_eq!(flags(again), first);
-    assert_eq!(store.sequence().unwrap(), before);
-    let latest = Targets::first(&Filter::open(), 1).unwrap();
+    let selection = Selection::ids([ABSENT, ids[0], ids[1]]).unwrap();
+    let first = effects(&request.resolve_all(&selection).unwrap().value);
+    let before = store.commit_seq().unwrap();
+    let again = request.resolve_all(&selection).unwrap();
+    assert!(again.is_duplicate);
+    assert_eq!(effects(&again.value), first);
+    assert_eq!(store.commit_seq().unwrap(), before);
+    let latest = Selection::first(&Filter::open(), 1).unwrap();
     let error = request.resolve_all(&latest).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(error.kind(), ErrorKind::IdempotencyKeyReused);
 }

@@ -1,5 +1,5 @@
-//! Many threads on one store: readers see one state each, one writer wins, and nobody waits for
-//! ever or breaks anything by panicking.
+//! Many threads on one store: each read sees one commit, claims are exclusive, and neither a deadlock
+//! nor a panic breaks the store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +8,17 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, ContactId, ConversationId, Error, ErrorKind, Filter, IdGenerator, Inbound,
-    Options, Outcome, PageRequest, Result, Snapshot, Store, UserId,
+    AssigneeId, Channel, CommitSeq, ContactId, ConversationId, Error, ErrorKind, Filter,
+    IdGenerator, Inbound, Options, Outcome, PageRequest, Result, Snapshot, UserId,
 };
 
 use convodb_testkit::fixture::{EndsOthers, clock};
 use convodb_testkit::harness::disk::{Call, Fate, Gate, MemoryDisk};
 use convodb_testkit::op::contact;
+
+use crate::details::holder;
 
 fn hello(store: &Store, number: u8) -> Result<Outcome<convodb::Message>> {
     store.receive(Inbound::text(contact(number), Channel::Whatsapp, "Hello"))
@@ -25,18 +28,18 @@ fn users(store: &Store, count: usize) -> Vec<AssigneeId> {
     (0..count)
         .map(|number| {
             let id = UserId::new(&format!("usr_{number}")).unwrap();
-            store.put_user(&id, "Somebody").unwrap();
+            store.save_user(&id, "An agent").unwrap();
             AssigneeId::from(id)
         })
         .collect()
 }
 
-/// What a snapshot lists, it has, and counts, in one state of the store.
+/// Checks that the lists, transcripts and counts of a snapshot are of one commit.
 fn check_one_state(snapshot: &Snapshot) -> u64 {
     let mut rows = Vec::new();
     let total = snapshot.count(&Filter::all()).unwrap();
     for number in 1.. {
-        let request = PageRequest::new(number, 7).unwrap();
+        let request = PageRequest::number(number, 7).unwrap();
         let page = snapshot.list(&Filter::all(), request).unwrap();
         assert_eq!(page.total, total, "every page has the same total");
         if page.data.is_empty() {
@@ -48,10 +51,10 @@ fn check_one_state(snapshot: &Snapshot) -> u64 {
     let positions = rows.iter().map(|row| (row.updated_at, row.id));
     assert!(positions.is_sorted_by(|a, b| a > b), "latest first, once");
     for row in &rows {
-        let thread = snapshot.get(row.id).unwrap();
-        assert_eq!(thread.conversation, *row, "as its list shows it");
+        let transcript = snapshot.transcript(row.id).unwrap();
+        assert_eq!(transcript.conversation, *row, "as its list shows it");
         let newest = snapshot.last_messages(&[row.id]).unwrap();
-        assert_eq!(newest, [thread.messages.last().cloned()]);
+        assert_eq!(newest, [transcript.messages.last().cloned()]);
     }
     let open = snapshot.count(&Filter::open()).unwrap();
     assert_eq!(open + snapshot.count(&Filter::resolved()).unwrap(), total);
@@ -66,7 +69,7 @@ fn work(store: &Store) {
     for round in 0..60_usize {
         let received = hello(store, (round % 40) as u8).unwrap();
         let id = received.value.conversation_id;
-        if received.created {
+        if received.effect.created {
             ids.push(id);
         }
         store.assign(id, &users[round % users.len()]).unwrap();
@@ -85,11 +88,11 @@ fn readers_beside_a_writer_each_see_one_state() {
         let readers: Vec<_> = (0..2)
             .map(|_| {
                 scope.spawn(|| {
-                    let mut last_sequence = 0;
+                    let mut last = CommitSeq::ZERO;
                     while !done.load(Ordering::SeqCst) {
-                        let sequence = store.sequence().unwrap();
-                        assert!(sequence >= last_sequence, "what was seen stays");
-                        last_sequence = sequence;
+                        let commit = store.commit_seq().unwrap();
+                        assert!(commit >= last, "commits stay");
+                        last = commit;
                         check_one_state(&store.snapshot().unwrap());
                     }
                 })
@@ -130,7 +133,11 @@ fn commands_from_many_threads_all_land() {
     let stats = store.stats().unwrap();
     assert_eq!(stats.messages, u64::from(THREADS) * u64::from(EACH));
     assert_eq!(stats.grouped_commands, stats.messages);
-    assert_eq!(stats.sequence, stats.groups, "each group is one commit");
+    assert_eq!(
+        stats.commit_seq.get(),
+        stats.groups,
+        "each group is one commit"
+    );
     assert!(stats.largest_group <= u64::from(THREADS), "{stats:?}");
     let conversations = u64::from(EACH / 2 + THREADS);
     assert_eq!(stats.conversations, conversations);
@@ -139,7 +146,7 @@ fn commands_from_many_threads_all_land() {
 }
 
 #[test]
-fn of_sixteen_who_claim_at_once_one_wins_and_the_others_learn_who() {
+fn of_sixteen_claims_at_once_one_succeeds_and_the_others_name_the_winner() {
     let store = Store::in_memory().unwrap();
     let id = hello(&store, 1).unwrap().value.conversation_id;
     let users = users(&store, 16);
@@ -148,7 +155,8 @@ fn of_sixteen_who_claim_at_once_one_wins_and_the_others_learn_who() {
         let claimants: Vec<_> = users
             .iter()
             .map(|user| {
-                scope.spawn(|| {
+                let (store, barrier) = (&store, &barrier);
+                scope.spawn(move || {
                     barrier.wait();
                     (user.clone(), store.claim(id, user))
                 })
@@ -159,17 +167,22 @@ fn of_sixteen_who_claim_at_once_one_wins_and_the_others_learn_who() {
             .map(|one| one.join().unwrap())
             .collect()
     });
-    let winner = store.get(id).unwrap().conversation.assigned_to.unwrap().id;
+    let winner = store
+        .transcript(id)
+        .unwrap()
+        .conversation
+        .assigned_to
+        .unwrap()
+        .id;
     for (user, claim) in claims {
         match claim {
             Ok(outcome) => {
                 assert_eq!(user, winner);
-                assert!(outcome.changed);
+                assert!(outcome.effect.changed);
             }
             Err(lost) => {
                 assert_ne!(user, winner);
-                assert_eq!(lost.kind(), ErrorKind::Conflict);
-                assert_eq!(lost.winner(), Some(&winner));
+                assert_eq!(holder(&lost), Some(&winner));
             }
         }
     }
@@ -181,7 +194,7 @@ fn a_command_of_the_store_within_its_own_transaction_is_an_error_and_no_deadlock
     let elsewhere = Store::in_memory().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let kind = |error: Error| error.kind();
-    let within = Err(ErrorKind::InTransaction);
+    let within = Err(ErrorKind::ReentrantCommand);
     store
         .transaction(|tx| {
             tx.receive(Inbound::text(contact(1), Channel::Webchat, "inside"))?;
@@ -189,6 +202,7 @@ fn a_command_of_the_store_within_its_own_transaction_is_an_error_and_no_deadlock
             let nested = store.transaction(|_| Ok::<_, Error>(()));
             assert_eq!(nested.map_err(kind), within);
             assert_eq!(store.import_all([]).map(drop).map_err(kind), within);
+            assert_eq!(store.flush().map_err(kind), within);
             assert_eq!(store.repair().map(drop).map_err(kind), within);
             assert_eq!(store.compact().map_err(kind), within);
             assert_eq!(store.reopen().map_err(kind), within);
@@ -219,7 +233,7 @@ fn a_command_of_another_thread_waits_for_the_transaction_and_lands_behind_it() {
         .unwrap();
     let third = waiting.join().unwrap().unwrap().value;
     let texts: Vec<_> = store
-        .get(third.conversation_id)
+        .transcript(third.conversation_id)
         .unwrap()
         .messages
         .into_iter()
@@ -228,7 +242,7 @@ fn a_command_of_another_thread_waits_for_the_transaction_and_lands_behind_it() {
     assert_eq!(texts, ["first", "second", "Hello"]);
 }
 
-/// A part that panics once it is told to.
+/// A clock or generator that panics when it is armed.
 #[derive(Clone, Default)]
 struct Trap(Arc<AtomicBool>);
 
@@ -256,11 +270,16 @@ fn check_survives(store: &Store, trap: &Trap, command: impl FnOnce(&Store)) {
     let panicked = catch_unwind(AssertUnwindSafe(|| command(store)));
     trap.set(false);
     assert!(panicked.is_err(), "the panic came through");
-    assert_eq!(store.sequence().unwrap(), before.sequence);
-    assert_eq!(store.find(&contact(2), Channel::Whatsapp).unwrap(), None);
+    assert_eq!(store.commit_seq().ok(), before.commit);
+    assert_eq!(
+        store
+            .find_conversation(&contact(2), Channel::Whatsapp)
+            .unwrap(),
+        None
+    );
 
     let after = hello(store, 1).unwrap();
-    assert_eq!(after.sequence, before.sequence + 1);
+    assert_eq!(after.commit, before.commit.map(CommitSeq::next));
     let other = store.clone();
     let elsewhere = thread::spawn(move || hello(&other, 3).map(drop));
     elsewhere.join().unwrap().unwrap();
@@ -291,14 +310,14 @@ fn a_generator_that_panics_leaves_nothing_and_poisons_nothing() {
 fn a_generator_that_panics_while_the_store_is_reopened_leaves_it_to_be_reopened_again() {
     let trap = Trap::default();
     let store = Options::new().ids(trap.clone()).open_in_memory().unwrap();
-    let sequence = hello(&store, 1).unwrap().sequence;
+    let commit = hello(&store, 1).unwrap().commit;
     trap.set(true);
     let reopened = catch_unwind(AssertUnwindSafe(|| store.reopen()));
     trap.set(false);
     assert!(reopened.is_err(), "the panic came through");
     // Whether the file was closed before the panic is the store's business, not what it holds.
     store.reopen().unwrap();
-    assert_eq!(store.sequence().unwrap(), sequence);
+    assert_eq!(store.commit_seq().ok(), commit);
     hello(&store, 2).unwrap();
 }
 
@@ -329,7 +348,7 @@ fn an_import_whose_source_panics_leaves_nothing_and_poisons_nothing() {
         )
     };
     check_survives(&store, &trap, |store| {
-        let _: Result<u64> = store.import_all((2..5).map(|number| {
+        let _: Result<Outcome<u64>> = store.import_all((2..5).map(|number| {
             if number == 4 {
                 trap.spring();
             }
@@ -347,7 +366,7 @@ fn a_clock_that_asks_its_own_store_gets_an_error_and_no_deadlock() {
         .clock(move || -> DateTime<Utc> {
             if let Some(store) = to_ask.get() {
                 let refused = hello(store, 9).unwrap_err();
-                assert_eq!(refused.kind(), ErrorKind::InTransaction);
+                assert_eq!(refused.kind(), ErrorKind::ReentrantCommand);
                 was_asked.store(true, Ordering::SeqCst);
             }
             time.get()

@@ -1,16 +1,18 @@
-//! Files whose rows were changed behind the store's back: `verify` tells of every one, and
-//! `repair` mends what can be derived from the records.
+//! Files whose rows were changed from outside: `verify` finds every one, and `repair` rebuilds what
+//! follows from the records.
 //!
-//! The rows are changed with the engine itself, so its own checksums hold: what is found here is
-//! found by the store.
+//! The rows are changed with redb itself, so its own checksums hold.
 
 use std::path::Path;
 
-use convodb::testing::refile;
+use convodb::prelude::*;
+use convodb::testing::reassign_now;
 use convodb::{
-    AssigneeId, Channel, Check, ContactId, ConversationId, ErrorKind, Filter, Finding, FindingKind,
-    Inbound, MessageId, Options, PageRequest, Reply, Retention, Store, Takeover, TeamId, UserId,
+    AssigneeId, Channel, Check, ContactId, ConversationId, ErrorKind, EventSeq, Filter, Finding,
+    FindingKind, Inbound, MessageId, Options, PageRequest, Reply, Retention, TeamId, UserId,
 };
+use convodb_core::codec::Record as _;
+use convodb_core::records::{RedirectRecord, RedirectStep};
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 type Bytes = &'static [u8];
@@ -25,11 +27,11 @@ const TABLES: [&str; 6] = [
     "events",
 ];
 const CONSUMERS: u8 = 9;
-/// The first byte of the catalog's meta, directory and takeovers, without which a store does not
+/// The first byte of the catalog's meta, directory and redirects, without which a store does not
 /// open.
 const META: u8 = 1;
 const DIRECTORY: u8 = 2;
-const MOVED: u8 = 10;
+const REDIRECTS: u8 = 10;
 
 fn table(name: &'static str) -> TableDefinition<'static, Bytes, Bytes> {
     TableDefinition::new(name)
@@ -39,10 +41,10 @@ fn table(name: &'static str) -> TableDefinition<'static, Bytes, Bytes> {
 fn fill(store: &Store) {
     let alice = UserId::new("usr_alice").unwrap();
     let billing = TeamId::new("team_billing").unwrap();
-    store.put_user(&alice, "Alice").unwrap();
-    store.put_team(&billing, "Billing").unwrap();
+    store.save_user(&alice, "Alice").unwrap();
+    store.save_team(&billing, "Billing").unwrap();
     let leaving = UserId::new("usr_leaving").unwrap();
-    store.put_user(&leaving, "Leaving").unwrap();
+    store.save_user(&leaving, "Leaving").unwrap();
     let leaving = AssigneeId::from(leaving);
     let channels = [
         Channel::Whatsapp,
@@ -60,24 +62,26 @@ fn fill(store: &Store) {
         store.add_note(id, "Regular customer.").unwrap();
         match n {
             0 => store
-                .assign(id, &AssigneeId::from(&alice))
+                .assign(id, AssigneeId::from(&alice))
                 .map(drop)
                 .unwrap(),
             1 => store
-                .assign(id, &AssigneeId::from(&billing))
+                .assign(id, AssigneeId::from(&billing))
                 .map(drop)
                 .unwrap(),
             2 => store.resolve(id).map(drop).unwrap(),
             _ => store.assign(id, &leaving).map(drop).unwrap(),
         }
     }
-    // What is still filed with one who was removed.
+    // One is still stored under the removed assignee.
     store
-        .remove_assignee(&leaving, &Takeover::By(alice.into()))
+        .remove_assignee(&leaving, Some(&alice.into()))
         .unwrap();
-    store.consumer("webhooks").unwrap().ack(3).unwrap();
-    // What is purged stays in the histories.
-    store.purge_events(&Retention::newest(0)).unwrap();
+    let mut consumer = store.consumer("webhooks").unwrap();
+    consumer.next(3).unwrap();
+    consumer.acknowledge(EventSeq::new(3)).unwrap();
+    // What is purged stays in the audit logs.
+    store.purge_events(Retention::newest(0)).unwrap();
     // An imported message whose id carries another time has an entry of its own.
     let contact = ContactId::new("con_imported").unwrap();
     let id = ConversationId::from_parts(1, 1);
@@ -121,15 +125,15 @@ fn write(path: &Path, name: &'static str, key: &[u8], value: Option<&[u8]>) {
     transaction.commit().unwrap();
 }
 
-/// It files nothing behind the test's back.
+/// Opens a store that reassigns nothing by itself.
 fn open(path: &Path) -> convodb::Result<Store> {
     let options = Options::new().check(Check::Never).create(false);
-    options.refile_by_hand().open(path)
+    options.reassign_by_hand().open(path)
 }
 
 /// A store on a file, and every row of it but those without which it does not open.
 fn damaged_rows(path: &Path) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
-    let store = Options::new().refile_by_hand().open(path).unwrap();
+    let store = Options::new().reassign_by_hand().open(path).unwrap();
     fill(&store);
     assert!(store.verify().unwrap().is_clean());
     store.close().unwrap();
@@ -137,7 +141,7 @@ fn damaged_rows(path: &Path) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         name == "catalog"
             && key
                 .first()
-                .is_some_and(|kind| [META, DIRECTORY, MOVED].contains(kind))
+                .is_some_and(|kind| [META, DIRECTORY, REDIRECTS].contains(kind))
     };
     let all: Vec<_> = TABLES
         .into_iter()
@@ -160,7 +164,7 @@ fn verify_names_every_row_that_was_removed_and_repair_brings_back_the_derived_on
     let path = directory.path().join("inbox.redb");
     let mut tried = 0;
     for (name, key, value) in damaged_rows(&path) {
-        // A message to the contact or a note that is gone leaves nothing that tells of it, nor does
+        // A message to the contact or a note that is missing leaves no trace, nor does
         // a consumer. A conversation counts the messages from the contact.
         let is_consumer = name == "catalog" && key.first() == Some(&CONSUMERS);
         let is_outbound = name == "messages" && !is_inbound(&value);
@@ -213,19 +217,23 @@ fn verify_recounts_the_messages_from_a_contact_and_repair_keeps_to_the_count() {
 
         let store = open(&path).unwrap();
         let report = store.verify().unwrap();
-        let told = |finding: &Finding| {
+        let is_recount = |finding: &Finding| {
             finding.table == "conversations"
                 && finding.key == key[..16]
                 && finding.kind == FindingKind::Different
         };
-        assert!(report.findings.iter().any(told), "{:?}", report.findings);
+        assert!(
+            report.findings.iter().any(is_recount),
+            "{:?}",
+            report.findings
+        );
         assert!(
             store
                 .repair()
                 .unwrap()
                 .findings
                 .iter()
-                .all(|finding| !told(finding))
+                .all(|finding| !is_recount(finding))
         );
         let repaired = store.conversation(id).unwrap();
         assert_eq!((repaired.inbound_count, repaired.unread_count), (0, 0));
@@ -281,45 +289,58 @@ fn verify_names_rows_that_should_not_be_there() {
     }
 }
 
-/// A takeover's row as it would be written: who was removed, whose bucket takes over, when, by whom.
-fn moved_row(bucket: u32, to: u8) -> (Vec<u8>, Vec<u8>) {
-    let key = [&[MOVED][..], &bucket.to_be_bytes()].concat();
-    let id = b"usr_leaving";
-    let payload = [&[0, id.len() as u8][..], id, &[to, 0, 0]].concat();
+/// The number of the table in checksums.
+const CATALOG: u8 = 4;
+
+/// A redirect as it is stored: from the number of a removed owner to that of its successor.
+fn redirect(from: u32, to: u32) -> (Vec<u8>, Vec<u8>) {
+    let key = [&[REDIRECTS][..], &from.to_be_bytes()].concat();
+    let alice = AssigneeId::new("usr_alice").unwrap();
+    let record = RedirectRecord {
+        removed: AssigneeId::new("usr_leaving").unwrap(),
+        steps: vec![RedirectStep {
+            successor: Some(alice),
+            owner: to,
+            at: chrono::DateTime::UNIX_EPOCH,
+            actor: None,
+        }],
+    };
+    let mut payload = Vec::new();
+    record.encode(&mut payload).unwrap();
     let mut crc = crc32fast::Hasher::new();
-    for part in [b"catalog", &key[..], &payload] {
+    for part in [&[CATALOG][..], &key, &payload] {
         crc.update(part);
     }
-    let value = [&[1][..], &crc.finalize().to_le_bytes(), &payload].concat();
+    let version = [RedirectRecord::VERSION];
+    let value = [&version[..], &crc.finalize().to_le_bytes(), &payload].concat();
     (key, value)
 }
 
 #[test]
-fn verify_names_takeovers_that_lead_nowhere_or_in_a_circle_and_those_that_are_done() {
+fn verify_names_redirects_that_lead_nowhere_or_in_a_circle_and_those_that_are_drained() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("inbox.redb");
     drop(damaged_rows(&path));
-    // Alice's bucket is 1, Billing's 2 and that of the one who was removed 3.
-    let (key, sound) = moved_row(3, 1);
+    // Alice has the number 1, Billing 2, and the removed user 3.
+    let (key, sound) = redirect(3, 1);
     write(&path, "catalog", &key, Some(&sound));
     let store = open(&path).unwrap();
     assert!(store.verify().unwrap().is_clean());
     let page = |store: &Store| store.list(&Filter::all(), PageRequest::default());
     let showed = page(&store).unwrap();
-    let (next, of_next) = moved_row(4, 1);
+    let (next, of_next) = redirect(4, 1);
     store
-        .put_user(&UserId::new("usr_next").unwrap(), "Next")
+        .save_user(&UserId::new("usr_next").unwrap(), "Next")
         .unwrap();
-    let takeover = Takeover::Unassign;
     store
-        .remove_assignee(&AssigneeId::new("usr_next").unwrap(), &takeover)
+        .remove_assignee(&AssigneeId::new("usr_next").unwrap(), None)
         .unwrap();
     store.close().unwrap();
 
-    // To a bucket that is nobody's, to itself, to one that leads back.
-    let (_, to_next) = moved_row(3, 4);
-    let (_, to_itself) = moved_row(3, 3);
-    let (_, next_back) = moved_row(4, 3);
+    // To a number without an owner, to itself, and to one that leads back.
+    let (_, to_next) = redirect(3, 4);
+    let (_, to_itself) = redirect(3, 3);
+    let (_, next_back) = redirect(4, 3);
     for (value, others) in [
         (&to_next, None),
         (&to_itself, None),
@@ -332,7 +353,7 @@ fn verify_names_takeovers_that_lead_nowhere_or_in_a_circle_and_those_that_are_do
         let named: Vec<_> = report
             .findings
             .iter()
-            .filter(|finding| finding.table == "catalog" && finding.key[0] == MOVED)
+            .filter(|finding| finding.table == "catalog" && finding.key[0] == REDIRECTS)
             .map(|finding| (finding.key.clone(), finding.kind))
             .collect();
         let mut expected = vec![(key.clone(), FindingKind::Different)];
@@ -340,7 +361,7 @@ fn verify_names_takeovers_that_lead_nowhere_or_in_a_circle_and_those_that_are_do
         assert_eq!(named, expected, "{:?}", report.findings);
         let error = page(&store).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupted);
-        assert!(refile(&store, 100).unwrap().is_empty());
+        assert!(reassign_now(&store, 100).unwrap().is_empty());
         assert!(!store.repair().unwrap().is_clean());
         store.close().unwrap();
         write(&path, "catalog", &key, Some(&sound));
@@ -348,26 +369,26 @@ fn verify_names_takeovers_that_lead_nowhere_or_in_a_circle_and_those_that_are_do
         let store = open(&path).unwrap();
         assert!(store.repair().unwrap().is_clean());
         assert_eq!(page(&store).unwrap(), showed);
-        assert_eq!(store.stats().unwrap().to_refile, 1);
+        assert_eq!(store.stats().unwrap().to_reassign, 1);
     }
 
-    // Nothing is filed there any longer.
+    // Nothing is stored under that number.
     write(&path, "catalog", &next, Some(&of_next));
     let store = open(&path).unwrap();
     let report = store.verify().unwrap();
-    let told: Vec<_> = report
+    let found: Vec<_> = report
         .findings
         .iter()
         .map(|one| (&one.key, one.kind))
         .collect();
-    assert_eq!(told, [(&next, FindingKind::Unexpected)]);
+    assert_eq!(found, [(&next, FindingKind::Unexpected)]);
     assert_eq!(page(&store).unwrap(), showed);
     assert!(store.repair().unwrap().is_clean());
-    assert_eq!(refile(&store, 100).unwrap().len(), 1);
+    assert_eq!(reassign_now(&store, 100).unwrap().len(), 1);
     assert!(store.verify().unwrap().is_clean());
     store.close().unwrap();
 
-    // Without its row nobody knows whose they are; one that cannot be read is not guessed at.
+    // Without its row the owner is unknown. A row that cannot be read is an error.
     for (value, opens) in [(None, true), (Some(&sound[..9]), false)] {
         std::fs::remove_file(&path).unwrap();
         drop(damaged_rows(&path));
@@ -427,7 +448,7 @@ fn a_damaged_record_is_an_error_and_never_a_wrong_answer() {
     let failed = page
         .data
         .iter()
-        .filter(|row| store.get(row.id).is_err())
+        .filter(|row| store.transcript(row.id).is_err())
         .count();
     assert_eq!(failed, 1);
 }
@@ -441,10 +462,10 @@ fn a_store_without_its_head_or_of_another_format_does_not_open() {
         (
             &b"\x01format"[..],
             Some(&[0, 0, 0, 99][..]),
-            ErrorKind::UnsupportedFormat,
+            ErrorKind::UnsupportedVersion,
         ),
         (&b"\x01format"[..], Some(&[1][..]), ErrorKind::Corrupted),
-        (&b"\x01format"[..], None, ErrorKind::NotAStore),
+        (&b"\x01format"[..], None, ErrorKind::NotADatabase),
         (&b"\x01head"[..], None, ErrorKind::Corrupted),
         (&b"\x01identity"[..], Some(&[1][..]), ErrorKind::Corrupted),
     ] {

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use convodb::{Channel, Error, Filter, Inbound, MessageId, Options, Store};
+use convodb::prelude::*;
+use convodb::{Channel, CommitSeq, Error, Filter, Inbound, MessageId, Options, PageRequest};
 
 use convodb_testkit::child::{self, Child};
 use convodb_testkit::compare;
@@ -34,7 +35,7 @@ const PAIR: [Channel; 2] = [Channel::Whatsapp, Channel::Webchat];
 
 /// Receives a message on each of the two channels, both or none.
 fn receive_pair(store: &Store, number: u8) -> [MessageId; 2] {
-    let receive = |tx: &mut convodb::Transaction<'_>, channel| {
+    let receive = |tx: &convodb::Transaction<'_>, channel| {
         let inbound = Inbound::text(contact(number % 6), channel, number.to_string());
         tx.receive(inbound).map(|outcome| outcome.value.id)
     };
@@ -62,13 +63,13 @@ fn check_kept(store: &Store, acknowledged: &[[MessageId; 2]]) {
     assert!(store.verify().unwrap().is_clean());
     let stored = PAIR.map(|channel| {
         let ids = store
-            .list(&Filter::all().channel(channel), Default::default())
+            .list(&Filter::all().channel(channel), PageRequest::default())
             .unwrap()
             .data
             .into_iter()
             .map(|row| row.id);
         let messages: Vec<MessageId> = ids
-            .flat_map(|id| store.get(id).unwrap().messages)
+            .flat_map(|id| store.transcript(id).unwrap().messages)
             .map(|message| message.id)
             .collect();
         messages
@@ -79,7 +80,7 @@ fn check_kept(store: &Store, acknowledged: &[[MessageId; 2]]) {
             assert!(stored.contains(id), "{id} was acknowledged and is lost");
         }
     }
-    assert!(store.sequence().unwrap() >= acknowledged.len() as u64);
+    assert!(store.commit_seq().unwrap().get() >= acknowledged.len() as u64);
 }
 
 fn names(directory: &Path) -> Vec<OsString> {
@@ -184,5 +185,5 @@ fn a_process_that_is_killed_within_a_transaction_leaves_nothing_of_it() {
     let store = Options::new().create(false).open(&path).unwrap();
     check_kept(&store, &[[first.parse().unwrap(), second.parse().unwrap()]]);
     assert_eq!(store.stats().unwrap().messages, 2);
-    assert_eq!(store.sequence().unwrap(), 1);
+    assert_eq!(store.commit_seq().unwrap(), CommitSeq::new(1));
 }

@@ -1,17 +1,17 @@
-//! The one error: what each kind is met by, what it tells people, and what lies beneath it.
+//! The error type: what returns each kind, its text, its details and its source.
 //!
-//! `OutcomeUnknown` and `TransactionPoisoned` need a disk that fails, so they are met elsewhere;
-//! damage has a module of its own.
+//! `CommitUnknown` and `Aborted` need a disk that fails; other modules test them, and damage.
 
+mod details;
 mod files;
 mod kinds;
 
 use std::error::Error as _;
 use std::io;
 
-use convodb::{Error, ErrorKind};
+use convodb::{Details, Error, ErrorKind};
 
-/// What people read is no dump of a value.
+/// The text is a phrase and not a dump of a value.
 #[track_caller]
 fn assert_readable(error: &Error) {
     let text = error.to_string();
@@ -25,7 +25,7 @@ fn assert_readable(error: &Error) {
     assert!(!text.ends_with('.'), "{text}");
 }
 
-/// What the call failed with, after the checks that hold for every error.
+/// The error of a call, after the checks that hold for every error.
 #[track_caller]
 fn failure<T>(result: Result<T, Error>, kind: ErrorKind) -> Error {
     let Err(error) = result else {
@@ -33,9 +33,10 @@ fn failure<T>(result: Result<T, Error>, kind: ErrorKind) -> Error {
     };
     assert_eq!(error.kind(), kind, "{error}");
     assert_readable(&error);
-    assert_eq!(error.field().is_some(), kind == ErrorKind::Invalid);
-    assert_eq!(error.reason().is_some(), kind == ErrorKind::Invalid);
-    assert_eq!(error.sequence(), None);
+    assert_eq!(error.field().is_some(), kind == ErrorKind::InvalidInput);
+    assert_eq!(error.reason().is_some(), kind == ErrorKind::InvalidInput);
+    let is_commit = matches!(error.details(), Details::Commit(_));
+    assert!(!is_commit, "{:?}", error.details());
     error
 }
 

@@ -1,13 +1,14 @@
-//! Every change tells its event, once and in its own transaction.
+//! Events: each change has its event, once, in its own commit.
 
+mod audit_log;
 mod consumers;
-mod histories;
 mod json;
 mod waiting;
 
+use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, ContactId, ConversationId, Event, EventKind, Inbound, MessageId,
-    MessageRef, Outbound, ProviderId, Receipt, Store, UserId,
+    AssigneeId, Channel, ContactId, ConversationId, Event, EventKind, EventSeq, Inbound, MessageId,
+    MessageRef, Outbound, ProviderId, Receipt, UserId,
 };
 
 pub(crate) fn contact() -> ContactId {
@@ -22,12 +23,12 @@ pub(crate) fn receive(store: &Store) -> (ConversationId, MessageId) {
 
 pub(crate) fn user(store: &Store, id: &str) -> AssigneeId {
     let user = UserId::new(id).unwrap();
-    store.put_user(&user, id).unwrap();
+    store.save_user(&user, id).unwrap();
     user.into()
 }
 
 pub(crate) fn all(store: &Store) -> Vec<Event> {
-    store.events(0, usize::MAX).unwrap()
+    store.events(EventSeq::ZERO, usize::MAX).unwrap()
 }
 
 pub(crate) fn types(events: &[Event]) -> Vec<&'static str> {
@@ -39,16 +40,16 @@ fn events_are_numbered_from_one_without_gaps_and_a_refusal_takes_no_number() {
     let store = Store::in_memory().unwrap();
     assert_eq!(all(&store), []);
     let (id, _) = receive(&store);
-    let nobody = AssigneeId::new("usr_nobody").unwrap();
-    assert!(store.assign(id, &nobody).is_err());
+    let unknown = AssigneeId::new("usr_nobody").unwrap();
+    assert!(store.assign(id, &unknown).is_err());
     let rolled_back = store.transaction(|tx| {
         tx.resolve(id)?;
-        tx.assign(id, &nobody)
+        tx.assign(id, &unknown)
     });
     assert!(rolled_back.is_err());
     store.resolve(id).unwrap();
     let events = all(&store);
-    let numbers: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    let numbers: Vec<_> = events.iter().map(|event| event.seq.get()).collect();
     assert_eq!(numbers, [1, 2, 3]);
     assert_eq!(
         types(&events),
@@ -61,7 +62,7 @@ fn events_are_numbered_from_one_without_gaps_and_a_refusal_takes_no_number() {
 }
 
 #[test]
-fn what_changes_nothing_tells_nothing() {
+fn what_changes_nothing_has_no_event() {
     let store = Store::in_memory().unwrap();
     let alice = user(&store, "usr_alice");
     let (id, _) = receive(&store);
@@ -76,20 +77,27 @@ fn what_changes_nothing_tells_nothing() {
     store.record_delivery(&message, receipt.clone()).unwrap();
     let before = all(&store);
 
-    assert!(provided().duplicate);
-    assert!(!store.resolve(id).unwrap().changed);
-    assert!(!store.record_delivery(&message, receipt).unwrap().changed);
+    assert!(provided().is_duplicate);
+    assert!(!store.resolve(id).unwrap().effect.changed);
     assert!(
         !store
-            .put_user(&UserId::new("usr_alice").unwrap(), "usr_alice")
+            .record_delivery(&message, receipt)
             .unwrap()
+            .effect
+            .changed
+    );
+    assert!(
+        !store
+            .save_user(&UserId::new("usr_alice").unwrap(), "usr_alice")
+            .unwrap()
+            .effect
             .changed
     );
     assert_eq!(all(&store), before);
 }
 
 #[test]
-fn a_move_tells_who_had_the_conversation_before() {
+fn an_assignment_has_the_assignee_before() {
     let store = Store::in_memory().unwrap();
     let (alice, bob) = (user(&store, "usr_alice"), user(&store, "usr_bob"));
     let (id, _) = receive(&store);
@@ -116,7 +124,7 @@ fn a_move_tells_who_had_the_conversation_before() {
 }
 
 #[test]
-fn each_status_of_a_message_is_told_once_in_whatever_order_its_receipts_come() {
+fn each_status_of_a_message_has_one_event_in_whatever_order_its_receipts_come() {
     let store = Store::in_memory().unwrap();
     let sent = Outbound::text(contact(), Channel::Whatsapp, "Hi");
     let sent = store.send(sent).unwrap().value;
@@ -129,15 +137,21 @@ fn each_status_of_a_message_is_told_once_in_whatever_order_its_receipts_come() {
         Receipt::failed("131026", "undeliverable"),
         Receipt::read().at(earlier),
     ] {
-        assert!(store.record_delivery(&sent, receipt).unwrap().changed);
+        assert!(
+            store
+                .record_delivery(&sent, receipt)
+                .unwrap()
+                .effect
+                .changed
+        );
     }
     let events = all(&store);
-    let told = ["message.read", "message.delivered", "message.failed"];
-    assert_eq!(types(&events[2..]), told);
+    let expected = ["message.read", "message.delivered", "message.failed"];
+    assert_eq!(types(&events[2..]), expected);
 }
 
 #[test]
-fn receipts_that_waited_are_told_behind_their_message() {
+fn receipts_that_waited_have_their_events_after_their_message() {
     let store = Store::in_memory().unwrap();
     let id = ProviderId::new("wamid.1").unwrap();
     for receipt in [Receipt::read(), Receipt::sent(), Receipt::delivered()] {
@@ -148,13 +162,13 @@ fn receipts_that_waited_are_told_behind_their_message() {
     let sent = Outbound::text(contact(), Channel::Whatsapp, "Hi").provider_id("wamid.1");
     let sent = store.send(sent).unwrap().value;
     let events = all(&store);
-    let told = [
+    let expected = [
         "conversation.created",
         "message.sent",
         "message.delivered",
         "message.read",
     ];
-    assert_eq!(types(&events), told);
+    assert_eq!(types(&events), expected);
     let read = EventKind::MessageRead {
         message_id: sent.id,
     };
@@ -162,7 +176,7 @@ fn receipts_that_waited_are_told_behind_their_message() {
 }
 
 #[test]
-fn events_of_a_transaction_are_seen_within_it_and_committed_with_it() {
+fn events_of_a_transaction_show_within_it_and_commit_with_it() {
     let store = Store::in_memory().unwrap();
     let before = store.snapshot().unwrap();
     store
@@ -170,12 +184,12 @@ fn events_of_a_transaction_are_seen_within_it_and_committed_with_it() {
             let inbound = Inbound::text(contact(), Channel::Webchat, "Hello");
             let id = tx.receive(inbound)?.value.conversation_id;
             tx.resolve(id)?;
-            assert_eq!(tx.events(2, 10)?.len(), 1);
-            assert_eq!(tx.history(id)?.len(), 2);
+            assert_eq!(tx.events(EventSeq::new(2), 10)?.len(), 1);
+            assert_eq!(tx.audit_log(id)?.len(), 2);
             assert_eq!(all(&store), []);
             Ok::<_, convodb::Error>(())
         })
         .unwrap();
     assert_eq!(all(&store).len(), 3);
-    assert_eq!(before.events(0, 10).unwrap(), []);
+    assert_eq!(before.events(EventSeq::ZERO, 10).unwrap(), []);
 }

@@ -9,9 +9,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use convodb::prelude::*;
 use convodb::{
     Channel, ConversationId, Durability, ErrorKind, Filter, Inbound, Options, Outbound, Receipt,
-    Store,
 };
 use tempfile::TempDir;
 
@@ -85,7 +85,7 @@ fn refused(image: Image) -> ErrorKind {
 }
 
 #[test]
-fn what_a_crash_left_in_the_journal_is_applied_by_the_next_opening() {
+fn what_a_crash_left_in_the_journal_is_recovered_by_the_next_opening() {
     let disk = MemoryDisk::default();
     let clock = clock();
     let store = options(&clock)
@@ -105,7 +105,7 @@ fn what_a_crash_left_in_the_journal_is_applied_by_the_next_opening() {
         .unwrap();
     compare::everything(&store, &model);
     compare::sound(&store, &model);
-    assert_eq!(store.sequence().unwrap(), stats.sequence);
+    assert_eq!(store.commit_seq().unwrap(), stats.commit_seq);
     assert_eq!(left.image().names.len(), 1, "all of it is in the file");
 }
 
@@ -192,7 +192,7 @@ fn a_journal_that_is_missing_or_of_another_store_or_newer_is_refused() {
     let mut newer = journal(&image);
     newer[16] = 2;
     let newer = with_journal(image.clone(), Some(newer));
-    assert_eq!(refused(newer), ErrorKind::UnsupportedFormat);
+    assert_eq!(refused(newer), ErrorKind::UnsupportedVersion);
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn a_journal_with_any_byte_damaged_is_refused_or_lacks_its_last_record_alone() {
             Err(error) => {
                 let kind = error.kind();
                 let expected = match at {
-                    16..20 => matches!(kind, ErrorKind::UnsupportedFormat | ErrorKind::Corrupted),
+                    16..20 => matches!(kind, ErrorKind::UnsupportedVersion | ErrorKind::Corrupted),
                     _ => kind == ErrorKind::Corrupted,
                 };
                 assert!(expected, "byte {at}: {error}");
@@ -338,7 +338,7 @@ fn a_backup_has_no_journal_and_takes_no_name_beside_one() {
         .insert(PathBuf::from("/other.redb-journal"), file);
     let store = open(&MemoryDisk::of(image)).unwrap();
     let taken = store.backup("/other.redb").unwrap_err();
-    assert_eq!(taken.kind(), ErrorKind::Conflict);
+    assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
 }
 
 #[test]
@@ -557,7 +557,7 @@ impl Gate for Fails {
 }
 
 #[test]
-fn a_checkpoint_that_fails_is_told_to_a_command_and_loses_nothing() {
+fn a_checkpoint_that_fails_is_returned_to_a_command_and_loses_nothing() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     let fails = Arc::new(Fails::default());
@@ -586,13 +586,13 @@ fn a_checkpoint_that_fails_is_told_to_a_command_and_loses_nothing() {
 #[derive(Default)]
 struct Holds {
     released: Mutex<bool>,
-    told: Condvar,
+    changed: Condvar,
 }
 
 impl Holds {
     fn release(&self) {
         *self.released.lock().unwrap() = true;
-        self.told.notify_all();
+        self.changed.notify_all();
     }
 }
 
@@ -601,7 +601,7 @@ impl Gate for Holds {
         if is_checkpoint() && matches!(call, Call::Write { .. } | Call::Sync | Call::SetLen { .. })
         {
             let released = self.released.lock().unwrap();
-            drop(self.told.wait_while(released, |released| !*released));
+            drop(self.changed.wait_while(released, |released| !*released));
         }
         Fate::Done
     }
@@ -673,7 +673,7 @@ impl Gate for Keeps {
 }
 
 #[test]
-fn a_compaction_whose_journal_stays_is_told_of_until_the_store_is_reopened() {
+fn a_compaction_whose_journal_stays_is_an_error_until_the_store_is_reopened() {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
     for number in 0..3 {

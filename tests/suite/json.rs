@@ -3,5 +3,6 @@
 
 mod examples;
 mod fields;
+mod read_again;
 mod requests;
 mod round_trip;

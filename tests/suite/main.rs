@@ -1,6 +1,4 @@
-//! What the store promises, tested through its public API: one binary, a module per topic.
-//!
-//! Nothing here reaches into the store: what a test knows of it, a user of the crate can know.
+//! The guarantees of the store, tested through its public API: one binary, a module for each topic.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,10 +12,11 @@
 mod bulk;
 mod concurrency;
 mod damage;
+mod details;
 mod durability;
 mod errors;
 mod events;
-mod example_inbox;
+mod examples;
 mod formats;
 mod idempotency;
 mod imports;
@@ -28,11 +27,16 @@ mod maintenance;
 mod model_properties;
 mod opening;
 mod paging;
+mod preconditions;
 mod provider_ids;
 mod queries;
 mod races;
-mod refiling;
+mod reassignment;
+mod records;
 mod rules;
+mod store_threads;
+mod submit;
+mod tasks;
 mod trials;
 mod unread;
-mod upgrades;
+mod wide_changes;

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use convodb::prelude::*;
 use convodb::{
-    Channel, Conversation, ConversationId, Durability, ErrorKind, Filter, Import, Inbound, Message,
-    Note, NoteId, Options, PageRequest, Result, Store,
+    Channel, CommitSeq, Conversation, ConversationId, Durability, ErrorKind, Filter, Import,
+    Inbound, Message, Note, NoteId, Options, PageRequest, Result,
 };
 use tempfile::TempDir;
 
@@ -102,7 +103,7 @@ fn a_backup_beside_a_writer_is_one_state_with_all_that_was_acknowledged_before()
     let done = AtomicBool::new(false);
     let receive = |number: u8| {
         let inbound = Inbound::text(contact(number), Channel::Whatsapp, "Hello");
-        store.receive(inbound).unwrap().sequence
+        store.receive(inbound).unwrap().commit
     };
     receive(0);
     thread::scope(|scope| {
@@ -115,13 +116,13 @@ fn a_backup_beside_a_writer_is_one_state_with_all_that_was_acknowledged_before()
         });
         let ends_others = EndsOthers(&done);
         for number in 0..5 {
-            let acknowledged = store.sequence().unwrap();
+            let acknowledged = store.commit_seq().unwrap();
             let copy = directory.path().join(format!("copy.{number}"));
             store.backup(&copy).unwrap();
             let copy = Options::new().create(false).open(&copy).unwrap();
             let stats = copy.stats().unwrap();
-            assert!(stats.sequence >= acknowledged);
-            assert_eq!(stats.messages, stats.sequence, "a message a commit");
+            assert!(stats.commit_seq >= acknowledged);
+            assert_eq!(stats.messages, stats.commit_seq.get(), "a message a commit");
             assert!(copy.verify().unwrap().is_clean());
         }
         drop(ends_others);
@@ -135,11 +136,11 @@ fn a_backup_replaces_nothing_and_creates_no_directory() {
     let store = Store::open(&path).unwrap();
     let taken = directory.path().join("taken");
     fs::write(&taken, "dear diary").unwrap();
-    assert_eq!(kind(store.backup(&taken)), Err(ErrorKind::Conflict));
+    assert_eq!(kind(store.backup(&taken)), Err(ErrorKind::AlreadyExists));
     assert_eq!(fs::read_to_string(&taken).unwrap(), "dear diary");
     fs::remove_file(&taken).unwrap();
 
-    assert_eq!(kind(store.backup(&path)), Err(ErrorKind::Conflict));
+    assert_eq!(kind(store.backup(&path)), Err(ErrorKind::AlreadyExists));
     let missing = directory.path().join("missing").join("copy");
     assert_eq!(kind(store.backup(&missing)), Err(ErrorKind::NotFound));
     check_alone(&path);
@@ -288,7 +289,7 @@ fn check_ends_what_is_held(end: impl Fn(&Store)) {
     end(&store);
     let expired = Err(ErrorKind::SnapshotExpired);
     assert_eq!(kind(snapshot.count(&Filter::all())), expired);
-    assert_eq!(kind(snapshot.clone().get(id)), expired);
+    assert_eq!(kind(snapshot.clone().transcript(id)), expired);
     check_ended(begun.by_ref().collect(), MESSAGES);
     check_ended(fresh.by_ref().rev().collect(), MESSAGES);
     check_ended(notes.by_ref().collect(), MESSAGES);
@@ -298,9 +299,9 @@ fn check_ends_what_is_held(end: impl Fn(&Store)) {
 
     assert_eq!(store.stats().unwrap().snapshots, 0);
     assert_eq!(store.stats().unwrap().oldest_snapshot, None);
-    assert_eq!(clone.get(id).unwrap().messages.len(), MESSAGES);
+    assert_eq!(clone.transcript(id).unwrap().messages.len(), MESSAGES);
     assert_eq!(clone.snapshot().unwrap().count(&Filter::all()).unwrap(), 1);
-    assert!(clone.resolve(id).unwrap().changed);
+    assert!(clone.resolve(id).unwrap().effect.changed);
 }
 
 #[test]
@@ -331,7 +332,7 @@ fn grown_beside_a_snapshot(age: Duration) -> (u64, Option<ErrorKind>) {
     const COMMITS: u8 = 150;
     let (_directory, path) = directory();
     let store = Options::new()
-        .snapshot_age(age)
+        .snapshot_ttl(age)
         .durability(Durability::Direct)
         .open(&path)
         .unwrap();
@@ -361,14 +362,18 @@ fn a_snapshot_that_has_grown_too_old_ends_and_keeps_the_file_from_growing() {
 #[test]
 fn an_iterator_that_has_grown_too_old_ends() {
     let store = Options::new()
-        .snapshot_age(Duration::ZERO)
+        .snapshot_ttl(Duration::ZERO)
         .open_in_memory()
         .unwrap();
     let hello = Inbound::text(contact(1), Channel::Whatsapp, "Hello");
     let id = store.receive(hello).unwrap().value.conversation_id;
     let ended = store.messages(id, ..).map(drop);
     assert_eq!(kind(ended), Err(ErrorKind::SnapshotExpired));
-    assert_eq!(store.get(id).unwrap().messages.len(), 1, "reading goes on");
+    assert_eq!(
+        store.transcript(id).unwrap().messages.len(),
+        1,
+        "reading goes on"
+    );
 }
 
 #[test]
@@ -423,7 +428,7 @@ fn reopening_keeps_what_is_held_for_every_clone() {
 }
 
 #[test]
-fn a_reopening_that_fails_is_told_of_until_one_succeeds() {
+fn a_reopening_that_fails_is_an_error_until_one_succeeds() {
     let (_directory, path) = directory();
     let aside = path.with_extension("aside");
     let time = clock();
@@ -489,12 +494,13 @@ fn repairing_a_sound_store_leaves_it_as_it_is() {
 }
 
 #[test]
-fn stats_tell_the_size_of_the_file_and_what_of_it_is_used() {
+fn stats_have_the_size_of_the_file_and_what_of_it_is_used() {
     let (_directory, path) = directory();
     let store = Store::open(&path).unwrap();
     let new = store.stats().unwrap();
     assert_eq!([new.conversations, new.messages, new.notes], [0, 0, 0]);
-    assert_eq!((new.users, new.teams, new.sequence), (0, 0, 0));
+    assert_eq!((new.users, new.teams), (0, 0));
+    assert_eq!(new.commit_seq, CommitSeq::ZERO);
     import_long(&store, 1_000);
     let stats = store.stats().unwrap();
     assert_eq!(stats.file_bytes, fs::metadata(&path).unwrap().len());
@@ -502,7 +508,7 @@ fn stats_tell_the_size_of_the_file_and_what_of_it_is_used() {
         [stats.conversations, stats.messages, stats.notes],
         [1, 1_000, 1_000]
     );
-    assert_eq!(stats.sequence, 1);
+    assert_eq!(stats.commit_seq, CommitSeq::new(1));
     let text = 1_000 * "message 999 of a long conversation".len() as u64;
     assert!(stats.stored_bytes > new.stored_bytes + text, "{stats:?}");
     assert!(

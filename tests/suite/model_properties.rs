@@ -3,8 +3,9 @@
 
 use std::fmt;
 
+use convodb::prelude::*;
 use convodb::testing::ManualClock;
-use convodb::{ErrorKind, Filter, Snapshot, Store};
+use convodb::{ErrorKind, Filter, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

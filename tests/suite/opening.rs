@@ -1,13 +1,14 @@
 //! A path becomes a store once, belongs to one opener at a time, and anything else that lies there
-//! is told from a store by a typed error.
+//! is a typed error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
 
+use convodb::prelude::*;
 use convodb::{
-    Channel, Check, ErrorKind, Filter, Inbound, MessageId, Options, Result, Snapshot, Store,
+    Channel, Check, CommitSeq, ErrorKind, Filter, Inbound, MessageId, Options, Result, Snapshot,
 };
 use tempfile::TempDir;
 
@@ -84,7 +85,7 @@ fn a_store_that_was_only_created_opens_again_empty() {
     let (_directory, path) = directory();
     drop(Store::open(&path).unwrap());
     let store = Options::new().create(false).open(&path).unwrap();
-    assert_eq!(store.sequence().unwrap(), 0);
+    assert_eq!(store.commit_seq().unwrap(), CommitSeq::ZERO);
     assert!(store.verify().unwrap().is_clean());
 }
 
@@ -150,7 +151,7 @@ fn what_is_open_in_one_process_is_locked_in_another_until_that_one_dies() {
     assert!(store.verify().unwrap().is_clean());
 }
 
-/// Opens as soon as nobody else has the file open.
+/// Opens as soon as the file is not open elsewhere.
 fn open_in_turn(path: &Path) -> Store {
     loop {
         match Store::open(path) {
@@ -216,8 +217,11 @@ fn processes_that_race_to_create_a_store_end_with_one() {
         racers.iter_mut().for_each(Child::end);
         check_all_came_to_one_store(directory.path(), &path, 4);
         let store = Store::open(&path).unwrap();
-        let row = store.find(&contact(1), Channel::Whatsapp).unwrap().unwrap();
-        let stored = store.get(row.id).unwrap().messages;
+        let row = store
+            .find_conversation(&contact(1), Channel::Whatsapp)
+            .unwrap()
+            .unwrap();
+        let stored = store.transcript(row.id).unwrap().messages;
         for id in acknowledged {
             assert!(stored.iter().any(|message| message.id == id), "{id}");
         }
@@ -244,7 +248,7 @@ fn a_file_of_another_kind_is_not_a_store_and_stays_as_it_is() {
     let text = "Dear diary, ".repeat(1_000).into_bytes();
     for bytes in [vec![], vec![0], vec![0; 4_096], png, text, sqlite] {
         fs::write(&path, bytes).unwrap();
-        check_refused(&path, &[ErrorKind::NotAStore]);
+        check_refused(&path, &[ErrorKind::NotADatabase]);
         assert_eq!(names(directory.path()), ["inbox.redb"]);
     }
 }
@@ -256,7 +260,7 @@ fn a_database_of_the_same_engine_is_not_a_store_and_keeps_what_it_holds() {
     let foreign = redb::Database::create(&path).unwrap();
     drop(foreign);
     let opened = kind(Store::open(&path));
-    assert_eq!(opened, Err(ErrorKind::NotAStore), "an empty one");
+    assert_eq!(opened, Err(ErrorKind::NotADatabase), "an empty one");
 
     let foreign = redb::Database::open(&path).unwrap();
     let write = foreign.begin_write().unwrap();
@@ -264,7 +268,7 @@ fn a_database_of_the_same_engine_is_not_a_store_and_keeps_what_it_holds() {
     write.commit().unwrap();
     drop(foreign);
     let opened = kind(Store::open(&path));
-    assert_eq!(opened, Err(ErrorKind::NotAStore), "one of other tables");
+    assert_eq!(opened, Err(ErrorKind::NotADatabase), "one of other tables");
 
     use redb::ReadableDatabase as _;
     let foreign = redb::Database::open(&path).unwrap();
@@ -327,8 +331,8 @@ fn check_damaged(path: &Path, bytes: &[u8], model: &Model, what: &str) {
         Err(error) => {
             let expected = [
                 ErrorKind::Corrupted,
-                ErrorKind::NotAStore,
-                ErrorKind::UnsupportedFormat,
+                ErrorKind::NotADatabase,
+                ErrorKind::UnsupportedVersion,
             ];
             assert!(expected.contains(&error.kind()), "{what}: {error:?}");
         }
@@ -340,7 +344,7 @@ fn check_closed(store: &Store, snapshot: &Snapshot) {
     let closed = Err(ErrorKind::Closed);
     assert_eq!(kind(store.count(&Filter::all())), closed);
     assert_eq!(kind(store.snapshot()), closed);
-    assert_eq!(kind(store.sequence()), closed);
+    assert_eq!(kind(store.commit_seq()), closed);
     assert_eq!(kind(store.verify()), closed);
     assert_eq!(kind(store.stats()), closed);
     assert_eq!(kind(store.compact()), closed);
@@ -356,7 +360,7 @@ fn closing_ends_every_clone_snapshot_and_iterator_and_frees_the_file() {
     let store = Store::open(&path).unwrap();
     hello(&store, 1);
     let id = store
-        .find(&contact(1), Channel::Whatsapp)
+        .find_conversation(&contact(1), Channel::Whatsapp)
         .unwrap()
         .unwrap()
         .id;
@@ -375,7 +379,7 @@ fn closing_ends_every_clone_snapshot_and_iterator_and_frees_the_file() {
     assert!(notes.next().is_none(), "an iterator stays ended");
 
     let again = Store::open(&path).unwrap();
-    assert_eq!(again.get(id).unwrap().messages.len(), 1);
+    assert_eq!(again.transcript(id).unwrap().messages.len(), 1);
     check_closed(&clone, &snapshot);
 }
 

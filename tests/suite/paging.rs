@@ -1,16 +1,17 @@
-//! Paging while the list moves: what page numbers cannot promise, and what cursors and snapshots
-//! do; and where a conversation stands in a list.
+//! Paging while the list changes: page numbers, cursors and snapshots; and the position of a
+//! conversation in a list.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::{
     AssigneeId, Channel, ContactId, Conversation, ConversationId, ErrorKind, Filter, Inbound,
-    Options, PageRequest, Store, TeamId, UserId,
+    Options, PageRequest, TeamId, UserId,
 };
 
-/// A store of so many open conversations, and their ids in the order of the list.
+/// A store of this many open conversations, and their ids in the order of the list.
 fn inbox(count: usize) -> (Store, ManualClock, Vec<ConversationId>) {
     let clock = ManualClock::at("2026-04-16T09:00:00Z".parse().unwrap());
     let store = Options::new()
@@ -38,7 +39,7 @@ fn ids(rows: &[Conversation]) -> Vec<ConversationId> {
 }
 
 fn page(number: u64, limit: u32) -> PageRequest {
-    PageRequest::new(number, limit).unwrap()
+    PageRequest::number(number, limit).unwrap()
 }
 
 #[test]
@@ -55,18 +56,18 @@ fn by_page_numbers_a_reader_misses_and_repeats_what_moves_by_a_cursor_or_a_snaps
         store.reply(before[n], "One moment.").unwrap();
     }
 
-    // The complaint: page 2 repeats what page 1 ended with, and misses what moved up.
+    // Page 2 repeats the last rows of page 1, and misses what moved up.
     let second = ids(&store.list(&open, page(2, 20)).unwrap().data);
     assert_eq!(second[..3], before[17..20]);
     assert!(!second.contains(&before[25]));
 
-    // A cursor goes on behind the last row that was read: none is repeated, and none is missing
-    // but those that are above now, where a reader who begins anew finds them.
+    // A cursor continues after the last row that was read: none is repeated, and none is missing but
+    // those that are above it now.
     let cursor = first.next.unwrap();
     let mut rest = Vec::new();
     let mut next = Some(cursor);
     while let Some(cursor) = next {
-        let some = store.list_after(&open, &cursor, 20).unwrap();
+        let some = store.list(&open, (cursor, 20)).unwrap();
         assert_eq!(some.total, 60);
         rest.extend(ids(&some.data));
         next = some.next;
@@ -78,7 +79,7 @@ fn by_page_numbers_a_reader_misses_and_repeats_what_moves_by_a_cursor_or_a_snaps
         .collect();
     assert_eq!(rest, unmoved);
 
-    // A snapshot pages through the list as it was: every thread once.
+    // A snapshot pages through the list as it was: every row once.
     let mut frozen = Vec::new();
     for number in 1..=3 {
         frozen.extend(ids(&snapshot.list(&open, page(number, 20)).unwrap().data));
@@ -87,7 +88,7 @@ fn by_page_numbers_a_reader_misses_and_repeats_what_moves_by_a_cursor_or_a_snaps
 }
 
 #[test]
-fn a_conversations_rank_tells_its_page() {
+fn the_rank_of_a_conversation_gives_its_page() {
     let (store, _, order) = inbox(300);
     for filter in [Filter::open(), Filter::all(), Filter::open().unassigned()] {
         for (n, id) in order.iter().enumerate() {
@@ -116,8 +117,8 @@ fn a_conversation_that_the_filter_does_not_select_has_no_rank_and_one_that_is_no
  {
     let (store, _, order) = inbox(8);
     let alice = UserId::new("usr_alice").unwrap();
-    store.put_user(&alice, "Alice").unwrap();
-    store.assign(order[0], &AssigneeId::from(&alice)).unwrap();
+    store.save_user(&alice, "Alice").unwrap();
+    store.assign(order[0], AssigneeId::from(&alice)).unwrap();
     store.resolve(order[1]).unwrap();
     let hers = Filter::all().assigned_to(&alice);
     assert_eq!(store.rank(order[0], &hers).unwrap(), Some(0));
@@ -127,28 +128,35 @@ fn a_conversation_that_the_filter_does_not_select_has_no_rank_and_one_that_is_no
         None
     );
     assert_eq!(store.rank(order[1], &Filter::open()).unwrap(), None);
-    assert!(
-        store
-            .list_around(order[1], &Filter::open(), 5)
-            .unwrap()
-            .is_none()
-    );
+    let around = PageRequest::around(order[1], 5).unwrap();
+    let unselected = store.list(&Filter::open(), around).unwrap();
+    assert_eq!((unselected.data.len(), unselected.total), (0, 7));
+    assert_eq!((unselected.offset, unselected.number), (None, None));
+    assert_eq!(unselected.next, None);
     let nowhere = ConversationId::from_parts(1, 1);
     let refused = store.rank(nowhere, &Filter::all()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
-    let refused = store.list_around(order[0], &Filter::all(), 0).unwrap_err();
-    assert_eq!(refused.field(), Some("limit"));
+    let around = PageRequest::around(nowhere, 5).unwrap();
+    let refused = store.list(&Filter::all(), around).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert_eq!(
+        PageRequest::around(order[0], 0).unwrap_err().field(),
+        "limit"
+    );
 }
 
 #[test]
-fn the_window_around_a_conversation_is_full_at_either_end_of_the_list() {
+fn the_page_around_a_conversation_is_full_at_either_end_of_the_list() {
     let (store, _, order) = inbox(50);
     let open = Filter::open();
     for (n, id) in order.iter().enumerate() {
         for limit in [1, 2, 7, 49, 50, 51, 100] {
-            let around = store.list_around(*id, &open, limit).unwrap().unwrap();
+            let around = store
+                .list(&open, PageRequest::around(*id, limit).unwrap())
+                .unwrap();
             let shown = ids(&around.data);
-            let offset = around.offset as usize;
+            let offset = usize::try_from(around.offset.unwrap()).unwrap();
+            assert_eq!(around.number, None);
             assert_eq!(around.total, 50);
             assert_eq!(shown.len(), (limit as usize).min(50));
             assert_eq!(shown, order[offset..offset + shown.len()]);
@@ -156,26 +164,28 @@ fn the_window_around_a_conversation_is_full_at_either_end_of_the_list() {
             assert_eq!(around.next.is_some(), offset + shown.len() < 50);
         }
     }
-    let middle = store.list_around(order[25], &open, 5).unwrap().unwrap();
+    let middle = store
+        .list(&open, PageRequest::around(order[25], 5).unwrap())
+        .unwrap();
     assert_eq!(middle.data[2].id, order[25]);
 }
 
 #[test]
-fn a_sidebars_counts_are_of_one_moment_and_agree_with_the_lists() {
+fn view_counts_are_of_one_commit_and_agree_with_the_lists() {
     let (store, _, order) = inbox(100);
     let alice = UserId::new("usr_alice").unwrap();
     let billing = TeamId::new("team_billing").unwrap();
-    store.put_user(&alice, "Alice").unwrap();
-    store.put_team(&billing, "Billing").unwrap();
+    store.save_user(&alice, "Alice").unwrap();
+    store.save_team(&billing, "Billing").unwrap();
     for (n, id) in order.iter().enumerate() {
         match n % 5 {
-            0 => drop(store.assign(*id, &AssigneeId::from(&alice)).unwrap()),
-            1 => drop(store.assign(*id, &AssigneeId::from(&billing)).unwrap()),
+            0 => drop(store.assign(*id, AssigneeId::from(&alice)).unwrap()),
+            1 => drop(store.assign(*id, AssigneeId::from(&billing)).unwrap()),
             2 => drop(store.resolve(*id).unwrap()),
             _ => {}
         }
     }
-    let mut sidebar = vec![
+    let mut views = vec![
         Filter::open(),
         Filter::all(),
         Filter::resolved(),
@@ -184,9 +194,9 @@ fn a_sidebars_counts_are_of_one_moment_and_agree_with_the_lists() {
         Filter::open().unassigned().assigned_to(&billing),
         Filter::open().assigned_to(UserId::new("usr_nobody").unwrap()),
     ];
-    sidebar.extend(Channel::ALL.map(|channel| Filter::open().channel(channel)));
-    let counts = store.counts(&sidebar).unwrap();
-    for (filter, count) in sidebar.iter().zip(&counts) {
+    views.extend(Channel::ALL.map(|channel| Filter::open().channel(channel)));
+    let counts = store.counts(&views).unwrap();
+    for (filter, count) in views.iter().zip(&counts) {
         assert_eq!(store.list(filter, page(1, 1)).unwrap().total, *count);
         assert_eq!(store.count(filter).unwrap(), *count);
     }
@@ -201,15 +211,15 @@ fn deep_pages_of_any_filter_are_the_sorted_lists_own() {
         .map(|n| UserId::new(&format!("usr_{n}")).unwrap())
         .collect();
     for user in &users {
-        store.put_user(user, user.as_str()).unwrap();
+        store.save_user(user, user.as_str()).unwrap();
     }
-    // One transaction, so that rows come and go in streams before their counts are written.
+    // One transaction, so that index entries are added and removed before their counts are written.
     store
         .transaction(|tx| {
             for (n, id) in order.iter().enumerate() {
                 if n % 3 == 0 {
                     clock.advance(Duration::from_micros((n % 2) as u64));
-                    tx.assign(*id, &AssigneeId::from(&users[n % 5]))?;
+                    tx.assign(*id, AssigneeId::from(&users[n % 5]))?;
                 }
                 if n % 7 == 0 {
                     tx.resolve(*id)?;

@@ -1,14 +1,15 @@
-//! Webhooks that come twice, late, out of order and after an erasure (R9, R10).
+//! Webhooks that come twice, late, out of order and after an erasure.
 
 mod order;
 
 use std::time::Duration;
 
+use convodb::prelude::*;
 use convodb::testing::ManualClock;
 use convodb::{
     Channel, ContactId, Content, Conversation, ConversationId, DeliveryStatus, Direction,
     ErrorKind, Filter, Import, Inbound, Message, MessageId, MessageRef, Outbound, PageRequest,
-    ProviderId, Receipt, Reply, Store,
+    ProviderId, Receipt, Reply,
 };
 
 use convodb_testkit::fixture::{clock, options};
@@ -31,14 +32,19 @@ fn hello(provider_id: &str) -> Inbound {
 fn the_same_id_again_answers_the_stored_message_and_changes_nothing() {
     let (store, clock) = store();
     let first = store.receive(hello("wamid.1")).unwrap();
-    assert!(first.changed && first.created && !first.duplicate);
+    assert!(first.effect.changed && first.effect.created && !first.is_duplicate);
     store.resolve(first.value.conversation_id).unwrap();
-    let before = store.get(first.value.conversation_id).unwrap();
+    let before = store.transcript(first.value.conversation_id).unwrap();
     clock.advance(Duration::from_secs(60));
     let other = Inbound::text(contact(2), Channel::Whatsapp, "Another").provider_id("wamid.1");
     for again in [hello("wamid.1"), other] {
         let again = store.receive(again).unwrap();
-        assert!(again.duplicate && !again.changed && !again.created && !again.reopened);
+        assert!(
+            again.is_duplicate
+                && !again.effect.changed
+                && !again.effect.created
+                && !again.effect.reopened
+        );
         assert_eq!(again.value, first.value);
     }
     let reply = Reply::text("Hi").provider_id("wamid.1");
@@ -46,9 +52,12 @@ fn the_same_id_again_answers_the_stored_message_and_changes_nothing() {
         store
             .reply(first.value.conversation_id, reply)
             .unwrap()
-            .duplicate
+            .is_duplicate
     );
-    assert_eq!(store.get(first.value.conversation_id).unwrap(), before);
+    assert_eq!(
+        store.transcript(first.value.conversation_id).unwrap(),
+        before
+    );
     assert_eq!(store.count(&Filter::all()).unwrap(), 1);
 }
 
@@ -58,7 +67,7 @@ fn an_id_is_unique_on_its_channel_only() {
     let first = store.receive(hello("1")).unwrap().value;
     let elsewhere = Inbound::text(contact(1), Channel::Webchat, "Hello").provider_id("1");
     let second = store.receive(elsewhere).unwrap();
-    assert!(second.created && !second.duplicate);
+    assert!(second.effect.created && !second.is_duplicate);
     assert_ne!(second.value.id, first.id);
 }
 
@@ -69,7 +78,7 @@ fn a_duplicate_within_a_transaction_is_one_too() {
         .transaction(|tx| {
             let first = tx.receive(hello("wamid.1"))?;
             let again = tx.receive(hello("wamid.1"))?;
-            assert!(again.duplicate);
+            assert!(again.is_duplicate);
             assert_eq!(again.value, first.value);
             Ok::<_, convodb::Error>(())
         })
@@ -82,26 +91,26 @@ fn receipts_that_come_first_wait_for_their_message() {
     let (store, clock) = store();
     let of = (Channel::Whatsapp, id("wamid.1"));
     let early = clock.get();
-    let parked = store.record_delivery(of.clone(), Receipt::read()).unwrap();
-    assert!(parked.changed && parked.value.is_none());
+    let unmatched = store.record_delivery(of.clone(), Receipt::read()).unwrap();
+    assert!(unmatched.effect.changed && unmatched.value.is_none());
     let again = store.record_delivery(of.clone(), Receipt::read()).unwrap();
-    assert!(!again.changed);
+    assert!(!again.effect.changed);
     clock.advance(Duration::from_secs(1));
     store
         .record_delivery(of.clone(), Receipt::failed("1", "lost"))
         .unwrap();
-    assert_eq!(store.stats().unwrap().parked, 1);
+    assert_eq!(store.stats().unwrap().unmatched, 1);
     assert_eq!(store.count(&Filter::all()).unwrap(), 0);
 
     let outbound = Outbound::text(contact(1), Channel::Whatsapp, "Hi").provider_id("wamid.1");
     let sent = store.send(outbound).unwrap();
-    assert!(sent.changed && !sent.duplicate);
+    assert!(sent.effect.changed && !sent.is_duplicate);
     assert_eq!(sent.value.status, DeliveryStatus::Read);
     assert_eq!(sent.value.deliveries.read_at, Some(early));
     assert_eq!(sent.value.deliveries.failed_at, Some(clock.get()));
-    let stored = store.get(sent.value.conversation_id).unwrap();
+    let stored = store.transcript(sent.value.conversation_id).unwrap();
     assert_eq!(stored.messages, std::slice::from_ref(&sent.value));
-    assert_eq!(store.stats().unwrap().parked, 0);
+    assert_eq!(store.stats().unwrap().unmatched, 0);
 
     let later = store.record_delivery(of, Receipt::delivered()).unwrap();
     assert_eq!(
@@ -118,12 +127,18 @@ fn a_receipt_is_no_activity_and_reopens_nothing() {
     let resolved = store.resolve(first.conversation_id).unwrap().value;
     clock.advance(Duration::from_secs(60));
     let of = (Channel::Whatsapp, &id("wamid.1"));
-    assert!(store.record_delivery(of, Receipt::read()).unwrap().changed);
+    assert!(
+        store
+            .record_delivery(of, Receipt::read())
+            .unwrap()
+            .effect
+            .changed
+    );
     assert_eq!(store.conversation(first.conversation_id).unwrap(), resolved);
 }
 
 #[test]
-fn what_waits_too_long_is_given_up() {
+fn receipts_that_wait_too_long_are_purged() {
     let (store, clock) = store();
     for name in ["wamid.1", "wamid.2"] {
         let of = (Channel::Whatsapp, id(name));
@@ -131,12 +146,12 @@ fn what_waits_too_long_is_given_up() {
         clock.advance(Duration::from_secs(60));
     }
     let minute = Duration::from_secs(61);
-    let purged = store.purge_parked(minute).unwrap();
-    assert_eq!((purged.value, purged.changed), (1, true));
-    assert_eq!(store.stats().unwrap().parked, 1);
-    let again = store.purge_parked(minute).unwrap();
-    assert_eq!((again.value, again.changed), (0, false));
-    assert_eq!(store.purge_parked(Duration::MAX).unwrap().value, 0);
+    let purged = store.purge_unmatched(minute).unwrap();
+    assert_eq!((purged.value, purged.effect.changed), (1, true));
+    assert_eq!(store.stats().unwrap().unmatched, 1);
+    let again = store.purge_unmatched(minute).unwrap();
+    assert_eq!((again.value, again.effect.changed), (0, false));
+    assert_eq!(store.purge_unmatched(Duration::MAX).unwrap().value, 0);
 
     let sent = |name| Outbound::text(contact(1), Channel::Whatsapp, "Hi").provider_id(name);
     let status = |name| store.send(sent(name)).unwrap().value.status;
@@ -145,7 +160,7 @@ fn what_waits_too_long_is_given_up() {
 }
 
 #[test]
-fn a_provider_that_answers_after_sending_tells_its_id_later() {
+fn a_provider_may_assign_its_id_after_sending() {
     let (store, _) = store();
     let of = (Channel::Whatsapp, id("wamid.1"));
     store
@@ -156,27 +171,33 @@ fn a_provider_that_answers_after_sending_tells_its_id_later() {
         .unwrap()
         .value;
     let set = store.set_provider_id(&sent, &id("wamid.1")).unwrap();
-    assert!(set.changed);
+    assert!(set.effect.changed);
     assert_eq!(set.value.provider_id, Some(id("wamid.1")));
     assert_eq!(
         (set.value.id, set.value.status),
         (sent.id, DeliveryStatus::Delivered)
     );
     assert_eq!(
-        store.get(sent.conversation_id).unwrap().messages,
+        store.transcript(sent.conversation_id).unwrap().messages,
         std::slice::from_ref(&set.value)
     );
-    assert!(!store.set_provider_id(of, &id("wamid.1")).unwrap().changed);
+    assert!(
+        !store
+            .set_provider_id(of, &id("wamid.1"))
+            .unwrap()
+            .effect
+            .changed
+    );
 
     let again = Outbound::text(contact(1), Channel::Whatsapp, "Hi").provider_id("wamid.1");
     let again = store.send(again).unwrap();
-    assert!(again.duplicate);
+    assert!(again.is_duplicate);
     assert_eq!(again.value, set.value);
     assert!(store.verify().unwrap().is_clean());
 }
 
 #[test]
-fn another_messages_id_is_a_conflict() {
+fn an_id_that_another_message_has_or_that_differs_from_the_messages_own_already_exists() {
     let (store, _) = store();
     let first = store.receive(hello("wamid.1")).unwrap().value;
     let second = store.receive(hello("wamid.2")).unwrap().value;
@@ -190,17 +211,17 @@ fn another_messages_id_is_a_conflict() {
         (&second, "wamid.3"),
     ] {
         let error = store.set_provider_id(message, &id(other)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
     }
     let error = store.set_provider_id((first.conversation_id, second.id), &id("wamid.1"));
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::AlreadyExists);
     let unknown = MessageRef::from((Channel::Webchat, id("wamid.9")));
     let error = store.set_provider_id(unknown, &id("wamid.3")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 #[test]
-fn a_retried_webhook_brings_back_nothing_that_was_erased() {
+fn a_retried_webhook_restores_nothing_that_was_erased() {
     for by_contact in [false, true] {
         let (store, _) = store();
         let of = (Channel::Whatsapp, id("wamid.1"));
@@ -225,13 +246,13 @@ fn a_retried_webhook_brings_back_nothing_that_was_erased() {
             store.import(import("wamid.1", 7)).map(drop),
         ];
         for refused in refused {
-            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Erased);
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Gone);
         }
         assert_eq!(store.stats().unwrap().messages, 1);
         assert!(store.verify().unwrap().is_clean());
         assert!(store.repair().unwrap().is_clean());
         let error = store.receive(hello("wamid.2")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Erased);
+        assert_eq!(error.kind(), ErrorKind::Gone);
     }
 }
 
@@ -258,11 +279,11 @@ fn imported_messages_keep_their_ids_and_get_what_waited_for_them() {
     let of = (Channel::Whatsapp, id("wamid.1"));
     store.record_delivery(of.clone(), Receipt::read()).unwrap();
     store.import(import("wamid.1", 1)).unwrap();
-    assert_eq!(store.stats().unwrap().parked, 0);
+    assert_eq!(store.stats().unwrap().unmatched, 0);
     let again = store.record_delivery(of, Receipt::read()).unwrap();
-    assert!(!again.changed);
+    assert!(!again.effect.changed);
     assert_eq!(again.value.unwrap().status, DeliveryStatus::Read);
-    assert!(store.receive(hello("wamid.1")).unwrap().duplicate);
+    assert!(store.receive(hello("wamid.1")).unwrap().is_duplicate);
 
     let conflicts = [
         store.import(import("wamid.1", 2)).map(drop),
@@ -271,7 +292,7 @@ fn imported_messages_keep_their_ids_and_get_what_waited_for_them() {
             .map(drop),
     ];
     for conflict in conflicts {
-        assert_eq!(conflict.unwrap_err().kind(), ErrorKind::Conflict);
+        assert_eq!(conflict.unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
     let mut twice = import("wamid.5", 5);
     let mut second = twice.messages[0].clone();

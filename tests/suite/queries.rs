@@ -1,6 +1,5 @@
-//! What callers send: query strings, cursors, ids and ranges, read strictly and printed as they
-//! are read.
+//! Query strings, cursors, ids and ranges: parsed strictly, and printed as they are parsed.
 
-mod list_query;
+mod query_string;
 mod ranges;
 mod texts;

@@ -1,14 +1,16 @@
-//! Who acts on what they saw is told when it is no longer so: R15, and revisions.
+//! Optimistic concurrency control: claims, preconditions and revisions.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::thread;
 
+use convodb::prelude::*;
 use convodb::{
     AssigneeId, Context, Conversation, ConversationId, ErrorKind, Filter, Outcome, PageRequest,
-    ProviderId, Receipt, Reply, Result, Status, Store, Takeover, UserId,
+    ProviderId, Receipt, Reply, Result, Revision, Status, UserId,
 };
 
+use crate::details::{found, holder, revision};
 use crate::rules::inbox::{Inbox, assignee};
 
 const THREADS: usize = 16;
@@ -18,8 +20,9 @@ fn agents(inbox: &Inbox) -> Vec<AssigneeId> {
     (0..THREADS).map(agent).collect()
 }
 
-/// Each agent takes from the top of one queue until nothing is left; answers who was told to have
-/// taken what. All of them look before the first of them takes.
+/// Each agent takes the first conversation of a queue until it is empty. Returns which agent's takes
+/// succeeded on which conversations, and how many takes failed. Every agent reads the queue before the
+/// first one takes.
 fn empty_the_queue(
     store: &Store,
     agents: &[AssigneeId],
@@ -29,7 +32,9 @@ fn empty_the_queue(
     let work = |agent: &AssigneeId| {
         let (mut taken, mut lost, mut waited) = (Vec::new(), 0, false);
         loop {
-            let page = store.list(&queue, PageRequest::new(1, 3).unwrap()).unwrap();
+            let page = store
+                .list(&queue, PageRequest::number(1, 3).unwrap())
+                .unwrap();
             if !waited {
                 start.wait();
                 waited = true;
@@ -43,15 +48,14 @@ fn empty_the_queue(
                     taken.push((first.id, agent.clone()));
                 }
                 Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::Conflict);
-                    let winner = error.winner().expect("a winner");
-                    assert_ne!(winner, agent, "who has it is not told that another has");
+                    let winner = holder(&error).expect("a winner");
+                    assert_ne!(winner, agent, "a claim by the assignee succeeds");
                     lost += 1;
                 }
             }
         }
     };
-    let told = thread::scope(|scope| {
+    let results = thread::scope(|scope| {
         let works: Vec<_> = agents
             .iter()
             .map(|agent| scope.spawn(move || work(agent)))
@@ -59,9 +63,9 @@ fn empty_the_queue(
         let joined = works.into_iter().map(|work| work.join().unwrap());
         joined.collect::<Vec<_>>()
     });
-    let lost = told.iter().map(|(_, lost)| lost).sum();
+    let lost = results.iter().map(|(_, lost)| lost).sum();
     (
-        told.into_iter().flat_map(|(taken, _)| taken).collect(),
+        results.into_iter().flat_map(|(taken, _)| taken).collect(),
         lost,
     )
 }
@@ -81,14 +85,14 @@ fn sixteen_agents_take_each_conversation_of_a_queue_exactly_once() {
     for id in queue {
         let shown = inbox.show(id);
         assert_eq!(assignee(&shown), owners.get(&id), "{id}");
-        assert_eq!(shown.revision, 1);
+        assert_eq!(shown.revision, Revision::new(1));
     }
     assert!(lost >= THREADS - 1, "all but one lost the first");
     inbox.assert_sound();
 }
 
 #[test]
-fn the_same_agents_take_some_twice_where_nobody_checks() {
+fn without_a_precondition_the_same_agents_take_some_twice() {
     let inbox = Inbox::new();
     let agents = agents(&inbox);
     for number in 0..20 {
@@ -97,11 +101,14 @@ fn the_same_agents_take_some_twice_where_nobody_checks() {
     let (taken, _) = empty_the_queue(&inbox.store, &agents, |id, agent| {
         inbox.store.assign(id, agent)
     });
-    assert!(taken.len() >= 20 + THREADS - 1, "the first is everybody's");
+    assert!(
+        taken.len() >= 20 + THREADS - 1,
+        "every agent took the first"
+    );
 }
 
 #[test]
-fn of_sixteen_who_take_over_from_one_agent_one_wins_and_the_others_learn_who() {
+fn of_sixteen_who_take_a_conversation_from_one_agent_one_succeeds() {
     let inbox = Inbox::new();
     let (agents, alice) = (agents(&inbox), inbox.user("usr_alice", "Alice"));
     let id = inbox.conversation();
@@ -109,7 +116,7 @@ fn of_sixteen_who_take_over_from_one_agent_one_wins_and_the_others_learn_who() {
     let start = Barrier::new(THREADS);
     let take = |agent: &AssigneeId| {
         start.wait();
-        inbox.store.assign_if(id, agent, Some(&alice))
+        inbox.if_assignee(Some(&alice)).assign(id, agent)
     };
     let results: Vec<_> = thread::scope(|scope| {
         let takes: Vec<_> = agents
@@ -120,48 +127,52 @@ fn of_sixteen_who_take_over_from_one_agent_one_wins_and_the_others_learn_who() {
     });
     let shown = inbox.show(id);
     let winner = assignee(&shown).unwrap();
-    assert_eq!(shown.revision, 2);
+    assert_eq!(shown.revision, Revision::new(2));
     for (agent, result) in agents.iter().zip(results) {
         match result {
             Ok(won) => assert_eq!((agent, assignee(&won.value)), (winner, Some(winner))),
-            Err(error) => assert_eq!(error.winner(), Some(winner)),
+            Err(error) => assert_eq!(holder(&error), Some(winner)),
         }
     }
 }
 
 #[test]
-fn r15_only_who_is_expected_to_have_a_conversation_loses_it() {
+fn only_the_expected_assignee_is_replaced() {
     let inbox = Inbox::new();
     let [alice, bob, carol] =
-        ["usr_alice", "usr_bob", "usr_carol"].map(|id| inbox.user(id, "Somebody"));
+        ["usr_alice", "usr_bob", "usr_carol"].map(|id| inbox.user(id, "An agent"));
     let id = inbox.resolved();
     let store = &inbox.store;
-    let won = store.assign_if(id, &alice, None).unwrap();
-    assert!(won.changed && won.reopened, "as an assignment does");
-
-    let lost = store.assign_if(id, &bob, None).unwrap_err();
-    assert_eq!(
-        (lost.kind(), lost.winner()),
-        (ErrorKind::Conflict, Some(&alice))
+    let won = inbox.if_assignee(None).assign(id, &alice).unwrap();
+    assert!(
+        won.effect.changed && won.effect.reopened,
+        "as an assignment does"
     );
-    assert_eq!(lost.revision(), None);
-    let lost = store.assign_if(id, &bob, Some(&carol)).unwrap_err();
-    assert_eq!(lost.winner(), Some(&alice));
-    assert!(store.assign_if(id, &bob, Some(&alice)).unwrap().changed);
-    // Given again, when the one who was expected is gone already.
-    let again = store.assign_if(id, &bob, Some(&alice)).unwrap();
-    assert!(!again.changed, "who has it already keeps it");
-    assert!(!store.assign_if(id, &bob, None).unwrap().changed);
+
+    let lost = inbox.if_assignee(None).assign(id, &bob).unwrap_err();
+    assert_eq!(found(&lost), (Some(&alice), won.value.revision));
+    let lost = inbox.if_assignee(Some(&carol)).assign(id, &bob);
+    assert_eq!(holder(&lost.unwrap_err()), Some(&alice));
+    let of_alice = inbox.if_assignee(Some(&alice));
+    assert!(of_alice.assign(id, &bob).unwrap().effect.changed);
+    // The same again, when the expected assignee is replaced already.
+    let again = of_alice.assign(id, &bob).unwrap();
+    assert!(!again.effect.changed, "nothing is left to change");
+    let again = inbox.if_assignee(None).assign(id, &bob).unwrap();
+    assert!(!again.effect.changed);
 
     store.unassign(id).unwrap();
-    let lost = store.assign_if(id, &carol, Some(&bob)).unwrap_err();
-    assert_eq!((lost.kind(), lost.winner()), (ErrorKind::Conflict, None));
+    let lost = inbox
+        .if_assignee(Some(&bob))
+        .assign(id, &carol)
+        .unwrap_err();
+    assert_eq!(holder(&lost), None);
     assert_eq!(
         lost.to_string(),
-        format!("the conversation `{id}` is assigned to nobody")
+        format!("the conversation `{id}` is unassigned")
     );
     let unknown = AssigneeId::new("usr_nobody").unwrap();
-    let refused = store.assign_if(id, &unknown, None).unwrap_err();
+    let refused = inbox.if_assignee(None).assign(id, &unknown).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
     assert_eq!(assignee(&inbox.show(id)), None, "nothing was written");
 }
@@ -172,7 +183,7 @@ fn a_revision_grows_with_every_change_of_status_and_assignee() {
     let (alice, bob) = (inbox.user("usr_alice", "A"), inbox.user("usr_bob", "B"));
     let id = inbox.conversation();
     let store = &inbox.store;
-    let revision = || inbox.show(id).revision;
+    let revision = || inbox.show(id).revision.get();
     assert_eq!(revision(), 0);
     store.assign(id, &alice).unwrap();
     assert_eq!(revision(), 1, "assigned");
@@ -182,10 +193,8 @@ fn a_revision_grows_with_every_change_of_status_and_assignee() {
     assert_eq!(revision(), 2, "resolved");
     inbox.hello("con_01HXYZ");
     assert_eq!(revision(), 3, "reopened");
-    store
-        .remove_assignee(&alice, &Takeover::By(bob.clone()))
-        .unwrap();
-    assert_eq!(revision(), 4, "taken over");
+    store.remove_assignee(&alice, Some(&bob)).unwrap();
+    assert_eq!(revision(), 4, "reassigned to the successor");
     store.unassign(id).unwrap();
     assert_eq!(revision(), 5, "unassigned");
     store.resolve(id).unwrap();
@@ -197,7 +206,7 @@ fn a_revision_grows_with_every_change_of_status_and_assignee() {
 }
 
 #[test]
-fn what_is_no_change_of_status_or_assignee_makes_no_action_fail() {
+fn messages_notes_receipts_and_reading_leave_the_revision() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let store = &inbox.store;
@@ -210,133 +219,159 @@ fn what_is_no_change_of_status_or_assignee_makes_no_action_fail() {
     store.add_note(id, "A regular customer.").unwrap();
     store.mark_read(id, 2).unwrap();
     assert_eq!(inbox.show(id).revision, seen);
-    assert!(store.reply_if(id, seen, "Anything else?").unwrap().changed);
-    let resolved = store.resolve_if(id, seen).unwrap();
+    let as_seen = inbox.if_revision(seen);
+    assert!(as_seen.reply(id, "Anything else?").unwrap().effect.changed);
+    let resolved = as_seen.resolve(id).unwrap();
     assert_eq!(resolved.value.status, Status::Resolved);
-    assert_eq!(resolved.value.revision, seen + 1);
+    assert_eq!(resolved.value.revision, seen.next());
     let broadcast = Reply::text("News").reopen(false);
-    assert!(!store.reply_if(id, seen + 1, broadcast).unwrap().reopened);
-    assert_eq!(inbox.show(id).revision, seen + 1);
+    let sent = inbox.if_revision(seen.next()).reply(id, broadcast).unwrap();
+    assert!(sent.effect.changed && !sent.effect.reopened);
+    assert_eq!(inbox.show(id).revision, seen.next());
 }
 
 #[test]
-fn an_action_on_what_is_no_longer_so_is_a_conflict_and_writes_nothing() {
+fn a_command_on_a_stale_revision_fails_and_writes_nothing() {
     let inbox = Inbox::new();
     let alice = inbox.user("usr_alice", "Alice");
     let id = inbox.conversation();
     let store = &inbox.store;
     let seen = inbox.show(id).revision;
     store.assign(id, &alice).unwrap();
-    let before = (store.get(id).unwrap(), store.sequence().unwrap());
-    for stale in [seen, seen + 2, u64::MAX] {
+    let before = (store.transcript(id).unwrap(), store.commit_seq().unwrap());
+    for stale in [seen.get(), seen.get() + 2, u64::MAX] {
+        let stale = inbox.if_revision(Revision::new(stale));
         for error in [
-            store.resolve_if(id, stale).unwrap_err(),
-            store.reply_if(id, stale, "Hi").unwrap_err(),
+            stale.resolve(id).unwrap_err(),
+            stale.reply(id, "Hi").unwrap_err(),
         ] {
-            assert_eq!(error.kind(), ErrorKind::Conflict);
-            assert_eq!((error.revision(), error.winner()), (Some(1), None));
+            assert_eq!(found(&error), (Some(&alice), Revision::new(1)));
             assert_eq!(
                 error.to_string(),
                 format!("the conversation `{id}` has changed: its revision is 1")
             );
         }
     }
-    assert_eq!((store.get(id).unwrap(), store.sequence().unwrap()), before);
+    assert_eq!(
+        (store.transcript(id).unwrap(), store.commit_seq().unwrap()),
+        before
+    );
     let nowhere = ConversationId::from_parts(7, 7);
+    let as_seen = inbox.if_revision(seen);
     for error in [
-        store.resolve_if(nowhere, 0).unwrap_err(),
-        store.reply_if(nowhere, 0, "Hi").unwrap_err(),
+        as_seen.resolve(nowhere).unwrap_err(),
+        as_seen.reply(nowhere, "Hi").unwrap_err(),
     ] {
-        assert_eq!(
-            (error.kind(), error.revision()),
-            (ErrorKind::NotFound, None)
-        );
+        assert_eq!(error.kind(), ErrorKind::NotFound);
     }
-    // What tells is enough to go on.
-    let present = store.resolve_if(id, seen).unwrap_err().revision().unwrap();
-    assert!(store.resolve_if(id, present).unwrap().changed);
+    // The error has what another attempt needs.
+    let present = revision(&as_seen.resolve(id).unwrap_err());
+    let resolved = inbox.if_revision(present).resolve(id).unwrap();
+    assert!(resolved.effect.changed);
 }
 
 #[test]
-fn a_reply_that_is_given_again_is_answered_whatever_the_revision() {
+fn a_reply_that_is_given_again_is_a_duplicate_whatever_the_revision() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let seen = inbox.show(id).revision;
     let reply = || Reply::text("On its way.").provider_id("wamid.1");
-    let first = inbox.store.reply_if(id, seen, reply()).unwrap();
-    assert!(first.reopened, "so the revision has moved");
-    let again = inbox.store.reply_if(id, seen, reply()).unwrap();
-    assert!(again.duplicate && !again.changed);
+    let as_seen = inbox.if_revision(seen);
+    let first = as_seen.reply(id, reply()).unwrap();
+    assert!(first.effect.reopened, "so the revision has moved");
+    let again = as_seen.reply(id, reply()).unwrap();
+    assert!(again.is_duplicate && !again.effect.changed);
     assert_eq!(again.value, first.value);
     let other = Reply::text("And more.").provider_id("wamid.2");
-    let error = inbox.store.reply_if(id, seen, other).unwrap_err();
-    assert_eq!(error.revision(), Some(seen + 1));
+    let error = as_seen.reply(id, other).unwrap_err();
+    assert_eq!(revision(&error), seen.next());
 }
 
 #[test]
-fn a_command_with_a_key_that_is_given_again_is_answered_whatever_has_changed() {
+fn a_command_with_a_key_that_is_given_again_is_a_duplicate_whatever_its_preconditions() {
     let inbox = Inbox::new();
     let (alice, bob) = (inbox.user("usr_alice", "A"), inbox.user("usr_bob", "B"));
     let id = inbox.conversation();
-    let keyed = |key| inbox.store.with(Context::new().idempotency_key(key));
-    assert!(keyed("take").assign_if(id, &alice, None).unwrap().changed);
+    let key = |key: &str| Context::new().idempotency_key(key);
+    let take = inbox.store.with(key("take").if_assignee(None));
+    assert!(take.assign(id, &alice).unwrap().effect.changed);
     inbox.store.assign(id, &bob).unwrap();
-    let again = keyed("take").assign_if(id, &alice, None).unwrap();
-    assert!(again.duplicate, "Alice had it");
+    let again = take.assign(id, &alice).unwrap();
+    assert!(again.is_duplicate, "Alice had it");
     assert_eq!(assignee(&again.value), Some(&bob), "and Bob keeps it");
 
     let seen = inbox.show(id).revision;
-    keyed("resolve").resolve_if(id, seen).unwrap();
-    assert!(keyed("resolve").resolve_if(id, seen).unwrap().duplicate);
-    let other = keyed("resolve").resolve_if(id, seen + 1).unwrap_err();
-    assert_eq!(
-        (other.kind(), other.revision()),
-        (ErrorKind::Conflict, None)
-    );
-    keyed("read").mark_read(id, 1).unwrap();
-    assert!(keyed("read").mark_read(id, 1).unwrap().duplicate);
+    let resolve = inbox.store.with(key("resolve").if_revision(seen));
+    assert!(resolve.resolve(id).unwrap().effect.changed);
+    assert!(resolve.resolve(id).unwrap().is_duplicate);
+    let other = resolve.delete(id).unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::IdempotencyKeyReused);
+    let read = inbox.store.with(key("read"));
+    read.mark_read(id, 1).unwrap();
+    assert!(read.mark_read(id, 1).unwrap().is_duplicate);
 }
 
 #[test]
-fn of_sixteen_who_resolve_what_they_saw_one_does() {
+fn of_sixteen_who_resolve_a_revision_one_changes_it_and_the_others_succeed() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let seen = inbox.show(id).revision;
     let start = Barrier::new(THREADS);
     let resolve = || {
         start.wait();
-        inbox.store.resolve_if(id, seen)
+        inbox.if_revision(seen).resolve(id)
     };
     let results: Vec<_> = thread::scope(|scope| {
         let all: Vec<_> = (0..THREADS).map(|_| scope.spawn(resolve)).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
-    let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
-    assert_eq!((won.len(), lost.len()), (1, THREADS - 1));
-    for error in lost {
-        assert_eq!(error.unwrap_err().revision(), Some(seen + 1));
+    // Those that come later find nothing to change.
+    let outcomes: Result<Vec<_>> = results.into_iter().collect();
+    let outcomes = outcomes.unwrap();
+    let changed = outcomes.iter().filter(|outcome| outcome.effect.changed);
+    assert_eq!(changed.count(), 1);
+    for outcome in outcomes {
+        assert_eq!(outcome.value.revision, seen.next());
     }
 }
 
 #[test]
-fn within_a_transaction_and_in_a_context_a_revision_means_the_same() {
+fn preconditions_hold_in_a_transaction_and_beside_an_actor() {
     let inbox = Inbox::new();
     let alice = inbox.user("usr_alice", "Alice");
     let id = inbox.conversation();
     let refused = inbox.store.transaction(|tx| {
         let seen = tx.conversation(id)?.revision;
-        tx.assign_if(id, &alice, None)?;
+        tx.claim(id, &alice)?;
         tx.mark_read(id, 1)?;
-        tx.reply_if(id, seen + 1, "Hello, Alice here.")?;
-        tx.resolve_if(id, seen)
+        let at = |revision| tx.with(Context::new().if_revision(revision));
+        at(seen.next()).reply(id, "Hello, Alice here.")?;
+        at(seen).resolve(id)
     });
-    assert_eq!(refused.unwrap_err().revision(), Some(1), "it saw its own");
-    assert_eq!(inbox.show(id).revision, 0, "and was rolled back");
+    let one = Revision::new(1);
+    assert_eq!(
+        revision(&refused.unwrap_err()),
+        one,
+        "it sees its own writes"
+    );
+    assert_eq!(
+        inbox.show(id).revision,
+        Revision::ZERO,
+        "and was rolled back"
+    );
 
     let actor = UserId::new("usr_alice").unwrap();
-    let by_alice = inbox.store.with(Context::new().actor(actor));
-    by_alice.assign_if(id, &alice, None).unwrap();
-    by_alice.reply_if(id, 1, "Hello.").unwrap();
-    assert_eq!(by_alice.mark_read(id, 1).unwrap().value.unread_count, 0);
-    assert!(by_alice.resolve_if(id, 1).unwrap().changed);
+    let by_alice = Context::new().actor(actor.clone());
+    let claimed = inbox.store.with(by_alice.clone()).claim(id, &alice);
+    assert!(claimed.unwrap().effect.changed);
+    let as_seen = inbox.store.with(by_alice.if_revision(one));
+    as_seen.reply(id, "Hello.").unwrap();
+    assert_eq!(as_seen.mark_read(id, 1).unwrap().value.unread_count, 0);
+    assert!(as_seen.resolve(id).unwrap().effect.changed);
+    let log = inbox.store.audit_log(id).unwrap();
+    let actors: Vec<_> = log.iter().map(|event| event.actor.clone()).collect();
+    assert_eq!(
+        actors,
+        [None, Some(actor.clone().into()), Some(actor.into())]
+    );
 }

@@ -1,7 +1,6 @@
-//! The rules of a conversation, R1 to R16: a test, or several, for every sentence of each.
+//! The rules of conversations: at least one test for every sentence of each rule.
 //!
-//! All of them go through the public API, with a clock that is set by hand and seeded ids. R10,
-//! the provider's own ids, comes with the store's support of it.
+//! The tests use the public API, with a clock that is set by hand and seeded ids.
 
 mod bounds;
 mod conversations;
@@ -10,5 +9,5 @@ pub(crate) mod inbox;
 mod lists;
 mod receipts;
 mod removal;
-mod takeovers;
+mod successors;
 mod times;

@@ -7,4 +7,4 @@ mod faults;
 mod kill;
 mod load;
 mod ops;
-mod takeover;
+mod reassignment;

@@ -1,12 +1,13 @@
-//! What came from contacts since somebody looked: counts, marks, and the lists of what is unread.
+//! Unread messages: counts, read marks, and the lists of unread conversations.
 
 use std::fs;
 use std::path::Path;
 
 use chrono::TimeDelta;
+use convodb::prelude::*;
 use convodb::{
     AssigneeId, Channel, Conversation, ConversationId, Cursor, ErrorKind, Filter, FindingKind,
-    Import, Inbound, Outbound, PageRequest, Receipt, Reply, Status, StatusFilter, Store, Takeover,
+    Import, Inbound, Outbound, PageRequest, Receipt, Reply, Revision, Status, StatusFilter,
 };
 use redb::ReadableTable as _;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ fn what_a_contact_sends_is_unread_until_it_is_marked() {
     inbox.hello("con_01HXYZ");
     assert_eq!(counts(&inbox, id), (2, 2));
     let marked = inbox.store.mark_read(id, 2).unwrap();
-    assert!(marked.changed && !marked.reopened && !marked.created);
+    assert!(marked.effect.changed && !marked.effect.reopened && !marked.effect.created);
     assert_eq!(marked.value, inbox.show(id));
     assert_eq!(counts(&inbox, id), (2, 0));
     inbox.hello("con_01HXYZ");
@@ -52,10 +53,10 @@ fn nothing_but_a_new_message_of_the_contact_counts() {
     assert_eq!(counts(&inbox, id), (0, 0));
 
     let hello = || Inbound::text(&who, Channel::Whatsapp, "Hello").provider_id("wamid.1");
-    assert!(store.receive(hello()).unwrap().reopened);
+    assert!(store.receive(hello()).unwrap().effect.reopened);
     assert_eq!(counts(&inbox, id), (1, 1));
     let again = store.receive(hello()).unwrap();
-    assert!(again.duplicate);
+    assert!(again.is_duplicate);
     store
         .record_delivery(&again.value, Receipt::read())
         .unwrap();
@@ -66,17 +67,17 @@ fn nothing_but_a_new_message_of_the_contact_counts() {
 }
 
 #[test]
-fn what_came_after_the_agent_looked_stays_unread() {
+fn messages_that_came_after_the_conversation_was_shown_stay_unread() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     inbox.later();
-    let looked_at = inbox.store.get(id).unwrap().conversation;
-    // It was written before what the agent saw, and arrives only now.
+    let shown = inbox.show(id);
+    // It was written before what was shown, and arrives only now.
     let late = Inbound::text(contact("con_01HXYZ"), Channel::Whatsapp, "Late");
-    let late = late.sent_at(looked_at.created_at - TimeDelta::hours(1));
+    let late = late.provider_time(shown.created_at - TimeDelta::hours(1));
     inbox.store.receive(late).unwrap();
     assert_eq!(inbox.texts(id), ["Late", "Hello"]);
-    let marked = inbox.store.mark_read(id, looked_at.inbound_count);
+    let marked = inbox.store.mark_read(id, shown.inbound_count);
     assert_eq!(marked.unwrap().value.unread_count, 1);
     assert_eq!(counts(&inbox, id), (2, 1));
 }
@@ -89,26 +90,24 @@ fn a_mark_never_goes_back_and_the_same_again_changes_nothing() {
         inbox.hello("con_01HXYZ");
     }
     inbox.store.mark_read(id, 3).unwrap();
-    let before = (inbox.show(id), inbox.store.sequence().unwrap());
+    let before = (inbox.show(id), inbox.store.commit_seq().unwrap());
     assert_eq!(before.0.unread_count, 2);
-    for seen in [3, 2, 0] {
-        let outcome = inbox.store.mark_read(id, seen).unwrap();
-        assert!(!outcome.changed, "{seen}");
-        assert_eq!((outcome.value, outcome.sequence), before);
+    for read_count in [3, 2, 0] {
+        let outcome = inbox.store.mark_read(id, read_count).unwrap();
+        assert!(!outcome.effect.changed, "{read_count}");
+        assert_eq!((outcome.value, outcome.commit.unwrap()), before);
     }
-    assert_eq!((inbox.show(id), inbox.store.sequence().unwrap()), before);
+    assert_eq!((inbox.show(id), inbox.store.commit_seq().unwrap()), before);
 }
 
 #[test]
 fn a_mark_beyond_what_has_come_is_refused_by_its_name() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
-    for seen in [2, u64::MAX] {
-        let error = inbox.store.mark_read(id, seen).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.field()),
-            (ErrorKind::Invalid, Some("seen"))
-        );
+    for read_count in [2, u64::MAX] {
+        let error = inbox.store.mark_read(id, read_count).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.field(), Some("read_count"));
         let reason = "must not be above the number of inbound messages, 1";
         assert_eq!(error.reason(), Some(reason));
     }
@@ -129,7 +128,7 @@ fn reading_is_no_activity_and_changes_nothing_else() {
     expected.unread_count = 0;
     assert_eq!(inbox.show(id), expected);
     assert_eq!(expected.status, Status::Resolved);
-    let messages = inbox.store.get(id).unwrap().messages;
+    let messages = inbox.store.transcript(id).unwrap().messages;
     assert_eq!(messages[0].deliveries.read_at, None, "no receipt either");
 }
 
@@ -161,7 +160,7 @@ fn mixed() -> (Inbox, Vec<AssigneeId>) {
 fn all_rows(store: &Store, filter: &Filter, limit: u32) -> Vec<Conversation> {
     let mut rows = Vec::new();
     for number in 1.. {
-        let request = PageRequest::new(number, limit).unwrap();
+        let request = PageRequest::number(number, limit).unwrap();
         let page = store.list(filter, request).unwrap();
         if page.data.is_empty() {
             assert_eq!(page.total, rows.len() as u64);
@@ -222,11 +221,17 @@ fn a_list_of_what_is_unread_is_the_list_without_what_is_read() {
             let rank = expected.iter().position(|one| one.id == row.id);
             let rank = rank.map(|rank| rank as u64);
             assert_eq!(store.rank(row.id, &unread).unwrap(), rank);
-            let around = store.list_around(row.id, &unread, 3).unwrap();
-            assert_eq!(around.is_some(), rank.is_some());
+            let around = PageRequest::around(row.id, 3).unwrap();
+            let around = store.list(&unread, around).unwrap();
+            assert_eq!(around.offset.is_some(), rank.is_some());
+            assert_eq!(
+                around.data.iter().any(|one| one.id == row.id),
+                rank.is_some()
+            );
+            assert_eq!(around.total, expected.len() as u64);
             // A cursor is a place for any filter: also behind a row that is read.
             let cursor = Cursor::from(row);
-            let behind = store.list_after(&unread, &cursor, 100).unwrap().data;
+            let behind = store.list(&unread, (cursor, 100)).unwrap().data;
             let place = (row.updated_at, row.id);
             let after = expected
                 .iter()
@@ -249,7 +254,7 @@ fn a_deep_page_of_many_that_are_unread_is_exact() {
     assert_eq!(expected.len(), 667, "one of three");
     for number in [1, 2, 31, 66, 67] {
         let page = store
-            .list(&filter, PageRequest::new(number, 10).unwrap())
+            .list(&filter, PageRequest::number(number, 10).unwrap())
             .unwrap();
         assert_eq!(page.total, 667);
         let skipped = expected.iter().skip((number as usize - 1) * 10);
@@ -274,9 +279,7 @@ fn what_is_unread_moves_with_its_conversation_and_goes_with_it() {
     assert_eq!((unread_of(&alice), unread_of(&bob)), (1, 0));
     store.resolve(id).unwrap();
     assert_eq!(in_status(), [0, 1]);
-    store
-        .remove_assignee(&alice, &Takeover::By(bob.clone()))
-        .unwrap();
+    store.remove_assignee(&alice, Some(&bob)).unwrap();
     assert_eq!(unread_of(&bob), 1);
     assert_eq!(assignee(&inbox.show(id)), Some(&bob));
     inbox.hello("con_01HXYZ");
@@ -295,32 +298,49 @@ fn a_snapshot_counts_what_was_unread_when_it_was_taken() {
     inbox.store.mark_read(id, 1).unwrap();
     let sidebar = [Filter::open(), Filter::open().unread()];
     assert_eq!(snapshot.counts(&sidebar).unwrap(), [1, 1]);
-    assert_eq!(snapshot.get(id).unwrap().conversation.unread_count, 1);
+    assert_eq!(
+        snapshot.transcript(id).unwrap().conversation.unread_count,
+        1
+    );
     assert_eq!(inbox.store.counts(&sidebar).unwrap(), [1, 0]);
 }
 
 #[test]
-fn the_json_has_the_unread_count_behind_the_specified_fields_where_there_is_any() {
+fn the_json_has_counts_after_the_specified_fields_where_they_are_not_zero() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let json = serde_json::to_string(&inbox.show(id)).unwrap();
-    let end = r#""updated_at":"2026-04-16T09:00:00Z","unread_count":1}"#;
+    let end = r#""updated_at":"2026-04-16T09:00:00Z","unread_count":1,"inbound_count":1}"#;
     assert!(json.ends_with(end), "{json}");
     inbox.store.mark_read(id, 1).unwrap();
-    let json = serde_json::to_string(&inbox.store.get(id).unwrap()).unwrap();
+    let json = serde_json::to_string(&inbox.store.transcript(id).unwrap()).unwrap();
+    let end = r#""updated_at":"2026-04-16T09:00:00Z","inbound_count":1}"#;
+    assert!(json.ends_with(end), "{json}");
+    inbox.hello("con_01HXYZ");
+    inbox.store.resolve(id).unwrap();
+    let listed = inbox.store.list(&Filter::all(), (1, 1)).unwrap();
+    let json = serde_json::to_string(&listed.data[0]).unwrap();
+    let end = r#","unread_count":1,"inbound_count":2,"revision":1}"#;
+    assert!(json.ends_with(end), "{json}");
+
+    let sent = Outbound::text(contact("con_2"), Channel::Whatsapp, "Hi");
+    let sent = inbox.store.send(sent).unwrap().value;
+    let json = serde_json::to_string(&inbox.show(sent.conversation_id)).unwrap();
     let end = r#""updated_at":"2026-04-16T09:00:00Z"}"#;
     assert!(json.ends_with(end), "{json}");
 }
 
 #[test]
-fn an_import_is_read_but_for_the_latest_that_it_says() {
+fn an_import_brings_its_counts_and_its_revision() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     inbox.store.reply(id, "Hi").unwrap();
     inbox.hello("con_01HXYZ");
     inbox.hello("con_01HXYZ");
     inbox.store.mark_read(id, 1).unwrap();
-    let written = serde_json::to_value(inbox.store.get(id).unwrap()).unwrap();
+    inbox.store.resolve(id).unwrap();
+    inbox.store.reply(id, "Hi again").unwrap();
+    let written = serde_json::to_value(inbox.store.transcript(id).unwrap()).unwrap();
     assert_eq!(written["unread_count"], 2);
 
     let import = |edit: &dyn Fn(&mut Value)| {
@@ -332,27 +352,56 @@ fn an_import_is_read_but_for_the_latest_that_it_says() {
     };
     let (other, imported) = import(&|_| {}).unwrap();
     assert_eq!((imported.inbound_count, imported.unread_count), (3, 2));
-    assert_eq!(imported.revision, 0, "the document of a thread has none");
-    let again = serde_json::to_value(other.get(id).unwrap()).unwrap();
+    assert_eq!(imported.revision, Revision::new(2));
+    let again = serde_json::to_value(other.transcript(id).unwrap()).unwrap();
     assert_eq!(again, written);
     assert_eq!(other.count(&Filter::open().unread()).unwrap(), 1);
     assert!(other.verify().unwrap().is_clean());
 
     let without = |document: &mut Value| {
-        document.as_object_mut().unwrap().remove("unread_count");
+        let fields = document.as_object_mut().unwrap();
+        for count in ["unread_count", "inbound_count", "revision"] {
+            assert!(fields.remove(count).is_some(), "{count}");
+        }
     };
     let (other, read) = import(&without).unwrap();
     assert_eq!((read.inbound_count, read.unread_count), (3, 0));
+    assert_eq!(read.revision, Revision::ZERO);
     assert_eq!(other.count(&Filter::open().unread()).unwrap(), 0);
 
-    let refused = import(&|document| document["unread_count"] = json!(4));
-    let error = refused.map(drop).unwrap_err();
-    assert_eq!(error.field(), Some("unread_count"));
-    let reason = "must not be above the number of inbound messages, 3";
-    assert_eq!(error.reason(), Some(reason));
+    for (field, value, reason) in [
+        (
+            "unread_count",
+            4,
+            "must not be above the number of inbound messages, 3",
+        ),
+        (
+            "inbound_count",
+            2,
+            "must be the number of inbound messages, 3",
+        ),
+        (
+            "inbound_count",
+            4,
+            "must be the number of inbound messages, 3",
+        ),
+        (
+            "revision",
+            1_u64 << 53,
+            "must not be above 9007199254740991",
+        ),
+    ] {
+        let refused = import(&|document| document[field] = json!(value));
+        let error = refused.map(drop).unwrap_err();
+        assert_eq!(error.field(), Some(field));
+        assert_eq!(error.reason(), Some(reason));
+    }
+    let (_, latest) =
+        import(&|document| document["revision"] = json!(9_007_199_254_740_991_u64)).unwrap();
+    assert_eq!(latest.revision, Revision::new((1 << 53) - 1));
 }
 
-/// Alters the index of a closed store behind its back; answers the key that was met.
+/// Changes the index of a closed store, and returns the key that was changed.
 fn spoil_index(
     path: &Path,
     spoil: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>) -> Vec<u8>,
@@ -377,7 +426,7 @@ fn unread_in(path: &Path) -> Store {
 }
 
 #[test]
-fn verify_tells_of_an_unread_row_that_is_missing_and_of_one_too_many_and_repair_mends_them() {
+fn verify_finds_an_unread_row_that_is_missing_and_one_too_many_and_repair_corrects_them() {
     let directory = tempfile::tempdir().unwrap();
     let made = directory.path().join("made.redb");
     unread_in(&made).close().unwrap();

@@ -120,7 +120,7 @@ pub(crate) struct Page {
 /// A conversation with its messages, oldest first.
 pub(crate) enum Thread {
     Plain(Row, Vec<Message>),
-    Convodb(Box<convodb::Thread>),
+    Convodb(Box<convodb::Transcript>),
 }
 
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! What the command line may say.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use crate::commands::backup::Backup;
 use crate::commands::bench::Bench;
 use crate::commands::compact::Compact;
 use crate::commands::completions::Completions;
+use crate::commands::demo::Demo;
 use crate::commands::events::Events;
 use crate::commands::export::Export;
 use crate::commands::generate::Generate;
@@ -17,11 +18,11 @@ use crate::commands::show::Show;
 use crate::commands::stats::ShowStats;
 use crate::commands::verify::{Repair, Verify};
 
-/// Looks after the file of a convodb store: imports and exports it, shows and
-/// checks what it holds, packs, copies and measures it.
+/// Operates the file of a convodb store: imports, exports, lists, verifies,
+/// compacts, backs up and measures it.
 ///
-/// One process has a file at a time: while a service has it open, it is locked.
-/// Only `import` and `generate` create a file that is missing.
+/// One process has the file open at a time: while a service has it open, it is
+/// locked. Only `import`, `generate` and `demo` create a missing file.
 #[derive(Parser)]
 #[command(name = "convodb", version, verbatim_doc_comment)]
 #[command(after_help = AFTER_HELP, subcommand_required = true, arg_required_else_help = true)]
@@ -29,30 +30,32 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Answer in JSON, for programs
+    /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Skip the check of the whole file on opening
+    /// Do not check the whole file when it is opened
     ///
-    /// Files up to 1 GiB are checked, about 1.5 seconds a GiB. Without it, damage
-    /// can go unnoticed until the damaged part is read.
+    /// Files up to 1 GiB are checked, at about 1.5 seconds per GiB. Without the
+    /// check, damage can go unnoticed until the damaged part is read.
     #[arg(long, global = true, verbatim_doc_comment)]
     pub(crate) no_check: bool,
 }
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0    fine
-  1    findings: verify or repair found what is wrong with the store
-  2    usage: the command line says what cannot be
-  3    failed: the store or a file is missing, locked, damaged or of another
-       kind, refuses what was asked, or the output's reader has gone
+  0    success
+  1    findings: verify or repair found differences in the store
+  2    usage: invalid arguments
+  3    failure: the store or another file is missing, locked, damaged or of
+       another kind, the store rejected the command, or the reader of the
+       output has closed it
   130  interrupted: import and generate then have stored nothing
 
-Whatever fails says why in one line on standard error.
+A command that fails prints the reason in one line on standard error.
 
 Examples:
+  convodb demo
   convodb generate --size 10000 inbox.redb
   convodb list inbox.redb --channel whatsapp,webchat --assigned-to unassigned
   convodb export inbox.redb | gzip > inbox.ndjson.gz
@@ -73,11 +76,12 @@ pub(crate) enum Command {
     Events(Events),
     Generate(Generate),
     Bench(Bench),
+    Demo(Demo),
     Completions(Completions),
 }
 
 impl Command {
-    /// The file that the command is about.
+    /// The store file of the command, if its arguments name one.
     pub(crate) fn subject(&self) -> Option<PathBuf> {
         Some(match self {
             Self::Import(Import { db, .. })
@@ -92,6 +96,7 @@ impl Command {
             | Self::Generate(Generate { db, .. })
             | Self::Bench(Bench { db, .. }) => db.clone(),
             Self::Show(show) => show.db(),
+            Self::Demo(Demo { db, .. }) => return db.clone(),
             Self::Completions(_) => return None,
         })
     }

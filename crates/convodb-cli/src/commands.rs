@@ -1,9 +1,10 @@
-//! The commands, a module each.
+//! The commands, one module each.
 
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod compact;
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod generate;
@@ -20,17 +21,17 @@ use crate::failure::Failure;
 use crate::opening::Opening;
 use crate::output::Output;
 
-/// How a command ended that did what it should.
+/// The result of a command that did not fail.
 #[derive(Clone, Copy)]
 pub(crate) enum Verdict {
-    Fine,
+    Success,
     Findings,
 }
 
 impl Verdict {
     pub(crate) fn exit_code(self) -> ExitCode {
         match self {
-            Self::Fine => ExitCode::SUCCESS,
+            Self::Success => ExitCode::SUCCESS,
             Self::Findings => ExitCode::from(1),
         }
     }
@@ -60,7 +61,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         Command::Events(events) => events.run(&mut tool),
         Command::Generate(generate) => generate.run(&mut tool),
         Command::Bench(bench) => bench.run(&mut tool),
+        Command::Demo(demo) => return demo.run(&mut tool),
         Command::Completions(completions) => completions.run(&mut tool),
     };
-    done.map(|()| Verdict::Fine)
+    done.map(|()| Verdict::Success)
 }

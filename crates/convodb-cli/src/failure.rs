@@ -1,4 +1,4 @@
-//! What ends a command early, the one line that says so, and the exit code.
+//! The failures of commands: their messages and exit codes.
 
 use std::any::Any;
 use std::error::Error as _;
@@ -11,25 +11,25 @@ use convodb::ErrorKind;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command line says what cannot be.
+    /// Invalid arguments.
     Usage(String),
-    /// Of the file that the command is about.
+    /// An error of the store.
     Store(convodb::Error),
-    /// Of another file.
+    /// An error of another file.
     File { path: PathBuf, reason: String },
-    /// A line of an import.
+    /// A rejected line of an import.
     Line {
         source: String,
         line: u64,
         reason: String,
     },
-    /// What is read for an import.
+    /// An import that cannot be read.
     Input { source: String, error: io::Error },
-    /// Standard output.
+    /// An error of standard output.
     Output(io::Error),
-    /// Ctrl-C, or the like, before anything was committed.
+    /// Ctrl-C or the like, before anything was committed.
     Interrupted,
-    /// The engine, or this tool, went astray.
+    /// A bug in redb or in this tool.
     Panicked(String),
 }
 
@@ -39,13 +39,19 @@ impl From<convodb::Error> for Failure {
     }
 }
 
+impl From<convodb::InvalidInput> for Failure {
+    fn from(invalid: convodb::InvalidInput) -> Self {
+        Self::Store(invalid.into())
+    }
+}
+
 impl Failure {
     pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
-        let said = panic
+        let message = panic
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self::Panicked(said.unwrap_or("without a word").to_owned())
+        Self::Panicked(message.unwrap_or("no message").to_owned())
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
@@ -56,29 +62,30 @@ impl Failure {
         })
     }
 
-    /// Says it in one line on standard error. Where that is gone too, the exit code is left.
-    pub(crate) fn tell(&self, subject: Option<&Path>) {
-        let about = subject.map(|path| format!("{}: ", path.display()));
-        let about = about.unwrap_or_default();
-        let said = match self {
-            Self::Store(error) => format!("{about}{}", Told(error)),
-            Self::Panicked(said) => format!(
-                "{about}reading failed, so the file may be damaged; \
-                 an opening without --no-check tells ({said})"
+    /// Prints the failure in one line on standard error. If standard error is closed too, the exit
+    /// code remains.
+    pub(crate) fn report(&self, subject: Option<&Path>) {
+        let prefix = subject.map(|path| format!("{}: ", path.display()));
+        let prefix = prefix.unwrap_or_default();
+        let text = match self {
+            Self::Store(error) => format!("{prefix}{}", WithSources(error)),
+            Self::Panicked(message) => format!(
+                "{prefix}reading failed, so the file may be damaged; \
+                 opening it without --no-check checks it ({message})"
             ),
             other => other.to_string(),
         };
-        // Names and texts from elsewhere may have line ends of their own.
-        let said = said.replace(|c: char| c.is_control(), " ");
-        let _ = writeln!(io::stderr(), "convodb: {said}");
+        // Names and texts of others may have line ends.
+        let text = text.replace(|c: char| c.is_control(), " ");
+        let _ = writeln!(io::stderr(), "convodb: {text}");
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(said) | Self::Panicked(said) => f.write_str(said),
-            Self::Store(error) => Told(error).fmt(f),
+            Self::Usage(message) | Self::Panicked(message) => f.write_str(message),
+            Self::Store(error) => WithSources(error).fmt(f),
             Self::File { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::Line {
                 source,
@@ -87,7 +94,7 @@ impl fmt::Display for Failure {
             } => write!(f, "{source}:{line}: {reason}; nothing of it was stored"),
             Self::Input { source, error } => write!(f, "{source}: {error}; nothing was stored"),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                f.write_str("standard output was closed before all was written")
+                f.write_str("standard output was closed before everything was written")
             }
             Self::Output(error) => write!(f, "standard output: {error}"),
             Self::Interrupted => f.write_str("interrupted: nothing was stored"),
@@ -95,24 +102,24 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The store's error with what it came from, and in the words of who has the file before them.
-pub(crate) struct Told<'a>(pub(crate) &'a convodb::Error);
+/// An error of the store with the messages of its sources.
+pub(crate) struct WithSources<'a>(pub(crate) &'a convodb::Error);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for WithSources<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(error) = self;
         if error.kind() == ErrorKind::Locked {
             return f.write_str("the file is open in another process, and locked");
         }
-        let mut said = error.to_string();
-        f.write_str(&said)?;
+        let mut previous = error.to_string();
+        f.write_str(&previous)?;
         let mut source = error.source();
         while let Some(error) = source {
             let next = error.to_string();
-            // An I/O error's message has its source already.
-            if !said.contains(&next) {
+            // The message of an I/O error contains that of its source.
+            if !previous.contains(&next) {
                 write!(f, ": {next}")?;
-                said = next;
+                previous = next;
             }
             source = error.source();
         }

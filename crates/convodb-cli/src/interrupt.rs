@@ -1,30 +1,30 @@
-//! Ctrl-C, a hang-up and a request to end, where a command must not just be cut.
+//! Ctrl-C, a hang-up and a termination request, for commands that must not be cut short.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::Failure;
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// From here on the first interruption is noted, for the command to give up what it does. The
-/// second ends the process: the store survives that as it does a power cut.
+/// From here on the first interruption is recorded, and the command checks for it. The second ends
+/// the process; the store survives that as it survives a power failure.
 pub(crate) fn watch() -> Result<(), Failure> {
     ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::SeqCst) {
+        if REQUESTED.swap(true, Ordering::SeqCst) {
             process::exit(130);
         }
     })
-    .map_err(|error| Failure::Usage(format!("interruptions cannot be watched: {error}")))
+    .map_err(|error| Failure::Usage(format!("interruptions cannot be handled: {error}")))
 }
 
-pub(crate) fn is_asked() -> bool {
-    ASKED.load(Ordering::SeqCst)
+pub(crate) fn is_requested() -> bool {
+    REQUESTED.load(Ordering::SeqCst)
 }
 
-/// An error once somebody has asked to end.
+/// Returns an error after an interruption.
 pub(crate) fn check() -> Result<(), Failure> {
-    match is_asked() {
+    match is_requested() {
         true => Err(Failure::Interrupted),
         false => Ok(()),
     }

@@ -1,15 +1,16 @@
-//! `convodb`: the tool of who looks after a store's file. `convodb --help` tells of its commands.
+//! `convodb`: a tool for the operators of a store file. `convodb --help` lists its commands.
 //!
-//! Invariant: it knows of the store what the crate's public API tells, and nothing else.
+//! Invariant: it uses the crate's public API and nothing else.
 
 mod arguments;
+mod cells;
 mod commands;
 mod failure;
 mod interrupt;
 mod opening;
 mod output;
 mod progress;
-mod words;
+mod texts;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -22,13 +23,13 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let subject = arguments.command.subject();
-    // What can panic is the engine, on a file that was not checked: one line, as of any failure.
+    // redb can panic on a damaged file that was not checked: one line, as for any failure.
     panic::set_hook(Box::new(|_| {}));
     let ran = panic::catch_unwind(AssertUnwindSafe(|| commands::run(arguments)));
     match ran.unwrap_or_else(|panic| Err(Failure::panicked(&*panic))) {
         Ok(verdict) => verdict.exit_code(),
         Err(failure) => {
-            failure.tell(subject.as_deref());
+            failure.report(subject.as_deref());
             failure.exit_code()
         }
     }

@@ -1,4 +1,4 @@
-//! Standard output: tables for people or JSON for programs, from the same answers.
+//! Standard output: tables for people or JSON for programs, from the same results.
 
 use std::env;
 use std::fmt::{Display, Write as _};
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 
 /// The narrowest screen on which ids are shown whole.
 const WIDE: u16 = 140;
-/// So wide are the tables of a file or a pipe.
+/// The width of tables in a file or a pipe.
 const PIPED_WIDTH: u16 = 160;
 
 pub(crate) struct Output {
@@ -33,22 +33,40 @@ impl Output {
         }
     }
 
-    /// An answer: its JSON, or how it is told.
-    pub(crate) fn answer(
+    /// Prints a result: its JSON, or its text.
+    pub(crate) fn print(
         &mut self,
         document: &impl Serialize,
-        told: impl FnOnce(&Screen) -> String,
+        text: impl FnOnce(&Screen) -> String,
     ) -> Result<(), Failure> {
-        if self.json {
-            self.line(document)?;
-        } else {
-            let told = told(&self.screen);
-            writeln!(self.out, "{}", told.trim_end()).map_err(Failure::Output)?;
-        }
-        self.flush()
+        self.print_json(document)?;
+        self.print_text(text)
     }
 
-    /// One of many documents, whoever reads them; written once [`flush`](Self::flush)ed.
+    /// Prints a document, only as JSON.
+    pub(crate) fn print_json(&mut self, document: &impl Serialize) -> Result<(), Failure> {
+        if self.json {
+            self.line(document)?;
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Prints a text, only for people.
+    pub(crate) fn print_text(
+        &mut self,
+        text: impl FnOnce(&Screen) -> String,
+    ) -> Result<(), Failure> {
+        if !self.json {
+            let text = text(&self.screen);
+            writeln!(self.out, "{}", text.trim_end()).map_err(Failure::Output)?;
+            // The reader of a pipe receives each result when it is ready.
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes one of many documents, in either format. It is printed by [`flush`](Self::flush).
     pub(crate) fn line(&mut self, document: &impl Serialize) -> Result<(), Failure> {
         serde_json::to_writer(&mut self.out, document)
             .map_err(io::Error::from)
@@ -56,19 +74,19 @@ impl Output {
             .map_err(Failure::Output)
     }
 
-    /// One of many answers; written once [`flush`](Self::flush)ed.
+    /// Writes one of many results. It is printed by [`flush`](Self::flush).
     pub(crate) fn row(
         &mut self,
         document: &impl Serialize,
-        told: impl FnOnce() -> String,
+        text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         match self.json {
             true => self.line(document),
-            false => writeln!(self.out, "{}", told()).map_err(Failure::Output),
+            false => writeln!(self.out, "{}", text()).map_err(Failure::Output),
         }
     }
 
-    /// What is neither: a script.
+    /// Prints a script.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.out.write_all(bytes).map_err(Failure::Output)?;
         self.flush()
@@ -79,7 +97,7 @@ impl Output {
     }
 }
 
-/// How tables look: how wide, and whether in colour.
+/// The width of tables, and whether they have colours.
 pub(crate) struct Screen {
     pub(crate) width: u16,
     styled: bool,
@@ -96,6 +114,10 @@ impl Screen {
 
     pub(crate) fn bold(&self, text: impl Display) -> String {
         self.styled(Style::new().bold(), text)
+    }
+
+    pub(crate) fn heading(&self, text: impl Display) -> String {
+        format!("\n{}\n", self.bold(text))
     }
 
     pub(crate) fn coloured(&self, color: AnsiColor, text: impl Display) -> String {
@@ -126,7 +148,7 @@ impl Screen {
         table
     }
 
-    /// A table of two columns: what, and how much.
+    /// A table of two columns: names and values.
     pub(crate) fn facts<'a>(
         &self,
         header: [&str; 2],
@@ -139,8 +161,8 @@ impl Screen {
         table.trim_fmt()
     }
 
-    /// An id: whole where there is room, else its prefix and its last characters, which tell ids
-    /// of one day apart.
+    /// An id, whole on a wide screen, otherwise its prefix and its last characters, which differ
+    /// between ids of one day.
     pub(crate) fn id(&self, id: impl Display) -> String {
         const TAIL: usize = 6;
         let id = id.to_string();
@@ -159,7 +181,7 @@ pub(crate) fn right(value: impl Display) -> Cell {
 }
 
 pub(crate) fn dim(text: impl Display) -> Cell {
-    // Not dark grey, which some palettes cannot tell from the background.
+    // Not dark grey, which some palettes show as the background.
     Cell::new(text).add_attribute(Attribute::Dim)
 }
 
@@ -169,8 +191,8 @@ pub(crate) fn one_line(cells: Vec<Cell>) -> Row {
     row
 }
 
-/// Leaves every column its width but one, which gives way on a narrow screen.
-pub(crate) fn keep_but(table: &mut Table, flexible: usize) {
+/// Keeps the width of every column but one, which is shortened on a narrow screen.
+pub(crate) fn shrink_only(table: &mut Table, flexible: usize) {
     for (index, column) in table.column_iter_mut().enumerate() {
         if index != flexible {
             column.set_constraint(ColumnConstraint::ContentWidth);

@@ -1,10 +1,10 @@
-//! How far a command has come: on standard error, and only where that is a terminal.
+//! Progress bars, on standard error, and only if that is a terminal.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// So often a bar is drawn that does not move by itself.
+/// How often a spinner is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
 fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
@@ -14,14 +14,14 @@ fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
     }
 }
 
-/// Of so many things.
-pub(crate) fn counted(doing: &'static str, things: u64) -> ProgressBar {
+/// A bar of a number of things.
+pub(crate) fn counted(action: &'static str, things: u64) -> ProgressBar {
     let template = "{msg} {wide_bar:.cyan} {human_pos} of {human_len} {eta}";
-    styled(ProgressBar::new(things), template).with_message(doing)
+    styled(ProgressBar::new(things), template).with_message(action)
 }
 
-/// Of the bytes of a file; without its size, of those that have come.
-pub(crate) fn bytes(doing: &'static str, size: Option<u64>) -> ProgressBar {
+/// A bar of the bytes of a file; without a size, a spinner with the bytes so far.
+pub(crate) fn bytes(action: &'static str, size: Option<u64>) -> ProgressBar {
     let bar = match size {
         Some(size) => styled(
             ProgressBar::new(size),
@@ -32,12 +32,12 @@ pub(crate) fn bytes(doing: &'static str, size: Option<u64>) -> ProgressBar {
             "{spinner} {msg} {bytes} {bytes_per_sec}",
         ),
     };
-    bar.with_message(doing)
+    bar.with_message(action)
 }
 
-/// Of something that does not tell.
-pub(crate) fn busy(doing: &'static str) -> ProgressBar {
-    let bar = styled(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}").with_message(doing);
+/// A spinner, for work of unknown length.
+pub(crate) fn busy(action: &'static str) -> ProgressBar {
+    let bar = styled(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}").with_message(action);
     bar.enable_steady_tick(TICK);
     bar
 }

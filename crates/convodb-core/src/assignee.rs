@@ -1,4 +1,4 @@
-//! Who a conversation is assigned to: a user or a team, never both.
+//! Users and teams: what a conversation is assigned to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{InvalidInput, TeamId, UserId, object};
+use crate::object::Object;
+use crate::{InvalidInput, TeamId, UserId, text, validate};
 
-/// Which of the two an assignee is.
+/// Whether an assignee is a user or a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AssigneeKind {
@@ -18,7 +19,7 @@ pub enum AssigneeKind {
     Team,
 }
 
-/// The id of a user or of a team: one value, so that it cannot hold both (R4).
+/// The id of a user or of a team: one value, so that it cannot hold both.
 ///
 /// ```
 /// use convodb::{AssigneeId, AssigneeKind, UserId};
@@ -50,6 +51,7 @@ impl AssigneeId {
         }
     }
 
+    /// The id of a kind that is given beside the text.
     #[doc(hidden)]
     pub fn of_kind(kind: AssigneeKind, text: &str) -> Result<Self, InvalidInput> {
         match kind {
@@ -127,6 +129,14 @@ impl TryFrom<&str> for AssigneeId {
     }
 }
 
+impl TryFrom<String> for AssigneeId {
+    type Error = InvalidInput;
+
+    fn try_from(text: String) -> Result<Self, InvalidInput> {
+        Self::new(&text)
+    }
+}
+
 impl FromStr for AssigneeId {
     type Err = InvalidInput;
 
@@ -143,25 +153,24 @@ impl Serialize for AssigneeId {
 
 impl<'de> Deserialize<'de> for AssigneeId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(&text).map_err(de::Error::custom)
+        text::parse(deserializer, Self::new)
     }
 }
 
 /// A user or team of the directory: its id and its present name.
 ///
-/// Serialises as the specification's `assigned_to`: `{"type", "id", "name"}`.
+/// Its JSON is `{"type", "id", "name"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Assignee {
     /// The id.
     pub id: AssigneeId,
-    /// The name, as the directory has it now.
+    /// The present name.
     pub name: Arc<str>,
 }
 
 impl Assignee {
-    /// An assignee as an import names it.
+    /// An assignee for an [`Import`](crate::Import).
     #[must_use]
     pub fn new(id: impl Into<AssigneeId>, name: &str) -> Self {
         Self {
@@ -169,10 +178,15 @@ impl Assignee {
             name: name.into(),
         }
     }
+
+    /// Checks the name of a user or team.
+    pub(crate) fn check_name(name: &str) -> Result<(), InvalidInput> {
+        validate::name("name", name)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct AssigneeDocument<T> {
     r#type: AssigneeKind,
     id: T,
@@ -192,17 +206,8 @@ impl Serialize for Assignee {
 
 impl<'de> Deserialize<'de> for Assignee {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = object::<AssigneeDocument<String>, _>(deserializer)?;
+        let document = AssigneeDocument::<String>::deserialize(Object(deserializer))?;
         let id = AssigneeId::of_kind(document.r#type, &document.id).map_err(de::Error::custom)?;
         Ok(Self::new(id, &document.name))
     }
-}
-
-/// What becomes of the conversations of a user or team that is removed (R11).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Takeover {
-    /// They become unassigned.
-    Unassign,
-    /// Another user or team takes them over.
-    By(AssigneeId),
 }

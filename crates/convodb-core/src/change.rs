@@ -1,178 +1,186 @@
 //! Changes: what a decided command does to the store, complete and replayable.
 //!
-//! Invariant: nothing else alters the store. A change carries its time, its ids and its actor, so
-//! whoever applies the same changes to the same state gets the same state, without a clock, a
-//! generator or the caller's input.
+//! Nothing else alters a store. A change carries its time, its ids and its actor: the same changes
+//! give the same state wherever they are applied, without a clock or the caller's input.
+//!
+//! The enums are append-only: a variant that was released is never edited or moved.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
+use crate::message::Delivery;
 use crate::{
-    Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, ConversationState,
-    DeliveryStatus, Done, Failure, IdempotencyKey, Message, MessageId, Note, ProviderId,
+    Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, EventSeq, Field,
+    IdempotencyKey, IdempotencyRecord, Import, InboxNumber, Key, Message, MessageId, Note,
+    ProviderId, time,
 };
 
-/// One fact, with when it was decided and who gave the command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
+    /// When it was decided, by the store's clock.
+    #[serde(with = "time")]
     pub at: DateTime<Utc>,
     pub actor: Option<Actor>,
-    pub fact: Fact,
+    pub kind: ChangeKind,
 }
 
-/// A takeover that a conversation has not been filed by yet (R11).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub struct Succession {
-    /// Who has it instead of the one who was removed.
-    pub assignee: Option<AssigneeId>,
-    /// When that one was removed, and by whom.
-    pub since: DateTime<Utc>,
-    pub actor: Option<Actor>,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum Fact {
-    /// R1: the first message of a contact on a channel made a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChangeKind {
+    /// The first message of a contact in an inbox created a conversation.
     ConversationCreated {
         conversation: ConversationId,
         contact_id: ContactId,
         channel: Channel,
-        /// The first message's time, which is the conversation's too.
+        #[serde(with = "time")]
         created_at: DateTime<Utc>,
     },
-    MessageAppended {
-        message: Message,
-    },
-    /// A receipt that told something new (R9).
-    DeliveryRecorded {
+    /// Attributes of a conversation got new values, in this order.
+    ConversationUpdated {
         conversation: ConversationId,
-        message: MessageId,
-        status: DeliveryStatus,
-        at: DateTime<Utc>,
-        failure: Option<Failure>,
+        set: Vec<Field>,
     },
-    /// R10: a provider told its own id of a message that was stored without.
-    ProviderIdSet {
-        conversation: ConversationId,
-        message: MessageId,
-        channel: Channel,
-        provider_id: ProviderId,
-    },
-    /// R10: a receipt came before its message.
-    ReceiptParked {
-        channel: Channel,
-        provider_id: ProviderId,
-        status: DeliveryStatus,
-        at: DateTime<Utc>,
-        failure: Option<Failure>,
-    },
-    /// Receipts whose messages never came were given up.
-    ParkedPurged {
-        /// Those that had waited since before this.
-        before: DateTime<Utc>,
-    },
-    NoteAdded {
-        note: Note,
-    },
-    Assigned {
-        conversation: ConversationId,
-        assignee: AssigneeId,
-    },
-    Unassigned {
-        conversation: ConversationId,
-    },
-    Resolved {
-        conversation: ConversationId,
-    },
-    Reopened {
-        conversation: ConversationId,
-    },
-    ConversationImported {
-        conversation: ConversationState,
-        messages: Vec<Message>,
-        notes: Vec<Note>,
-    },
-    /// R16: the conversation and all that belongs to it is gone.
     ConversationDeleted {
         conversation: ConversationId,
     },
-    /// A user or team joined the directory, or got another name.
-    AssigneePut {
+    ConversationImported(Box<Import>),
+    MessageAppended(Box<Message>),
+    /// Attributes of a message got new values, in this order.
+    MessageUpdated {
+        conversation: ConversationId,
+        message: MessageId,
+        set: Vec<MessageField>,
+    },
+    NoteAdded(Box<Note>),
+    /// A receipt came before its message.
+    ReceiptUnmatched {
+        inbox: InboxNumber,
+        provider_id: ProviderId,
+        receipt: Delivery,
+    },
+    /// Receipts whose messages never came were dropped.
+    UnmatchedPurged {
+        #[serde(with = "time")]
+        before: DateTime<Utc>,
+    },
+    /// A user or team joined the directory or got another name.
+    AssigneeSaved {
         assignee: AssigneeId,
         name: String,
     },
-    /// R11: a conversation of one who was removed is filed as another's, or as nobody's. It is no
-    /// activity, and has shown so since the removal.
-    TakenOver {
-        conversation: ConversationId,
-        assignee: Option<AssigneeId>,
-        since: DateTime<Utc>,
-    },
-    /// A command with a key was done; keys that are older are forgotten by and by.
-    CommandDone {
-        key: IdempotencyKey,
-        done: Done,
-        forget_before: DateTime<Utc>,
-    },
-    /// Keys of commands were forgotten.
-    KeysPurged {
-        before: DateTime<Utc>,
-    },
-    /// R11: a user or team left the directory. Its conversations are another's from here on, or
-    /// nobody's, whenever each is filed so.
     AssigneeRemoved {
         assignee: AssigneeId,
+        /// The assignee that gets its conversations. Without one, they become unassigned.
         successor: Option<AssigneeId>,
     },
-    /// So many messages from the contact, by arrival, are read.
-    MarkedRead {
+    /// A conversation of a removed user or team is stored under the successor. Not activity.
+    Reassigned {
         conversation: ConversationId,
-        seen: u64,
+        assignee: Option<AssigneeId>,
+        /// When the predecessor was removed.
+        #[serde(with = "time")]
+        since: DateTime<Utc>,
     },
-    /// A consumer of events joined, or acknowledged what it had taken.
+    /// A command with an idempotency key was done.
+    KeyRecorded {
+        key: IdempotencyKey,
+        record: IdempotencyRecord,
+        /// Some keys that are older than this expire on this occasion.
+        #[serde(with = "time")]
+        forget_before: DateTime<Utc>,
+    },
+    KeysPurged {
+        #[serde(with = "time")]
+        before: DateTime<Utc>,
+    },
+    /// A consumer of events joined or acknowledged events.
     ConsumerMoved {
         consumer: ConsumerName,
-        position: u64,
+        /// The last event that it acknowledged.
+        position: EventSeq,
     },
     ConsumerRemoved {
         consumer: ConsumerName,
     },
-    /// Events were given up.
     EventsPurged {
-        /// Those with a smaller number than this.
-        before: u64,
+        before: EventSeq,
     },
 }
 
-impl Fact {
-    /// The conversation that the fact is about, if it is about one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum MessageField {
+    /// A receipt that brought something new.
+    Delivery(Delivery),
+    ProviderId(ProviderId),
+}
+
+impl Change {
+    pub fn conversation(&self) -> Option<ConversationId> {
+        self.kind.conversation()
+    }
+
+    /// The entities that applying it reads or writes, for replay, where no decision loaded them.
+    pub fn keys(&self, keys: &mut Vec<Key>) {
+        keys.extend(self.conversation().map(Key::Conversation));
+        match &self.kind {
+            ChangeKind::ConversationUpdated { set, .. } => {
+                keys.extend(set.iter().filter_map(Field::assignee).map(Key::Assignee));
+            }
+            ChangeKind::MessageUpdated {
+                conversation,
+                message,
+                ..
+            } => keys.push(Key::Message(*conversation, *message)),
+            ChangeKind::ReceiptUnmatched {
+                inbox, provider_id, ..
+            } => keys.push(Key::ProviderId(*inbox, provider_id.clone())),
+            ChangeKind::AssigneeSaved { assignee, .. }
+            | ChangeKind::AssigneeRemoved { assignee, .. }
+            | ChangeKind::Reassigned {
+                assignee: Some(assignee),
+                ..
+            } => keys.push(Key::Assignee(assignee.clone())),
+            ChangeKind::ConversationImported(imported) => {
+                keys.extend(
+                    imported
+                        .conversation
+                        .assignee_id()
+                        .cloned()
+                        .map(Key::Assignee),
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+impl ChangeKind {
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {
             Self::ConversationCreated { conversation, .. }
-            | Self::DeliveryRecorded { conversation, .. }
-            | Self::ProviderIdSet { conversation, .. }
-            | Self::Assigned { conversation, .. }
-            | Self::Unassigned { conversation }
-            | Self::Resolved { conversation }
-            | Self::Reopened { conversation }
+            | Self::ConversationUpdated { conversation, .. }
             | Self::ConversationDeleted { conversation }
-            | Self::TakenOver { conversation, .. }
-            | Self::MarkedRead { conversation, .. } => Some(*conversation),
-            Self::MessageAppended { message } => Some(message.conversation_id),
-            Self::NoteAdded { note } => Some(note.conversation_id),
-            Self::ConversationImported { conversation, .. } => Some(conversation.id),
-            Self::ReceiptParked { .. }
-            | Self::ParkedPurged { .. }
-            | Self::CommandDone { .. }
-            | Self::KeysPurged { .. }
-            | Self::AssigneePut { .. }
-            | Self::AssigneeRemoved { .. }
-            | Self::ConsumerMoved { .. }
-            | Self::ConsumerRemoved { .. }
-            | Self::EventsPurged { .. } => None,
+            | Self::MessageUpdated { conversation, .. }
+            | Self::Reassigned { conversation, .. } => Some(*conversation),
+            Self::ConversationImported(imported) => Some(imported.conversation.id),
+            Self::MessageAppended(message) => Some(message.conversation_id),
+            Self::NoteAdded(note) => Some(note.conversation_id),
+            _ => None,
         }
+    }
+
+    /// Whether it reaches entities that are not loaded: a backend writes what came before it, then
+    /// it, and loads anew.
+    pub const fn is_wide(&self) -> bool {
+        matches!(
+            self,
+            Self::ConversationDeleted { .. }
+                | Self::ConversationImported(_)
+                | Self::UnmatchedPurged { .. }
+                | Self::AssigneeSaved { .. }
+                | Self::AssigneeRemoved { .. }
+                | Self::KeysPurged { .. }
+                | Self::EventsPurged { .. }
+        )
     }
 }

@@ -1,11 +1,17 @@
-//! Who gives a command, and what it answers.
+//! The context of commands: actor, idempotency key, preconditions.
 
-use crate::Actor;
+use serde::{Deserialize, Serialize};
 
-/// Who gives a command; it goes into the change that the command makes, and a note keeps it as its
-/// author.
+use crate::{
+    Actor, AssigneeId, Conversation, Error, IdempotencyKey, InvalidInput, Result, Revision, Status,
+};
+
+/// The actor, the idempotency key and the preconditions of commands.
+///
+/// The actor goes into the change that the command makes; a note keeps it as its author.
 ///
 /// ```
+/// # use convodb::prelude::*;
 /// # use convodb::{Actor, Channel, ContactId, Context, Inbound, Store};
 /// # let store = Store::in_memory()?;
 /// # let contact = ContactId::new("con_01HXYZ")?;
@@ -18,36 +24,60 @@ use crate::Actor;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Context {
-    #[doc(hidden)]
-    pub actor: Option<Actor>,
-    #[doc(hidden)]
-    pub idempotency_key: Option<String>,
+    pub(crate) actor: Option<Actor>,
+    idempotency_key: Option<String>,
+    preconditions: Vec<Precondition>,
+}
+
+/// What must hold of a conversation for a command to change something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Precondition {
+    /// The conversation is at this revision.
+    Revision(Revision),
+    /// This is its assignee; `None`: it is unassigned.
+    Assignee(Option<AssigneeId>),
+    /// This is its status.
+    Status(Status),
+}
+
+impl Precondition {
+    fn holds(&self, conversation: &Conversation) -> bool {
+        match self {
+            Self::Revision(revision) => conversation.revision == *revision,
+            Self::Assignee(assignee) => conversation.assignee_id() == assignee.as_ref(),
+            Self::Status(status) => conversation.status == *status,
+        }
+    }
 }
 
 impl Context {
-    /// A context that names nobody.
+    /// A context without an actor, a key or preconditions.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Who gives the commands.
+    /// The actor of the commands.
     #[must_use]
     pub fn actor(mut self, actor: impl Into<Actor>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 
-    /// The caller's name for one command, 1 to 255 bytes: the same key with the same command again
-    /// does nothing, and answers what it did, as a [`duplicate`](Outcome::duplicate), for
-    /// a day (`Options::idempotency_age`). With another command it is a
-    /// [`Conflict`](crate::ErrorKind::Conflict). A command that was refused leaves no key.
+    /// The caller's name for one command, 1 to 255 bytes. The same key with the same command again
+    /// changes nothing and answers what the command did, as a
+    /// [duplicate](crate::Outcome::is_duplicate), for a day unless the store's options say
+    /// otherwise. With another command, or by another version of this crate, it is
+    /// [`IdempotencyKeyReused`](crate::ErrorKind::IdempotencyKeyReused). A rejected command leaves
+    /// no key.
     ///
-    /// Kept are ids and no content: the answer's `value` is what the command was about as it is
-    /// now, and [`NotFound`](crate::ErrorKind::NotFound) where that was deleted. `import_all`,
-    /// `purge_idempotency_keys` and `purge_events` take no key.
+    /// The store keeps ids and no content: the answer's `value` is what the command was about as it
+    /// is now, and [`NotFound`](crate::ErrorKind::NotFound) where that was deleted.
     ///
     /// ```
+    /// # use convodb::prelude::*;
     /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store};
     /// # let store = Store::in_memory()?;
     /// # let contact = ContactId::new("con_01HXYZ")?;
@@ -55,11 +85,11 @@ impl Context {
     /// let request = store.with(Context::new().idempotency_key("8e03978e"));
     /// let noted = request.add_note(id, "Enterprise plan.")?;
     /// let again = request.add_note(id, "Enterprise plan.")?;
-    /// assert!(again.duplicate);
+    /// assert!(again.is_duplicate);
     /// assert_eq!(again.value, noted.value);
     ///
     /// let error = request.resolve(id).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Conflict);
+    /// assert_eq!(error.kind(), ErrorKind::IdempotencyKeyReused);
     /// # Ok::<(), convodb::Error>(())
     /// ```
     #[must_use]
@@ -67,38 +97,117 @@ impl Context {
         self.idempotency_key = Some(key.into());
         self
     }
-}
 
-/// What a command answers: its value, and how it came about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Outcome<T> {
-    /// What the command is about, as it is now.
-    pub value: T,
-    /// Whether anything changed. A no-op tells itself from a change.
-    pub changed: bool,
-    /// Whether it created something: a conversation, a user or a team.
-    pub created: bool,
-    /// Whether it reopened a resolved conversation.
-    pub reopened: bool,
-    /// Whether the same had been done before, so that `value` is what was stored then.
-    pub duplicate: bool,
-    /// The commit that holds the change; for a no-op the latest one.
-    pub sequence: u64,
-}
+    /// A command that would change a conversation fails with
+    /// [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed) unless the conversation is at
+    /// this revision: its status and assignee are those that were seen.
+    ///
+    /// A command that would change nothing succeeds whatever its preconditions.
+    ///
+    /// ```
+    /// # use convodb::prelude::*;
+    /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// let seen = store.conversation(id)?;
+    /// store.resolve(id)?;
+    /// store.receive(Inbound::text(&contact, Channel::Webchat, "It broke again."))?;
+    /// // A message reopened the conversation: there is something to look at.
+    /// let as_seen = store.with(Context::new().if_revision(seen.revision));
+    /// let error = as_seen.resolve(id).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn if_revision(self, revision: Revision) -> Self {
+        self.precondition(Precondition::Revision(revision))
+    }
 
-impl<T> Outcome<T> {
-    /// Of a command that changed nothing.
+    /// The same, unless this is the assignee of the conversation; `None`: it is unassigned.
+    ///
+    /// ```
+    /// # use convodb::prelude::*;
+    /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store, UserId};
+    /// # let store = Store::in_memory()?;
+    /// # let contact = ContactId::new("con_01HXYZ")?;
+    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
+    /// # store.save_user(&alice, "Alice")?;
+    /// # store.save_user(&bob, "Bob")?;
+    /// store.assign(id, &alice)?;
+    /// let unassigned = store.with(Context::new().if_assignee(None));
+    /// let error = unassigned.assign(id, &bob).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
+    /// store.with(Context::new().if_assignee(Some(alice.into()))).assign(id, &bob)?;
+    /// # Ok::<(), convodb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn if_assignee(self, assignee: Option<AssigneeId>) -> Self {
+        self.precondition(Precondition::Assignee(assignee))
+    }
+
+    /// The same, unless the conversation has this status.
+    #[must_use]
+    pub fn if_status(self, status: Status) -> Self {
+        self.precondition(Precondition::Status(status))
+    }
+
+    /// Adds a precondition.
+    #[must_use]
+    pub fn precondition(mut self, precondition: Precondition) -> Self {
+        self.preconditions.push(precondition);
+        self
+    }
+
+    /// The actor, for the backends.
     #[doc(hidden)]
     #[must_use]
-    pub const fn unchanged(value: T, sequence: u64) -> Self {
-        Self {
-            value,
-            changed: false,
-            created: false,
-            reopened: false,
-            duplicate: false,
-            sequence,
+    pub const fn actor_ref(&self) -> Option<&Actor> {
+        self.actor.as_ref()
+    }
+
+    /// Whether it has neither an idempotency key nor preconditions: several commands can carry it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        self.idempotency_key.is_none() && self.preconditions.is_empty()
+    }
+
+    /// The idempotency key, checked.
+    pub(crate) fn checked_key(&self) -> Result<Option<IdempotencyKey>, InvalidInput> {
+        let key = self.idempotency_key.as_deref();
+        key.map(IdempotencyKey::new).transpose()
+    }
+
+    pub(crate) fn has_preconditions(&self) -> bool {
+        !self.preconditions.is_empty()
+    }
+
+    /// Whether a command that changes something may, on the conversation as it is.
+    pub(crate) fn check(&self, conversation: Option<&Conversation>, changes: bool) -> Result<()> {
+        if !changes || !self.has_preconditions() {
+            return Ok(());
+        }
+        let Some(conversation) = conversation else {
+            let reason = "the conversation does not exist yet: no precondition holds of it";
+            return Err(Error::not_created(reason));
+        };
+        let mut preconditions = self.preconditions.iter();
+        match preconditions.find(|expected| !expected.holds(conversation)) {
+            None => Ok(()),
+            Some(expected) => Err(Error::precondition_failed(expected, conversation)),
+        }
+    }
+
+    /// Nothing is silently ignored.
+    pub(crate) fn refuse_preconditions(&self) -> Result<()> {
+        match self.has_preconditions() {
+            false => Ok(()),
+            true => {
+                let reason = "belong to a command about one conversation";
+                Err(InvalidInput::new("preconditions", reason).into())
+            }
         }
     }
 }

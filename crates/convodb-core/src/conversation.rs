@@ -1,74 +1,18 @@
-//! A conversation: what is shown of it, and the state that decisions rest on.
+//! A conversation: the public type, the entity that commands decide on, and the one home of its
+//! attributes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::{Assignee, AssigneeId, ContactId, ConversationId, InvalidInput, Message, time};
+use crate::{
+    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InvalidInput, Message,
+    Revision,
+};
 
-/// The channel that a conversation runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channel {
-    /// WhatsApp.
-    Whatsapp,
-    /// Instagram.
-    Instagram,
-    /// Messenger.
-    Messenger,
-    /// A chat on a web page.
-    Webchat,
-}
-
-impl Channel {
-    /// Every channel, in the specification's order.
-    pub const ALL: [Self; 4] = [
-        Self::Whatsapp,
-        Self::Instagram,
-        Self::Messenger,
-        Self::Webchat,
-    ];
-
-    /// The specification's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Whatsapp => "whatsapp",
-            Self::Instagram => "instagram",
-            Self::Messenger => "messenger",
-            Self::Webchat => "webchat",
-        }
-    }
-
-    /// The byte that stands for it in keys and records.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Whatsapp => 0,
-            Self::Instagram => 1,
-            Self::Messenger => 2,
-            Self::Webchat => 3,
-        }
-    }
-
-    /// The channel that a byte stands for.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn of_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Whatsapp),
-            1 => Some(Self::Instagram),
-            2 => Some(Self::Messenger),
-            3 => Some(Self::Webchat),
-            _ => None,
-        }
-    }
-}
-
-/// Whether a conversation is worked on or done with (R2).
+/// Whether a conversation needs work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -82,7 +26,7 @@ impl Status {
     /// Both, open first.
     pub const ALL: [Self; 2] = [Self::Open, Self::Resolved];
 
-    /// The specification's word.
+    /// Its name in JSON and in query strings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -90,60 +34,29 @@ impl Status {
             Self::Resolved => "resolved",
         }
     }
+}
 
-    /// The byte that stands for it in keys and records.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Open => 0,
-            Self::Resolved => 1,
-        }
-    }
-
-    /// The status that a byte stands for.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn of_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Open),
-            1 => Some(Self::Resolved),
-            _ => None,
-        }
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
-macro_rules! words {
-    ($name:ident, $field:literal, $reason:literal) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
+impl FromStr for Status {
+    type Err = InvalidInput;
 
-        impl FromStr for $name {
-            type Err = InvalidInput;
-
-            fn from_str(text: &str) -> Result<Self, InvalidInput> {
-                Self::ALL
-                    .into_iter()
-                    .find(|value| value.as_str() == text)
-                    .ok_or_else(|| InvalidInput::new($field, $reason))
-            }
-        }
-    };
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|status| status.as_str() == text)
+            .ok_or_else(|| InvalidInput::new("status", "must be `open` or `resolved`"))
+    }
 }
 
-words!(
-    Channel,
-    "channel",
-    "must be `whatsapp`, `instagram`, `messenger` or `webchat`"
-);
-words!(Status, "status", "must be `open` or `resolved`");
-
-/// A conversation as lists and commands show it: without its messages.
+/// A conversation without its messages, as lists and commands return it.
 ///
-/// Serialises as the specification's *Conversation object* with `"messages": []`.
+/// Its JSON has `id`, `contact_id`, `channel`, `status`, `assigned_to`, `"messages": []`,
+/// `created_at` and `updated_at`; after them, each where it is not zero, `unread_count`,
+/// `inbound_count` and `revision`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Conversation {
@@ -155,28 +68,90 @@ pub struct Conversation {
     pub channel: Channel,
     /// Open or resolved.
     pub status: Status,
-    /// The user or team it is assigned to, with its present name.
+    /// The user or team that it is assigned to, with its present name.
     pub assigned_to: Option<Assignee>,
     /// The time of the oldest message.
     pub created_at: DateTime<Utc>,
-    /// The time of the latest activity (R8).
+    /// The time of the latest activity.
     pub updated_at: DateTime<Utc>,
-    /// How often the status or the assignee changed, from 0; messages, notes, receipts and reading
-    /// leave it. For `resolve_if` and `reply_if`. In the JSON of an [`Import`](crate::Import) alone.
-    pub revision: u64,
-    /// How many messages the contact has sent. For `mark_read`. Not in the JSON; an import
-    /// counts its messages.
+    /// How often the status or the assignee changed, from 0. Messages, notes, receipts and reading
+    /// leave it. See [`Context::if_revision`](crate::Context::if_revision).
+    pub revision: Revision,
+    /// How many messages the contact has sent.
     pub inbound_count: u64,
-    /// How many of those came since the conversation was last marked as read, in the order in which
-    /// they arrived. In the JSON where there are any.
+    /// How many of those came since the conversation was last marked as read, in the order of their
+    /// arrival.
     pub unread_count: u64,
+}
+
+/// A conversation with all its messages.
+///
+/// Its JSON is that of a [`Conversation`], with the messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transcript {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// Its messages, oldest first, by `(created_at, id)`.
+    pub messages: Vec<Message>,
+}
+
+impl Transcript {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(conversation: Conversation, messages: Vec<Message>) -> Self {
+        Self {
+            conversation,
+            messages,
+        }
+    }
+}
+
+/// An attribute of a conversation with a value.
+///
+/// Append-only: a variant that was released is never edited or moved.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Field {
+    Status(Status),
+    Assignee(Option<AssigneeId>),
+    /// This many inbound messages, by arrival, are read.
+    ReadCount(u64),
+}
+
+impl Field {
+    pub const fn is_activity(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::Assignee(_))
+    }
+
+    /// Whether setting it raises the revision.
+    pub const fn is_revised(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::Assignee(_))
+    }
+
+    pub fn assignee(&self) -> Option<AssigneeId> {
+        match self {
+            Self::Assignee(assignee) => assignee.clone(),
+            _ => None,
+        }
+    }
+
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Assignee(_) => "assigned_to",
+            Self::ReadCount(_) => "read_count",
+        }
+    }
 }
 
 impl Conversation {
     /// An open, unassigned conversation without a message, as the start of an
     /// [`Import`](crate::Import).
+    #[inline]
     #[must_use]
-    pub fn new(
+    pub const fn new(
         id: ConversationId,
         contact_id: ContactId,
         channel: Channel,
@@ -190,125 +165,76 @@ impl Conversation {
             assigned_to: None,
             created_at,
             updated_at: created_at,
-            revision: 0,
+            revision: Revision::ZERO,
             inbound_count: 0,
             unread_count: 0,
         }
     }
 
-    pub(super) fn document<'a>(&'a self, messages: &'a [Message]) -> ConversationDocument<'a> {
-        ConversationDocument {
-            id: self.id,
-            contact_id: &self.contact_id,
-            channel: self.channel,
-            status: self.status,
-            assigned_to: self.assigned_to.as_ref(),
-            messages,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            unread_count: self.unread_count,
-        }
-    }
-}
-
-/// The specification's fields, in its order, and what has a value beside them.
-#[derive(Serialize)]
-pub(super) struct ConversationDocument<'a> {
-    id: ConversationId,
-    contact_id: &'a ContactId,
-    channel: Channel,
-    status: Status,
-    assigned_to: Option<&'a Assignee>,
-    messages: &'a [Message],
-    #[serde(serialize_with = "time::serialize")]
-    created_at: DateTime<Utc>,
-    #[serde(serialize_with = "time::serialize")]
-    updated_at: DateTime<Utc>,
-    #[serde(skip_serializing_if = "is_zero")]
-    unread_count: u64,
-}
-
-pub(super) fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-impl Serialize for Conversation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.document(&[]).serialize(serializer)
-    }
-}
-
-/// A conversation with its whole history, oldest message first.
-///
-/// Serialises as the answer of the specification's *Get a conversation*.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Thread {
-    /// The conversation.
-    pub conversation: Conversation,
-    /// Its messages, by `(created_at, id)` (R7).
-    pub messages: Vec<Message>,
-}
-
-impl Thread {
-    #[doc(hidden)]
-    pub fn new(conversation: Conversation, messages: Vec<Message>) -> Self {
-        Self {
-            conversation,
-            messages,
-        }
-    }
-}
-
-impl Serialize for Thread {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.conversation
-            .document(&self.messages)
-            .serialize(serializer)
-    }
-}
-
-/// What is known of a conversation when a command is decided: all of it but its messages and
-/// notes. Names are not in it: they are the directory's (R11).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub struct ConversationState {
-    pub id: ConversationId,
-    pub contact_id: ContactId,
-    pub channel: Channel,
-    pub status: Status,
-    pub assignee: Option<AssigneeId>,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
-    /// One more with every change of the status or the assignee, and with nothing else: who acts on
-    /// what they saw of these two is not refused because of a message or a receipt.
-    pub revision: u64,
-    /// The messages from the contact.
-    pub inbound: u64,
-    /// So many of them, by arrival, are marked as read: never more than there are.
-    pub seen: u64,
-}
-
-impl ConversationState {
-    /// The messages from the contact that came since the conversation was marked as read.
-    pub fn unread(&self) -> u64 {
-        self.inbound.saturating_sub(self.seen)
-    }
-    /// As it is shown, with the present name of its assignee.
+    /// The id of the user or team that it is assigned to.
     #[must_use]
-    pub fn shown(self, assigned_to: Option<Assignee>) -> Conversation {
-        let unread_count = self.unread();
-        Conversation {
-            id: self.id,
-            contact_id: self.contact_id,
-            channel: self.channel,
-            status: self.status,
-            assigned_to,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            revision: self.revision,
-            inbound_count: self.inbound,
-            unread_count,
+    pub fn assignee_id(&self) -> Option<&AssigneeId> {
+        self.assigned_to.as_ref().map(|assignee| &assignee.id)
+    }
+
+    /// How many messages from the contact, by arrival, are marked as read.
+    #[must_use]
+    pub const fn read_count(&self) -> u64 {
+        self.inbound_count.saturating_sub(self.unread_count)
+    }
+
+    /// Sets an attribute, with what follows from it: the revision, and the time of the latest
+    /// activity.
+    pub(crate) fn set(&mut self, field: &Field, assignee: Option<Assignee>, at: DateTime<Utc>) {
+        match field {
+            Field::Status(status) => self.status = *status,
+            Field::Assignee(_) => self.assigned_to = assignee,
+            // A mark never goes back, nor beyond the messages that have arrived.
+            Field::ReadCount(count) => {
+                let read_count = self.read_count().max(*count).min(self.inbound_count);
+                self.unread_count = self.inbound_count - read_count;
+            }
         }
+        if field.is_revised() {
+            self.revision = self.revision.next();
+        }
+        if field.is_activity() {
+            self.active(at);
+        }
+    }
+
+    /// The attributes that records store as a list, where they have a value, in the order of the
+    /// variants of [`Field`]. Every conversation has the others.
+    pub(crate) fn more(&self) -> Vec<Field> {
+        Vec::new()
+    }
+
+    /// Takes one of these attributes from a record. Returns false if it is not one of them, or was
+    /// taken before.
+    pub(crate) fn restore(&mut self, field: &Field) -> bool {
+        match field {
+            Field::Status(_) | Field::Assignee(_) | Field::ReadCount(_) => false,
+        }
+    }
+
+    /// Replaces a removed assignee by its successor. Not activity.
+    pub(crate) fn reassign(&mut self, successor: Option<Assignee>) {
+        self.assigned_to = successor;
+        self.revision = self.revision.next();
+    }
+
+    /// Counts another message. It may be the oldest one, and it is activity at its own time.
+    pub(crate) fn append(&mut self, message: &Message) {
+        self.created_at = self.created_at.min(message.created_at);
+        if message.direction == Direction::Inbound {
+            self.inbound_count += 1;
+            self.unread_count += 1;
+        }
+        self.active(message.created_at);
+    }
+
+    /// The time of the latest activity never goes back.
+    pub(crate) fn active(&mut self, at: DateTime<Utc>) {
+        self.updated_at = self.updated_at.max(at);
     }
 }

@@ -1,29 +1,29 @@
-//! A place in the order of lists.
+//! Cursors: where a list continues.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Conversation, ConversationId, InvalidInput, time};
+use crate::{Conversation, ConversationId, InvalidInput, text, time};
 
-/// A place in the order of lists: behind one conversation as it was last active.
+/// A position in the order of lists: after one conversation, at the time of its latest activity.
 ///
-/// It holds for any filter, on any snapshot, after any time. Going on from it neither repeats nor
-/// skips a conversation that was not active in between, whatever else was.
+/// It is valid for any filter, on any snapshot, at any time. A list that continues from it neither
+/// repeats nor skips a conversation that was not active in between.
 ///
 /// ```
+/// # use convodb::prelude::*;
 /// # use convodb::{Channel, ContactId, Cursor, Filter, Inbound, PageRequest, Store};
 /// # let store = Store::in_memory()?;
 /// # for contact in ["con_1", "con_2"] {
 /// #     store.receive(Inbound::text(&ContactId::new(contact)?, Channel::Webchat, "Hello"))?;
 /// # }
-/// let first = store.list(&Filter::open(), PageRequest::new(1, 1)?)?;
+/// let first = store.list(&Filter::open(), PageRequest::number(1, 1)?)?;
 /// let cursor = first.next.expect("there is a second conversation");
-/// let read_back: Cursor = cursor.to_string().parse()?;
-/// let rest = store.list_after(&Filter::open(), &read_back, 20)?;
+/// let parsed: Cursor = cursor.to_string().parse()?;
+/// let rest = store.list(&Filter::open(), PageRequest::after(parsed, 20)?)?;
 /// assert_eq!(rest.data.len(), 1);
 /// # Ok::<(), convodb::Error>(())
 /// ```
@@ -35,23 +35,26 @@ pub struct Cursor {
 
 impl Cursor {
     #[doc(hidden)]
+    #[must_use]
     pub const fn new(updated_at: DateTime<Utc>, id: ConversationId) -> Self {
         Self { updated_at, id }
     }
 
     #[doc(hidden)]
+    #[must_use]
     pub const fn updated_at(self) -> DateTime<Utc> {
         self.updated_at
     }
 
     #[doc(hidden)]
+    #[must_use]
     pub const fn id(self) -> ConversationId {
         self.id
     }
 }
 
 impl From<&Conversation> for Cursor {
-    /// The place behind this row of a list.
+    /// The position after this row of a list.
     fn from(row: &Conversation) -> Self {
         Self {
             updated_at: row.updated_at,
@@ -82,7 +85,7 @@ impl FromStr for Cursor {
                 updated_at: time::from_micros(micros.parse().ok()?)?,
                 id: ConversationId::new(id).ok()?,
             };
-            // One place has one spelling: no sign, no leading zero.
+            // A position has one spelling: no sign, no leading zero.
             (cursor.to_string() == text).then_some(cursor)
         };
         parse().ok_or_else(|| InvalidInput::new("cursor", "must be a cursor as a list gave it"))
@@ -97,7 +100,6 @@ impl Serialize for Cursor {
 
 impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        text::parse(deserializer, str::parse)
     }
 }

@@ -1,11 +1,15 @@
-//! The one error of every call: opaque, one word, with its kind and what it is about as data.
+//! The one error of every call: one word large, with its kind and what it is about as data.
+
+mod constructors;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AssigneeId, InvalidInput, Rejection};
+use crate::{
+    AssigneeId, CommitSeq, ConversationId, EventSeq, InvalidInput, Precondition, Revision, Status,
+};
 
 /// The result of every call that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,61 +18,164 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The file, conversation, message, user or team is not there.
+    /// An input breaks a rule: [`Details::Field`]. Nothing was written.
+    InvalidInput,
+    /// The file, conversation, message, user, team or consumer is not there: [`Details::Entity`].
     NotFound,
-    /// An input breaks a rule; [`Error::field`] and [`Error::reason`] tell which and how. Nothing
-    /// was written.
-    Invalid,
-    /// The state does not allow it: somebody else has the conversation ([`Error::winner`]), it has
-    /// changed since it was seen ([`Error::revision`]), or what should be created exists. Nothing
-    /// was written.
-    Conflict,
-    /// The message was erased, and is not stored again.
-    Erased,
+    /// What should be created exists, or an id belongs to something else: [`Details::Existing`].
+    /// Nothing was written.
+    AlreadyExists,
+    /// A precondition of the [`Context`](crate::Context) does not hold, or a
+    /// claim was lost: [`Details::Precondition`]. Nothing was written.
+    PreconditionFailed,
+    /// The idempotency key was given with another command before. Nothing was written.
+    IdempotencyKeyReused,
+    /// The message was deleted, and is not stored again: [`Details::Entity`].
+    Gone,
+    /// A command was given to the store from within one of its own transactions, where it would
+    /// wait for itself: give it to the transaction.
+    ReentrantCommand,
     /// The file is open elsewhere, in this process or another.
     Locked,
     /// The store was closed.
     Closed,
-    /// A command was given from within one's own transaction, which would wait for itself for
-    /// ever: give it to the transaction instead.
-    InTransaction,
-    /// An earlier storage error within the transaction, or a panic in another command of its
-    /// group: it cannot commit, and wrote nothing.
-    TransactionPoisoned,
-    /// The file is not a store of convodb.
-    NotAStore,
-    /// The file has a format that this version does not know.
-    UnsupportedFormat,
-    /// The file is damaged.
-    Corrupted,
-    /// The journal that lies beside the file is not the one that belongs to it, or the one that
-    /// belongs to it is missing: what was acknowledged last is in that.
-    WrongJournal,
-    /// The commit failed in a way that leaves open whether it happened. After
-    /// `Store::reopen`, [`Error::sequence`] tells: it happened if the store's last sequence has
-    /// reached it.
-    OutcomeUnknown,
-    /// An I/O error came before: writing goes on after `Store::reopen`.
+    /// An I/O error came before: commands go on after `Store::reopen`.
     NeedsReopen,
-    /// The snapshot was ended, by `reopen`, by `compact` or by its age (`Options::snapshot_age`):
-    /// take another one.
+    /// The snapshot ended, by `reopen`, by `compact` or by its time to live: take another one.
     SnapshotExpired,
-    /// Events were purged that were not read yet; [`Error::oldest_event`] tells from which on they
-    /// are left.
-    EventsGap,
-    /// The operating system refused or failed; [`source`](std::error::Error::source) tells how.
+    /// Events were purged before they were read: [`Details::OldestEvent`].
+    EventsPurged,
+    /// A storage error or a panic came before in the same transaction or commit group: it wrote
+    /// nothing.
+    Aborted,
+    /// The commit failed, and may have happened all the same: [`Details::Commit`]. After
+    /// `Store::reopen` it happened if the store's commit number has reached it.
+    CommitUnknown,
+    /// The file is not a store of convodb.
+    NotADatabase,
+    /// The file has a format that this version cannot read.
+    UnsupportedVersion,
+    /// The file is damaged: [`Details::Record`] where one record is.
+    Corrupted,
+    /// The journal beside the file is not the one that belongs to it, or it is missing: it holds
+    /// the latest commits.
+    WrongJournal,
+    /// The operating system refused or failed: see [`source`](std::error::Error::source).
     Io,
 }
 
-/// The error of every call. One word large; its [`kind`](Error::kind) is for programs, its
-/// `Display` for people, its [`source`](std::error::Error::source) for who digs deeper.
+/// What an error is about, as data.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Details {
+    /// Nothing more than its kind.
+    #[default]
+    None,
+    /// An invalid field.
+    Field {
+        /// The field.
+        name: Cow<'static, str>,
+        /// What it must be and is not.
+        reason: Cow<'static, str>,
+    },
+    /// Something that is not there, or no longer.
+    Entity {
+        /// What it is.
+        kind: EntityKind,
+        /// Its id.
+        id: String,
+    },
+    /// A precondition that does not hold, and what holds instead.
+    Precondition {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The precondition.
+        expected: Precondition,
+        /// The conversation's revision.
+        revision: Revision,
+        /// Its status.
+        status: Status,
+        /// Its assignee.
+        assignee: Option<AssigneeId>,
+    },
+    /// Something that exists already.
+    Existing {
+        /// What it is.
+        kind: EntityKind,
+        /// Its id.
+        id: String,
+    },
+    /// The number of a commit.
+    Commit(CommitSeq),
+    /// The oldest event that is kept; the number of the next one where none is.
+    OldestEvent(EventSeq),
+    /// A damaged record.
+    Record {
+        /// Its table.
+        table: &'static str,
+        /// Its key.
+        key: Box<[u8]>,
+    },
+}
+
+/// What things in errors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EntityKind {
+    /// A conversation.
+    Conversation,
+    /// A message.
+    Message,
+    /// A note.
+    Note,
+    /// A user.
+    User,
+    /// A team.
+    Team,
+    /// A contact.
+    Contact,
+    /// A provider's id of a message.
+    ProviderId,
+    /// A consumer of events.
+    Consumer,
+    /// A file.
+    File,
+}
+
+impl EntityKind {
+    /// Its name in messages and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Conversation => "conversation",
+            Self::Message => "message",
+            Self::Note => "note",
+            Self::User => "user",
+            Self::Team => "team",
+            Self::Contact => "contact",
+            Self::ProviderId => "provider_id",
+            Self::Consumer => "consumer",
+            Self::File => "file",
+        }
+    }
+}
+
+impl fmt::Display for EntityKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The error of every call. Its [`kind`](Error::kind) is for programs, its
+/// [`details`](Error::details) are what it is about, its `Display` is for people, and its
+/// [`source`](std::error::Error::source) is the cause beneath.
 ///
 /// ```
-/// use convodb::{ErrorKind, PageRequest};
+/// use convodb::{Details, ErrorKind, PageRequest};
 ///
-/// let error = PageRequest::new(1, 101).unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::Invalid);
-/// assert_eq!(error.field(), Some("limit"));
+/// let error = convodb::Error::from(PageRequest::number(1, 101).unwrap_err());
+/// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+/// assert!(matches!(error.details(), Details::Field { name, .. } if name == "limit"));
 /// assert_eq!(error.to_string(), "limit: must be between 1 and 100");
 /// ```
 #[derive(Clone)]
@@ -78,7 +185,7 @@ pub struct Error(Box<Repr>);
 struct Repr {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    detail: Detail,
+    details: Details,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -93,86 +200,24 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-#[derive(Clone)]
-enum Detail {
-    None,
-    Invalid(InvalidInput),
-    Winner(AssigneeId),
-    Sequence(u64),
-    Revision(u64),
-    OldestEvent(u64),
-}
-
 impl Error {
-    #[doc(hidden)]
-    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Repr {
-            kind,
-            message: message.into(),
-            detail: Detail::None,
-            source: None,
-        }))
-    }
-
-    #[doc(hidden)]
-    pub fn corrupted(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorKind::Corrupted, message)
-    }
-
-    #[doc(hidden)]
-    pub fn closed() -> Self {
-        Self::new(ErrorKind::Closed, "the store was closed")
-    }
-
-    #[doc(hidden)]
-    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Arc::new(source));
-        self
-    }
-
-    /// The commit of this sequence may or may not have happened.
-    #[doc(hidden)]
-    pub fn outcome_unknown(sequence: u64, source: Self) -> Self {
-        let mut error = Self::new(
-            ErrorKind::OutcomeUnknown,
-            format!("commit {sequence} failed, and may have happened all the same"),
-        )
-        .with_source(source);
-        error.0.detail = Detail::Sequence(sequence);
-        error
-    }
-
-    /// Events before this one were asked for, and are gone.
-    #[doc(hidden)]
-    pub fn events_gap(oldest: u64) -> Self {
-        let mut error = Self::new(
-            ErrorKind::EventsGap,
-            format!("the events before {oldest} were purged"),
-        );
-        error.0.detail = Detail::OldestEvent(oldest);
-        error
-    }
-
-    /// The same error; an invalid field is told of within an item of a list.
-    #[doc(hidden)]
-    pub fn within(self, item: &str) -> Self {
-        match self.0.detail {
-            Detail::Invalid(invalid) => invalid.within(item).into(),
-            _ => self,
-        }
-    }
-
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
+    /// What it is about, as data.
+    #[must_use]
+    pub fn details(&self) -> &Details {
+        &self.0.details
+    }
+
     /// The field of an invalid input.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
-        match &self.0.detail {
-            Detail::Invalid(invalid) => Some(invalid.field()),
+        match &self.0.details {
+            Details::Field { name, .. } => Some(name),
             _ => None,
         }
     }
@@ -180,48 +225,28 @@ impl Error {
     /// What the field of an invalid input must be and is not.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        match &self.0.detail {
-            Detail::Invalid(invalid) => Some(invalid.reason()),
+        match &self.0.details {
+            Details::Field { reason, .. } => Some(reason),
             _ => None,
         }
     }
 
-    /// Who has the conversation that a `claim` or an `assign_if` did not get (R15).
+    /// Whether the same call may succeed unchanged: another holds the file, or a snapshot ended.
     #[must_use]
-    pub fn winner(&self) -> Option<&AssigneeId> {
-        match &self.0.detail {
-            Detail::Winner(winner) => Some(winner),
-            _ => None,
-        }
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Locked | ErrorKind::SnapshotExpired | ErrorKind::Aborted
+        )
     }
 
-    /// The present revision of a conversation that has changed since it was seen, for a `resolve_if`
-    /// or a `reply_if`.
+    /// Whether it is certain that the call wrote nothing.
     #[must_use]
-    pub fn revision(&self) -> Option<u64> {
-        match self.0.detail {
-            Detail::Revision(revision) => Some(revision),
-            _ => None,
-        }
-    }
-
-    /// The sequence of a commit whose outcome is unknown.
-    #[must_use]
-    pub fn sequence(&self) -> Option<u64> {
-        match self.0.detail {
-            Detail::Sequence(sequence) => Some(sequence),
-            _ => None,
-        }
-    }
-
-    /// The oldest event that is left, where some before it were asked for. Where none is left, the
-    /// number of the next one.
-    #[must_use]
-    pub fn oldest_event(&self) -> Option<u64> {
-        match self.0.detail {
-            Detail::OldestEvent(oldest) => Some(oldest),
-            _ => None,
-        }
+    pub fn is_unchanged(&self) -> bool {
+        !matches!(
+            self.0.kind,
+            ErrorKind::CommitUnknown | ErrorKind::Io | ErrorKind::Corrupted
+        )
     }
 }
 
@@ -250,63 +275,19 @@ impl StdError for Error {
     }
 }
 
+/// For conversions that cannot fail, such as that of a page request into itself.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<InvalidInput> for Error {
     fn from(invalid: InvalidInput) -> Self {
-        let mut error = Self::new(ErrorKind::Invalid, invalid.to_string());
-        error.0.detail = Detail::Invalid(invalid);
-        error
-    }
-}
-
-impl From<Rejection> for Error {
-    fn from(rejection: Rejection) -> Self {
-        let message = rejection.to_string();
-        match rejection {
-            Rejection::Invalid(invalid) => invalid.into(),
-            Rejection::NotFound { .. } => Self::new(ErrorKind::NotFound, message),
-            Rejection::Erased { .. } => Self::new(ErrorKind::Erased, message),
-            Rejection::Exists(_)
-            | Rejection::ThreadExists { .. }
-            | Rejection::ProviderIdTaken { .. }
-            | Rejection::KeyUsed
-            | Rejection::ProviderIdSet(_)
-            | Rejection::Unassigned(_) => Self::new(ErrorKind::Conflict, message),
-            Rejection::Taken { winner, .. } => {
-                let mut error = Self::new(ErrorKind::Conflict, message);
-                error.0.detail = Detail::Winner(winner);
-                error
-            }
-            Rejection::Revised { present, .. } => {
-                let mut error = Self::new(ErrorKind::Conflict, message);
-                error.0.detail = Detail::Revision(present);
-                error
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_one_word_large() {
-        assert_eq!(size_of::<Error>(), size_of::<usize>());
-        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
-    }
-
-    #[test]
-    fn the_source_of_an_unknown_outcome_leads_to_the_operating_systems_error() {
-        let io = std::io::Error::other("the cable");
-        let error =
-            Error::outcome_unknown(7, Error::new(ErrorKind::Io, "cannot write").with_source(io));
-        assert_eq!(error.sequence(), Some(7));
-        let mut chain = Vec::new();
-        let mut source = StdError::source(&error);
-        while let Some(error) = source {
-            chain.push(error.to_string());
-            source = error.source();
-        }
-        assert_eq!(chain, ["cannot write", "the cable"]);
+        let error = Self::new(ErrorKind::InvalidInput, invalid.to_string());
+        error.with_details(Details::Field {
+            name: invalid.field,
+            reason: invalid.reason,
+        })
     }
 }

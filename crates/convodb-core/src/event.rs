@@ -1,30 +1,35 @@
-//! Events: what changed, for other systems to learn of.
+//! Events: what changed, for other systems.
 //!
-//! Invariant: an event is a projection of one change and the state that it met, so a no-op has
-//! none. It names what it is about by the store's own ids and the team's, and holds no content and
-//! no contact: what is erased leaves nothing behind in it.
+//! An event is a projection of one change and the state before it, so a command that changes nothing
+//! has none. It names ids of the store and of the team, and holds no content and no contact: nothing
+//! of what is erased stays in it.
+
+mod document;
+mod project;
 
 use chrono::{DateTime, Utc};
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, AssigneeId, AssigneeKind, ConversationId, ConversationState, DeliveryStatus, Direction,
-    Fact, Message, MessageId, NoteId, Status, time,
+    Actor, AssigneeId, Change, Conversation, ConversationId, EventSeq, MessageId, NoteId, Status,
+    time,
 };
 
-/// A change of the store, as other systems learn of it.
+pub(crate) use project::project;
+
+/// A change of the store, as other systems consume it.
 ///
-/// Serialises as a flat object: `sequence`, `type`, `created_at` and `conversation_id`, then what
-/// belongs to the type, and `effective_at` and `actor` where it has them.
+/// Its JSON is a flat object: `sequence`, `type`, `created_at` and `conversation_id`, then the fields
+/// of the type, and `effective_at` and `actor` where it has them.
 ///
 /// ```
-/// # use convodb::{Channel, ContactId, Inbound, Store};
+/// # use convodb::prelude::*;
+/// # use convodb::{Channel, ContactId, EventSeq, Inbound, Store};
 /// # let store = Store::in_memory()?;
 /// let contact = ContactId::new("con_01HXYZ")?;
 /// let hello = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?.value;
 ///
-/// let events = store.events(0, 100)?;
+/// let events = store.events(EventSeq::ZERO, 100)?;
 /// let types: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
 /// assert_eq!(types, ["conversation.created", "message.received"]);
 /// let json = serde_json::to_value(&events[1])?;
@@ -34,48 +39,103 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its place among all events of the store: from 1, without gaps.
-    pub sequence: u64,
-    /// When the store made the change; it never runs back from one event to the next.
+    /// Its number among all events of the store: from 1, without gaps.
+    pub seq: EventSeq,
+    /// When the store made the change. It never decreases from one event to the next.
     pub at: DateTime<Utc>,
     /// The conversation that it is about.
     pub conversation_id: ConversationId,
-    /// Who gave the command, where its [`Context`](crate::Context) told.
+    /// The actor of the command's [`Context`](crate::Context), where it has one.
     pub actor: Option<Actor>,
-    /// Of a takeover, when who had the conversation was removed: it has shown so since then.
+    /// Of a reassignment to a successor, when the predecessor was removed: reads have returned the
+    /// successor since then.
     pub effective_at: Option<DateTime<Utc>>,
     /// What happened.
     pub kind: EventKind,
 }
 
+/// An event that has no number yet. It is also the record of an event, whose number is its key.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewEvent {
+    #[serde(with = "time")]
+    pub at: DateTime<Utc>,
+    pub actor: Option<Actor>,
+    pub conversation_id: ConversationId,
+    #[serde(with = "time::optional")]
+    pub effective_at: Option<DateTime<Utc>>,
+    pub kind: EventKind,
+}
+
+impl NewEvent {
+    /// The event of an imported conversation, for a bulk load that applies no changes to a state.
+    pub fn imported(change: &Change, conversation: &Conversation) -> Self {
+        Self {
+            at: change.at,
+            actor: change.actor.clone(),
+            conversation_id: conversation.id,
+            effective_at: None,
+            kind: EventKind::ConversationCreated {
+                status: conversation.status,
+                assigned_to: conversation.assignee_id().cloned(),
+            },
+        }
+    }
+
+    pub fn numbered(self, seq: EventSeq) -> Event {
+        Event {
+            seq,
+            at: self.at,
+            conversation_id: self.conversation_id,
+            actor: self.actor,
+            effective_at: self.effective_at,
+            kind: self.kind,
+        }
+    }
+}
+
+impl From<Event> for NewEvent {
+    fn from(event: Event) -> Self {
+        Self {
+            at: event.at,
+            actor: event.actor,
+            conversation_id: event.conversation_id,
+            effective_at: event.effective_at,
+            kind: event.kind,
+        }
+    }
+}
+
 /// What happened to a conversation, a message or a note.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Append-only: a variant that was released is never edited or moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The first message made the conversation, or an import brought it with its history.
+    /// The first message created the conversation, or an import stored it with its messages.
     ConversationCreated {
-        /// Open, but where an import says otherwise.
+        /// Open, unless an import has another status.
         status: Status,
-        /// Who an imported conversation is assigned to.
+        /// The assignee of an imported conversation.
         assigned_to: Option<AssigneeId>,
     },
-    /// Another has the conversation than before.
+    /// The conversation has another assignee.
     ConversationAssigned {
-        /// Who has it now.
+        /// The new assignee.
         assigned_to: AssigneeId,
-        /// Who had it, if anybody.
+        /// The one before, if there was one.
         previously_assigned_to: Option<AssigneeId>,
     },
-    /// Nobody has the conversation any longer.
+    /// The conversation has no assignee any longer.
     ConversationUnassigned {
-        /// Who had it.
+        /// The one before.
         previously_assigned_to: AssigneeId,
     },
     /// An open conversation was resolved.
     ConversationResolved,
     /// A message or an assignment reopened a resolved conversation.
     ConversationReopened,
-    /// The conversation is gone, with all that belonged to it.
+    /// The conversation was deleted, with all that belonged to it.
     ConversationDeleted,
     /// A message came from the contact.
     MessageReceived {
@@ -87,17 +147,17 @@ pub enum EventKind {
         /// The message.
         message_id: MessageId,
     },
-    /// A receipt told for the first time that the message is on the contact's device.
+    /// The first receipt reports that the message is on the contact's device.
     MessageDelivered {
         /// The message.
         message_id: MessageId,
     },
-    /// A receipt told for the first time that the contact has seen the message.
+    /// The first receipt reports that the contact has seen the message.
     MessageRead {
         /// The message.
         message_id: MessageId,
     },
-    /// A receipt told for the first time that the message failed.
+    /// The first receipt reports that the message failed.
     MessageFailed {
         /// The message.
         message_id: MessageId,
@@ -129,9 +189,10 @@ impl EventKind {
         }
     }
 
-    /// Whether a conversation's own history keeps it: who has it, and whether it is open.
+    /// Whether the audit log of the conversation keeps it: the assignee and the status.
     #[doc(hidden)]
-    pub const fn is_history(&self) -> bool {
+    #[must_use]
+    pub const fn is_audited(&self) -> bool {
         matches!(
             self,
             Self::ConversationCreated { .. }
@@ -144,16 +205,16 @@ impl EventKind {
 }
 
 impl Event {
-    /// An event that nobody is named for.
+    /// An event without an actor.
     #[must_use]
     pub const fn new(
-        sequence: u64,
+        seq: EventSeq,
         at: DateTime<Utc>,
         conversation_id: ConversationId,
         kind: EventKind,
     ) -> Self {
         Self {
-            sequence,
+            seq,
             at,
             conversation_id,
             actor: None,
@@ -161,156 +222,4 @@ impl Event {
             kind,
         }
     }
-}
-
-/// A user or team without a name: that is the directory's, and changes.
-#[derive(Serialize)]
-struct Party<'a> {
-    r#type: AssigneeKind,
-    id: &'a str,
-}
-
-fn party(id: &AssigneeId) -> Party<'_> {
-    Party {
-        r#type: id.kind(),
-        id: id.as_str(),
-    }
-}
-
-#[derive(Serialize)]
-struct Printed(#[serde(serialize_with = "time::serialize")] DateTime<Utc>);
-
-impl Serialize for Event {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("sequence", &self.sequence)?;
-        map.serialize_entry("type", self.kind.as_str())?;
-        map.serialize_entry("created_at", &Printed(self.at))?;
-        map.serialize_entry("conversation_id", &self.conversation_id)?;
-        let mut moved = |from: Status, to: Status| {
-            map.serialize_entry("status", &to)?;
-            map.serialize_entry("previous_status", &from)
-        };
-        match &self.kind {
-            EventKind::ConversationResolved => moved(Status::Open, Status::Resolved)?,
-            EventKind::ConversationReopened => moved(Status::Resolved, Status::Open)?,
-            EventKind::ConversationCreated {
-                status,
-                assigned_to,
-            } => {
-                map.serialize_entry("status", status)?;
-                map.serialize_entry("assigned_to", &assigned_to.as_ref().map(party))?;
-            }
-            EventKind::ConversationAssigned {
-                assigned_to,
-                previously_assigned_to: before,
-            } => {
-                map.serialize_entry("assigned_to", &party(assigned_to))?;
-                map.serialize_entry("previously_assigned_to", &before.as_ref().map(party))?;
-            }
-            EventKind::ConversationUnassigned {
-                previously_assigned_to: before,
-            } => {
-                map.serialize_entry("assigned_to", &None::<Party<'_>>)?;
-                map.serialize_entry("previously_assigned_to", &party(before))?;
-            }
-            EventKind::ConversationDeleted => {}
-            EventKind::MessageReceived { message_id }
-            | EventKind::MessageSent { message_id }
-            | EventKind::MessageDelivered { message_id }
-            | EventKind::MessageRead { message_id }
-            | EventKind::MessageFailed { message_id } => {
-                map.serialize_entry("message_id", message_id)?;
-            }
-            EventKind::NoteAdded { note_id } => map.serialize_entry("note_id", note_id)?,
-        }
-        if let Some(effective_at) = self.effective_at {
-            map.serialize_entry("effective_at", &Printed(effective_at))?;
-        }
-        if let Some(actor) = &self.actor {
-            map.serialize_entry("actor", actor)?;
-        }
-        map.end()
-    }
-}
-
-/// What a fact tells of the conversation that it met, and, where it is a receipt's, of the message.
-pub fn told_by(
-    fact: &Fact,
-    conversation: Option<&ConversationState>,
-    message: Option<&Message>,
-) -> Option<EventKind> {
-    let before = || conversation.and_then(|state| state.assignee.clone());
-    Some(match fact {
-        Fact::ConversationCreated { .. } => EventKind::ConversationCreated {
-            status: Status::Open,
-            assigned_to: None,
-        },
-        // Its messages came and its assignee was chosen elsewhere and long ago: whoever answers
-        // `message.received` would answer each once more.
-        Fact::ConversationImported { conversation, .. } => EventKind::ConversationCreated {
-            status: conversation.status,
-            assigned_to: conversation.assignee.clone(),
-        },
-        Fact::ConversationDeleted { .. } => EventKind::ConversationDeleted,
-        Fact::Assigned { assignee, .. }
-        | Fact::TakenOver {
-            assignee: Some(assignee),
-            ..
-        } => EventKind::ConversationAssigned {
-            assigned_to: assignee.clone(),
-            previously_assigned_to: before(),
-        },
-        Fact::Unassigned { .. } | Fact::TakenOver { assignee: None, .. } => {
-            EventKind::ConversationUnassigned {
-                previously_assigned_to: before()?,
-            }
-        }
-        Fact::Resolved { .. } => EventKind::ConversationResolved,
-        Fact::Reopened { .. } => EventKind::ConversationReopened,
-        Fact::MessageAppended { message } => match message.direction {
-            Direction::Inbound => EventKind::MessageReceived {
-                message_id: message.id,
-            },
-            Direction::Outbound => EventKind::MessageSent {
-                message_id: message.id,
-            },
-        },
-        Fact::DeliveryRecorded { status, .. } => return first_told(message?, *status),
-        Fact::NoteAdded { note } => EventKind::NoteAdded { note_id: note.id },
-        Fact::ProviderIdSet { .. }
-        | Fact::ReceiptParked { .. }
-        | Fact::ParkedPurged { .. }
-        | Fact::CommandDone { .. }
-        | Fact::KeysPurged { .. }
-        | Fact::MarkedRead { .. }
-        | Fact::AssigneePut { .. }
-        | Fact::AssigneeRemoved { .. }
-        | Fact::ConsumerMoved { .. }
-        | Fact::ConsumerRemoved { .. }
-        | Fact::EventsPurged { .. } => return None,
-    })
-}
-
-/// R9: each status once, when a receipt first tells of it, so that the same receipts in any order
-/// tell the same events. An earlier time of a status that is known is none.
-fn first_told(message: &Message, status: DeliveryStatus) -> Option<EventKind> {
-    let message_id = message.id;
-    let (known, kind) = match status {
-        // It was told of when the message was stored.
-        DeliveryStatus::Sent => return None,
-        DeliveryStatus::Failed => (
-            message.deliveries.failed_at,
-            EventKind::MessageFailed { message_id },
-        ),
-        DeliveryStatus::Delivered => (
-            message.deliveries.delivered_at,
-            EventKind::MessageDelivered { message_id },
-        ),
-        DeliveryStatus::Read => (
-            message.deliveries.read_at,
-            EventKind::MessageRead { message_id },
-        ),
-    };
-    (known.is_none() && message.status != status).then_some(kind)
 }

@@ -1,130 +1,151 @@
-//! What a change does to the state that it is about. Pure: the same state and change give the same
-//! result, whenever and wherever they meet.
+//! What each change does to the state. The same state and change always give the same result: replay
+//! depends on it.
 
-use chrono::{DateTime, Utc};
+use crate::event::{self, NewEvent};
+use crate::{
+    Assignee, Change, ChangeKind, Conversation, ConversationId, Field, Halt, InboxNumber, Key,
+    MessageField, ProviderIdState, State, UnmatchedReceipts,
+};
 
-use crate::{Change, ConversationState, Deliveries, Direction, Fact, Message, Parked, Status};
-
-/// The conversation after the change; nothing if there is none, or no more.
-pub fn conversation(
-    before: Option<ConversationState>,
-    change: &Change,
-) -> Option<ConversationState> {
-    let mut state = match &change.fact {
-        Fact::ConversationCreated {
+/// Applies a change, and appends the events that follow from it and the state that it meets.
+///
+/// What a [wide](ChangeKind::is_wide) change does to entities that are not loaded is left to the
+/// backend.
+///
+/// It fails with [`Halt::Missing`] where an entity of [`Change::keys`] was not loaded, or is not there.
+/// The state may be half changed then, and must not be written.
+pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> Result<(), Halt> {
+    event::project(state, &change, events)?;
+    let at = change.at;
+    match change.kind {
+        ChangeKind::ConversationCreated {
             conversation,
             contact_id,
             channel,
             created_at,
         } => {
-            return Some(ConversationState {
-                id: *conversation,
-                contact_id: contact_id.clone(),
-                channel: *channel,
-                status: Status::Open,
-                assignee: None,
-                created_at: *created_at,
-                updated_at: *created_at,
-                revision: 0,
-                inbound: 0,
-                seen: 0,
-            });
+            let thread = (InboxNumber::from(channel), contact_id.clone());
+            state.threads.put(thread, Some(conversation));
+            let created = Conversation::new(conversation, contact_id, channel, created_at);
+            state.conversations.put(conversation, Some(created));
         }
-        Fact::ConversationImported { conversation, .. } => return Some(conversation.clone()),
-        Fact::ConversationDeleted { .. } => return None,
-        _ => before?,
-    };
-    match &change.fact {
-        Fact::MessageAppended { message } => {
-            state.created_at = state.created_at.min(message.created_at);
-            state.inbound += u64::from(message.direction == Direction::Inbound);
-            active(&mut state, message.created_at);
+        ChangeKind::ConversationUpdated { conversation, set } => {
+            for field in &set {
+                let assignee = match field {
+                    Field::Assignee(Some(id)) => Some(state.require_assignee(id)?.clone()),
+                    _ => None,
+                };
+                update(state, conversation, |known| known.set(field, assignee, at))?;
+            }
         }
-        Fact::NoteAdded { note } => active(&mut state, note.created_at),
-        Fact::Assigned { assignee, .. } => {
-            state.assignee = Some(assignee.clone());
-            state.revision += 1;
-            active(&mut state, change.at);
-        }
-        Fact::Unassigned { .. } => {
-            state.assignee = None;
-            state.revision += 1;
-            active(&mut state, change.at);
-        }
-        Fact::Resolved { .. } => {
-            state.status = Status::Resolved;
-            state.revision += 1;
-            active(&mut state, change.at);
-        }
-        Fact::Reopened { .. } => {
-            state.status = Status::Open;
-            state.revision += 1;
-            active(&mut state, change.at);
-        }
-        // R11: no activity.
-        Fact::TakenOver { assignee, .. } => {
-            state.assignee.clone_from(assignee);
-            state.revision += 1;
-        }
-        // Reading is no activity either, and a mark never goes back.
-        Fact::MarkedRead { seen, .. } => state.seen = state.seen.max(*seen).min(state.inbound),
-        // R8: receipts are no activity; the rest is not about a conversation's state.
-        Fact::DeliveryRecorded { .. }
-        | Fact::ProviderIdSet { .. }
-        | Fact::ReceiptParked { .. }
-        | Fact::ParkedPurged { .. }
-        | Fact::CommandDone { .. }
-        | Fact::KeysPurged { .. }
-        | Fact::ConversationCreated { .. }
-        | Fact::ConversationImported { .. }
-        | Fact::ConversationDeleted { .. }
-        | Fact::AssigneePut { .. }
-        | Fact::AssigneeRemoved { .. }
-        | Fact::ConsumerMoved { .. }
-        | Fact::ConsumerRemoved { .. }
-        | Fact::EventsPurged { .. } => {}
-    }
-    Some(state)
-}
-
-/// R8: the latest activity counts, and it never goes back.
-fn active(state: &mut ConversationState, at: DateTime<Utc>) {
-    state.updated_at = state.updated_at.max(at);
-}
-
-/// The message after the change (R9, R10).
-pub fn message(mut state: Message, change: &Change) -> Message {
-    match &change.fact {
-        Fact::DeliveryRecorded {
-            status,
-            at,
-            failure,
+        ChangeKind::Reassigned {
+            conversation,
+            assignee,
             ..
         } => {
-            state.status = state.status.max(*status);
-            state.deliveries.merge(*status, *at, failure);
+            // A successor may have been removed since: the last one of a conversation is there.
+            let assignee = match assignee {
+                Some(id) => Some(match state.assignee(&id)? {
+                    Some(known) => known.clone(),
+                    None => Assignee::new(id, ""),
+                }),
+                None => None,
+            };
+            update(state, conversation, |known| known.reassign(assignee))?;
         }
-        Fact::ProviderIdSet { provider_id, .. } => state.provider_id = Some(provider_id.clone()),
-        _ => {}
+        ChangeKind::ConversationDeleted { conversation } => {
+            let known = state.require_conversation(conversation)?;
+            let thread = (InboxNumber::from(known.channel), known.contact_id.clone());
+            state.threads.put(thread, None);
+            state.conversations.put(conversation, None);
+        }
+        ChangeKind::ConversationImported(imported) => {
+            let mut conversation = imported.conversation;
+            if let Some(id) = conversation.assignee_id().cloned() {
+                // The directory's name.
+                conversation.assigned_to = Some(state.require_assignee(&id)?.clone());
+            }
+            let inbox = InboxNumber::from(conversation.channel);
+            let thread = (inbox, conversation.contact_id.clone());
+            state.threads.put(thread, Some(conversation.id));
+            state.conversations.put(conversation.id, Some(conversation));
+        }
+        ChangeKind::MessageAppended(message) => {
+            let of = message.conversation_id;
+            update(state, of, |known| known.append(&message))?;
+            if let Some(provider_id) = &message.provider_id {
+                let inbox = InboxNumber::from(state.require_conversation(of)?.channel);
+                let own = ProviderIdState::Message(of, message.id);
+                state
+                    .provider_ids
+                    .put((inbox, provider_id.clone()), Some(own));
+            }
+            state.messages.put((of, message.id), Some(*message));
+        }
+        ChangeKind::MessageUpdated {
+            conversation,
+            message,
+            set,
+        } => {
+            for field in set {
+                if let MessageField::ProviderId(provider_id) = &field {
+                    let inbox =
+                        InboxNumber::from(state.require_conversation(conversation)?.channel);
+                    let own = ProviderIdState::Message(conversation, message);
+                    state
+                        .provider_ids
+                        .put((inbox, provider_id.clone()), Some(own));
+                }
+                let key = (conversation, message);
+                if !state.messages.update(&key, |known| known.set(field)) {
+                    return Err(Halt::missing(Key::Message(conversation, message)));
+                }
+            }
+        }
+        ChangeKind::NoteAdded(note) => {
+            let of = note.conversation_id;
+            update(state, of, |known| known.active(note.created_at))?;
+            let key = (of, note.created_at, note.id);
+            state.notes.put(key, Some(*note));
+        }
+        ChangeKind::ReceiptUnmatched {
+            inbox,
+            provider_id,
+            receipt,
+        } => {
+            let mut unmatched = match state.provider_id(inbox, &provider_id)? {
+                Some(ProviderIdState::Unmatched(known)) => known.clone(),
+                _ => UnmatchedReceipts::new(at),
+            };
+            unmatched.deliveries.merge(&receipt);
+            let unmatched = Some(ProviderIdState::Unmatched(unmatched));
+            state.provider_ids.put((inbox, provider_id), unmatched);
+        }
+        ChangeKind::AssigneeSaved { assignee, name } => {
+            let saved = Assignee::new(&assignee, &name);
+            state.assignees.put(assignee, Some(saved));
+        }
+        ChangeKind::AssigneeRemoved { assignee, .. } => state.assignees.put(assignee, None),
+        ChangeKind::KeyRecorded { key, record, .. } => state.idempotency.put(key, Some(record)),
+        ChangeKind::ConsumerMoved { consumer, position } => {
+            state.consumers.put(consumer, Some(position));
+        }
+        ChangeKind::ConsumerRemoved { consumer } => state.consumers.put(consumer, None),
+        ChangeKind::UnmatchedPurged { .. }
+        | ChangeKind::KeysPurged { .. }
+        | ChangeKind::EventsPurged { .. } => {}
     }
-    state
+    Ok(())
 }
 
-/// The receipts that wait for a message after the change (R10).
-pub fn parked(before: Option<Parked>, change: &Change) -> Option<Parked> {
-    let Fact::ReceiptParked {
-        status,
-        at,
-        failure,
-        ..
-    } = &change.fact
-    else {
-        return before;
-    };
-    let mut parked = before.unwrap_or(Parked {
-        since: change.at,
-        deliveries: Deliveries::default(),
-    });
-    parked.deliveries.merge(*status, *at, failure);
-    Some(parked)
+fn update(
+    state: &mut State,
+    id: ConversationId,
+    change: impl FnOnce(&mut Conversation),
+) -> Result<(), Halt> {
+    if state.conversations.update(&id, change) {
+        Ok(())
+    } else {
+        Err(Halt::missing(Key::Conversation(id)))
+    }
 }

@@ -1,13 +1,16 @@
-//! Which conversations a list shows.
+//! Filters: which conversations a list selects.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{AssigneeId, Channel, ConversationState, InvalidInput, Status};
+use serde::Serialize;
 
-/// Which statuses a list shows. Open is the default, as in the specification.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use crate::{AssigneeId, Channel, Conversation, InvalidInput, Status};
+
+/// Which statuses a list selects. The default is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StatusFilter {
     /// Only open conversations.
     #[default]
@@ -19,7 +22,7 @@ pub enum StatusFilter {
 }
 
 impl StatusFilter {
-    /// The specification's word.
+    /// Its name in query strings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,12 +50,12 @@ impl FromStr for StatusFilter {
     }
 }
 
-/// Which conversations a list shows: a status, any channels, anybody's or some assignees', all or
-/// the unread ones (R12).
+/// Which conversations a list selects: by status, channel, assignee, and whether they have unread
+/// messages.
 ///
-/// The setters add: two channels select the conversations of both. Without a channel all are
-/// selected, without an assignee anybody's and nobody's. A user or team that the directory does
-/// not know selects nothing.
+/// The setters add: two channels select the conversations of both. Without a channel every channel is
+/// selected; without an assignee every assignee is, and the unassigned conversations are. A user or
+/// team that the directory does not have selects nothing.
 ///
 /// ```
 /// use convodb::{Channel, Filter, TeamId, UserId};
@@ -66,18 +69,18 @@ impl FromStr for StatusFilter {
 /// # let _ = (everything_on_whatsapp, an_agents_view, to_be_read);
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Filter {
     status: StatusFilter,
     channels: BTreeSet<Channel>,
-    // Neither stands for anybody's and nobody's.
+    // Without either, assigned and unassigned conversations are selected.
     unassigned: bool,
     assignees: BTreeSet<AssigneeId>,
     unread: bool,
 }
 
 impl Filter {
-    /// The most users and teams that a filter takes; more are refused where it is used.
+    /// The most users and teams of a filter. More are refused where it is used.
     pub const MAX_ASSIGNEES: usize = 64;
 
     /// Conversations of this status.
@@ -121,32 +124,32 @@ impl Filter {
         self
     }
 
-    /// Adds the conversations that are assigned to nobody.
+    /// Adds the unassigned conversations.
     #[must_use]
     pub fn unassigned(mut self) -> Self {
         self.unassigned = true;
         self
     }
 
-    /// Leaves only conversations with messages that are not marked as read.
+    /// Selects only conversations with unread messages.
     #[must_use]
     pub fn unread(mut self) -> Self {
         self.unread = true;
         self
     }
 
-    /// The status that was asked for.
+    /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusFilter {
         self.status
     }
 
-    /// The channels that were added, in the specification's order; none stands for all.
+    /// The channels that were added, in the order of [`Channel::ALL`]; none means all.
     pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
         self.channels.iter().copied()
     }
 
-    /// Whether the conversations of nobody were added.
+    /// Whether the unassigned conversations were added.
     #[must_use]
     pub const fn includes_unassigned(&self) -> bool {
         self.unassigned
@@ -163,12 +166,15 @@ impl Filter {
         self.unread
     }
 
+    /// Whether it selects conversations whatever their assignee.
     #[doc(hidden)]
-    pub fn is_anybodys(&self) -> bool {
+    #[must_use]
+    pub fn is_any_assignee(&self) -> bool {
         !self.unassigned && self.assignees.is_empty()
     }
 
     #[doc(hidden)]
+    #[must_use]
     pub const fn statuses(&self) -> &'static [Status] {
         match self.status {
             StatusFilter::Open => &[Status::Open],
@@ -184,30 +190,26 @@ impl Filter {
             .filter(|channel| self.channels.is_empty() || self.channels.contains(channel))
     }
 
-    /// Whether the filter selects a conversation.
-    #[doc(hidden)]
-    pub fn selects(&self, state: &ConversationState) -> bool {
-        let assignee = match &state.assignee {
+    /// Whether it selects a conversation.
+    #[must_use]
+    pub fn selects(&self, conversation: &Conversation) -> bool {
+        let assignee = || match conversation.assignee_id() {
             Some(id) => self.assignees.contains(id),
             None => self.unassigned,
         };
-        self.statuses().contains(&state.status)
-            && (self.channels.is_empty() || self.channels.contains(&state.channel))
-            && (self.is_anybodys() || assignee)
-            && (!self.unread || state.unread() > 0)
+        self.statuses().contains(&conversation.status)
+            && (self.channels.is_empty() || self.channels.contains(&conversation.channel))
+            && (self.is_any_assignee() || assignee())
+            && (!self.unread || conversation.unread_count > 0)
     }
 
+    /// Checks the number of assignees.
     #[doc(hidden)]
     pub fn validate(&self) -> Result<(), InvalidInput> {
-        let assignees = self.assignees.len();
-        if assignees > Self::MAX_ASSIGNEES {
-            return Err(InvalidInput::new(
-                "assigned_to",
-                format!(
-                    "must be at most {} users and teams, and are {assignees}",
-                    Self::MAX_ASSIGNEES
-                ),
-            ));
+        let (max, assignees) = (Self::MAX_ASSIGNEES, self.assignees.len());
+        if assignees > max {
+            let reason = format!("must be at most {max} users and teams, and are {assignees}");
+            return Err(InvalidInput::new("assigned_to", reason));
         }
         Ok(())
     }

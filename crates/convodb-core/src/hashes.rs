@@ -1,21 +1,21 @@
-//! The keyed hashes of one file: two files share none, and none tells what it was made of.
+//! The keyed hashes of one store: two stores share none, and no hash reveals its text.
 
-use std::hash::{Hash, Hasher as _};
+use std::fmt;
+use std::hash::Hasher as _;
 
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use serde::Serialize;
+use siphasher::sip128::{Hasher128 as _, SipHasher13, SipHasher24};
 
-use crate::{Channel, IdempotencyKey, ProviderId};
+use crate::{Error, IdempotencyKey, InboxNumber, ProviderId, Result};
 
-/// So many bytes has a hash.
-#[doc(hidden)]
 pub const HASH_LEN: usize = 16;
 
-/// In the place of a channel's byte, which none has.
+/// Precedes an idempotency key; an inbox number of four bytes precedes a provider's id. No inbox
+/// number begins with this byte: they are counted from 0.
 const OF_KEY: u8 = u8::MAX;
 
-/// Hashes texts by the seed of one file.
+/// Hashes texts by the seed of one store.
 #[derive(Clone, Copy)]
-#[doc(hidden)]
 pub struct Hashes {
     seed: [u8; 16],
 }
@@ -25,41 +25,43 @@ impl Hashes {
         Self { seed }
     }
 
-    fn hasher(self) -> SipHasher13 {
-        SipHasher13::new_with_key(&self.seed)
-    }
-
-    fn of_text(self, kind: u8, text: &str) -> [u8; HASH_LEN] {
-        let mut hasher = self.hasher();
-        hasher.write(&[kind]);
+    fn of_text(self, kind: &[u8], text: &str) -> [u8; HASH_LEN] {
+        let mut hasher = SipHasher13::new_with_key(&self.seed);
+        hasher.write(kind);
         hasher.write(text.as_bytes());
         hasher.finish128().as_bytes()
     }
 
-    pub fn of_provider_id(self, channel: Channel, id: &ProviderId) -> [u8; HASH_LEN] {
-        self.of_text(channel.code(), id.as_str())
+    pub fn of_provider_id(self, inbox: InboxNumber, id: &ProviderId) -> [u8; HASH_LEN] {
+        self.of_text(&inbox.get().to_be_bytes(), id.as_str())
     }
 
     pub fn of_key(self, key: &IdempotencyKey) -> [u8; HASH_LEN] {
-        self.of_text(OF_KEY, key.as_str())
+        self.of_text(&[OF_KEY], key.as_str())
     }
 
-    /// Of a command with all that was given with it, to tell it from another.
-    pub fn of_command(self, command: &impl Hash) -> [u8; HASH_LEN] {
-        let mut hasher = self.hasher();
-        command.hash(&mut hasher);
-        hasher.finish128().as_bytes()
+    /// The fingerprint of a command with its parameters. It is stable across compilers and builds.
+    pub fn fingerprint(self, name: &str, command: &impl Serialize) -> Result<[u8; HASH_LEN]> {
+        let json = serde_json::to_vec(command).map_err(|error| {
+            Error::corrupted(format!("the command {name} has no JSON")).with_source(error)
+        })?;
+        let mut hasher = SipHasher24::new_with_key(&self.seed);
+        hasher.write(name.as_bytes());
+        hasher.write(&[0]);
+        hasher.write(&json);
+        Ok(hasher.finish128().as_bytes())
     }
 
-    /// The random part of a message's id, so that whatever order messages come in, each gets the
-    /// same id.
-    pub fn random(self, channel: Channel, id: &ProviderId) -> u128 {
-        u128::from_be_bytes(self.of_provider_id(channel, id))
+    /// The random part of a message's id: it follows from the provider's id, so that a message gets
+    /// the same id in whichever order messages come.
+    pub fn random(self, inbox: InboxNumber, id: &ProviderId) -> u128 {
+        u128::from_be_bytes(self.of_provider_id(inbox, id))
     }
 }
 
-impl std::fmt::Debug for Hashes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Hashes {
+    /// Without the seed, which is a secret of the store.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hashes")
     }
 }

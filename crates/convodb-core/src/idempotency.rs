@@ -1,12 +1,15 @@
-//! Commands that carry a key, so that the same one again does nothing more.
+//! Idempotency keys: the same command under the same key again changes nothing.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
 
-use crate::{AssigneeId, ConversationId, InvalidInput, MessageId, NoteId};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{Effect, InvalidInput, Subject, text, time};
 
 /// A caller's name for one command: 1 to 255 bytes of any text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
@@ -27,37 +30,28 @@ impl IdempotencyKey {
     }
 }
 
+impl<'de> Deserialize<'de> for IdempotencyKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::parse(deserializer, Self::new)
+    }
+}
+
 /// What a command with a key did. It holds ids and no content, so that what is erased is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub struct Done {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyRecord {
+    #[serde(with = "time")]
     pub at: DateTime<Utc>,
     /// The keyed hash of the command with all that was given with it.
-    pub command: [u8; 16],
-    pub value: DoneValue,
-    pub changed: bool,
-    pub created: bool,
-    pub reopened: bool,
-    pub duplicate: bool,
+    pub fingerprint: [u8; 16],
+    pub subject: Subject,
+    pub effect: Effect,
 }
 
-/// What a command answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum DoneValue {
-    Nothing,
-    Number(u64),
-    Conversation(ConversationId),
-    Message(ConversationId, MessageId),
-    Note(ConversationId, DateTime<Utc>, NoteId),
-    Assignee(AssigneeId),
-    /// What a bulk command did to each conversation; nothing to one that was not there.
-    Each(Vec<(ConversationId, Option<DoneEach>)>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub struct DoneEach {
-    pub changed: bool,
-    pub reopened: bool,
+/// The time that is this long ago; the earliest of all where none is.
+pub(crate) fn before(now: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
+    let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
+    let before = now.checked_sub_signed(age);
+    before.map_or(DateTime::UNIX_EPOCH, |before| {
+        before.max(DateTime::UNIX_EPOCH)
+    })
 }

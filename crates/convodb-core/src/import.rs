@@ -1,22 +1,16 @@
-//! A whole conversation from elsewhere, with its history, ids and times.
+//! A whole conversation from elsewhere, with its messages, notes, ids and times.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::{Conversation, Message, Note};
 
-use crate::conversation::{ConversationDocument, is_zero};
-use crate::{
-    Assignee, Channel, ContactId, Conversation, ConversationId, Message, Note, Status, object, time,
-};
-
-/// A whole conversation to be imported: its history, ids and times are kept as they are.
+/// A whole conversation to be imported. It keeps its messages, notes, ids and times.
 ///
-/// It deserialises from the specification's *Conversation object*, with every further field that
-/// the store's own JSON writes, and optional `revision` and `notes`; an unknown field is refused.
-/// It serialises to the same, so what is read from one store can be carried to another.
-/// `Store::import` sorts the messages and checks the rest. An imported history is read, but for
-/// the latest `unread_count` of its inbound messages.
+/// Its JSON is that of a [`Transcript`](crate::Transcript), with `notes` where it has any. An unknown
+/// field is refused. A store writes the same JSON, so a conversation can move from one store to
+/// another. `import` sorts the messages and checks the rest. The messages count as read, but for the
+/// latest `unread_count` of the inbound ones. An `inbound_count` other than 0 must be their number.
 ///
 /// ```
+/// use convodb::prelude::*;
 /// use convodb::{Import, Store};
 ///
 /// let store = Store::in_memory()?;
@@ -32,19 +26,19 @@ use crate::{
 /// }"#)?;
 /// let id = store.import(import)?.value.id;
 ///
-/// let thread = store.get(id)?;
+/// let transcript = store.transcript(id)?;
 /// let notes = store.notes(id)?.collect::<Result<_, _>>()?;
-/// let export = Import::new(thread.conversation, thread.messages).notes(notes);
+/// let export = Import::new(transcript.conversation, transcript.messages).notes(notes);
 /// let elsewhere = Store::in_memory()?;
 /// elsewhere.import(serde_json::from_str(&serde_json::to_string(&export)?)?)?;
-/// assert_eq!(elsewhere.get(id)?, store.get(id)?);
+/// assert_eq!(elsewhere.transcript(id)?, store.transcript(id)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Import {
-    /// The conversation. The user or team that it names joins the directory if it is not there
-    /// yet; a name that is there stays.
+    /// The conversation. The import adds its user or team to the directory. A name that is in the
+    /// directory stays.
     pub conversation: Conversation,
     /// Its messages, in any order.
     pub messages: Vec<Message>,
@@ -68,66 +62,5 @@ impl Import {
     pub fn notes(mut self, notes: Vec<Note>) -> Self {
         self.notes = notes;
         self
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImportDocument {
-    id: ConversationId,
-    contact_id: ContactId,
-    channel: Channel,
-    status: Status,
-    assigned_to: Option<Assignee>,
-    #[serde(default)]
-    messages: Vec<Message>,
-    #[serde(with = "time")]
-    created_at: DateTime<Utc>,
-    #[serde(with = "time")]
-    updated_at: DateTime<Utc>,
-    #[serde(default)]
-    notes: Vec<Note>,
-    #[serde(default)]
-    unread_count: u64,
-    #[serde(default)]
-    revision: u64,
-}
-
-impl<'de> Deserialize<'de> for Import {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = object::<ImportDocument, _>(deserializer)?;
-        let mut conversation = Conversation::new(
-            document.id,
-            document.contact_id,
-            document.channel,
-            document.created_at,
-        );
-        conversation.status = document.status;
-        conversation.assigned_to = document.assigned_to;
-        conversation.updated_at = document.updated_at;
-        conversation.unread_count = document.unread_count;
-        conversation.revision = document.revision;
-        Ok(Self::new(conversation, document.messages).notes(document.notes))
-    }
-}
-
-impl Serialize for Import {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            #[serde(flatten)]
-            conversation: ConversationDocument<'a>,
-            #[serde(skip_serializing_if = "is_zero")]
-            revision: u64,
-            #[serde(skip_serializing_if = "<[Note]>::is_empty")]
-            notes: &'a [Note],
-        }
-
-        Document {
-            conversation: self.conversation.document(&self.messages),
-            revision: self.conversation.revision,
-            notes: &self.notes,
-        }
-        .serialize(serializer)
     }
 }

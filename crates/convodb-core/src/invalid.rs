@@ -1,11 +1,11 @@
-//! The error of a value that breaks a rule: which field, and why.
+//! The error of an invalid value.
 
 use std::borrow::Cow;
 
-/// A value that was refused before anything was written: the field that holds it, and the reason.
+/// An invalid value: the field that holds it, and the reason.
 ///
-/// Constructors of ids and values return it; a command wraps it in an
-/// [`Error`](crate::Error) of kind [`Invalid`](crate::ErrorKind::Invalid), so `?` carries it on.
+/// Constructors of ids and values return it. A command wraps it in an [`Error`](crate::Error) of kind
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput), so `?` converts it.
 ///
 /// ```
 /// let error = convodb::UserId::new("alice").unwrap_err();
@@ -15,8 +15,8 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct InvalidInput {
-    field: Cow<'static, str>,
-    reason: Cow<'static, str>,
+    pub(crate) field: Cow<'static, str>,
+    pub(crate) reason: Cow<'static, str>,
 }
 
 impl InvalidInput {
@@ -28,7 +28,7 @@ impl InvalidInput {
         }
     }
 
-    /// The field, as the specification names it; within a list `messages[3].content`.
+    /// The field by its name in JSON; within a list `messages[3].content`.
     #[must_use]
     pub fn field(&self) -> &str {
         &self.field
@@ -40,7 +40,7 @@ impl InvalidInput {
         &self.reason
     }
 
-    /// The same reason, told of the field that the caller knows.
+    /// The same reason for another field.
     pub(crate) fn in_field(self, field: impl Into<Cow<'static, str>>) -> Self {
         Self {
             field: field.into(),
@@ -48,7 +48,7 @@ impl InvalidInput {
         }
     }
 
-    /// The same reason, told of this field within an item of a list.
+    /// The same reason for this field within an item of a list.
     pub(crate) fn within(self, item: &str) -> Self {
         let field = format!("{item}.{}", self.field);
         self.in_field(field)

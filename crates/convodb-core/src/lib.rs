@@ -4,89 +4,105 @@
 //! documented here: depend on that. What is not documented is for the crates of its workspace, which
 //! share its version, and changes without notice.
 //!
-//! Invariant: nothing here reads a file, a clock or a random number, and nothing here knows how a
-//! value is stored. What a command means is decided in `decide`, what a change does in `evolve`;
-//! both only compute.
+//! Nothing here reads a file, a clock or a random number. A [command](commands) decides changes from
+//! the entities that a backend loads; `evolve` applies a change to them; the backend writes the
+//! differences. The modules `codec` and `records` define the bytes of what is stored.
 
 mod assignee;
+#[doc(hidden)]
 mod change;
+mod channel;
+#[doc(hidden)]
+pub mod codec;
+mod command;
+pub mod commands;
 mod context;
 mod conversation;
 mod cursor;
-#[doc(hidden)]
-pub mod decide;
 mod error;
+mod event;
 #[doc(hidden)]
-pub mod event;
-#[doc(hidden)]
-pub mod evolve;
+mod evolve;
 mod filter;
+#[doc(hidden)]
 mod hashes;
 mod id;
+#[doc(hidden)]
 mod idempotency;
 mod import;
+#[doc(hidden)]
+mod inbox;
 mod invalid;
-mod list_query;
+mod json;
+#[doc(hidden)]
+mod key;
 mod message;
 mod note;
+mod number;
 mod object;
+mod outcome;
 mod page;
-mod provided;
+#[doc(hidden)]
+mod provider_id;
+mod query_string;
 mod range;
 #[doc(hidden)]
 pub mod records;
-mod request;
 mod retention;
+mod selection;
 mod short;
-mod targets;
+#[doc(hidden)]
+mod state;
+mod text;
 #[doc(hidden)]
 pub mod time;
 mod validate;
 
-pub use assignee::{Assignee, AssigneeId, AssigneeKind, Takeover};
-pub use context::{Context, Outcome};
-pub use conversation::{Channel, Conversation, Status, Thread};
+pub use assignee::{Assignee, AssigneeId, AssigneeKind};
+pub use channel::Channel;
+pub use command::{Command, Output};
+pub use commands::ConsumerStart;
+pub use context::{Context, Precondition};
+pub use conversation::{Conversation, Status, Transcript};
 pub use cursor::Cursor;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Details, EntityKind, Error, ErrorKind, Result};
 pub use event::{Event, EventKind};
 pub use filter::{Filter, StatusFilter};
 pub use id::{
-    Actor, ConsumerName, ContactId, ConversationId, MessageId, NoteId, ProviderId, TeamId, UserId,
+    Actor, ConsumerName, ContactId, ConversationId, MessageId, NoteId, OwnId, ProviderId, TeamId,
+    TextId, UserId,
 };
 pub use import::Import;
 pub use invalid::InvalidInput;
-pub use list_query::ListQuery;
 pub use message::{
     Content, Deliveries, DeliveryStatus, Direction, Failure, Inbound, Message, MessageRef,
-    MessageType, Outbound, Receipt, ReceiptRequest, Reply,
+    MessageType, Outbound, Receipt, Reply,
 };
 pub use note::Note;
-pub use page::{CursorPage, Page, PageRequest, Window};
+pub use number::{CommitSeq, EventSeq, Number, Revision};
+pub use outcome::{BatchItem, Effect, Outcome};
+pub use page::{Page, PageRequest};
 pub use range::MessageRange;
-pub use request::{AssignRequest, NoteRequest};
 pub use retention::{ConsumerPosition, Retention};
-pub use targets::Targets;
+pub use selection::Selection;
 
 // For the other crates of the workspace.
 #[doc(hidden)]
-pub use change::{Change, Fact, Succession};
-#[doc(hidden)]
-pub use conversation::ConversationState;
-#[doc(hidden)]
-pub use decide::Rejection;
-#[doc(hidden)]
-pub use error::Hex;
-#[doc(hidden)]
-pub use hashes::{HASH_LEN, Hashes};
-#[doc(hidden)]
-pub use idempotency::{Done, DoneEach, DoneValue, IdempotencyKey};
-#[doc(hidden)]
-pub use page::check_limit;
-#[doc(hidden)]
-pub use provided::{Parked, Provided, StoredAt};
-#[doc(hidden)]
-pub use retention::Keep;
-#[doc(hidden)]
-pub use targets::Named;
-
-pub(crate) use object::object;
+pub use {
+    change::{Change, ChangeKind, MessageField},
+    command::{Decision, Env, Halt, IdSequence, Subject, decide, reads},
+    conversation::Field,
+    error::Hex,
+    event::NewEvent,
+    evolve::evolve,
+    hashes::{HASH_LEN, Hashes},
+    id::{OwnIdKind, TextIdKind},
+    idempotency::{IdempotencyKey, IdempotencyRecord},
+    inbox::InboxNumber,
+    key::{Answer, Key, Query},
+    message::Delivery,
+    page::PagePosition,
+    provider_id::{ProviderIdState, UnmatchedReceipts},
+    selection::Selected,
+    state::{Difference, Entities, State},
+};

@@ -1,21 +1,22 @@
-//! Messages, what they carry, and what becomes of them on their way.
+//! Messages: what they carry, and what becomes of them on their way.
 
 mod content;
 mod delivery;
 mod document;
 mod draft;
-mod request;
+mod draft_document;
+mod receipt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Channel, ConversationId, InvalidInput, MessageId, ProviderId, StoredAt, time};
+use crate::{Channel, ConversationId, InvalidInput, MessageField, MessageId, ProviderId, time};
 
 pub use content::{Content, MessageType};
-pub use delivery::{Deliveries, DeliveryStatus, Failure, Receipt};
+pub use delivery::{Deliveries, Delivery, DeliveryStatus, Failure};
 pub(crate) use draft::Draft;
 pub use draft::{Inbound, Outbound, Reply};
-pub use request::ReceiptRequest;
+pub use receipt::Receipt;
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// R9: the status that a message of this direction starts with.
+    /// The status that a message of this direction starts with.
     pub(crate) const fn first_status(self) -> DeliveryStatus {
         match self {
             Self::Inbound => DeliveryStatus::Delivered,
@@ -39,10 +40,10 @@ impl Direction {
 
 /// A message of a conversation.
 ///
-/// Serialises as the specification's Message: `id`, `conversation_id`, `direction`, `type`,
-/// `content` (text, and a template's rendered text), `status`, `created_at`; after them, only where
-/// they have a value, `template_name`, `template_params`, `media_url`, `caption`, `provider_id`,
-/// the times `sent_at`, `delivered_at`, `read_at`, `failed_at` of its receipts, and `error`.
+/// Its JSON has `id`, `conversation_id`, `direction`, `type`, `content` (the text, or the rendered
+/// text of a template), `status` and `created_at`; after them, each where it has a value,
+/// `template_name`, `template_params`, `media_url`, `caption`, `provider_id`, the times `sent_at`,
+/// `delivered_at`, `read_at` and `failed_at` of its receipts, and `error`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Message {
@@ -54,20 +55,20 @@ pub struct Message {
     pub direction: Direction,
     /// What it says or shows.
     pub content: Content,
-    /// How far it has come (R9).
+    /// How far it has come.
     pub status: DeliveryStatus,
-    /// The provider's time where it was given, else the store's (R7).
+    /// The provider's time where it was given, else the store's.
     pub created_at: DateTime<Utc>,
-    /// The provider's own id, where it is known.
+    /// The provider's id, where the store has it.
     pub provider_id: Option<ProviderId>,
-    /// What receipts told, and when.
+    /// The times and the failure of its receipts.
     pub deliveries: Deliveries,
 }
 
 impl Message {
     /// A message with the first status of its direction, for an [`Import`](crate::Import).
     #[must_use]
-    pub fn new(
+    pub const fn new(
         id: MessageId,
         conversation_id: ConversationId,
         direction: Direction,
@@ -82,20 +83,40 @@ impl Message {
             status: direction.first_status(),
             created_at,
             provider_id: None,
-            deliveries: Deliveries::default(),
+            deliveries: Deliveries::NONE,
         }
     }
 
-    /// R7: what orders messages, oldest first.
+    /// What orders messages, oldest first.
     #[doc(hidden)]
-    pub fn position(&self) -> (DateTime<Utc>, MessageId) {
+    #[must_use]
+    pub const fn position(&self) -> (DateTime<Utc>, MessageId) {
         (self.created_at, self.id)
     }
 
-    pub(super) fn validate(&self) -> Result<(), InvalidInput> {
+    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
         self.content.validate()?;
         self.deliveries.validate()?;
         time::checked("created_at", self.created_at).map(drop)
+    }
+
+    /// Whether a receipt brings something new.
+    pub(crate) fn would_change(&self, receipt: &Delivery) -> bool {
+        receipt.status > self.status || self.deliveries.would_change(receipt)
+    }
+
+    /// Merges a receipt.
+    pub(crate) fn record(&mut self, receipt: &Delivery) {
+        self.status = self.status.max(receipt.status);
+        self.deliveries.merge(receipt);
+    }
+
+    /// Sets an attribute, with what follows from it.
+    pub(crate) fn set(&mut self, field: MessageField) {
+        match field {
+            MessageField::Delivery(receipt) => self.record(&receipt),
+            MessageField::ProviderId(provider_id) => self.provider_id = Some(provider_id),
+        }
     }
 }
 
@@ -110,43 +131,26 @@ impl Message {
 ///     MessageRef::Id { conversation, message },
 /// );
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
 #[non_exhaustive]
 pub enum MessageRef {
     /// By the store's ids.
     Id {
         /// The conversation that holds it.
+        #[serde(rename = "conversation_id")]
         conversation: ConversationId,
         /// The message.
+        #[serde(rename = "message_id")]
         message: MessageId,
     },
-    /// By the provider's own id, which is unique on its channel for ever (R10).
+    /// By the provider's id, which is unique on its channel for ever.
     ProviderId {
         /// The channel.
         channel: Channel,
-        /// The provider's own id.
+        /// The provider's id.
         provider_id: ProviderId,
     },
-}
-
-impl MessageRef {
-    /// The place that it names, or whose id the provider's is.
-    #[doc(hidden)]
-    pub fn place(self) -> Result<StoredAt, (Channel, ProviderId)> {
-        match self {
-            Self::Id {
-                conversation,
-                message,
-            } => Ok(StoredAt {
-                conversation,
-                message,
-            }),
-            Self::ProviderId {
-                channel,
-                provider_id,
-            } => Err((channel, provider_id)),
-        }
-    }
 }
 
 impl From<(Channel, ProviderId)> for MessageRef {

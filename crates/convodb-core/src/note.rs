@@ -1,12 +1,16 @@
-//! Internal notes: for the team, never sent to the contact (R6).
+//! Internal notes: for the team, never sent to the contact.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Actor, ConversationId, InvalidInput, NoteId, object, time, validate};
+use crate::object::Object;
+use crate::records::NoteRecord;
+use crate::records::embedded::Embedded;
+use crate::time::Time;
+use crate::{Actor, ConversationId, InvalidInput, NoteId, time, validate};
 
-/// An internal note. Serialises as the answer of the specification's *Add an internal note*.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Hash)]
+/// An internal note.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Note {
     /// The id.
@@ -16,34 +20,43 @@ pub struct Note {
     /// The text.
     pub content: String,
     /// When it was written.
-    #[serde(serialize_with = "time::serialize")]
     pub created_at: DateTime<Utc>,
-    /// Who wrote it, where the command's [`Context`](crate::Context) named an actor.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The actor of the command's [`Context`](crate::Context), where it has one.
     pub author: Option<Actor>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Note", deny_unknown_fields, expecting = "an object")]
+struct NoteDocument {
+    id: NoteId,
+    conversation_id: ConversationId,
+    content: String,
+    #[serde(with = "time")]
+    created_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<Actor>,
+}
+
+/// An object in JSON, a row in changes.
+impl Serialize for Note {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return NoteDocument::serialize(self, serializer);
+        }
+        let key = (self.conversation_id, self.id, Time(self.created_at));
+        let record = NoteRecord::from(self);
+        Embedded { key, record }.serialize(serializer)
+    }
 }
 
 impl<'de> Deserialize<'de> for Note {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Document {
-            id: NoteId,
-            conversation_id: ConversationId,
-            content: String,
-            #[serde(with = "time")]
-            created_at: DateTime<Utc>,
-            author: Option<Actor>,
+        if deserializer.is_human_readable() {
+            return NoteDocument::deserialize(Object(deserializer));
         }
-
-        let document: Document = object(deserializer)?;
-        Ok(Self {
-            id: document.id,
-            conversation_id: document.conversation_id,
-            content: document.content,
-            created_at: document.created_at,
-            author: document.author,
-        })
+        let Embedded { key, record } = Embedded::<_, NoteRecord<'_>>::deserialize(deserializer)?;
+        let (conversation, id, Time(created_at)) = key;
+        Ok(record.into_note(conversation, created_at, id))
     }
 }
 
@@ -65,8 +78,13 @@ impl Note {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<(), InvalidInput> {
-        validate::text("content", &self.content)?;
+    /// Checks the text of a note.
+    pub(crate) fn check_content(content: &str) -> Result<(), InvalidInput> {
+        validate::text("content", content)
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
+        Self::check_content(&self.content)?;
         time::checked("created_at", self.created_at).map(drop)
     }
 }

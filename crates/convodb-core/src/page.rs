@@ -1,152 +1,158 @@
 //! Pages of a list.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::Cursor;
-use crate::Result;
-use crate::{Conversation, InvalidInput};
+use crate::{ConversationId, Cursor, InvalidInput};
 
-/// Which page of a list, and how long it is (R13).
+/// Which page of a list, and how many rows it has. It is within its bounds by construction.
 ///
 /// ```
 /// use convodb::PageRequest;
 ///
-/// let second = PageRequest::new(2, 50)?;
-/// assert_eq!((second.page(), second.limit()), (2, 50));
-/// assert_eq!(PageRequest::default(), PageRequest::new(1, 20)?);
-/// assert!(PageRequest::new(0, 20).is_err());
-/// # Ok::<(), convodb::Error>(())
+/// let second = PageRequest::number(2, 50)?;
+/// assert_eq!(second.limit(), 50);
+/// assert_eq!(PageRequest::default(), PageRequest::number(1, 20)?);
+/// assert!(PageRequest::number(0, 20).is_err());
+/// # Ok::<(), convodb::InvalidInput>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest {
-    page: u64,
+    position: PagePosition,
     limit: u32,
 }
 
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PagePosition {
+    Number(u64),
+    After(Cursor),
+    Around(ConversationId),
+}
+
 impl PageRequest {
-    /// The longest page.
+    /// The most rows of a page.
     pub const MAX_LIMIT: u32 = 100;
 
-    /// Page `page`, from 1, of pages of `limit` rows, 1 to 100.
+    fn new(position: PagePosition, limit: u32) -> Result<Self, InvalidInput> {
+        if !(1..=Self::MAX_LIMIT).contains(&limit) {
+            return Err(InvalidInput::new("limit", "must be between 1 and 100"));
+        }
+        Ok(Self { position, limit })
+    }
+
+    /// The page of a number, from 1, where every page has `limit` rows.
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) for page 0, and for a limit outside its bounds.
-    pub fn new(page: u64, limit: u32) -> Result<Self> {
+    /// Page 0, and a limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
+    pub fn number(page: u64, limit: u32) -> Result<Self, InvalidInput> {
         if page == 0 {
-            return Err(InvalidInput::new("page", "must be at least 1").into());
+            return Err(InvalidInput::new("page", "must be at least 1"));
         }
-        check_limit(limit)?;
-        Ok(Self { page, limit })
+        Self::new(PagePosition::Number(page), limit)
     }
 
-    /// The number of the page, from 1.
-    #[must_use]
-    pub const fn page(self) -> u64 {
-        self.page
+    /// The rows after a cursor: keyset pagination, whose cost does not depend on the position.
+    ///
+    /// # Errors
+    ///
+    /// A limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
+    pub fn after(cursor: Cursor, limit: u32) -> Result<Self, InvalidInput> {
+        Self::new(PagePosition::After(cursor), limit)
     }
 
-    /// The number of rows of a page.
+    /// The rows around a conversation, which is one of them.
+    ///
+    /// # Errors
+    ///
+    /// A limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
+    pub fn around(id: ConversationId, limit: u32) -> Result<Self, InvalidInput> {
+        Self::new(PagePosition::Around(id), limit)
+    }
+
+    /// The number of rows of the page.
     #[must_use]
     pub const fn limit(self) -> u32 {
         self.limit
     }
 
-    /// The rows before the page; what is more than any list has stands for itself.
     #[doc(hidden)]
-    pub fn skip(self) -> u64 {
-        (self.page - 1).saturating_mul(u64::from(self.limit))
+    #[must_use]
+    pub const fn position(self) -> PagePosition {
+        self.position
     }
 }
 
 impl Default for PageRequest {
+    /// The first page of 20 rows.
     fn default() -> Self {
-        Self { page: 1, limit: 20 }
+        Self {
+            position: PagePosition::Number(1),
+            limit: 20,
+        }
     }
 }
 
-#[doc(hidden)]
-pub fn check_limit(limit: u32) -> Result<(), InvalidInput> {
-    if (1..=PageRequest::MAX_LIMIT).contains(&limit) {
-        Ok(())
-    } else {
-        Err(InvalidInput::new("limit", "must be between 1 and 100"))
+/// The page of a number, and its limit.
+impl TryFrom<(u64, u32)> for PageRequest {
+    type Error = InvalidInput;
+
+    fn try_from((page, limit): (u64, u32)) -> Result<Self, InvalidInput> {
+        Self::number(page, limit)
+    }
+}
+
+/// The rows after a cursor, and their limit.
+impl TryFrom<(Cursor, u32)> for PageRequest {
+    type Error = InvalidInput;
+
+    fn try_from((cursor, limit): (Cursor, u32)) -> Result<Self, InvalidInput> {
+        Self::after(cursor, limit)
     }
 }
 
 /// A page of a list, latest activity first.
 ///
-/// Serialises as the specification's `{"data", "total", "page"}`; `next` follows only where there
-/// are more rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Its JSON is `{"data", "total"}`, then `page` and `next` where they have a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Page {
+pub struct Page<T> {
     /// The rows. A page past the end has none.
-    pub data: Vec<Conversation>,
-    /// How many conversations the filter selects, on whatever page.
+    pub data: Vec<T>,
+    /// How many rows the whole list has.
     pub total: u64,
-    /// The number of the page.
-    pub page: u64,
-    /// Where `list_after` goes on, if there are more rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The number of a page that was requested by number.
+    #[serde(rename = "page", default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// How many rows precede the first one, of a page by number or around a conversation. Not in
+    /// the JSON.
+    #[serde(skip)]
+    pub offset: Option<u64>,
+    /// Where the list continues, if it has more rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Cursor>,
 }
 
-/// The rows of a list behind a cursor, latest activity first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct CursorPage {
-    /// The rows.
-    pub data: Vec<Conversation>,
-    /// How many conversations the filter selects, before and behind the cursor.
-    pub total: u64,
-    /// Where to go on, if there are more rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Cursor>,
-}
-
-/// The rows of a list around one conversation, latest activity first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Window {
-    /// The rows, that of the conversation among them.
-    pub data: Vec<Conversation>,
-    /// How many conversations the filter selects.
-    pub total: u64,
-    /// How many rows of the list stand before the first of these.
-    pub offset: u64,
-    /// Where to go on, if there are more rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Cursor>,
-}
-
-impl Window {
-    #[doc(hidden)]
-    pub fn new(offset: u64, rows: CursorPage) -> Self {
+#[doc(hidden)]
+impl<T> Page<T> {
+    pub const fn new(data: Vec<T>, total: u64, next: Option<Cursor>) -> Self {
         Self {
-            data: rows.data,
-            total: rows.total,
-            offset,
-            next: rows.next,
+            data,
+            total,
+            number: None,
+            offset: None,
+            next,
         }
     }
-}
 
-impl Page {
-    #[doc(hidden)]
-    pub fn new(page: u64, rows: CursorPage) -> Self {
-        Self {
-            data: rows.data,
-            total: rows.total,
-            page,
-            next: rows.next,
-        }
+    pub fn with_number(mut self, number: u64) -> Self {
+        self.number = Some(number);
+        self
     }
-}
 
-impl CursorPage {
-    #[doc(hidden)]
-    pub fn new(data: Vec<Conversation>, total: u64, next: Option<Cursor>) -> Self {
-        Self { data, total, next }
+    pub fn with_offset(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
     }
 }

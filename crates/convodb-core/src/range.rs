@@ -1,4 +1,4 @@
-//! A part of a conversation's history.
+//! Ranges of the messages of a conversation.
 
 use std::ops::{Bound, RangeFull};
 
@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 
 use crate::{Message, MessageId};
 
-/// A place in a history: a time in microseconds since 1970, and a message of that time.
+/// A position among messages: a time in microseconds since 1970, and a message of that time.
 pub(crate) type Place = (u64, MessageId);
 
-/// The first place that is not before a time. A time between two microseconds is behind the first,
-/// and no message is of a time before 1970.
+/// The first position that is not before a time. A time between two microseconds counts as the later
+/// one, and no message has a time before 1970.
 fn first_of(time: DateTime<Utc>) -> Place {
     let micros = time.timestamp_micros();
     let started = i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000));
@@ -23,11 +23,12 @@ fn place_of(message: &Message) -> Place {
     (first_of(time).0, id)
 }
 
-/// A part of a conversation's history, in the order of R7. Of two setters for one end the later
-/// counts.
+/// A range of the messages of a conversation, by `(created_at, id)`. Of two setters for one end the
+/// later counts.
 ///
 /// ```
 /// use convodb::MessageRange;
+/// # use convodb::prelude::*;
 /// # use convodb::{Channel, ContactId, Inbound, Store};
 /// # let store = Store::in_memory()?;
 /// # let contact = ContactId::new("con_1")?;
@@ -46,7 +47,7 @@ pub struct MessageRange {
 }
 
 impl MessageRange {
-    /// The whole history.
+    /// All messages.
     #[must_use]
     pub const fn all() -> Self {
         Self {
@@ -69,7 +70,7 @@ impl MessageRange {
         self
     }
 
-    /// Only messages behind this one.
+    /// Only messages after this one.
     #[must_use]
     pub fn after(mut self, message: &Message) -> Self {
         self.from = Bound::Excluded(place_of(message));
@@ -84,6 +85,7 @@ impl MessageRange {
     }
 
     #[doc(hidden)]
+    #[must_use]
     pub const fn bounds(&self) -> (Bound<Place>, Bound<Place>) {
         (self.from, self.to)
     }

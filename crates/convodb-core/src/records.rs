@@ -1,112 +1,87 @@
-//! The parts of stored records that a type of the API is turned into by each of its variants: only
-//! this crate's own code is held to know all of them.
+//! What rows and changes store: one definition each.
+//!
+//! A record has no field that its key has. Ids, times and texts are checked when a record is decoded.
+//! A layout that was released is never edited: a changed one is another version.
 
+mod conversation;
+pub(crate) mod embedded;
+pub mod message;
+mod note;
+pub mod packed;
+
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{AssigneeId, Content, EventKind};
+use crate::codec::Derived;
+use crate::{
+    Actor, AssigneeId, ConversationId, EventSeq, IdempotencyRecord, NewEvent, ProviderIdState, time,
+};
 
-/// What a message carries.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub enum ContentV1<'a> {
-    Text(&'a str),
-    Template {
-        name: &'a str,
-        #[serde(borrow)]
-        params: Vec<&'a str>,
-        text: Option<&'a str>,
-    },
-    Image(&'a str, Option<&'a str>),
-    Document(&'a str, Option<&'a str>),
+pub use conversation::ConversationRecord;
+pub use message::MessageRecord;
+pub use note::NoteRecord;
+
+// These are their own records: their keys have nothing of them.
+impl Derived for IdempotencyRecord {}
+impl Derived for NewEvent {}
+impl Derived for ProviderIdState {}
+
+/// A user or team, by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssigneeRecord {
+    /// Its number, by which conversations are stored.
+    pub owner: u32,
+    pub name: String,
 }
 
-impl<'a> From<&'a Content> for ContentV1<'a> {
-    #[inline]
-    fn from(content: &'a Content) -> Self {
-        match content {
-            Content::Text { text } => Self::Text(text),
-            Content::Template { name, params, text } => Self::Template {
-                name,
-                params: params.iter().map(String::as_str).collect(),
-                text: text.as_deref(),
-            },
-            Content::Image { media_url, caption } => Self::Image(media_url, caption.as_deref()),
-            Content::Document { media_url, caption } => {
-                Self::Document(media_url, caption.as_deref())
-            }
-        }
-    }
+impl Derived for AssigneeRecord {}
+
+/// A removed user or team, by its number: where the conversations belong that are still stored under
+/// that number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedirectRecord {
+    pub removed: AssigneeId,
+    /// How the conversations were reassigned since, in order. The last step leads to a user or team
+    /// that is present, or to none.
+    pub steps: Vec<RedirectStep>,
 }
 
-impl From<ContentV1<'_>> for Content {
-    #[inline]
-    fn from(content: ContentV1<'_>) -> Self {
-        match content {
-            ContentV1::Text(text) => Self::text(text),
-            ContentV1::Template { name, params, text } => Self::Template {
-                name: name.into(),
-                params: params.into_iter().map(Into::into).collect(),
-                text: text.map(Into::into),
-            },
-            ContentV1::Image(media_url, caption) => Self::Image {
-                media_url: media_url.into(),
-                caption: caption.map(Into::into),
-            },
-            ContentV1::Document(media_url, caption) => Self::Document {
-                media_url: media_url.into(),
-                caption: caption.map(Into::into),
-            },
-        }
-    }
+impl Derived for RedirectRecord {}
+
+/// A removal on the way of a redirect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedirectStep {
+    pub successor: Option<AssigneeId>,
+    /// The number of the successor, or that of no assignee.
+    pub owner: u32,
+    /// When its predecessor was removed.
+    #[serde(with = "time")]
+    pub at: DateTime<Utc>,
+    /// The actor of the command that removed it.
+    pub actor: Option<Actor>,
 }
 
-/// What an event tells.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub enum EventKindV1<'a> {
-    /// The status, and who has it.
-    ConversationCreated(u8, Option<&'a str>),
-    /// Who has it now, and who had it.
-    ConversationAssigned(&'a str, Option<&'a str>),
-    /// Who had it.
-    ConversationUnassigned(&'a str),
-    ConversationResolved,
-    ConversationReopened,
-    ConversationDeleted,
-    MessageReceived(u128),
-    MessageSent(u128),
-    MessageDelivered(u128),
-    MessageRead(u128),
-    MessageFailed(u128),
-    NoteAdded(u128),
-    /// Who has it now, who had it, and since when.
-    ConversationTakenOver(&'a str, &'a str, i64),
-    /// Who had it, and until when.
-    ConversationLeft(&'a str, i64),
+/// The conversation of a contact in an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadRecord {
+    pub conversation: ConversationId,
 }
 
-impl<'a> From<&'a EventKind> for EventKindV1<'a> {
-    fn from(kind: &'a EventKind) -> Self {
-        let text = |id: &'a Option<AssigneeId>| id.as_ref().map(AssigneeId::as_str);
-        match kind {
-            EventKind::ConversationCreated {
-                status,
-                assigned_to,
-            } => Self::ConversationCreated(status.code(), text(assigned_to)),
-            EventKind::ConversationAssigned {
-                assigned_to,
-                previously_assigned_to: before,
-            } => Self::ConversationAssigned(assigned_to.as_str(), text(before)),
-            EventKind::ConversationUnassigned {
-                previously_assigned_to: before,
-            } => Self::ConversationUnassigned(before.as_str()),
-            EventKind::ConversationResolved => Self::ConversationResolved,
-            EventKind::ConversationReopened => Self::ConversationReopened,
-            EventKind::ConversationDeleted => Self::ConversationDeleted,
-            EventKind::MessageReceived { message_id } => Self::MessageReceived(message_id.raw()),
-            EventKind::MessageSent { message_id } => Self::MessageSent(message_id.raw()),
-            EventKind::MessageDelivered { message_id } => Self::MessageDelivered(message_id.raw()),
-            EventKind::MessageRead { message_id } => Self::MessageRead(message_id.raw()),
-            EventKind::MessageFailed { message_id } => Self::MessageFailed(message_id.raw()),
-            EventKind::NoteAdded { note_id } => Self::NoteAdded(note_id.raw()),
-        }
-    }
+impl Derived for ThreadRecord {}
+
+/// The time of a message whose id has another millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageTimeRecord {
+    #[serde(with = "time")]
+    pub created_at: DateTime<Utc>,
 }
+
+impl Derived for MessageTimeRecord {}
+
+/// The position of a consumer, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsumerRecord {
+    pub position: EventSeq,
+}
+
+impl Derived for ConsumerRecord {}

@@ -1,39 +1,43 @@
-//! Which events are kept, and how far those have come who take them.
+//! Which events are kept, and the positions of their consumers.
 
 use std::time::Duration;
 
-use crate::ConsumerName;
+use serde::{Deserialize, Serialize};
 
-/// Which events to keep; the others are purged, but for those that a consumer has not
-/// acknowledged.
+use crate::{ConsumerName, EventSeq};
+
+/// Which events to keep. The others are purged, except those that a consumer has not acknowledged.
 ///
 /// ```
-/// # use convodb::{Channel, ContactId, Inbound, Retention, Store};
+/// # use convodb::prelude::*;
+/// # use convodb::{Channel, ContactId, EventSeq, Inbound, Retention, Store};
 /// # let store = Store::in_memory()?;
 /// # let contact = ContactId::new("con_01HXYZ")?;
 /// for text in ["one", "two", "three"] {
 ///     store.receive(Inbound::text(&contact, Channel::Webchat, text))?;
 /// }
-/// assert_eq!(store.purge_events(&Retention::newest(1))?.value, 3);
-/// assert_eq!(store.events(3, 100)?.len(), 1);
+/// assert_eq!(store.purge_events(Retention::newest(1))?.value, 3);
+/// assert_eq!(store.events(EventSeq::new(3), 100)?.len(), 1);
 /// # Ok::<(), convodb::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Retention {
-    keep: Keep,
-    force: bool,
+    pub(crate) keep: Keep,
+    pub(crate) force: bool,
 }
 
 /// The measure of a retention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[doc(hidden)]
-pub enum Keep {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Keep {
+    /// A number of events.
     Newest(u64),
+    /// An age.
     Younger(Duration),
 }
 
 impl Retention {
-    /// Keeps so many, the latest ones.
+    /// Keeps this many, the newest ones.
     #[must_use]
     pub const fn newest(count: u64) -> Self {
         Self {
@@ -51,40 +55,29 @@ impl Retention {
         }
     }
 
-    /// Passes even consumers that have not acknowledged what is purged. Each learns of it by
-    /// [`EventsGap`](crate::ErrorKind::EventsGap).
+    /// Purges events whether consumers have acknowledged them or not. A consumer that reads on gets
+    /// [`EventsPurged`](crate::ErrorKind::EventsPurged).
     #[must_use]
     pub const fn force(mut self) -> Self {
         self.force = true;
         self
     }
-
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn keep(self) -> Keep {
-        self.keep
-    }
-
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn is_forced(self) -> bool {
-        self.force
-    }
 }
 
-/// How far a consumer has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The position of a consumer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConsumerPosition {
     /// Its name.
     pub name: ConsumerName,
-    /// The latest event that it acknowledged; 0 where there is none.
-    pub position: u64,
+    /// The latest event that it acknowledged; zero where there is none.
+    pub position: EventSeq,
 }
 
 impl ConsumerPosition {
     #[doc(hidden)]
-    pub const fn new(name: ConsumerName, position: u64) -> Self {
+    #[must_use]
+    pub const fn new(name: ConsumerName, position: EventSeq) -> Self {
         Self { name, position }
     }
 }

@@ -1,4 +1,4 @@
-//! The bounds of R14, each in one place.
+//! The bounds of texts, each in one place.
 
 use crate::InvalidInput;
 
@@ -44,7 +44,7 @@ pub(crate) fn name(field: &'static str, value: &str) -> Checked {
     at_most(field, value, MAX_NAME_BYTES)
 }
 
-/// What a provider says of a failure: may be empty, as theirs are.
+/// A provider's text about a failure: may be empty, as theirs are.
 pub(crate) fn failure(field: &'static str, value: &str) -> Checked {
     at_most(field, value, MAX_URL_BYTES)
 }
@@ -86,7 +86,7 @@ pub(crate) fn url(field: &'static str, value: &str) -> Checked {
     Ok(())
 }
 
-/// An id that somebody else made: visible ASCII, and something after its prefix.
+/// An id that a caller made: visible ASCII, and something after its prefix.
 pub(crate) fn foreign_id(field: &'static str, value: &[u8], prefix: &str) -> Checked {
     at_most(field, value, MAX_ID_BYTES)?;
     let Some(rest) = value.strip_prefix(prefix.as_bytes()) else {
@@ -124,7 +124,7 @@ fn is_visible(bytes: &[u8]) -> bool {
     outside & (0x80 * ONES) == 0
 }
 
-/// A user's or team's id stands in comma-separated filters, so it holds no comma.
+/// Filters separate the ids of users and teams by commas, so an id has no comma.
 pub(crate) fn assignee_id(field: &'static str, value: &str, prefix: &str) -> Checked {
     foreign_id(field, value.as_bytes(), prefix)?;
     if value.contains(',') {
@@ -138,22 +138,4 @@ pub(crate) fn provider_id(field: &'static str, value: &str) -> Checked {
         return Err(InvalidInput::new(field, "must not be empty"));
     }
     at_most(field, value, MAX_PROVIDER_ID_BYTES)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_visible;
-
-    #[test]
-    fn visible_is_what_is_so_byte_by_byte_wherever_it_stands() {
-        for len in 0..20 {
-            for place in 0..len {
-                for byte in 0..=u8::MAX {
-                    let mut text = vec![b'a'; len];
-                    text.splice(place..=place, [byte]);
-                    assert_eq!(is_visible(&text), byte.is_ascii_graphic(), "{text:?}");
-                }
-            }
-        }
-    }
 }

@@ -1,69 +1,54 @@
-//! What all handlers share: the store, and the ways to it and from it.
+//! What all handlers share: the store, and how they read it and give it commands.
+//!
+//! Invariant: the number of commands under way is bounded. A command beyond the bound is rejected at
+//! once and costs the server no memory.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use convodb::Store;
+use convodb::{Command, Context, Outcome, Store};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::errors::{ApiError, chain};
 use crate::healing::Healer;
-use crate::pool::{Failed, Pool};
 
-/// The store, and what stands before it.
+/// The store, and what protects it.
 pub(crate) struct App {
     pub(crate) store: Store,
-    pub(crate) pool: Pool,
     pub(crate) healer: Healer,
+    /// One permit for each command that may be under way.
+    queue: Arc<Semaphore>,
 }
 
-/// Why a call of the store has no answer.
-pub(crate) enum Failure {
-    /// The store's own reason.
-    Store(convodb::Error),
-    /// A reason of the API.
-    Api(ApiError),
-}
-
-impl From<convodb::Error> for Failure {
-    fn from(error: convodb::Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        Self::Api(error)
-    }
-}
-
-/// What is answered, already written: long histories are written on the pool's threads too.
+/// An answer, serialized.
 pub(crate) struct Answer {
     status: StatusCode,
     json: Vec<u8>,
 }
 
 impl Answer {
-    pub(crate) fn new(status: StatusCode, value: &impl Serialize) -> Result<Self, Failure> {
+    pub(crate) fn new(status: StatusCode, value: &impl Serialize) -> Result<Self, ApiError> {
         match serde_json::to_vec(value) {
             Ok(json) => Ok(Self { status, json }),
             Err(error) => {
-                tracing::error!("an answer cannot be written: {error}");
-                Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR).into())
+                tracing::error!("an answer cannot be serialized: {error}");
+                Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR))
             }
         }
     }
 
-    pub(crate) fn ok(value: &impl Serialize) -> Result<Self, Failure> {
+    pub(crate) fn ok(value: &impl Serialize) -> Result<Self, ApiError> {
         Self::new(StatusCode::OK, value)
     }
 
-    /// 201 for what this request made; 200 for what was there before it.
-    pub(crate) fn made(new: bool, value: &impl Serialize) -> Result<Self, Failure> {
-        let status = if new {
+    /// 201 if this request created the value, 200 if it existed before.
+    pub(crate) fn created(is_new: bool, value: &impl Serialize) -> Result<Self, ApiError> {
+        let status = if is_new {
             StatusCode::CREATED
         } else {
             StatusCode::OK
@@ -83,26 +68,111 @@ impl IntoResponse for Answer {
 }
 
 impl App {
-    /// Asks the store on one of the pool's threads.
-    pub(crate) async fn ask(
-        self: &Arc<Self>,
-        question: impl FnOnce(&Store) -> Result<Answer, Failure> + Send + 'static,
-    ) -> Result<Answer, ApiError> {
-        let app = Arc::clone(self);
-        match self.pool.run(move || question(&app.store)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Failure::Api(error))) => Err(error),
-            Ok(Err(Failure::Store(error))) => {
-                self.healer.notice(&error);
-                let chain = chain(&error);
-                let error = ApiError::from(error);
-                if error.is_the_servers() {
-                    tracing::warn!("the store failed: {chain}");
-                }
-                Err(error)
-            }
-            Err(Failed::Full) => Err(ApiError::overloaded()),
-            Err(Failed::Panicked) => Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
+    /// A store to which at most `queue` commands are given at a time.
+    pub(crate) fn new(store: Store, queue: NonZeroUsize) -> std::io::Result<Self> {
+        let permits = queue.get().min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            healer: Healer::new(store.clone())?,
+            store,
+            queue: Arc::new(Semaphore::new(permits)),
+        })
+    }
+
+    /// Reads within the task of the request: a read takes microseconds and never waits for a writer.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Store) -> convodb::Result<T>,
+    ) -> Result<T, ApiError> {
+        read(&self.store).map_err(|error| self.failed(error))
+    }
+
+    /// Runs a command, and waits until it is durable.
+    pub(crate) async fn execute<C: Command>(
+        &self,
+        context: Context,
+        command: C,
+    ) -> Result<Outcome<C::Output>, ApiError> {
+        let Ok(permit) = Arc::clone(&self.queue).try_acquire_owned() else {
+            return Err(ApiError::overloaded());
+        };
+        let pending = self.store.with(context).submit(command);
+        // The command runs even if its client disconnects, so the permit belongs to a task of its own.
+        let done = tokio::spawn(async move {
+            let outcome = pending.await;
+            drop(permit);
+            outcome
+        });
+        match done.await {
+            Ok(outcome) => outcome.map_err(|error| self.failed(error)),
+            // The command panicked, and the panic hook has logged it.
+            Err(_) => Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
         }
+    }
+
+    /// The answer to an error of the store. It also starts a reopening, if the error needs one.
+    pub(crate) fn failed(&self, error: convodb::Error) -> ApiError {
+        self.healer.notice(&error);
+        let chain = chain(&error);
+        let error = ApiError::from(error);
+        if error.is_server_error() {
+            tracing::warn!("the store failed: {chain}");
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use convodb::commands::SaveAssignee;
+    use convodb::prelude::*;
+    use convodb::{AssigneeId, UserId};
+
+    use super::*;
+
+    fn save(number: usize) -> convodb::Result<SaveAssignee> {
+        let user = UserId::new(&format!("usr_{number}"))?;
+        Ok(SaveAssignee {
+            assignee: AssigneeId::from(user),
+            name: "Alice".to_owned(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_command_beyond_the_bound_is_rejected_and_not_run() -> anyhow::Result<()> {
+        let store = Store::in_memory()?;
+        let app = App::new(store.clone(), NonZeroUsize::MIN)?;
+        let mut first = Box::pin(app.execute(Context::new(), save(1)?));
+        // No other task runs before this one waits, so the first command still has its permit.
+        tokio::select! {
+            biased;
+            outcome = &mut first => anyhow::bail!("{:?}", outcome.map(|outcome| outcome.value)),
+            () = std::future::ready(()) => {}
+        }
+        let second = app.execute(Context::new(), save(2)?).await;
+        let refusal = format!("{:?}", second.err());
+        assert!(refusal.contains("overloaded"), "{refusal}");
+        assert!(first.await.is_ok());
+        assert_eq!(store.assignees()?.len(), 1);
+        assert!(app.execute(Context::new(), save(2)?).await.is_ok());
+        assert_eq!(store.assignees()?.len(), 2);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_client_disconnects_runs_and_frees_its_permit() -> anyhow::Result<()> {
+        let store = Store::in_memory()?;
+        let app = App::new(store.clone(), NonZeroUsize::MIN)?;
+        let mut first = Box::pin(app.execute(Context::new(), save(1)?));
+        tokio::select! {
+            biased;
+            outcome = &mut first => anyhow::bail!("{:?}", outcome.map(|outcome| outcome.value)),
+            () = std::future::ready(()) => {}
+        }
+        drop(first);
+        while app.execute(Context::new(), save(2)?).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.assignees()?.len(), 2);
+        Ok(())
     }
 }

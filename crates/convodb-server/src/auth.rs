@@ -1,6 +1,6 @@
-//! Who may use the API: whoever shows one of its keys.
+//! Authorization: a request carries one of the API keys.
 //!
-//! Invariant: a key is kept as its digest alone, and never printed.
+//! Invariant: only the digest of a key is kept, and no key is printed.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -36,11 +36,11 @@ impl Keys {
         }
     }
 
-    /// Which key it is. Every key is compared, whole: how long it takes tells nothing of how much
-    /// of one was right, nor of which.
+    /// The index of the key. Every key is compared as a whole, so the time that it takes does not
+    /// depend on how much of a key is right, or which one.
     fn find(&self, presented: &str) -> Option<usize> {
         let presented = digest(presented);
-        // One behind the number of the key, so that 0 is none.
+        // The index of the key plus one; 0 is none.
         let found = (1..).zip(&self.digests).fold(0, |found, (place, known)| {
             u64::conditional_select(&found, &place, presented.ct_eq(known))
         });

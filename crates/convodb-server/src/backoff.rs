@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-/// Doubling pauses up to a longest one, each shortened at random by up to half: many that failed at
-/// once shall not come back at once.
+/// Doubling pauses up to a longest one, each shortened at random by up to half, so that many that
+/// failed together do not retry together.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -25,7 +25,7 @@ impl Backoff {
         }
     }
 
-    /// How long to wait this time.
+    /// The next pause.
     pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
@@ -35,7 +35,7 @@ impl Backoff {
         pause - (pause / 2) * u32::from(share) / (1 << 16)
     }
 
-    /// It went well: the next failure is a first one.
+    /// After a success: the next failure is a first one.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }

@@ -1,4 +1,4 @@
-//! What the server is told when it is started.
+//! The command line.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 
-/// The conversations API over HTTP, with convodb behind it.
+/// The conversations API over HTTP, stored in convodb.
 #[derive(Parser)]
 #[command(name = "api-server", version)]
 pub(crate) struct Config {
-    /// The store's file; made where it is missing
+    /// The store's file; created if it is missing
     #[arg(long, value_name = "FILE")]
     pub(crate) db: PathBuf,
 
@@ -19,8 +19,8 @@ pub(crate) struct Config {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: String,
 
-    /// A key that clients show; several may be given. Other users of the machine see it in the list
-    /// of processes: the environment is the better place
+    /// A key that clients send; several may be given. Other users of the machine can see it in the
+    /// list of processes: prefer the environment
     #[arg(
         long = "api-key",
         value_name = "KEY",
@@ -29,7 +29,7 @@ pub(crate) struct Config {
     )]
     pub(crate) api_keys: Vec<String>,
 
-    /// Requests a minute that each key may make
+    /// Requests a minute for each key
     #[arg(long, value_name = "N")]
     pub(crate) rate_limit: Option<NonZeroU32>,
 
@@ -37,7 +37,7 @@ pub(crate) struct Config {
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
 
-    /// What webhooks are signed with; without it, what is made at random for this run and logged
+    /// The secret that signs webhooks; without it, a random one for this run, which is logged
     #[arg(
         long,
         value_name = "SECRET",
@@ -46,23 +46,19 @@ pub(crate) struct Config {
     )]
     pub(crate) webhook_secret: Option<String>,
 
-    /// How large a body may be, in bytes
+    /// The largest body, in bytes
     #[arg(long, value_name = "BYTES", default_value = "524288")]
     pub(crate) body_limit: usize,
 
-    /// How long a request may take, from its first byte to its answer
+    /// The longest time of a request, from its first byte to its answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) request_timeout: Duration,
 
-    /// Threads that call the store: so many commands share a sync of the disk
-    #[arg(long, value_name = "N", default_value = "16")]
-    pub(crate) threads: NonZeroUsize,
-
-    /// Requests that may wait for one of these; the next is answered 503
+    /// Commands that may be under way; the next is answered 503
     #[arg(long, value_name = "N", default_value = "256")]
-    pub(crate) queue: usize,
+    pub(crate) queue: NonZeroUsize,
 
-    /// Connections that may be open; the next waits to be taken
+    /// Connections that may be open; the next waits to be accepted
     #[arg(long, value_name = "N", default_value = "1024")]
     pub(crate) connections: NonZeroU32,
 
@@ -78,7 +74,7 @@ fn seconds(text: &str) -> Result<Duration> {
 }
 
 impl Config {
-    /// Refuses what could not work; no message holds a key or a secret.
+    /// Rejects invalid settings. No message contains a key or a secret.
     pub(crate) fn check(&self) -> Result<()> {
         ensure!(
             !self.api_keys.is_empty(),
@@ -91,7 +87,7 @@ impl Config {
             ensure!(!secret.is_empty(), "the webhook secret is empty");
             ensure!(
                 !self.api_keys.contains(secret),
-                "the webhook secret is an API key: who checks signatures could use the API"
+                "the webhook secret is an API key: a receiver that checks signatures could use the API"
             );
         }
         Ok(())
@@ -102,7 +98,7 @@ fn check_key(key: &str) -> Result<()> {
     ensure!(!key.is_empty(), "it is empty");
     ensure!(
         key.bytes().all(|byte| byte.is_ascii_graphic()),
-        "it must be visible ASCII without spaces, as it stands in a header"
+        "it must be visible ASCII without spaces, as it is sent in a header"
     );
     Ok(())
 }
@@ -123,16 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_several_and_a_bad_one_is_not_told() {
+    fn keys_are_several_and_a_bad_one_is_not_printed() {
         let two = config(&["--api-key", "one", "--api-key", "two"]);
         assert_eq!(two.api_keys, ["one", "two"]);
         assert!(two.check().is_ok());
         for bad in ["", "has space", "schlüssel"] {
             let error = config(&["--api-key", bad]).check().err();
-            let told = format!("{error:?}");
+            let message = format!("{error:?}");
             assert!(
-                error.is_some() && (bad.is_empty() || !told.contains(bad)),
-                "{told}"
+                error.is_some() && (bad.is_empty() || !message.contains(bad)),
+                "{message}"
             );
         }
     }

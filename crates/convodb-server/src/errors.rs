@@ -1,6 +1,6 @@
 //! What a request that fails is answered: `{"error": {"code", "message"}}`, with its status.
 //!
-//! Invariant: an answer of 5xx tells nothing of the machine; the log does.
+//! Invariant: an answer of 5xx reveals nothing of the machine; the log does.
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -10,10 +10,12 @@ use axum::Json;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use convodb::{ErrorKind, InvalidInput};
-use serde_json::json;
+use convodb::{
+    AssigneeId, AssigneeKind, Details, EntityKind, ErrorKind, InvalidInput, Precondition, Revision,
+};
+use serde::Serialize;
 
-/// After how many seconds a client may try again where nobody knows better.
+/// The seconds after which a client may try again, if nothing better is known.
 const SOON: u64 = 1;
 
 /// A request that failed.
@@ -22,12 +24,28 @@ pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: Cow<'static, str>,
+    precondition: Option<Box<FailedPrecondition>>,
     retry_after: Option<u64>,
 }
 
+/// The precondition of a command that does not hold, and what holds instead.
+#[derive(Debug, Serialize)]
+struct FailedPrecondition {
+    expected: Precondition,
+    revision: Revision,
+    assigned_to: Option<Party>,
+}
+
+/// A user or a team, as an event names it.
+#[derive(Debug, Serialize)]
+struct Party {
+    r#type: AssigneeKind,
+    id: AssigneeId,
+}
+
 impl ApiError {
-    /// The code that stands beside each status, but where a constructor here knows a better one.
-    const CODES: [(StatusCode, &'static str, &'static str); 13] = [
+    /// The code and message of each status. Some constructors below have a more precise code.
+    const CODES: [(StatusCode, &'static str, &'static str); 14] = [
         (
             StatusCode::BAD_REQUEST,
             "bad_request",
@@ -60,6 +78,11 @@ impl ApiError {
         ),
         (StatusCode::GONE, "gone", "it was there, and is gone"),
         (
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            "a precondition does not hold",
+        ),
+        (
             StatusCode::PAYLOAD_TOO_LARGE,
             "payload_too_large",
             "the body is too large",
@@ -91,7 +114,7 @@ impl ApiError {
         ),
     ];
 
-    /// The error of a status, in the words that stand for it where there are no better ones.
+    /// The error of a status, with the code and message of [`CODES`](Self::CODES).
     pub(crate) fn of(status: StatusCode) -> Self {
         let known = Self::CODES.into_iter().find(|(known, ..)| *known == status);
         let (_, code, message) = known.unwrap_or((status, "error", "the request failed"));
@@ -99,6 +122,7 @@ impl ApiError {
             status,
             code,
             message: message.into(),
+            precondition: None,
             retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(SOON),
         }
     }
@@ -135,7 +159,7 @@ impl ApiError {
         Self::saying(StatusCode::CONFLICT, message)
     }
 
-    /// More work than the pool takes.
+    /// More commands than may be under way.
     pub(crate) fn overloaded() -> Self {
         Self {
             code: "overloaded",
@@ -148,21 +172,59 @@ impl ApiError {
 
     pub(crate) fn rate_limited(wait: Duration) -> Self {
         Self {
-            // Rounded up: who comes a moment early is refused again.
+            // Rounded up: a request that comes a moment early is rejected again.
             retry_after: Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
             ..Self::of(StatusCode::TOO_MANY_REQUESTS)
         }
     }
 
-    /// Whether the client could do nothing about it.
-    pub(crate) fn is_the_servers(&self) -> bool {
+    /// Whether the client could not have avoided it.
+    pub(crate) fn is_server_error(&self) -> bool {
         self.status.is_server_error()
     }
 
-    fn gone(code: &'static str, message: String) -> Self {
+    /// The same error with a more precise code.
+    fn coded(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
+    /// A resource that is not there. A user or a team is never one: the body named it.
+    fn missing(error: &convodb::Error) -> Self {
+        let (field, id) = match error.details() {
+            Details::Entity {
+                kind: EntityKind::User,
+                id,
+            } => ("user_id", id),
+            Details::Entity {
+                kind: EntityKind::Team,
+                id,
+            } => ("team_id", id),
+            _ => return Self::not_found(error.to_string()),
+        };
+        Self::invalid(field, &format!("`{id}` is not in the directory"))
+    }
+
+    /// A precondition that does not hold, or a claim that was lost.
+    fn precondition_failed(error: &convodb::Error) -> Self {
+        let precondition = match error.details() {
+            Details::Precondition {
+                expected,
+                revision,
+                assignee,
+                ..
+            } => Some(Box::new(FailedPrecondition {
+                expected: expected.clone(),
+                revision: *revision,
+                assigned_to: assignee.as_ref().map(|id| Party {
+                    r#type: id.kind(),
+                    id: id.clone(),
+                }),
+            })),
+            _ => None,
+        };
         Self {
-            code,
-            ..Self::saying(StatusCode::GONE, message)
+            precondition,
+            ..Self::saying(StatusCode::PRECONDITION_FAILED, error.to_string())
         }
     }
 }
@@ -173,47 +235,69 @@ impl From<InvalidInput> for ApiError {
     }
 }
 
+/// The one table of error kinds, statuses and codes.
 impl From<convodb::Error> for ApiError {
     fn from(error: convodb::Error) -> Self {
-        let message = error.to_string();
+        let saying = |status| Self::saying(status, error.to_string());
         match error.kind() {
-            ErrorKind::Invalid => Self::unprocessable(message),
-            ErrorKind::NotFound => Self::not_found(message),
-            ErrorKind::Conflict => Self::conflict(message),
-            ErrorKind::Erased => Self::gone("erased", message),
-            ErrorKind::EventsGap => Self::gone("events_purged", message),
-            // It may have happened: only a key tells a repetition from a second request.
-            ErrorKind::OutcomeUnknown => Self::saying(
+            ErrorKind::InvalidInput => saying(StatusCode::UNPROCESSABLE_ENTITY),
+            ErrorKind::IdempotencyKeyReused => {
+                saying(StatusCode::UNPROCESSABLE_ENTITY).coded("idempotency_key_reused")
+            }
+            ErrorKind::NotFound => Self::missing(&error),
+            ErrorKind::AlreadyExists => saying(StatusCode::CONFLICT).coded("already_exists"),
+            ErrorKind::PreconditionFailed => Self::precondition_failed(&error),
+            ErrorKind::Gone => saying(StatusCode::GONE).coded("erased"),
+            ErrorKind::EventsPurged => saying(StatusCode::GONE).coded("events_purged"),
+            // It may have happened: only a key distinguishes a repetition from a second request.
+            ErrorKind::CommitUnknown => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the disk failed, and it is not known whether this was done: \
                  ask again with the same Idempotency-Key",
             ),
             // None of these has written anything, and each passes: the store is reopened, or the
-            // server that holds it is being replaced.
+            // process that holds it ends.
             ErrorKind::NeedsReopen
             | ErrorKind::Io
             | ErrorKind::Closed
             | ErrorKind::Locked
-            | ErrorKind::TransactionPoisoned
+            | ErrorKind::Aborted
             | ErrorKind::SnapshotExpired => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store cannot be used at the moment; nothing was written",
             ),
-            // A damaged record does not mend, and the others are faults of this server.
+            // A damaged record stays damaged, and the others are faults of this server.
             ErrorKind::Corrupted
-            | ErrorKind::NotAStore
-            | ErrorKind::UnsupportedFormat
+            | ErrorKind::NotADatabase
+            | ErrorKind::UnsupportedVersion
             | ErrorKind::WrongJournal
-            | ErrorKind::InTransaction => Self::of(StatusCode::INTERNAL_SERVER_ERROR),
+            | ErrorKind::ReentrantCommand => Self::of(StatusCode::INTERNAL_SERVER_ERROR),
             _ => Self::of(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 }
 
+#[derive(Serialize)]
+struct Body<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(flatten)]
+    precondition: Option<&'a FailedPrecondition>,
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"code": self.code, "message": self.message}});
-        let mut response = (self.status, Json(body)).into_response();
+        let error = ErrorBody {
+            code: self.code,
+            message: &self.message,
+            precondition: self.precondition.as_deref(),
+        };
+        let mut response = (self.status, Json(Body { error })).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -225,8 +309,8 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Gives what the framework refuses by itself (a method, a body, a time that is up) the shape of all
-/// errors.
+/// Gives the framework's own refusals (of a method, a body, a request that takes too long) the shape of
+/// all errors.
 pub(crate) async fn dress(response: Response) -> Response {
     let status = response.status();
     let is_refusal = status.is_client_error() || status.is_server_error();
@@ -244,7 +328,7 @@ pub(crate) async fn dress(response: Response) -> Response {
     dressed
 }
 
-/// The error with all that caused it, for the log.
+/// The error with its causes, for the log.
 pub(crate) fn chain(error: &convodb::Error) -> String {
     let mut chain = error.to_string();
     let mut source = error.source();
@@ -257,14 +341,4 @@ pub(crate) fn chain(error: &convodb::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_rounded_up_to_whole_seconds() {
-        for (wait_ms, seconds) in [(1, 1), (1_000, 1), (1_001, 2)] {
-            let error = ApiError::rate_limited(Duration::from_millis(wait_ms));
-            assert_eq!(error.retry_after, Some(seconds));
-        }
-    }
-}
+mod tests;

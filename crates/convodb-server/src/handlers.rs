@@ -1,7 +1,7 @@
-//! The endpoints, by what they are about.
+//! The endpoints, by resource.
 //!
-//! Invariant: no rule of the domain is here. A handler takes a request apart, asks the store, and
-//! says which status the answer has.
+//! Invariant: no rule of the domain is here. A handler parses a request, gives the store a command or a
+//! query, and picks the status of the answer.
 
 pub(crate) mod conversations;
 pub(crate) mod directory;

@@ -1,4 +1,4 @@
-//! Reopening the store after an I/O error: until then it refuses every write.
+//! Reopens the store after an I/O error. Until then it rejects every command.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,49 +11,49 @@ use convodb::{Error, ErrorKind, Store};
 use crate::backoff::Backoff;
 use crate::errors::chain;
 
-/// A reopening reads the file, and after a sync that failed writes it anew: not too often.
+/// A reopening reads the file, and rewrites it after a failed sync, so it is not repeated at once.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// One thread that reopens the store when it is told to.
+/// A thread that reopens the store on request.
 pub(crate) struct Healer {
-    needed: SyncSender<()>,
+    requests: SyncSender<()>,
     healthy: Arc<AtomicBool>,
 }
 
 impl Healer {
     pub(crate) fn new(store: Store) -> io::Result<Self> {
-        let (needed, wishes) = sync_channel(1);
+        let (requests, requested) = sync_channel(1);
         let healthy = Arc::new(AtomicBool::new(true));
         let state = Arc::clone(&healthy);
         thread::Builder::new()
             .name("healer".to_owned())
-            .spawn(move || heal(&store, &wishes, &state))?;
-        Ok(Self { needed, healthy })
+            .spawn(move || heal(&store, &requested, &state))?;
+        Ok(Self { requests, healthy })
     }
 
-    /// Whether no error of the store waits for its reopening.
+    /// Whether no reopening is due.
     pub(crate) fn is_healthy(&self) -> bool {
         self.healthy.load(Ordering::Relaxed)
     }
 
-    /// Sees to what an error tells of.
+    /// Requests a reopening, if the error needs one.
     pub(crate) fn notice(&self, error: &Error) {
         if matches!(
             error.kind(),
-            ErrorKind::NeedsReopen | ErrorKind::OutcomeUnknown | ErrorKind::Io
+            ErrorKind::NeedsReopen | ErrorKind::CommitUnknown | ErrorKind::Io
         ) {
             self.healthy.store(false, Ordering::Relaxed);
-            // Where it is full, a reopening is to come that heals this too.
-            let _ = self.needed.try_send(());
+            // If the channel is full, a reopening is due anyway.
+            let _ = self.requests.try_send(());
         }
     }
 }
 
-fn heal(store: &Store, wishes: &Receiver<()>, healthy: &AtomicBool) {
+fn heal(store: &Store, requested: &Receiver<()>, healthy: &AtomicBool) {
     let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
     let mut needed = false;
-    while needed || wishes.recv().is_ok() {
+    while needed || requested.recv().is_ok() {
         while let Err(error) = store.reopen() {
             if error.kind() == ErrorKind::Closed {
                 return;
@@ -62,13 +62,13 @@ fn heal(store: &Store, wishes: &Receiver<()>, healthy: &AtomicBool) {
             thread::sleep(backoff.next());
         }
         tracing::info!("the store was reopened");
-        // Requests that came meanwhile have wished for what is done. In this order: what is noticed
-        // in between is wished for again, and not only forgotten.
-        let _ = wishes.try_recv();
+        // Errors during the reopening requested what is done now. The order matters: an error after
+        // this line requests another reopening.
+        let _ = requested.try_recv();
         healthy.store(true, Ordering::Relaxed);
-        // A disk that fails again at once is not tried at once again.
+        // A disk that fails again is not tried again at once.
         thread::sleep(backoff.next());
-        needed = wishes.try_recv().is_ok();
+        needed = requested.try_recv().is_ok();
         if !needed {
             backoff.reset();
         }

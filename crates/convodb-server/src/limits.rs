@@ -1,4 +1,4 @@
-//! So many requests a minute and key.
+//! Rate limits of API keys.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// One key's limit, as the generic cell rate algorithm keeps it: one instant, however many requests.
-/// A key that was idle has its whole minute at once; then each request waits for its share of one.
+/// The limit of one key, by the generic cell rate algorithm, whose state is one instant. An idle key
+/// can use its whole minute at once; after that each request waits for its share of a minute.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     share: Duration,
-    /// When all that was asked for is paid off.
+    /// When the requests so far are paid off.
     paid_at: Mutex<Option<Instant>>,
 }
 
@@ -23,7 +23,11 @@ impl RateLimit {
         }
     }
 
-    /// Counts a request; one too many is not counted, and learns when to come again.
+    /// Counts a request. One above the limit is not counted.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait before the next attempt.
     pub(crate) fn take(&self, now: Instant) -> Result<(), Duration> {
         let mut paid_at = self.paid_at.lock().unwrap_or_else(PoisonError::into_inner);
         let debt = paid_at.map_or(Duration::ZERO, |paid| paid.saturating_duration_since(now));
@@ -62,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_idle_for_long_has_no_more_than_a_minutes_requests() {
+    fn a_key_that_was_idle_for_long_has_no_more_than_a_minutes_requests() {
         let limit = limit(2);
         let start = Instant::now();
         assert_eq!(limit.take(start), Ok(()));

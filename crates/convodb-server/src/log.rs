@@ -1,7 +1,7 @@
 //! The log: lines to standard error, by a thread of their own.
 //!
-//! Invariant: nobody who logs waits for who reads. A reader that stands still, as a pipe that is full,
-//! costs lines, which are counted, and no request.
+//! Invariant: logging never waits for the reader of the log. If the reader stalls, as with a full pipe,
+//! lines are lost and counted, and no request waits.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Begins to log what `RUST_LOG` names, or else what operators want to know, panics included.
+    /// Starts to log what `RUST_LOG` selects, by default the level `info`, and panics.
     pub(crate) fn start() -> Result<Self> {
         let log = Self::to(io::stderr())?;
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
@@ -60,7 +60,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Waits for what was logged to be written, for a moment.
+    /// Waits a moment until the lines so far are written.
     pub(crate) fn finish(&self) {
         let (done, written) = sync_channel(1);
         if self.entries.try_send(Entry::End(done)).is_ok() {
@@ -83,7 +83,7 @@ impl Write for Log {
     }
 }
 
-/// Writes for as long as anybody logs. Where nothing can be written, nobody is there to be told.
+/// Writes lines until the last `Log` is dropped. Errors have no place to be reported.
 fn write(mut output: impl Write, entries: &Receiver<Entry>, lost: &AtomicU64) {
     while let Ok(entry) = entries.recv() {
         match entry {
@@ -140,9 +140,9 @@ mod tests {
         drop(log);
         let lines: Vec<_> = lines.iter().collect();
         assert_eq!(lines.first().map(Vec::as_slice), Some(&b"first"[..]));
-        let told = lines.concat();
-        let told = String::from_utf8_lossy(&told);
-        assert!(told.contains("3 lines of the log were lost"), "{told}");
+        let text = lines.concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains("3 lines of the log were lost"), "{text}");
         Ok(())
     }
 }

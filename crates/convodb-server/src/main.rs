@@ -1,9 +1,10 @@
-//! `api-server`: the conversations API over HTTP, with convodb behind it. Its README tells how to run
-//! it; `api-server --help` names the options.
+//! `api-server`: the conversations API over HTTP, stored in convodb. Its README describes how to run
+//! it; `api-server --help` lists the options.
 
 mod app;
 mod auth;
 mod backoff;
+mod bodies;
 mod config;
 mod errors;
 mod handlers;
@@ -11,7 +12,6 @@ mod healing;
 mod limits;
 mod log;
 mod openapi;
-mod pool;
 mod request;
 mod router;
 mod serve;
@@ -31,34 +31,32 @@ use convodb::Options;
 use app::App;
 use auth::Keys;
 use config::Config;
-use healing::Healer;
 use log::Log;
-use pool::Pool;
 use router::Bounds;
 use serve::Limits;
 use webhooks::{Courier, Target};
 
-/// The command line, or what it says, cannot be used; as clap has it.
+/// The exit code for an invalid command line, as clap has it.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let config = Config::parse();
     if let Err(error) = config.check() {
-        tell(&error);
+        report(&error);
         return ExitCode::from(USAGE);
     }
     match Log::start().and_then(|log| run(&config).inspect(|()| log.finish())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&error);
+            report(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Why there is no server: one line.
-fn tell(error: &anyhow::Error) {
-    // Nobody may be there to read it.
+/// Prints why the server does not run, in one line.
+fn report(error: &anyhow::Error) {
+    // Standard error may be closed.
     let _ = writeln!(io::stderr(), "api-server: {error:#}");
 }
 
@@ -68,7 +66,7 @@ fn run(config: &Config) -> Result<()> {
         Target::new(url, &secret.map_or_else(make_secret, Ok)?)
     });
     let target = target.transpose()?;
-    // Before the store: where the port is taken, no file is made.
+    // Before the store: if the port is taken, no file is created.
     let listener = TcpListener::bind(&config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     listener.set_nonblocking(true)?;
@@ -76,11 +74,7 @@ fn run(config: &Config) -> Result<()> {
         .cache_size((config.cache as usize) << 20)
         .open(&config.db)
         .with_context(|| format!("cannot open {}", config.db.display()))?;
-    let app = Arc::new(App {
-        store: store.clone(),
-        pool: Pool::new(config.threads.get(), config.queue)?,
-        healer: Healer::new(store.clone())?,
-    });
+    let app = Arc::new(App::new(store.clone(), config.queue)?);
     let courier = target
         .map(|target| Courier::start(Arc::clone(&app), target))
         .transpose()?;
@@ -92,8 +86,8 @@ fn run(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// A secret for webhooks that were given none. It is logged, as a receiver that checks signatures must
-/// know it; an API key would let that one use the API.
+/// A random secret for webhooks without one. It is logged, as a receiver needs it to check signatures;
+/// an API key in its place would let the receiver use the API.
 fn make_secret() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).context("no secret can be made")?;
@@ -102,7 +96,7 @@ fn make_secret() -> Result<String> {
     Ok(secret)
 }
 
-/// Serves until it is told to stop, and then ends what is under way.
+/// Serves until a signal, and then ends what is under way.
 fn serve(
     config: &Config,
     app: Arc<App>,
@@ -123,31 +117,31 @@ fn serve(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let told = runtime.block_on(async {
+    let stopped = runtime.block_on(async {
         let signals = shutdown::Signals::new()?;
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         announce(&format!("listening on http://{address}"));
-        let (tell, told) = std::sync::mpsc::channel();
+        let (stopping, stopped) = std::sync::mpsc::channel();
         let stop = async move {
             signals.wait().await;
-            let _ = tell.send(Instant::now());
+            let _ = stopping.send(Instant::now());
             shutdown::watch();
         };
         serve::serve(listener, router, limits, stop).await;
-        Ok::<_, anyhow::Error>(told.try_recv().unwrap_or_else(|_| Instant::now()))
+        Ok::<_, anyhow::Error>(stopped.try_recv().unwrap_or_else(|_| Instant::now()))
     })?;
-    // What the drain has left is dropped where it waits.
+    // Requests that are still under way are dropped. Their commands run before the store closes.
     runtime.shutdown_background();
     if let Some(courier) = courier {
-        courier.stop(told + shutdown::DRAIN);
+        courier.stop(stopped + shutdown::DRAIN);
     }
     Ok(())
 }
 
-/// The one line of standard output: who started the server waits for it.
+/// The one line of standard output, for which the starter of the server waits.
 fn announce(line: &str) {
     let mut output = io::stdout().lock();
-    // Nobody may be there to read it.
+    // Standard output may be closed.
     let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }

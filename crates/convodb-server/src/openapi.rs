@@ -1,6 +1,6 @@
-//! The description of the API, for machines: OpenAPI 3.1.
+//! The description of the API as OpenAPI 3.1.
 //!
-//! Invariant: it says no more than what is so; the API is tested against it.
+//! Invariant: the API does what it says; the conformance run tests this.
 
 pub(crate) mod bodies;
 pub(crate) mod parameters;
@@ -18,7 +18,7 @@ use crate::handlers::{conversations, directory, events, health, messages, notes}
         title = "Conversations",
         description = "The threads of messages between a team and its contacts. Every answer that is \
             not of 2xx is `{\"error\": {\"code\", \"message\"}}`; the message names the field that is \
-            at fault. Parameters and fields that are not known are refused.",
+            at fault. Unknown parameters and fields are rejected.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -42,7 +42,7 @@ use crate::handlers::{conversations, directory, events, health, messages, notes}
 )]
 struct Document;
 
-/// How a request shows its key.
+/// How a request carries its key.
 struct Key;
 
 impl Modify for Key {

@@ -1,4 +1,4 @@
-//! What handlers take from a request, each with its own refusal.
+//! Extractors of handlers, each with its own rejection.
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -19,7 +19,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let id = Path::<String>::from_request_parts(parts, state).await;
-        // Bytes that are no text name nothing.
+        // Bytes that are not UTF-8 name nothing.
         let Path(id) = id.map_err(|_| ApiError::of(StatusCode::NOT_FOUND))?;
         Ok(Self(id))
     }
@@ -56,6 +56,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
+    /// Whether a parameter is given.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|(given, _)| given == name)
+    }
+
     /// Takes a parameter out of the others: given once, and not empty.
     pub(crate) fn take(&mut self, name: &str) -> Result<Option<String>, ApiError> {
         let mut found = None;
@@ -86,7 +91,7 @@ impl Query {
             .transpose()
     }
 
-    /// Refuses what was not taken.
+    /// Rejects a parameter that was not taken.
     pub(crate) fn finish(self) -> Result<(), ApiError> {
         match self.0.first() {
             Some((name, _)) => Err(ApiError::invalid(name, "is no parameter of this request")),
@@ -107,7 +112,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     }
 }
 
-/// What a command is given in: its `Idempotency-Key`, if any.
+/// The context of a command: its `Idempotency-Key`, if any.
 pub(crate) struct CommandContext(pub(crate) Context);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -123,7 +128,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandContext {
         if values.next().is_some() {
             return Err(ApiError::invalid(IDEMPOTENCY_KEY, "must be given once"));
         }
-        // Narrower than the store's: what may stand in a header, and says the same to everybody.
+        // Narrower than the store's: characters that every HTTP library sends unchanged.
         let printable = value
             .as_bytes()
             .iter()
@@ -215,7 +220,7 @@ async fn read(request: Request) -> Result<Bytes, ApiError> {
         Err(error) => Err(ApiError::of(if is_too_large(&error) {
             StatusCode::PAYLOAD_TOO_LARGE
         } else {
-            // The client broke off: nobody reads this.
+            // The client disconnected: this answer is not read.
             StatusCode::BAD_REQUEST
         })),
     }
@@ -233,8 +238,7 @@ fn is_too_large(error: &axum::Error) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // Whole, before a field is looked at: what breaks off in the middle is no JSON, whatever came
-    // before.
+    // The whole body first: one that is cut off is no JSON, even if a field before that is invalid.
     serde_json::from_slice::<IgnoredAny>(body)
         .map_err(|error| ApiError::no_json(format!("the body is no JSON: {error}")))?;
     if !body.trim_ascii_start().starts_with(b"{") {
@@ -251,9 +255,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     })
 }
 
-/// What is wrong, behind the field that it is about, once.
+/// The message, with the field that it is about before it, once.
 fn named(path: &str, message: &str) -> String {
-    // Where in the text it was found is of no use to who sees a field's name.
+    // The field's name replaces the position in the text.
     let message = message
         .rfind(" at line ")
         .and_then(|place| message.get(..place))
@@ -261,7 +265,7 @@ fn named(path: &str, message: &str) -> String {
     if path == "." || message.contains(&format!("`{path}`")) {
         return message.to_owned();
     }
-    // The library names the field of an id by what it is, and this is where it stands.
+    // The library names the type of an id, and the path names the field.
     match message.split_once(": ") {
         Some((field, reason)) if path.ends_with(field) => format!("{path}: {reason}"),
         _ => format!("{path}: {message}"),
@@ -270,9 +274,10 @@ fn named(path: &str, message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use convodb::{AssignRequest, Inbound};
+    use convodb::Inbound;
 
     use super::*;
+    use crate::bodies::AssignRequest;
 
     fn refusal<T: DeserializeOwned>(body: &str) -> String {
         match parse::<T>(body.as_bytes()) {
@@ -283,22 +288,22 @@ mod tests {
 
     #[test]
     fn what_is_wrong_stands_behind_the_fields_name() {
-        for (body, told) in [
+        for (body, expected) in [
             (
                 r#"{"user_id":5}"#,
                 "\"user_id: invalid type: integer `5`, expected a string\"",
             ),
             (
-                r#"{"nobody":5}"#,
-                "\"unknown field `nobody`, expected `user_id` or `team_id`\"",
+                r#"{"owner":5}"#,
+                "\"unknown field `owner`, expected `user_id` or `team_id`\"",
             ),
             (r#"[]"#, "\"the body must be an object\""),
         ] {
             let refusal = refusal::<AssignRequest>(body);
-            assert!(refusal.contains(told), "{refusal}");
+            assert!(refusal.contains(expected), "{refusal}");
             assert!(refusal.contains("status: 422"), "{refusal}");
         }
-        for (field, value, told) in [
+        for (field, value, expected) in [
             (
                 "contact_id",
                 r#""x""#,
@@ -335,7 +340,7 @@ mod tests {
                 .map(|(name, value)| format!(r#""{name}":{value}"#))
                 .collect();
             let refusal = refusal::<Inbound>(&format!("{{{}}}", fields.join(",")));
-            assert!(refusal.contains(told), "{refusal}");
+            assert!(refusal.contains(expected), "{refusal}");
         }
     }
 

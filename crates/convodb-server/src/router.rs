@@ -1,4 +1,4 @@
-//! Which request goes where, and through what.
+//! The routes, and the layers around them.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) struct Bounds {
 
 /// The whole API.
 ///
-/// The key comes before all else: who has none learns nothing, not even which resources there are.
+/// The key is checked first: without one, a client does not learn even which resources there are.
 pub(crate) fn router(app: Arc<App>, keys: Keys, bounds: Bounds) -> serde_json::Result<Router> {
     let v1 = Router::new()
         .route("/conversations", get(conversations::list))
@@ -64,7 +64,7 @@ pub(crate) fn router(app: Arc<App>, keys: Keys, bounds: Bounds) -> serde_json::R
     Ok(guarded(router, bounds.request))
 }
 
-/// What every request passes, whoever answers it.
+/// Adds the layers of every route.
 fn guarded(router: Router, request_timeout: Duration) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(span)
@@ -90,7 +90,7 @@ async fn served(document: Bytes) -> Response {
     response
 }
 
-/// The path alone: a header holds the key, and a query might by mistake.
+/// The path alone: a header holds the key, and a query may hold it by mistake.
 fn span(request: &Request) -> Span {
     tracing::info_span!("request", method = %request.method(), path = request.uri().path())
 }

@@ -1,4 +1,4 @@
-//! Connections: taking them, bounding them, and letting them end.
+//! Connections: accepting, bounding and ending them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
-/// How long a client may leave an answer unread.
+/// The longest time that a client may leave an answer unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// After a failure to take a connection, as for want of file descriptors.
+/// After a failure to accept a connection, such as a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bounds of connections.
@@ -30,8 +30,8 @@ pub(crate) struct Limits {
     pub(crate) drain: Duration,
 }
 
-/// Serves until it is told to stop, and then what is under way. What takes longer than it may is
-/// left to the end of the runtime.
+/// Serves until `stop`, and then what is under way. Requests that exceed the time for this end with the
+/// runtime.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -49,7 +49,7 @@ pub(crate) async fn serve(
         let (stream, place) = tokio::select! {
             biased;
             () = &mut stop => break,
-            taken = take(&listener, &places) => taken,
+            accepted = accept(&listener, &places) => accepted,
         };
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
@@ -67,27 +67,27 @@ pub(crate) async fn serve(
         .await
         .is_err()
     {
-        tracing::warn!("connections that do not end are broken off");
+        tracing::warn!("connections that do not end are closed");
     }
 }
 
-/// The next connection, once there is a place for it: until then it waits in the system's queue,
-/// where it costs nothing.
-async fn take(
+/// Accepts the next connection once there is a place for it. Until then it waits in the system's
+/// queue.
+async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    // It is never closed, so a place is always given.
+    // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // An answer is written whole, so waiting for more of it gains nothing.
+                // An answer is written whole, so a delay gains nothing.
                 let _ = stream.set_nodelay(true);
                 return (stream, place);
             }
             Err(error) => {
-                tracing::warn!("a connection cannot be taken: {error}");
+                tracing::warn!("a connection cannot be accepted: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

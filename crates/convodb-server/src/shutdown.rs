@@ -1,4 +1,4 @@
-//! Stopping: on a signal, within a bounded time.
+//! Stopping on a signal, within a bounded time.
 
 use std::time::Duration;
 use std::{io, process, thread};
@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// For the requests and the webhook that are under way.
 pub(crate) const DRAIN: Duration = Duration::from_millis(2_500);
 
-/// For all, the closing of the store included: the next opening recovers what was not.
+/// For everything, including the closing of the store. The next opening recovers what was not closed.
 const PATIENCE: Duration = Duration::from_millis(4_800);
 
 /// The signals that stop the server: SIGTERM, and Ctrl-C.
@@ -35,8 +35,8 @@ impl Signals {
     }
 }
 
-/// Ends the process should it not end by itself in time, as on a disk that hangs. What was answered
-/// is durable, so nothing of it is lost.
+/// Ends the process if it does not end by itself in time, such as on a disk that hangs. Nothing that
+/// was answered is lost, as it is durable.
 pub(crate) fn watch() {
     thread::spawn(|| {
         thread::sleep(PATIENCE);

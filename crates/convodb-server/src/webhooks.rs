@@ -1,7 +1,7 @@
-//! Telling another system of each event: posted, signed, in order, at least once.
+//! Webhooks: each event is posted to another system, signed, in order, at least once.
 //!
-//! Invariant: an event is acknowledged only behind the answer that took it, so none is lost to a crash;
-//! and none is passed over, however long it takes.
+//! Invariant: an event is acknowledged only after the receiver accepted it, so a crash loses none, and
+//! none is skipped.
 
 mod courier;
 mod latch;

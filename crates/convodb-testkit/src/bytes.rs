@@ -4,13 +4,13 @@
 //! A stream that is used up goes on with zeros, so every stream means something, and a byte that
 //! is made smaller means something simpler.
 
+mod commands;
+
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
-use super::events::{CONSUMERS, Keep, RetentionPlan};
-use super::keys::KEYS;
 use super::op::{
-    ASSIGNEES, Address, Body, CONTACTS, Meant, MessagePick, Op, Pick, ReceiptPlan, Sight,
-    TargetsPlan, Who,
+    ASSIGNEES, Address, Body, CONTACTS, Meant, MessagePick, Op, Pick, ReceiptPlan, SelectionPlan,
+    Sight, Who,
 };
 use super::plan::{Flaw, ImportPlan, Text, When};
 use super::probe::{Edge, FilterPlan, Probe, RangePlan};
@@ -31,7 +31,7 @@ impl Bytes<'_> {
         }
     }
 
-    fn below(&mut self, bound: u8) -> u8 {
+    pub(crate) fn below(&mut self, bound: u8) -> u8 {
         self.byte() % bound
     }
 
@@ -62,7 +62,7 @@ impl Bytes<'_> {
         }
     }
 
-    fn sight(&mut self) -> Sight {
+    pub(crate) fn sight(&mut self) -> Sight {
         match self.byte() {
             0..=159 => Sight::Present,
             number => Sight::Of(number % 8),
@@ -141,9 +141,9 @@ impl Bytes<'_> {
         }
     }
 
-    fn import(&mut self) -> ImportPlan {
+    pub fn import(&mut self) -> ImportPlan {
         const LENGTHS: [u8; 8] = [1, 2, 0, 3, 7, 64, 65, 130];
-        const FLAWS: [Flaw; 12] = [
+        const FLAWS: [Flaw; 14] = [
             Flaw::BlankMessage,
             Flaw::ForeignMessage,
             Flaw::RepeatedMessage,
@@ -156,6 +156,8 @@ impl Bytes<'_> {
             Flaw::BlankName,
             Flaw::TooManyUnread,
             Flaw::RepeatedProviderId,
+            Flaw::WrongInboundCount,
+            Flaw::HugeRevision,
         ];
         ImportPlan {
             number: self.below(12),
@@ -167,8 +169,10 @@ impl Bytes<'_> {
             messages: LENGTHS[usize::from(self.below(8))],
             notes: LENGTHS[usize::from(self.below(8))],
             unread: self.sometimes(3, |bytes| bytes.below(4)).unwrap_or(0),
-            flaw: self.sometimes(6, |bytes| FLAWS[usize::from(bytes.below(12))]),
+            flaw: self.sometimes(6, |bytes| FLAWS[usize::from(bytes.below(14))]),
             provided: self.sometimes(2, |bytes| bytes.below(PROVIDED)),
+            revision: self.sometimes(3, Self::byte).unwrap_or(0),
+            has_inbound_count: self.once_in(2),
         }
     }
 
@@ -219,177 +223,12 @@ impl Bytes<'_> {
         AGES_MS[usize::from(self.below(6))]
     }
 
-    fn targets(&mut self) -> TargetsPlan {
+    fn selection(&mut self) -> SelectionPlan {
         if self.once_in(2) {
             let limit = self.below(6);
-            TargetsPlan::First(self.filter(), u32::from(limit) + 1)
+            SelectionPlan::First(self.filter(), u32::from(limit) + 1)
         } else {
-            TargetsPlan::Ids((0..self.below(6)).map(|_| self.pick()).collect())
-        }
-    }
-
-    /// A command that can stand in a transaction too.
-    fn command(&mut self, kind: u8) -> Op {
-        match kind {
-            0..=31 => Op::Receive {
-                from: self.address(),
-                body: self.body(),
-                sent_at: self.sometimes(3, Self::when),
-                provider_id: self.provider_id(),
-            },
-            40..=43 => self.bulk(),
-            44..=49 => Op::MarkRead {
-                conversation: self.pick(),
-                seen: self.sight(),
-            },
-            50..=64 => Op::Send {
-                to: self.address(),
-                body: self.body(),
-                sent_at: self.sometimes(4, Self::when),
-                provider_id: self.provider_id(),
-                reopen: !self.once_in(2),
-            },
-            70..=84 => Op::Reply {
-                conversation: self.pick(),
-                body: self.body(),
-                sent_at: self.sometimes(4, Self::when),
-                provider_id: self.provider_id(),
-                reopen: !self.once_in(2),
-                address: self.sometimes(4, Self::address),
-            },
-            85..=95 => Op::RecordDelivery {
-                of: self.meant(),
-                receipt: self.receipt(),
-            },
-            96..=99 => Op::SetProviderId {
-                of: self.meant(),
-                number: self.below(PROVIDED),
-            },
-            100..=119 | 200..=203 => self.assignment(kind),
-            192..=194 => self.consumption(),
-            195 => {
-                let older_ms = self.age_ms();
-                if self.once_in(2) {
-                    Op::PurgeKeys { older_ms }
-                } else {
-                    Op::PurgeParked { older_ms }
-                }
-            }
-            120..=125 => Op::Resolve {
-                conversation: self.pick(),
-            },
-            65..=69 | 126..=134 | 204..=209 => self.keyed(),
-            32..=39 | 165..=169 => Op::Retry {
-                number: self.below(KEYS),
-            },
-            241..=247 => self.guarded(kind),
-            135..=144 => Op::AddNote {
-                conversation: self.pick(),
-                text: self.text(),
-                author: self.sometimes(2, Self::who),
-            },
-            145..=149 => Op::Delete {
-                conversation: self.pick(),
-            },
-            150..=151 => Op::EraseContact {
-                contact: self.below(CONTACTS),
-            },
-            152..=164 => Op::PutAssignee {
-                assignee: self.who(),
-                name: self.text(),
-            },
-            170..=176 => Op::RemoveAssignee {
-                assignee: self.who(),
-                takeover: self.sometimes(2, Self::who),
-            },
-            177..=191 => Op::Import(self.import()),
-            _ => self.move_clock(),
-        }
-    }
-
-    fn bulk(&mut self) -> Op {
-        let targets = self.targets();
-        match self.sometimes(2, Self::who) {
-            Some(assignee) => Op::AssignAll { targets, assignee },
-            None => Op::ResolveAll { targets },
-        }
-    }
-
-    /// A command with a key, which has none itself.
-    fn keyed(&mut self) -> Op {
-        let key = match self.byte() {
-            number @ 0..=239 => number % KEYS,
-            number => KEYS + number % 2,
-        };
-        let kind = self.byte();
-        match self.command(kind) {
-            op @ (Op::Keyed { .. } | Op::Retry { .. }) => op,
-            op => Op::Keyed {
-                key,
-                op: Box::new(op),
-            },
-        }
-    }
-
-    fn assignment(&mut self, kind: u8) -> Op {
-        let conversation = self.pick();
-        match kind {
-            100..=109 | 200..=203 => Op::Assign {
-                conversation,
-                assignee: self.who(),
-            },
-            110..=115 => Op::Claim {
-                conversation,
-                assignee: self.who(),
-            },
-            _ => Op::Unassign { conversation },
-        }
-    }
-
-    /// A command that says what its giver saw.
-    fn guarded(&mut self, kind: u8) -> Op {
-        let (conversation, sight) = (self.pick(), self.sight());
-        match kind {
-            241..=243 => Op::AssignIf {
-                conversation,
-                assignee: self.who(),
-                expected: sight,
-            },
-            244..=245 => Op::ReplyIf {
-                conversation,
-                revision: sight,
-                body: self.body(),
-                provider_id: self.provider_id(),
-            },
-            _ => Op::ResolveIf {
-                conversation,
-                revision: sight,
-            },
-        }
-    }
-
-    fn consumption(&mut self) -> Op {
-        let consumer = self.below(CONSUMERS);
-        match self.below(8) {
-            0..=1 => Op::AddConsumer { consumer },
-            2..=6 => Op::AckEvents {
-                consumer,
-                ahead: self.below(24),
-            },
-            _ => Op::RemoveConsumer { consumer },
-        }
-    }
-
-    fn retention(&mut self) -> RetentionPlan {
-        const AGES_MS: [u32; 4] = [60_000, 0, 1, 3_600_000];
-        let keep = if self.once_in(2) {
-            Keep::YoungerMs(AGES_MS[usize::from(self.below(4))])
-        } else {
-            Keep::Newest(self.below(24))
-        };
-        RetentionPlan {
-            keep,
-            force: self.once_in(4),
+            SelectionPlan::Ids((0..self.below(6)).map(|_| self.pick()).collect())
         }
     }
 
@@ -398,24 +237,25 @@ impl Bytes<'_> {
         match self.byte() {
             210..=229 => {
                 let commit = !self.once_in(3);
+                let reads = !self.once_in(2);
                 let ops = (0..=self.below(4)).map(|_| self.nested()).collect();
-                Op::Transaction { ops, commit }
+                Op::Transaction { ops, reads, commit }
             }
-            230 | 237 => Op::Refile {
-                most: self.below(8),
+            230 | 237 => Op::Reassign {
+                limit: self.below(8),
             },
             231..=235 => {
                 let imports = (0..self.below(4)).map(|_| self.import()).collect();
                 Op::ImportAll(imports)
             }
-            196..=199 => Op::PurgeEvents(self.retention()),
-            236 | 238 => Op::Reopen,
+            236 | 238 => Op::Restart,
             239..=240 => Op::Compact,
             kind => self.command(kind),
         }
     }
 
-    fn nested(&mut self) -> Op {
+    /// The next command, which can stand in a transaction.
+    pub fn nested(&mut self) -> Op {
         let kind = self.byte();
         self.command(kind)
     }

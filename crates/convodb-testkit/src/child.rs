@@ -1,6 +1,6 @@
 //! A test, or a program of trials, that runs a part of itself in a process of its own.
 //!
-//! The process is this very binary, told to run the same test; the test finds its [`role`] and
+//! The process is this very binary, with the same test as its argument; the test finds its [`role`] and
 //! does the child's part. A program does so before it looks at its arguments.
 
 use std::env;
@@ -13,7 +13,7 @@ const ROLE: &str = "CONVODB_TEST_ROLE";
 /// What each line begins with that a child says: the test harness prints too.
 const SAYS: &str = "child says ";
 
-/// What this process is told to do, if a test started it.
+/// The role of this process, if a test started it.
 pub fn role() -> Option<String> {
     env::var(ROLE).ok()
 }

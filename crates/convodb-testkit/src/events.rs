@@ -1,11 +1,11 @@
-//! The events that each change of the model tells, who takes them, and which are kept.
+//! The events of each change of the model, their consumers, and which events are kept.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Actor, ConsumerName, ConversationId, DeliveryStatus, ErrorKind, Event, EventKind, Message,
-    Retention,
+    ConsumerName, ConsumerStart, ConversationId, DeliveryStatus, ErrorKind, Event, EventKind,
+    EventSeq, Message, Retention,
 };
 
 use super::model::Model;
@@ -45,27 +45,23 @@ impl RetentionPlan {
     }
 }
 
-/// What the JSON of a history shows: creation, who has it, and whether it is open.
-fn is_history(kind: &EventKind) -> bool {
+/// What an audit log has: creation, the assignee and the status.
+fn is_audited(kind: &EventKind) -> bool {
     let (subject, what) = kind.as_str().split_once('.').unwrap();
     subject == "conversation" && what != "deleted"
 }
 
 impl Model {
     /// The number of the latest event.
-    pub fn newest_event(&self) -> u64 {
-        self.purged + self.events.len() as u64
+    pub fn newest_event(&self) -> EventSeq {
+        EventSeq::new(self.purged + self.events.len() as u64)
     }
 
-    /// Whatever changes tells an event, now.
+    /// Each change has an event, now, after those of earlier reassignments.
     pub fn tell(&mut self, id: ConversationId, kind: EventKind) {
-        self.tell_by(None, id, kind);
-    }
-
-    pub fn tell_by(&mut self, actor: Option<Actor>, id: ConversationId, kind: EventKind) {
-        self.tell_takeovers(id);
-        let mut event = Event::new(self.newest_event() + 1, self.newest, id, kind);
-        event.actor = actor;
+        self.tell_handovers(id);
+        let mut event = Event::new(self.newest_event().next(), self.newest, id, kind);
+        event.actor.clone_from(&self.actor);
         self.keep(event);
     }
 
@@ -73,14 +69,14 @@ impl Model {
         let id = event.conversation_id;
         let entry = self.entries.iter_mut().find(|entry| entry.id == id);
         if let Some(entry) = entry
-            && is_history(&event.kind)
+            && is_audited(&event.kind)
         {
-            entry.history.push(event.clone());
+            entry.audit_log.push(event.clone());
         }
         self.events.push(event);
     }
 
-    /// The first word of each status but `sent`; what a message came with is no news.
+    /// The first receipt of each status but `sent`; the status that a message came with has no event.
     pub fn tell_receipt(&mut self, before: &Message, status: DeliveryStatus) {
         let message_id = before.id;
         let (known, kind) = match status {
@@ -103,7 +99,7 @@ impl Model {
         }
     }
 
-    pub fn position(&self, name: &ConsumerName) -> Option<u64> {
+    pub fn position(&self, name: &ConsumerName) -> Option<EventSeq> {
         let found = self.consumers.iter().find(|(known, _)| known == name);
         found.map(|(_, position)| *position)
     }
@@ -113,42 +109,49 @@ impl Model {
         unknown.then(|| Refusal::of(ErrorKind::NotFound))
     }
 
-    pub fn refused_ack(&self, name: &ConsumerName, sequence: u64) -> Vec<Refusal> {
-        let early = sequence > self.newest_event();
-        let early = early.then(|| Refusal::invalid("sequence"));
+    pub fn refused_acknowledgement(&self, name: &ConsumerName, up_to: EventSeq) -> Vec<Refusal> {
+        let early = up_to > self.newest_event();
+        let early = early.then(|| Refusal::invalid("up_to"));
         self.unknown_consumer(name)
             .into_iter()
             .chain(early)
             .collect()
     }
 
-    fn move_consumer(&mut self, name: &ConsumerName, position: u64) {
+    fn move_consumer(&mut self, name: &ConsumerName, position: EventSeq) {
         self.consumers.retain(|(known, _)| known != name);
         self.consumers.push((name.clone(), position));
         self.consumers.sort();
         self.touched = true;
     }
 
-    pub fn add_consumer(&mut self, name: &ConsumerName) -> Expected<u64> {
-        match self.position(name) {
-            Some(position) => Expected::plain(position, false),
-            None => {
-                self.move_consumer(name, self.purged);
-                Expected {
-                    created: true,
-                    ..Expected::plain(self.purged, true)
-                }
-            }
+    pub fn add_consumer(
+        &mut self,
+        name: &ConsumerName,
+        start: ConsumerStart,
+    ) -> Expected<EventSeq> {
+        if let Some(position) = self.position(name) {
+            return Expected::plain(position, false);
+        }
+        let position = match start {
+            ConsumerStart::Oldest => EventSeq::new(self.purged),
+            ConsumerStart::Newest => self.newest_event(),
+            other => panic!("no operation starts at {other:?}"),
+        };
+        self.move_consumer(name, position);
+        Expected {
+            created: true,
+            ..Expected::plain(position, true)
         }
     }
 
-    pub fn ack(&mut self, name: &ConsumerName, sequence: u64) -> Expected<u64> {
+    pub fn acknowledge(&mut self, name: &ConsumerName, up_to: EventSeq) -> Expected<EventSeq> {
         let position = self.position(name).expect("the store found it");
-        if sequence <= position {
+        if up_to <= position {
             return Expected::plain(position, false);
         }
-        self.move_consumer(name, sequence);
-        Expected::plain(sequence, true)
+        self.move_consumer(name, up_to);
+        Expected::plain(up_to, true)
     }
 
     pub fn remove_consumer(&mut self, name: &ConsumerName) -> Expected<()> {
@@ -166,7 +169,7 @@ impl Model {
                 Keep::Newest(count) => self.events.len() <= usize::from(count),
                 Keep::YoungerMs(ms) => oldest.at >= before(self.newest, ms),
             };
-            let is_awaited = slowest.is_some_and(|slowest| slowest < oldest.sequence);
+            let is_awaited = slowest.is_some_and(|slowest| slowest < oldest.seq);
             if is_kept || is_awaited && !plan.force {
                 break;
             }

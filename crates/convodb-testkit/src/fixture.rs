@@ -6,15 +6,16 @@ use chrono::TimeDelta;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::{
     Assignee, Channel, ContactId, Content, Conversation, ConversationId, Direction, Import,
-    Message, MessageId, Options, Store,
+    Message, MessageId, Options,
 };
 
 use super::apply::apply;
+use super::backend::Backend;
 use super::bytes::Bytes;
 use super::model::Model;
 use super::op::{self, ASSIGNEES, Op, Who};
 
-/// A clock that stands at a time of the specification's examples.
+/// A clock at a time of the specification's examples.
 pub fn clock() -> ManualClock {
     ManualClock::at("2026-04-16T09:10:00Z".parse().unwrap())
 }
@@ -27,11 +28,11 @@ pub fn options(clock: &ManualClock) -> Options {
     Options::new()
         .clock(clock.clone())
         .ids(SeededIds::new(11))
-        .refile_by_hand()
+        .reassign_by_hand()
         .checkpoint_commands(CHECKPOINT_COMMANDS)
 }
 
-/// Tells other threads to end, when it is dropped; by a panic too, as they would wait for ever.
+/// Makes other threads end when it is dropped, by a panic too: else they would wait for ever.
 pub struct EndsOthers<'a>(pub &'a AtomicBool);
 
 impl Drop for EndsOthers<'_> {
@@ -53,18 +54,18 @@ pub fn ops_of(seed: u64, count: usize) -> Vec<Op> {
         .collect()
 }
 
-/// Does the operations of a seed to a new store, and answers what it should hold then.
-pub fn fill(store: &Store, clock: &ManualClock, seed: u64, count: usize) -> Model {
+/// Does the operations of a seed to a new backend, and answers what it should hold then.
+pub fn fill(backend: &impl Backend, clock: &ManualClock, seed: u64, count: usize) -> Model {
     let mut model = Model::new(clock);
     for op in ops_of(seed, count) {
-        apply(store, &mut model, &op).unwrap();
+        apply(backend, &mut model, &op).unwrap();
     }
     model
 }
 
 /// Imports so many conversations, of as many contacts, of every status, channel and assignee, some
 /// of them active at one time, and one of three unread.
-pub fn crowd(store: &Store, model: &mut Model, count: u16) {
+pub fn crowd(backend: &impl Backend, model: &mut Model, count: u16) {
     let mut draft = model.clone();
     draft.read_clock();
     let imports: Vec<_> = (0..count)
@@ -73,7 +74,7 @@ pub fn crowd(store: &Store, model: &mut Model, count: u16) {
     for import in &imports {
         draft.import(import.clone());
     }
-    let imported = store.import_all(imports).unwrap();
+    let imported = backend.import_all(imports).unwrap();
     assert_eq!(imported, u64::from(count));
     model.commit(draft);
 }

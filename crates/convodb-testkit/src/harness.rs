@@ -1,4 +1,4 @@
-//! What would breach a promise of the store, tried at random: each harness says what it tried and
+//! What would breach a promise of the store, tried at random: each harness reports what it tried and
 //! what it found.
 //!
 //! The suite runs each for a moment, and holds it against a positive control, which it must flag;
@@ -14,5 +14,5 @@ pub mod kill;
 pub mod load;
 pub mod ops;
 pub mod random;
+pub mod reassignment;
 pub mod report;
-pub mod takeover;

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Assignee, AssigneeId, Conversation, ConversationId, ErrorKind, Message, MessageId, Note,
-    NoteId, Outcome, Result,
+    Assignee, AssigneeId, BatchItem, Conversation, ConversationId, ErrorKind, EventSeq, Message,
+    MessageId, Note, NoteId,
 };
 
 use super::model::Model;
@@ -24,23 +24,6 @@ pub fn text(number: u8) -> String {
     }
 }
 
-/// What a command answered, with what tells it from others: its name and all that was given.
-pub struct Told<T> {
-    pub command: String,
-    /// With the commit that holds it.
-    pub answer: Result<(Expected<T>, u64)>,
-}
-
-impl<T> Told<T> {
-    pub fn new(command: String, answer: Result<Outcome<T>>) -> Self {
-        let answer = answer.map(|outcome| {
-            let sequence = outcome.sequence;
-            (Expected::from(outcome), sequence)
-        });
-        Self { command, answer }
-    }
-}
-
 /// A command that was done with a key.
 #[derive(Clone, Debug)]
 pub struct Done {
@@ -53,7 +36,7 @@ pub struct Done {
     reopened: bool,
 }
 
-/// What a command was about, without its content.
+/// What a command was about, without content.
 #[derive(Clone, Debug)]
 pub enum Value {
     Nothing,
@@ -62,15 +45,39 @@ pub enum Value {
     Message(ConversationId, MessageId),
     Note(ConversationId, NoteId),
     Assignee(AssigneeId),
-    /// What was done to each: whether it changed and was reopened.
-    Each(Vec<(ConversationId, Option<(bool, bool)>)>),
+    /// What was done to each.
+    Each(Vec<(ConversationId, Option<Did>)>),
 }
 
 /// What a bulk command did to one conversation.
-pub type EachOf = (
-    ConversationId,
-    std::result::Result<Expected<Conversation>, ErrorKind>,
-);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Did {
+    pub changed: bool,
+    pub reopened: bool,
+}
+
+/// One conversation of a bulk command, as it is now, and what was done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EachOf {
+    pub id: ConversationId,
+    pub result: Result<Conversation, ErrorKind>,
+    pub did: Did,
+}
+
+impl From<BatchItem> for EachOf {
+    fn from(item: BatchItem) -> Self {
+        let effect = item.effect;
+        assert!(!effect.created, "{} was there before", item.id);
+        Self {
+            id: item.id,
+            result: item.result.map_err(|error| error.kind()),
+            did: Did {
+                changed: effect.changed,
+                reopened: effect.reopened,
+            },
+        }
+    }
+}
 
 /// A kind of answer.
 pub trait Answer: Sized + PartialEq + Debug {
@@ -100,6 +107,16 @@ impl Answer for u64 {
             Value::Number(number) => Some(*number),
             other => panic!("{other:?} is no number"),
         }
+    }
+}
+
+impl Answer for EventSeq {
+    fn value(&self) -> Value {
+        Value::Number(self.get())
+    }
+
+    fn again(value: &Value, model: &Model) -> Option<Self> {
+        u64::again(value, model).map(Self::new)
     }
 }
 
@@ -171,9 +188,9 @@ impl Answer for Assignee {
 
 impl Answer for Vec<EachOf> {
     fn value(&self) -> Value {
-        let each = self.iter().map(|(id, done)| {
-            let done = done.as_ref().ok();
-            (*id, done.map(|done| (done.changed, done.reopened)))
+        let each = self.iter().map(|item| {
+            let did = item.result.is_ok().then_some(item.did);
+            (item.id, did)
         });
         Value::Each(each.collect())
     }
@@ -182,15 +199,15 @@ impl Answer for Vec<EachOf> {
         let Value::Each(each) = value else {
             panic!("{value:?} is not of each");
         };
-        let again = |(id, done): &(ConversationId, Option<(bool, bool)>)| {
-            let entry = model.entry(*id).filter(|_| done.is_some());
-            let (changed, reopened) = done.unwrap_or_default();
-            let done = entry.map(|entry| Expected {
-                reopened,
-                duplicate: true,
-                ..Expected::plain(model.show(entry), changed)
-            });
-            (*id, done.ok_or(ErrorKind::NotFound))
+        let again = |(id, did): &(ConversationId, Option<Did>)| {
+            let entry = model.entry(*id).filter(|_| did.is_some());
+            EachOf {
+                id: *id,
+                did: did.filter(|_| entry.is_some()).unwrap_or_default(),
+                result: entry
+                    .map(|entry| model.show(entry))
+                    .ok_or(ErrorKind::NotFound),
+            }
         };
         Some(each.iter().map(again).collect())
     }
@@ -241,7 +258,7 @@ impl Model {
             return Known::New;
         };
         if done.command != command {
-            return Known::Refused(Refusal::of(ErrorKind::Conflict));
+            return Known::Refused(Refusal::of(ErrorKind::IdempotencyKeyReused));
         }
         match T::again(&done.value, self) {
             None => Known::Refused(Refusal::of(ErrorKind::NotFound)),
@@ -250,7 +267,7 @@ impl Model {
                 changed: done.changed,
                 created: done.created,
                 reopened: done.reopened,
-                duplicate: true,
+                is_duplicate: true,
             }),
         }
     }

@@ -2,10 +2,11 @@
 //! it.
 //!
 //! Property tests, crash tests, fault tests and fuzz targets all take their operations from
-//! [`op`] and [`bytes`], and hold the store against [`model`] by [`apply`] and [`compare`]. The
+//! [`op`] and [`bytes`], and hold a [`backend`] against [`model`] by [`apply`] and [`compare`]. The
 //! model never calls what it checks: it takes from the crate the types and nothing else.
 
 pub mod apply;
+pub mod backend;
 pub mod bytes;
 pub mod child;
 pub mod compare;
@@ -19,9 +20,11 @@ pub mod op;
 pub mod plan;
 pub mod probe;
 pub mod provided;
+pub mod records;
+pub mod removals;
+pub mod replay;
 pub mod rules;
 pub mod specification;
 pub mod strategy;
-pub mod takeovers;
 pub mod text;
 pub mod verdict;

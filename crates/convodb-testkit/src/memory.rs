@@ -1,12 +1,14 @@
-//! What a store remembers for who gives a command again, and no read shows: whose each provider's
-//! id is, what waits for it, which were erased, and which keys were used.
+//! What a backend remembers for a command that is given again, and no query shows: the message of each
+//! provider's id, the receipts that wait for it, which were deleted, and which keys were used.
 
+use convodb::commands::{Delete, SendMessage};
 use convodb::testing::ManualClock;
 use convodb::{
     Channel, ContactId, Context, ConversationId, Deliveries, DeliveryStatus, Error, ErrorKind,
-    MessageId, Outbound, Result, Store, Transaction,
+    MessageId, Outbound, Result,
 };
 
+use super::backend::{Backend, Commands};
 use super::keys;
 use super::model::Model;
 use super::plan::first_moment;
@@ -16,8 +18,8 @@ use super::provided::{PROVIDED, provider_id};
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Known {
     Stored(ConversationId, MessageId),
-    Erased,
-    /// What a message that comes with it is told.
+    Gone,
+    /// What a message gets that comes with it.
     Awaited(DeliveryStatus, Deliveries),
 }
 
@@ -50,7 +52,7 @@ impl Memory {
             let id = provider_id(number);
             match model.provided(channel, &id) {
                 Some(message) => Known::Stored(message.conversation_id, message.id),
-                None if model.is_erased(channel, &id) => Known::Erased,
+                None if model.is_tombstone(channel, &id) => Known::Gone,
                 None => {
                     let (status, deliveries) = model.awaited(channel, &id);
                     Known::Awaited(status, deliveries)
@@ -65,13 +67,12 @@ impl Memory {
     }
 
     /// Asks by commands that are rolled back, at the time of the latest commit.
-    pub fn of_store(store: &Store, clock: &ManualClock) -> Result<Self> {
+    pub fn of_backend(backend: &impl Backend, clock: &ManualClock) -> Result<Self> {
         let now = clock.get();
         // It never runs back.
         clock.set(first_moment());
-        let asked = store.transaction(|tx| -> std::result::Result<(), Asked> {
-            Err(Asked::Heard(Self::ask(tx)?))
-        });
+        let asked =
+            backend.transaction(|tx| -> Result<(), Asked> { Err(Asked::Heard(Self::ask(tx)?)) });
         clock.set(now);
         match asked {
             Err(Asked::Heard(memory)) => Ok(memory),
@@ -80,17 +81,17 @@ impl Memory {
         }
     }
 
-    fn ask(tx: &mut Transaction<'_>) -> Result<Self> {
+    fn ask(tx: &impl Commands) -> Result<Self> {
         let contact = ContactId::new("con_of_nobody")?;
         let ids = every_id().map(|(channel, number)| {
             let id = provider_id(number);
-            let asking = Outbound::text(&contact, channel, "?").provider_id(id.as_str());
-            let known = match tx.send(asking) {
-                Ok(sent) if sent.duplicate => {
+            let message = Outbound::text(&contact, channel, "?").provider_id(id.as_str());
+            let known = match tx.execute(&Context::new(), SendMessage { message }) {
+                Ok(sent) if sent.is_duplicate => {
                     Known::Stored(sent.value.conversation_id, sent.value.id)
                 }
                 Ok(sent) => Known::Awaited(sent.value.status, sent.value.deliveries),
-                Err(error) if error.kind() == ErrorKind::Erased => Known::Erased,
+                Err(error) if error.kind() == ErrorKind::Gone => Known::Gone,
                 Err(error) => return Err(error),
             };
             Ok((channel, number, known))
@@ -98,15 +99,13 @@ impl Memory {
         let ids = ids.collect::<Result<_>>()?;
         let mut used = Vec::new();
         for key in 0..keys::KEYS {
-            tx.set_context(Context::new().idempotency_key(keys::text(key)));
+            let context = Context::new().idempotency_key(keys::text(key));
+            let conversation = ConversationId::from_parts(2, 2);
             // With a key that was used it is another command; else there is no such thing.
-            match tx
-                .delete(ConversationId::from_parts(2, 2))
-                .map_err(|e| (e.kind(), e))
-            {
-                Err((ErrorKind::Conflict, _)) => used.push(key),
-                Err((ErrorKind::NotFound, _)) => {}
-                Err((_, error)) => return Err(error),
+            match tx.execute(&context, Delete { conversation }) {
+                Err(error) if error.kind() == ErrorKind::IdempotencyKeyReused => used.push(key),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
                 Ok(_) => panic!("a conversation that nobody made was deleted"),
             }
         }

@@ -7,15 +7,16 @@ use std::cmp::Reverse;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, Conversation,
-    ConversationId, Direction, Event, Message, MessageId, Note, ProviderId, Status,
+    Actor, Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, Conversation,
+    ConversationId, Direction, Event, EventSeq, Message, MessageId, Note, ProviderId, Revision,
+    Status,
 };
 
 use super::keys::Done;
-use super::op::{ASSIGNEES, MessagePick, Op, Pick, Sight, TargetsPlan, Who};
+use super::op::{ASSIGNEES, MessagePick, Op, Pick, SelectionPlan, Sight, Who};
 use super::plan::first_moment;
 use super::provided::Waiting;
-use super::takeovers::Handover;
+use super::removals::Handover;
 
 /// A conversation with all that belongs to it.
 #[derive(Clone, Debug)]
@@ -27,28 +28,47 @@ pub struct Entry {
     pub assignee: Option<AssigneeId>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
-    /// By `(created_at, id)` (R7).
+    /// By `(created_at, id)`.
     pub messages: Vec<Message>,
     /// By `(created_at, id)` too.
     pub notes: Vec<Note>,
-    /// Who had it and when, and whether it was open.
-    pub history: Vec<Event>,
+    /// The events about the assignee and the status.
+    pub audit_log: Vec<Event>,
     /// Changes of the status and the assignee.
     pub revision: u64,
     /// So many messages from the contact are read.
-    pub seen: u64,
-    /// What has happened to who had it, and has no event yet.
-    pub takeovers: Vec<Handover>,
+    pub read_count: u64,
+    /// Its reassignments since assignees were removed that have no event yet.
+    pub handovers: Vec<Handover>,
 }
 
 impl Entry {
+    /// A conversation without messages and notes.
+    pub fn new(of: &Conversation) -> Self {
+        Self {
+            id: of.id,
+            contact_id: of.contact_id.clone(),
+            channel: of.channel,
+            status: of.status,
+            assignee: of.assignee_id().cloned(),
+            created_at: of.created_at,
+            updated_at: of.updated_at,
+            messages: Vec::new(),
+            notes: Vec::new(),
+            audit_log: Vec::new(),
+            revision: of.revision.get(),
+            read_count: 0,
+            handovers: Vec::new(),
+        }
+    }
+
     pub fn inbound(&self) -> u64 {
         let from_contact = |message: &&Message| message.direction == Direction::Inbound;
         self.messages.iter().filter(from_contact).count() as u64
     }
 
     pub fn unread(&self) -> u64 {
-        self.inbound() - self.seen
+        self.inbound() - self.read_count
     }
 }
 
@@ -72,11 +92,11 @@ pub struct Model {
     /// How many events are not kept any longer.
     pub purged: u64,
     /// By their names.
-    pub consumers: Vec<(ConsumerName, u64)>,
+    pub consumers: Vec<(ConsumerName, EventSeq)>,
     /// The providers' ids of messages that were deleted.
-    pub erased: Vec<(Channel, ProviderId)>,
+    pub tombstones: Vec<(Channel, ProviderId)>,
     /// Receipts whose messages have not come.
-    pub parked: Vec<Waiting>,
+    pub unmatched: Vec<Waiting>,
     /// Commands that were done with keys, one a key.
     pub done: Vec<Done>,
     /// So long keys are known.
@@ -85,6 +105,8 @@ pub struct Model {
     pub given: Vec<(u8, Op)>,
     /// The key of the command that is being done.
     pub key: Option<u8>,
+    /// Its actor.
+    pub actor: Option<Actor>,
     /// Commits that changed something.
     pub sequence: u64,
     /// Whether anything changed since the last commit.
@@ -104,18 +126,19 @@ impl Model {
             events: Vec::new(),
             purged: 0,
             consumers: Vec::new(),
-            erased: Vec::new(),
-            parked: Vec::new(),
+            tombstones: Vec::new(),
+            unmatched: Vec::new(),
             done: Vec::new(),
             key_age: TimeDelta::days(1),
             given: Vec::new(),
             key: None,
+            actor: None,
             sequence: 0,
             touched: false,
         }
     }
 
-    /// R7: the clock's time, which never runs back. A command reads it once, at its beginning.
+    /// The clock's time, which never runs back. A command reads it once, at its beginning.
     pub fn read_clock(&mut self) {
         self.newest = self.newest.max(self.clock.get());
     }
@@ -170,7 +193,7 @@ impl Model {
         }
     }
 
-    /// Whom somebody saw to have a conversation.
+    /// The assignee that somebody saw.
     pub fn seen_assignee(&self, id: ConversationId, sight: Sight) -> Option<AssigneeId> {
         match sight {
             Sight::Present => self.entry(id)?.assignee.clone(),
@@ -178,13 +201,11 @@ impl Model {
         }
     }
 
-    /// How many messages from the contact somebody saw.
-    pub fn seen_messages(&self, id: ConversationId, sight: Sight) -> u64 {
-        let inbound = self.entry(id).map_or(0, Entry::inbound);
+    /// The status that somebody saw.
+    pub fn seen_status(&self, id: ConversationId, sight: Sight) -> Status {
         match sight {
-            Sight::Present => inbound,
-            // Now and then one more than there are.
-            Sight::Of(number) => u64::from(number) % (inbound + 2),
+            Sight::Present => self.entry(id).map_or(Status::Open, |entry| entry.status),
+            Sight::Of(number) => Status::ALL[usize::from(number % 2)],
         }
     }
 
@@ -208,9 +229,9 @@ impl Model {
     }
 
     /// The conversations that a bulk command is about.
-    pub fn pick_all(&self, targets: &TargetsPlan) -> Vec<ConversationId> {
-        match targets {
-            TargetsPlan::Ids(picks) => {
+    pub fn pick_all(&self, selection: &SelectionPlan) -> Vec<ConversationId> {
+        match selection {
+            SelectionPlan::Ids(picks) => {
                 let mut ids: Vec<ConversationId> = Vec::new();
                 for id in picks.iter().map(|pick| self.pick(*pick)) {
                     if !ids.contains(&id) {
@@ -219,7 +240,7 @@ impl Model {
                 }
                 ids
             }
-            TargetsPlan::First(filter, limit) => {
+            SelectionPlan::First(filter, limit) => {
                 let rows = filter.list(self).into_iter();
                 rows.map(|row| row.id).take(*limit as usize).collect()
             }
@@ -230,7 +251,7 @@ impl Model {
         self.entries.iter().find(|entry| entry.id == id)
     }
 
-    /// R1.
+    /// The one conversation of a contact on a channel.
     pub fn thread(&self, contact: &ContactId, channel: Channel) -> Option<&Entry> {
         self.entries
             .iter()
@@ -260,13 +281,13 @@ impl Model {
             .collect()
     }
 
-    /// What is shown of a conversation: names are the directory's (R11).
+    /// What is shown of a conversation: names are the directory's.
     pub fn show(&self, entry: &Entry) -> Conversation {
         let contact = entry.contact_id.clone();
         let mut shown = Conversation::new(entry.id, contact, entry.channel, entry.created_at);
         shown.status = entry.status;
         shown.updated_at = entry.updated_at;
-        shown.revision = entry.revision;
+        shown.revision = Revision::new(entry.revision);
         shown.inbound_count = entry.inbound();
         shown.unread_count = entry.unread();
         shown.assigned_to = entry.assignee.as_ref().map(|id| {
@@ -276,7 +297,7 @@ impl Model {
         shown
     }
 
-    /// R12: what is selected, latest activity first.
+    /// What is selected, latest activity first.
     pub fn list(&self, selects: impl Fn(&Entry) -> bool) -> Vec<Conversation> {
         let mut rows: Vec<Conversation> = self
             .entries

@@ -4,9 +4,11 @@
 //! often: the model knows which conversation a number means at the moment.
 
 use convodb::{
-    Actor, AssigneeId, Channel, ContactId, Content, Context, DeliveryStatus, Receipt, Status,
+    Actor, AssigneeId, Channel, ConsumerStart, ContactId, Content, Context, DeliveryStatus,
+    Receipt, Status,
 };
 
+use super::apply::About;
 use super::events::RetentionPlan;
 use super::keys;
 use super::plan::{ImportPlan, Text, When};
@@ -52,8 +54,8 @@ pub enum Op {
         of: Meant,
         number: u8,
     },
-    /// Gives up the receipts that have waited so long.
-    PurgeParked {
+    /// Purges the receipts that have waited this long for their messages.
+    PurgeUnmatched {
         older_ms: u32,
     },
     Assign {
@@ -67,33 +69,14 @@ pub enum Op {
         conversation: Pick,
         assignee: Who,
     },
-    Resolve {
+    /// A command about one conversation as a whole.
+    About {
         conversation: Pick,
-    },
-    AssignIf {
-        conversation: Pick,
-        assignee: Who,
-        expected: Sight,
-    },
-    ResolveIf {
-        conversation: Pick,
-        revision: Sight,
-    },
-    /// A plain reply.
-    ReplyIf {
-        conversation: Pick,
-        revision: Sight,
-        body: Body,
-        provider_id: Option<ProviderPlan>,
-    },
-    MarkRead {
-        conversation: Pick,
-        seen: Sight,
+        about: About,
     },
     AddNote {
         conversation: Pick,
         text: Text,
-        author: Option<Who>,
     },
     Delete {
         conversation: Pick,
@@ -101,20 +84,31 @@ pub enum Op {
     EraseContact {
         contact: u8,
     },
-    PutAssignee {
+    SaveAssignee {
         assignee: Who,
         name: Text,
     },
     RemoveAssignee {
         assignee: Who,
-        takeover: Option<Who>,
+        successor: Option<Who>,
     },
     AssignAll {
-        targets: TargetsPlan,
+        selection: SelectionPlan,
         assignee: Who,
     },
     ResolveAll {
-        targets: TargetsPlan,
+        selection: SelectionPlan,
+    },
+    /// A command of an actor.
+    By {
+        actor: Who,
+        op: Box<Op>,
+    },
+    /// A command with preconditions, about the conversation that it is about or another one.
+    Conditional {
+        conversation: Pick,
+        conditions: Vec<Condition>,
+        op: Box<Op>,
     },
     /// A command with an idempotency key.
     Keyed {
@@ -125,33 +119,36 @@ pub enum Op {
     Retry {
         number: u8,
     },
-    /// Forgets the commands with keys that were done so long ago.
+    /// Purges the idempotency keys of commands that were done this long ago.
     PurgeKeys {
         older_ms: u32,
     },
     Import(ImportPlan),
     /// All of them or none.
     ImportAll(Vec<ImportPlan>),
-    /// Several of the above but the last as one; rolled back unless it commits.
+    /// Several commands as one; rolled back unless it commits.
     Transaction {
         ops: Vec<Op>,
+        /// Whether it is read after each of them, or only after the last one.
+        reads: bool,
         commit: bool,
     },
     /// The clock goes forward or is set back.
     MoveClock {
         micros: i64,
     },
-    Reopen,
+    Restart,
     Compact,
-    /// Files what was taken over, at most so many conversations.
-    Refile {
-        most: u8,
+    /// Stores at most this many conversations of removed assignees under their successors.
+    Reassign {
+        limit: u8,
     },
     AddConsumer {
         consumer: u8,
+        start: ConsumerStart,
     },
     /// Of events from two before its position on.
-    AckEvents {
+    Acknowledge {
         consumer: u8,
         ahead: u8,
     },
@@ -162,25 +159,57 @@ pub enum Op {
 }
 
 impl Op {
-    /// The context that a command is given in, where it is not the default one.
-    pub fn context(&self) -> Option<Context> {
+    /// The context that a command is given in, but for its preconditions.
+    pub fn context(&self) -> Context {
         match self {
-            Self::AddNote {
-                author: Some(author),
-                ..
-            } => Some(Context::new().actor(author.actor())),
-            Self::Keyed { key, op } => {
-                let context = op.context().unwrap_or_default();
-                Some(context.idempotency_key(keys::text(*key)))
+            Self::By { actor, op } => op.context().actor(actor.actor()),
+            Self::Keyed { key, op } => op.context().idempotency_key(keys::text(*key)),
+            Self::Conditional { op, .. } => op.context(),
+            _ => Context::new(),
+        }
+    }
+
+    /// Whether the command is about one conversation, so that it honours preconditions.
+    pub fn is_conditional(&self) -> bool {
+        matches!(
+            self,
+            Self::Receive { .. }
+                | Self::Send { .. }
+                | Self::Reply { .. }
+                | Self::RecordDelivery { .. }
+                | Self::SetProviderId { .. }
+                | Self::Assign { .. }
+                | Self::Unassign { .. }
+                | Self::Claim { .. }
+                | Self::About { .. }
+                | Self::AddNote { .. }
+                | Self::Delete { .. }
+        )
+    }
+
+    /// Whether it is no command, within whatever context.
+    pub fn moves_clock(&self) -> bool {
+        match self {
+            Self::MoveClock { .. } => true,
+            Self::By { op, .. } | Self::Conditional { op, .. } | Self::Keyed { op, .. } => {
+                op.moves_clock()
             }
-            _ => None,
+            _ => false,
         }
     }
 
     /// Whether it ends the snapshots that are held.
     pub fn ends_snapshots(&self) -> bool {
-        matches!(self, Self::Reopen | Self::Compact)
+        matches!(self, Self::Restart | Self::Compact)
     }
+}
+
+/// What the giver of a command saw of a conversation.
+#[derive(Clone, Copy, Debug)]
+pub enum Condition {
+    Revision(Sight),
+    Assignee(Sight),
+    Status(Sight),
 }
 
 /// A contact on a channel.
@@ -232,7 +261,7 @@ pub enum Meant {
 
 /// The conversations of a bulk command: by their ids, or the first of a list.
 #[derive(Clone, Debug)]
-pub enum TargetsPlan {
+pub enum SelectionPlan {
     Ids(Vec<Pick>),
     First(FilterPlan, u32),
 }
@@ -291,7 +320,7 @@ impl Body {
         }
     }
 
-    /// R14: the field for which it is refused, if it is.
+    /// The field for which it is refused, if it is.
     pub fn flaw(self) -> Option<&'static str> {
         match self {
             Self::Text(text) | Self::RenderedTemplate(text) => {

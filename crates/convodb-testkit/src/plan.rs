@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
     Assignee, Content, Conversation, ConversationId, DeliveryStatus, Direction, Import, Message,
-    MessageId, Note, NoteId,
+    MessageId, Note, NoteId, Revision,
 };
 
 use super::op::{Address, Who, status};
@@ -31,13 +31,12 @@ impl Text {
         }
     }
 
-    /// R14.
     pub fn is_refused(self) -> bool {
         matches!(self, Self::Empty | Self::Blank | Self::TooLong)
     }
 }
 
-/// A time, told from the clock's; the last two are refused.
+/// A time, relative to the clock's; the last two are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// So many nanoseconds from the clock's time on, or before it.
@@ -68,7 +67,6 @@ impl When {
         }
     }
 
-    /// R7 and R14.
     pub fn is_refused(self) -> bool {
         matches!(self, Self::TooEarly | Self::TooLate)
     }
@@ -94,6 +92,8 @@ pub enum Flaw {
     BlankName,
     TooManyUnread,
     RepeatedProviderId,
+    WrongInboundCount,
+    HugeRevision,
 }
 
 /// A whole conversation from elsewhere.
@@ -112,6 +112,9 @@ pub struct ImportPlan {
     pub unread: u8,
     /// The number of the first message's provider's id; some messages have the next ones.
     pub provided: Option<u8>,
+    pub revision: u8,
+    /// Whether it says how many of its messages are inbound, as an export does.
+    pub has_inbound_count: bool,
     pub flaw: Option<Flaw>,
 }
 
@@ -136,7 +139,12 @@ impl ImportPlan {
             .assignee
             .map(|(who, name)| Assignee::new(who.id(), &name.string()));
         // Every other message is inbound, from the first on.
-        conversation.unread_count = self.unread.min(self.messages.div_ceil(2)).into();
+        let inbound = self.messages.div_ceil(2);
+        conversation.unread_count = self.unread.min(inbound).into();
+        conversation.revision = Revision::new(self.revision.into());
+        if self.has_inbound_count {
+            conversation.inbound_count = inbound.into();
+        }
         let messages = (0..self.messages)
             .map(|n| self.message(n, created_at))
             .collect();
@@ -248,6 +256,14 @@ fn spoil(import: &mut Import, flaw: Flaw, created_at: DateTime<Utc>) -> String {
         Flaw::TooManyUnread => {
             import.conversation.unread_count = messages.len() as u64 + 1;
             "unread_count".to_owned()
+        }
+        Flaw::WrongInboundCount => {
+            import.conversation.inbound_count = messages.len() as u64 + 1;
+            "inbound_count".to_owned()
+        }
+        Flaw::HugeRevision => {
+            import.conversation.revision = Revision::new(1 << 53);
+            "revision".to_owned()
         }
         Flaw::RepeatedProviderId => {
             for number in 0..2 {

@@ -21,13 +21,13 @@ pub struct Probe {
     pub turns: u64,
 }
 
-/// A filter: sets as bits, none of which stands for no restriction.
+/// A filter: sets as bits. An empty set restricts nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct FilterPlan {
     pub status: StatusFilter,
     pub channels: u8,
     pub unassigned: bool,
-    /// Whether the directory knows them or not.
+    /// Whether they are in the directory or not.
     pub assignees: u8,
     pub unread: bool,
 }
@@ -80,7 +80,6 @@ impl FilterPlan {
         filter
     }
 
-    /// R12.
     pub fn selects(self, entry: &Entry) -> bool {
         let status = match self.status {
             StatusFilter::Open => entry.status == Status::Open,
@@ -104,17 +103,17 @@ impl FilterPlan {
     }
 }
 
-/// An end of a part of a history.
+/// An end of a range of messages.
 #[derive(Clone, Copy, Debug)]
 pub enum Edge {
     Open,
     /// A message, of whatever conversation.
     Message(u8),
-    /// A time, told from a message's.
+    /// A time, relative to a message's.
     Time(u8, When),
 }
 
-/// A part of a history.
+/// A range of messages.
 #[derive(Clone, Copy, Debug)]
 pub struct RangePlan {
     pub conversation: u8,
@@ -150,7 +149,7 @@ impl Edge {
 }
 
 impl RangePlan {
-    /// The conversation, the part of its history, and the messages that are in it.
+    /// The conversation, the range of its messages, and the messages in it.
     pub fn build(self, model: &Model) -> Option<(ConversationId, MessageRange, Vec<Message>)> {
         let number = usize::from(self.conversation) % model.entries.len().max(1);
         let entry = model.entries.get(number)?;

@@ -1,5 +1,5 @@
-//! Providers' own ids of messages in the model: whose each is, what waits for it, and which were
-//! erased (R10).
+//! Providers' own ids of messages in the model: the message of each, the receipts that wait for it, and
+//! which were deleted.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
@@ -111,15 +111,23 @@ impl Model {
         }
     }
 
-    pub fn is_erased(&self, channel: Channel, id: &ProviderId) -> bool {
-        let erased = |(of, gone): &(Channel, ProviderId)| *of == channel && gone == id;
-        self.erased.iter().any(erased)
+    /// The conversation of the message that is meant; nothing if the message has not come.
+    pub fn conversation_of(&self, named: &Named) -> Option<ConversationId> {
+        match named {
+            Named::Id(conversation, _) => Some(*conversation),
+            Named::Provided(..) => self.stored(named).map(|message| message.conversation_id),
+        }
+    }
+
+    pub fn is_tombstone(&self, channel: Channel, id: &ProviderId) -> bool {
+        let gone = |(of, gone): &(Channel, ProviderId)| *of == channel && gone == id;
+        self.tombstones.iter().any(gone)
     }
 
     /// A message that was deleted does not come back.
-    pub fn erased(&self, channel: Channel, id: Option<&ProviderId>) -> Option<Refusal> {
-        let erased = id.is_some_and(|id| self.is_erased(channel, id));
-        erased.then(|| Refusal::of(ErrorKind::Erased))
+    pub fn gone(&self, channel: Channel, id: Option<&ProviderId>) -> Option<Refusal> {
+        let gone = id.is_some_and(|id| self.is_tombstone(channel, id));
+        gone.then(|| Refusal::of(ErrorKind::Gone))
     }
 
     fn refused_name(&self, named: &Named) -> Option<Refusal> {
@@ -128,7 +136,7 @@ impl Model {
                 let unknown = self.stored(named).is_none();
                 unknown.then(|| Refusal::of(ErrorKind::NotFound))
             }
-            Named::Provided(channel, id) => self.erased(*channel, Some(id)),
+            Named::Provided(channel, id) => self.gone(*channel, Some(id)),
         }
     }
 
@@ -153,7 +161,7 @@ impl Model {
         }
     }
 
-    /// R9, or R10 where the message has not come.
+    /// The receipt waits for its message where that has not come.
     pub fn record_delivery(
         &mut self,
         named: &Named,
@@ -170,14 +178,14 @@ impl Model {
                 Expected::plain(message.cloned(), changed)
             }
             (None, Named::Provided(channel, id)) => {
-                let changed = self.park(*channel, id, &told);
+                let changed = self.wait(*channel, id, &told);
                 Expected::plain(None, changed)
             }
             (None, Named::Id(..)) => panic!("the store found {named:?}"),
         }
     }
 
-    /// A stored message's receipt; whether it tells something new.
+    /// Merges a receipt into a stored message; whether it changed it.
     fn deliver(&mut self, (of, id): (ConversationId, MessageId), told: Told) -> bool {
         let known = self.entry_mut(of).messages.iter_mut();
         let mut known = known.filter(|message| message.id == id);
@@ -186,26 +194,26 @@ impl Model {
         merge(message, &told);
         let changed = *message != before;
         if changed {
-            self.tell_takeovers(of);
+            self.tell_handovers(of);
         }
         self.touched |= changed;
         self.tell_receipt(&before, told.status);
         changed
     }
 
-    fn park(&mut self, channel: Channel, id: &ProviderId, told: &Told) -> bool {
+    fn wait(&mut self, channel: Channel, id: &ProviderId, told: &Told) -> bool {
         let since = self.newest;
         let waits = |one: &&mut Waiting| one.channel == channel && one.id == *id;
-        let waiting = match self.parked.iter_mut().find(waits) {
+        let waiting = match self.unmatched.iter_mut().find(waits) {
             Some(waiting) => waiting,
             None => {
-                self.parked.push(Waiting {
+                self.unmatched.push(Waiting {
                     channel,
                     id: id.clone(),
                     since,
                     deliveries: Deliveries::default(),
                 });
-                self.parked.last_mut().expect("it was just put")
+                self.unmatched.last_mut().expect("it was just put")
             }
         };
         let before = waiting.deliveries.clone();
@@ -218,7 +226,7 @@ impl Model {
     /// What waits for an id, each status once.
     fn waiting(&self, channel: Channel, id: &ProviderId) -> Vec<Told> {
         let waits = |one: &&Waiting| one.channel == channel && one.id == *id;
-        let Some(Waiting { deliveries, .. }) = self.parked.iter().find(waits) else {
+        let Some(Waiting { deliveries, .. }) = self.unmatched.iter().find(waits) else {
             return Vec::new();
         };
         let told = |status, at: Option<_>, failure| {
@@ -240,7 +248,7 @@ impl Model {
         .collect()
     }
 
-    /// What an outbound message that comes with an id is told.
+    /// The status and the receipts that an outbound message gets which comes with an id.
     pub fn awaited(&self, channel: Channel, id: &ProviderId) -> (DeliveryStatus, Deliveries) {
         let (mut status, mut deliveries) = (DeliveryStatus::Sent, Deliveries::default());
         for told in self.waiting(channel, id) {
@@ -251,31 +259,31 @@ impl Model {
     }
 
     /// The message of an id has come: nothing waits for it any longer.
-    fn unpark(&mut self, channel: Channel, id: &ProviderId) -> Vec<Told> {
+    fn take_waiting(&mut self, channel: Channel, id: &ProviderId) -> Vec<Told> {
         let told = self.waiting(channel, id);
-        self.parked
+        self.unmatched
             .retain(|one| one.channel != channel || one.id != *id);
         told
     }
 
     /// Receipts for a message that is stored now.
-    pub fn tell_parked(&mut self, of: (ConversationId, MessageId)) {
+    pub fn tell_unmatched(&mut self, of: (ConversationId, MessageId)) {
         let channel = self.entry_mut(of.0).channel;
         let message = self.message(of.0, of.1).expect("it was just stored");
         let Some(id) = message.provider_id.clone() else {
             return;
         };
-        for told in self.unpark(channel, &id) {
+        for told in self.take_waiting(channel, &id) {
             self.deliver(of, told);
         }
     }
 
     /// Receipts for a message that is imported are part of it, and no news.
-    pub fn merge_parked(&mut self, channel: Channel, message: &mut Message) {
+    pub fn merge_unmatched(&mut self, channel: Channel, message: &mut Message) {
         let Some(id) = message.provider_id.clone() else {
             return;
         };
-        for told in self.unpark(channel, &id) {
+        for told in self.take_waiting(channel, &id) {
             merge(message, &told);
         }
     }
@@ -295,8 +303,8 @@ impl Model {
             .map(|entry| entry.channel);
         let channel = channel.expect("it holds the message");
         let taken = message.provider_id.is_some() || self.provided(channel, id).is_some();
-        refusals.extend(taken.then(|| Refusal::of(ErrorKind::Conflict)));
-        refusals.extend(self.erased(channel, Some(id)));
+        refusals.extend(taken.then(|| Refusal::of(ErrorKind::AlreadyExists)));
+        refusals.extend(self.gone(channel, Some(id)));
         refusals
     }
 
@@ -309,20 +317,20 @@ impl Model {
             known
                 .filter(|message| message.id == of.1)
                 .for_each(|message| message.provider_id = Some(id.clone()));
-            self.tell_takeovers(of.0);
+            self.tell_handovers(of.0);
             self.touched = true;
-            self.tell_parked(of);
+            self.tell_unmatched(of);
         }
         let message = self.message(of.0, of.1).expect("it was just changed");
         Expected::plain(message.clone(), changed)
     }
 
-    pub fn purge_parked(&mut self, older_ms: u32) -> Expected<u64> {
+    pub fn purge_unmatched(&mut self, older_ms: u32) -> Expected<u64> {
         let before = self.newest - TimeDelta::milliseconds(older_ms.into());
         let before = before.max(first_moment());
-        let waiting = self.parked.len();
-        self.parked.retain(|one| one.since >= before);
-        let purged = (waiting - self.parked.len()) as u64;
+        let waiting = self.unmatched.len();
+        self.unmatched.retain(|one| one.since >= before);
+        let purged = (waiting - self.unmatched.len()) as u64;
         self.touched |= purged > 0;
         Expected::plain(purged, purged > 0)
     }
@@ -333,7 +341,7 @@ fn merge(message: &mut Message, told: &Told) {
     merge_deliveries(&mut message.deliveries, told);
 }
 
-/// R9: the earliest time of each status, and the earliest failure's reason.
+/// The earliest time of each status, and the earliest failure's reason.
 fn merge_deliveries(deliveries: &mut Deliveries, told: &Told) {
     let known = match told.status {
         DeliveryStatus::Sent => &mut deliveries.sent_at,

@@ -1,17 +1,20 @@
-//! What each command does to the model, after the rules R1 to R9 and R11 to R16, and nothing else;
-//! R10 is in [`provided`](super::provided).
+//! What each command does to the model, after the rules, and nothing else. Providers' ids are in
+//! [`provided`](super::provided), removed assignees in [`removals`](super::removals), events and their
+//! consumers in [`events`](super::events).
 //!
 //! Each comes in two parts: the refusals that the rules demand, of which the store may give any,
-//! and the effect where there is none. New ids are the store's: the effect is told them.
+//! and the effect where there is none. New ids are the store's: the effect gets them.
+
+mod bulk;
+mod imports;
 
 use chrono::{DateTime, Utc};
 use convodb::{
-    Actor, Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation,
-    ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Import, Message, MessageId,
-    Note, NoteId, ProviderId, Status,
+    Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation, ConversationId,
+    DeliveryStatus, Direction, ErrorKind, EventKind, Message, MessageId, Note, NoteId, ProviderId,
+    Status,
 };
 
-use super::keys::EachOf;
 use super::model::{Entry, Model};
 use super::op::{Address, Body};
 use super::plan::{When, to_the_microsecond};
@@ -47,7 +50,7 @@ impl Model {
             .expect("the store found a conversation that is not in the model")
     }
 
-    fn shown(&self, id: ConversationId) -> Conversation {
+    pub(super) fn shown(&self, id: ConversationId) -> Conversation {
         self.show(self.entry(id).expect("it was just changed"))
     }
 
@@ -55,13 +58,13 @@ impl Model {
         refused_if(self.entry(id).is_none(), Refusal::of(ErrorKind::NotFound))
     }
 
-    /// R11: only who is in the directory.
+    /// Only a user or team of the directory has conversations.
     pub fn unknown(&self, assignee: &AssigneeId) -> Option<Refusal> {
         let unknown = self.name(assignee).is_none();
         refused_if(unknown, Refusal::of(ErrorKind::NotFound))
     }
 
-    /// R14, of a message.
+    /// What is out of bounds in a message.
     pub fn refused_message(
         body: Body,
         sent_at: Option<When>,
@@ -87,8 +90,8 @@ impl Model {
             .collect()
     }
 
-    /// R1, R2, R5, R7, R8 and R9: stores a message under the ids that the store gave it; R10: but
-    /// one that is stored already.
+    /// Stores a message under the ids that the store gave it, unless it is stored already: in the one
+    /// conversation of its contact and channel, at its own time, which is activity and reopens.
     pub fn append(
         &mut self,
         ids: (ConversationId, MessageId),
@@ -99,7 +102,7 @@ impl Model {
             && let Some(stored) = self.provided(appending.channel, id)
         {
             return Expected {
-                duplicate: true,
+                is_duplicate: true,
                 ..Expected::plain(stored.clone(), false)
             };
         }
@@ -154,7 +157,7 @@ impl Model {
             self.active(id, now);
             self.tell(id, EventKind::ConversationReopened);
         }
-        self.tell_parked((id, message_id));
+        self.tell_unmatched((id, message_id));
         self.touched = true;
         let message = self.message(id, message_id).expect("it was just stored");
         Expected {
@@ -168,21 +171,9 @@ impl Model {
         let known = self.entry(id).is_some() || self.gone.contains(&id);
         assert!(!known, "{id} was given out twice");
         self.take_id(&id);
-        self.entries.push(Entry {
-            id,
-            contact_id: appending.contact_id.clone(),
-            channel: appending.channel,
-            status: Status::Open,
-            assignee: None,
-            created_at,
-            updated_at: created_at,
-            messages: Vec::new(),
-            notes: Vec::new(),
-            revision: 0,
-            seen: 0,
-            history: Vec::new(),
-            takeovers: Vec::new(),
-        });
+        let contact = appending.contact_id.clone();
+        let created = Conversation::new(id, contact, appending.channel, created_at);
+        self.entries.push(Entry::new(&created));
         self.tell(
             id,
             EventKind::ConversationCreated {
@@ -192,7 +183,7 @@ impl Model {
         );
     }
 
-    /// R4: assigning reopens.
+    /// Assigning reopens.
     pub fn assign(&mut self, id: ConversationId, assignee: &AssigneeId) -> Expected<Conversation> {
         let now = self.newest;
         let entry = self.entry_mut(id);
@@ -211,45 +202,7 @@ impl Model {
         self.settle(id, changed, now, reopened)
     }
 
-    /// R15: only who is expected to have it loses it, and who has it already keeps it.
-    pub fn taken(
-        &self,
-        id: ConversationId,
-        assignee: &AssigneeId,
-        expected: Option<&AssigneeId>,
-    ) -> Option<Refusal> {
-        let present = self.entry(id)?.assignee.as_ref();
-        let mut refusal = Refusal::of(ErrorKind::Conflict);
-        refusal.winner = present.cloned();
-        refused_if(present != expected && present != Some(assignee), refusal)
-    }
-
-    /// Whether the status or the assignee changed since somebody saw them.
-    pub fn revised(&self, id: ConversationId, seen: u64) -> Option<Refusal> {
-        let present = self.entry(id)?.revision;
-        let mut refusal = Refusal::of(ErrorKind::Conflict);
-        refusal.revision = Some(present);
-        refused_if(present != seen, refusal)
-    }
-
-    pub fn refused_mark(&self, id: ConversationId, seen: u64) -> Option<Refusal> {
-        let inbound = self.entry(id)?.inbound();
-        refused_if(seen > inbound, Refusal::invalid("seen"))
-    }
-
-    /// A mark never goes back; it is no activity.
-    pub fn mark_read(&mut self, id: ConversationId, seen: u64) -> Expected<Conversation> {
-        let entry = self.entry_mut(id);
-        let changed = seen > entry.seen;
-        entry.seen = entry.seen.max(seen);
-        if changed {
-            self.tell_takeovers(id);
-        }
-        self.touched |= changed;
-        Expected::plain(self.shown(id), changed)
-    }
-
-    /// R4: unassigning does not reopen.
+    /// Unassigning does not reopen.
     pub fn unassign(&mut self, id: ConversationId) -> Expected<Conversation> {
         let now = self.newest;
         let entry = self.entry_mut(id);
@@ -262,7 +215,7 @@ impl Model {
         self.settle(id, changed, now, false)
     }
 
-    /// R3.
+    /// Resolving a resolved conversation changes nothing.
     pub fn resolve(&mut self, id: ConversationId) -> Expected<Conversation> {
         let now = self.newest;
         let entry = self.entry_mut(id);
@@ -273,40 +226,6 @@ impl Model {
             self.tell(id, EventKind::ConversationResolved);
         }
         self.settle(id, changed, now, false)
-    }
-
-    /// Each for itself.
-    fn each(
-        &mut self,
-        ids: &[ConversationId],
-        command: impl Fn(&mut Self, ConversationId) -> Expected<Conversation>,
-    ) -> Expected<Vec<EachOf>> {
-        let each = ids.iter().map(|id| match self.entry(*id) {
-            Some(_) => (*id, Ok(command(self, *id))),
-            None => (*id, Err(ErrorKind::NotFound)),
-        });
-        let each: Vec<EachOf> = each.collect();
-        let done = || each.iter().filter_map(|(_, done)| done.as_ref().ok());
-        let (changed, reopened) = (
-            done().any(|done| done.changed),
-            done().any(|done| done.reopened),
-        );
-        Expected {
-            reopened,
-            ..Expected::plain(each, changed)
-        }
-    }
-
-    pub fn assign_all(
-        &mut self,
-        ids: &[ConversationId],
-        assignee: &AssigneeId,
-    ) -> Expected<Vec<EachOf>> {
-        self.each(ids, |model, id| model.assign(id, assignee))
-    }
-
-    pub fn resolve_all(&mut self, ids: &[ConversationId]) -> Expected<Vec<EachOf>> {
-        self.each(ids, Self::resolve)
     }
 
     /// Another has it than before, or nobody.
@@ -324,7 +243,7 @@ impl Model {
         self.tell(id, kind);
     }
 
-    /// R8: what changes a conversation is activity.
+    /// What changes a conversation is activity.
     fn settle(
         &mut self,
         id: ConversationId,
@@ -342,139 +261,37 @@ impl Model {
         }
     }
 
-    /// R6.
+    /// The giver of the command is the author. A note is activity and does not reopen.
     pub fn add_note(
         &mut self,
         id: ConversationId,
         note: NoteId,
         content: String,
-        author: Option<Actor>,
     ) -> Expected<Note> {
         let now = self.newest;
         self.take_id(&note);
         let mut note = Note::new(note, id, content, now);
-        note.author.clone_from(&author);
+        note.author.clone_from(&self.actor);
         let entry = self.entry_mut(id);
         entry.notes.push(note.clone());
         entry.notes.sort_by_key(|note| (note.created_at, note.id));
         self.active(id, now);
-        self.tell_by(author, id, EventKind::NoteAdded { note_id: note.id });
+        self.tell(id, EventKind::NoteAdded { note_id: note.id });
         self.touched = true;
         Expected::plain(note, true)
     }
 
-    /// R16.
-    pub fn remove(&mut self, selects: impl Fn(&Entry) -> bool) -> u64 {
-        let (mut removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entries)
-            .into_iter()
-            .partition(selects);
-        self.entries = kept;
-        removed.sort_by_key(|entry| entry.channel);
-        for entry in &removed {
-            for handover in &entry.takeovers {
-                self.tell_handover(entry.id, handover.clone());
-            }
-            self.tell(entry.id, EventKind::ConversationDeleted);
-            let ids = entry.messages.iter();
-            let ids = ids.filter_map(|message| message.provider_id.clone());
-            self.erased.extend(ids.map(|id| (entry.channel, id)));
-        }
-        self.gone.extend(removed.iter().map(|entry| entry.id));
-        self.touched |= !removed.is_empty();
-        removed.len() as u64
-    }
-
-    pub fn delete(&mut self, id: ConversationId) -> Expected<()> {
-        let removed = self.remove(|entry| entry.id == id);
-        Expected::plain((), removed > 0)
-    }
-
-    pub fn erase_contact(&mut self, contact: u8) -> Expected<u64> {
-        let contact = super::op::contact(contact);
-        let removed = self.remove(|entry| entry.contact_id == contact);
-        Expected::plain(removed, removed > 0)
-    }
-
-    /// R11: a name shows at once, and is put once.
-    pub fn put_assignee(&mut self, id: &AssigneeId, name: String) -> Expected<Assignee> {
+    /// A name shows at once.
+    pub fn save_assignee(&mut self, id: &AssigneeId, name: String) -> Expected<Assignee> {
         let known = self.name(id);
         let created = known.is_none();
         let changed = known != Some(&name);
         self.set_name(id, name);
         self.touched |= changed;
-        let assignee = self.assignee(id).expect("it was just put");
+        let assignee = self.assignee(id).expect("it was just saved");
         Expected {
             created,
             ..Expected::plain(assignee, changed)
-        }
-    }
-
-    /// One conversation for one id, and one for a contact and channel (R1).
-    pub fn refused_import(&self, import: &Import, flaw: Option<String>) -> Vec<Refusal> {
-        let of = &import.conversation;
-        let exists =
-            self.entry(of.id).is_some() || self.thread(&of.contact_id, of.channel).is_some();
-        let ids = import.messages.iter();
-        let mut ids = ids.filter_map(|message| message.provider_id.as_ref());
-        let taken = ids
-            .clone()
-            .any(|id| self.provided(of.channel, id).is_some());
-        let erased = ids.any(|id| self.is_erased(of.channel, id));
-        let name = of.assigned_to.as_ref().map(|assignee| &*assignee.name);
-        let bad_name = name.is_some_and(|name| name.trim().is_empty() || name.len() > 256);
-        [
-            flaw.map(Refusal::invalid),
-            refused_if(bad_name, Refusal::invalid("assigned_to.name")),
-            refused_if(exists || taken, Refusal::of(ErrorKind::Conflict)),
-            refused_if(erased, Refusal::of(ErrorKind::Erased)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
-    /// Every id and time stays; a name that the directory has stays too.
-    pub fn import(&mut self, import: Import) -> Expected<Conversation> {
-        let of = import.conversation;
-        if let Some(assignee) = &of.assigned_to
-            && self.name(&assignee.id).is_none()
-        {
-            self.set_name(&assignee.id, assignee.name.to_string());
-        }
-        let (mut messages, mut notes) = (import.messages, import.notes);
-        for message in &mut messages {
-            self.merge_parked(of.channel, message);
-        }
-        messages.sort_by_key(|message| (message.created_at, message.id));
-        notes.sort_by_key(|note| (note.created_at, note.id));
-        self.gone.retain(|gone| *gone != of.id);
-        let mut entry = Entry {
-            id: of.id,
-            contact_id: of.contact_id,
-            channel: of.channel,
-            status: of.status,
-            assignee: of.assigned_to.map(|assignee| assignee.id),
-            created_at: of.created_at,
-            updated_at: of.updated_at,
-            messages,
-            notes,
-            revision: of.revision,
-            seen: 0,
-            history: Vec::new(),
-            takeovers: Vec::new(),
-        };
-        entry.seen = entry.inbound() - of.unread_count;
-        self.entries.push(entry);
-        let entry = self.entry_mut(of.id);
-        let created = EventKind::ConversationCreated {
-            status: entry.status,
-            assigned_to: entry.assignee.clone(),
-        };
-        self.tell(of.id, created);
-        self.touched = true;
-        Expected {
-            created: true,
-            ..Expected::plain(self.shown(of.id), true)
         }
     }
 

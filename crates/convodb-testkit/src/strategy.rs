@@ -12,12 +12,26 @@ const BYTES: usize = 40;
 
 /// One operation.
 pub fn op() -> impl Strategy<Value = Op> {
-    vec(any::<u8>(), BYTES).prop_map(|bytes| Bytes(&bytes).op())
+    op_of(|bytes| bytes.op())
+}
+
+fn op_of(next: fn(&mut Bytes<'_>) -> Op) -> impl Strategy<Value = Op> {
+    vec(any::<u8>(), BYTES).prop_map(move |bytes| next(&mut Bytes(&bytes)))
 }
 
 /// Operations to be done one after another.
 pub fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
     vec(op(), 0..=most)
+}
+
+/// One command, at the time of the one before it.
+pub fn command() -> impl Strategy<Value = Op> {
+    op_of(|bytes| bytes.nested()).prop_filter("moves the clock", |op| !op.moves_clock())
+}
+
+/// One import.
+pub fn import() -> impl Strategy<Value = Op> {
+    op_of(|bytes| Op::Import(bytes.import()))
 }
 
 /// One question about everything that can be read.

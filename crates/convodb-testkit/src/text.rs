@@ -1,21 +1,21 @@
 //! Arbitrary text, read as everything that a user of a service gives: queries, ids, cursors, words
-//! and documents. What is taken is printed as something that reads to the same; nothing panics.
+//! and documents. What is accepted is printed as text that reads to the same value; nothing panics.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use convodb::{
-    Actor, AssignRequest, Assignee, AssigneeId, Channel, ContactId, ConversationId, Cursor,
-    DeliveryStatus, Direction, Import, ListQuery, Message, MessageId, Note, NoteId, NoteRequest,
-    ProviderId, Status, StatusFilter, TeamId, UserId,
+    Actor, Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Cursor,
+    DeliveryStatus, Direction, Event, Filter, Import, Inbound, Message, MessageId, Note, NoteId,
+    Outbound, Page, ProviderId, Status, StatusFilter, TeamId, Transcript, UserId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// So many kinds of text; the first byte tells which.
+/// How many kinds of text there are; the first byte chooses one.
 pub const KINDS: u8 = 16;
 
-/// One text of each kind that is taken, and more where a kind reads several things.
+/// A text of each kind that is accepted, and more where a kind reads several types.
 pub const EXAMPLES: &[(u8, &str)] = &[
     (
         0,
@@ -23,6 +23,11 @@ pub const EXAMPLES: &[(u8, &str)] = &[
     ),
     (0, "channel=%77hatsapp&limit=100"),
     (0, "status=resolved&unread=true"),
+    (
+        0,
+        "cursor=1776330600000001.conv_01HABC00000000000000000000&limit=2",
+    ),
+    (0, "around=conv_01HABC00000000000000000000"),
     (1, "1776330600000001.conv_01HABC00000000000000000000"),
     (2, "conv_01HABC00000000000000000000"),
     (3, "msg_01HABC00000000000000000000"),
@@ -44,17 +49,33 @@ pub const EXAMPLES: &[(u8, &str)] = &[
         r#"{"id":"note_01HABC00000000000000000000","conversation_id":"conv_01HABC00000000000000000000","content":"n","created_at":"2026-04-16T11:10:00+02:00","author":"usr_1"}"#,
     ),
     (11, r#"{"type":"team","id":"team_2","name":"Billing"}"#),
-    (12, r#"{"status":"open","page":2,"limit":"5"}"#),
-    (12, r#"{"unread":true}"#),
+    (
+        12,
+        r#"{"sequence":7,"type":"conversation.assigned","created_at":"2026-04-16T09:10:00Z","conversation_id":"conv_01HABC00000000000000000000","assigned_to":{"type":"user","id":"usr_1"},"previously_assigned_to":null,"actor":"usr_1"}"#,
+    ),
     (
         13,
         r#"{"id":"conv_01HABC00000000000000000000","contact_id":"con_1","channel":"webchat","status":"open","assigned_to":null,"messages":[],"created_at":"2026-04-16T09:10:00Z","updated_at":"2026-04-16T09:10:00Z","unread_count":0}"#,
     ),
-    (14, r#"{"user_id":"usr_1"}"#),
-    (15, r#"{"content":"n"}"#),
+    (
+        13,
+        r#"{"id":"conv_01HABC00000000000000000000","contact_id":"con_1","channel":"webchat","status":"open","assigned_to":null,"messages":[],"created_at":"2026-04-16T09:10:00Z","updated_at":"2026-04-16T09:10:00Z","inbound_count":2,"revision":3,"notes":[]}"#,
+    ),
+    (
+        14,
+        r#"{"contact_id":"con_1","channel":"webchat","type":"text","content":"Hi","provider_id":"p","sent_at":"2026-04-16T09:10:00Z"}"#,
+    ),
+    (
+        14,
+        r#"{"contact_id":"con_1","channel":"webchat","type":"template","template_name":"t","template_params":[],"reopen":false}"#,
+    ),
+    (
+        15,
+        r#"{"data":[],"total":7,"page":3,"next":"1776330600000001.conv_01HABC00000000000000000000"}"#,
+    ),
 ];
 
-/// Reads a text as one kind; whether it was taken.
+/// Reads a text as one kind; whether it was accepted.
 pub fn check(data: &[u8]) -> bool {
     let Some((kind, text)) = data.split_first() else {
         return false;
@@ -75,23 +96,24 @@ pub fn check(data: &[u8]) -> bool {
         9 => document::<Message>(text),
         10 => document::<Note>(text),
         11 => document::<Assignee>(text),
-        12 => serde_json::from_str::<ListQuery>(text).is_ok_and(|read| query(&read.to_string())),
-        13 => serde_json::from_str::<Import>(text).is_ok(),
-        14 => serde_json::from_str::<AssignRequest>(text)
-            .is_ok_and(|request| AssigneeId::try_from(request).is_ok()),
-        _ => serde_json::from_str::<NoteRequest>(text).is_ok(),
+        12 => document::<Event>(text),
+        13 => {
+            document::<Import>(text) | document::<Transcript>(text) | document::<Conversation>(text)
+        }
+        14 => document::<Inbound>(text) | document::<Outbound>(text),
+        _ => document::<Page<Conversation>>(text),
     }
 }
 
 /// A query has many spellings; the printed one is one of them.
 fn query(text: &str) -> bool {
-    let Ok(read) = text.parse::<ListQuery>() else {
+    let Ok((filter, page)) = Filter::from_query(text) else {
         return false;
     };
-    let printed = read.to_string();
-    let again: ListQuery = printed.parse().unwrap();
-    assert_eq!(again, read, "{printed}");
-    assert_eq!(again.to_string(), printed);
+    let printed = filter.to_query(&page);
+    let again = Filter::from_query(&printed).unwrap();
+    assert_eq!(again, (filter, page), "{printed}");
+    assert_eq!(again.0.to_query(&again.1), printed);
     true
 }
 
@@ -117,7 +139,7 @@ fn word<T: FromStr<Err: Debug> + Display + Debug + PartialEq>(text: &str) -> boo
     true
 }
 
-/// What a document says, is written as one that says the same.
+/// A document is written as one that reads to the same value.
 fn document<T: Serialize + DeserializeOwned + Debug + PartialEq>(text: &str) -> bool {
     let Ok(value) = serde_json::from_str::<T>(text) else {
         return false;

@@ -1,14 +1,13 @@
 //! What a command should answer: an outcome, or one of the refusals that the rules demand.
 
-use convodb::{AssigneeId, Error, ErrorKind, Outcome};
+use convodb::{Details, Effect, Error, ErrorKind, Outcome};
 
 /// An error that the rules demand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     kind: ErrorKind,
     field: Option<String>,
-    pub winner: Option<AssigneeId>,
-    pub revision: Option<u64>,
+    details: Option<Details>,
 }
 
 impl Refusal {
@@ -16,15 +15,22 @@ impl Refusal {
         Self {
             kind,
             field: None,
-            winner: None,
-            revision: None,
+            details: None,
         }
     }
 
     pub fn invalid(field: impl Into<String>) -> Self {
         Self {
             field: Some(field.into()),
-            ..Self::of(ErrorKind::Invalid)
+            ..Self::of(ErrorKind::InvalidInput)
+        }
+    }
+
+    /// A precondition that does not hold, in full.
+    pub fn precondition(details: Details) -> Self {
+        Self {
+            details: Some(details),
+            ..Self::of(ErrorKind::PreconditionFailed)
         }
     }
 
@@ -37,8 +43,7 @@ impl Refusal {
     pub fn is(&self, error: &Error) -> bool {
         self.kind == error.kind()
             && self.field.as_deref() == error.field()
-            && self.winner.as_ref() == error.winner()
-            && self.revision == error.revision()
+            && (self.details.as_ref()).is_none_or(|details| details == error.details())
     }
 }
 
@@ -50,7 +55,7 @@ pub struct Expected<T> {
     pub created: bool,
     pub reopened: bool,
     /// Whether the same was done before.
-    pub duplicate: bool,
+    pub is_duplicate: bool,
 }
 
 impl<T> Expected<T> {
@@ -60,7 +65,7 @@ impl<T> Expected<T> {
             changed,
             created: false,
             reopened: false,
-            duplicate: false,
+            is_duplicate: false,
         }
     }
 }
@@ -68,12 +73,18 @@ impl<T> Expected<T> {
 /// What a command does answer.
 impl<T> From<Outcome<T>> for Expected<T> {
     fn from(outcome: Outcome<T>) -> Self {
+        let Effect {
+            changed,
+            created,
+            reopened,
+            ..
+        } = outcome.effect;
         Self {
             value: outcome.value,
-            changed: outcome.changed,
-            created: outcome.created,
-            reopened: outcome.reopened,
-            duplicate: outcome.duplicate,
+            changed,
+            created,
+            reopened,
+            is_duplicate: outcome.is_duplicate,
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn alike(servers: &[Server], traffic: &Traffic) -> Result<()> {
             same(&mut clients, &request, <[u8]>::to_vec)?;
         }
     }
-    // Behind the last page, and what nobody has.
+    // After the last page, and of an unknown assignee.
     let all = traffic.total(None, None);
     for target in [
         format!("/v1/conversations?status=all&page={}", all + 1),
@@ -48,7 +48,7 @@ pub(crate) fn alike(servers: &[Server], traffic: &Traffic) -> Result<()> {
             same(&mut clients, &request, without_ids)?;
         }
         if one.status == Status::Open {
-            // Else it was reopened just now, by each in its own moment.
+            // Otherwise each server reopened it at its own time.
             same(&mut clients, &conversation(one.id), without_ids)?;
         }
     }
@@ -105,7 +105,7 @@ fn totals(clients: &mut [(&Server, Client)], traffic: &Traffic) -> Result<()> {
     Ok(())
 }
 
-/// Their words are each server's own, their statuses are the API's.
+/// The statuses of errors are the API's; their messages differ.
 fn refusals(clients: &mut [(&Server, Client)]) -> Result<()> {
     let unknown = "/v1/conversations/conv_01HABC00000000000000000000";
     let head =
@@ -130,7 +130,7 @@ fn refusals(clients: &mut [(&Server, Client)]) -> Result<()> {
     Ok(())
 }
 
-/// Each store gives ids of its own.
+/// Each store assigns its own ids.
 fn without_ids(body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice(body) else {
         return body.to_vec();
@@ -146,7 +146,7 @@ fn forget(value: &mut Value) {
             for (name, value) in fields {
                 match name.as_str() {
                     "id" | "conversation_id" => *value = Value::Null,
-                    // Whose id is no store's.
+                    // Its id is given, and not assigned by a store.
                     "assigned_to" => {}
                     _ => forget(value),
                 }

@@ -48,7 +48,7 @@ pub(crate) struct Run {
     /// Draws rates and latencies.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Where the files lie while it runs; by default beside the build.
+    /// The directory of the files while it runs; by default beside the build.
     #[arg(long, value_name = "PATH")]
     dir: Option<PathBuf>,
 }

@@ -84,7 +84,7 @@ pub(crate) fn start(scene: &Scene, name: Name, program: &Path, file: &Path) -> R
         .stderr(File::create(&log)?);
     let printed = scene.start(&mut command)?;
     let (sender, lines) = mpsc::channel();
-    // To the end, so that the child never writes into a pipe that nobody reads.
+    // To the end, so that the child never writes into a pipe without a reader.
     thread::spawn(move || {
         for line in BufReader::new(printed).lines().map_while(Result::ok) {
             let _ = sender.send(line);
@@ -99,8 +99,8 @@ pub(crate) fn start(scene: &Scene, name: Name, program: &Path, file: &Path) -> R
         }
         Err(RecvTimeoutError::Timeout) => bail!("the server over {} is not ready", name.as_str()),
         Err(RecvTimeoutError::Disconnected) => {
-            let told = fs::read_to_string(&log).unwrap_or_default();
-            bail!("the server over {} ended: {}", name.as_str(), told.trim())
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            bail!("the server over {} ended: {}", name.as_str(), log.trim())
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The opponent: what the load asks of the API server, answered over SQLite in the same framework.
+//! The opponent: the requests of the load, served from SQLite in the same framework.
 //!
 //! The schema, its indexes, its triggers and its settings are those of `sqlite` in
-//! `benches/compare`; receiving needs two things more, which `schema` adds. There is no history of
-//! events here, no idempotency key and no provider's id: SQLite is asked for less.
+//! `benches/compare`; `schema` adds what receiving needs. It has no events, no idempotency keys and no
+//! providers' ids, so SQLite does less.
 
 mod json;
 mod reads;

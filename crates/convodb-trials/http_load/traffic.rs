@@ -112,7 +112,7 @@ impl Traffic {
         }
     }
 
-    /// The views of an inbox: everything open, a channel, mine, nobody's, my teams'.
+    /// The views of an inbox: everything open, a channel, mine, unassigned, my teams'.
     fn first_page(&self, rng: &mut Rng) -> Request {
         let user = |rng: &mut Rng| id_of(&self.data.directory, 1 + rng.below(200) as u16);
         let query = match rng.below(5) {

@@ -6,7 +6,7 @@
 //! cargo run --release -p convodb-trials -- kill --seed 1 --kills 100
 //! cargo run --release -p convodb-trials -- damage --seed 1 --files 2000
 //! cargo run --release -p convodb-trials -- load --seconds 60
-//! cargo run --release -p convodb-trials -- takeover --size 100000
+//! cargo run --release -p convodb-trials -- reassignment --size 100000
 //! ```
 //!
 //! The harnesses are those of `convodb-testkit`, and the library's test command runs each of them
@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use bar::Bar;
 use convodb_testkit::child::{self, Child};
 use convodb_testkit::harness::report::Report;
-use convodb_testkit::harness::{crash, damage, faults, kill, load, takeover};
+use convodb_testkit::harness::{crash, damage, faults, kill, load, reassignment};
 
 /// Tries what would breach convodb's promises.
 #[derive(Parser)]
@@ -44,11 +44,11 @@ enum Trial {
     /// Lets many threads read and write at once.
     Load(Load),
     /// Removes a user with many conversations while others write.
-    Takeover(Takeover),
+    Reassignment(Reassignment),
 }
 
 #[derive(Args)]
-struct Takeover {
+struct Reassignment {
     /// What the commands follow from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -118,7 +118,7 @@ impl Trial {
             Self::Kill(_) => "kill",
             Self::Damage(_) => "damage",
             Self::Load(_) => "load",
-            Self::Takeover(_) => "takeover",
+            Self::Reassignment(_) => "reassignment",
         }
     }
 
@@ -129,7 +129,7 @@ impl Trial {
             | Self::Kill(Kill { seed, .. })
             | Self::Damage(Damage { seed, .. })
             | Self::Load(Load { seed, .. })
-            | Self::Takeover(Takeover { seed, .. }) => *seed,
+            | Self::Reassignment(Reassignment { seed, .. }) => *seed,
         }
     }
 
@@ -179,14 +179,14 @@ impl Trial {
                 };
                 load::run(plan, bar)
             }
-            Self::Takeover(Takeover { seed, size }) => {
-                let plan = takeover::Plan {
+            Self::Reassignment(Reassignment { seed, size }) => {
+                let plan = reassignment::Plan {
                     seed: *seed,
                     conversations: *size,
                     limit: Duration::from_secs(600),
-                    control: takeover::Control::None,
+                    control: reassignment::Control::None,
                 };
-                takeover::run(plan, bar)
+                reassignment::run(plan, bar)
             }
         }
     }

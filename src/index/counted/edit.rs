@@ -29,8 +29,8 @@ pub(crate) struct Edits {
     streams: Streams,
     levels: Levels,
     edits: BTreeMap<Stream, Edit>,
-    /// The streams whose totals have changed since they were told; one may stand there twice.
-    untold: Vec<Stream>,
+    /// The streams whose totals have changed since they were last reported; one may occur twice.
+    unreported: Vec<Stream>,
 }
 
 /// Many new rows of one stream are counted by walking all of it, if it has not more than so many
@@ -43,7 +43,7 @@ impl Edits {
             streams,
             levels,
             edits: BTreeMap::new(),
-            untold: Vec::new(),
+            unreported: Vec::new(),
         }
     }
 
@@ -118,11 +118,11 @@ impl Edits {
         Ok(())
     }
 
-    /// Writes what changed, each node and total once, in key order; and tells every total.
+    /// Writes what changed, each node and total once, in key order, and reports every total.
     pub(crate) fn settle(
         self,
         rows: &mut WriteTables<'_>,
-        mut tell: impl FnMut(&Stream, Total),
+        mut report: impl FnMut(&Stream, Total),
     ) -> Result<()> {
         let Streams { table, ranks, .. } = self.streams;
         for (stream, edit) in self.edits {
@@ -140,23 +140,23 @@ impl Edits {
             } else {
                 rows.put(table, &key, &edit.total.encode())?;
             }
-            tell(&stream, edit.total);
+            report(&stream, edit.total);
         }
         Ok(())
     }
 
-    /// Tells the totals that have changed since it told them last.
-    pub(crate) fn tell(&mut self, mut tell: impl FnMut(&Stream, Total)) {
-        for stream in self.untold.drain(..) {
+    /// Reports the totals that have changed since the last report.
+    pub(crate) fn report(&mut self, mut report: impl FnMut(&Stream, Total)) {
+        for stream in self.unreported.drain(..) {
             if let Some(edit) = self.edits.get(&stream) {
-                tell(&stream, edit.total);
+                report(&stream, edit.total);
             }
         }
     }
 
     /// The counts of a stream that is to be changed.
     fn stream(&mut self, rows: &impl Read, stream: &Stream) -> Result<Counts<'_>> {
-        self.untold.push(*stream);
+        self.unreported.push(*stream);
         let edit = match self.edits.entry(*stream) {
             Slot::Occupied(known) => known.into_mut(),
             Slot::Vacant(new) => new.insert(Edit {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::iter::repeat_with;
+use std::panic::resume_unwind;
+use std::thread;
 
 use convodb_core::Result;
 use fastrand::Rng;
@@ -45,52 +47,44 @@ impl Kinds {
     }
 }
 
-fn kinds(streams: u8, times: u64, ids: u64) -> Kinds {
-    Kinds {
-        streams,
-        times,
-        ids,
+#[test]
+fn counts_pages_and_ranks_are_those_of_sorted_lists() -> Result<()> {
+    // One stream of many rows; rows of one time; few that come and go; as many streams as the
+    // statuses and channels; some small among many; many of about one row.
+    let kinds = [
+        (1, 5_000, 1, 900),
+        (2, 1, 3_000, 700),
+        (3, 12, 2, 60),
+        (8, 4_000, 3, 900),
+        (32, 3_000, 2, 900),
+        (100, 50, 2, 120),
+    ];
+    let run = |(streams, times, ids, size)| {
+        let kinds = Kinds {
+            streams,
+            times,
+            ids,
+        };
+        thread::spawn(move || kinds.run(size))
+    };
+    for thread in kinds.map(run) {
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
     }
-}
-
-#[test]
-fn one_stream_of_many_rows() -> Result<()> {
-    kinds(1, 5_000, 1).run(900)
-}
-
-#[test]
-fn rows_of_one_time() -> Result<()> {
-    kinds(2, 1, 3_000).run(700)
-}
-
-#[test]
-fn few_rows_that_come_and_go() -> Result<()> {
-    kinds(3, 12, 2).run(60)
-}
-
-#[test]
-fn eight_streams() -> Result<()> {
-    kinds(8, 4_000, 3).run(900)
-}
-
-#[test]
-fn thirty_two_streams_of_which_some_are_small() -> Result<()> {
-    kinds(32, 3_000, 2).run(900)
-}
-
-#[test]
-fn a_hundred_streams_of_about_one_row() -> Result<()> {
-    kinds(100, 50, 2).run(120)
+    Ok(())
 }
 
 #[test]
 fn many_rows_at_once_are_counted_as_one_by_one() -> Result<()> {
     for seed in 0..CASES {
         let mut rng = Rng::with_seed(seed);
+        let kinds = Kinds {
+            streams: 1,
+            times: 9_000,
+            ids: 1,
+        };
         let mut rows = |most: usize| -> BTreeSet<_> {
             let count = rng.usize(1..most);
-            let row = || kinds(1, 9_000, 1).row(&mut rng);
-            repeat_with(row).take(count).collect()
+            repeat_with(|| kinds.row(&mut rng)).take(count).collect()
         };
         let (first, second) = (rows(1_500), rows(400));
         load(&first, &second)?;

@@ -10,7 +10,7 @@ use super::{Engine, Journaling, Location, View, WriteTransaction};
 use crate::index::Levels;
 use crate::kv::{Database, Durability, Memtable, Place, WriteTables};
 use crate::storage::journal::{self, Epoch, Journal};
-use crate::storage::{Applied, Resident, Writer, meta};
+use crate::storage::{Applied, Resident, UnitOfWork, meta};
 
 /// What is in the journal alone.
 #[derive(Clone, Copy, Debug)]
@@ -99,12 +99,12 @@ impl Engine {
     ) -> Result<View, CommitError> {
         let Applied {
             known,
-            mut told,
+            mut log,
             erases,
             rows,
         } = applied;
-        let payload = told.as_mut().map(|told| told.finish(&known.head));
-        let sequence = known.head.sequence;
+        let payload = log.as_mut().map(|log| log.finish(&known.head));
+        let sequence = known.head.commit_seq.get();
         let committed = match (self.journal.take(), payload, rows) {
             (Some(mut journal), Some(payload), Some(rows)) => {
                 // It has done nothing in the engine.
@@ -170,7 +170,7 @@ impl Engine {
                 .database
                 .commit(transaction.raw, Durability::Durable)
                 .map_err(|error| match error.kind() {
-                    ErrorKind::TransactionPoisoned => CommitError::Refused(error),
+                    ErrorKind::Aborted => CommitError::Refused(error),
                     _ => CommitError::Unknown(error),
                 });
         };
@@ -352,10 +352,10 @@ pub(super) fn recover(database: &Arc<Database>, place: &Place, levels: Levels) -
     if let Some(epoch) = epoch.filter(|epoch| epoch.open) {
         let records = journal::read(place, &epoch)?;
         let known = Resident::read(&database.begin_read()?)?;
-        let done = known.head.sequence;
+        let done = known.head.commit_seq.get();
         let missing = records.iter().skip_while(|(sequence, _)| *sequence <= done);
         let transaction = database.begin_buffered()?;
-        let writer = Writer::new(transaction.tables(), known, levels, None);
+        let writer = UnitOfWork::new(transaction.tables(), known, levels, None);
         let applied = writer.replay(missing)?;
         {
             let mut rows = transaction.resume(applied);

@@ -66,23 +66,22 @@ impl Payload {
 /// clock and the ids stood then.
 pub(in crate::storage) fn replay(
     payload: &[u8],
-    mut apply: impl FnMut(&[Change]) -> Result<()>,
+    mut apply: impl FnMut(Vec<Change>) -> Result<()>,
 ) -> Result<(DateTime<Utc>, u128)> {
     let damaged = || Error::corrupted("a record of the journal cannot be read");
     let mut rest = payload;
     let newest_us = i64::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
     let newest_id = u128::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
     let newest_time = time::from_micros(newest_us).ok_or_else(damaged)?;
-    let mut changes = Vec::new();
     while !rest.is_empty() {
-        changes.clear();
+        let mut changes = Vec::new();
         for _ in 0..take_len(&mut rest).ok_or_else(damaged)? {
             let len = take_len(&mut rest).ok_or_else(damaged)?;
             let (change, behind) = rest.split_at_checked(len).ok_or_else(damaged)?;
             changes.push(changes::decode(change)?);
             rest = behind;
         }
-        apply(&changes)?;
+        apply(changes)?;
     }
     Ok((newest_time, newest_id))
 }

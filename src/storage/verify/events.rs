@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use convodb_core::{ConversationId, ErrorKind, Event, EventKind, Result};
+use convodb_core::{ConversationId, Event, EventKind, EventSeq, Result};
 
-use super::{FindingKind, Verification};
+use super::{FindingKind, VerifyReport, unless_corrupted};
 use crate::kv::Read as _;
 use crate::storage::keys::{self, event_kind};
 use crate::storage::scan::Scan;
@@ -13,7 +13,7 @@ use crate::storage::{View, events, tables};
 /// Each event: that it can be read, and that none is missing from the oldest to the newest. Each
 /// row of a history: that its conversation is there, and that it says what the event of its number
 /// says, for as long as that is kept.
-pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
+pub(super) fn check(view: &View, report: &mut VerifyReport) -> Result<()> {
     let head = view.head();
     let kept = head.oldest_event..=head.newest_event;
     let rows = view.rows();
@@ -32,29 +32,29 @@ pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
                     report.found(tables::EVENTS, &key, FindingKind::Unexpected);
                     continue;
                 }
-                lost(report, expected..=sequence - 1);
-                expected = sequence + 1;
+                lost(report, expected.get()..=sequence.get() - 1);
+                expected = sequence.next();
                 let decoded = events::decode(&key, &bytes);
                 if let Some(event) = report.readable(tables::EVENTS, &key, decoded)? {
-                    check_is_in_history(view, report, &event)?;
+                    check_is_audited(view, report, &event)?;
                 }
             }
-            Some(&event_kind::HISTORIES) => {
-                let decoded = events::decode_history(&key, &bytes);
+            Some(&event_kind::AUDIT_LOGS) => {
+                let decoded = events::decode_audited(&key, &bytes);
                 if let Some(event) = report.readable(tables::EVENTS, &key, decoded)? {
-                    check_history(view, report, &key, (&event, &kept))?;
+                    check_audited(view, report, &key, (&event, &kept))?;
                 }
             }
             _ => report.found(tables::EVENTS, &key, FindingKind::Unexpected),
         }
     }
-    lost(report, expected..=head.newest_event);
+    lost(report, expected.get()..=head.newest_event.get());
     Ok(())
 }
 
-fn lost(report: &mut Verification, missing: RangeInclusive<u64>) {
+fn lost(report: &mut VerifyReport, missing: RangeInclusive<u64>) {
     for sequence in missing {
-        let key = keys::event(sequence);
+        let key = keys::event(EventSeq::new(sequence));
         report.found(tables::EVENTS, &key, FindingKind::Missing);
     }
 }
@@ -67,12 +67,10 @@ fn is_there(view: &View, id: ConversationId) -> Result<bool> {
 }
 
 /// The history of a conversation that is there begins with its creation, as far as it can be read.
-pub(super) fn history_begins(view: &View, id: ConversationId) -> bool {
-    match events::first_of_history(view.rows(), id) {
-        Ok(first) => first.is_some_and(|first| is_creation(&first)),
-        // What cannot be read is reported once, as a row.
-        Err(_) => true,
-    }
+pub(super) fn audit_log_begins(view: &View, id: ConversationId) -> bool {
+    // What cannot be read is reported once, as a row.
+    let first = events::first_audited(view.rows(), id);
+    first.map_or(true, |first| first.is_some_and(|first| is_creation(&first)))
 }
 
 fn is_creation(event: &Event) -> bool {
@@ -81,41 +79,37 @@ fn is_creation(event: &Event) -> bool {
 
 /// What a history keeps is in that of its conversation, if that is there. One that was deleted and
 /// imported again has a new history, behind the events of its earlier life.
-fn check_is_in_history(view: &View, report: &mut Verification, event: &Event) -> Result<()> {
+fn check_is_audited(view: &View, report: &mut VerifyReport, event: &Event) -> Result<()> {
     let id = event.conversation_id;
-    if !event.kind.is_history() || !is_there(view, id)? {
+    if !event.kind.is_audited() || !is_there(view, id)? {
         return Ok(());
     }
-    let key = keys::history(id, event.sequence);
+    let key = keys::audit_log(id, event.seq);
     if view.rows().get(tables::EVENTS, &key)?.is_some() {
         return Ok(());
     }
-    let is_missing = match events::first_of_history(view.rows(), id) {
-        Ok(Some(first)) => first.sequence < event.sequence || !is_creation(&first),
-        Ok(None) => true,
-        Err(error) if error.kind() == ErrorKind::Corrupted => false,
-        Err(error) => return Err(error),
-    };
-    if is_missing {
+    let first = unless_corrupted(events::first_audited(view.rows(), id))?;
+    let is_before = |first: &Event| first.seq < event.seq || !is_creation(first);
+    if first.is_some_and(|first| first.as_ref().is_none_or(is_before)) {
         report.found(tables::EVENTS, &key, FindingKind::Missing);
     }
     Ok(())
 }
 
-fn check_history(
+fn check_audited(
     view: &View,
-    report: &mut Verification,
+    report: &mut VerifyReport,
     key: &[u8],
-    (event, kept): (&Event, &RangeInclusive<u64>),
+    (event, kept): (&Event, &RangeInclusive<EventSeq>),
 ) -> Result<()> {
-    if !is_there(view, event.conversation_id)? || event.sequence > *kept.end() {
+    if !is_there(view, event.conversation_id)? || event.seq > *kept.end() {
         report.found(tables::EVENTS, key, FindingKind::Unexpected);
         return Ok(());
     }
-    if !kept.contains(&event.sequence) {
+    if !kept.contains(&event.seq) {
         return Ok(());
     }
-    let own = keys::event(event.sequence);
+    let own = keys::event(event.seq);
     if let Some(bytes) = view.rows().get(tables::EVENTS, &own)? {
         // One that cannot be read is reported once, as an event.
         if events::decode(&own, &bytes).is_ok_and(|known| known != *event) {

@@ -1,15 +1,15 @@
 //! Messages and notes.
 
-use convodb_core::{Channel, ErrorKind, Message, Provided, Result, StoredAt};
+use convodb_core::{Channel, Message, ProviderIdState, Result};
 
 use super::rebuild::{Home, Homes};
-use super::{FindingKind, Verification};
+use super::{FindingKind, VerifyReport, unless_corrupted};
 use crate::storage::scan::Scan;
 use crate::storage::{View, messages, provider_ids, tables};
 
 /// Each message and note: that it can be read, that it belongs to a conversation, and that a
 /// message can be found by its id.
-pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
+pub(super) fn check(view: &View, report: &mut VerifyReport) -> Result<()> {
     let rows = view.rows();
     let mut homes = Homes::new(view);
     let mut scan = Scan::new(rows, tables::MESSAGES)?;
@@ -44,10 +44,10 @@ pub(super) fn check(view: &View, report: &mut Verification) -> Result<()> {
     Ok(())
 }
 
-/// A message's provider's id leads to it (R10).
+/// A message's provider's id leads to it.
 fn check_provider_id(
     view: &View,
-    report: &mut Verification,
+    report: &mut VerifyReport,
     channel: Channel,
     message: &Message,
 ) -> Result<()> {
@@ -55,18 +55,16 @@ fn check_provider_id(
         return Ok(());
     };
     let (rows, hashes) = (view.rows(), view.hashes());
-    let key = provider_ids::key(hashes, channel, id);
-    let own = StoredAt {
-        conversation: message.conversation_id,
-        message: message.id,
-    };
-    match provider_ids::find(rows, hashes, channel, id) {
-        Ok(Provided::Stored(at)) if at == own => {}
-        Ok(Provided::Awaited(_)) => report.found(tables::CATALOG, &key, FindingKind::Missing),
-        Ok(_) => report.found(tables::CATALOG, &key, FindingKind::Different),
-        // One that cannot be read is reported once, by the catalog's own check.
-        Err(error) if error.kind() == ErrorKind::Corrupted => {}
-        Err(error) => return Err(error),
+    let inbox = channel.into();
+    let key = provider_ids::key(hashes, inbox, id);
+    match unless_corrupted(provider_ids::find(rows, hashes, inbox, id))? {
+        Some(Some(ProviderIdState::Message(of, own)))
+            if (of, own) == (message.conversation_id, message.id) => {}
+        Some(Some(ProviderIdState::Unmatched(_)) | None) => {
+            report.found(tables::CATALOG, &key, FindingKind::Missing);
+        }
+        Some(_) => report.found(tables::CATALOG, &key, FindingKind::Different),
+        None => {}
     }
     Ok(())
 }

@@ -2,16 +2,17 @@
 
 use std::ops::Bound;
 
-use convodb_core::{Channel, ConversationId, ConversationState, ErrorKind, Result};
+use convodb_core::{Channel, Conversation, ConversationId, Result};
 
+use super::unless_corrupted;
 use crate::kv::Read as _;
 use crate::storage::batch::Batch;
-use crate::storage::conversations::{Filed, IndexRows};
+use crate::storage::conversations::{IndexRows, Stored};
 use crate::storage::keys::{self, catalog_kind};
 use crate::storage::scan::Scan;
-use crate::storage::{View, Writer, conversations, messages, provider_ids, tables};
+use crate::storage::{UnitOfWork, View, conversations, messages, provider_ids, tables};
 
-/// What a message or note lies in.
+/// The conversation of a message or note.
 #[derive(Clone, Copy)]
 pub(super) enum Home {
     None,
@@ -40,7 +41,7 @@ impl<'a> Homes<'a> {
         let home = match self.view.rows().get(tables::CONVERSATIONS, &key)? {
             None => Home::None,
             Some(bytes) => match conversations::decode(self.view.directory(), &key, &bytes) {
-                Ok(filed) => Home::On(filed.state.channel),
+                Ok(stored) => Home::On(stored.conversation.channel),
                 Err(_) => Home::Unreadable,
             },
         };
@@ -50,47 +51,45 @@ impl<'a> Homes<'a> {
 }
 
 /// Counts the messages from the contact anew; whether there are not as many as its record says.
-fn recount(view: &View, state: &mut ConversationState) -> Result<bool> {
-    let inbound = match messages::count_inbound(view.rows(), state.id) {
-        Ok(inbound) => inbound,
-        // One of them cannot be read: the record may be right.
-        Err(error) if error.kind() == ErrorKind::Corrupted => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let differs = inbound != state.inbound;
-    state.inbound = inbound;
-    state.seen = state.seen.min(inbound);
+fn recount(view: &View, conversation: &mut Conversation) -> Result<bool> {
+    let counted = messages::count_inbound(view.rows(), conversation.id);
+    // If one of them cannot be read, the record may be right.
+    let inbound = unless_corrupted(counted)?.unwrap_or(conversation.inbound_count);
+    let differs = inbound != conversation.inbound_count;
+    let read_count = conversation.read_count().min(inbound);
+    conversation.inbound_count = inbound;
+    conversation.unread_count = inbound - read_count;
     Ok(differs)
 }
 
 /// The rows of so many records are rebuilt at a time.
 const REBUILT_AT_ONCE: usize = 16_384;
 
-impl Writer<'_> {
+impl UnitOfWork<'_> {
     /// Throws every index entry, total, thread and message's provider's id away, and derives them
     /// anew from the records that can be read; so is each count of inbound messages. O(everything).
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
         let (rows, index) = self.begin_rebuild()?;
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
-        let (from, to) = ([catalog_kind::THREADS], [catalog_kind::THREADS + 1]);
         rows.remove_range(
             tables::CATALOG,
-            (Bound::Included(&from), Bound::Excluded(&to)),
+            keys::of_kind::<{ catalog_kind::THREADS }>(),
         )?;
         let mut batch = Batch::default();
         let mut entries = IndexRows::default();
         for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
-            match conversations::decode(view.directory(), &key, &bytes) {
-                Ok(Filed { mut state, bucket }) => {
-                    if recount(view, &mut state)? {
-                        conversations::stage_record(&mut batch, bucket, &state)?;
-                    }
-                    conversations::stage_derived(&mut batch, &mut entries, bucket, &state)?;
+            // Nothing can be derived from a damaged record. `verify` still reports it.
+            let decoded = conversations::decode(view.directory(), &key, &bytes);
+            if let Some(mut stored) = unless_corrupted(decoded)? {
+                let Stored {
+                    conversation,
+                    owner,
+                } = &mut stored;
+                if recount(view, conversation)? {
+                    conversations::save_record(&mut batch, conversation, *owner)?;
                 }
-                // Nothing can be derived from it; `verify` goes on telling of it.
-                Err(error) if error.kind() == ErrorKind::Corrupted => {}
-                Err(error) => return Err(error),
+                conversations::stage_derived(&mut batch, &mut entries, conversation, *owner)?;
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;
@@ -103,14 +102,10 @@ impl Writer<'_> {
         let mut homes = Homes::new(view);
         for (nth, row) in Scan::new(view.rows(), tables::MESSAGES)?.enumerate() {
             let (key, bytes) = row?;
-            match messages::decode(&key, &bytes) {
-                Ok(message) => {
-                    if let Home::On(channel) = homes.of(message.conversation_id)? {
-                        provider_ids::stage(&mut batch, view.hashes(), channel, &message)?;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Corrupted => {}
-                Err(error) => return Err(error),
+            if let Some(message) = unless_corrupted(messages::decode(&key, &bytes))?
+                && let Home::On(channel) = homes.of(message.conversation_id)?
+            {
+                provider_ids::save_message(&mut batch, view.hashes(), channel.into(), &message)?;
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use convodb::{Error, ErrorKind, Filter, Options, Store};
+use convodb::prelude::*;
+use convodb::{Details, EntityKind, Error, ErrorKind, Filter, Options};
 use redb::TableDefinition;
 
 use super::{failure, io_source};
@@ -82,7 +83,7 @@ fn a_path_that_can_be_no_file_is_an_io_error_of_the_operating_system() {
             let Err(error) = result else {
                 panic!("{} was taken", path.display());
             };
-            let kinds = [ErrorKind::Io, ErrorKind::NotFound, ErrorKind::Conflict];
+            let kinds = [ErrorKind::Io, ErrorKind::NotFound, ErrorKind::AlreadyExists];
             assert!(kinds.contains(&error.kind()), "{}: {error}", path.display());
             super::assert_readable(&error);
         }
@@ -99,19 +100,23 @@ fn a_path_that_can_be_no_file_is_an_io_error_of_the_operating_system() {
 }
 
 #[test]
-fn a_backup_never_takes_the_place_of_what_is_there() {
+fn a_backup_never_replaces_a_file() {
     let directory = directory();
     let path = directory.path().join("copy.redb");
     fs::write(&path, "precious").unwrap();
     let error = failure(
         Store::in_memory().unwrap().backup(&path),
-        ErrorKind::Conflict,
+        ErrorKind::AlreadyExists,
     );
     assert_eq!(
         error.to_string(),
         format!("`{}` exists already", path.display())
     );
-    assert_eq!(error.winner(), None);
+    let existing = Details::Existing {
+        kind: EntityKind::File,
+        id: path.display().to_string(),
+    };
+    assert_eq!(*error.details(), existing);
     assert_eq!(fs::read(&path).unwrap(), b"precious");
     assert_holds(directory.path(), &["copy.redb"]);
 }
@@ -120,7 +125,7 @@ fn a_backup_never_takes_the_place_of_what_is_there() {
 fn a_file_of_another_kind_is_not_a_store_and_stays_as_it_is() {
     let directory = directory();
     let path = directory.path().join("notes.txt");
-    for (content, told) in [
+    for (content, text) in [
         (vec![], "the file is empty"),
         (b"buy milk".to_vec(), "the file is not a store"),
         (vec![0; 64 * 1024], "the file is not a store"),
@@ -132,10 +137,10 @@ fn a_file_of_another_kind_is_not_a_store_and_stays_as_it_is() {
         fs::write(&path, &content).unwrap();
         for create in [true, false] {
             let opened = Options::new().create(create).open(&path);
-            let error = failure(opened, ErrorKind::NotAStore);
-            assert_eq!(error.to_string(), told);
+            let error = failure(opened, ErrorKind::NotADatabase);
+            assert_eq!(error.to_string(), text);
         }
-        assert!(fs::read(&path).unwrap() == content, "{told}");
+        assert!(fs::read(&path).unwrap() == content, "{text}");
     }
     assert_holds(directory.path(), &["notes.txt"]);
 }
@@ -167,7 +172,7 @@ fn another_database_of_the_same_engine_is_not_a_store() {
     other_database::<u64, &str>(&path("typed"), "conversations", Some((1, "x")));
     other_database::<&[u8], &[u8]>(&path("bytes"), "catalog", None);
     for name in ["empty", "foreign", "typed", "bytes"] {
-        let error = failure(Store::open(path(name)), ErrorKind::NotAStore);
+        let error = failure(Store::open(path(name)), ErrorKind::NotADatabase);
         assert!(error.to_string().starts_with("the file is "), "{error}");
     }
 }
@@ -191,7 +196,7 @@ fn a_newer_format_is_unsupported_and_a_malformed_one_is_damage() {
     Store::open(&path).unwrap().close().unwrap();
     // The format's version lies bare, so that every version of the crate can read it.
     overwrite(&path, "catalog", b"\x01format", &7_u32.to_be_bytes());
-    let error = failure(Store::open(&path), ErrorKind::UnsupportedFormat);
+    let error = failure(Store::open(&path), ErrorKind::UnsupportedVersion);
     assert_eq!(
         error.to_string(),
         "the file has format 7, and this version reads format 1"
@@ -202,7 +207,7 @@ fn a_newer_format_is_unsupported_and_a_malformed_one_is_damage() {
 }
 
 #[test]
-fn a_damaged_record_is_told_of_in_words_and_by_its_place() {
+fn a_damaged_record_is_named_by_its_table_and_key() {
     let directory = directory();
     let path = directory.path().join("inbox.redb");
     let store = Store::open(&path).unwrap();
@@ -214,10 +219,15 @@ fn a_damaged_record_is_told_of_in_words_and_by_its_place() {
     let key = ulid_bytes(digits);
     overwrite(&path, "conversations", &key, b"\x01nonsense");
     let store = Store::open(&path).unwrap();
-    let error = failure(store.get(id), ErrorKind::Corrupted);
+    let error = failure(store.transcript(id), ErrorKind::Corrupted);
     let text = error.to_string();
     assert!(text.contains("conversations"), "{text}");
     assert!(text.contains("checksum"), "{text}");
+    let record = Details::Record {
+        table: "conversations",
+        key: key.into(),
+    };
+    assert_eq!(*error.details(), record);
 }
 
 /// The 16 bytes of a ULID, by which a conversation's record lies in the file.
@@ -246,7 +256,7 @@ fn a_store_whose_file_is_gone_when_it_is_reopened_needs_another_reopening() {
     assert_holds(directory.path(), &["away"]);
 
     for result in [
-        clone.get(id).map(drop),
+        clone.transcript(id).map(drop),
         clone.count(&Filter::all()).map(drop),
         clone.snapshot().map(drop),
         clone.add_note(id, "note").map(drop),
@@ -259,5 +269,5 @@ fn a_store_whose_file_is_gone_when_it_is_reopened_needs_another_reopening() {
     clone.reopen().unwrap();
     let texts: Result<Vec<_>, Error> = store.messages(id, ..).unwrap().collect();
     assert_eq!(texts.unwrap().len(), 1, "every clone is healed");
-    assert!(store.add_note(id, "note").unwrap().changed);
+    assert!(store.add_note(id, "note").unwrap().effect.changed);
 }

@@ -1,13 +1,15 @@
-//! The kinds that commands and reads meet.
+//! The kinds that commands and queries return.
 
 use std::error::Error as StdError;
 
+use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, ConversationId, Error, ErrorKind, Filter, Inbound, InvalidInput,
-    MessageId, PageRequest, Receipt, Snapshot, Store, UserId,
+    AssigneeId, Channel, ConversationId, Details, EntityKind, Error, ErrorKind, Filter, Inbound,
+    InvalidInput, MessageId, PageRequest, Receipt, Revision, Snapshot, UserId,
 };
 
 use super::failure;
+use crate::details::holder;
 use crate::rules::inbox::{Inbox, contact};
 
 #[test]
@@ -24,15 +26,14 @@ fn an_invalid_input_becomes_an_error_with_its_field_and_reason() {
     fn parse() -> Result<UserId, Error> {
         Ok(UserId::new("alice")?)
     }
-    let error = failure(parse(), ErrorKind::Invalid);
+    let error = failure(parse(), ErrorKind::InvalidInput);
     assert_eq!(error.field(), Some("user_id"));
     assert_eq!(error.reason(), Some("must begin with `usr_`"));
     assert_eq!(error.to_string(), "user_id: must begin with `usr_`");
-    assert_eq!(error.winner(), None);
     assert!(error.source().is_none());
     let boxed: Box<dyn StdError + Send + Sync> = error.into();
     let back = boxed.downcast::<Error>().unwrap();
-    assert_eq!(back.kind(), ErrorKind::Invalid);
+    assert_eq!(back.kind(), ErrorKind::InvalidInput);
     let debug = format!("{back:?}");
     assert!(
         debug.contains("Invalid") && debug.contains("must begin"),
@@ -41,15 +42,19 @@ fn an_invalid_input_becomes_an_error_with_its_field_and_reason() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn what_is_missing_is_named() {
     let inbox = Inbox::new();
     let hello = inbox.hello("con_1");
     let store = &inbox.store;
     let nowhere = ConversationId::new("conv_01HABC00000000000000000000").unwrap();
-    let told = "there is no conversation `conv_01HABC00000000000000000000`";
+    let text = "there is no conversation `conv_01HABC00000000000000000000`";
+    let details = Details::Entity {
+        kind: EntityKind::Conversation,
+        id: nowhere.to_string(),
+    };
     let who = inbox.user("usr_alice", "Alice");
     for missing in [
-        store.get(nowhere).map(drop),
+        store.transcript(nowhere).map(drop),
         store.conversation(nowhere).map(drop),
         store.messages(nowhere, ..).map(drop),
         store.notes(nowhere).map(drop),
@@ -57,18 +62,19 @@ fn what_is_not_there_is_named() {
         store.assign(nowhere, &who).map(drop),
         store.unassign(nowhere).map(drop),
         store.claim(nowhere, &who).map(drop),
-        store.assign_if(nowhere, &who, None).map(drop),
+        store.audit_log(nowhere).map(drop),
+        store.rank(nowhere, &Filter::all()).map(drop),
         store.resolve(nowhere).map(drop),
-        store.resolve_if(nowhere, 0).map(drop),
-        store.reply_if(nowhere, 0, "Hi").map(drop),
+        inbox.if_assignee(None).assign(nowhere, &who).map(drop),
+        inbox.if_revision(Revision::ZERO).resolve(nowhere).map(drop),
         store.mark_read(nowhere, 0).map(drop),
         store.add_note(nowhere, "note").map(drop),
         store.delete(nowhere).map(drop),
-        store.snapshot().unwrap().get(nowhere).map(drop),
+        store.snapshot().unwrap().transcript(nowhere).map(drop),
     ] {
         let error = failure(missing, ErrorKind::NotFound);
-        assert_eq!(error.to_string(), told);
-        assert_eq!(error.winner(), None);
+        assert_eq!(error.to_string(), text);
+        assert_eq!(*error.details(), details);
     }
     let message = MessageId::new("msg_01HMN000000000000000000000").unwrap();
     for conversation in [nowhere, hello.conversation_id] {
@@ -78,13 +84,13 @@ fn what_is_not_there_is_named() {
             "there is no message `msg_01HMN000000000000000000000`"
         );
     }
-    let nobody = AssigneeId::new("usr_nobody").unwrap();
-    let error = failure(store.assignee(&nobody), ErrorKind::NotFound);
+    let unknown = AssigneeId::new("usr_nobody").unwrap();
+    let error = failure(store.assignee(&unknown), ErrorKind::NotFound);
     assert_eq!(error.to_string(), "there is no user `usr_nobody`");
 }
 
 #[test]
-fn a_conflict_over_a_conversation_names_who_has_it() {
+fn a_lost_claim_names_the_assignee() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let (alice, bob) = (
@@ -92,15 +98,15 @@ fn a_conflict_over_a_conversation_names_who_has_it() {
         inbox.user("usr_bob", "Bob"),
     );
     inbox.store.claim(id, &alice).unwrap();
-    let error = failure(inbox.store.claim(id, &bob), ErrorKind::Conflict);
-    assert_eq!(error.winner(), Some(&alice));
+    let error = failure(inbox.store.claim(id, &bob), ErrorKind::PreconditionFailed);
+    assert_eq!(holder(&error), Some(&alice));
     assert_eq!(
         error.to_string(),
         format!("the conversation `{id}` is assigned to `usr_alice`")
     );
 }
 
-/// Everything that a store does, each as a call that could fail.
+/// Calls of every kind, each with its result.
 fn every_call(store: &Store, id: ConversationId) -> Vec<(&'static str, Result<(), Error>)> {
     let who = contact("con_1");
     let alice = UserId::new("usr_alice").unwrap();
@@ -110,7 +116,7 @@ fn every_call(store: &Store, id: ConversationId) -> Vec<(&'static str, Result<()
         ("reply", store.reply(id, "Hi").map(drop)),
         ("resolve", store.resolve(id).map(drop)),
         ("add_note", store.add_note(id, "note").map(drop)),
-        ("put_user", store.put_user(&alice, "Alice").map(drop)),
+        ("save_user", store.save_user(&alice, "Alice").map(drop)),
         ("erase_contact", store.erase_contact(&who).map(drop)),
         ("import_all", store.import_all([]).map(drop)),
         ("transaction", store.transaction(|_| Ok(()))),
@@ -129,18 +135,20 @@ fn every_read(store: &Store, id: ConversationId) -> Vec<(&'static str, Result<()
             store.list(&Filter::all(), PageRequest::default()).map(drop),
         ),
         ("count", store.count(&Filter::all()).map(drop)),
-        ("get", store.get(id).map(drop)),
+        ("transcript", store.transcript(id).map(drop)),
         ("conversation", store.conversation(id).map(drop)),
         (
-            "find",
-            store.find(&contact("con_1"), Channel::Whatsapp).map(drop),
+            "find_conversation",
+            store
+                .find_conversation(&contact("con_1"), Channel::Whatsapp)
+                .map(drop),
         ),
         ("messages", store.messages(id, ..).map(drop)),
         ("last_messages", store.last_messages(&[id]).map(drop)),
         ("notes", store.notes(id).map(drop)),
         ("assignees", store.assignees().map(drop)),
         ("snapshot", store.snapshot().map(drop)),
-        ("sequence", store.sequence().map(drop)),
+        ("commit_seq", store.commit_seq().map(drop)),
         ("stats", store.stats().map(drop)),
         ("verify", store.verify().map(drop)),
     ]
@@ -155,12 +163,12 @@ fn after_close_every_clone_snapshot_and_iterator_answers_closed() {
     let (mut messages, mut notes) = (clone.messages(id, ..).unwrap(), clone.notes(id).unwrap());
     inbox.store.close().unwrap();
 
-    let told = "the store was closed";
+    let text = "the store is closed";
     for (call, result) in every_call(&clone, id) {
         let error = failure(result, ErrorKind::Closed);
-        assert_eq!(error.to_string(), told, "{call}");
+        assert_eq!(error.to_string(), text, "{call}");
     }
-    failure(snapshot.get(id), ErrorKind::Closed);
+    failure(snapshot.transcript(id), ErrorKind::Closed);
     failure(snapshot.count(&Filter::all()), ErrorKind::Closed);
     failure(messages.next().unwrap(), ErrorKind::Closed);
     assert!(messages.next().is_none(), "after an error it stays ended");
@@ -171,11 +179,11 @@ fn after_close_every_clone_snapshot_and_iterator_answers_closed() {
 }
 
 #[test]
-fn a_command_of_the_store_within_its_own_transaction_is_refused_and_spoils_nothing() {
+fn a_command_of_the_store_within_its_own_transaction_is_rejected_and_aborts_nothing() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let store = &inbox.store;
-    let told = "a command of the store within its own transaction: give it to the transaction";
+    let text = "a command of the store within its own transaction: give it to the transaction";
     store
         .transaction(|tx| {
             tx.add_note(id, "before")?;
@@ -184,25 +192,25 @@ fn a_command_of_the_store_within_its_own_transaction_is_refused_and_spoils_nothi
             let (commands, reads) = calls.split_at(calls.len() - reads);
             for (call, result) in commands {
                 let error = result.as_ref().expect_err(call);
-                assert_eq!(error.kind(), ErrorKind::InTransaction, "{call}");
-                assert_eq!(error.to_string(), told, "{call}");
+                assert_eq!(error.kind(), ErrorKind::ReentrantCommand, "{call}");
+                assert_eq!(error.to_string(), text, "{call}");
             }
-            // Reading from the store is reading what was committed before.
+            // A query of the store reads the commit before the transaction.
             for (call, result) in reads {
                 assert!(result.is_ok(), "{call}");
             }
             assert_eq!(store.notes(id)?.count(), 0);
-            failure(store.clone().close(), ErrorKind::InTransaction);
+            failure(store.clone().close(), ErrorKind::ReentrantCommand);
             tx.add_note(id, "after").map(drop)
         })
         .unwrap();
     assert_eq!(store.notes(id).unwrap().count(), 2);
-    assert!(store.resolve(id).unwrap().changed);
+    assert!(store.resolve(id).unwrap().effect.changed);
     inbox.assert_sound();
 }
 
 #[test]
-fn a_transaction_of_another_store_is_none_of_ones_own() {
+fn a_transaction_of_one_store_takes_commands_of_another() {
     let (one, other) = (Inbox::new(), Inbox::new());
     let id = other.conversation();
     one.store
@@ -234,14 +242,14 @@ fn the_error_of_a_transactions_closure_comes_back_as_it_is() {
         tx.add_note(id, "")?;
         Ok::<(), Own>(())
     });
-    assert_eq!(stores, Err(Own::Stores(ErrorKind::Invalid)));
+    assert_eq!(stores, Err(Own::Stores(ErrorKind::InvalidInput)));
     assert_eq!(inbox.store.notes(id).unwrap().count(), 0);
 }
 
-/// A snapshot that answers, and iterators that have not begun.
+/// A snapshot that was read, and iterators that have not begun.
 fn held(inbox: &Inbox, id: ConversationId) -> (Snapshot, convodb::Messages, convodb::Notes) {
     let snapshot = inbox.store.snapshot().unwrap();
-    assert!(snapshot.get(id).is_ok());
+    assert!(snapshot.transcript(id).is_ok());
     (
         snapshot,
         inbox.store.messages(id, ..).unwrap(),
@@ -260,7 +268,7 @@ fn reopening_and_compacting_end_the_snapshots_and_iterators_that_were_taken_befo
         let clone = snapshot.clone();
         end().unwrap();
         for snapshot in [snapshot, clone] {
-            let error = failure(snapshot.get(id), ErrorKind::SnapshotExpired);
+            let error = failure(snapshot.transcript(id), ErrorKind::SnapshotExpired);
             assert_eq!(error.to_string(), "the snapshot has ended: take another");
             failure(snapshot.messages(id, ..), ErrorKind::SnapshotExpired);
         }
@@ -268,7 +276,7 @@ fn reopening_and_compacting_end_the_snapshots_and_iterators_that_were_taken_befo
         assert!(messages.next_back().is_none() && messages.next().is_none());
         failure(notes.next().unwrap(), ErrorKind::SnapshotExpired);
         assert!(notes.next().is_none());
-        // What is taken now answers.
+        // New ones can be read.
         let (_, messages, _) = held(&inbox, id);
         assert_eq!(messages.count(), 1);
     }

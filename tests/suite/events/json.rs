@@ -1,7 +1,8 @@
-//! Events as JSON: what other systems are sent.
+//! Events as JSON, as other systems get them.
 
+use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds};
-use convodb::{Actor, Context, Options, Outbound, Receipt};
+use convodb::{Actor, Context, Event, Options, Outbound, Receipt};
 use serde_json::{Value, json};
 
 use super::{all, contact, receive, user};
@@ -67,7 +68,7 @@ fn every_type_has_its_fields_in_their_order() {
     let events = all(&store);
     for (event, (name, more)) in events.iter().zip(&expected) {
         let mut whole = json!({
-            "sequence": event.sequence,
+            "sequence": event.seq,
             "type": name,
             "created_at": "2026-04-15T08:30:00Z",
             "conversation_id": id,
@@ -75,6 +76,8 @@ fn every_type_has_its_fields_in_their_order() {
         let fields = whole.as_object_mut().unwrap();
         fields.extend(more.as_object().unwrap().clone());
         assert_eq!(serde_json::to_value(event).unwrap(), whole);
+        let again: Event = serde_json::from_value(whole).unwrap();
+        assert_eq!(again, *event);
     }
     assert_eq!(events.len(), expected.len());
 

@@ -11,7 +11,7 @@ pub(super) enum Ordered {
     Number(u64),
     Text(String),
     List(Vec<Self>),
-    /// Its fields as they stand.
+    /// Its fields in their order.
     Map(Vec<(String, Self)>),
 }
 
@@ -37,6 +37,21 @@ impl Ordered {
             Self::Text(text) => text,
             other => panic!("no text: {other:?}"),
         }
+    }
+
+    pub(super) fn list(&self) -> &[Self] {
+        match self {
+            Self::List(list) => list,
+            other => panic!("no list: {other:?}"),
+        }
+    }
+
+    /// Adds a field behind the others.
+    pub(super) fn push(&mut self, name: &str, value: Self) {
+        let Self::Map(fields) = self else {
+            panic!("{name} for what is no object");
+        };
+        fields.push((name.to_owned(), value));
     }
 
     pub(super) fn list_mut(&mut self) -> &mut Vec<Self> {
@@ -92,7 +107,7 @@ impl<'de> Deserialize<'de> for Ordered {
 }
 
 #[test]
-fn the_order_of_fields_tells_two_objects_apart() {
+fn two_objects_whose_fields_have_another_order_differ() {
     let read = |json: &str| serde_json::from_str::<Ordered>(json).unwrap();
     assert_eq!(
         read(r#"{"a":1,"b":[null]}"#),

@@ -1,14 +1,15 @@
 //! One conversation: its ids and times stay, and what does not fit is refused with nothing written.
 
+use convodb::prelude::*;
 use convodb::{
-    Assignee, AssigneeId, Channel, Content, Conversation, ConversationId, DeliveryStatus,
-    Direction, Error, ErrorKind, Filter, Import, Inbound, Message, MessageId, Note, NoteId,
-    PageRequest, Receipt, Status,
+    Assignee, AssigneeId, Channel, Content, Conversation, ConversationId, DeliveryStatus, Details,
+    Direction, EntityKind, Error, ErrorKind, Filter, Import, Inbound, Message, MessageId, Note,
+    NoteId, PageRequest, Receipt, Status,
 };
 
 use crate::rules::inbox::{Inbox, contact, name, time};
 
-/// A conversation of a contact, both told by one number.
+/// A conversation and its contact, both named by a number.
 pub(super) fn conversation(n: u64) -> Conversation {
     let id = ConversationId::from_parts(n, n.into());
     let who = contact(&format!("con_{n}"));
@@ -39,7 +40,7 @@ fn assert_refused(inbox: &Inbox, import: Import) -> Error {
     let held = || {
         let store = &inbox.store;
         let list = store.list(&Filter::all(), PageRequest::default()).unwrap();
-        (store.sequence().unwrap(), store.stats().unwrap(), list)
+        (store.commit_seq().unwrap(), store.stats().unwrap(), list)
     };
     let before = held();
     let error = inbox.store.import(import).unwrap_err();
@@ -53,7 +54,7 @@ fn assert_invalid(import: Import, field: &str, reason: &str) {
     let inbox = Inbox::new();
     inbox.conversation();
     let error = assert_refused(&inbox, import);
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!((error.field(), error.reason()), (Some(field), Some(reason)));
 }
 
@@ -70,11 +71,11 @@ fn every_id_and_time_is_kept_and_nothing_is_reopened_or_bumped() {
     let notes = vec![note(&conversation, "2020-06-03T12:00:00Z", 1)];
     let import = Import::new(conversation.clone(), messages.clone()).notes(notes.clone());
     let imported = inbox.store.import(import).unwrap();
-    assert!(imported.created && imported.changed && !imported.reopened);
+    assert!(imported.effect.created && imported.effect.changed && !imported.effect.reopened);
     conversation.inbound_count = 2;
     assert_eq!(imported.value, conversation);
 
-    let thread = inbox.store.get(conversation.id).unwrap();
+    let thread = inbox.store.transcript(conversation.id).unwrap();
     assert_eq!(thread.conversation, conversation);
     assert_eq!(thread.messages, messages);
     let stored: Vec<_> = inbox.store.notes(conversation.id).unwrap().collect();
@@ -82,7 +83,7 @@ fn every_id_and_time_is_kept_and_nothing_is_reopened_or_bumped() {
     assert_eq!(stored, notes);
     let found = inbox
         .store
-        .find(&conversation.contact_id, Channel::Messenger);
+        .find_conversation(&conversation.contact_id, Channel::Messenger);
     assert_eq!(found.unwrap(), Some(conversation));
     inbox.assert_sound();
 }
@@ -143,13 +144,13 @@ fn a_users_or_teams_name_joins_the_directory_and_one_that_is_there_stays() {
 }
 
 #[test]
-fn an_id_that_stands_twice_is_refused_also_where_the_times_differ() {
+fn an_id_that_is_there_twice_is_refused_also_where_the_times_differ() {
     let conversation = conversation(1);
     let one = message(&conversation, "2020-06-01T12:00:00Z", 1);
     let other = message(&conversation, "2020-06-01T12:00:00Z", 2);
     let mut elsewhen = one.clone();
     elsewhen.created_at = time("2020-06-02T12:00:00Z");
-    let stands_twice = "stands twice in the conversation";
+    let stands_twice = "is twice in the conversation";
     for again in [one.clone(), elsewhen] {
         let messages = vec![one.clone(), other.clone(), again];
         let import = Import::new(conversation.clone(), messages);
@@ -264,10 +265,14 @@ fn whatever_breaks_a_bound_is_refused_by_its_place() {
 }
 
 #[test]
-fn a_conversation_or_thread_that_exists_is_a_conflict_and_nothing_is_written() {
+fn a_conversation_that_exists_or_whose_contact_has_one_is_rejected() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let hello = inbox.show(id);
+    let existing = Details::Existing {
+        kind: EntityKind::Conversation,
+        id: id.to_string(),
+    };
     let newcomer = || {
         let id = AssigneeId::new("usr_new").unwrap();
         Some(Assignee::new(id, "New"))
@@ -279,19 +284,20 @@ fn a_conversation_or_thread_that_exists_is_a_conflict_and_nothing_is_written() {
     let at = "2020-06-01T12:00:00Z";
     let messages = vec![message(&same_id, at, 1)];
     let error = assert_refused(&inbox, Import::new(same_id, messages));
-    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(*error.details(), existing);
     assert_eq!(
         error.to_string(),
         format!("the conversation `{id}` exists already")
     );
-    assert_eq!(error.winner(), None);
     // The same contact and channel, under another id.
     let mut same_thread = conversation(1);
     same_thread.contact_id = hello.contact_id.clone();
     same_thread.channel = hello.channel;
     same_thread.assigned_to = newcomer();
     let error = assert_refused(&inbox, Import::new(same_thread.clone(), vec![]));
-    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(*error.details(), existing);
     assert_eq!(
         error.to_string(),
         format!("the contact `con_01HXYZ` has a conversation on `whatsapp` already: `{id}`")
@@ -302,7 +308,7 @@ fn a_conversation_or_thread_that_exists_is_a_conflict_and_nothing_is_written() {
 }
 
 #[test]
-fn one_message_id_may_stand_in_two_conversations() {
+fn two_conversations_may_have_a_message_of_the_same_id() {
     let inbox = Inbox::new();
     let (one, other) = (conversation(1), conversation(2));
     let at = "2020-06-01T12:00:00Z";
@@ -314,7 +320,7 @@ fn one_message_id_may_stand_in_two_conversations() {
     let id = message(&one, at, 1).id;
     let read = inbox.store.record_delivery((one.id, id), Receipt::read());
     assert_eq!(read.unwrap().value.unwrap().status, DeliveryStatus::Read);
-    let untouched = inbox.store.get(other.id).unwrap().messages;
+    let untouched = inbox.store.transcript(other.id).unwrap().messages;
     assert_eq!(untouched, [message(&other, at, 1)]);
 }
 
@@ -336,13 +342,13 @@ fn a_message_whose_ids_millisecond_is_not_its_times_is_found_by_its_id() {
     for id in &ids {
         // Twice: it is found again after it was written again.
         for receipt in [Receipt::failed("1", "lost"), Receipt::read()] {
-            let told = inbox.store.record_delivery((conversation.id, *id), receipt);
-            let told = told.unwrap();
-            assert!(told.changed);
-            assert_eq!(told.value.unwrap().id, *id);
+            let recorded = inbox.store.record_delivery((conversation.id, *id), receipt);
+            let recorded = recorded.unwrap();
+            assert!(recorded.effect.changed);
+            assert_eq!(recorded.value.unwrap().id, *id);
         }
     }
-    let stored = inbox.store.get(conversation.id).unwrap().messages;
+    let stored = inbox.store.transcript(conversation.id).unwrap().messages;
     assert_eq!(stored.len(), 5);
     assert!(stored.iter().all(|one| one.status == DeliveryStatus::Read));
     inbox.assert_sound();
@@ -361,7 +367,7 @@ fn an_imported_conversation_goes_on_as_any_other() {
         .unwrap();
     let inbound = Inbound::text(&conversation.contact_id, Channel::Messenger, "Hello");
     let hello = inbox.store.receive(inbound).unwrap();
-    assert!(hello.reopened && !hello.created);
+    assert!(hello.effect.reopened && !hello.effect.created);
     assert_eq!(hello.value.conversation_id, conversation.id);
     assert_eq!(hello.value.created_at, inbox.clock.get());
     let shown = inbox.show(conversation.id);

@@ -1,17 +1,12 @@
-//! The bodies that bring messages and receipts: each shape that is taken, and each that is refused,
-//! with the field at fault named first.
+//! The JSON of messages that are yet to be stored: each shape that is taken, and each that is refused,
+//! with the invalid field named first.
 
-use convodb::{
-    Channel, Content, ConversationId, DeliveryStatus, Inbound, MessageId, MessageRef, Outbound,
-    ProviderId, Receipt, ReceiptRequest,
-};
+use convodb::{Channel, Content, Inbound, Outbound};
 use serde::de::DeserializeOwned;
 
 use crate::rules::inbox::{contact, time};
 
 const SENT_AT: &str = "2026-04-16T09:10:00Z";
-const CONVERSATION: &str = "conv_01HABC00000000000000000000";
-const MESSAGE: &str = "msg_01HMN000000000000000000000";
 
 fn read<T: DeserializeOwned>(body: &str) -> T {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{body}: {error}"))
@@ -68,7 +63,7 @@ fn what_is_optional_reaches_the_message() {
     let inbound = Inbound::text(contact("con_1"), Channel::Whatsapp, "Hello");
     assert_eq!(
         read::<Inbound>(&message(&optional)),
-        inbound.provider_id("wamid.1").sent_at(time(SENT_AT))
+        inbound.provider_id("wamid.1").provider_time(time(SENT_AT))
     );
     let outbound = Outbound::text(contact("con_1"), Channel::Whatsapp, "Hello");
     for (given, reopens) in [("true", true), ("null", true), ("false", false)] {
@@ -124,79 +119,4 @@ fn a_message_that_is_not_whole_or_says_too_much_is_refused() {
         r#"["con_1","whatsapp","text","A"]"#,
         "invalid type: sequence",
     );
-}
-
-#[test]
-fn a_receipt_names_its_message_by_either_pair_of_ids() {
-    let conversation = ConversationId::new(CONVERSATION).unwrap();
-    let by_id = MessageRef::from((conversation, MessageId::new(MESSAGE).unwrap()));
-    let provider_id = ProviderId::new("wamid.1").unwrap();
-    let by_provider = MessageRef::from((Channel::Webchat, provider_id));
-    for (ids, message) in [
-        (
-            format!(r#""conversation_id":"{CONVERSATION}","message_id":"{MESSAGE}""#),
-            by_id,
-        ),
-        (
-            r#""channel":"webchat","provider_id":"wamid.1","message_id":null"#.to_owned(),
-            by_provider,
-        ),
-    ] {
-        for (fields, receipt) in [
-            (r#""status":"read""#.to_owned(), Receipt::read()),
-            (
-                format!(r#""status":"delivered","at":"{SENT_AT}""#),
-                Receipt::delivered().at(time(SENT_AT)),
-            ),
-            (
-                r#""status":"failed""#.to_owned(),
-                Receipt::new(DeliveryStatus::Failed),
-            ),
-            (
-                r#""status":"failed","error":{"code":"131026","message":"undeliverable"}"#
-                    .to_owned(),
-                Receipt::failed("131026", "undeliverable"),
-            ),
-        ] {
-            let request: ReceiptRequest = read(&format!("{{{ids},{fields}}}"));
-            assert_eq!((&request.message, &request.receipt), (&message, &receipt));
-        }
-    }
-}
-
-#[test]
-fn a_receipt_of_no_message_or_of_two_is_refused() {
-    let message_id = format!(r#""message_id":"{MESSAGE}""#);
-    let conversation_id = format!(r#""conversation_id":"{CONVERSATION}""#);
-    let (channel, provider_id) = (r#""channel":"webchat""#, r#""provider_id":"wamid.1""#);
-    for (fields, because) in [
-        (vec![], "message_id: with conversation_id, or provider_id"),
-        (vec![&*message_id], "conversation_id: must be given beside"),
-        (vec![&*conversation_id], "message_id: must be given beside"),
-        (vec![channel], "provider_id: must be given beside"),
-        (vec![provider_id], "channel: must be given beside"),
-        (vec![&message_id, channel], "channel: must not be given"),
-        (vec![&message_id, provider_id], "provider_id: must not be"),
-        (
-            vec![&conversation_id, &message_id, channel, provider_id],
-            "channel: must not be given",
-        ),
-    ] {
-        let fields: String = fields.iter().map(|field| format!("{field},")).collect();
-        refused::<ReceiptRequest>(&format!(r#"{{{fields}"status":"read"}}"#), because);
-    }
-    let of = format!("{channel},{provider_id}");
-    for (fields, because) in [
-        (r#""status":"seen""#, "unknown variant `seen`"),
-        (
-            r#""status":"read","error":{"code":"1","message":"no"}"#,
-            "error: belongs to `failed`",
-        ),
-        (
-            r#""status":"failed","error":{"code":"1"}"#,
-            "missing field `message`",
-        ),
-    ] {
-        refused::<ReceiptRequest>(&format!("{{{of},{fields}}}"), because);
-    }
 }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use convodb::prelude::*;
 use convodb::{
     Channel, ContactId, DeliveryStatus, Filter, Inbound, Message, Outbound, PageRequest,
-    ProviderId, Receipt, Status, Store,
+    ProviderId, Receipt, Status,
 };
 use proptest::prelude::*;
 
@@ -71,12 +72,12 @@ fn provider_id(number: u8) -> ProviderId {
     ProviderId::new(&format!("wamid.{number}")).unwrap()
 }
 
-/// A message's channel follows from its number, so that a receipt knows it.
+/// The channel of a message follows from its number, so that a receipt can name it.
 fn channel(number: u8) -> Channel {
     Channel::ALL[usize::from(number) % 2]
 }
 
-fn tell(store: &Store, line: &Line) {
+fn apply(store: &Store, line: &Line) {
     match line {
         Line::Message {
             number,
@@ -88,10 +89,10 @@ fn tell(store: &Store, line: &Line) {
             let (contact, channel) = (contact(*from), channel(*number));
             if *inbound {
                 let message = Inbound::text(contact, channel, text);
-                store.receive(message.provider_id(id).sent_at(ago(*age_s)))
+                store.receive(message.provider_id(id).provider_time(ago(*age_s)))
             } else {
                 let message = Outbound::text(contact, channel, text);
-                store.send(message.provider_id(id).sent_at(ago(*age_s)))
+                store.send(message.provider_id(id).provider_time(ago(*age_s)))
             }
             .map(drop)
         }
@@ -114,16 +115,16 @@ fn tell(store: &Store, line: &Line) {
 
 /// What must not depend on the order: everything but the ids of conversations.
 #[derive(Debug, PartialEq)]
-struct Told {
-    threads: BTreeMap<(ContactId, Channel), Thread>,
+struct Contents {
+    conversations: BTreeMap<(ContactId, Channel), Shown>,
     /// The times of a list, which its rows are ordered by.
     times: Vec<DateTime<Utc>>,
     totals: Vec<u64>,
-    parked: u64,
+    unmatched: u64,
 }
 
 #[derive(Debug, PartialEq)]
-struct Thread {
+struct Shown {
     status: Status,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -131,18 +132,18 @@ struct Thread {
     messages: Vec<Message>,
 }
 
-fn told(lines: &[Line]) -> Told {
+fn applied(lines: &[Line]) -> Contents {
     let store = options(&clock()).open_in_memory().unwrap();
     for line in lines {
-        tell(&store, line);
+        apply(&store, line);
     }
     assert!(store.verify().unwrap().is_clean());
-    let request = PageRequest::new(1, 100).unwrap();
+    let request = PageRequest::number(1, 100).unwrap();
     let page = store.list(&Filter::all(), request).unwrap();
-    let nobody = convodb::ConversationId::from_parts(0, 0);
-    let threads = page.data.iter().map(|conversation| {
-        let messages = store.get(conversation.id).unwrap().messages;
-        let thread = Thread {
+    let none = convodb::ConversationId::from_parts(0, 0);
+    let conversations = page.data.iter().map(|conversation| {
+        let messages = store.transcript(conversation.id).unwrap().messages;
+        let shown = Shown {
             status: conversation.status,
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
@@ -150,18 +151,18 @@ fn told(lines: &[Line]) -> Told {
             messages: messages
                 .into_iter()
                 .map(|mut message| {
-                    message.conversation_id = nobody;
+                    message.conversation_id = none;
                     message
                 })
                 .collect(),
         };
         (
             (conversation.contact_id.clone(), conversation.channel),
-            thread,
+            shown,
         )
     });
-    Told {
-        threads: threads.collect(),
+    Contents {
+        conversations: conversations.collect(),
         times: page.data.iter().map(|row| row.updated_at).collect(),
         totals: Channel::ALL
             .iter()
@@ -169,7 +170,7 @@ fn told(lines: &[Line]) -> Told {
             .flat_map(|filter| [filter.clone().unread(), filter])
             .map(|filter| store.count(&filter).unwrap())
             .collect(),
-        parked: store.stats().unwrap().parked,
+        unmatched: store.stats().unwrap().unmatched,
     }
 }
 
@@ -177,7 +178,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_log_in_any_order_and_repetition_tells_the_same(
+    fn a_log_in_any_order_and_repetition_leaves_the_same(
         (log, shuffled, repeated) in log().prop_flat_map(|log| {
             let shuffled = Just(log.clone()).prop_shuffle();
             let again = prop::collection::vec(0..log.len(), 0..log.len());
@@ -189,8 +190,8 @@ proptest! {
             let place = (at * 7) % (twice.len() + 1);
             twice.insert(place, log[*line].clone());
         }
-        let expected = told(&log);
-        prop_assert_eq!(&told(&shuffled), &expected);
-        prop_assert_eq!(&told(&twice), &expected);
+        let expected = applied(&log);
+        prop_assert_eq!(&applied(&shuffled), &expected);
+        prop_assert_eq!(&applied(&twice), &expected);
     }
 }

@@ -1,18 +1,19 @@
-//! Parts of a history, by time and by message.
+//! Parts of a transcript, by time and by message.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use convodb::prelude::*;
 use convodb::{Channel, ConversationId, ErrorKind, Inbound, Message, MessageRange};
 
 use crate::rules::inbox::{Inbox, contact, time};
 
-/// A text says which message it is.
+/// The texts, which name the messages.
 fn texts(messages: &[Message]) -> Vec<&str> {
     let texts = messages.iter().filter_map(|one| one.content.as_text());
     texts.collect()
 }
 
 /// Ten messages, two of each minute.
-fn history(inbox: &Inbox) -> (ConversationId, Vec<Message>) {
+fn ten_messages(inbox: &Inbox) -> (ConversationId, Vec<Message>) {
     for n in 0..10 {
         if n % 2 == 0 {
             inbox.later();
@@ -21,9 +22,11 @@ fn history(inbox: &Inbox) -> (ConversationId, Vec<Message>) {
         let message = Inbound::text(contact("con_1"), Channel::Webchat, text);
         inbox.store.receive(message).unwrap();
     }
-    let found = inbox.store.find(&contact("con_1"), Channel::Webchat);
+    let found = inbox
+        .store
+        .find_conversation(&contact("con_1"), Channel::Webchat);
     let id = found.unwrap().unwrap().id;
-    (id, inbox.store.get(id).unwrap().messages)
+    (id, inbox.store.transcript(id).unwrap().messages)
 }
 
 /// What a range selects: read from the front, and the same from the back and from both ends.
@@ -46,7 +49,7 @@ fn selected(inbox: &Inbox, id: ConversationId, range: MessageRange) -> Vec<Messa
 #[test]
 fn a_range_begins_since_a_time_and_ends_until_one() {
     let inbox = Inbox::new();
-    let (id, all) = history(&inbox);
+    let (id, all) = ten_messages(&inbox);
     let at = |n: usize| all[n].created_at;
     let tick = TimeDelta::microseconds(1);
     for (range, expected) in [
@@ -68,7 +71,7 @@ fn a_range_begins_since_a_time_and_ends_until_one() {
 #[test]
 fn a_range_begins_after_a_message_and_ends_before_one() {
     let inbox = Inbox::new();
-    let (id, all) = history(&inbox);
+    let (id, all) = ten_messages(&inbox);
     let range = MessageRange::all;
     for (range, expected) in [
         (range().after(&all[0]), &all[1..]),
@@ -99,9 +102,11 @@ fn a_range_reads_on_over_batches_of_the_iterator_from_both_ends() {
         let message = Inbound::text(contact("con_1"), Channel::Webchat, n.to_string());
         inbox.store.receive(message).unwrap();
     }
-    let found = inbox.store.find(&contact("con_1"), Channel::Webchat);
+    let found = inbox
+        .store
+        .find_conversation(&contact("con_1"), Channel::Webchat);
     let id = found.unwrap().unwrap().id;
-    let all = inbox.store.get(id).unwrap().messages;
+    let all = inbox.store.transcript(id).unwrap().messages;
     for length in [0, 1, 63, 64, 65, 127, 128, 129, 200] {
         let mut range = MessageRange::all();
         if let Some(behind) = all.get(length) {
@@ -115,7 +120,7 @@ fn a_range_reads_on_over_batches_of_the_iterator_from_both_ends() {
 #[test]
 fn a_time_that_no_message_can_have_is_before_or_behind_them_all() {
     let inbox = Inbox::new();
-    let (id, all) = history(&inbox);
+    let (id, all) = ten_messages(&inbox);
     for early in [
         time("1969-12-31T23:59:59.999999Z"),
         DateTime::<Utc>::MIN_UTC,
@@ -136,7 +141,7 @@ fn a_time_that_no_message_can_have_is_before_or_behind_them_all() {
 #[test]
 fn a_time_between_two_microseconds_is_behind_the_first() {
     let inbox = Inbox::new();
-    let (id, all) = history(&inbox);
+    let (id, all) = ten_messages(&inbox);
     let between = all[4].created_at + TimeDelta::nanoseconds(500);
     let since = selected(&inbox, id, MessageRange::all().since(between));
     assert_eq!(texts(&since), texts(&all[6..]), "this time or later");
@@ -145,7 +150,7 @@ fn a_time_between_two_microseconds_is_behind_the_first() {
 }
 
 #[test]
-fn a_range_of_a_conversation_that_is_not_there_is_refused() {
+fn a_range_of_a_missing_conversation_is_not_found() {
     let inbox = Inbox::new();
     let nowhere = ConversationId::from_parts(1, 1);
     let refused = inbox.store.messages(nowhere, ..).unwrap_err();
@@ -155,9 +160,9 @@ fn a_range_of_a_conversation_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn the_newest_message_of_each_conversation_is_answered_in_the_order_asked_for() {
+fn the_newest_messages_are_in_the_order_of_the_ids() {
     let inbox = Inbox::new();
-    let (one, all) = history(&inbox);
+    let (one, all) = ten_messages(&inbox);
     let other = inbox.hello("con_2");
     let nowhere = ConversationId::from_parts(1, 1);
     let ids = [other.conversation_id, nowhere, one, other.conversation_id];

@@ -3,10 +3,11 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use convodb::prelude::*;
 use convodb::{
-    Actor, AssignRequest, AssigneeId, Channel, ContactId, ConversationId, Cursor, Filter, Import,
-    Inbound, ListQuery, Message, MessageId, Note, NoteId, NoteRequest, PageRequest, ProviderId,
-    Status, StatusFilter, TeamId, UserId,
+    Actor, AssigneeId, Channel, CommitSeq, ConsumerName, ContactId, Content, ConversationId,
+    Cursor, EventSeq, Filter, Import, Inbound, Message, MessageId, Note, NoteId, PageRequest,
+    ProviderId, Reply, Revision, Status, StatusFilter, TeamId, UserId,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -42,7 +43,7 @@ where
 }
 
 #[test]
-fn a_cursor_is_the_time_and_id_of_the_row_it_stands_behind() {
+fn a_cursor_is_the_time_and_id_of_its_row() {
     let inbox = Inbox::at("2026-04-16T09:10:00.000001Z");
     let id = inbox.conversation();
     let cursor = Cursor::from(&inbox.show(id));
@@ -93,7 +94,7 @@ fn a_cursor_goes_on_behind_its_row_in_any_filter_whatever_moved_meanwhile() {
         ids.push(inbox.hello(&format!("con_{n}")).conversation_id);
     }
     ids.reverse();
-    let request = PageRequest::new(1, 4).unwrap();
+    let request = PageRequest::number(1, 4).unwrap();
     let first = inbox.store.list(&Filter::open(), request).unwrap();
     let next: Cursor = first.next.unwrap().to_string().parse().unwrap();
     // One behind the cursor moves to the top, one before it goes, and so does its own row.
@@ -101,11 +102,11 @@ fn a_cursor_goes_on_behind_its_row_in_any_filter_whatever_moved_meanwhile() {
     inbox.store.add_note(ids[6], "moved").unwrap();
     inbox.store.delete(ids[1]).unwrap();
     inbox.store.resolve(ids[3]).unwrap();
-    let rest = inbox.store.list_after(&Filter::open(), &next, 100).unwrap();
+    let rest = inbox.store.list(&Filter::open(), (next, 100)).unwrap();
     let rest: Vec<_> = rest.data.iter().map(|row| row.id).collect();
     assert_eq!(rest, [ids[4], ids[5], ids[7], ids[8], ids[9]]);
     let other = Filter::all().channel(Channel::Whatsapp).unassigned();
-    let rest = inbox.store.list_after(&other, &next, 2).unwrap();
+    let rest = inbox.store.list(&other, (next, 2)).unwrap();
     assert_eq!(rest.total, 9);
     let rest: Vec<_> = rest.data.iter().map(|row| row.id).collect();
     assert_eq!(rest, [ids[4], ids[5]]);
@@ -143,6 +144,71 @@ fn words_are_printed_as_they_are_parsed() {
         assert_eq!(text.parse::<Status>().unwrap_err().field(), "status");
         assert_eq!(text.parse::<StatusFilter>().unwrap_err().field(), "status");
     }
+}
+
+#[test]
+fn every_id_and_reply_is_made_of_a_str_or_a_string() {
+    fn same<T>(text: &str)
+    where
+        T: FromStr + TryFrom<String> + for<'a> TryFrom<&'a str> + Debug + PartialEq,
+        <T as FromStr>::Err: Debug,
+        <T as TryFrom<String>>::Error: Debug,
+        for<'a> <T as TryFrom<&'a str>>::Error: Debug,
+    {
+        let parsed: T = text.parse().unwrap();
+        assert_eq!(T::try_from(text).unwrap(), parsed);
+        assert_eq!(T::try_from(text.to_owned()).unwrap(), parsed);
+    }
+    same::<ContactId>("con_1");
+    same::<UserId>("usr_1");
+    same::<TeamId>("team_1");
+    same::<AssigneeId>("usr_1");
+    same::<AssigneeId>("team_1");
+    same::<ProviderId>("wamid.1");
+    same::<Actor>("api-server");
+    same::<ConsumerName>("webhooks");
+    same::<ConversationId>("conv_01HABC00000000000000000000");
+    same::<MessageId>("msg_01HABC00000000000000000000");
+    same::<NoteId>("note_01HABC00000000000000000000");
+    for bad in ["", "x_1"] {
+        assert!(ContactId::try_from(bad).is_err());
+        assert!(ContactId::try_from(bad.to_owned()).is_err());
+    }
+    let text = "On its way.";
+    assert_eq!(Reply::from(text), Reply::from(text.to_owned()));
+    assert_eq!(Content::from(text), Content::from(text.to_owned()));
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let texts = ["a str", "a string"];
+    inbox.store.reply(id, texts[0]).unwrap();
+    inbox.store.reply(id, texts[1].to_owned()).unwrap();
+    assert_eq!(inbox.texts(id)[1..], texts);
+    inbox.store.add_note(id, texts[0]).unwrap();
+    inbox.store.add_note(id, texts[1].to_owned()).unwrap();
+    let notes: Vec<_> = inbox.store.notes(id).unwrap().map(Result::unwrap).collect();
+    assert_eq!(
+        notes.iter().map(|note| &*note.content).collect::<Vec<_>>(),
+        texts
+    );
+}
+
+#[test]
+fn numbers_are_printed_as_they_are_parsed() {
+    for number in [0, 7, u64::MAX] {
+        let text = number.to_string();
+        assert_eq!(text.parse(), Ok(EventSeq::new(number)));
+        assert_eq!(text.parse(), Ok(CommitSeq::new(number)));
+        assert_eq!(text.parse(), Ok(Revision::new(number)));
+        assert_eq!(Revision::new(number).to_string(), text);
+        assert_eq!(serde_json::to_string(&EventSeq::new(number)).unwrap(), text);
+        let read: EventSeq = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, EventSeq::new(number));
+    }
+    for bad in ["", "+1", "-1", " 1", "1.0", "18446744073709551616"] {
+        assert!(bad.parse::<EventSeq>().is_err(), "{bad}");
+    }
+    assert_eq!(EventSeq::new(u64::MAX).next(), EventSeq::new(u64::MAX));
+    assert!(Revision::ZERO.is_zero() && !Revision::ZERO.next().is_zero());
 }
 
 /// Texts near those that are parsed, and texts that are nothing of the kind.
@@ -225,20 +291,19 @@ proptest! {
         assert_strict::<Cursor>(&text);
         assert_strict::<Channel>(&text);
         assert_strict::<Status>(&text);
-        if let Ok(query) = text.parse::<ListQuery>() {
-            prop_assert_eq!(query.to_string().parse::<ListQuery>().unwrap(), query);
+        assert_strict::<ConsumerName>(&text);
+        if let Ok((filter, page)) = Filter::from_query(&text) {
+            let printed = filter.to_query(&page);
+            prop_assert_eq!(Filter::from_query(&printed).unwrap(), (filter, page));
         }
         if let Ok(status) = text.parse::<StatusFilter>() {
             prop_assert_eq!(status.to_string(), &*text);
         }
-        // These need more than such a text can say; that none panics is what is tested.
+        // These need more than such a text has. None may panic.
         prop_assert!(serde_json::from_str::<Import>(&text).is_err());
         prop_assert!(serde_json::from_str::<Message>(&text).is_err());
         prop_assert!(serde_json::from_str::<Note>(&text).is_err());
-        let is_object = text.trim_start().starts_with('{');
-        prop_assert!(is_object || serde_json::from_str::<NoteRequest>(&text).is_err());
-        prop_assert!(is_object || serde_json::from_str::<AssignRequest>(&text).is_err());
-        prop_assert!(is_object || serde_json::from_str::<ListQuery>(&text).is_err());
+        prop_assert!(serde_json::from_str::<Inbound>(&text).is_err());
     }
 
     #[test]
@@ -249,7 +314,7 @@ proptest! {
         let is_valid = !text.trim().is_empty() && (1..=512).contains(&provider_id.len());
         prop_assert_eq!(got.is_ok(), is_valid);
         if let Ok(got) = got {
-            let stored = inbox.store.get(got.value.conversation_id).unwrap().messages;
+            let stored = inbox.store.transcript(got.value.conversation_id).unwrap().messages;
             prop_assert_eq!(stored[0].content.as_text(), Some(&*text));
             prop_assert_eq!(stored[0].provider_id.as_ref().unwrap().as_str(), &*provider_id);
         }

@@ -1,9 +1,10 @@
-//! R14: bad input is refused before anything is written, with the field and the reason.
+//! Bad input is rejected before anything is written, with the field and the reason.
 
+use convodb::prelude::*;
 use convodb::{
-    Actor, AssignRequest, AssigneeId, Channel, ContactId, Content, ConversationId, Error,
-    ErrorKind, Filter, Inbound, InvalidInput, MessageId, NoteId, Outbound, ProviderId, Receipt,
-    Reply, Stats, Store, TeamId, UserId,
+    Actor, Channel, CommitSeq, ContactId, Content, ConversationId, Cursor, Error, ErrorKind,
+    Filter, Inbound, InvalidInput, MessageId, NoteId, Outbound, PageRequest, ProviderId, Receipt,
+    Reply, Stats, TeamId, UserId,
 };
 
 use super::inbox::{Inbox, contact};
@@ -15,7 +16,7 @@ const BLANK: &str = "must not be empty or only white space";
 struct Guarded {
     inbox: Inbox,
     id: ConversationId,
-    before: (u64, Stats),
+    before: (CommitSeq, Stats),
 }
 
 impl Guarded {
@@ -26,8 +27,8 @@ impl Guarded {
         Self { inbox, id, before }
     }
 
-    fn held(store: &Store) -> (u64, Stats) {
-        (store.sequence().unwrap(), store.stats().unwrap())
+    fn held(store: &Store) -> (CommitSeq, Stats) {
+        (store.commit_seq().unwrap(), store.stats().unwrap())
     }
 
     /// The command is refused for this field and reason, and wrote nothing.
@@ -47,7 +48,7 @@ impl Guarded {
 }
 
 fn assert_refused(error: &Error, field: &str, reason: &str) {
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(error.field(), Some(field));
     assert_eq!(error.reason(), Some(reason), "{field}");
     assert_eq!(error.to_string(), format!("{field}: {reason}"));
@@ -109,7 +110,7 @@ fn bad_contents() -> Vec<(Content, &'static str, String)> {
 }
 
 #[test]
-fn r14_a_message_of_bad_content_is_refused_whichever_way_it_goes() {
+fn a_message_of_bad_content_is_refused_whichever_way_it_goes() {
     let guarded = Guarded::new();
     let id = guarded.id;
     for (content, field, reason) in bad_contents() {
@@ -123,7 +124,7 @@ fn r14_a_message_of_bad_content_is_refused_whichever_way_it_goes() {
 }
 
 #[test]
-fn r14_contents_at_their_bounds_are_stored_whole() {
+fn contents_at_their_bounds_are_stored_whole() {
     let inbox = Inbox::new();
     let text = "ä".repeat(TEXT_BYTES / 2);
     let url = format!("http://{}", "x".repeat(2_041));
@@ -137,7 +138,7 @@ fn r14_contents_at_their_bounds_are_stored_whole() {
         Content::document("https://x"),
     ] {
         let stored = inbox.store.receive(inbound(content.clone())).unwrap().value;
-        let thread = inbox.store.get(stored.conversation_id).unwrap();
+        let thread = inbox.store.transcript(stored.conversation_id).unwrap();
         let read = thread.messages.iter().find(|one| one.id == stored.id);
         assert_eq!(read.unwrap().content, content);
     }
@@ -145,7 +146,7 @@ fn r14_contents_at_their_bounds_are_stored_whole() {
 }
 
 #[test]
-fn r14_a_bad_note_is_refused() {
+fn a_bad_note_is_refused() {
     let guarded = Guarded::new();
     let id = guarded.id;
     for blank in ["", "  ", "\n"] {
@@ -162,7 +163,7 @@ fn r14_a_bad_note_is_refused() {
 }
 
 #[test]
-fn r14_a_bad_provider_id_is_refused() {
+fn a_bad_provider_id_is_refused() {
     let guarded = Guarded::new();
     let id = guarded.id;
     let long = "x".repeat(513);
@@ -180,7 +181,7 @@ fn r14_a_bad_provider_id_is_refused() {
 }
 
 #[test]
-fn r14_a_bad_name_is_refused() {
+fn a_bad_name_is_refused() {
     let guarded = Guarded::new();
     let (user, team) = (UserId::new("usr_a"), TeamId::new("team_a"));
     let (user, team) = (user.unwrap(), team.unwrap());
@@ -190,17 +191,17 @@ fn r14_a_bad_name_is_refused() {
         (" \t", BLANK.to_owned()),
         (&long, too_long(256)),
     ] {
-        guarded.refuses(|store| store.put_user(&user, bad), "name", &reason);
-        guarded.refuses(|store| store.put_team(&team, bad), "name", &reason);
+        guarded.refuses(|store| store.save_user(&user, bad), "name", &reason);
+        guarded.refuses(|store| store.save_team(&team, bad), "name", &reason);
     }
-    let longest = guarded.inbox.store.put_user(&user, &long[1..]).unwrap();
+    let longest = guarded.inbox.store.save_user(&user, &long[1..]).unwrap();
     assert_eq!(longest.value.name.len(), 256);
 }
 
 #[test]
-fn r14_a_bad_receipt_is_refused() {
+fn a_bad_receipt_is_refused() {
     let guarded = Guarded::new();
-    let messages = guarded.inbox.store.get(guarded.id).unwrap().messages;
+    let messages = guarded.inbox.store.transcript(guarded.id).unwrap().messages;
     let message = &messages[0];
     let long = "x".repeat(2_049);
     guarded.refuses(
@@ -222,21 +223,13 @@ fn r14_a_bad_receipt_is_refused() {
     }
     // A provider may well say nothing.
     let empty = Receipt::failed("", &long[1..]);
-    let told = guarded.inbox.store.record_delivery(message, empty).unwrap();
-    assert_eq!(
-        told.value
-            .unwrap()
-            .deliveries
-            .failure
-            .unwrap()
-            .message
-            .len(),
-        2_048
-    );
+    let recorded = guarded.inbox.store.record_delivery(message, empty).unwrap();
+    let failure = recorded.value.unwrap().deliveries.failure;
+    assert_eq!(failure.unwrap().message.len(), 2_048);
 }
 
 #[test]
-fn r14_a_reply_to_somebody_else_is_refused() {
+fn a_reply_to_another_contact_or_channel_is_refused() {
     let guarded = Guarded::new();
     let id = guarded.id;
     let reason = "is not the conversation's";
@@ -252,27 +245,40 @@ fn r14_a_reply_to_somebody_else_is_refused() {
         reason,
     );
     let right = to("con_01HXYZ", Channel::Whatsapp);
-    assert!(guarded.inbox.store.reply(id, right).unwrap().changed);
+    assert!(guarded.inbox.store.reply(id, right).unwrap().effect.changed);
 }
 
 #[test]
-fn r14_a_bad_limit_behind_a_cursor_is_refused() {
+fn a_bad_limit_is_refused_for_every_kind_of_page() {
     let guarded = Guarded::new();
-    let row = guarded.inbox.show(guarded.id);
+    let cursor = Cursor::from(&guarded.inbox.show(guarded.id));
+    let (field, reason) = ("limit", "must be between 1 and 100");
     for limit in [0, 101] {
         guarded.refuses(
-            |store| store.list_after(&Filter::all(), &(&row).into(), limit),
-            "limit",
-            "must be between 1 and 100",
+            |store| store.list(&Filter::all(), (1, limit)),
+            field,
+            reason,
         );
+        guarded.refuses(
+            |store| store.list(&Filter::all(), (cursor, limit)),
+            field,
+            reason,
+        );
+        let around = PageRequest::around(guarded.id, limit).unwrap_err();
+        assert_refused(&around.into(), field, reason);
     }
+    guarded.refuses(
+        |store| store.list(&Filter::all(), (0, 20)),
+        "page",
+        "must be at least 1",
+    );
 }
 
 #[test]
-fn r14_an_invalid_command_within_a_transaction_spoils_no_other() {
+fn an_invalid_command_within_a_transaction_spoils_no_other() {
     let guarded = Guarded::new();
     let id = guarded.id;
-    let sequence = guarded.inbox.store.sequence().unwrap();
+    let commit = guarded.inbox.store.commit_seq().unwrap();
     guarded
         .inbox
         .store
@@ -283,39 +289,9 @@ fn r14_an_invalid_command_within_a_transaction_spoils_no_other() {
             Ok::<_, Error>(())
         })
         .unwrap();
-    assert_eq!(guarded.inbox.store.sequence().unwrap(), sequence + 1);
+    assert_eq!(guarded.inbox.store.commit_seq().unwrap(), commit.next());
     assert_eq!(guarded.inbox.store.notes(id).unwrap().count(), 1);
     guarded.inbox.assert_sound();
-}
-
-#[test]
-fn r14_both_or_neither_of_user_and_team_are_refused() {
-    let parse =
-        |json: &str| AssigneeId::try_from(serde_json::from_str::<AssignRequest>(json).unwrap());
-    let both = parse(r#"{"user_id": "usr_1", "team_id": "team_1"}"#).unwrap_err();
-    assert_eq!(
-        both.to_string(),
-        "team_id: must not be given beside user_id"
-    );
-    for neither in ["{}", r#"{"user_id": null, "team_id": null}"#] {
-        let neither = parse(neither).unwrap_err();
-        assert_eq!(neither.to_string(), "user_id: or team_id must be given");
-    }
-    for (json, field) in [
-        (r#"{"user_id": "team_1"}"#, "user_id"),
-        (r#"{"user_id": ""}"#, "user_id"),
-        (r#"{"team_id": "usr_1"}"#, "team_id"),
-        (r#"{"team_id": "unassigned"}"#, "team_id"),
-        (r#"{"team_id": ""}"#, "team_id"),
-    ] {
-        assert_eq!(parse(json).unwrap_err().field(), field, "{json}");
-    }
-    for (json, id) in [
-        (r#"{"user_id": "usr_1", "team_id": null}"#, "usr_1"),
-        (r#"{"team_id": "team_1"}"#, "team_1"),
-    ] {
-        assert_eq!(parse(json).unwrap().as_str(), id);
-    }
 }
 
 /// The texts that no id of a kind may have.
@@ -333,7 +309,7 @@ fn assert_malformed<T: std::fmt::Debug>(
 }
 
 #[test]
-fn r14_own_ids_are_their_prefix_and_a_ulid() {
+fn own_ids_are_their_prefix_and_a_ulid() {
     let digits = "01HABC00000000000000000000";
     for (prefix, field, is_one) in [
         (
@@ -373,7 +349,7 @@ fn r14_own_ids_are_their_prefix_and_a_ulid() {
 }
 
 #[test]
-fn r14_foreign_ids_are_visible_ascii_of_at_most_128_bytes() {
+fn foreign_ids_are_visible_ascii_of_at_most_128_bytes() {
     let fits = |prefix: &str| format!("{prefix}{}", "x".repeat(128 - prefix.len()));
     for (prefix, field, parse) in [
         (

@@ -1,34 +1,49 @@
-//! R1 to R6: how a conversation begins, who has it, what resolves and reopens it, and notes.
+//! How a conversation is created, assigned, resolved and reopened; and its notes.
 
 use std::sync::Barrier;
 use std::thread;
 
+use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, ConversationId, Error, ErrorKind, Filter, Inbound, Outbound, PageRequest,
-    Reply, Status, TeamId, UserId,
+    AssigneeId, Channel, CommitSeq, ConversationId, Error, ErrorKind, Filter, Inbound, Outbound,
+    PageRequest, Reply, Status, TeamId, UserId,
 };
 
 use super::inbox::{Inbox, assignee, contact, name};
 
 #[test]
-fn r1_the_first_message_from_a_contact_creates_the_conversation_in_the_same_commit() {
+fn the_first_message_from_a_contact_creates_the_conversation_in_the_same_commit() {
     let inbox = Inbox::new();
     let from = contact("con_01HXYZ");
     let first = inbox
         .store
         .receive(Inbound::text(&from, Channel::Whatsapp, "Hello"))
         .unwrap();
-    assert!(first.created && first.changed && !first.reopened && !first.duplicate);
-    assert_eq!((first.sequence, inbox.store.sequence().unwrap()), (1, 1));
-    let found = inbox.store.find(&from, Channel::Whatsapp).unwrap().unwrap();
+    assert!(
+        first.effect.created
+            && first.effect.changed
+            && !first.effect.reopened
+            && !first.is_duplicate
+    );
+    let one = CommitSeq::new(1);
+    assert_eq!(first.commit, Some(one));
+    assert_eq!(inbox.store.commit_seq().unwrap(), one);
+    let found = inbox
+        .store
+        .find_conversation(&from, Channel::Whatsapp)
+        .unwrap()
+        .unwrap();
     assert_eq!(found.id, first.value.conversation_id);
     assert_eq!(found.contact_id, from);
     assert_eq!(found.channel, Channel::Whatsapp);
-    assert_eq!(inbox.store.get(found.id).unwrap().messages, [first.value]);
+    assert_eq!(
+        inbox.store.transcript(found.id).unwrap().messages,
+        [first.value]
+    );
 }
 
 #[test]
-fn r1_the_first_message_to_a_contact_creates_the_conversation_as_well() {
+fn the_first_message_to_a_contact_creates_the_conversation_as_well() {
     for reopen in [true, false] {
         let inbox = Inbox::new();
         let to = contact("con_01HXYZ");
@@ -36,16 +51,20 @@ fn r1_the_first_message_to_a_contact_creates_the_conversation_as_well() {
             .store
             .send(Outbound::text(&to, Channel::Messenger, "Hi").reopen(reopen))
             .unwrap();
-        assert!(first.created && !first.reopened);
-        assert_eq!(inbox.store.sequence().unwrap(), 1);
-        let found = inbox.store.find(&to, Channel::Messenger).unwrap().unwrap();
+        assert!(first.effect.created && !first.effect.reopened);
+        assert_eq!(inbox.store.commit_seq().unwrap(), CommitSeq::new(1));
+        let found = inbox
+            .store
+            .find_conversation(&to, Channel::Messenger)
+            .unwrap()
+            .unwrap();
         assert_eq!(found.id, first.value.conversation_id);
         assert_eq!(found.status, Status::Open);
     }
 }
 
 #[test]
-fn r1_every_further_message_either_way_joins_the_conversation() {
+fn every_further_message_either_way_joins_the_conversation() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let who = contact("con_01HXYZ");
@@ -63,14 +82,14 @@ fn r1_every_further_message_either_way_joins_the_conversation() {
         .unwrap();
     for message in [second, third, fourth] {
         assert_eq!(message.value.conversation_id, id);
-        assert!(message.changed && !message.created);
+        assert!(message.effect.changed && !message.effect.created);
     }
     assert_eq!(inbox.texts(id), ["Hello", "two", "three", "four"]);
     assert_eq!(inbox.store.count(&Filter::all()).unwrap(), 1);
 }
 
 #[test]
-fn r1_each_contact_has_a_conversation_of_its_own_on_each_channel() {
+fn each_contact_has_a_conversation_of_its_own_on_each_channel() {
     let inbox = Inbox::new();
     // One's id begins with the other's.
     let contacts = [contact("con_1"), contact("con_12")];
@@ -88,7 +107,14 @@ fn r1_each_contact_has_a_conversation_of_its_own_on_each_channel() {
     let mut found = Vec::new();
     for who in &contacts {
         for channel in Channel::ALL {
-            found.push(inbox.store.find(who, channel).unwrap().unwrap().id);
+            found.push(
+                inbox
+                    .store
+                    .find_conversation(who, channel)
+                    .unwrap()
+                    .unwrap()
+                    .id,
+            );
         }
     }
     assert_eq!(found, ids);
@@ -96,26 +122,32 @@ fn r1_each_contact_has_a_conversation_of_its_own_on_each_channel() {
 }
 
 #[test]
-fn r1_a_first_message_that_is_refused_or_taken_back_leaves_no_conversation() {
+fn a_first_message_that_is_refused_or_taken_back_leaves_no_conversation() {
     let inbox = Inbox::new();
     let from = contact("con_01HXYZ");
     let blank = Inbound::text(&from, Channel::Whatsapp, " ");
     assert!(inbox.store.receive(blank).is_err());
     let taken_back: Result<(), Error> = inbox.store.transaction(|tx| {
         tx.receive(Inbound::text(&from, Channel::Whatsapp, "Hello"))?;
-        assert!(tx.find(&from, Channel::Whatsapp)?.is_some());
+        assert!(tx.find_conversation(&from, Channel::Whatsapp)?.is_some());
         let nowhere = ConversationId::from_parts(1, 1);
         tx.add_note(nowhere, "there is no such conversation")
             .map(drop)
     });
     assert_eq!(taken_back.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(inbox.store.find(&from, Channel::Whatsapp).unwrap(), None);
+    assert_eq!(
+        inbox
+            .store
+            .find_conversation(&from, Channel::Whatsapp)
+            .unwrap(),
+        None
+    );
     assert_eq!(inbox.store.stats().unwrap().messages, 0);
-    assert_eq!(inbox.store.sequence().unwrap(), 0);
+    assert_eq!(inbox.store.commit_seq().unwrap(), CommitSeq::ZERO);
 }
 
 #[test]
-fn r1_threads_that_all_write_first_make_one_conversation() {
+fn threads_that_all_write_first_make_one_conversation() {
     let inbox = Inbox::new();
     let start = Barrier::new(4);
     thread::scope(|scope| {
@@ -135,7 +167,7 @@ fn r1_threads_that_all_write_first_make_one_conversation() {
 }
 
 #[test]
-fn r2_a_new_conversation_is_open_and_a_status_is_open_or_resolved() {
+fn a_new_conversation_is_open_and_a_status_is_open_or_resolved() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     assert_eq!(inbox.show(id).status, Status::Open);
@@ -150,7 +182,7 @@ fn r2_a_new_conversation_is_open_and_a_status_is_open_or_resolved() {
 }
 
 #[test]
-fn r3_resolving_keeps_the_assignee() {
+fn resolving_keeps_the_assignee() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     for who in [
@@ -160,7 +192,7 @@ fn r3_resolving_keeps_the_assignee() {
         inbox.store.assign(id, &who).unwrap();
         let at = inbox.later();
         let resolved = inbox.store.resolve(id).unwrap();
-        assert!(resolved.changed && !resolved.reopened);
+        assert!(resolved.effect.changed && !resolved.effect.reopened);
         assert_eq!(resolved.value.status, Status::Resolved);
         assert_eq!(assignee(&resolved.value), Some(&who));
         assert_eq!(resolved.value.updated_at, at);
@@ -170,21 +202,21 @@ fn r3_resolving_keeps_the_assignee() {
 }
 
 #[test]
-fn r3_resolving_a_resolved_conversation_succeeds_and_changes_nothing() {
+fn resolving_a_resolved_conversation_succeeds_and_changes_nothing() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
-    let (before, sequence) = (inbox.show(id), inbox.store.sequence().unwrap());
+    let (before, commit) = (inbox.show(id), inbox.store.commit_seq().unwrap());
     inbox.later();
     let again = inbox.store.resolve(id).unwrap();
-    assert!(!again.changed && !again.reopened);
-    assert_eq!(again.sequence, sequence);
+    assert!(!again.effect.changed && !again.effect.reopened);
+    assert_eq!(again.commit, Some(commit));
     assert_eq!(again.value, before);
     assert_eq!(inbox.show(id), before);
-    assert_eq!(inbox.store.sequence().unwrap(), sequence);
+    assert_eq!(inbox.store.commit_seq().unwrap(), commit);
 }
 
 #[test]
-fn r4_the_assignee_is_none_or_one_user_or_one_team() {
+fn the_assignee_is_none_or_one_user_or_one_team() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let alice = inbox.user("usr_alice", "Alice");
@@ -192,31 +224,31 @@ fn r4_the_assignee_is_none_or_one_user_or_one_team() {
     assert_eq!(assignee(&inbox.show(id)), None);
     for who in [&alice, &billing, &alice] {
         let assigned = inbox.store.assign(id, who).unwrap();
-        assert!(assigned.changed && !assigned.reopened);
+        assert!(assigned.effect.changed && !assigned.effect.reopened);
         assert_eq!(assignee(&inbox.show(id)), Some(who), "it took the place");
         let theirs = Filter::open().assigned_to(who);
         assert_eq!(inbox.store.count(&theirs).unwrap(), 1);
     }
-    assert!(inbox.store.unassign(id).unwrap().changed);
+    assert!(inbox.store.unassign(id).unwrap().effect.changed);
     assert_eq!(assignee(&inbox.show(id)), None);
     inbox.assert_sound();
 }
 
 #[test]
-fn r4_assigning_reopens_a_resolved_conversation() {
+fn assigning_reopens_a_resolved_conversation() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let alice = inbox.user("usr_alice", "Alice");
     let at = inbox.later();
     let assigned = inbox.store.assign(id, &alice).unwrap();
-    assert!(assigned.changed && assigned.reopened);
+    assert!(assigned.effect.changed && assigned.effect.reopened);
     assert_eq!(assigned.value.status, Status::Open);
     assert_eq!(name(&assigned.value), Some("Alice"));
     assert_eq!(assigned.value.updated_at, at);
 }
 
 #[test]
-fn r4_assigning_the_assignee_of_a_resolved_conversation_reopens_it() {
+fn assigning_the_assignee_of_a_resolved_conversation_reopens_it() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let alice = inbox.user("usr_alice", "Alice");
@@ -224,27 +256,27 @@ fn r4_assigning_the_assignee_of_a_resolved_conversation_reopens_it() {
     inbox.store.resolve(id).unwrap();
     let at = inbox.later();
     let again = inbox.store.assign(id, &alice).unwrap();
-    assert!(again.changed && again.reopened);
+    assert!(again.effect.changed && again.effect.reopened);
     assert_eq!(again.value.status, Status::Open);
     assert_eq!(again.value.updated_at, at);
 }
 
 #[test]
-fn r4_assigning_the_assignee_that_an_open_conversation_has_changes_nothing() {
+fn assigning_the_assignee_that_an_open_conversation_has_changes_nothing() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let alice = inbox.user("usr_alice", "Alice");
     let assigned = inbox.store.assign(id, &alice).unwrap();
     inbox.later();
     let again = inbox.store.assign(id, &alice).unwrap();
-    assert!(!again.changed && !again.reopened);
+    assert!(!again.effect.changed && !again.effect.reopened);
     assert_eq!(again.value, assigned.value);
-    assert_eq!(again.sequence, assigned.sequence);
-    assert_eq!(inbox.store.sequence().unwrap(), assigned.sequence);
+    assert_eq!(again.commit, assigned.commit);
+    assert_eq!(inbox.store.commit_seq().ok(), assigned.commit);
 }
 
 #[test]
-fn r4_unassigning_does_not_reopen_and_unassigning_nobody_changes_nothing() {
+fn unassigning_does_not_reopen_and_unassigning_nobody_changes_nothing() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let alice = inbox.user("usr_alice", "Alice");
@@ -252,19 +284,19 @@ fn r4_unassigning_does_not_reopen_and_unassigning_nobody_changes_nothing() {
     inbox.store.resolve(id).unwrap();
     let at = inbox.later();
     let unassigned = inbox.store.unassign(id).unwrap();
-    assert!(unassigned.changed && !unassigned.reopened);
+    assert!(unassigned.effect.changed && !unassigned.effect.reopened);
     assert_eq!(unassigned.value.status, Status::Resolved);
     assert_eq!(assignee(&unassigned.value), None);
     assert_eq!(unassigned.value.updated_at, at);
     inbox.later();
     let again = inbox.store.unassign(id).unwrap();
-    assert!(!again.changed);
+    assert!(!again.effect.changed);
     assert_eq!(again.value, unassigned.value);
-    assert_eq!(inbox.store.sequence().unwrap(), unassigned.sequence);
+    assert_eq!(inbox.store.commit_seq().ok(), unassigned.commit);
 }
 
 #[test]
-fn r4_no_id_names_both_a_user_and_a_team() {
+fn no_id_names_both_a_user_and_a_team() {
     for text in [
         "usr_alice",
         "usr_01H111",
@@ -279,29 +311,43 @@ fn r4_no_id_names_both_a_user_and_a_team() {
 }
 
 #[test]
-fn r5_a_message_either_way_reopens_a_resolved_conversation() {
+fn a_message_either_way_reopens_a_resolved_conversation() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let who = contact("con_01HXYZ");
     let at = inbox.later();
     let inbound = Inbound::text(&who, Channel::Whatsapp, "One more thing");
-    assert!(inbox.store.receive(inbound).unwrap().reopened);
+    assert!(inbox.store.receive(inbound).unwrap().effect.reopened);
     assert_eq!(inbox.show(id).status, Status::Open);
     assert_eq!(inbox.show(id).updated_at, at);
 
     inbox.store.resolve(id).unwrap();
     let outbound = Outbound::text(&who, Channel::Whatsapp, "One more thing");
-    assert!(inbox.store.send(outbound).unwrap().reopened);
+    assert!(inbox.store.send(outbound).unwrap().effect.reopened);
     assert_eq!(inbox.show(id).status, Status::Open);
 
     inbox.store.resolve(id).unwrap();
-    assert!(inbox.store.reply(id, "And another").unwrap().reopened);
+    assert!(
+        inbox
+            .store
+            .reply(id, "And another")
+            .unwrap()
+            .effect
+            .reopened
+    );
     assert_eq!(inbox.show(id).status, Status::Open);
-    assert!(!inbox.store.reply(id, "And another").unwrap().reopened);
+    assert!(
+        !inbox
+            .store
+            .reply(id, "And another")
+            .unwrap()
+            .effect
+            .reopened
+    );
 }
 
 #[test]
-fn r5_an_outbound_message_marked_so_does_not_reopen_but_is_stored_and_is_activity() {
+fn an_outbound_message_marked_so_does_not_reopen_but_is_stored_and_is_activity() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let who = contact("con_01HXYZ");
@@ -314,29 +360,29 @@ fn r5_an_outbound_message_marked_so_does_not_reopen_but_is_stored_and_is_activit
     ] {
         let at = inbox.later();
         let sent = inbox.store.reply(id, broadcast).unwrap();
-        assert!(sent.changed && !sent.reopened);
+        assert!(sent.effect.changed && !sent.effect.reopened);
         texts.push("Spring sale".to_owned());
         assert_eq!(inbox.texts(id), texts);
         assert_eq!(inbox.show(id).status, Status::Resolved);
         assert_eq!(inbox.show(id).updated_at, at);
     }
     let sent = Outbound::text(&who, Channel::Whatsapp, "Spring sale").reopen(false);
-    assert!(!inbox.store.send(sent).unwrap().reopened);
+    assert!(!inbox.store.send(sent).unwrap().effect.reopened);
     assert_eq!(inbox.show(id).status, Status::Resolved);
     inbox.assert_sound();
 }
 
 #[test]
-fn r6_a_note_is_never_among_the_messages() {
+fn a_note_is_never_among_the_messages() {
     let inbox = Inbox::new();
     let hello = inbox.hello("con_01HXYZ");
     let id = hello.conversation_id;
     inbox.later();
     let note = inbox.store.add_note(id, "Enterprise plan.").unwrap();
-    assert!(note.changed && !note.created && !note.reopened);
-    let thread = inbox.store.get(id).unwrap();
-    assert_eq!(thread.messages, std::slice::from_ref(&hello));
-    assert!(!serde_json::to_string(&thread).unwrap().contains("plan"));
+    assert!(note.effect.changed && !note.effect.created && !note.effect.reopened);
+    let transcript = inbox.store.transcript(id).unwrap();
+    assert_eq!(transcript.messages, std::slice::from_ref(&hello));
+    assert!(!serde_json::to_string(&transcript).unwrap().contains("plan"));
     let messages: Vec<_> = inbox.store.messages(id, ..).unwrap().collect();
     assert_eq!(messages.len(), 1);
     let last = inbox.store.last_messages(&[id]).unwrap();
@@ -348,7 +394,7 @@ fn r6_a_note_is_never_among_the_messages() {
 }
 
 #[test]
-fn r6_a_note_never_reopens_and_counts_as_activity() {
+fn a_note_never_reopens_and_counts_as_activity() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let other = inbox.hello("con_other").conversation_id;
@@ -363,7 +409,7 @@ fn r6_a_note_never_reopens_and_counts_as_activity() {
 }
 
 #[test]
-fn r6_notes_stand_in_the_order_in_which_they_were_added() {
+fn notes_stand_in_the_order_in_which_they_were_added() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     // More than a batch of the iterator, and many of them of one time.

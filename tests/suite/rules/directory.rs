@@ -1,13 +1,12 @@
-//! R11: users and teams, whose names are looked up on reading and never copied.
+//! Users and teams. Conversations show their present names.
 
-use convodb::{
-    AssigneeId, Cursor, ErrorKind, Filter, PageRequest, Status, Takeover, TeamId, UserId,
-};
+use convodb::prelude::*;
+use convodb::{AssigneeId, Cursor, ErrorKind, Filter, PageRequest, Status, TeamId, UserId};
 
 use super::inbox::{Inbox, assignee, name};
 
 #[test]
-fn r11_the_directory_lists_users_then_teams_by_their_ids() {
+fn the_directory_lists_users_then_teams_by_their_ids() {
     let inbox = Inbox::new();
     inbox.team("a_team", "Team");
     inbox.user("usr_b", "Bob");
@@ -26,23 +25,23 @@ fn r11_the_directory_lists_users_then_teams_by_their_ids() {
 }
 
 #[test]
-fn r11_putting_tells_a_newcomer_from_a_rename_and_from_nothing_new() {
+fn saving_adds_a_user_renames_it_or_changes_nothing() {
     let inbox = Inbox::new();
     let alice = UserId::new("usr_alice").unwrap();
-    let put = |name| inbox.store.put_user(&alice, name).unwrap();
-    let (first, second, third) = (put("Alice"), put("Alice B."), put("Alice B."));
-    assert!(first.created && first.changed);
-    assert!(!second.created && second.changed);
-    assert!(!third.created && !third.changed);
+    let save = |name| inbox.store.save_user(&alice, name).unwrap();
+    let (first, second, third) = (save("Alice"), save("Alice B."), save("Alice B."));
+    assert!(first.effect.created && first.effect.changed);
+    assert!(!second.effect.created && second.effect.changed);
+    assert!(!third.effect.created && !third.effect.changed);
     assert_eq!(&*third.value.name, "Alice B.");
-    assert_eq!(third.sequence, second.sequence);
+    assert_eq!(third.commit, second.commit);
 }
 
 #[test]
-fn r11_assigning_to_an_unknown_id_is_an_error() {
+fn assigning_to_an_unknown_id_is_an_error() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
-    let sequence = inbox.store.sequence().unwrap();
+    let commit = inbox.store.commit_seq().unwrap();
     let user = AssigneeId::new("usr_nobody").unwrap();
     let team = AssigneeId::new("team_none").unwrap();
     for (unknown, what) in [
@@ -61,11 +60,11 @@ fn r11_assigning_to_an_unknown_id_is_an_error() {
         assert_eq!(missing.kind(), ErrorKind::NotFound);
     }
     assert_eq!(assignee(&inbox.show(id)), None);
-    assert_eq!(inbox.store.sequence().unwrap(), sequence);
+    assert_eq!(inbox.store.commit_seq().unwrap(), commit);
 }
 
 #[test]
-fn r11_a_rename_shows_at_once_everywhere_and_is_no_activity() {
+fn a_rename_shows_at_once_everywhere_and_is_no_activity() {
     let inbox = Inbox::new();
     let store = &inbox.store;
     let (open, resolved) = (inbox.conversation(), inbox.hello("con_2").conversation_id);
@@ -90,10 +89,13 @@ fn r11_a_rename_shows_at_once_everywhere_and_is_no_activity() {
             .all(|row| name(row) == Some("Alice Cooper"))
     );
     let behind = Cursor::from(&page.data[0]);
-    let rest = store.list_after(&Filter::all(), &behind, 10).unwrap();
+    let rest = store.list(&Filter::all(), (behind, 10)).unwrap();
     assert_eq!(name(&rest.data[0]), Some("Alice Cooper"));
     let who = &inbox.show(open).contact_id;
-    let found = store.find(who, before.channel).unwrap().unwrap();
+    let found = store
+        .find_conversation(who, before.channel)
+        .unwrap()
+        .unwrap();
     assert_eq!(name(&found), Some("Alice Cooper"));
     assert_eq!(&*store.assignee(&alice).unwrap().name, "Alice Cooper");
     // What a command answers, too; and within a transaction before it commits.
@@ -103,18 +105,21 @@ fn r11_a_rename_shows_at_once_everywhere_and_is_no_activity() {
     );
     store
         .transaction(|tx| {
-            tx.put_user(&UserId::new("usr_alice")?, "Alice III.")?;
-            assert_eq!(name(&tx.get(open)?.conversation), Some("Alice III."));
+            tx.save_user(&UserId::new("usr_alice")?, "Alice III.")?;
+            assert_eq!(name(&tx.transcript(open)?.conversation), Some("Alice III."));
             Ok::<_, convodb::Error>(())
         })
         .unwrap();
     // A snapshot is of its own time, names included.
-    assert_eq!(name(&old.get(open).unwrap().conversation), Some("Alice"));
+    assert_eq!(
+        name(&old.transcript(open).unwrap().conversation),
+        Some("Alice")
+    );
     inbox.assert_sound();
 }
 
 #[test]
-fn r11_a_takeover_shows_at_once_reopens_nothing_and_is_no_activity() {
+fn a_successor_shows_at_once_reopens_nothing_and_is_no_activity() {
     let inbox = Inbox::new();
     let store = &inbox.store;
     let (open, resolved) = (inbox.conversation(), inbox.hello("con_2").conversation_id);
@@ -127,11 +132,9 @@ fn r11_a_takeover_shows_at_once_reopens_nothing_and_is_no_activity() {
     store.assign(others, &billing).unwrap();
     let before = [open, resolved, others].map(|id| inbox.show(id));
     inbox.later();
-    let removed = store
-        .remove_assignee(&alice, &Takeover::By(billing.clone()))
-        .unwrap();
+    let removed = store.remove_assignee(&alice, Some(&billing)).unwrap();
     assert_eq!(removed.value, 2);
-    assert!(removed.changed && !removed.reopened && !removed.created);
+    assert!(removed.effect.changed && !removed.effect.reopened && !removed.effect.created);
 
     for (id, before) in [open, resolved, others].into_iter().zip(before) {
         let now = inbox.show(id);
@@ -152,7 +155,7 @@ fn r11_a_takeover_shows_at_once_reopens_nothing_and_is_no_activity() {
 }
 
 #[test]
-fn r11_who_is_removed_can_leave_the_conversations_unassigned() {
+fn a_removal_without_a_successor_leaves_the_conversations_unassigned() {
     let inbox = Inbox::new();
     let store = &inbox.store;
     let (open, resolved) = (inbox.conversation(), inbox.hello("con_2").conversation_id);
@@ -162,12 +165,12 @@ fn r11_who_is_removed_can_leave_the_conversations_unassigned() {
     store.resolve(resolved).unwrap();
     let before = [open, resolved].map(|id| inbox.show(id));
     inbox.later();
-    let removed = store.remove_assignee(&billing, &Takeover::Unassign);
+    let removed = store.remove_assignee(&billing, None);
     assert_eq!(removed.unwrap().value, 2);
     for (id, before) in [open, resolved].into_iter().zip(before) {
         let mut expected = before;
         expected.assigned_to = None;
-        expected.revision += 1;
+        expected.revision = expected.revision.next();
         assert_eq!(inbox.show(id), expected);
     }
     assert_eq!(store.count(&Filter::all().unassigned()).unwrap(), 2);
@@ -176,18 +179,19 @@ fn r11_who_is_removed_can_leave_the_conversations_unassigned() {
 }
 
 #[test]
-fn r11_who_comes_back_does_not_get_the_conversations_back() {
+fn a_removed_id_that_is_added_again_has_none_of_its_conversations() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let alice = inbox.user("usr_alice", "Alice");
     inbox.store.assign(id, &alice).unwrap();
-    let removed = inbox.store.remove_assignee(&alice, &Takeover::Unassign);
-    assert!(removed.unwrap().changed);
+    let removed = inbox.store.remove_assignee(&alice, None);
+    assert!(removed.unwrap().effect.changed);
     assert!(
         inbox
             .store
-            .put_user(&UserId::new("usr_alice").unwrap(), "Alice")
+            .save_user(&UserId::new("usr_alice").unwrap(), "Alice")
             .unwrap()
+            .effect
             .created
     );
     assert_eq!(assignee(&inbox.show(id)), None);
@@ -198,31 +202,22 @@ fn r11_who_comes_back_does_not_get_the_conversations_back() {
 }
 
 #[test]
-fn r11_removing_is_refused_where_either_of_the_two_is_unknown_or_both_are_one() {
+fn removing_is_refused_where_either_of_the_two_is_unknown_or_both_are_one() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let alice = inbox.user("usr_alice", "Alice");
     inbox.store.assign(id, &alice).unwrap();
-    let nobody: AssigneeId = TeamId::new("team_none").unwrap().into();
-    let (before, sequence) = (inbox.show(id), inbox.store.sequence().unwrap());
-    for (who, takeover, kind, field) in [
-        (&nobody, Takeover::Unassign, ErrorKind::NotFound, None),
-        (
-            &alice,
-            Takeover::By(nobody.clone()),
-            ErrorKind::NotFound,
-            None,
-        ),
-        (
-            &alice,
-            Takeover::By(alice.clone()),
-            ErrorKind::Invalid,
-            Some("takeover"),
-        ),
+    let unknown: AssigneeId = TeamId::new("team_none").unwrap().into();
+    let (before, commit) = (inbox.show(id), inbox.store.commit_seq().unwrap());
+    let (missing, invalid) = (ErrorKind::NotFound, ErrorKind::InvalidInput);
+    for (who, successor, kind, field) in [
+        (&unknown, None, missing, None),
+        (&alice, Some(&unknown), missing, None),
+        (&alice, Some(&alice), invalid, Some("successor")),
     ] {
-        let refused = inbox.store.remove_assignee(who, &takeover).unwrap_err();
+        let refused = inbox.store.remove_assignee(who, successor).unwrap_err();
         assert_eq!((refused.kind(), refused.field()), (kind, field));
     }
     assert_eq!(inbox.show(id), before);
-    assert_eq!(inbox.store.sequence().unwrap(), sequence);
+    assert_eq!(inbox.store.commit_seq().unwrap(), commit);
 }

@@ -1,8 +1,9 @@
-//! R12 and R13: which conversations a list shows, in which order, and its pages.
+//! Which conversations a list has, in which order, and its pages.
 
+use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, Conversation, ConversationId, ErrorKind, Filter, Import, Inbound,
-    PageRequest, Status, StatusFilter, Store, TeamId,
+    AssigneeId, Channel, Conversation, ConversationId, Cursor, ErrorKind, Filter, Import, Inbound,
+    PageRequest, Status, StatusFilter, TeamId,
 };
 
 use super::inbox::{Inbox, assignee, contact};
@@ -16,7 +17,7 @@ fn everything(store: &Store, filter: &Filter) -> Vec<Conversation> {
     let mut rows = Vec::new();
     for page in 1.. {
         let page = store
-            .list(filter, PageRequest::new(page, 7).unwrap())
+            .list(filter, PageRequest::number(page, 7).unwrap())
             .unwrap();
         if page.data.is_empty() {
             assert_eq!(page.total, rows.len() as u64);
@@ -52,7 +53,7 @@ fn mixed() -> (Inbox, Vec<AssigneeId>) {
 }
 
 #[test]
-fn r12_lists_are_ordered_by_latest_activity_and_then_id_descending() {
+fn lists_are_ordered_by_latest_activity_and_then_id_descending() {
     let inbox = Inbox::new();
     // Ten of one time, then two that were active later, the first of them last.
     let made: Vec<_> = (0..12)
@@ -75,7 +76,7 @@ fn r12_lists_are_ordered_by_latest_activity_and_then_id_descending() {
 }
 
 #[test]
-fn r12_open_is_the_default() {
+fn open_is_the_default() {
     assert_eq!(Filter::default(), Filter::open());
     assert_eq!(StatusFilter::default(), StatusFilter::Open);
     let (inbox, _) = mixed();
@@ -85,7 +86,7 @@ fn r12_open_is_the_default() {
 }
 
 #[test]
-fn r12_filters_combine_status_with_channels_with_assignees() {
+fn filters_combine_status_with_channels_with_assignees() {
     let (inbox, known) = mixed();
     let all = everything(&inbox.store, &Filter::all());
     assert_eq!(all.len(), 96);
@@ -135,10 +136,10 @@ fn r12_filters_combine_status_with_channels_with_assignees() {
 }
 
 #[test]
-fn r12_an_id_that_the_directory_does_not_know_selects_nothing() {
+fn an_id_that_the_directory_does_not_know_selects_nothing() {
     let (inbox, known) = mixed();
-    let nobody = TeamId::new("team_none").unwrap();
-    let none = Filter::all().assigned_to(&nobody);
+    let unknown = TeamId::new("team_none").unwrap();
+    let none = Filter::all().assigned_to(&unknown);
     assert!(everything(&inbox.store, &none).is_empty());
     // It takes nothing from what others select, and adds nothing.
     for others in [
@@ -147,13 +148,13 @@ fn r12_an_id_that_the_directory_does_not_know_selects_nothing() {
     ] {
         let expected = everything(&inbox.store, &others);
         assert!(!expected.is_empty());
-        let with = others.assigned_to(&nobody);
+        let with = others.assigned_to(&unknown);
         assert_eq!(everything(&inbox.store, &with), expected);
     }
 }
 
 #[test]
-fn r12_a_filter_takes_64_users_and_teams_with_or_without_unassigned_and_no_more() {
+fn a_filter_takes_64_users_and_teams_with_or_without_unassigned_and_no_more() {
     let inbox = Inbox::new();
     let mut filter = Filter::all();
     for n in 0..64 {
@@ -173,14 +174,14 @@ fn r12_a_filter_takes_64_users_and_teams_with_or_without_unassigned_and_no_more(
 
     let over = filter.assigned_to(TeamId::new("team_65").unwrap());
     let row = everything(&inbox.store, &Filter::all()).remove(0);
-    let cursor = (&row).into();
+    let cursor = Cursor::from(&row);
     for refused in [
         inbox.store.list(&over, PageRequest::default()).map(drop),
-        inbox.store.list_after(&over, &cursor, 20).map(drop),
+        inbox.store.list(&over, (cursor, 20)).map(drop),
         inbox.store.count(&over).map(drop),
     ] {
         let refused = refused.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
         assert_eq!(refused.field(), Some("assigned_to"));
         assert_eq!(
             refused.reason(),
@@ -190,19 +191,23 @@ fn r12_a_filter_takes_64_users_and_teams_with_or_without_unassigned_and_no_more(
 }
 
 #[test]
-fn r13_pages_cut_the_list_without_a_gap_or_an_overlap() {
+fn pages_cut_the_list_without_a_gap_or_an_overlap() {
     let (inbox, _) = mixed();
     let filter = Filter::all();
-    let whole = inbox.store.list(&filter, PageRequest::new(1, 100).unwrap());
+    let whole = inbox
+        .store
+        .list(&filter, PageRequest::number(1, 100).unwrap());
     let whole = whole.unwrap();
-    assert_eq!((whole.data.len(), whole.total, whole.page), (96, 96, 1));
+    assert_eq!((whole.data.len(), whole.total), (96, 96));
+    assert_eq!((whole.number, whole.offset), (Some(1), Some(0)));
     assert_eq!(whole.next, None);
     for limit in [1, 2, 31, 32, 95, 96] {
         let mut rows = Vec::new();
         for page in 1..=96_u64.div_ceil(u64::from(limit)) {
-            let request = PageRequest::new(page, limit).unwrap();
+            let request = PageRequest::number(page, limit).unwrap();
             let got = inbox.store.list(&filter, request).unwrap();
-            assert_eq!((got.total, got.page), (96, page));
+            assert_eq!((got.total, got.number), (96, Some(page)));
+            assert_eq!(got.offset, Some(rows.len() as u64));
             assert!(got.data.len() <= limit as usize);
             rows.extend(got.data);
             assert_eq!(got.next.is_some(), rows.len() < 96);
@@ -212,48 +217,53 @@ fn r13_pages_cut_the_list_without_a_gap_or_an_overlap() {
 }
 
 #[test]
-fn r13_page_starts_at_1_and_the_limit_is_1_to_100_and_20_by_default() {
+fn page_starts_at_1_and_the_limit_is_1_to_100_and_20_by_default() {
     let default = PageRequest::default();
-    assert_eq!((default.page(), default.limit()), (1, 20));
+    assert_eq!(default, PageRequest::number(1, 20).unwrap());
+    assert_eq!(default.limit(), 20);
     assert_eq!(PageRequest::MAX_LIMIT, 100);
-    assert!(PageRequest::new(1, 1).is_ok());
-    assert!(PageRequest::new(u64::MAX, 100).is_ok());
+    assert!(PageRequest::number(1, 1).is_ok());
+    assert!(PageRequest::number(u64::MAX, 100).is_ok());
     for (page, limit, field, reason) in [
         (0, 20, "page", "must be at least 1"),
         (1, 0, "limit", "must be between 1 and 100"),
         (1, 101, "limit", "must be between 1 and 100"),
         (1, u32::MAX, "limit", "must be between 1 and 100"),
     ] {
-        let refused = PageRequest::new(page, limit).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Invalid);
-        assert_eq!(
-            (refused.field(), refused.reason()),
-            (Some(field), Some(reason))
-        );
+        let refused = PageRequest::number(page, limit).unwrap_err();
+        assert_eq!((refused.field(), refused.reason()), (field, reason));
+        let listed = Store::in_memory()
+            .unwrap()
+            .list(&Filter::all(), (page, limit));
+        let error = listed.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.field(), Some(field));
     }
 }
 
 #[test]
-fn r13_a_page_past_the_end_is_empty_and_carries_the_true_total() {
+fn a_page_past_the_end_is_empty_and_carries_the_true_total() {
     let (inbox, _) = mixed();
     for (page, limit) in [(2, 96), (6, 20), (1_000, 20), (u64::MAX, 100)] {
-        let request = PageRequest::new(page, limit).unwrap();
+        let request = PageRequest::number(page, limit).unwrap();
         let past = inbox.store.list(&Filter::all(), request).unwrap();
-        assert_eq!((past.data.len(), past.total, past.page), (0, 96, page));
+        assert_eq!((past.data.len(), past.total), (0, 96));
+        assert_eq!(past.number, Some(page));
         assert_eq!(past.next, None);
     }
     let empty = Inbox::new();
     let first = empty.store.list(&Filter::all(), PageRequest::default());
     let first = first.unwrap();
-    assert_eq!((first.data.len(), first.total, first.page), (0, 0, 1));
+    assert_eq!((first.data.len(), first.total), (0, 0));
+    assert_eq!(first.number, Some(1));
 }
 
 #[test]
-fn r13_list_rows_carry_no_messages_and_are_the_conversations() {
+fn list_rows_carry_no_messages_and_are_the_conversations() {
     let (inbox, _) = mixed();
     for row in everything(&inbox.store, &Filter::all()) {
         assert_eq!(row, inbox.show(row.id));
-        assert!(!inbox.store.get(row.id).unwrap().messages.is_empty());
+        assert!(!inbox.store.transcript(row.id).unwrap().messages.is_empty());
         assert_eq!(
             serde_json::to_value(&row).unwrap()["messages"],
             serde_json::json!([])
@@ -262,7 +272,7 @@ fn r13_list_rows_carry_no_messages_and_are_the_conversations() {
 }
 
 #[test]
-fn r12_an_imported_conversation_stands_where_its_activity_puts_it() {
+fn an_imported_conversation_stands_where_its_activity_puts_it() {
     let (inbox, _) = mixed();
     let all = everything(&inbox.store, &Filter::all());
     let id = ConversationId::from_parts(1, 1);

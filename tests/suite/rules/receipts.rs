@@ -1,6 +1,7 @@
-//! R9: delivery receipts, which may come late, twice and in any order.
+//! Delivery receipts, which may come late, twice and in any order.
 
 use chrono::{DateTime, Utc};
+use convodb::prelude::*;
 use convodb::{Deliveries, DeliveryStatus, ErrorKind, Message, MessageId, Receipt};
 use proptest::prelude::*;
 
@@ -33,7 +34,7 @@ impl Inbox {
         self.store.reply(id, "Hi").unwrap().value
     }
 
-    fn told(&self, message: &Message, receipt: Receipt) -> Message {
+    fn record(&self, message: &Message, receipt: Receipt) -> Message {
         self.store
             .record_delivery(message, receipt)
             .unwrap()
@@ -43,7 +44,7 @@ impl Inbox {
 }
 
 #[test]
-fn r9_an_inbound_message_starts_delivered_and_an_outbound_one_sent() {
+fn an_inbound_message_starts_delivered_and_an_outbound_one_sent() {
     let inbox = Inbox::new();
     let hello = inbox.hello("con_01HXYZ");
     assert_eq!(hello.status, DeliveryStatus::Delivered);
@@ -54,7 +55,7 @@ fn r9_an_inbound_message_starts_delivered_and_an_outbound_one_sent() {
 }
 
 #[test]
-fn r9_the_statuses_are_a_lattice_of_sent_failed_delivered_read() {
+fn the_statuses_are_a_lattice_of_sent_failed_delivered_read() {
     use DeliveryStatus::{Delivered, Failed, Read, Sent};
     let mut statuses = [Read, Delivered, Sent, Failed];
     statuses.sort_unstable();
@@ -62,7 +63,7 @@ fn r9_the_statuses_are_a_lattice_of_sent_failed_delivered_read() {
 }
 
 #[test]
-fn r9_a_receipt_merges_as_the_maximum_in_every_order() {
+fn a_receipt_merges_as_the_maximum_in_every_order() {
     let inbox = Inbox::new();
     let receipts = [
         Receipt::sent().at(at(1)),
@@ -77,14 +78,18 @@ fn r9_a_receipt_merges_as_the_maximum_in_every_order() {
         let mut highest = sent.status;
         for receipt in &order {
             highest = highest.max(receipt.status());
-            let told = inbox.told(&sent, receipt.clone());
-            assert_eq!(told.status, highest, "{order:?}");
-            // Twice tells nothing new.
+            let recorded = inbox.record(&sent, receipt.clone());
+            assert_eq!(recorded.status, highest, "{order:?}");
+            // The same again changes nothing.
             let again = inbox.store.record_delivery(&sent, receipt.clone()).unwrap();
-            assert!(!again.changed, "{order:?}");
-            assert_eq!(again.value.unwrap(), told, "{order:?}");
+            assert!(!again.effect.changed, "{order:?}");
+            assert_eq!(again.value.unwrap(), recorded, "{order:?}");
         }
-        let stored = inbox.store.get(sent.conversation_id).unwrap().messages;
+        let stored = inbox
+            .store
+            .transcript(sent.conversation_id)
+            .unwrap()
+            .messages;
         let stored = stored.iter().find(|message| message.id == sent.id).unwrap();
         assert_eq!(stored.status, DeliveryStatus::Read);
         let deliveries = &stored.deliveries;
@@ -105,7 +110,7 @@ fn r9_a_receipt_merges_as_the_maximum_in_every_order() {
 }
 
 #[test]
-fn r9_the_earliest_time_of_each_status_is_kept_in_every_order() {
+fn the_earliest_time_of_each_status_is_kept_in_every_order() {
     let inbox = Inbox::new();
     for (status, of) in [
         (DeliveryStatus::Sent, 0),
@@ -116,33 +121,33 @@ fn r9_the_earliest_time_of_each_status_is_kept_in_every_order() {
         for order in permutations(&[10, 20, 30]) {
             let sent = inbox.sent();
             for minute in order {
-                inbox.told(&sent, Receipt::new(status).at(at(minute)));
+                inbox.record(&sent, Receipt::new(status).at(at(minute)));
             }
             // An even later one changes nothing.
             let late = Receipt::new(status).at(at(40));
             let late = inbox.store.record_delivery(&sent, late).unwrap();
-            assert!(!late.changed);
-            let told = late.value.unwrap().deliveries;
+            assert!(!late.effect.changed);
+            let recorded = late.value.unwrap().deliveries;
             let mut times = [
-                told.sent_at,
-                told.failed_at,
-                told.delivered_at,
-                told.read_at,
+                recorded.sent_at,
+                recorded.failed_at,
+                recorded.delivered_at,
+                recorded.read_at,
             ];
             assert_eq!(times[of].take(), Some(at(10)), "{status:?}");
-            assert_eq!(times, [None; 4], "{status:?} tells of itself alone");
+            assert_eq!(times, [None; 4], "{status:?} sets its own time alone");
         }
     }
 }
 
 #[test]
-fn r9_of_two_failures_of_one_time_a_reason_is_kept_rather_than_none() {
+fn of_two_failures_of_one_time_a_reason_is_kept_rather_than_none() {
     let store = convodb::Store::in_memory().unwrap();
     let contact = convodb::ContactId::new("con_1").unwrap();
     let at = "2026-04-16T09:00:00Z".parse().unwrap();
     let bare = convodb::Receipt::new(convodb::DeliveryStatus::Failed).at(at);
-    let told = convodb::Receipt::failed("131026", "undeliverable").at(at);
-    for receipts in [[bare.clone(), told.clone()], [told, bare]] {
+    let reason = convodb::Receipt::failed("131026", "undeliverable").at(at);
+    for receipts in [[bare.clone(), reason.clone()], [reason, bare]] {
         let hi = convodb::Outbound::text(&contact, convodb::Channel::Whatsapp, "Hi");
         let sent = store.send(hi).unwrap().value;
         for receipt in receipts {
@@ -158,7 +163,7 @@ fn r9_of_two_failures_of_one_time_a_reason_is_kept_rather_than_none() {
 }
 
 #[test]
-fn r9_the_earliest_failures_reason_is_kept_in_every_order() {
+fn the_earliest_failures_reason_is_kept_in_every_order() {
     let inbox = Inbox::new();
     let failures = [
         Receipt::failed("first", "the earliest").at(at(10)),
@@ -168,41 +173,49 @@ fn r9_the_earliest_failures_reason_is_kept_in_every_order() {
     for order in permutations(&failures) {
         let sent = inbox.sent();
         for receipt in order {
-            inbox.told(&sent, receipt);
+            inbox.record(&sent, receipt);
         }
-        let told = inbox.told(&sent, Receipt::delivered().at(at(40)));
-        assert_eq!(told.status, DeliveryStatus::Delivered, "it came after all");
-        assert_eq!(told.deliveries.failed_at, Some(at(10)));
-        assert_eq!(told.deliveries.failure.unwrap().code, "first");
+        let recorded = inbox.record(&sent, Receipt::delivered().at(at(40)));
+        assert_eq!(
+            recorded.status,
+            DeliveryStatus::Delivered,
+            "it came after all"
+        );
+        assert_eq!(recorded.deliveries.failed_at, Some(at(10)));
+        assert_eq!(recorded.deliveries.failure.unwrap().code, "first");
     }
 }
 
 #[test]
-fn r9_a_failure_does_not_take_a_message_back_that_was_delivered() {
+fn a_failure_does_not_take_a_message_back_that_was_delivered() {
     let inbox = Inbox::new();
     let hello = inbox.hello("con_01HXYZ");
-    let told = inbox.told(&hello, Receipt::failed("1", "lost").at(at(5)));
-    assert_eq!(told.status, DeliveryStatus::Delivered);
-    assert_eq!(told.deliveries.failed_at, Some(at(5)), "but it is known");
-    assert_eq!(told.deliveries.failure.unwrap().message, "lost");
+    let recorded = inbox.record(&hello, Receipt::failed("1", "lost").at(at(5)));
+    assert_eq!(recorded.status, DeliveryStatus::Delivered);
+    assert_eq!(
+        recorded.deliveries.failed_at,
+        Some(at(5)),
+        "but it is known"
+    );
+    assert_eq!(recorded.deliveries.failure.unwrap().message, "lost");
 }
 
 #[test]
-fn r9_a_receipt_without_a_time_tells_of_now_and_one_of_tomorrow_too() {
+fn a_receipt_without_a_time_or_of_the_future_has_the_present_time() {
     let inbox = Inbox::new();
     let sent = inbox.sent();
     let now = inbox.later();
-    let told = inbox.told(&sent, Receipt::delivered());
-    assert_eq!(told.deliveries.delivered_at, Some(now));
+    let recorded = inbox.record(&sent, Receipt::delivered());
+    assert_eq!(recorded.deliveries.delivered_at, Some(now));
     let tomorrow = Receipt::read().at(now + chrono::TimeDelta::days(1));
-    assert_eq!(inbox.told(&sent, tomorrow).deliveries.read_at, Some(now));
+    assert_eq!(inbox.record(&sent, tomorrow).deliveries.read_at, Some(now));
 }
 
 #[test]
-fn r9_a_receipt_for_a_message_that_is_not_there_is_refused() {
+fn a_receipt_for_a_message_that_is_not_there_is_refused() {
     let inbox = Inbox::new();
     let (one, other) = (inbox.hello("con_1"), inbox.hello("con_2"));
-    let sequence = inbox.store.sequence().unwrap();
+    let commit = inbox.store.commit_seq().unwrap();
     for missing in [
         (one.conversation_id, MessageId::from_parts(1, 1)),
         // Ids are unique within a conversation only.
@@ -211,7 +224,7 @@ fn r9_a_receipt_for_a_message_that_is_not_there_is_refused() {
         let refused = inbox.store.record_delivery(missing, Receipt::read());
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotFound);
     }
-    assert_eq!(inbox.store.sequence().unwrap(), sequence);
+    assert_eq!(inbox.store.commit_seq().unwrap(), commit);
 }
 
 fn any_receipt() -> impl Strategy<Value = Receipt> {
@@ -233,20 +246,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn r9_any_receipts_come_to_the_same_in_any_order(
+    fn any_receipts_come_to_the_same_in_any_order(
         (receipts, shuffled) in prop::collection::vec(any_receipt(), 1..8)
             .prop_flat_map(|receipts| (Just(receipts.clone()), Just(receipts).prop_shuffle())),
     ) {
         let inbox = Inbox::new();
         let (one, other) = (inbox.sent(), inbox.sent());
         for receipt in receipts {
-            inbox.told(&one, receipt);
+            inbox.record(&one, receipt);
         }
         for receipt in shuffled {
-            inbox.told(&other, receipt);
+            inbox.record(&other, receipt);
         }
-        let thread = inbox.store.get(one.conversation_id).unwrap();
-        let stored = |id| thread.messages.iter().find(|message| message.id == id).unwrap();
+        let transcript = inbox.store.transcript(one.conversation_id).unwrap();
+        let stored = |id| transcript.messages.iter().find(|message| message.id == id).unwrap();
         prop_assert_eq!(stored(one.id).status, stored(other.id).status);
         prop_assert_eq!(&stored(one.id).deliveries, &stored(other.id).deliveries);
     }

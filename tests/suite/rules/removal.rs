@@ -1,30 +1,35 @@
-//! R15 and R16: claims, deletion and erasure.
+//! Claims, deletion and erasure.
 
 use std::sync::Barrier;
 use std::thread;
 
+use convodb::prelude::*;
 use convodb::{
     Channel, ContactId, Conversation, ConversationId, ErrorKind, Filter, Import, Inbound, Message,
     MessageId, PageRequest, Receipt, Status,
 };
 
 use super::inbox::{Inbox, assignee, contact};
+use crate::details::holder;
 
 #[test]
-fn r15_a_claim_assigns_a_conversation_that_nobody_has() {
+fn a_claim_assigns_an_unassigned_conversation() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let alice = inbox.user("usr_alice", "Alice");
     let at = inbox.later();
     let claimed = inbox.store.claim(id, &alice).unwrap();
-    assert!(claimed.changed && claimed.reopened, "as an assignment does");
+    assert!(
+        claimed.effect.changed && claimed.effect.reopened,
+        "as an assignment does"
+    );
     assert_eq!(assignee(&claimed.value), Some(&alice));
     assert_eq!(claimed.value.status, Status::Open);
     assert_eq!(claimed.value.updated_at, at);
 }
 
 #[test]
-fn r15_the_loser_of_a_claim_gets_a_conflict_that_names_the_winner() {
+fn a_lost_claim_is_a_failed_precondition_that_names_the_winner() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let (alice, bob) = (
@@ -34,27 +39,41 @@ fn r15_the_loser_of_a_claim_gets_a_conflict_that_names_the_winner() {
     let won = inbox.store.claim(id, &alice).unwrap();
     inbox.later();
     let lost = inbox.store.claim(id, &bob).unwrap_err();
-    assert_eq!(lost.kind(), ErrorKind::Conflict);
-    assert_eq!(lost.winner(), Some(&alice));
+    assert_eq!(lost.kind(), ErrorKind::PreconditionFailed);
+    assert_eq!(holder(&lost), Some(&alice));
     assert_eq!(inbox.show(id), won.value);
-    assert_eq!(inbox.store.sequence().unwrap(), won.sequence);
+    assert_eq!(inbox.store.commit_seq().ok(), won.commit);
 }
 
 #[test]
-fn r15_who_has_the_conversation_already_keeps_it() {
+fn a_claim_by_the_present_assignee_changes_nothing() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let billing = inbox.team("team_billing", "Billing");
     let won = inbox.store.claim(id, &billing).unwrap();
     inbox.later();
     let again = inbox.store.claim(id, &billing).unwrap();
-    assert!(!again.changed);
+    assert!(!again.effect.changed);
     assert_eq!(again.value, won.value);
-    assert_eq!(again.sequence, won.sequence);
+    assert_eq!(again.commit, won.commit);
 }
 
 #[test]
-fn r15_of_many_claims_at_once_one_wins_and_all_others_learn_who() {
+fn a_claim_by_the_assignee_of_a_resolved_conversation_fails_and_names_the_assignee() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let alice = inbox.user("usr_alice", "Alice");
+    inbox.store.claim(id, &alice).unwrap();
+    let resolved = inbox.store.resolve(id).unwrap();
+    // It would reopen the conversation, which is not unassigned.
+    let lost = inbox.store.claim(id, &alice).unwrap_err();
+    assert_eq!(holder(&lost), Some(&alice));
+    assert_eq!(inbox.show(id), resolved.value);
+    assert_eq!(inbox.store.commit_seq().ok(), resolved.commit);
+}
+
+#[test]
+fn of_many_claims_at_once_one_succeeds_and_the_others_name_the_winner() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let claimants: Vec<_> = (0..4)
@@ -85,7 +104,7 @@ fn r15_of_many_claims_at_once_one_wins_and_all_others_learn_who() {
                 assert_eq!(assignee(&claimed.value), Some(who));
                 won.push(who);
             }
-            Err(error) => assert_eq!(error.winner(), Some(&winner)),
+            Err(error) => assert_eq!(holder(&error), Some(&winner)),
         }
     }
     assert_eq!(won, [&winner]);
@@ -115,17 +134,17 @@ fn furnished(inbox: &Inbox, who: &ContactId, channel: Channel, n: u64) -> Conver
 }
 
 #[test]
-fn r16_delete_removes_a_conversation_with_all_that_belongs_to_it() {
+fn delete_removes_a_conversation_with_all_that_belongs_to_it() {
     let inbox = Inbox::new();
     let who = contact("con_01HXYZ");
     let id = furnished(&inbox, &who, Channel::Whatsapp, 1);
     let imported = MessageId::from_parts(1, 1);
     let deleted = inbox.store.delete(id).unwrap();
-    assert!(deleted.changed && !deleted.created);
+    assert!(deleted.effect.changed && !deleted.effect.created);
 
     let store = &inbox.store;
     for missing in [
-        store.get(id).map(drop),
+        store.transcript(id).map(drop),
         store.messages(id, ..).map(drop),
         store.notes(id).map(drop),
         store
@@ -137,7 +156,10 @@ fn r16_delete_removes_a_conversation_with_all_that_belongs_to_it() {
     ] {
         assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
     }
-    assert_eq!(store.find(&who, Channel::Whatsapp).unwrap(), None);
+    assert_eq!(
+        store.find_conversation(&who, Channel::Whatsapp).unwrap(),
+        None
+    );
     assert_eq!(store.last_messages(&[id]).unwrap(), [None]);
     let page = store.list(&Filter::all(), PageRequest::default()).unwrap();
     assert_eq!((page.data.len(), page.total), (0, 0));
@@ -146,12 +168,12 @@ fn r16_delete_removes_a_conversation_with_all_that_belongs_to_it() {
         (stats.conversations, stats.messages, stats.notes),
         (0, 0, 0)
     );
-    assert_eq!(stats.users, 1, "the directory is nobody's conversation");
+    assert_eq!(stats.users, 1, "the directory stays");
     inbox.assert_sound();
 }
 
 #[test]
-fn r16_after_a_deletion_the_next_message_begins_another_conversation() {
+fn after_a_deletion_the_next_message_begins_another_conversation() {
     let inbox = Inbox::new();
     let who = contact("con_01HXYZ");
     let id = furnished(&inbox, &who, Channel::Whatsapp, 1);
@@ -160,14 +182,14 @@ fn r16_after_a_deletion_the_next_message_begins_another_conversation() {
         .store
         .receive(Inbound::text(&who, Channel::Whatsapp, "Again"));
     let hello = hello.unwrap();
-    assert!(hello.created);
+    assert!(hello.effect.created);
     assert_ne!(hello.value.conversation_id, id);
     assert_eq!(inbox.texts(hello.value.conversation_id), ["Again"]);
     assert_eq!(assignee(&inbox.show(hello.value.conversation_id)), None);
 }
 
 #[test]
-fn r16_delete_leaves_every_other_conversation_as_it_is() {
+fn delete_leaves_every_other_conversation_as_it_is() {
     let inbox = Inbox::new();
     let who = contact("con_1");
     let gone = furnished(&inbox, &who, Channel::Whatsapp, 2);
@@ -175,10 +197,10 @@ fn r16_delete_leaves_every_other_conversation_as_it_is() {
         furnished(&inbox, &who, Channel::Webchat, 1),
         furnished(&inbox, &contact("con_12"), Channel::Whatsapp, 3),
     ];
-    let threads = kept.map(|id| inbox.store.get(id).unwrap());
+    let transcripts = kept.map(|id| inbox.store.transcript(id).unwrap());
     inbox.store.delete(gone).unwrap();
-    for (id, thread) in kept.into_iter().zip(threads) {
-        assert_eq!(inbox.store.get(id).unwrap(), thread);
+    for (id, transcript) in kept.into_iter().zip(transcripts) {
+        assert_eq!(inbox.store.transcript(id).unwrap(), transcript);
         assert_eq!(inbox.store.notes(id).unwrap().count(), 1);
     }
     assert_eq!(inbox.store.count(&Filter::all()).unwrap(), 2);
@@ -186,23 +208,23 @@ fn r16_delete_leaves_every_other_conversation_as_it_is() {
 }
 
 #[test]
-fn r16_erase_contact_removes_all_conversations_of_the_contact_and_no_others() {
+fn erase_contact_removes_all_conversations_of_the_contact_and_no_others() {
     let inbox = Inbox::new();
     let who = contact("con_1");
     for (n, channel) in Channel::ALL.into_iter().enumerate() {
         furnished(&inbox, &who, channel, n as u64);
     }
     let other = furnished(&inbox, &contact("con_12"), Channel::Whatsapp, 9);
-    let thread = inbox.store.get(other).unwrap();
-    let before = inbox.store.sequence().unwrap();
+    let transcript = inbox.store.transcript(other).unwrap();
+    let before = inbox.store.commit_seq().unwrap();
     let erased = inbox.store.erase_contact(&who).unwrap();
-    assert!(erased.changed);
+    assert!(erased.effect.changed);
     assert_eq!(erased.value, 4);
-    assert_eq!(erased.sequence, before + 1, "in one commit");
+    assert_eq!(erased.commit, Some(before.next()), "in one commit");
     for channel in Channel::ALL {
-        assert_eq!(inbox.store.find(&who, channel).unwrap(), None);
+        assert_eq!(inbox.store.find_conversation(&who, channel).unwrap(), None);
     }
-    assert_eq!(inbox.store.get(other).unwrap(), thread);
+    assert_eq!(inbox.store.transcript(other).unwrap(), transcript);
     let stats = inbox.store.stats().unwrap();
     assert_eq!(
         (stats.conversations, stats.messages, stats.notes),
@@ -212,12 +234,12 @@ fn r16_erase_contact_removes_all_conversations_of_the_contact_and_no_others() {
 }
 
 #[test]
-fn r16_erasing_a_contact_that_never_wrote_changes_nothing() {
+fn erasing_a_contact_that_never_wrote_changes_nothing() {
     let inbox = Inbox::new();
     inbox.conversation();
-    let before = inbox.store.sequence().unwrap();
+    let before = inbox.store.commit_seq().unwrap();
     let erased = inbox.store.erase_contact(&contact("con_nobody")).unwrap();
-    assert!(!erased.changed);
-    assert_eq!((erased.value, erased.sequence), (0, before));
-    assert_eq!(inbox.store.sequence().unwrap(), before);
+    assert!(!erased.effect.changed);
+    assert_eq!((erased.value, erased.commit), (0, Some(before)));
+    assert_eq!(inbox.store.commit_seq().unwrap(), before);
 }

@@ -1,14 +1,14 @@
-//! R7 and R8: the order of messages, the clock that never runs back, and the time of the latest
-//! activity.
+//! The order of messages, the clock that never runs back, and the time of the latest activity.
 
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::{
-    Channel, DeliveryStatus, ErrorKind, Filter, Inbound, Options, Outbound, Receipt, Reply, Status,
-    Store,
+    Channel, CommitSeq, DeliveryStatus, ErrorKind, Filter, Inbound, Options, Outbound, PageRequest,
+    Receipt, Reply, Status,
 };
 
 use super::inbox::{Inbox, contact, time};
@@ -18,39 +18,43 @@ fn inbound(text: &str) -> Inbound {
 }
 
 #[test]
-fn r7_a_message_has_its_providers_time_where_given_and_else_the_clocks() {
+fn a_message_has_its_providers_time_where_given_and_else_the_clocks() {
     let inbox = Inbox::new();
     let sent_at = time("2026-04-16T08:59:59.000001Z");
-    let got = inbox.store.receive(inbound("one").sent_at(sent_at));
+    let got = inbox.store.receive(inbound("one").provider_time(sent_at));
     assert_eq!(got.unwrap().value.created_at, sent_at);
     let finer = sent_at + Duration::from_nanos(999);
-    let got = inbox.store.receive(inbound("one").sent_at(finer));
+    let got = inbox.store.receive(inbound("one").provider_time(finer));
     assert_eq!(got.unwrap().value.created_at, sent_at, "to the microsecond");
     let now = inbox.later();
     let got = inbox.store.receive(inbound("two")).unwrap().value;
     assert_eq!(got.created_at, now);
-    let reply = Reply::text("three").sent_at(sent_at);
+    let reply = Reply::text("three").provider_time(sent_at);
     let sent = inbox.store.reply(got.conversation_id, reply).unwrap().value;
     assert_eq!(sent.created_at, sent_at);
     let outbound = Outbound::text(contact("con_01HXYZ"), Channel::Whatsapp, "four");
-    let sent = inbox.store.send(outbound.sent_at(sent_at)).unwrap().value;
+    let sent = inbox
+        .store
+        .send(outbound.provider_time(sent_at))
+        .unwrap()
+        .value;
     assert_eq!(sent.created_at, sent_at);
 }
 
 #[test]
-fn r7_a_late_message_takes_its_place_in_the_history() {
+fn a_late_message_takes_its_place_in_the_transcript() {
     let inbox = Inbox::new();
     let first = inbox.hello("con_01HXYZ");
     let between = inbox.later();
     inbox.later();
     inbox.store.receive(inbound("newest")).unwrap();
     inbox.later();
-    let late = inbound("late").sent_at(between);
+    let late = inbound("late").provider_time(between);
     let late = inbox.store.receive(late).unwrap().value;
     let id = late.conversation_id;
     assert_eq!(inbox.texts(id), ["Hello", "late", "newest"]);
     let earliest = first.created_at - Duration::from_secs(3_600);
-    let oldest = inbound("oldest").sent_at(earliest);
+    let oldest = inbound("oldest").provider_time(earliest);
     inbox.store.receive(oldest).unwrap();
     assert_eq!(inbox.texts(id), ["oldest", "Hello", "late", "newest"]);
     let last = inbox.store.last_messages(&[id]).unwrap();
@@ -58,17 +62,23 @@ fn r7_a_late_message_takes_its_place_in_the_history() {
 }
 
 #[test]
-fn r7_messages_of_one_time_stand_in_the_order_of_their_ids() {
+fn messages_of_one_time_stand_in_the_order_of_their_ids() {
     let inbox = Inbox::new();
     let sent_at = time("2026-04-16T08:00:00Z");
     let mut ids = Vec::new();
     for n in 0..50 {
-        let message = inbound(&n.to_string()).sent_at(sent_at);
+        let message = inbound(&n.to_string()).provider_time(sent_at);
         ids.push(inbox.store.receive(message).unwrap().value.id);
     }
-    let id = inbox.store.find(&contact("con_01HXYZ"), Channel::Whatsapp);
-    let thread = inbox.store.get(id.unwrap().unwrap().id).unwrap();
-    let stored: Vec<_> = thread.messages.iter().map(|message| message.id).collect();
+    let found = inbox
+        .store
+        .find_conversation(&contact("con_01HXYZ"), Channel::Whatsapp);
+    let messages = inbox
+        .store
+        .transcript(found.unwrap().unwrap().id)
+        .unwrap()
+        .messages;
+    let stored: Vec<_> = messages.iter().map(|message| message.id).collect();
     ids.sort_unstable();
     assert_eq!(stored, ids);
     ids.dedup();
@@ -76,38 +86,42 @@ fn r7_messages_of_one_time_stand_in_the_order_of_their_ids() {
 }
 
 #[test]
-fn r7_a_sent_at_after_the_clock_is_stored_as_the_clocks_time() {
+fn a_provider_time_after_the_clock_is_stored_as_the_clocks_time() {
     let inbox = Inbox::new();
     let now = inbox.clock.get();
     for ahead in [Duration::from_micros(1), Duration::from_secs(86_400)] {
-        let message = inbound("early").sent_at(now + ahead);
+        let message = inbound("early").provider_time(now + ahead);
         assert_eq!(inbox.store.receive(message).unwrap().value.created_at, now);
     }
-    let message = inbound("on time").sent_at(now);
+    let message = inbound("on time").provider_time(now);
     assert_eq!(inbox.store.receive(message).unwrap().value.created_at, now);
 }
 
 #[test]
-fn r7_times_outside_1970_to_9999_are_refused() {
+fn times_outside_1970_to_9999_are_refused() {
     let inbox = Inbox::at("9999-12-31T23:59:59.999999Z");
     for outside in [
         "1969-12-31T23:59:59.999999Z",
         "+10000-01-01T00:00:00Z",
         "-0001-01-01T00:00:00Z",
     ] {
-        let refused = inbox.store.receive(inbound("no").sent_at(time(outside)));
+        let refused = inbox
+            .store
+            .receive(inbound("no").provider_time(time(outside)));
         let refused = refused.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Invalid, "{outside}");
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{outside}");
         assert_eq!(refused.field(), Some("sent_at"), "{outside}");
         let reason = refused.reason().unwrap();
         assert_eq!(reason, "must lie between the years 1970 and 9999");
     }
-    assert_eq!(inbox.store.sequence().unwrap(), 0);
+    assert_eq!(inbox.store.commit_seq().unwrap(), CommitSeq::ZERO);
     for within in ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"] {
-        let stored = inbox.store.receive(inbound("yes").sent_at(time(within)));
+        let stored = inbox
+            .store
+            .receive(inbound("yes").provider_time(time(within)));
         assert_eq!(stored.unwrap().value.created_at, time(within));
     }
-    let created_at = inbox.store.list(&Filter::open(), Default::default());
+    let created_at = inbox.store.list(&Filter::open(), PageRequest::default());
     assert_eq!(
         created_at.unwrap().data[0].created_at,
         time("1970-01-01T00:00:00Z")
@@ -116,7 +130,7 @@ fn r7_times_outside_1970_to_9999_are_refused() {
 }
 
 #[test]
-fn r7_a_clock_that_is_out_of_bounds_counts_as_the_nearest_time_within() {
+fn a_clock_that_is_out_of_bounds_counts_as_the_nearest_time_within() {
     for (shown, stored) in [
         ("1969-07-20T20:17:40Z", "1970-01-01T00:00:00Z"),
         ("+12000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
@@ -127,7 +141,7 @@ fn r7_a_clock_that_is_out_of_bounds_counts_as_the_nearest_time_within() {
 }
 
 #[test]
-fn r7_the_stores_clock_never_runs_back() {
+fn the_stores_clock_never_runs_back() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let latest = inbox.later();
@@ -138,7 +152,7 @@ fn r7_the_stores_clock_never_runs_back() {
     assert_eq!(got.created_at, latest);
     let note = inbox.store.add_note(id, "after").unwrap().value;
     assert_eq!(note.created_at, latest);
-    let ahead = inbound("ahead").sent_at(latest + Duration::from_secs(1));
+    let ahead = inbound("ahead").provider_time(latest + Duration::from_secs(1));
     let ahead = inbox.store.receive(ahead).unwrap().value;
     assert_eq!(ahead.created_at, latest);
     let resolved = inbox.store.resolve(id).unwrap().value;
@@ -157,7 +171,7 @@ fn reopened(path: &Path, clock: &ManualClock) -> Store {
 }
 
 #[test]
-fn r7_the_stores_clock_never_runs_back_over_a_restart() {
+fn the_stores_clock_never_runs_back_over_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("inbox.redb");
     let latest = time("2026-04-16T09:00:00.000123Z");
@@ -181,7 +195,7 @@ fn r7_the_stores_clock_never_runs_back_over_a_restart() {
 }
 
 #[test]
-fn r7_ids_ascend_over_restarts_and_clocks_set_back() {
+fn ids_ascend_over_restarts_and_clocks_set_back() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("inbox.redb");
     let start = time("2026-04-16T09:00:00Z");
@@ -215,13 +229,13 @@ fn ulid(id: &impl ToString) -> u128 {
 }
 
 #[test]
-fn r7_an_id_carries_its_messages_own_millisecond() {
+fn an_id_carries_its_messages_own_millisecond() {
     let inbox = Inbox::at("2026-04-16T09:00:00.123456Z");
     let millis = |time: DateTime<Utc>| u64::try_from(time.timestamp_millis()).unwrap();
     let on_time = inbox.hello("con_01HXYZ");
     assert_eq!(on_time.id.timestamp_ms(), millis(on_time.created_at));
     inbox.later();
-    let late = inbound("late").sent_at(time("2020-01-01T00:00:00.987654Z"));
+    let late = inbound("late").provider_time(time("2020-01-01T00:00:00.987654Z"));
     let late = inbox.store.receive(late).unwrap().value;
     assert_eq!(late.id.timestamp_ms(), millis(late.created_at));
     let read = inbox.store.record_delivery(&late, Receipt::read());
@@ -230,7 +244,7 @@ fn r7_an_id_carries_its_messages_own_millisecond() {
 }
 
 #[test]
-fn r8_every_activity_moves_updated_at_to_when_it_happened() {
+fn every_activity_moves_updated_at_to_when_it_happened() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let alice = inbox.user("usr_alice", "Alice");
@@ -253,46 +267,52 @@ fn r8_every_activity_moves_updated_at_to_when_it_happened() {
 }
 
 #[test]
-fn r8_a_message_is_activity_at_its_own_time_and_updated_at_never_decreases() {
+fn a_message_is_activity_at_its_own_time_and_updated_at_never_decreases() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let sent_at = inbox.later();
     let at = inbox.later();
-    inbox.store.receive(inbound("a").sent_at(sent_at)).unwrap();
+    inbox
+        .store
+        .receive(inbound("a").provider_time(sent_at))
+        .unwrap();
     assert_eq!(inbox.show(id).updated_at, sent_at, "not when it came");
     inbox.store.add_note(id, "now").unwrap();
     assert_eq!(inbox.show(id).updated_at, at);
     inbox.later();
-    inbox.store.receive(inbound("b").sent_at(sent_at)).unwrap();
+    inbox
+        .store
+        .receive(inbound("b").provider_time(sent_at))
+        .unwrap();
     assert_eq!(inbox.show(id).updated_at, at, "it does not go back");
     inbox.assert_sound();
 }
 
 #[test]
-fn r8_an_old_message_that_reopens_is_activity_when_it_reopens() {
+fn an_old_message_that_reopens_is_activity_when_it_reopens() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let at = inbox.later();
-    let old = inbound("old").sent_at(time("2020-01-01T00:00:00Z"));
-    assert!(inbox.store.receive(old).unwrap().reopened);
+    let old = inbound("old").provider_time(time("2020-01-01T00:00:00Z"));
+    assert!(inbox.store.receive(old).unwrap().effect.reopened);
     let shown = inbox.show(id);
     assert_eq!((shown.status, shown.updated_at), (Status::Open, at));
     assert_eq!(inbox.texts(id), ["old", "Hello"]);
 }
 
 #[test]
-fn r8_an_old_message_that_does_not_reopen_leaves_updated_at() {
+fn an_old_message_that_does_not_reopen_leaves_updated_at() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let before = inbox.show(id).updated_at;
     inbox.later();
-    let old = Reply::text("old").sent_at(time("2020-01-01T00:00:00Z"));
+    let old = Reply::text("old").provider_time(time("2020-01-01T00:00:00Z"));
     inbox.store.reply(id, old.reopen(false)).unwrap();
     assert_eq!(inbox.show(id).updated_at, before);
 }
 
 #[test]
-fn r8_created_at_is_the_oldest_messages_and_moves_back_when_an_older_one_comes() {
+fn created_at_is_the_oldest_messages_and_moves_back_when_an_older_one_comes() {
     let inbox = Inbox::new();
     let hello = inbox.hello("con_01HXYZ");
     let id = hello.conversation_id;
@@ -304,13 +324,13 @@ fn r8_created_at_is_the_oldest_messages_and_moves_back_when_an_older_one_comes()
     let before = inbox.show(id).updated_at;
     inbox
         .store
-        .receive(inbound("older").sent_at(older))
+        .receive(inbound("older").provider_time(older))
         .unwrap();
     let shown = inbox.show(id);
     assert_eq!((shown.created_at, shown.updated_at), (older, before));
-    let row = inbox.store.list(&Filter::open(), Default::default());
+    let row = inbox.store.list(&Filter::open(), PageRequest::default());
     assert_eq!(row.unwrap().data, [shown], "the list shows it as well");
-    let first = inbound("first").sent_at(older);
+    let first = inbound("first").provider_time(older);
     let other = Inbox::new();
     let first = other.store.receive(first).unwrap().value;
     assert_eq!(other.show(first.conversation_id).created_at, older);
@@ -318,7 +338,7 @@ fn r8_created_at_is_the_oldest_messages_and_moves_back_when_an_older_one_comes()
 }
 
 #[test]
-fn r8_a_receipt_is_no_activity() {
+fn a_receipt_is_no_activity() {
     let inbox = Inbox::new();
     let id = inbox.resolved();
     let sent = inbox.store.reply(id, Reply::text("sale").reopen(false));
@@ -331,8 +351,8 @@ fn r8_a_receipt_is_no_activity() {
         Receipt::read(),
     ] {
         inbox.later();
-        let told = inbox.store.record_delivery(&sent, receipt).unwrap();
-        assert!(told.changed && !told.reopened);
+        let recorded = inbox.store.record_delivery(&sent, receipt).unwrap();
+        assert!(recorded.effect.changed && !recorded.effect.reopened);
         assert_eq!(inbox.show(id), before);
     }
 }

@@ -42,7 +42,7 @@ fn a_wrong_answer_beneath_intact_checksums_is_flagged() {
     const TEST: &str = "a_wrong_answer_beneath_intact_checksums_is_flagged";
     in_processes(TEST, 2, Control::Unchecked, |report| {
         assert_eq!(report.count(Breach::Wrong), 2, "checked: {report}");
-        assert_eq!(report.count_tried("told of unchecked"), 2, "{report}");
+        assert_eq!(report.count_tried("reported unchecked"), 2, "{report}");
     });
 }
 

@@ -1,14 +1,14 @@
-//! convodb, through its public API alone.
+//! convodb, through its public API.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, Utc};
+use convodb::prelude::*;
 use convodb::{
     Assignee, AssigneeId, Check, ContactId, Content, Conversation, ConversationId, Durability,
-    Error, Filter, Import, Message, MessageId, Options, PageRequest, Status, StatusFilter, Store,
-    Transaction,
+    Error, Filter, Import, Message, MessageId, Options, Status, StatusFilter,
 };
 
 use super::flood;
@@ -16,7 +16,7 @@ use crate::data::{self, Dataset, Directory, NOBODY, parts};
 use crate::engine::{Command, Engine, Flood, Page, Reader, Rows, Thread};
 use crate::plan::{self, LIMIT, Place, Plan, Target};
 
-/// What the file is called.
+/// The name of the file.
 pub const FILE: &str = "inbox.redb";
 
 const CACHE_BYTES: usize = 256 << 20;
@@ -80,11 +80,11 @@ impl Convodb {
         self.path.with_extension("redb-journal")
     }
 
-    /// Opens the file and runs the commands: the first begins the journal, the others are in it, a
-    /// record each. How many bytes that is.
+    /// Opens the file and runs the commands. The first begins the journal, and each of the others is
+    /// one record in it. Returns the bytes of the journal.
     pub(crate) fn fill_journal(&mut self, commands: &[Command]) -> Result<u64> {
         let options = Options::new().cache_size(CACHE_BYTES).create(false);
-        // The records are the same as if each had been synced, and made before they are too old.
+        // The records are the same as with a sync each, and are written in less time.
         let options = options.durability(Durability::Relaxed);
         let options = options.checkpoint_commands(u64::MAX).check(Check::Never);
         let store = options.open(&self.path)?;
@@ -103,7 +103,7 @@ impl Convodb {
         Ok(stats.journal_bytes)
     }
 
-    /// Copies the files durably, as they are, to where the other has its own.
+    /// Copies the files durably to the paths of the other.
     pub(crate) fn copy_files(&self, other: &Self) -> Result<()> {
         for (from, to) in [
             (&self.path, &other.path),
@@ -115,23 +115,8 @@ impl Convodb {
         Ok(())
     }
 
-    /// The same commands are a store's and a transaction's.
-    fn apply(&self, transaction: &mut Transaction<'_>, command: &Command) -> Result<()> {
-        match command {
-            Command::Append { to, text } => {
-                transaction.reply(to.typed, text.as_str())?;
-            }
-            Command::Assign { to, assignee } => {
-                transaction.assign(to.typed, self.assignee(*assignee)?)?;
-            }
-            Command::Resolve { to } => {
-                transaction.resolve(to.typed)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn one(&self, store: &Store, command: &Command) -> Result<()> {
+    /// Runs a command on a store, or in a transaction.
+    fn one(&self, store: &impl Execute, command: &Command) -> Result<()> {
         match command {
             Command::Append { to, text } => {
                 store.reply(to.typed, text.as_str())?;
@@ -178,25 +163,25 @@ fn import(data: &Dataset, plain: &data::Conversation) -> Result<Import, Error> {
 impl Engine for Convodb {
     fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
         let store = Options::new().cache_size(CACHE_BYTES).open(&self.path)?;
-        let mut refused = None;
+        let mut invalid = None;
         let imports = data.conversations().map_while(|plain| {
             loaded(1);
             import(data, &plain)
-                .map_err(|error| refused = Some(error))
+                .map_err(|error| invalid = Some(error))
                 .ok()
         });
         store.import_all(imports)?;
-        if let Some(error) = refused {
+        if let Some(error) = invalid {
             return Err(error.into());
         }
-        // Those who have no conversation in a small inbox can be assigned to all the same.
+        // In a small inbox some have no conversation and were not imported.
         for (id, (_, one)) in self.assignees.iter().zip(data.directory.iter()) {
             match id {
                 AssigneeId::User(user) if store.assignee(id).is_err() => {
-                    store.put_user(user, &one.name)?;
+                    store.save_user(user, &one.name)?;
                 }
                 AssigneeId::Team(team) if store.assignee(id).is_err() => {
-                    store.put_team(team, &one.name)?;
+                    store.save_team(team, &one.name)?;
                 }
                 _ => {}
             }
@@ -238,18 +223,14 @@ impl Engine for Convodb {
     fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
         let filter = self.shapes.get(shape).context("not prepared")?;
         let store = self.store()?;
-        let (rows, total) = match place {
-            Place::Page(page) => {
-                let page = store.list(filter, PageRequest::new(*page, LIMIT)?)?;
-                (page.data, page.total)
-            }
-            Place::Behind(mark) => {
-                let page = store.list_after(filter, &mark.cursor, LIMIT)?;
-                (page.data, page.total)
-            }
+        let page = match place {
+            Place::Page(page) => store.list(filter, (*page, LIMIT))?,
+            Place::Behind(mark) => store.list(filter, (mark.cursor, LIMIT))?,
         };
-        let rows = Rows::Convodb(rows);
-        Ok(Page { rows, total })
+        Ok(Page {
+            rows: Rows::Convodb(page.data),
+            total: page.total,
+        })
     }
 
     fn counts(&mut self) -> Result<Vec<u64>> {
@@ -257,7 +238,8 @@ impl Engine for Convodb {
     }
 
     fn thread(&mut self, of: &Target) -> Result<Thread> {
-        Ok(Thread::Convodb(Box::new(self.store()?.get(of.typed)?)))
+        let transcript = self.store()?.transcript(of.typed)?;
+        Ok(Thread::Convodb(Box::new(transcript)))
     }
 
     fn run(&mut self, command: &Command) -> Result<()> {
@@ -279,7 +261,7 @@ impl Engine for Convodb {
             store.transaction(|transaction| {
                 group
                     .iter()
-                    .try_for_each(|command| this.apply(transaction, command))
+                    .try_for_each(|command| this.one(transaction, command))
             })
         })
     }
@@ -292,7 +274,7 @@ impl Engine for Convodb {
         let store = self.store()?.clone();
         let filter = self.shapes.get(shape).context("not prepared")?.clone();
         Ok(Some(Box::new(move || {
-            let page = store.list(&filter, PageRequest::new(1, LIMIT)?)?;
+            let page = store.list(&filter, (1, LIMIT))?;
             Ok(Page {
                 rows: Rows::Convodb(page.data),
                 total: page.total,

@@ -1,4 +1,4 @@
-//! `backup`: a copy of the whole store.
+//! `backup`: copies the whole store.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use convodb::ErrorKind;
 use serde::Serialize;
 
 use super::Tool;
-use crate::failure::{Failure, Told};
+use crate::failure::{Failure, WithSources};
 use crate::progress;
-use crate::words::bytes;
+use crate::texts::bytes;
 
 /// Write a packed copy of the store to a new file
 ///
-/// The copy holds everything, events and consumers too, and is there whole or not
-/// at all. A file that exists is not overwritten.
+/// The copy contains everything, with events and consumers. After a crash the new
+/// file is complete or does not exist. An existing file is not overwritten.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Backup {
@@ -23,7 +23,7 @@ pub(crate) struct Backup {
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
 
-    /// The copy, which must not exist yet
+    /// The copy; it must not exist yet
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -46,9 +46,9 @@ impl Backup {
         };
         copied.map_err(|error| {
             failed(match error.kind() {
-                ErrorKind::Conflict => "exists already".to_owned(),
-                ErrorKind::NotFound => "its directory is not there".to_owned(),
-                _ => Told(&error).to_string(),
+                ErrorKind::AlreadyExists => "exists already".to_owned(),
+                ErrorKind::NotFound => "its directory does not exist".to_owned(),
+                _ => WithSources(&error).to_string(),
             })
         })?;
         let copy = fs::metadata(&self.file).map_err(|error| failed(error.to_string()))?;
@@ -56,7 +56,7 @@ impl Backup {
             file: self.file.display().to_string(),
             bytes: copy.len(),
         };
-        tool.output.answer(&document, |_| {
+        tool.output.print(&document, |_| {
             format!("copied to {}, {}", document.file, bytes(document.bytes))
         })
     }

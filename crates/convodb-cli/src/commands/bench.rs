@@ -1,4 +1,4 @@
-//! `bench`: how long a page takes, of every shape of filter at every depth, on one's own file.
+//! `bench`: measures the time of pages, of every kind of filter at every depth, on a given file.
 
 mod chart;
 mod measure;
@@ -9,22 +9,23 @@ use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::Cell;
+use convodb::prelude::*;
 use serde::Serialize;
 
 use super::Tool;
 use crate::failure::Failure;
 use crate::output::{Screen, right};
 use crate::progress;
-use crate::words::{counted, grouped};
+use crate::texts::{counted, grouped};
 use measure::{Case, Curve, DEPTHS, Prober};
 use shapes::Shape;
 
-/// Time pages of every shape of filter at every depth
+/// Measure the time of pages of every kind of filter at every depth
 ///
-/// A shape is a status, any channel or the busiest, and anybody's, nobody's, the
-/// busiest user's, the busiest team's or all three of these, read or unread. Times
-/// are medians of repeated calls, with the total that each page carries, on this
-/// machine as it is: nothing is written.
+/// A filter has a status; all channels or the one with the most conversations; all
+/// assignees, none, the user with the most, the team with the most, or these three
+/// together (`agent`); and all conversations or only the unread. Times are medians
+/// of repeated calls, each with the total. Nothing is written.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Bench {
@@ -32,11 +33,11 @@ pub(crate) struct Bench {
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
 
-    /// Draw the chart into this file too
+    /// Also draw the chart into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// How many conversations a page has, 1 to 100
+    /// The number of conversations on a page, 1 to 100
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
@@ -79,7 +80,7 @@ impl Bench {
         if let Some(path) = &self.svg {
             svg::draw(path, &report.title(), &report.curves)?;
         }
-        tool.output.answer(&report, |screen| told(screen, &report))
+        tool.output.print(&report, |screen| text(screen, &report))
     }
 }
 
@@ -93,7 +94,7 @@ impl Report {
     }
 }
 
-fn told(screen: &Screen, report: &Report) -> String {
+fn text(screen: &Screen, report: &Report) -> String {
     let header = ["filter", "total"].into_iter().chain(DEPTHS);
     let mut table = screen.table(header);
     for case in &report.cases {
@@ -110,14 +111,14 @@ fn told(screen: &Screen, report: &Report) -> String {
         table.add_row(row);
     }
     format!(
-        "{}\nmicroseconds, the median of repeated calls\n\n{}\n\n{}",
+        "{}\nmicroseconds, medians of repeated calls\n\n{}\n\n{}",
         screen.bold(report.title()),
         table.trim_fmt(),
         chart::draw(screen, &report.curves),
     )
 }
 
-/// To three or four digits.
+/// A time, to three or four digits.
 fn micros(micros: f64) -> String {
     match micros {
         ..100.0 => format!("{micros:.1}"),

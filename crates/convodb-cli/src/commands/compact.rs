@@ -1,4 +1,4 @@
-//! `compact`: the file without what it holds no longer.
+//! `compact`: rewrites the file without free space.
 
 use std::path::PathBuf;
 
@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::Tool;
 use crate::failure::Failure;
 use crate::progress;
-use crate::words::bytes;
+use crate::texts::bytes;
 
-/// Put a packed copy in the place of the file
+/// Replace the file by a packed copy
 ///
-/// What was deleted is gone from the disk then. Cut short, it leaves the old file
-/// or the new one.
+/// This removes deleted data from the disk. If it is interrupted, the path has the
+/// old file or the new one.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Compact {
@@ -41,7 +41,7 @@ impl Compact {
             bytes: store.stats()?.file_bytes,
         };
         store.close()?;
-        tool.output.answer(&document, |_| {
+        tool.output.print(&document, |_| {
             let Document {
                 bytes_before: before,
                 bytes: after,

@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete a command line.
+//! `completions`: the completion script of a shell.
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -7,12 +7,12 @@ use super::Tool;
 use crate::arguments::Arguments;
 use crate::failure::Failure;
 
-/// Write a shell's completions to standard output
+/// Write the completion script of a shell to standard output
 ///
-/// For instance: convodb completions bash > ~/.local/share/bash-completion/completions/convodb
+/// For example: convodb completions bash > ~/.local/share/bash-completion/completions/convodb
 #[derive(Args)]
 pub(crate) struct Completions {
-    /// Which shell
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }

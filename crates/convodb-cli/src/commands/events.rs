@@ -1,4 +1,4 @@
-//! `events`: what changed, in order, and what goes on changing.
+//! `events`: prints the events in order, and new ones as they come.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,36 +7,37 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use convodb::{Event, EventKind, Store};
+use convodb::prelude::*;
+use convodb::{Details, Event, EventKind, EventSeq};
 
 use super::Tool;
 use crate::failure::Failure;
 use crate::opening::Opening;
 use crate::output::Output;
-use crate::words::{plain, second};
+use crate::texts::{plain, second};
 
-/// So many events are read at a time.
+/// The number of events that are read at a time.
 const BATCH: usize = 1_000;
-/// So often a file is looked at whether it has changed.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// So often it is tried to open a file before it is told that another process has it.
-const PATIENT_ATTEMPTS: u64 = 5;
+/// How often the file is checked for changes.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// The number of attempts to open a locked file before a message.
+const SILENT_ATTEMPTS: u64 = 5;
 
-/// Show what changed, oldest first
+/// Print the events, oldest first
 #[derive(Args)]
 pub(crate) struct Events {
     /// The store
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
 
-    /// Only events behind this number; without it, from the oldest that is left
+    /// Only events after this number [default: all events that are kept]
     #[arg(long, value_name = "N")]
-    after: Option<u64>,
+    after: Option<EventSeq>,
 
-    /// Go on with what comes, until interrupted
+    /// Continue with new events until interrupted
     ///
-    /// One process has the file at a time. So this one lets go of it whenever it has
-    /// read what is new, waits while another has it, and reads on when that is done.
+    /// One process has the file open at a time. This command closes it after each
+    /// read, waits while another process has it open, and then reads the new events.
     #[arg(long, verbatim_doc_comment)]
     follow: bool,
 }
@@ -50,7 +51,7 @@ impl Events {
         };
         let mut after = match self.after {
             Some(after) => after,
-            None => oldest(&store)?,
+            None => before_oldest(&store)?,
         };
         loop {
             let mut events = store.events(after, BATCH)?;
@@ -58,47 +59,47 @@ impl Events {
                 after = print(output, &events, after)?;
                 events = store.events(after, BATCH)?;
             }
-            // Before who reads the output can make us wait.
+            // Before printing, which can block on the reader of the output.
             store.close()?;
-            // As closing it leaves it.
-            let left = stamp(&self.db);
+            // Closing changes the file.
+            let closed = stamp(&self.db);
             after = print(output, &events, after)?;
             if !self.follow {
                 return Ok(());
             }
-            while stamp(&self.db) == left {
-                thread::sleep(PATIENCE);
+            while stamp(&self.db) == closed {
+                thread::sleep(INTERVAL);
             }
             store = wait_for(opening, &self.db)?;
         }
     }
 }
 
-/// The number before the oldest event that is left.
-fn oldest(store: &Store) -> Result<u64, Failure> {
-    match store.events(0, 1) {
-        Ok(_) => Ok(0),
-        Err(error) => match error.oldest_event() {
-            Some(oldest) => Ok(oldest.saturating_sub(1)),
-            None => Err(error.into()),
+/// The number before the oldest event that is kept.
+fn before_oldest(store: &Store) -> Result<EventSeq, Failure> {
+    match store.events(EventSeq::ZERO, 1) {
+        Ok(_) => Ok(EventSeq::ZERO),
+        Err(error) => match error.details() {
+            Details::OldestEvent(oldest) => Ok(EventSeq::new(oldest.get().saturating_sub(1))),
+            _ => Err(error.into()),
         },
     }
 }
 
-/// Opens the store when nobody else has it any longer.
+/// Opens the store as soon as no other process has it open.
 fn wait_for(opening: &Opening, db: &Path) -> Result<Store, Failure> {
     for attempt in 0_u64.. {
         match opening.existing(db) {
             Err(Failure::Store(error)) if error.kind() == convodb::ErrorKind::Locked => {
-                // Another command is soon done.
-                if attempt == PATIENT_ATTEMPTS {
+                // Most commands end soon.
+                if attempt == SILENT_ATTEMPTS {
                     let _ = writeln!(
                         io::stderr(),
-                        "convodb: {}: waiting, as another process has the file open",
+                        "convodb: {}: waiting: another process has the file open",
                         db.display()
                     );
                 }
-                thread::sleep(PATIENCE);
+                thread::sleep(INTERVAL);
             }
             opened => return opened,
         }
@@ -106,23 +107,23 @@ fn wait_for(opening: &Opening, db: &Path) -> Result<Store, Failure> {
     opening.existing(db)
 }
 
-/// What changes where another process has written.
+/// The time and size of a file, which change when another process writes.
 fn stamp(db: &Path) -> Option<(SystemTime, u64)> {
     let metadata = fs::metadata(db).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// Answers the number of the last of them.
-fn print(output: &mut Output, events: &[Event], after: u64) -> Result<u64, Failure> {
+/// Returns the number of the last event.
+fn print(output: &mut Output, events: &[Event], after: EventSeq) -> Result<EventSeq, Failure> {
     for event in events {
-        output.row(event, || told(event))?;
+        output.row(event, || line(event))?;
     }
     output.flush()?;
-    Ok(events.last().map_or(after, |event| event.sequence))
+    Ok(events.last().map_or(after, |event| event.seq))
 }
 
-fn told(event: &Event) -> String {
-    let about = match &event.kind {
+fn line(event: &Event) -> String {
+    let details = match &event.kind {
         EventKind::ConversationCreated {
             status,
             assigned_to,
@@ -151,8 +152,8 @@ fn told(event: &Event) -> String {
     let actor = event.actor.as_ref();
     let actor = actor.map(|actor| format!(" by {}", plain(actor.as_str())));
     let line = format!(
-        "{:>8}  {}  {:<23}  {}  {about}{}",
-        event.sequence,
+        "{:>8}  {}  {:<23}  {}  {details}{}",
+        event.seq,
         second(event.at),
         event.kind.as_str(),
         event.conversation_id,

@@ -1,9 +1,10 @@
-//! `export`: the directory and every conversation, as lines that `import` takes.
+//! `export`: writes the directory and every conversation, as lines that `import` reads.
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::Args;
+use convodb::prelude::*;
 use convodb::{Assignee, AssigneeKind, Conversation, Filter, Import, PageRequest, Snapshot};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -14,19 +15,17 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress;
 
-/// The longest page of a list.
-const PAGE: u32 = 100;
-
 /// Write everything to standard output, as lines of JSON
 ///
-/// First each user and team, then each conversation with its messages and notes,
-/// latest activity first: one store gives the same bytes each time, and `import`
-/// of them an equal one. Of a conversation the line has the specification's
-/// fields, then `unread_count`, `revision` and `notes` where they have a value.
+/// Each user and team comes first, then each conversation with its messages and
+/// notes, latest activity first. Exports of one store are equal byte for byte, and
+/// `import` of them creates an equal store. The line of a conversation has the
+/// specified fields, then `unread_count`, `inbound_count`, `revision` and `notes`,
+/// each where it has a value.
 ///
-/// What is about the file rather than the conversations stays behind: events and
-/// histories, consumers, idempotency keys, receipts that wait for their message,
-/// and the provider's ids of what was deleted. `backup` copies all of it.
+/// The export does not contain events, audit logs, consumers, idempotency keys,
+/// unmatched receipts and the provider ids of deleted messages. `backup` copies
+/// them too.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Export {
@@ -35,7 +34,7 @@ pub(crate) struct Export {
     pub(crate) db: PathBuf,
 }
 
-/// A line of the directory: `{"user":{"id":..,"name":..}}`.
+/// A line of the directory, `{"user":{"id":..,"name":..}}`.
 struct DirectoryLine<'a>(&'a Assignee);
 
 #[derive(Serialize)]
@@ -66,7 +65,7 @@ impl Export {
         let store = tool.opening.existing(&self.db)?;
         let snapshot = store.snapshot()?;
         let all = snapshot.count(&Filter::all())?;
-        // Lines on a terminal would be torn by a bar.
+        // A bar would tear the lines on a terminal.
         let bar = match io::stdout().is_terminal() {
             true => ProgressBar::hidden(),
             false => progress::counted("exporting", all),
@@ -81,7 +80,7 @@ fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<
     for assignee in snapshot.assignees()? {
         output.line(&DirectoryLine(&assignee))?;
     }
-    let first = snapshot.list(&Filter::all(), PageRequest::new(1, PAGE)?)?;
+    let first = snapshot.list(&Filter::all(), (1, PageRequest::MAX_LIMIT))?;
     let (mut rows, mut next) = (first.data, first.next);
     loop {
         for row in &rows {
@@ -91,14 +90,14 @@ fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<
         let Some(cursor) = next else {
             return output.flush();
         };
-        let page = snapshot.list_after(&Filter::all(), &cursor, PAGE)?;
+        let page = snapshot.list(&Filter::all(), (cursor, PageRequest::MAX_LIMIT))?;
         (rows, next) = (page.data, page.next);
     }
 }
 
-/// A conversation with all that belongs to it.
+/// A conversation with its messages and notes.
 pub(super) fn whole(snapshot: &Snapshot, row: &Conversation) -> Result<Import, Failure> {
-    let thread = snapshot.get(row.id)?;
+    let transcript = snapshot.transcript(row.id)?;
     let notes = snapshot.notes(row.id)?.collect::<Result<_, _>>()?;
-    Ok(Import::new(thread.conversation, thread.messages).notes(notes))
+    Ok(Import::new(transcript.conversation, transcript.messages).notes(notes))
 }

@@ -1,4 +1,4 @@
-//! `generate`: a store to try things on.
+//! `generate`: fills a store for tests and experiments.
 
 mod data;
 
@@ -7,32 +7,33 @@ use std::time::Instant;
 
 use clap::Args;
 use convodb::Transaction;
+use convodb::prelude::*;
 use indicatif::ProgressBar;
 
 use super::Tool;
 use super::import::Imported;
 use crate::failure::Failure;
-use crate::words::took;
+use crate::texts::took;
 use crate::{interrupt, progress};
 use data::Dataset;
 
-/// Fill a store with made-up conversations
+/// Fill a store with generated conversations
 ///
-/// Of one seed and size they are the same ones each time, with their ids and times
-/// in 2025: a few messages each, receipts, notes, what is unread, and a directory
-/// that they are assigned in. Like an import it stores all or nothing.
+/// A seed and a size always generate the same conversations, with ids and times in
+/// 2025: one to eight messages each, receipts, notes, unread messages, users and
+/// teams. It stores all of them or, after a failure, nothing.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Generate {
-    /// The store, which is created where it is missing
+    /// The store; a missing file is created
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
 
-    /// How many conversations, to 10,000,000
+    /// The number of conversations, 1 to 10,000,000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     size: u32,
 
-    /// What all of it follows from; another seed gives other conversations
+    /// The seed; another one generates other conversations
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
@@ -50,30 +51,30 @@ impl Generate {
         bar.finish_and_clear();
         let generated = opened.leave(stored)?;
         let seconds = begun.elapsed();
-        tool.output.answer(&generated, |_| {
-            format!("generated {} in {}", generated.told(), took(seconds))
+        tool.output.print(&generated, |_| {
+            format!("generated {} in {}", generated.text(), took(seconds))
         })
     }
 }
 
 fn store_in(
-    tx: &mut Transaction<'_>,
+    tx: &Transaction<'_>,
     data: &Dataset,
     size: u32,
     bar: &ProgressBar,
 ) -> Result<Imported, Failure> {
     let mut generated = Imported::default();
     for (user, name) in data.users() {
-        tx.put_user(&user, &name)?;
+        tx.save_user(&user, &name)?;
         generated.users += 1;
     }
     for (team, name) in data.teams() {
-        tx.put_team(&team, &name)?;
+        tx.save_team(&team, &name)?;
         generated.teams += 1;
     }
     let conversations = (0..size).map_while(|number| {
-        // What came so far is given up below.
-        if interrupt::is_asked() {
+        // What came before is rolled back below.
+        if interrupt::is_requested() {
             return None;
         }
         let import = data.conversation(number)?;

@@ -1,43 +1,44 @@
-//! `import`: conversations and the directory, from lines of JSON, all or nothing.
+//! `import`: stores conversations and the directory from lines of JSON, all or nothing.
 
-mod lines;
+pub(super) mod lines;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use convodb::prelude::*;
 use convodb::{ErrorKind, Transaction};
 use serde::Serialize;
 
 use super::Tool;
-use crate::failure::{Failure, Told};
+use crate::failure::{Failure, WithSources};
 use crate::interrupt;
-use crate::words::{counted, took};
+use crate::texts::{counted, took};
 use lines::{Item, Lines};
 
-/// Import conversations: all of the file, or nothing
+/// Import a file of conversations: all of it, or nothing
 ///
-/// Each line is one conversation in the specification's JSON, as `export` writes
-/// it: each message may have a `provider_id`, and a conversation `notes`. A line
-/// `{"user":{"id":"usr_1","name":"Alice"}}`, or `team` so, puts one into the
-/// directory, or renames who is there. Blank lines are skipped.
+/// Each line is one conversation in the specified JSON, as `export` writes it. A
+/// message can have a `provider_id`, and a conversation can have `notes`. A line
+/// `{"user":{"id":"usr_1","name":"Alice"}}`, or the same with `team`, adds a user
+/// or team to the directory, or renames it. Blank lines are skipped.
 ///
-/// A line that is malformed or refused, or Ctrl-C, ends the import: the store is
-/// as it was before, and a file that was made for it is gone again.
+/// A malformed or rejected line and Ctrl-C end the import. The store is then as it
+/// was before, and a file that was created for the import is removed.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Import {
-    /// What to import; - reads standard input
+    /// The file to import; - reads standard input
     #[arg(value_name = "FILE.ndjson|-")]
     file: PathBuf,
 
-    /// The store, which is created where it is missing
+    /// The store; a missing file is created
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
 }
 
-/// What came in.
+/// The numbers of what was imported.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Imported {
     pub(crate) conversations: u64,
@@ -54,7 +55,7 @@ impl Imported {
         self.notes += import.notes.len() as u64;
     }
 
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let parts = [
             counted(self.conversations, "conversation"),
             counted(self.messages, "message"),
@@ -69,31 +70,31 @@ impl Imported {
 impl Import {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         interrupt::watch()?;
-        // Before the store: a mistyped name must not leave an empty one behind.
+        // Before the store is opened: a mistyped name must not create one.
         let lines = Lines::open(&self.file)?;
         let begun = Instant::now();
         let opened = tool.opening.or_new(&self.db)?;
         let stored = opened
             .store
-            .transaction(|tx| Storing::new(lines).store_in(tx));
+            .transaction(|tx| Importer::new(lines).store_in(tx));
         let imported = opened.leave(stored)?;
         let seconds = begun.elapsed();
-        tool.output.answer(&imported, |_| {
-            format!("imported {} in {}", imported.told(), took(seconds))
+        tool.output.print(&imported, |_| {
+            format!("imported {} in {}", imported.text(), took(seconds))
         })
     }
 }
 
-/// The lines on their way into the store.
-struct Storing {
+/// An import in progress.
+pub(super) struct Importer {
     lines: RefCell<Lines>,
     imported: RefCell<Imported>,
-    /// What stands where conversations should go on.
+    /// The item that follows a run of conversations.
     other: RefCell<Option<Result<Item, Failure>>>,
 }
 
-impl Storing {
-    fn new(lines: Lines) -> Self {
+impl Importer {
+    pub(super) fn new(lines: Lines) -> Self {
         Self {
             lines: RefCell::new(lines),
             imported: RefCell::default(),
@@ -101,26 +102,26 @@ impl Storing {
         }
     }
 
-    fn store_in(self, tx: &mut Transaction<'_>) -> Result<Imported, Failure> {
+    pub(super) fn store_in(self, tx: &Transaction<'_>) -> Result<Imported, Failure> {
         loop {
             let conversations = std::iter::from_fn(|| self.next_conversation());
             tx.import_all(conversations)
-                .map_err(|error| self.refused(error))?;
-            let put = match self.other.take().transpose()? {
+                .map_err(|error| self.rejected(error))?;
+            let saved = match self.other.take().transpose()? {
                 None => break,
                 Some(Item::Conversation(import)) => tx.import(*import).map(drop),
                 Some(Item::User(user)) => {
                     self.imported.borrow_mut().users += 1;
-                    tx.put_user(&user.id, &user.name).map(drop)
+                    tx.save_user(&user.id, &user.name).map(drop)
                 }
                 Some(Item::Team(team)) => {
                     self.imported.borrow_mut().teams += 1;
-                    tx.put_team(&team.id, &team.name).map(drop)
+                    tx.save_team(&team.id, &team.name).map(drop)
                 }
             };
-            put.map_err(|error| self.refused(error))?;
+            saved.map_err(|error| self.rejected(error))?;
         }
-        // The last of them may have taken long to be written.
+        // Writing the last conversations may have taken long.
         interrupt::check()?;
         self.lines.borrow().end();
         Ok(self.imported.into_inner())
@@ -140,21 +141,21 @@ impl Storing {
         }
     }
 
-    /// What the store does not take is the last line's mistake, unless the store itself failed.
-    fn refused(&self, error: convodb::Error) -> Failure {
+    /// An error of the last line's input, or of the store itself.
+    fn rejected(&self, error: convodb::Error) -> Failure {
         let reason = match (error.kind(), error.field(), error.reason()) {
-            (ErrorKind::Invalid, Some(field), Some(reason)) => {
-                // Its place among those that were imported is not the line's.
+            (ErrorKind::InvalidInput, Some(field), Some(reason)) => {
+                // Its index among the conversations is not the number of the line.
                 let own = field
                     .split_once("].")
                     .filter(|_| field.starts_with("import["));
                 format!("{}: {reason}", own.map_or(field, |(_, own)| own))
             }
-            (ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Erased, ..) => {
-                Told(&error).to_string()
+            (ErrorKind::InvalidInput | ErrorKind::AlreadyExists | ErrorKind::Gone, ..) => {
+                WithSources(&error).to_string()
             }
             _ => return error.into(),
         };
-        self.lines.borrow().refused(reason)
+        self.lines.borrow().rejected(reason)
     }
 }

@@ -1,31 +1,32 @@
-//! `show`: one conversation with its history and its notes.
+//! `show`: one conversation with its messages and notes.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use comfy_table::{Cell, Color};
-use convodb::{Assignee, ConversationId, DeliveryStatus, Direction, Import, Message, Note};
+use convodb::prelude::*;
+use convodb::{Assignee, ConversationId, Import};
 
 use super::{Tool, export};
+use crate::cells;
 use crate::failure::Failure;
-use crate::output::{Screen, dim, keep_but};
-use crate::words::{counted, details, plain, second};
+use crate::output::Screen;
+use crate::texts::{counted, second};
 
 /// Show one conversation with its messages and notes
 ///
-/// With --json it is the line that `export` writes.
+/// With --json it prints the line that `export` writes.
 #[derive(Args)]
 pub(crate) struct Show {
     /// The store
     #[arg(value_name = "DB")]
     first: PathBuf,
 
-    /// The conversation; the two may stand in either order
+    /// The conversation; the two arguments can have either order
     #[arg(value_name = "ID")]
     second: PathBuf,
 }
 
-/// An id where the path is one, as no file of ours is called so.
+/// The id that an argument is, if it is one. A file with such a name is not expected.
 fn id(path: &Path) -> Option<ConversationId> {
     path.to_str()?.parse().ok()
 }
@@ -54,81 +55,31 @@ impl Show {
         let whole = export::whole(&snapshot, &snapshot.conversation(id)?)?;
         let directory = snapshot.assignees()?;
         tool.output
-            .answer(&whole, |screen| told(screen, &whole, &directory))
+            .print(&whole, |screen| text(screen, &whole, &directory))
     }
 }
 
-fn told(screen: &Screen, whole: &Import, directory: &[Assignee]) -> String {
+fn text(screen: &Screen, whole: &Import, directory: &[Assignee]) -> String {
     let conversation = &whole.conversation;
-    let assignee = match &conversation.assigned_to {
-        Some(assignee) => format!("assigned to {}", plain(&assignee.name)),
-        None => "unassigned".to_owned(),
-    };
     let unread = match conversation.unread_count {
         0 => String::new(),
         unread => format!(", {unread} unread"),
     };
     let mut text = format!(
-        "{}\n{}, {assignee}, {} with {}\ncreated {}, updated {}; {}{unread}\n\n{}",
+        "{}\n{}, {} with {}\ncreated {}, updated {}; {}{unread}\n\n{}",
         screen.bold(conversation.id),
-        conversation.status,
+        cells::state(conversation),
         conversation.channel,
         conversation.contact_id,
         second(conversation.created_at),
         second(conversation.updated_at),
         counted(whole.messages.len() as u64, "message"),
-        messages(screen, &whole.messages),
+        cells::messages(screen, &whole.messages),
     );
     if !whole.notes.is_empty() {
         let heading = screen.bold("Internal notes");
-        text += &format!("\n\n{heading}\n{}", notes(screen, &whole.notes, directory));
+        let notes = cells::notes(screen, &whole.notes, directory);
+        text += &format!("\n\n{heading}\n{notes}");
     }
     text
-}
-
-fn messages(screen: &Screen, messages: &[Message]) -> String {
-    let mut table = screen.table(["created_at", "from", "message", "status"]);
-    for message in messages {
-        let from = match message.direction {
-            Direction::Inbound => Cell::new("contact").fg(Color::Cyan),
-            Direction::Outbound => Cell::new("team").fg(Color::Magenta),
-        };
-        table.add_row([
-            dim(second(message.created_at)),
-            from,
-            Cell::new(details(message)),
-            status(message.status),
-        ]);
-    }
-    keep_but(&mut table, 2);
-    table.trim_fmt()
-}
-
-fn notes(screen: &Screen, notes: &[Note], directory: &[Assignee]) -> String {
-    let mut table = screen.table(["created_at", "author", "note"]);
-    for note in notes {
-        let author = note.author.as_ref().map(|author| {
-            let known = directory
-                .iter()
-                .find(|one| one.id.as_str() == author.as_str());
-            known.map_or(author.as_str(), |known| &known.name)
-        });
-        table.add_row([
-            dim(second(note.created_at)),
-            Cell::new(plain(author.unwrap_or("–"))).fg(Color::Yellow),
-            Cell::new(plain(&note.content)),
-        ]);
-    }
-    keep_but(&mut table, 2);
-    table.trim_fmt()
-}
-
-fn status(status: DeliveryStatus) -> Cell {
-    let (word, colour) = match status {
-        DeliveryStatus::Sent => ("sent", Color::Yellow),
-        DeliveryStatus::Failed => ("failed", Color::Red),
-        DeliveryStatus::Delivered => ("delivered", Color::Reset),
-        DeliveryStatus::Read => ("read", Color::Green),
-    };
-    Cell::new(word).fg(colour)
 }

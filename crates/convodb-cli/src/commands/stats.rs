@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use convodb::{Channel, Filter, Snapshot, Stats, StatusFilter};
+use convodb::prelude::*;
+use convodb::{Channel, CommitSeq, EventSeq, Filter, Snapshot, Stats, StatusFilter};
 use serde::Serialize;
 
 use super::Tool;
 use crate::failure::Failure;
 use crate::output::{Screen, right};
-use crate::words::{bytes, grouped};
+use crate::texts::{bytes, grouped};
 
 /// Show counts and sizes
 #[derive(Args)]
@@ -27,10 +28,10 @@ struct Document {
     users: u64,
     teams: u64,
     events: u64,
-    newest_event: u64,
-    parked: u64,
-    to_refile: u64,
-    commits: u64,
+    newest_event: EventSeq,
+    unmatched: u64,
+    to_reassign: u64,
+    commits: CommitSeq,
     index_rows: u64,
     catalog_rows: u64,
     file_bytes: u64,
@@ -39,7 +40,7 @@ struct Document {
     views: Vec<View>,
 }
 
-/// How many conversations of a status there are, and which.
+/// The numbers of conversations of a status.
 #[derive(Serialize)]
 struct View {
     status: &'static str,
@@ -73,7 +74,7 @@ impl View {
 impl ShowStats {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let store = tool.opening.existing(&self.db)?;
-        // Before a snapshot, which would count itself.
+        // Before the snapshot, which `stats` would count.
         let stats = store.stats()?;
         let snapshot = store.snapshot()?;
         let statuses = [StatusFilter::Open, StatusFilter::Resolved];
@@ -81,7 +82,7 @@ impl ShowStats {
         let views = views.into_iter().collect::<Result<_, _>>()?;
         let document = document(&stats, views);
         tool.output
-            .answer(&document, |screen| told(screen, &document))
+            .print(&document, |screen| text(screen, &document))
     }
 }
 
@@ -94,9 +95,9 @@ fn document(stats: &Stats, views: Vec<View>) -> Document {
         teams: stats.teams,
         events: stats.events,
         newest_event: stats.newest_event,
-        parked: stats.parked,
-        to_refile: stats.to_refile,
-        commits: stats.sequence,
+        unmatched: stats.unmatched,
+        to_reassign: stats.to_reassign,
+        commits: stats.commit_seq,
         index_rows: stats.index_rows,
         catalog_rows: stats.catalog_rows,
         file_bytes: stats.file_bytes,
@@ -106,9 +107,9 @@ fn document(stats: &Stats, views: Vec<View>) -> Document {
     }
 }
 
-fn told(screen: &Screen, document: &Document) -> String {
-    let holds = screen.facts(
-        ["holds", ""],
+fn text(screen: &Screen, document: &Document) -> String {
+    let contents = screen.facts(
+        ["contents", ""],
         [
             ("conversations", grouped(document.conversations)),
             ("messages", grouped(document.messages)),
@@ -116,14 +117,14 @@ fn told(screen: &Screen, document: &Document) -> String {
             ("users", grouped(document.users)),
             ("teams", grouped(document.teams)),
             ("events", grouped(document.events)),
-            ("newest event", grouped(document.newest_event)),
-            ("receipts that wait", grouped(document.parked)),
-            ("to refile", grouped(document.to_refile)),
-            ("commits", grouped(document.commits)),
+            ("newest event", grouped(document.newest_event.get())),
+            ("unmatched receipts", grouped(document.unmatched)),
+            ("to reassign", grouped(document.to_reassign)),
+            ("commits", grouped(document.commits.get())),
             ("index rows", grouped(document.index_rows)),
             ("file", bytes(document.file_bytes)),
             ("keys and values", bytes(document.stored_bytes)),
-            ("free within the file", bytes(document.free_bytes)),
+            ("free space in the file", bytes(document.free_bytes)),
         ],
     );
     let mut views = screen.table([
@@ -150,5 +151,5 @@ fn told(screen: &Screen, document: &Document) -> String {
         row.extend(counts.map(|count| right(grouped(count))));
         views.add_row(row);
     }
-    format!("{holds}\n\n{}", views.trim_fmt())
+    format!("{contents}\n\n{}", views.trim_fmt())
 }

@@ -1,24 +1,24 @@
-//! `verify` and `repair`: what is wrong with a store, and what is left after mending it.
+//! `verify` and `repair`: checks the derived rows of a store, and rebuilds them.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use convodb::{FindingKind, Verification};
+use convodb::{FindingKind, VerifyReport};
 use serde::Serialize;
 
 use super::{Tool, Verdict};
 use crate::failure::Failure;
 use crate::output::{Output, hex};
 use crate::progress;
-use crate::words::counted;
+use crate::texts::counted;
 
-/// So many findings are told to people; programs get all.
-const TOLD: usize = 100;
+/// The number of findings in the text. The JSON has all.
+const SHOWN: usize = 100;
 
-/// Compare every index entry, total and thread with the records
+/// Compare every index entry, total and unique key with the records
 ///
-/// Exits with 1 where they differ. The file is checked on opening however large it
-/// is, unless --no-check says otherwise.
+/// Exits with 1 if there are differences. The whole file is checked when it is
+/// opened, whatever its size, unless --no-check is given.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Verify {
@@ -27,10 +27,10 @@ pub(crate) struct Verify {
     pub(crate) db: PathBuf,
 }
 
-/// Derive every index entry, total and thread anew from the records
+/// Rebuild every index entry, total and unique key from the records
 ///
-/// Exits with 1 where something is wrong all the same: records that cannot be read
-/// stay as they are. It is one transaction: cut short, it leaves the store as it was.
+/// Exits with 1 if there are differences afterwards: records that cannot be read are
+/// not changed. It is one transaction; if it is interrupted, nothing has changed.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Repair {
@@ -62,7 +62,7 @@ impl Verify {
         let busy = progress::busy("verifying");
         let verified = store.verify();
         busy.finish_and_clear();
-        answer(&mut tool.output, &verified?)
+        print(&mut tool.output, &verified?)
     }
 }
 
@@ -72,14 +72,14 @@ impl Repair {
         let busy = progress::busy("repairing");
         let repaired = store.repair();
         busy.finish_and_clear();
-        let verification = repaired?;
+        let report = repaired?;
         store.close()?;
-        answer(&mut tool.output, &verification)
+        print(&mut tool.output, &report)
     }
 }
 
-fn answer(output: &mut Output, found: &Verification) -> Result<Verdict, Failure> {
-    let findings = found.findings.iter().map(|finding| Finding {
+fn print(output: &mut Output, report: &VerifyReport) -> Result<Verdict, Failure> {
+    let findings = report.findings.iter().map(|finding| Finding {
         table: finding.table,
         key: hex(&finding.key),
         kind: match finding.kind {
@@ -92,38 +92,38 @@ fn answer(output: &mut Output, found: &Verification) -> Result<Verdict, Failure>
         },
     });
     let document = Document {
-        clean: found.is_clean(),
-        conversations: found.conversations,
-        messages: found.messages,
-        notes: found.notes,
-        index_rows: found.index_rows,
+        clean: report.is_clean(),
+        conversations: report.conversations,
+        messages: report.messages,
+        notes: report.notes,
+        index_rows: report.index_rows,
         findings: findings.collect(),
     };
-    output.answer(&document, |_| told(found))?;
-    Ok(match found.is_clean() {
-        true => Verdict::Fine,
+    output.print(&document, |_| text(report))?;
+    Ok(match report.is_clean() {
+        true => Verdict::Success,
         false => Verdict::Findings,
     })
 }
 
-fn told(found: &Verification) -> String {
+pub(super) fn text(report: &VerifyReport) -> String {
     let read = format!(
         "{}, {}, {} and {} read",
-        counted(found.conversations, "conversation"),
-        counted(found.messages, "message"),
-        counted(found.notes, "note"),
-        counted(found.index_rows, "index row"),
+        counted(report.conversations, "conversation"),
+        counted(report.messages, "message"),
+        counted(report.notes, "note"),
+        counted(report.index_rows, "index row"),
     );
-    if found.is_clean() {
+    if report.is_clean() {
         return format!("{read}\nclean: every index entry and total agrees with the records");
     }
-    let all = found.findings.len();
+    let all = report.findings.len();
     let mut text = format!("{read}\n{}", counted(all as u64, "finding"));
-    for finding in found.findings.iter().take(TOLD) {
+    for finding in report.findings.iter().take(SHOWN) {
         text += &format!("\n  {finding}");
     }
-    if all > TOLD {
-        text += &format!("\n  and {} more, with --json", all - TOLD);
+    if all > SHOWN {
+        text += &format!("\n  and {} more, with --json", all - SHOWN);
     }
     text
 }

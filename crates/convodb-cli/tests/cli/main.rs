@@ -1,15 +1,16 @@
-//! The command line tool as its users meet it: a process with arguments, two outputs and an exit
+//! The command line tool as its users run it: a process with arguments, two outputs and an exit
 //! code.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test says what is wrong by panicking"
+    reason = "a test fails by panicking"
 )]
 
-mod answers;
-mod mishaps;
+mod demo;
+mod error_cases;
+mod output;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
@@ -31,7 +32,7 @@ fn convodb() -> Command {
     Command::new(env!("CARGO_BIN_EXE_convodb"))
 }
 
-/// A directory with stores, in which each command runs.
+/// A directory with stores, in which the commands run.
 struct Desk(TempDir);
 
 impl Desk {
@@ -69,8 +70,8 @@ impl Desk {
         command
     }
 
-    /// What a command prints that does as it is told: nothing on standard error, as no bar is drawn
-    /// in a pipe.
+    /// The output of a command that succeeds. It prints nothing on standard error, as bars are for
+    /// terminals.
     #[track_caller]
     fn ok(&self, arguments: &[&str]) -> String {
         let assert = self.command(arguments).assert().success();
@@ -86,9 +87,9 @@ impl Desk {
         serde_json::from_str(&printed).unwrap()
     }
 
-    /// The one line in which a command says why it failed.
+    /// The one line that a command prints when it fails.
     #[track_caller]
-    fn refused(&self, code: i32, arguments: &[&str]) -> String {
+    fn failure(&self, code: i32, arguments: &[&str]) -> String {
         line(code, self.command(arguments).output().unwrap())
     }
 }
@@ -100,22 +101,22 @@ fn text(bytes: &[u8]) -> String {
 /// One line on standard error, nothing on standard output, and the code.
 #[track_caller]
 fn line(code: i32, output: Output) -> String {
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
     assert_eq!(text(&output.stdout), "");
-    let (line, rest) = said.split_once('\n').unwrap();
+    let (line, rest) = message.split_once('\n').unwrap();
     assert_eq!(rest, "");
     assert!(!line.contains("panicked"), "{line}");
     line.to_owned()
 }
 
-/// Waits for what another process does.
+/// Waits for another process.
 #[track_caller]
 fn until(what: &str, mut done: impl FnMut() -> bool) {
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
     let begun = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
+        assert!(begun.elapsed() < TIMEOUT, "{what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C, and a request to end.
+//! Ctrl-C, a hang-up and a termination request.
 
 use std::io::Write as _;
 use std::process::{Child, Command, Output, Stdio};
@@ -34,18 +34,18 @@ fn an_interrupted_import_stores_nothing_and_leaves_no_file() {
     let exported = desk.ok(&["export", "one.redb"]);
     for signal in ["INT", "TERM", "HUP"] {
         let mut import = started(&desk, &["import", "-", "new.redb"]);
-        // All but the end of the input.
+        // Everything but the end of the input.
         let stdin = import.stdin.as_mut().unwrap();
         stdin.write_all(exported.as_bytes()).unwrap();
         stdin.flush().unwrap();
-        until("the store is made", || desk.path("new.redb").exists());
+        until("the store is created", || desk.path("new.redb").exists());
         assert_eq!(line(130, ended_by(signal, import)), INTERRUPTED);
         assert_eq!(desk.names(), ["one.redb"], "{signal}");
     }
 }
 
 #[test]
-fn an_interrupted_import_leaves_a_store_that_was_there_as_it_was() {
+fn an_interrupted_import_does_not_change_an_existing_store() {
     let desk = Desk::with(20, "one.redb");
     desk.ok(&["generate", "--size", "200", "--seed", "2", "two.redb"]);
     let (before, more) = (
@@ -54,7 +54,7 @@ fn an_interrupted_import_leaves_a_store_that_was_there_as_it_was() {
     );
     let mut import = started(&desk, &["import", "-", "one.redb"]);
     let stdin = import.stdin.as_mut().unwrap();
-    // More than the pipe and the lines ahead hold: some are being stored when this returns.
+    // More than the buffers of the pipe and the importer hold: some are being stored now.
     stdin.write_all(more.as_bytes()).unwrap();
     assert_eq!(line(130, ended_by("INT", import)), INTERRUPTED);
     assert_eq!(desk.ok(&["export", "one.redb"]), before);
@@ -65,7 +65,7 @@ fn an_interrupted_import_leaves_a_store_that_was_there_as_it_was() {
 fn an_interrupted_generate_stores_nothing() {
     let desk = Desk::new();
     let generate = started(&desk, &["generate", "--size", "10000000", "one.redb"]);
-    until("the store is made", || desk.path("one.redb").exists());
+    until("the store is created", || desk.path("one.redb").exists());
     assert_eq!(line(130, ended_by("INT", generate)), INTERRUPTED);
     assert!(desk.names().is_empty());
 }

@@ -7,7 +7,7 @@ use pty_process::blocking::{Command, open};
 
 use super::Desk;
 
-/// What a command shows on a terminal of 80 columns.
+/// The output of a command on a terminal of 80 columns.
 fn shown(desk: &Desk, arguments: &[&str]) -> String {
     let (mut terminal, side) = open().unwrap();
     terminal.resize(Size::new(24, 80)).unwrap();
@@ -20,7 +20,7 @@ fn shown(desk: &Desk, arguments: &[&str]) -> String {
         .unwrap();
     let mut bytes = Vec::new();
     let mut some = [0; 4096];
-    // At the end some systems tell an error.
+    // At the end some systems return an error.
     while let Ok(read @ 1..) = terminal.read(&mut some) {
         bytes.extend_from_slice(&some[..read]);
     }
@@ -29,7 +29,7 @@ fn shown(desk: &Desk, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_bar_is_drawn_on_a_terminal_and_gone_at_the_end() {
+fn a_bar_is_drawn_on_a_terminal_and_removed_at_the_end() {
     let desk = Desk::with(2_000, "one.redb");
     std::fs::write(desk.path("one.ndjson"), desk.ok(&["export", "one.redb"])).unwrap();
     let import = shown(&desk, &["import", "one.ndjson", "two.redb"]);

@@ -1,18 +1,19 @@
-//! Verifying, repairing, packing and copying.
+//! Verifying, repairing, compacting and copying.
 
-use convodb::Filter;
+use convodb::prelude::*;
+use convodb::{Filter, PageRequest};
 use serde_json::Value;
 
 use super::{Desk, text};
 
-/// Takes a row out of an index, with the engine alone.
+/// Removes a row of an index, with redb alone.
 fn lose_a_row(desk: &Desk, name: &str) {
     const INDEX: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("index");
     let database = redb::Database::open(desk.path(name)).unwrap();
     let transaction = database.begin_write().unwrap();
     {
         let mut rows = transaction.open_table(INDEX).unwrap();
-        // The first stream by status and channel has open conversations on WhatsApp.
+        // The first partition by status and channel has the open conversations on WhatsApp.
         let (from, to) = ([1, 0, 0], [1, 0, 1]);
         let mut found = rows
             .extract_from_if(&from[..]..&to[..], |_, _| true)
@@ -23,7 +24,7 @@ fn lose_a_row(desk: &Desk, name: &str) {
 }
 
 #[test]
-fn verify_exits_with_findings_and_repair_mends_them() {
+fn verify_exits_with_findings_and_repair_removes_them() {
     let desk = Desk::with(60, "one.redb");
     assert!(desk.ok(&["verify", "one.redb"]).contains("clean"));
     lose_a_row(&desk, "one.redb");
@@ -47,40 +48,40 @@ fn verify_exits_with_findings_and_repair_mends_them() {
 }
 
 #[test]
-fn a_backup_is_the_same_store_and_overwrites_nothing() {
+fn a_backup_is_the_same_store_and_overwrites_no_file() {
     let desk = Desk::with(40, "one.redb");
-    let told = desk.json(&["backup", "one.redb", "copy.redb"]);
-    assert_eq!(told["file"], "copy.redb");
+    let printed = desk.json(&["backup", "one.redb", "copy.redb"]);
+    assert_eq!(printed["file"], "copy.redb");
     let size = std::fs::metadata(desk.path("copy.redb")).unwrap().len();
-    assert_eq!(told["bytes"], size);
+    assert_eq!(printed["bytes"], size);
     for what in [&["export"][..], &["events", "--json"]] {
         let of = |name| desk.ok(&[what, &[name]].concat());
         assert_eq!(of("copy.redb"), of("one.redb"));
     }
-    let said = desk.refused(3, &["backup", "one.redb", "copy.redb"]);
-    assert_eq!(said, "convodb: copy.redb: exists already");
-    let said = desk.refused(3, &["backup", "one.redb", "nowhere/copy.redb"]);
+    let message = desk.failure(3, &["backup", "one.redb", "copy.redb"]);
+    assert_eq!(message, "convodb: copy.redb: exists already");
+    let message = desk.failure(3, &["backup", "one.redb", "nowhere/copy.redb"]);
     assert_eq!(
-        said,
-        "convodb: nowhere/copy.redb: its directory is not there"
+        message,
+        "convodb: nowhere/copy.redb: its directory does not exist"
     );
     assert_eq!(desk.names(), ["copy.redb", "one.redb"]);
 }
 
 #[test]
-fn compacting_gives_the_space_back_of_what_is_gone() {
+fn compacting_frees_the_space_of_deleted_conversations() {
     let desk = Desk::with(600, "one.redb");
     let store = desk.open("one.redb");
-    let page = store.list(&Filter::all(), convodb::PageRequest::new(1, 100).unwrap());
+    let page = store.list(&Filter::all(), (1, PageRequest::MAX_LIMIT));
     for row in page.unwrap().data {
         store.delete(row.id).unwrap();
     }
     store.close().unwrap();
     let exported = desk.ok(&["export", "one.redb"]);
-    let told = desk.json(&["compact", "one.redb"]);
+    let printed = desk.json(&["compact", "one.redb"]);
     assert!(
-        told["bytes"].as_u64() < told["bytes_before"].as_u64(),
-        "{told}"
+        printed["bytes"].as_u64() < printed["bytes_before"].as_u64(),
+        "{printed}"
     );
     assert_eq!(desk.ok(&["export", "one.redb"]), exported);
     assert_eq!(desk.names(), ["one.redb"]);

@@ -1,10 +1,12 @@
 //! What a message says or shows, by its type.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{InvalidInput, validate};
 
-/// The specification's `type` of a message.
+/// The type of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageType {
@@ -20,8 +22,8 @@ pub enum MessageType {
 
 /// What a message says or shows: each type with the fields that it requires.
 ///
-/// Any text may be built; a command that carries it refuses what is blank, over 64 KiB, or no
-/// `http` address (R14).
+/// Any text may be built. A command that carries it refuses a blank text, one of more than 64 KiB, and
+/// an address that is not `http` or `https`.
 ///
 /// ```
 /// use convodb::{Content, MessageType};
@@ -44,21 +46,21 @@ pub enum Content {
         name: String,
         /// Its parameters, in order.
         params: Vec<String>,
-        /// The text as it was rendered, where it is known.
+        /// The rendered text, where there is one.
         text: Option<String>,
     },
     /// An image by its public address.
     Image {
-        /// Where the image lies.
+        /// The address of the image.
         media_url: String,
-        /// What stands beneath it.
+        /// The text beneath it.
         caption: Option<String>,
     },
     /// A document by its public address.
     Document {
-        /// Where the document lies.
+        /// The address of the document.
         media_url: String,
-        /// What stands beneath it.
+        /// The text beneath it.
         caption: Option<String>,
     },
 }
@@ -101,8 +103,8 @@ impl Content {
         }
     }
 
-    /// Sets what stands beneath an image or document, or what a template was rendered to. A text
-    /// says all itself: it becomes the caption.
+    /// Sets the text beneath an image or a document, or the rendered text of a template. A plain text
+    /// is replaced by the caption.
     #[must_use]
     pub fn caption(mut self, words: impl Into<String>) -> Self {
         match &mut self {
@@ -115,7 +117,7 @@ impl Content {
         self
     }
 
-    /// The specification's `type`.
+    /// Its type.
     #[must_use]
     pub const fn message_type(&self) -> MessageType {
         match self {
@@ -126,7 +128,7 @@ impl Content {
         }
     }
 
-    /// The specification's `content`: a text, or a template's rendered text where it is known.
+    /// The `content` of its JSON: a text, or a template's rendered text where there is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -167,54 +169,90 @@ impl From<String> for Content {
     }
 }
 
-/// The fields that JSON has a content as, of whichever type.
-pub(super) struct ContentFields {
-    pub(super) content: Option<String>,
-    pub(super) template_name: Option<String>,
-    pub(super) template_params: Option<Vec<String>>,
-    pub(super) media_url: Option<String>,
-    pub(super) caption: Option<String>,
+/// The fields of a content in JSON, of whichever type.
+pub(super) struct ContentFields<'a> {
+    pub(super) content: Option<Cow<'a, str>>,
+    pub(super) template_name: Option<Cow<'a, str>>,
+    pub(super) template_params: Option<Cow<'a, [String]>>,
+    pub(super) media_url: Option<Cow<'a, str>>,
+    pub(super) caption: Option<Cow<'a, str>>,
 }
 
-impl ContentFields {
-    /// The content of this type; a field of another type is refused, as nothing is silently dropped.
-    pub(super) fn into_content(mut self, r#type: MessageType) -> Result<Content, InvalidInput> {
-        fn required(field: &'static str, value: Option<String>) -> Result<String, InvalidInput> {
-            value.ok_or_else(|| InvalidInput::new(field, "is required for this type of message"))
+impl<'a> From<&'a Content> for ContentFields<'a> {
+    fn from(content: &'a Content) -> Self {
+        let (template_name, template_params) = match content {
+            Content::Template { name, params, .. } => {
+                (Some(name.into()), Some(Cow::Borrowed(params.as_slice())))
+            }
+            _ => (None, None),
+        };
+        let (media_url, caption) = match content {
+            Content::Image { media_url, caption } | Content::Document { media_url, caption } => {
+                (Some(media_url.into()), caption.as_ref().map(Into::into))
+            }
+            _ => (None, None),
+        };
+        Self {
+            content: content.as_text().map(Into::into),
+            template_name,
+            template_params,
+            media_url,
+            caption,
+        }
+    }
+}
+
+impl ContentFields<'_> {
+    /// The content of this type. A field of another type is refused: nothing is silently dropped.
+    pub(super) fn into_content(self, r#type: MessageType) -> Result<Content, InvalidInput> {
+        fn required(
+            field: &'static str,
+            value: &mut Option<Cow<'_, str>>,
+        ) -> Result<String, InvalidInput> {
+            let reason = "is required for this type of message";
+            let value = value.take().map(Cow::into_owned);
+            value.ok_or_else(|| InvalidInput::new(field, reason))
         }
 
-        let content = match r#type {
+        let Self {
+            mut content,
+            mut template_name,
+            mut template_params,
+            mut media_url,
+            mut caption,
+        } = self;
+        let built = match r#type {
             MessageType::Text => Content::Text {
-                text: required("content", self.content.take())?,
+                text: required("content", &mut content)?,
             },
             MessageType::Template => Content::Template {
-                name: required("template_name", self.template_name.take())?,
-                params: self.template_params.take().unwrap_or_default(),
-                text: self.content.take(),
+                name: required("template_name", &mut template_name)?,
+                params: template_params
+                    .take()
+                    .map_or_else(Vec::new, Cow::into_owned),
+                text: content.take().map(Cow::into_owned),
             },
             MessageType::Image => Content::Image {
-                media_url: required("media_url", self.media_url.take())?,
-                caption: self.caption.take(),
+                media_url: required("media_url", &mut media_url)?,
+                caption: caption.take().map(Cow::into_owned),
             },
             MessageType::Document => Content::Document {
-                media_url: required("media_url", self.media_url.take())?,
-                caption: self.caption.take(),
+                media_url: required("media_url", &mut media_url)?,
+                caption: caption.take().map(Cow::into_owned),
             },
         };
-        for (field, left_over) in [
-            ("content", self.content.is_some()),
-            ("template_name", self.template_name.is_some()),
-            ("template_params", self.template_params.is_some()),
-            ("media_url", self.media_url.is_some()),
-            ("caption", self.caption.is_some()),
+        for (field, is_left_over) in [
+            ("content", content.is_some()),
+            ("template_name", template_name.is_some()),
+            ("template_params", template_params.is_some()),
+            ("media_url", media_url.is_some()),
+            ("caption", caption.is_some()),
         ] {
-            if left_over {
-                return Err(InvalidInput::new(
-                    field,
-                    "does not belong to this type of message",
-                ));
+            if is_left_over {
+                let reason = "does not belong to this type of message";
+                return Err(InvalidInput::new(field, reason));
             }
         }
-        Ok(content)
+        Ok(built)
     }
 }

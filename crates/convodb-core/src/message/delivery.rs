@@ -1,11 +1,11 @@
-//! Delivery receipts: a lattice, so that they may come late, twice or in any order (R9).
+//! The delivery of a message: a lattice, so that receipts may come late, twice or in any order.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{InvalidInput, time, validate};
 
-/// How far a message has come. The order is the lattice's: a later one wins over an earlier.
+/// How far a message has come. The order is the lattice's: a later status wins over an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
@@ -30,73 +30,143 @@ pub struct Failure {
     pub message: String,
 }
 
-/// The earliest time of each status that receipts told of, and the earliest failure's reason.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+impl Failure {
+    /// A provider's code and explanation; either may be empty, as theirs are.
+    #[must_use]
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), InvalidInput> {
+        validate::failure("error.code", &self.code)?;
+        validate::failure("error.message", &self.message)
+    }
+}
+
+/// A receipt as it is merged: checked, with its time.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The status that it reports.
+    pub status: DeliveryStatus,
+    /// When it happened; never after the receipt arrived.
+    #[serde(with = "time")]
+    pub at: DateTime<Utc>,
+    /// Why the message failed.
+    pub failure: Option<Failure>,
+}
+
+/// The earliest time of each status that receipts reported, and the earliest failure's reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Deliveries {
-    /// When a receipt first said `sent`.
+    /// The earliest time of a receipt `sent`.
+    #[serde(with = "time::optional")]
     pub sent_at: Option<DateTime<Utc>>,
-    /// When a receipt first said `delivered`.
+    /// The earliest time of a receipt `delivered`.
+    #[serde(with = "time::optional")]
     pub delivered_at: Option<DateTime<Utc>>,
-    /// When a receipt first said `read`.
+    /// The earliest time of a receipt `read`.
+    #[serde(with = "time::optional")]
     pub read_at: Option<DateTime<Utc>>,
-    /// When a receipt first said `failed`.
+    /// The earliest time of a receipt `failed`.
+    #[serde(with = "time::optional")]
     pub failed_at: Option<DateTime<Utc>>,
-    /// What that receipt gave as the reason.
+    /// The reason that this receipt gave.
     pub failure: Option<Failure>,
 }
 
 impl Deliveries {
+    pub(crate) const NONE: Self = Self {
+        sent_at: None,
+        delivered_at: None,
+        read_at: None,
+        failed_at: None,
+        failure: None,
+    };
+
+    /// When a status was reached, where a receipt reported it.
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(
-        sent_at: Option<DateTime<Utc>>,
-        delivered_at: Option<DateTime<Utc>>,
-        read_at: Option<DateTime<Utc>>,
-        failed_at: Option<DateTime<Utc>>,
-        failure: Option<Failure>,
-    ) -> Self {
-        Self {
-            sent_at,
-            delivered_at,
-            read_at,
-            failed_at,
-            failure,
+    pub const fn at(&self, status: DeliveryStatus) -> Option<DateTime<Utc>> {
+        match status {
+            DeliveryStatus::Sent => self.sent_at,
+            DeliveryStatus::Failed => self.failed_at,
+            DeliveryStatus::Delivered => self.delivered_at,
+            DeliveryStatus::Read => self.read_at,
         }
     }
 
-    /// Merges a receipt's time and reason. Of equal times a reason stays rather than none, and the
-    /// smaller of two, so that the order in which receipts come shows nowhere.
-    #[doc(hidden)]
-    pub fn merge(&mut self, status: DeliveryStatus, at: DateTime<Utc>, why: &Option<Failure>) {
-        let known = match status {
+    const fn at_mut(&mut self, status: DeliveryStatus) -> &mut Option<DateTime<Utc>> {
+        match status {
             DeliveryStatus::Sent => &mut self.sent_at,
+            DeliveryStatus::Failed => &mut self.failed_at,
             DeliveryStatus::Delivered => &mut self.delivered_at,
             DeliveryStatus::Read => &mut self.read_at,
-            DeliveryStatus::Failed => {
-                let earlier = self.failed_at.is_none_or(|known| at < known);
-                let tied = self.failed_at == Some(at);
-                let better = (why.is_none(), why) < (self.failure.is_none(), &self.failure);
-                if earlier || tied && better {
-                    self.failure.clone_from(why);
-                }
-                &mut self.failed_at
-            }
-        };
-        *known = Some(known.map_or(at, |known| known.min(at)));
+        }
     }
 
-    /// The receipts that tell the same.
-    pub(crate) fn told(self) -> Vec<(DeliveryStatus, DateTime<Utc>, Option<Failure>)> {
-        let told = [
-            (DeliveryStatus::Sent, self.sent_at, None),
-            (DeliveryStatus::Failed, self.failed_at, self.failure),
-            (DeliveryStatus::Delivered, self.delivered_at, None),
-            (DeliveryStatus::Read, self.read_at, None),
+    /// Merges a receipt's time and reason. The result does not depend on the order of receipts.
+    #[doc(hidden)]
+    pub fn merge(&mut self, receipt: &Delivery) {
+        if self.is_better_failure(receipt) {
+            self.failure.clone_from(&receipt.failure);
+        }
+        if self.is_earlier(receipt) {
+            *self.at_mut(receipt.status) = Some(receipt.at);
+        }
+    }
+
+    /// Whether merging a receipt changes anything.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn would_change(&self, receipt: &Delivery) -> bool {
+        self.is_earlier(receipt) || self.is_better_failure(receipt)
+    }
+
+    fn is_earlier(&self, receipt: &Delivery) -> bool {
+        self.at(receipt.status)
+            .is_none_or(|known| receipt.at < known)
+    }
+
+    /// The reason of the earliest failure counts. Of equal times a reason stays rather than none,
+    /// and the smaller of two.
+    fn is_better_failure(&self, receipt: &Delivery) -> bool {
+        if receipt.status != DeliveryStatus::Failed {
+            return false;
+        }
+        const fn rank(failure: &Option<Failure>) -> (bool, &Option<Failure>) {
+            (failure.is_none(), failure)
+        }
+        self.is_earlier(receipt)
+            || self.failed_at == Some(receipt.at) && rank(&receipt.failure) < rank(&self.failure)
+    }
+
+    /// The receipts that report the same.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn receipts(&self) -> Vec<Delivery> {
+        let statuses = [
+            DeliveryStatus::Sent,
+            DeliveryStatus::Failed,
+            DeliveryStatus::Delivered,
+            DeliveryStatus::Read,
         ];
-        told.into_iter()
-            .filter_map(|(status, at, failure)| Some((status, at?, failure)))
-            .collect()
+        let receipt = |status| {
+            let failure = match status {
+                DeliveryStatus::Failed => self.failure.clone(),
+                _ => None,
+            };
+            Some(Delivery {
+                status,
+                at: self.at(status)?,
+                failure,
+            })
+        };
+        statuses.into_iter().filter_map(receipt).collect()
     }
 
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {
@@ -111,110 +181,5 @@ impl Deliveries {
             }
         }
         self.failure.iter().try_for_each(Failure::validate)
-    }
-}
-
-impl Failure {
-    /// A provider's code and explanation; either may be empty, as theirs are.
-    #[must_use]
-    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-        }
-    }
-
-    fn validate(&self) -> Result<(), InvalidInput> {
-        validate::failure("error.code", &self.code)?;
-        validate::failure("error.message", &self.message)
-    }
-}
-
-/// A provider's word about a message that was sent.
-///
-/// ```
-/// use convodb::{DeliveryStatus, Receipt};
-///
-/// let receipt = Receipt::failed("131026", "undeliverable");
-/// assert_eq!(receipt.status(), DeliveryStatus::Failed);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Receipt {
-    status: DeliveryStatus,
-    at: Option<DateTime<Utc>>,
-    failure: Option<Failure>,
-}
-
-impl Receipt {
-    /// A receipt of this status, told of now.
-    #[must_use]
-    pub const fn new(status: DeliveryStatus) -> Self {
-        Self {
-            status,
-            at: None,
-            failure: None,
-        }
-    }
-
-    /// The provider took the message.
-    #[must_use]
-    pub const fn sent() -> Self {
-        Self::new(DeliveryStatus::Sent)
-    }
-
-    /// The message is on the contact's device.
-    #[must_use]
-    pub const fn delivered() -> Self {
-        Self::new(DeliveryStatus::Delivered)
-    }
-
-    /// The contact has seen the message.
-    #[must_use]
-    pub const fn read() -> Self {
-        Self::new(DeliveryStatus::Read)
-    }
-
-    /// The message did not arrive, for the provider's reason.
-    #[must_use]
-    pub fn failed(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            failure: Some(Failure::new(code, message)),
-            ..Self::new(DeliveryStatus::Failed)
-        }
-    }
-
-    pub(super) const fn of(
-        status: DeliveryStatus,
-        at: Option<DateTime<Utc>>,
-        failure: Option<Failure>,
-    ) -> Self {
-        Self {
-            status,
-            at,
-            failure,
-        }
-    }
-
-    /// When it happened, by the provider's clock; without it, when the store learns of it.
-    #[must_use]
-    pub const fn at(mut self, at: DateTime<Utc>) -> Self {
-        self.at = Some(at);
-        self
-    }
-
-    /// The status that it tells of.
-    #[must_use]
-    pub const fn status(&self) -> DeliveryStatus {
-        self.status
-    }
-
-    /// The receipt's parts, checked; its time is at most the store's.
-    pub(crate) fn resolve(
-        self,
-        now: DateTime<Utc>,
-    ) -> Result<(DeliveryStatus, DateTime<Utc>, Option<Failure>), InvalidInput> {
-        self.failure.iter().try_for_each(Failure::validate)?;
-        let at = self.at.map_or(Ok(now), |at| time::checked("at", at))?;
-        Ok((self.status, at.min(now), self.failure))
     }
 }

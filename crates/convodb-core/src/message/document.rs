@@ -1,5 +1,4 @@
-//! The JSON of a message: the specification's fields in its order, then those of ours that have a
-//! value. What is written here can be read again by an import.
+//! The JSON of a message.
 
 use std::borrow::Cow;
 
@@ -7,11 +6,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::content::ContentFields;
-use super::{Content, Deliveries, DeliveryStatus, Direction, Failure, Message, MessageType};
-use crate::{ConversationId, MessageId, ProviderId, object, time};
+use super::{Deliveries, DeliveryStatus, Direction, Failure, Message, MessageType};
+use crate::object::Object;
+use crate::records::MessageRecord;
+use crate::records::embedded::Embedded;
+use crate::time::Time;
+use crate::{ConversationId, MessageId, ProviderId, time};
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct MessageDocument<'a> {
     id: MessageId,
     conversation_id: ConversationId,
@@ -60,32 +63,27 @@ struct MessageDocument<'a> {
     error: Option<Cow<'a, Failure>>,
 }
 
+/// An object in JSON, a row in changes.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (template_name, template_params) = match &self.content {
-            Content::Template { name, params, .. } => {
-                (Some(name.into()), Some(Cow::Borrowed(params.as_slice())))
-            }
-            _ => (None, None),
-        };
-        let (media_url, caption) = match &self.content {
-            Content::Image { media_url, caption } | Content::Document { media_url, caption } => {
-                (Some(media_url.into()), caption.as_ref().map(Into::into))
-            }
-            _ => (None, None),
-        };
+        if !serializer.is_human_readable() {
+            let key = (self.conversation_id, self.id, Time(self.created_at));
+            let record = MessageRecord::from(self);
+            return Embedded { key, record }.serialize(serializer);
+        }
+        let fields = ContentFields::from(&self.content);
         MessageDocument {
             id: self.id,
             conversation_id: self.conversation_id,
             direction: self.direction,
             r#type: self.content.message_type(),
-            content: self.content.as_text().map(Into::into),
+            content: fields.content,
             status: Some(self.status),
             created_at: self.created_at,
-            template_name,
-            template_params,
-            media_url,
-            caption,
+            template_name: fields.template_name,
+            template_params: fields.template_params,
+            media_url: fields.media_url,
+            caption: fields.caption,
             provider_id: self.provider_id.as_ref().map(Cow::Borrowed),
             sent_at: self.deliveries.sent_at,
             delivered_at: self.deliveries.delivered_at,
@@ -99,13 +97,18 @@ impl Serialize for Message {
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = object::<MessageDocument<'_>, _>(deserializer)?;
+        if !deserializer.is_human_readable() {
+            let row = Embedded::<_, MessageRecord<'_>>::deserialize(deserializer)?;
+            let (conversation, id, Time(created_at)) = row.key;
+            return Ok(row.record.into_message(conversation, created_at, id));
+        }
+        let document = MessageDocument::deserialize(Object(deserializer))?;
         let fields = ContentFields {
-            content: document.content.map(Cow::into_owned),
-            template_name: document.template_name.map(Cow::into_owned),
-            template_params: document.template_params.map(Cow::into_owned),
-            media_url: document.media_url.map(Cow::into_owned),
-            caption: document.caption.map(Cow::into_owned),
+            content: document.content,
+            template_name: document.template_name,
+            template_params: document.template_params,
+            media_url: document.media_url,
+            caption: document.caption,
         };
         let content = fields
             .into_content(document.r#type)

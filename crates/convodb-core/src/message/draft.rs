@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use super::Content;
-use crate::{Channel, ContactId};
+use crate::{Channel, ContactId, InvalidInput, ProviderId, time};
 
 /// What inbound and outbound messages and replies share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Draft {
     pub(crate) content: Content,
-    pub(crate) provider_id: Option<String>,
-    pub(crate) sent_at: Option<DateTime<Utc>>,
+    pub(super) provider_id: Option<String>,
+    pub(super) provider_time: Option<DateTime<Utc>>,
 }
 
 impl Draft {
@@ -18,42 +18,30 @@ impl Draft {
         Self {
             content: content.into(),
             provider_id: None,
-            sent_at: None,
+            provider_time: None,
+        }
+    }
+
+    /// Checks the content.
+    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
+        self.content.validate()
+    }
+
+    /// The provider's id, checked.
+    pub(crate) fn provider_id(&self) -> Result<Option<ProviderId>, InvalidInput> {
+        self.provider_id.as_deref().map(ProviderId::new).transpose()
+    }
+
+    /// The provider's time, but never one in the future; without it, the store's time.
+    pub(crate) fn created_at(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, InvalidInput> {
+        match self.provider_time {
+            Some(time) => Ok(time::checked("sent_at", time)?.min(now)),
+            None => Ok(now),
         }
     }
 }
 
-macro_rules! draft_setters {
-    () => {
-        /// The provider's own id of the message (R10).
-        #[must_use]
-        pub fn provider_id(mut self, id: impl Into<String>) -> Self {
-            self.draft.provider_id = Some(id.into());
-            self
-        }
-
-        /// The provider's time of the message; without it, the store's (R7).
-        #[must_use]
-        pub fn sent_at(mut self, time: DateTime<Utc>) -> Self {
-            self.draft.sent_at = Some(time);
-            self
-        }
-    };
-}
-
-macro_rules! reopen_setter {
-    () => {
-        /// Whether it reopens a resolved conversation, as it does by default: a broadcast must
-        /// not reopen thousands (R5).
-        #[must_use]
-        pub const fn reopen(mut self, reopen: bool) -> Self {
-            self.reopen = reopen;
-            self
-        }
-    };
-}
-
-/// A message from a contact, for `Store::receive`.
+/// A message from a contact, for `receive`.
 ///
 /// ```
 /// use convodb::{Channel, ContactId, Content, Inbound};
@@ -94,10 +82,22 @@ impl Inbound {
         Self::new(contact, channel, Content::text(text))
     }
 
-    draft_setters!();
+    /// The provider's id of the message. The same id on the same channel is the same message.
+    #[must_use]
+    pub fn provider_id(mut self, id: impl Into<String>) -> Self {
+        self.draft.provider_id = Some(id.into());
+        self
+    }
+
+    /// The provider's time of the message; without it, the store's.
+    #[must_use]
+    pub const fn provider_time(mut self, time: DateTime<Utc>) -> Self {
+        self.draft.provider_time = Some(time);
+        self
+    }
 }
 
-/// A message to a contact, for `Store::send`.
+/// A message to a contact, for `send`.
 ///
 /// ```
 /// use convodb::{Channel, ContactId, Content, Outbound};
@@ -140,13 +140,32 @@ impl Outbound {
         Self::new(contact, channel, Content::text(text))
     }
 
-    draft_setters!();
-    reopen_setter!();
+    /// The provider's id of the message. The same id on the same channel is the same message.
+    #[must_use]
+    pub fn provider_id(mut self, id: impl Into<String>) -> Self {
+        self.draft.provider_id = Some(id.into());
+        self
+    }
+
+    /// The provider's time of the message; without it, the store's.
+    #[must_use]
+    pub const fn provider_time(mut self, time: DateTime<Utc>) -> Self {
+        self.draft.provider_time = Some(time);
+        self
+    }
+
+    /// Whether it reopens a resolved conversation, as it does by default. A broadcast should not
+    /// reopen thousands of them.
+    #[must_use]
+    pub const fn reopen(mut self, reopen: bool) -> Self {
+        self.reopen = reopen;
+        self
+    }
 }
 
-/// A message to the contact of a conversation that is known by its id, for `Store::reply`.
+/// A message to the contact of a conversation, for `reply`.
 ///
-/// An [`Outbound`] is one too: its contact and channel must then be the conversation's.
+/// An [`Outbound`] converts to one. Its contact and channel must then be the conversation's.
 ///
 /// ```
 /// use convodb::Reply;
@@ -177,12 +196,36 @@ impl Reply {
         Self::new(Content::text(text))
     }
 
-    draft_setters!();
-    reopen_setter!();
+    /// The provider's id of the message. The same id on the same channel is the same message.
+    #[must_use]
+    pub fn provider_id(mut self, id: impl Into<String>) -> Self {
+        self.draft.provider_id = Some(id.into());
+        self
+    }
+
+    /// The provider's time of the message; without it, the store's.
+    #[must_use]
+    pub const fn provider_time(mut self, time: DateTime<Utc>) -> Self {
+        self.draft.provider_time = Some(time);
+        self
+    }
+
+    /// Whether it reopens a resolved conversation, as it does by default.
+    #[must_use]
+    pub const fn reopen(mut self, reopen: bool) -> Self {
+        self.reopen = reopen;
+        self
+    }
 }
 
 impl From<&str> for Reply {
     fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Reply {
+    fn from(text: String) -> Self {
         Self::text(text)
     }
 }

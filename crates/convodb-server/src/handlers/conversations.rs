@@ -1,34 +1,24 @@
-//! Conversations: the list, one of them, assigning and resolving.
+//! Conversations: listing, reading, assigning and resolving.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use convodb::{
-    AssignRequest, AssigneeId, AssigneeKind, Conversation, Cursor, ErrorKind, ListQuery,
-};
-use serde::Serialize;
+use convodb::commands::{Assign, Resolve};
+use convodb::prelude::*;
+use convodb::{AssigneeId, Filter};
 
 use crate::app::{Answer, App};
+use crate::bodies::AssignRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{ConversationId, IdempotencyKey, List};
-use crate::openapi::responses::{Body, Conflict, NotFound, Request};
+use crate::openapi::responses::{Body, Key, NotFound, Request};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation, Query};
 
-/// A page, as the specification has it.
-#[derive(Serialize)]
-struct Page {
-    data: Vec<Conversation>,
-    total: u64,
-    page: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<Cursor>,
-}
-
 /// List conversations
 ///
-/// The latest activity first, without messages. Pages are taken by number or, where the list moves
-/// meanwhile, by cursor: the next page begins behind `next`, whatever has become active since.
+/// The latest activity first, without messages. Pages are taken by number or by cursor: the page of a
+/// cursor begins after the row at which the page before ended, even if the list moved meanwhile.
 #[utoipa::path(
     get,
     path = "/v1/conversations",
@@ -39,36 +29,22 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     mut query: Query,
 ) -> Result<Answer, ApiError> {
-    let cursor: Option<Cursor> = match query.take("cursor")? {
-        Some(cursor) => Some(cursor.parse()?),
-        None => None,
-    };
-    let ListQuery { filter, page, .. } = ListQuery::from_pairs(query.0)?;
-    app.ask(move |store| {
-        let answer = match cursor {
-            None => {
-                let rows = store.list(&filter, page)?;
-                Page {
-                    data: rows.data,
-                    total: rows.total,
-                    page: rows.page,
-                    next: rows.next,
-                }
-            }
-            // What number the page has is its reader's to know.
-            Some(cursor) => {
-                let rows = store.list_after(&filter, &cursor, page.limit())?;
-                Page {
-                    data: rows.data,
-                    total: rows.total,
-                    page: page.page(),
-                    next: rows.next,
-                }
-            }
-        };
-        Answer::ok(&answer)
-    })
-    .await
+    if query.contains("around") {
+        return Err(ApiError::invalid("around", "is no parameter of this list"));
+    }
+    // Beside a cursor, `page` is only the number of the answer.
+    let mut number = None;
+    if query.contains("cursor") {
+        let page = query.take_number("page")?.unwrap_or(1);
+        number = Some(page);
+        if page == 0 {
+            return Err(ApiError::invalid("page", "must be at least 1"));
+        }
+    }
+    let (filter, page) = Filter::from_query_pairs(query.0)?;
+    let mut rows = app.read(|store| store.list(&filter, page))?;
+    rows.number = rows.number.or(number);
+    Answer::ok(&rows)
 }
 
 /// Get a conversation
@@ -85,7 +61,7 @@ pub(crate) async fn get(
     PathConversation(id): PathConversation,
     _: NoQuery,
 ) -> Result<Answer, ApiError> {
-    app.ask(move |store| Answer::ok(&store.get(id)?)).await
+    Answer::ok(&app.read(|store| store.transcript(id))?)
 }
 
 /// Assign a conversation
@@ -98,7 +74,7 @@ pub(crate) async fn get(
     request_body = bodies::Assignment,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
-        Request, NotFound, Conflict, Body
+        Request, Key, NotFound, Body
     )
 )]
 pub(crate) async fn assign(
@@ -108,25 +84,11 @@ pub(crate) async fn assign(
     CommandContext(context): CommandContext,
     JsonBody(request): JsonBody<AssignRequest>,
 ) -> Result<Answer, ApiError> {
-    let assignee = AssigneeId::try_from(request)?;
-    app.ask(move |store| {
-        let assigned = store.with(context).assign(id, &assignee);
-        if let Err(error) = &assigned
-            && error.kind() == ErrorKind::NotFound
-            && store.assignee(&assignee).is_err()
-        {
-            // A conversation that is not there is the path's; where it is, the body is at fault.
-            store.conversation(id)?;
-            let field = match assignee.kind() {
-                AssigneeKind::User => "user_id",
-                AssigneeKind::Team => "team_id",
-            };
-            let reason = format!("`{assignee}` is not in the directory");
-            return Err(ApiError::invalid(field, &reason).into());
-        }
-        Answer::ok(&assigned?.value)
-    })
-    .await
+    let command = Assign {
+        conversation: id,
+        assignee: Some(AssigneeId::try_from(request)?),
+    };
+    Answer::ok(&app.execute(context, command).await?.value)
 }
 
 /// Resolve a conversation
@@ -138,7 +100,7 @@ pub(crate) async fn assign(
     params(ConversationId, IdempotencyKey),
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
-        Request, NotFound, Conflict, Body
+        Request, Key, NotFound, Body
     )
 )]
 pub(crate) async fn resolve(
@@ -148,6 +110,6 @@ pub(crate) async fn resolve(
     CommandContext(context): CommandContext,
     _: NoBody,
 ) -> Result<Answer, ApiError> {
-    app.ask(move |store| Answer::ok(&store.with(context).resolve(id)?.value))
-        .await
+    let command = Resolve { conversation: id };
+    Answer::ok(&app.execute(context, command).await?.value)
 }

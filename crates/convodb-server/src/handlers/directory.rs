@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use convodb::{TeamId, UserId};
+use convodb::commands::SaveAssignee;
+use convodb::{AssigneeId, Context, TeamId, UserId};
 use serde::Deserialize;
 
 use crate::app::{Answer, App};
@@ -13,7 +14,7 @@ use crate::openapi::responses::{Body, Request};
 use crate::openapi::schemas;
 use crate::request::{JsonBody, NoQuery, PathId};
 
-/// What a user or a team is called.
+/// The name of a user or a team.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Named {
@@ -22,16 +23,15 @@ pub(crate) struct Named {
 
 /// Put a user
 ///
-/// Adds a user to the directory, or gives one of it another name, which shows at once in every
-/// conversation.
+/// Adds a user to the directory, or renames one, which shows at once in every conversation.
 #[utoipa::path(
     put,
     path = "/v1/users/{id}",
     params(parameters::UserId),
     request_body = schemas::Named,
     responses(
-        (status = 201, description = "The user, who is new", body = schemas::Assignee),
-        (status = 200, description = "The user, who was there", body = schemas::Assignee),
+        (status = 201, description = "The user, created", body = schemas::Assignee),
+        (status = 200, description = "The user, which existed before", body = schemas::Assignee),
         Request, Body
     )
 )]
@@ -41,12 +41,7 @@ pub(crate) async fn put_user(
     _: NoQuery,
     JsonBody(Named { name }): JsonBody<Named>,
 ) -> Result<Answer, ApiError> {
-    let id = UserId::new(&id)?;
-    app.ask(move |store| {
-        let outcome = store.put_user(&id, &name)?;
-        Answer::made(outcome.created, &outcome.value)
-    })
-    .await
+    save(&app, UserId::new(&id)?.into(), name).await
 }
 
 /// Put a team
@@ -58,8 +53,8 @@ pub(crate) async fn put_user(
     params(parameters::TeamId),
     request_body = schemas::Named,
     responses(
-        (status = 201, description = "The team, which is new", body = schemas::Assignee),
-        (status = 200, description = "The team, which was there", body = schemas::Assignee),
+        (status = 201, description = "The team, created", body = schemas::Assignee),
+        (status = 200, description = "The team, which existed before", body = schemas::Assignee),
         Request, Body
     )
 )]
@@ -69,10 +64,11 @@ pub(crate) async fn put_team(
     _: NoQuery,
     JsonBody(Named { name }): JsonBody<Named>,
 ) -> Result<Answer, ApiError> {
-    let id = TeamId::new(&id)?;
-    app.ask(move |store| {
-        let outcome = store.put_team(&id, &name)?;
-        Answer::made(outcome.created, &outcome.value)
-    })
-    .await
+    save(&app, TeamId::new(&id)?.into(), name).await
+}
+
+async fn save(app: &App, assignee: AssigneeId, name: String) -> Result<Answer, ApiError> {
+    let command = SaveAssignee { assignee, name };
+    let outcome = app.execute(Context::new(), command).await?;
+    Answer::created(outcome.effect.created, &outcome.value)
 }

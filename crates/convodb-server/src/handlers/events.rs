@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use convodb::{ErrorKind, Event};
+use convodb::prelude::*;
+use convodb::{ErrorKind, Event, EventSeq};
 use serde::Serialize;
 
-use crate::app::{Answer, App, Failure};
+use crate::app::{Answer, App};
 use crate::errors::ApiError;
 use crate::openapi::parameters::Events;
 use crate::openapi::responses::{Conflict, Gone, Request};
@@ -23,8 +24,7 @@ struct Page {
 
 /// List events
 ///
-/// What changed behind the event of the number `after`, in its order; numbers begin at 1 and have no
-/// gaps.
+/// The changes after the event with the number `after`, in order. Numbers begin at 1 and have no gaps.
 #[utoipa::path(
     get,
     path = "/v1/events",
@@ -35,23 +35,19 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     mut query: Query,
 ) -> Result<Answer, ApiError> {
-    let after = query.take_number("after")?.unwrap_or(0);
+    let after = EventSeq::new(query.take_number("after")?.unwrap_or(0));
     let limit = query.take_number("limit")?.unwrap_or(DEFAULT_LIMIT);
     query.finish()?;
     if !(1..=MAX_LIMIT).contains(&limit) {
         let reason = format!("must be between 1 and {MAX_LIMIT}");
         return Err(ApiError::invalid("limit", &reason));
     }
-    app.ask(move |store| {
-        let data = store.events(after, limit as usize).map_err(|error| {
-            // A number like any other, but not of this store: its reader has seen another one.
-            if error.kind() == ErrorKind::Invalid {
-                Failure::Api(ApiError::conflict(error.to_string()))
-            } else {
-                Failure::Store(error)
-            }
-        })?;
-        Answer::ok(&Page { data })
-    })
-    .await
+    match app.store.events(after, limit as usize) {
+        Ok(data) => Answer::ok(&Page { data }),
+        // The number is valid, but not of this store: the client has read another one.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            Err(ApiError::conflict(error.to_string()))
+        }
+        Err(error) => Err(app.failed(error)),
+    }
 }

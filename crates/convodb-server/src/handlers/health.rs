@@ -1,10 +1,11 @@
-//! Whether the server is of use.
+//! Whether the server can serve.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use convodb::prelude::*;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -12,9 +13,9 @@ use crate::errors::ApiError;
 use crate::openapi::responses::Unavailable;
 use crate::openapi::schemas;
 
-/// Tell the health
+/// Get the health
 ///
-/// Needs no key, and no turn in the queue: a busy server is healthy.
+/// Needs no key, and does not wait in the queue: a busy server is healthy.
 #[utoipa::path(
     get,
     path = "/healthz",
@@ -22,8 +23,8 @@ use crate::openapi::schemas;
     security(())
 )]
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    // A look at what is in memory: it waits for no disk.
-    if app.healer.is_healthy() && app.store.sequence().is_ok() {
+    // This reads memory alone: it does not wait for the disk.
+    if app.healer.is_healthy() && app.store.commit_seq().is_ok() {
         Ok(Json(json!({"status": "ok"})))
     } else {
         Err(ApiError::of(StatusCode::SERVICE_UNAVAILABLE))

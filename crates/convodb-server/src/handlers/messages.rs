@@ -1,23 +1,25 @@
-//! Messages: sent, received, and what became of them.
+//! Messages: sending, receiving, and delivery receipts.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use convodb::{Inbound, Outbound, ReceiptRequest};
+use convodb::commands::{ReceiveMessage, RecordDelivery, SendMessage};
+use convodb::{Inbound, Outbound};
 use serde_json::json;
 
 use crate::app::{Answer, App};
+use crate::bodies::ReceiptRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::IdempotencyKey;
-use crate::openapi::responses::{Body, Conflict, Gone, NotFound, Request};
+use crate::openapi::responses::{Body, Gone, Key, NotFound, Request};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery};
 
 /// Send a message
 ///
-/// To a contact on a channel; the conversation is made where there is none, and a resolved one is
-/// reopened unless `reopen` is false.
+/// To a contact on a channel. The first message creates the conversation; a later one reopens a
+/// resolved conversation unless `reopen` is false.
 #[utoipa::path(
     post,
     path = "/v1/messages/send",
@@ -26,26 +28,23 @@ use crate::request::{CommandContext, JsonBody, NoQuery};
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
-        Request, NotFound, Conflict, Gone, Body
+        Request, Key, NotFound, Gone, Body
     )
 )]
 pub(crate) async fn send(
     State(app): State<Arc<App>>,
     _: NoQuery,
     CommandContext(context): CommandContext,
-    JsonBody(outbound): JsonBody<Outbound>,
+    JsonBody(message): JsonBody<Outbound>,
 ) -> Result<Answer, ApiError> {
-    app.ask(move |store| {
-        let outcome = store.with(context).send(outbound)?;
-        Answer::made(!outcome.duplicate, &outcome.value)
-    })
-    .await
+    let outcome = app.execute(context, SendMessage { message }).await?;
+    Answer::created(!outcome.is_duplicate, &outcome.value)
 }
 
 /// Receive a message
 ///
-/// From a contact on a channel; the conversation is made where there is none, and a resolved one is
-/// reopened.
+/// From a contact on a channel. The first message creates the conversation; a later one reopens a
+/// resolved conversation.
 #[utoipa::path(
     post,
     path = "/v1/messages/receive",
@@ -54,26 +53,23 @@ pub(crate) async fn send(
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
-        Request, NotFound, Conflict, Gone, Body
+        Request, Key, NotFound, Gone, Body
     )
 )]
 pub(crate) async fn receive(
     State(app): State<Arc<App>>,
     _: NoQuery,
     CommandContext(context): CommandContext,
-    JsonBody(inbound): JsonBody<Inbound>,
+    JsonBody(message): JsonBody<Inbound>,
 ) -> Result<Answer, ApiError> {
-    app.ask(move |store| {
-        let outcome = store.with(context).receive(inbound)?;
-        Answer::made(!outcome.duplicate, &outcome.value)
-    })
-    .await
+    let outcome = app.execute(context, ReceiveMessage { message }).await?;
+    Answer::created(!outcome.is_duplicate, &outcome.value)
 }
 
-/// Tell a message's status
+/// Report a message's status
 ///
-/// Receipts may come late, twice and in any order. One for a `provider_id` that no message has yet
-/// is kept until that comes.
+/// Receipts may come late, twice and in any order. A receipt for a `provider_id` that no message has
+/// yet is kept until the message arrives.
 #[utoipa::path(
     post,
     path = "/v1/messages/status",
@@ -81,8 +77,8 @@ pub(crate) async fn receive(
     request_body = bodies::Receipt,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
-        (status = 202, description = "The message is not there yet", body = schemas::Parked),
-        Request, NotFound, Conflict, Gone, Body
+        (status = 202, description = "There is no such message yet", body = schemas::Parked),
+        Request, Key, NotFound, Gone, Body
     )
 )]
 pub(crate) async fn status(
@@ -91,15 +87,10 @@ pub(crate) async fn status(
     CommandContext(context): CommandContext,
     JsonBody(request): JsonBody<ReceiptRequest>,
 ) -> Result<Answer, ApiError> {
-    app.ask(move |store| {
-        let handle = store.with(context);
-        match handle
-            .record_delivery(request.message, request.receipt)?
-            .value
-        {
-            Some(message) => Answer::ok(&message),
-            None => Answer::new(StatusCode::ACCEPTED, &json!({"parked": true})),
-        }
-    })
-    .await
+    let ReceiptRequest { message, receipt } = request;
+    let command = RecordDelivery { message, receipt };
+    match app.execute(context, command).await?.value {
+        Some(message) => Answer::ok(&message),
+        None => Answer::new(StatusCode::ACCEPTED, &json!({"parked": true})),
+    }
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use convodb::{Note, NoteRequest, PageRequest};
+use convodb::commands::AddNote;
+use convodb::prelude::*;
+use convodb::{Note, PageRequest};
 use serde::Serialize;
 
 use crate::app::{Answer, App};
+use crate::bodies::NoteRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{ConversationId, IdempotencyKey, Paging};
-use crate::openapi::responses::{Body, Conflict, NotFound, Request};
+use crate::openapi::responses::{Body, Key, NotFound, Request};
 use crate::openapi::schemas;
 use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, Query};
 
@@ -34,30 +37,32 @@ pub(crate) async fn list(
     PathConversation(id): PathConversation,
     mut query: Query,
 ) -> Result<Answer, ApiError> {
-    let default = PageRequest::default();
-    let number = query.take_number("page")?.unwrap_or(default.page());
+    let number = query.take_number("page")?.unwrap_or(1);
     let limit = query.take_number("limit")?;
     query.finish()?;
-    // One that is too large for its type is refused as the largest is.
-    let limit = limit.map_or(default.limit(), |limit| {
+    // A number that is too large for its type is rejected as the largest one is.
+    let limit = limit.map_or(PageRequest::default().limit(), |limit| {
         limit.try_into().unwrap_or(u32::MAX)
     });
-    let page = PageRequest::new(number, limit)?;
-    app.ask(move |store| {
-        let before = (page.page() - 1).saturating_mul(page.limit().into());
+    PageRequest::number(number, limit)?;
+    let before = (number - 1).saturating_mul(limit.into());
+    let page = app.read(|store| {
         let mut data = Vec::new();
         let mut total = 0;
         for note in store.notes(id)? {
             let note = note?;
-            if total as u64 >= before && data.len() < page.limit() as usize {
+            if total as u64 >= before && data.len() < limit as usize {
                 data.push(note);
             }
             total += 1;
         }
-        let page = page.page();
-        Answer::ok(&Page { data, total, page })
-    })
-    .await
+        Ok(Page {
+            data,
+            total,
+            page: number,
+        })
+    })?;
+    Answer::ok(&page)
 }
 
 /// Add an internal note
@@ -68,8 +73,8 @@ pub(crate) async fn list(
     request_body = schemas::NoteContent,
     responses(
         (status = 201, description = "The note", body = schemas::Note),
-        (status = 200, description = "The note that the same `Idempotency-Key` has added before", body = schemas::Note),
-        Request, NotFound, Conflict, Body
+        (status = 200, description = "The note that was added before, with the same `Idempotency-Key`", body = schemas::Note),
+        Request, Key, NotFound, Body
     )
 )]
 pub(crate) async fn add(
@@ -79,9 +84,10 @@ pub(crate) async fn add(
     CommandContext(context): CommandContext,
     JsonBody(request): JsonBody<NoteRequest>,
 ) -> Result<Answer, ApiError> {
-    app.ask(move |store| {
-        let outcome = store.with(context).add_note(id, request.content)?;
-        Answer::made(!outcome.duplicate, &outcome.value)
-    })
-    .await
+    let command = AddNote {
+        conversation: id,
+        content: request.content,
+    };
+    let outcome = app.execute(context, command).await?;
+    Answer::created(!outcome.is_duplicate, &outcome.value)
 }

@@ -19,10 +19,10 @@ const SOMETHING: &str = r"\S";
 const CONTACT_ID: &str = "^con_[!-~]{1,124}$";
 const CONVERSATION_ID: &str = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 const MESSAGE_ID: &str = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
-/// An address of IP version 6 is taken as well; this leaves brackets out.
+/// The server accepts addresses of IP version 6 too; this pattern has no brackets.
 const URL: &str = r"^https?://[!-Z\^-~]+$";
 
-/// Sizes are bytes of UTF-8; a description can only count characters.
+/// The bounds are bytes of UTF-8, but a schema counts characters.
 const MAX_TEXT: usize = 64 * 1024;
 const MAX_NAME: usize = 256;
 const MAX_URL: usize = 2_048;
@@ -35,7 +35,7 @@ pub(crate) struct Assignment;
 pub(crate) struct OutboundMessage;
 /// A message from a contact, of one of the four types.
 pub(crate) struct InboundMessage;
-/// What became of a message, which either pair of ids names.
+/// A delivery receipt for a message, which either pair of ids names.
 pub(crate) struct Receipt;
 
 /// A string, as a pattern and a length have it.
@@ -47,7 +47,7 @@ fn text(pattern: &str, max_length: usize) -> Object {
         .build()
 }
 
-/// What may be missing may be null too.
+/// An optional field may be null.
 fn optional(mut object: Object) -> Object {
     object.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
     object
@@ -77,7 +77,7 @@ fn closed() -> ObjectBuilder {
         .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
 }
 
-/// An object with these fields and no other; those that must be there are marked.
+/// An object with these fields and no others.
 fn object(fields: Vec<(&str, bool, RefOr<Schema>)>) -> Object {
     let mut object = closed();
     for (name, required, schema) in fields {
@@ -214,7 +214,7 @@ impl PartialSchema for Receipt {
             object(fields)
         };
         one_of(
-            "What became of a message, which either pair of ids names",
+            "A delivery receipt for a message, which either pair of ids names",
             [
                 shape(by_id(), false),
                 shape(by_id(), true),

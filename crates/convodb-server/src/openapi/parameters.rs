@@ -2,7 +2,7 @@
 
 use utoipa::{IntoParams, ToSchema};
 
-/// No comma: several of them stand apart by commas.
+/// Without a comma, which separates several of them.
 pub(super) const USER_ID: &str = r"^usr_[!-+\--~]{1,124}$";
 pub(super) const TEAM_ID: &str = r"^(?!usr_|unassigned$|none$|any$)[!-+\--~]{1,128}$";
 
@@ -21,7 +21,7 @@ documented! {
     #[derive(IntoParams)]
     #[into_params(parameter_in = Path)]
     pub(crate) struct ConversationId {
-        /// The conversation's id. What cannot be one is answered with 404, as one that is not there.
+        /// The conversation's id. An invalid id is answered with 404, as one that does not exist.
         #[param(pattern = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "conv_01HABC00000000000000000000")]
         id: String,
     }
@@ -45,8 +45,8 @@ documented! {
     #[derive(IntoParams)]
     #[into_params(parameter_in = Header)]
     pub(crate) struct IdempotencyKey {
-        /// The client's own name for the request: the same request again under the same key does
-        /// nothing more, for a day. Another request under it is a conflict.
+        /// The client's own name for the request. For a day, the same request with the same key
+        /// changes nothing more. Another request with the key is answered with 422.
         #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
         idempotency_key: String,
     }
@@ -57,20 +57,20 @@ documented! {
         /// Which conversations.
         #[param(required = false, inline)]
         status: StatusFilter,
-        /// Of these channels alone; several are apart by commas.
+        /// On these channels alone, separated by commas.
         #[param(required = false, inline, min_items = 1, style = Form, explode = false)]
         channel: Vec<super::schemas::Channel>,
-        /// Assigned to these users and teams alone, at most 64, apart by commas; `unassigned` is
-        /// one of them. An id that the directory does not know selects nothing.
+        /// Assigned to these users and teams alone, at most 64, separated by commas; `unassigned` is
+        /// one of them. An id that is not in the directory selects nothing.
         #[param(required = false, inline, min_items = 1, max_items = 64, style = Form, explode = false)]
         assigned_to: Vec<AssigneeFilter>,
-        /// With messages from the contact that were not read yet.
+        /// With unread messages from the contact.
         #[param(required = false, inline)]
         unread: Unread,
-        /// The number of the page. Beside `cursor` it only numbers the answer.
+        /// The number of the page. With `cursor` it only numbers the answer.
         #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]
         page: u64,
-        /// How many conversations a page has.
+        /// The number of conversations of a page.
         #[param(required = false, minimum = 1, maximum = 100, default = 20)]
         limit: u32,
         /// The `next` of a page: where this one begins.
@@ -84,7 +84,7 @@ documented! {
         /// The number of the page.
         #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]
         page: u64,
-        /// How many there are on a page.
+        /// The number of notes of a page.
         #[param(required = false, minimum = 1, maximum = 100, default = 20)]
         limit: u32,
     }
@@ -92,10 +92,10 @@ documented! {
     #[derive(IntoParams)]
     #[into_params(parameter_in = Query)]
     pub(crate) struct Events {
-        /// The number of the last event that is known. One that no event has is a conflict.
+        /// The number of the last known event. A number above the newest event's is answered with 409.
         #[param(required = false, minimum = 0, maximum = 18446744073709551615_u64, format = "uint64", default = 0)]
         after: u64,
-        /// How many events are wanted at most.
+        /// The most events to return.
         #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
         limit: u32,
     }

@@ -31,7 +31,7 @@ refusals! {
         "422": "A parameter or a field is not valid; the message names it",
         "429": "Too many requests with this key",
         "500": "The server failed",
-        "503": "Too many requests wait, or the store cannot be used: try again",
+        "503": "Too many commands are under way, or the store cannot be used: try again",
     }
 
     /// Of a resource that is named.
@@ -39,12 +39,17 @@ refusals! {
         "404": "There is no such resource",
     }
 
-    /// Of a request that the state does not allow.
-    Conflict {
-        "409": "Another request has the same `Idempotency-Key`, or the state does not allow it",
+    /// Of an operation with an `Idempotency-Key`. It replaces the response of [`Request`].
+    Key {
+        "422": "A parameter or a field is not valid, and the message names it; or another request had the same `Idempotency-Key`",
     }
 
-    /// Of what was there once.
+    /// Of the list of events.
+    Conflict {
+        "409": "`after` is greater than the number of the newest event",
+    }
+
+    /// Of what was erased or purged.
     Gone {
         "410": "It was there, and was erased or purged",
     }

@@ -1,6 +1,6 @@
 //! The bodies of answers, and of requests of one shape.
 //!
-//! The library's own types write and read them; these describe the same, and the tests compare.
+//! The library's own types serialize them. These describe the same, and the tests compare both.
 
 use utoipa::ToSchema;
 
@@ -83,6 +83,12 @@ documented! {
         /// How many messages of the contact are unread, where there are any.
         #[schema(required = false, minimum = 1)]
         unread_count: u64,
+        /// How many messages came from the contact, if there are any.
+        #[schema(required = false, minimum = 1)]
+        inbound_count: u64,
+        /// How often the status or the assignee changed, if they did.
+        #[schema(required = false, minimum = 1)]
+        revision: u64,
     }
 
     #[derive(ToSchema)]
@@ -149,7 +155,7 @@ documented! {
         /// How many there are on all pages.
         total: u64,
         page: u64,
-        /// Where the next page begins, for `cursor`; where there is one.
+        /// The `cursor` of the next page, if there is one.
         #[schema(required = false)]
         next: String,
     }
@@ -168,7 +174,7 @@ documented! {
         data: Vec<Event>,
     }
 
-    /// A change; the fields behind `conversation_id` are those of its type.
+    /// A change. The fields after `conversation_id` are those of its type.
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct Event {
@@ -190,6 +196,9 @@ documented! {
         message_id: String,
         #[schema(required = false)]
         note_id: String,
+        /// Of a reassignment to a successor: when the predecessor was removed.
+        #[schema(required = false, format = "date-time")]
+        effective_at: String,
         #[schema(required = false)]
         actor: String,
     }
@@ -215,7 +224,7 @@ documented! {
         status: String,
     }
 
-    /// What every request that fails is answered.
+    /// The answer to every request that fails.
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct Error {

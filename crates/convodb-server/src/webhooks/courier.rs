@@ -1,10 +1,11 @@
-//! The thread that takes events to their receiver.
+//! The thread that posts events to their receiver.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use convodb::{Consumer, Error, ErrorKind, Event};
+use convodb::prelude::*;
+use convodb::{Consumer, Details, Error, ErrorKind, Event, EventSeq};
 
 use super::latch::{Latch, Stopped};
 use super::target::Target;
@@ -12,18 +13,18 @@ use crate::app::App;
 use crate::backoff::Backoff;
 use crate::errors::chain;
 
-/// The durable consumer's name: where it stands does not depend on where events go.
+/// The name of the durable consumer, whose position does not depend on the receiver.
 const NAME: &str = "webhooks";
 const AT_ONCE: usize = 100;
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Who takes events to their receiver.
+/// The running thread.
 pub(crate) struct Courier {
     latch: Arc<Latch>,
 }
 
-/// Why it does not go on.
+/// Why a round ended.
 enum Ended {
     Stopped,
     Failed(Error),
@@ -45,7 +46,7 @@ impl From<Error> for Ended {
 }
 
 impl Courier {
-    /// Begins behind the last event that was taken, before this process or in it.
+    /// Starts after the last event that was acknowledged, by this process or an earlier one.
     pub(crate) fn start(app: Arc<App>, target: Target) -> io::Result<Self> {
         let latch = Arc::new(Latch::default());
         let round = Round {
@@ -59,11 +60,11 @@ impl Courier {
         Ok(Self { latch })
     }
 
-    /// Takes no other event, and waits for the one under way, at most until then: one that was cut
-    /// off is taken again after the next start.
+    /// Posts no other event, and waits for the one under way, at most until the deadline. An event
+    /// that was cut off is posted again after the next start.
     pub(crate) fn stop(&self, deadline: Instant) {
         if !self.latch.stop(deadline) {
-            tracing::warn!("a webhook that does not end is broken off");
+            tracing::warn!("a webhook that does not end is cut off");
         }
     }
 }
@@ -78,7 +79,7 @@ impl Round {
     fn run(&self) {
         let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
         loop {
-            let Err(ended) = self.go(&mut backoff);
+            let Err(ended) = self.post_events(&mut backoff);
             let Ended::Failed(error) = ended else {
                 return;
             };
@@ -90,13 +91,13 @@ impl Round {
         }
     }
 
-    /// Goes on behind the last acknowledgement, for as long as the store is well.
-    fn go(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Ended> {
+    /// Posts events after the last acknowledgement until the store fails or the thread is stopped.
+    fn post_events(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Ended> {
         let mut consumer = self.app.store.consumer(NAME)?;
         loop {
             let events = match consumer.next(AT_ONCE) {
-                Err(error) if error.kind() == ErrorKind::EventsGap => {
-                    skip(&mut consumer, &error)?;
+                Err(error) if error.kind() == ErrorKind::EventsPurged => {
+                    self.skip(&mut consumer, &error)?;
                     continue;
                 }
                 events => events?,
@@ -105,38 +106,41 @@ impl Round {
                 consumer.wait(Duration::MAX)?;
             }
             for event in events {
-                self.take(&mut consumer, &event)?;
+                self.post(&mut consumer, &event)?;
                 backoff.reset();
             }
         }
     }
 
-    /// Takes an event until it is taken.
-    fn take(&self, consumer: &mut Consumer, event: &Event) -> Result<(), Ended> {
+    /// Posts an event until the receiver accepts it.
+    fn post(&self, consumer: &mut Consumer, event: &Event) -> Result<(), Ended> {
         let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
         loop {
-            let taken = self.latch.work(|| {
+            let accepted = self.latch.work(|| {
                 let posted = self.target.post(event);
-                posted.map(|()| consumer.ack(event.sequence))
+                posted.map(|()| consumer.acknowledge(event.seq))
             })?;
-            match taken {
+            match accepted {
                 Ok(acknowledged) => return Ok(acknowledged.map(drop)?),
                 Err(error) => {
                     let pause = backoff.next();
-                    let sequence = event.sequence;
+                    let sequence = event.seq;
                     tracing::warn!(
-                        "event {sequence} was not taken, again in {pause:.1?}: {error:#}"
+                        "event {sequence} was not accepted, again in {pause:.1?}: {error:#}"
                     );
                     self.latch.rest(pause)?;
                 }
             }
         }
     }
-}
 
-/// Somebody purged events by force that were not taken yet.
-fn skip(consumer: &mut Consumer, gap: &Error) -> Result<(), Error> {
-    tracing::error!("events are lost to the webhook: {gap}");
-    let oldest = gap.oldest_event().unwrap_or(1);
-    consumer.ack(oldest.saturating_sub(1)).map(drop)
+    /// Continues with the oldest event, after a forced purge of events that were not posted yet.
+    fn skip(&self, consumer: &mut Consumer, gap: &Error) -> Result<(), Error> {
+        tracing::error!("events are lost to the webhook: {gap}");
+        if let Details::OldestEvent(oldest) = gap.details() {
+            let before = EventSeq::new(oldest.get().saturating_sub(1));
+            self.app.store.acknowledge(consumer.name(), before)?;
+        }
+        consumer.rewind()
+    }
 }

@@ -1,4 +1,4 @@
-//! Stopping a thread that works in pieces: at once while it rests, else behind the piece.
+//! Stops a thread that works in pieces: at once while it rests, else after the piece.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ struct State {
     at_work: bool,
 }
 
-/// Shared by the thread and by who stops it.
+/// Shared by the thread and the one that stops it.
 #[derive(Default)]
 pub(super) struct Latch {
     state: Mutex<State>,
@@ -49,7 +49,7 @@ impl Latch {
         if state.stopping { Err(Stopped) } else { Ok(()) }
     }
 
-    /// Lets no other piece begin, and waits for the one under way, at most until then. Tells
+    /// Lets no other piece begin, and waits for the one under way, at most until the deadline. Returns
     /// whether it is done.
     pub(super) fn stop(&self, deadline: Instant) -> bool {
         let mut state = self.state();

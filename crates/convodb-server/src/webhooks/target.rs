@@ -1,4 +1,4 @@
-//! Where events go, and what proves that they come from here.
+//! The receiver of events, and the signature of what is posted.
 
 use std::io::Read as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use sha2::Sha256;
 use ureq::Agent;
 use ureq::http::Uri;
 
-/// For one attempt, from looking the host up to the last byte of the answer.
+/// For one attempt, from the lookup of the host to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is read of an answer, so that the connection can be used again.
+/// The most bytes read of an answer, so that the connection can be reused.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
 /// A receiver of events.
@@ -24,7 +24,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// A receiver at an address of `http` or `https`, which knows the secret.
+    /// A receiver at an `http` or `https` URL, which shares the secret.
     pub(crate) fn new(url: &str, secret: &str) -> Result<Self> {
         let uri: Uri = url.parse().context("the webhook's URL cannot be read")?;
         ensure!(
@@ -33,7 +33,7 @@ impl Target {
         );
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
-            // Elsewhere it would be another receiver; and a POST would become a GET.
+            // A redirection leads to another receiver, and turns a POST into a GET.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
@@ -46,7 +46,7 @@ impl Target {
         })
     }
 
-    /// Posts an event once; whatever is not of 2xx has not taken it.
+    /// Posts an event once. Only an answer of 2xx accepts it.
     pub(super) fn post(&self, event: &Event) -> Result<()> {
         let body = serde_json::to_vec(event)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -55,7 +55,7 @@ impl Target {
             .post(&self.url)
             .header("Content-Type", "application/json")
             .header("X-Convodb-Event", event.kind.as_str())
-            .header("X-Convodb-Sequence", event.sequence)
+            .header("X-Convodb-Sequence", event.seq.get())
             .header("X-Convodb-Timestamp", now)
             .header("X-Convodb-Signature", self.signature(now, &body))
             .send(&body)?;
@@ -68,7 +68,7 @@ impl Target {
         Ok(())
     }
 
-    /// Of the time and the body, so that neither can be put beside another of the other.
+    /// Signs the time and the body together, so that neither can be combined with another one.
     fn signature(&self, timestamp: u64, body: &[u8]) -> String {
         let mut mac = self.mac.clone();
         mac.update(timestamp.to_string().as_bytes());

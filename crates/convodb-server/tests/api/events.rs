@@ -1,11 +1,12 @@
-//! What changed, as a reader polls it.
+//! Events, as a client polls them.
 
+use convodb::prelude::*;
 use serde_json::Value;
 
 use crate::server::Home;
 
 #[test]
-fn events_are_read_behind_a_number_in_their_order() {
+fn events_after_a_number_are_read_in_order() {
     let home = Home::new();
     let server = home.start();
     assert_eq!(server.get("/v1/events").body, r#"{"data":[]}"#);
@@ -16,11 +17,11 @@ fn events_are_read_behind_a_number_in_their_order() {
     let types = |path: &str| -> Vec<(u64, String)> {
         let page = server.get(path).expect(200);
         let events = page["data"].as_array().unwrap();
-        let told = |event: &Value| {
+        let listed = |event: &Value| {
             let kind = event["type"].as_str().unwrap();
             (event["sequence"].as_u64().unwrap(), kind.to_owned())
         };
-        events.iter().map(told).collect()
+        events.iter().map(listed).collect()
     };
     let all = [
         (1, "conversation.created".to_owned()),
@@ -37,7 +38,7 @@ fn events_are_read_behind_a_number_in_their_order() {
 }
 
 #[test]
-fn a_reader_of_another_store_and_one_that_came_too_late_learn_so() {
+fn a_number_of_another_store_is_409_and_one_whose_events_were_purged_410() {
     let home = Home::new();
     let server = home.start();
     for contact in ["con_1", "con_2"] {
@@ -47,8 +48,8 @@ fn a_reader_of_another_store_and_one_that_came_too_late_learn_so() {
         .get("/v1/events?after=5")
         .refused(409, "conflict", "after");
     server.stop();
-    let store = convodb::Store::open(home.db()).unwrap();
-    store.purge_events(&convodb::Retention::newest(1)).unwrap();
+    let store = Store::open(home.db()).unwrap();
+    store.purge_events(convodb::Retention::newest(1)).unwrap();
     store.close().unwrap();
     let server = home.start();
     server

@@ -48,7 +48,7 @@ fn every_post_again_under_its_key_does_nothing_more() {
 }
 
 #[test]
-fn a_key_with_another_request_is_409_and_a_bad_one_422() {
+fn a_key_with_another_request_and_a_bad_one_are_422() {
     let home = Home::new();
     let server = home.start();
     let receive = "/v1/messages/receive";
@@ -58,7 +58,8 @@ fn a_key_with_another_request_is_409_and_a_bad_one_422() {
         (receive, text_from("con_2", "Hello")),
         ("/v1/messages/send", text_from("con_1", "Hello")),
     ] {
-        post(&server, "k", path, &body).refused(409, "conflict", "idempotency key");
+        let answer = post(&server, "k", path, &body);
+        answer.refused(422, "idempotency_key_reused", "idempotency key");
     }
     let body = text_from("con_1", "Hello");
     for bad in [

@@ -11,7 +11,7 @@ fn ids(page: &Value) -> Vec<String> {
     rows.iter().map(id).collect()
 }
 
-/// Of each kind of assignee one conversation: a user's, a team's and nobody's, on two channels.
+/// Three conversations on two channels: assigned to a user, assigned to a team, and unassigned.
 fn inbox(server: &Server) -> [String; 3] {
     server
         .put("/v1/users/usr_1", r#"{"name":"Alice"}"#)

@@ -1,5 +1,6 @@
 //! Messages that are sent and received, and their receipts.
 
+use convodb::prelude::*;
 use serde_json::{Value, json};
 
 use crate::server::{Home, Server, text_from};
@@ -81,7 +82,7 @@ fn a_message_that_was_erased_is_410() {
     let server = home.start();
     server.post(RECEIVE, body).expect(201);
     server.stop();
-    let store = convodb::Store::open(home.db()).unwrap();
+    let store = Store::open(home.db()).unwrap();
     store
         .erase_contact(&convodb::ContactId::new("con_1").unwrap())
         .unwrap();
@@ -110,7 +111,14 @@ fn a_message_reopens_unless_it_says_otherwise() {
     };
     let text = |reopen: &str| text_from("con_1", "Hi").replace('}', &format!("{reopen}}}"));
     let sent = |reopen: &str| server.post(SEND, &text(reopen)).expect(201);
+    let counts = || {
+        let thread = server.get(&path).expect(200);
+        (thread["inbound_count"].clone(), thread["revision"].clone())
+    };
+    assert_eq!(counts(), (json!(1), Value::Null));
     assert_eq!(status_after(&|| drop(sent(""))), "open");
+    // Resolved and reopened.
+    assert_eq!(counts(), (json!(1), json!(2)));
     assert_eq!(status_after(&|| drop(sent(r#","reopen":true"#))), "open");
     assert_eq!(
         status_after(&|| drop(sent(r#","reopen":false"#))),
@@ -118,6 +126,7 @@ fn a_message_reopens_unless_it_says_otherwise() {
     );
     let received = || server.post(RECEIVE, &text("")).expect(201);
     assert_eq!(status_after(&|| drop(received())), "open");
+    assert_eq!(counts(), (json!(2), json!(6)));
 }
 
 #[test]
@@ -180,5 +189,9 @@ fn a_thread_shows_its_messages_oldest_first_by_their_own_times() {
     let contents: Vec<&Value> = messages.iter().map(|message| &message["content"]).collect();
     assert_eq!(contents, ["10", "20", "30"]);
     assert_eq!(thread["created_at"], "2026-04-16T09:10:00Z");
-    assert_eq!(thread["unread_count"], 3);
+    assert_eq!(
+        (&thread["unread_count"], &thread["inbound_count"]),
+        (&3.into(), &3.into())
+    );
+    assert_eq!(thread.get("revision"), None);
 }

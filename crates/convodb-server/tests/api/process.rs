@@ -167,7 +167,7 @@ fn a_request_under_way_is_answered_and_one_that_hangs_is_broken_off_within_five_
             body.len(),
         );
         client.write_all(head.as_bytes()).unwrap();
-        // Whoever is told to go on has a handler that waits for the body.
+        // After `100 Continue` a handler waits for the body.
         let mut told = [0; 25];
         client.read_exact(&mut told).unwrap();
         assert!(told.starts_with(b"HTTP/1.1 100 Continue"));

@@ -1,4 +1,4 @@
-//! Each status that a request is refused with before its values are looked at.
+//! Each status that rejects a request before its values are checked.
 
 use crate::server::{Home, JSON, Server, text_from};
 
@@ -68,6 +68,28 @@ fn health_and_the_description_need_no_key() {
             "/v1/users/{id}",
         ]
     );
+}
+
+#[test]
+fn the_description_has_409_of_the_events_alone_and_the_counts_of_a_conversation() {
+    let (_home, server) = started();
+    let document = server.curl_as_it_is("/v1/openapi.json", &[]).expect(200);
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            let of_events = path == "/v1/events";
+            assert_eq!(responses.contains_key("409"), of_events, "{method} {path}");
+            let invalid = responses.get("422").map(|response| response.to_string());
+            let names_key = invalid.is_some_and(|invalid| invalid.contains("Idempotency-Key"));
+            assert_eq!(names_key, method == "post", "{method} {path}");
+        }
+    }
+    let conversation = &document["components"]["schemas"]["Conversation"];
+    let required = conversation["required"].as_array().unwrap();
+    for count in ["unread_count", "inbound_count", "revision"] {
+        assert_eq!(conversation["properties"][count]["minimum"], 1, "{count}");
+        assert!(!required.contains(&count.into()), "{count}");
+    }
 }
 
 #[test]

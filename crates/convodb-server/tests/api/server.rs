@@ -72,7 +72,7 @@ impl Server {
         server
     }
 
-    /// One whose log nobody reads.
+    /// A server whose log is not read.
     pub(crate) fn start_unread(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -125,7 +125,7 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until the log tells this.
+    /// Waits until the log contains this.
     pub(crate) fn await_log(&self, text: &str) {
         until(|| self.log().contains(text).then_some(()));
     }

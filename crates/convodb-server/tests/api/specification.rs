@@ -1,11 +1,13 @@
 //! The specification's own requests, word for word but for the host and the key, sent by curl; and
-//! its answers, compared field for field and in their order.
+//! its answers, compared field for field and in their order. The counts of a conversation follow its
+//! specified fields.
 //!
-//! What a server's own clock or chance decides is compared by its form.
+//! Times and ids of the server's own are compared by their form.
 
 use std::process::Command;
 
-use convodb::{Channel, Import, Store, UserId};
+use convodb::prelude::*;
+use convodb::{Channel, Import, UserId};
 
 use crate::server::{Answer, CURL, Home, KEY, Server};
 use convodb_testkit::specification::{
@@ -37,7 +39,10 @@ const NOTE: &str = "curl --request POST \
   --header 'Content-Type: application/json' \
   --data '{\"content\": \"Customer is on the Enterprise plan. Check their Salesforce record before responding.\"}'";
 
-/// Without what stands between the values, and with whole ids.
+/// The counts of a conversation of one message that was assigned or resolved.
+const CHANGED_ONCE: &str = r#""inbound_count":1,"revision":1"#;
+
+/// Without white space between the values, and with whole ids.
 fn compact(json: &str) -> String {
     let mut within = false;
     completed(json)
@@ -56,12 +61,17 @@ fn without(json: &str, field: &str) -> (String, usize) {
     (format!("{before}\"{field}\":{after}"), value.len())
 }
 
+/// A conversation of an example with the counts that follow its specified fields.
+fn with_counts(conversation: &str, counts: &str) -> String {
+    format!("{},{counts}}}", conversation.strip_suffix('}').unwrap())
+}
+
 /// A server with Alice, the conversation of the examples as an import has it, and `more` others.
 fn server(conversation: &str, more: usize) -> (Home, Server) {
     let home = Home::new();
     let store = Store::open(home.db()).unwrap();
     let alice = UserId::new("usr_01H111").unwrap();
-    store.put_user(&alice, "Alice Support").unwrap();
+    store.save_user(&alice, "Alice Support").unwrap();
     let import: Import = serde_json::from_str(&compact(conversation)).unwrap();
     store.import(import.clone()).unwrap();
     for number in 0..more {
@@ -122,7 +132,8 @@ fn get_a_conversation_answers_the_example() {
     let (_home, server) = server(GET_RESPONSE, 0);
     let answer = run(GET, &server);
     answer.expect(200);
-    assert_eq!(answer.body, compact(GET_RESPONSE));
+    let counts = r#""inbound_count":1"#;
+    assert_eq!(answer.body, with_counts(&compact(GET_RESPONSE), counts));
 }
 
 #[test]
@@ -132,7 +143,7 @@ fn assign_a_conversation_answers_the_example() {
     answer.expect(200);
     let (expected, _) = without(&compact(ASSIGN_RESPONSE), "updated_at");
     let (shown, time) = without(&answer.body, "updated_at");
-    assert_eq!(shown, expected);
+    assert_eq!(shown, with_counts(&expected, CHANGED_ONCE));
     assert!(time >= "2026-04-16T10:00:00Z".len());
 }
 
@@ -142,7 +153,8 @@ fn resolve_a_conversation_answers_the_example() {
     let answer = run(RESOLVE, &server);
     answer.expect(200);
     let (expected, _) = without(&compact(RESOLVE_RESPONSE), "updated_at");
-    assert_eq!(without(&answer.body, "updated_at").0, expected);
+    let shown = without(&answer.body, "updated_at").0;
+    assert_eq!(shown, with_counts(&expected, CHANGED_ONCE));
     // It has left the default view.
     assert_eq!(server.get("/v1/conversations").expect(200)["total"], 0);
 }

@@ -32,6 +32,9 @@ fn a_query_that_is_not_valid_is_422_by_the_parameters_name() {
         ("cursor=1", "cursor"),
         ("cursor=", "cursor"),
         ("cursor=1&cursor=1", "cursor"),
+        ("cursor=1.conv_01HABC00000000000000000000&page=0", "page"),
+        ("cursor=1.conv_01HABC00000000000000000000&page=x", "page"),
+        ("around=conv_01HABC00000000000000000000", "around"),
         ("offset=1", "offset"),
         ("Status=open", "Status"),
     ] {

@@ -6,6 +6,8 @@ mod receiver;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use convodb::Retention;
+use convodb::prelude::*;
 use serde_json::Value;
 
 use crate::server::{Home, Server, until};
@@ -68,7 +70,7 @@ fn each_event_comes_at_least_once_and_in_order_from_a_server_that_is_killed_agai
         "none was repeated, so no answer was lost"
     );
 
-    // What was told is what is read.
+    // The events that were posted are those that are listed.
     let read = server.get("/v1/events").expect(200);
     let mut told = receiver.taken();
     told.dedup();
@@ -95,6 +97,30 @@ fn what_happened_while_no_server_ran_its_webhook_is_told_later() {
 }
 
 #[test]
+fn events_that_were_purged_by_force_are_reported_in_the_log_and_the_next_one_is_posted() {
+    let home = Home::new();
+    let receiver = Receiver::start(|_| Reply::Take);
+    let server = start(&home, &receiver);
+    server.conversation("con_1");
+    until(|| (taken(&receiver) == [1, 2]).then_some(()));
+    server.stop();
+    let server = home.start();
+    server.conversation("con_1");
+    server.conversation("con_1");
+    server.stop();
+    let store = Store::open(home.db()).unwrap();
+    store.purge_events(Retention::newest(1).force()).unwrap();
+    store.close().unwrap();
+
+    let server = start(&home, &receiver);
+    server.await_log("events are lost to the webhook");
+    until(|| (taken(&receiver) == [1, 2, 4]).then_some(()));
+    server.conversation("con_1");
+    until(|| (taken(&receiver) == [1, 2, 4, 5]).then_some(()));
+    server.stop();
+}
+
+#[test]
 fn a_receiver_that_never_answers_does_not_keep_the_server_from_ending() {
     let home = Home::new();
     let receiver = Receiver::start(|_| Reply::Hang);
@@ -114,7 +140,7 @@ fn a_receiver_that_is_not_there_is_told_of_in_the_log_and_the_api_goes_on() {
     drop(nobody);
     let server = home.start_with(&["--webhook", &url, "--webhook-secret", SECRET]);
     server.conversation("con_1");
-    server.await_log("event 1 was not taken");
+    server.await_log("event 1 was not accepted");
     server.conversation("con_2");
     let end = server.end("INT");
     assert_eq!(end.status.code(), Some(0), "{}", end.log);

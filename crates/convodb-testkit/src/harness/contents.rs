@@ -3,39 +3,39 @@
 
 use convodb::testing::ManualClock;
 use convodb::{
-    Assignee, ConsumerName, Conversation, ConversationId, Event, Filter, Message, Note,
-    PageRequest, Result, Store,
+    Assignee, ConsumerName, Conversation, ConversationId, Event, EventSeq, Filter, Message, Note,
+    PageRequest, Read as _, Result, Store,
 };
 
 use crate::memory::Memory;
 use crate::model::Model;
 use crate::probe::FilterPlan;
 
-/// A conversation with its history.
+/// A conversation with all that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Held {
     shown: Conversation,
     messages: Vec<Message>,
     notes: Vec<Note>,
-    history: Vec<Event>,
+    audit_log: Vec<Event>,
 }
 
 /// In the order of lists, and the directory.
 #[derive(Clone, Debug)]
 pub struct Contents {
-    read: Read,
+    read: Answers,
     /// What only commands show: of a store that takes none it is not known.
     memory: Option<Memory>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Read {
+struct Answers {
     conversations: Vec<Held>,
     assignees: Vec<Assignee>,
     events: Vec<Event>,
-    consumers: Vec<(ConsumerName, u64)>,
-    parked: u64,
-    to_refile: u64,
+    consumers: Vec<(ConsumerName, EventSeq)>,
+    unmatched: u64,
+    to_reassign: u64,
 }
 
 impl Contents {
@@ -46,17 +46,17 @@ impl Contents {
             Held {
                 messages: entry.messages.clone(),
                 notes: entry.notes.clone(),
-                history: entry.history.clone(),
+                audit_log: entry.audit_log.clone(),
                 shown,
             }
         });
-        let read = Read {
+        let read = Answers {
             conversations: conversations.collect(),
             assignees: model.assignees(),
             events: model.events.clone(),
             consumers: model.consumers.clone(),
-            parked: model.parked.len() as u64,
-            to_refile: model.to_refile(),
+            unmatched: model.unmatched.len() as u64,
+            to_reassign: model.to_reassign(),
         };
         Self {
             read,
@@ -67,29 +67,30 @@ impl Contents {
     /// Reads, and gives commands that are rolled back.
     pub fn of_store(store: &Store, clock: &ManualClock) -> Result<Self> {
         let Self { read, .. } = Self::of_reading(store)?;
-        let memory = Some(Memory::of_store(store, clock)?);
+        let memory = Some(Memory::of_backend(store, clock)?);
         Ok(Self { read, memory })
     }
 
     pub fn of_reading(store: &Store) -> Result<Self> {
-        let first = store.list(&Filter::all(), PageRequest::new(1, 100)?)?;
+        let first = store.list(&Filter::all(), PageRequest::number(1, 100)?)?;
         let (mut rows, mut next) = (first.data, first.next);
         while let Some(cursor) = next {
-            let page = store.list_after(&Filter::all(), &cursor, 100)?;
+            let page = store.list(&Filter::all(), (cursor, 100))?;
             rows.extend(page.data);
             next = page.next;
         }
         let stats = store.stats()?;
-        let events = store.events(stats.newest_event - stats.events, usize::MAX)?;
+        let purged = EventSeq::new(stats.newest_event.get() - stats.events);
+        let events = store.events(purged, usize::MAX)?;
         let consumers = store.consumers()?.into_iter();
         let held = rows.into_iter().map(|shown| Held::read(store, shown));
-        let read = Read {
+        let read = Answers {
             conversations: held.collect::<Result<_>>()?,
             assignees: store.assignees()?,
             events,
             consumers: consumers.map(|one| (one.name, one.position)).collect(),
-            parked: stats.parked,
-            to_refile: stats.to_refile,
+            unmatched: stats.unmatched,
+            to_reassign: stats.to_reassign,
         };
         Ok(Self { read, memory: None })
     }
@@ -106,16 +107,19 @@ impl Contents {
     }
 }
 
-impl Read {
+impl Answers {
     /// Where two that differ do so first.
     fn difference(&self, other: &Self) -> String {
-        if self.parked != other.parked {
-            return format!("{} parked instead of {}", self.parked, other.parked);
-        }
-        if self.to_refile != other.to_refile {
+        if self.unmatched != other.unmatched {
             return format!(
-                "{} to refile instead of {}",
-                self.to_refile, other.to_refile
+                "{} unmatched instead of {}",
+                self.unmatched, other.unmatched
+            );
+        }
+        if self.to_reassign != other.to_reassign {
+            return format!(
+                "{} to reassign instead of {}",
+                self.to_reassign, other.to_reassign
             );
         }
         if self.assignees != other.assignees {
@@ -142,11 +146,11 @@ impl Read {
 
 impl Held {
     fn read(store: &Store, shown: Conversation) -> Result<Self> {
-        let thread = store.get(shown.id)?;
+        let transcript = store.transcript(shown.id)?;
         Ok(Self {
-            messages: thread.messages,
+            messages: transcript.messages,
             notes: store.notes(shown.id)?.collect::<Result<_>>()?,
-            history: store.history(shown.id)?,
+            audit_log: store.audit_log(shown.id)?,
             shown,
         })
     }

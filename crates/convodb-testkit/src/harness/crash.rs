@@ -169,7 +169,7 @@ impl Run<'_> {
         self.seen.len() as u64 >= self.plan.states
     }
 
-    /// One workload from the creation of its file on, at random or of takeovers, a race of two
+    /// One workload from the creation of its file on, at random or of removed assignees, a race of two
     /// creators, or a failing sync.
     fn round(&mut self, round: u64) {
         let seed = self.plan.seed.wrapping_mul(1_000_003).wrapping_add(round);
@@ -178,7 +178,7 @@ impl Run<'_> {
                 let race = (round / 4) as usize % self.creation.len();
                 record::race(seed, self.creation[race])
             }
-            2 if round % 8 == 2 => record::takeovers(seed),
+            2 if round % 8 == 2 => record::removals(seed),
             3 => record::failed_sync(seed),
             _ => record::workload(seed),
         };

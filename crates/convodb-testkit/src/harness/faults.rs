@@ -17,7 +17,7 @@ pub use trial::{Fault, Step, try_fault, twin};
 use super::disk::Fate;
 use super::report::{Breach, Progress, Report};
 use crate::fixture::ops_of;
-use crate::op::{Address, Body, Op, TargetsPlan, Who};
+use crate::op::{Address, Body, Op, SelectionPlan, Who};
 use crate::plan::Text;
 use crate::probe::FilterPlan;
 
@@ -44,19 +44,19 @@ fn steps(seed: u64) -> Vec<Step> {
     let mut steps: Vec<Step> = ops.by_ref().take(4).collect();
     steps.push(Step::Do(Op::Compact));
     steps.extend(ops.by_ref().take(2));
-    steps.extend(takeover().map(Step::Do));
+    steps.extend(removal().map(Step::Do));
     steps.push(Step::BackUp(1));
     steps.extend(ops.by_ref().take(2));
-    steps.push(Step::Do(Op::Reopen));
+    steps.push(Step::Do(Op::Restart));
     steps.extend(ops.by_ref().take(2));
     steps.push(Step::Repair);
     steps.extend(ops);
     steps
 }
 
-/// Somebody is removed, and what they had is filed as another's.
-fn takeover() -> [Op; 6] {
-    let put = |who, name| Op::PutAssignee {
+/// An assignee is removed, and its conversations are stored under its successor.
+fn removal() -> [Op; 6] {
+    let save = |who, name| Op::SaveAssignee {
         assignee: Who(who),
         name: Text::Short(name),
     };
@@ -65,8 +65,8 @@ fn takeover() -> [Op; 6] {
         channel: Channel::Webchat,
     };
     [
-        put(0, 1),
-        put(1, 2),
+        save(0, 1),
+        save(1, 2),
         Op::Receive {
             from,
             body: Body::Text(Text::Short(3)),
@@ -74,14 +74,14 @@ fn takeover() -> [Op; 6] {
             provider_id: None,
         },
         Op::AssignAll {
-            targets: TargetsPlan::First(FilterPlan::ALL, 3),
+            selection: SelectionPlan::First(FilterPlan::ALL, 3),
             assignee: Who(0),
         },
         Op::RemoveAssignee {
             assignee: Who(0),
-            takeover: Some(Who(1)),
+            successor: Some(Who(1)),
         },
-        Op::Refile { most: 1 },
+        Op::Reassign { limit: 1 },
     ]
 }
 

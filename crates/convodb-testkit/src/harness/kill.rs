@@ -8,9 +8,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use convodb::prelude::*;
 use convodb::{
     Channel, ContactId, Context, DeliveryStatus, Error, Inbound, Message, Options, Outbound,
-    ProviderId, Receipt, Result, Store, Transaction,
+    ProviderId, Receipt, Result, Transaction,
 };
 
 use super::random::Random;
@@ -147,8 +148,8 @@ fn check(
 
 /// The messages of a writer on one of its channels.
 fn messages(store: &Store, writer: usize, channel: usize) -> Result<Vec<Message>> {
-    match store.find(&contact(writer), PAIR[channel])? {
-        Some(found) => Ok(store.get(found.id)?.messages),
+    match store.find_conversation(&contact(writer), PAIR[channel])? {
+        Some(found) => Ok(store.transcript(found.id)?.messages),
         None => Ok(Vec::new()),
     }
 }
@@ -182,9 +183,9 @@ fn check_retry(
     let again =
         store.transaction(|tx| send_pair(tx, writer, second.content.as_text().unwrap_or("")));
     let is_known = matches!(&again, Ok([again, other]) if again == first && other == second);
-    let parked = store.stats().map(|stats| stats.parked);
-    if !is_known || !matches!(parked, Ok(0)) {
-        let what = format!("writer {writer}: {again:?} and {parked:?} parked");
+    let unmatched = store.stats().map(|stats| stats.unmatched);
+    if !is_known || !matches!(unmatched, Ok(0)) {
+        let what = format!("writer {writer}: {again:?} and {unmatched:?} unmatched");
         report.found(Breach::Torn, || told(what));
     }
 }
@@ -219,7 +220,7 @@ fn write(store: &Store, writer: usize, ahead: u64, turns: &AtomicU64) {
     }
 }
 
-fn write_pair(tx: &mut Transaction<'_>, writer: usize, number: u64) -> Result<(), Error> {
+fn write_pair(tx: &Transaction<'_>, writer: usize, number: u64) -> Result<(), Error> {
     let text = number.to_string();
     // It overtakes its message.
     let of = (PAIR[1], provider_id(writer, &text));
@@ -232,13 +233,12 @@ fn provider_id(writer: usize, text: &str) -> ProviderId {
 }
 
 /// One with a provider's id and a key, and one with a provider's id alone.
-fn send_pair(tx: &mut Transaction<'_>, writer: usize, text: &str) -> Result<[Message; 2], Error> {
+fn send_pair(tx: &Transaction<'_>, writer: usize, text: &str) -> Result<[Message; 2], Error> {
     let [first, second] = PAIR;
     let id = provider_id(writer, text);
     let inbound = Inbound::text(contact(writer), first, text).provider_id(id.as_str());
-    tx.set_context(Context::new().idempotency_key(id.as_str()));
-    let first = tx.receive(inbound)?.value;
-    tx.set_context(Context::new());
+    let once = tx.with(Context::new().idempotency_key(id.as_str()));
+    let first = once.receive(inbound)?.value;
     let outbound = Outbound::text(contact(writer), second, text).provider_id(id.as_str());
     Ok([first, tx.send(outbound)?.value])
 }

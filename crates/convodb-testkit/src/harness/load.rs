@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use convodb::{Filter, Options, Store};
+use convodb::prelude::*;
+use convodb::{Filter, Options};
 
 use self::client::{Reader, Writer};
 use self::measure::{Latencies, peak_memory_kib};

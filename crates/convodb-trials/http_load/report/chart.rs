@@ -75,7 +75,7 @@ fn bounds(values: impl Iterator<Item = f64> + Clone, room: f64) -> Range<f64> {
     (least / 2.0).min(most)..most * room
 }
 
-/// Where a server's mark of a row lies: the first row is the topmost.
+/// The position of a server's mark in a row. The first row is the topmost.
 fn height(row: usize, rows: usize, server: Name) -> f64 {
     let within = match server {
         Name::Convodb => 0.7,

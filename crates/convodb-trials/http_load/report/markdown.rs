@@ -8,10 +8,10 @@ use compare::number;
 use super::{Figure, Load};
 use crate::servers::Name;
 
-/// What the processor calls itself, where the system tells.
+/// The name of the processor, if the system has it.
 fn processor() -> Option<String> {
-    let told = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = told
+    let info = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = info
         .lines()
         .find_map(|line| line.strip_prefix("model name"))?;
     Some(line.trim_start_matches([' ', '\t', ':']).trim().to_owned())

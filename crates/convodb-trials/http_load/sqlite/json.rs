@@ -77,6 +77,18 @@ pub(super) struct ConversationDocument<'a> {
     updated_at: Time,
     #[serde(skip_serializing_if = "is_zero")]
     unread_count: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    inbound_count: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    revision: i64,
+}
+
+/// What follows the specified fields of a conversation.
+#[derive(Clone, Copy)]
+pub(super) struct Counts {
+    pub(super) unread: i64,
+    pub(super) inbound: i64,
+    pub(super) revision: i64,
 }
 
 fn is_zero(count: &i64) -> bool {
@@ -84,7 +96,7 @@ fn is_zero(count: &i64) -> bool {
 }
 
 impl<'a> ConversationDocument<'a> {
-    pub(super) fn new(row: &'a Row, unread: i64, messages: &'a [data::Message]) -> Self {
+    pub(super) fn new(row: &'a Row, counts: Counts, messages: &'a [data::Message]) -> Self {
         let id = conversation_id(row.id);
         let messages = messages.iter();
         Self {
@@ -98,7 +110,9 @@ impl<'a> ConversationDocument<'a> {
                 .collect(),
             created_at: Time::new(row.created_us),
             updated_at: Time::new(row.updated_us),
-            unread_count: unread,
+            unread_count: counts.unread,
+            inbound_count: counts.inbound,
+            revision: counts.revision,
         }
     }
 }
@@ -142,7 +156,7 @@ pub(super) struct PageDocument<'a> {
     pub(super) next: Option<String>,
 }
 
-/// The place behind a row.
+/// The position after a row.
 pub(super) fn cursor(row: &Row) -> String {
     format!("{}.{}", row.updated_us, conversation_id(row.id))
 }

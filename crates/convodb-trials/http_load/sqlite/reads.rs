@@ -12,21 +12,22 @@ use compare::data::{Message, NOBODY};
 use compare::engine::Row;
 use compare::engines::sqlite::{COLUMNS, Layout, MESSAGES, Question, connect, message, row};
 use compare::plan::Filter;
-use convodb::{Channel, ListQuery, Status, StatusFilter};
+use convodb::{Channel, PageRequest, Status, StatusFilter};
+use convodb_core::PagePosition;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tokio::sync::oneshot;
 
-use super::json::{ConversationDocument, PageDocument, cursor};
+use super::json::{ConversationDocument, Counts, PageDocument, cursor};
 
-/// So many requests may wait for a thread; the next is refused.
+/// Requests that may wait for a thread; the next one is rejected.
 const WAITING: usize = 256;
-/// Behind so many rows it is worth a statement to learn whether the far end is nearer.
+/// Rows to skip from which a statement that finds the nearer end of the list is worth its cost.
 const FAR_ROWS: u64 = 1_000;
 
 /// What a statement is made of, its parameters aside.
 type Shape = (Option<Status>, Option<Channel>, usize);
 
-/// The numbers under which the file knows users and teams.
+/// The numbers of users and teams in the file.
 pub(super) type Numbers = Arc<HashMap<Box<str>, u16>>;
 
 pub(super) struct Reader {
@@ -37,8 +38,50 @@ pub(super) struct Reader {
 }
 
 struct Found {
-    rows: Vec<(Row, i64)>,
+    rows: Vec<(Row, Counts)>,
     total: Option<u64>,
+}
+
+/// A query that is not served here.
+#[derive(Debug)]
+pub(super) struct Unserved;
+
+/// The columns of [`Counts`].
+const COUNTS: &str = ", c.unread, c.inbound, c.revision";
+
+/// Reads [`COUNTS`] from their first column.
+fn counts(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Counts> {
+    Ok(Counts {
+        unread: row.get(first)?,
+        inbound: row.get(first + 1)?,
+        revision: row.get(first + 2)?,
+    })
+}
+
+/// A page of a list by its number.
+#[derive(Clone, Debug)]
+pub(super) struct List {
+    filter: convodb::Filter,
+    page: u64,
+    limit: u64,
+}
+
+impl List {
+    /// The list of a query. One channel, and no unread conversations alone.
+    pub(super) fn new(filter: convodb::Filter, page: PageRequest) -> Result<Self, Unserved> {
+        match page.position() {
+            PagePosition::Number(number)
+                if !filter.is_unread() && filter.channels().nth(1).is_none() =>
+            {
+                Ok(Self {
+                    filter,
+                    page: number,
+                    limit: page.limit().into(),
+                })
+            }
+            _ => Err(Unserved),
+        }
+    }
 }
 
 impl Reader {
@@ -47,22 +90,19 @@ impl Reader {
             connection: connect(file)?,
             numbers,
             questions: HashMap::new(),
-            thread: format!(
-                "SELECT {COLUMNS}, c.seq, c.unread FROM conversation c WHERE c.id = ?1"
-            ),
+            thread: format!("SELECT {COLUMNS}, c.seq{COUNTS} FROM conversation c WHERE c.id = ?1"),
         })
     }
 
     /// The filter in the file's terms, unless it can select nothing.
-    fn filter(&self, query: &ListQuery) -> Option<Filter> {
-        let filter = &query.filter;
+    fn filter(&self, filter: &convodb::Filter) -> Option<Filter> {
         let known = filter
             .assignees()
             .filter_map(|id| self.numbers.get(id.as_str()));
-        let nobody = filter.includes_unassigned().then_some(NOBODY);
-        let assignees: Vec<u16> = nobody.into_iter().chain(known.copied()).collect();
-        let anybody = !filter.includes_unassigned() && filter.assignees().next().is_none();
-        (anybody || !assignees.is_empty()).then(|| Filter {
+        let unassigned = filter.includes_unassigned().then_some(NOBODY);
+        let assignees: Vec<u16> = unassigned.into_iter().chain(known.copied()).collect();
+        let is_any = !filter.includes_unassigned() && filter.assignees().next().is_none();
+        (is_any || !assignees.is_empty()).then(|| Filter {
             status: match filter.status() {
                 StatusFilter::Open => Some(Status::Open),
                 StatusFilter::Resolved => Some(Status::Resolved),
@@ -74,11 +114,10 @@ impl Reader {
     }
 
     /// A page, as JSON.
-    pub(super) fn list(&mut self, query: &ListQuery) -> Result<Vec<u8>> {
-        let page = query.page;
-        let limit = u64::from(page.limit());
-        let skip = (page.page() - 1).saturating_mul(limit);
-        let (rows, total) = match self.filter(query) {
+    pub(super) fn list(&mut self, list: &List) -> Result<Vec<u8>> {
+        let &List { page, limit, .. } = list;
+        let skip = (page - 1).saturating_mul(limit);
+        let (rows, total) = match self.filter(&list.filter) {
             Some(filter) => self.page(&filter, skip, limit)?,
             None => (Vec::new(), 0),
         };
@@ -86,21 +125,26 @@ impl Reader {
         let last = rows.last().filter(|_| more);
         let document = PageDocument {
             total,
-            page: page.page(),
+            page,
             next: last.map(|(row, _)| cursor(row)),
             data: rows
                 .iter()
-                .map(|(row, unread)| ConversationDocument::new(row, *unread, &[]))
+                .map(|(row, counts)| ConversationDocument::new(row, *counts, &[]))
                 .collect(),
         };
         Ok(serde_json::to_vec(&document)?)
     }
 
-    fn page(&mut self, filter: &Filter, skip: u64, limit: u64) -> Result<(Vec<(Row, i64)>, u64)> {
+    fn page(
+        &mut self,
+        filter: &Filter,
+        skip: u64,
+        limit: u64,
+    ) -> Result<(Vec<(Row, Counts)>, u64)> {
         let shape = (filter.status, filter.channel, filter.assignees.len());
         let question = match self.questions.entry(shape) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Question::showing(", c.unread", Layout::Best, filter)),
+            Entry::Vacant(new) => new.insert(Question::showing(COUNTS, Layout::Best, filter)),
         };
         let connection = &self.connection;
         let assignees = || filter.assignees.iter().copied().map(i64::from);
@@ -132,28 +176,28 @@ impl Reader {
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         let found = self.thread(id);
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        let Some((row, unread, messages)) = found? else {
+        let Some((row, counts, messages)) = found? else {
             return Ok(None);
         };
-        let document = ConversationDocument::new(&row, unread, &messages);
+        let document = ConversationDocument::new(&row, counts, &messages);
         Ok(Some(serde_json::to_vec(&document)?))
     }
 
-    fn thread(&self, id: u128) -> Result<Option<(Row, i64, Vec<Message>)>> {
+    fn thread(&self, id: u128) -> Result<Option<(Row, Counts, Vec<Message>)>> {
         let mut statement = self.connection.prepare_cached(&self.thread)?;
         let mut found = statement.query(params![&id.to_be_bytes()[..]])?;
         let Some(found) = found.next()? else {
             return Ok(None);
         };
         let (conversation, seq) = (row(found)?, found.get::<_, i64>(9)?);
-        let unread = found.get(10)?;
+        let counts = counts(found, 10)?;
         let mut statement = self.connection.prepare_cached(MESSAGES)?;
         let mut found = statement.query([seq])?;
         let mut messages = Vec::with_capacity(16);
         while let Some(next) = found.next()? {
             messages.push(message(next)?);
         }
-        Ok(Some((conversation, unread, messages)))
+        Ok(Some((conversation, counts, messages)))
     }
 }
 
@@ -162,7 +206,7 @@ fn rows(connection: &Connection, sql: &str, params: impl Iterator<Item = i64>) -
     let mut found = statement.query(params_from_iter(params))?;
     let (mut rows, mut total) = (Vec::with_capacity(20), None);
     while let Some(next) = found.next()? {
-        rows.push((row(next)?, next.get(10)?));
+        rows.push((row(next)?, counts(next, 10)?));
         total = Some(next.get::<_, i64>(9)?.cast_unsigned());
     }
     Ok(Found { rows, total })
@@ -177,7 +221,7 @@ fn total(connection: &Connection, sql: &str, assignees: impl Iterator<Item = i64
 
 type Job = Box<dyn FnOnce(&mut Reader) + Send>;
 
-/// Threads that read, as the API server has them: each with a connection, and a queue before all.
+/// Threads that read, each with a connection, and one queue before them.
 #[derive(Clone)]
 pub(super) struct Readers(SyncSender<Job>);
 
@@ -206,7 +250,7 @@ impl Readers {
     ) -> Result<T> {
         let (done, found) = oneshot::channel();
         let job = Box::new(move |reader: &mut Reader| {
-            // A request that is gone needs no answer.
+            // The client may have disconnected.
             let _ = done.send(read(reader));
         });
         ensure!(self.0.try_send(job).is_ok(), "too many requests wait");
@@ -226,7 +270,7 @@ pub(super) fn numbers(connection: &Connection) -> Result<HashMap<Box<str>, u16>>
     let mut numbers = HashMap::new();
     for number in all {
         let number = number?;
-        // Who has no conversation has no list either.
+        // An assignee without a conversation has no list either.
         let id = id.query_row([number], |row| row.get::<_, Option<Box<str>>>(0));
         if let Some(id) = id.optional()?.flatten() {
             numbers.insert(id, number);

@@ -4,15 +4,23 @@ use std::path::Path;
 
 use anyhow::Result;
 use compare::engines::sqlite::connect;
+use convodb::Direction;
 
-/// Adds the rule that a contact has one conversation on a channel, and the count of what is unread.
+/// Adds the rule that a contact has one conversation on a channel, and the counts of a conversation.
+/// Afterwards every table is packed again, as the counts make its rows longer.
 pub(crate) fn prepare(file: &Path) -> Result<()> {
     let connection = connect(file)?;
-    connection.execute_batch(
+    let inbound = Direction::Inbound as u8;
+    connection.execute_batch(&format!(
         "CREATE UNIQUE INDEX by_contact ON conversation(contact_id, channel);
          ALTER TABLE conversation ADD COLUMN unread INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE conversation ADD COLUMN inbound INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE conversation ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+         UPDATE conversation SET inbound =
+             (SELECT count(*) FROM message WHERE conv = seq AND direction = {inbound});
+         VACUUM;
          ANALYZE by_contact;
          PRAGMA wal_checkpoint(TRUNCATE);",
-    )?;
+    ))?;
     connection.close().map_err(|(_, error)| error.into())
 }

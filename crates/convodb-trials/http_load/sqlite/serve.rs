@@ -1,5 +1,4 @@
-//! The handlers, and what stands before them: the same key, the same limit of a body, the same
-//! errors as the API server's.
+//! The handlers, with the same key, the same limit of a body and the same errors as the API server.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -17,7 +16,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
-use convodb::{Channel, ContactId, ConversationId, ListQuery, MessageType};
+use convodb::{Channel, ContactId, ConversationId, Filter, MessageType};
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
@@ -26,7 +25,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::json::MessageDocument;
-use super::reads::Readers;
+use super::reads::{List, Readers};
 use super::writes::{Receive, Writer};
 
 const MOST_BODY_BYTES: usize = 512 << 10;
@@ -95,7 +94,7 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// An answer that is no success.
+/// An error as an answer.
 struct Refusal {
     status: StatusCode,
     code: &'static str,
@@ -172,13 +171,11 @@ async fn authorize(State(app): State<App>, request: Request, next: Next) -> Resp
 
 async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
-    let query: ListQuery = query.parse().map_err(Refusal::invalid)?;
-    if query.filter.is_unread() || query.filter.channels().nth(1).is_some() {
-        return Err(Refusal::invalid(
-            "unread and several channels are not served here",
-        ));
-    }
-    let page = app.readers.run(move |reader| reader.list(&query)).await?;
+    let (filter, page) = Filter::from_query(&query).map_err(Refusal::invalid)?;
+    let list = List::new(filter, page).map_err(|_| {
+        Refusal::invalid("unread, several channels and cursors are not served here")
+    })?;
+    let page = app.readers.run(move |reader| reader.list(&list)).await?;
     Ok(json(StatusCode::OK, page))
 }
 

@@ -1,4 +1,4 @@
-//! What is answered over SQLite is what convodb's own types answer, byte for byte.
+//! The answers from SQLite are those of convodb's own types, byte for byte.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 use compare::data::{Conversation, Dataset, parts, text};
 use compare::engine::Kind;
 use compare::engines::{convodb as convodb_file, sqlite as layout};
-use convodb::{ContactId, ConversationId, Inbound, ListQuery, Status, Store};
+use convodb::prelude::*;
+use convodb::{ContactId, ConversationId, Filter, Inbound, PageRequest, Status};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::json::MessageDocument;
 use super::prepare;
-use super::reads::{Reader, numbers};
+use super::reads::{List, Reader, numbers};
 use super::writes::{Receive, Writer};
 
 /// Enough for pages that are reached from the far end.
@@ -43,13 +44,20 @@ fn both() -> Result<Both> {
 
 impl Both {
     fn list_alike(&mut self, query: &str) -> Result<String> {
-        let query: ListQuery = query.parse()?;
-        let page = self.store.list(&query.filter, query.page)?;
+        let (filter, page, list) = list(query)?;
+        let page = self.store.list(&filter, page)?;
         let expected = String::from_utf8(serde_json::to_vec(&page)?)?;
-        let found = String::from_utf8(self.reader.list(&query)?)?;
+        let found = String::from_utf8(self.reader.list(&list)?)?;
         assert_eq!(found, expected, "{query}");
         Ok(found)
     }
+}
+
+fn list(query: &str) -> Result<(Filter, PageRequest, List)> {
+    let (filter, page) = Filter::from_query(query)?;
+    let list = List::new(filter.clone(), page);
+    let list = list.map_err(|_| anyhow::anyhow!("{query} is not served"))?;
+    Ok((filter, page, list))
 }
 
 fn typed(one: &Conversation) -> ConversationId {
@@ -89,7 +97,7 @@ fn every_conversation_is_convodbs_byte_for_byte() -> Result<()> {
     let mut both = both()?;
     for number in (0..SIZE).step_by(7) {
         let one = both.data.conversation(number);
-        let expected = serde_json::to_string(&both.store.get(typed(&one))?)?;
+        let expected = serde_json::to_string(&both.store.transcript(typed(&one))?)?;
         let found = both.reader.get(one.id)?.unwrap_or_default();
         assert_eq!(String::from_utf8(found)?, expected);
     }
@@ -126,7 +134,7 @@ fn a_message_does_to_its_conversation_what_it_does_in_convodb() -> Result<()> {
         let new = format!("con_new_{}", number / 2);
         for contact in [one.contact(), &new] {
             let (contact, content) = (ContactId::new(contact)?, text(number));
-            let inbound = Inbound::text(&contact, one.channel, content.as_str()).sent_at(at);
+            let inbound = Inbound::text(&contact, one.channel, content.as_str()).provider_time(at);
             let expected = serde_json::to_value(both.store.receive(inbound)?.value)?;
             let received = runtime.block_on(writer.receive(Receive {
                 contact,
@@ -140,9 +148,9 @@ fn a_message_does_to_its_conversation_what_it_does_in_convodb() -> Result<()> {
         }
     }
     for page in 1..=30 {
-        let query: ListQuery = format!("status=open&page={page}").parse()?;
-        let expected = serde_json::to_value(both.store.list(&query.filter, query.page)?)?;
-        let found = serde_json::from_slice(&both.reader.list(&query)?)?;
+        let (filter, request, list) = list(&format!("status=open&page={page}"))?;
+        let expected = serde_json::to_value(both.store.list(&filter, request)?)?;
+        let found = serde_json::from_slice(&both.reader.list(&list)?)?;
         assert_eq!(without_ids(found), without_ids(expected), "page {page}");
     }
     Ok(())
@@ -156,18 +164,19 @@ fn a_message_to_a_resolved_conversation_reopens_it_now() -> Result<()> {
     let resolved = |one: &Conversation| one.status == Status::Resolved;
     let one = both.data.conversations().find(resolved);
     let one = one.context("all are open")?;
-    let query: ListQuery = "status=open&limit=1".parse()?;
-    let before = both.store.list(&query.filter, query.page)?.total;
+    let (filter, request, list) = list("status=open&limit=1")?;
+    let before = both.store.list(&filter, request)?.total;
     runtime.block_on(writer.receive(Receive {
         contact: ContactId::new(one.contact())?,
         channel: one.channel,
         text: text(1),
         sent_us: Some(one.created_us),
     }))?;
-    let page: Value = serde_json::from_slice(&both.reader.list(&query)?)?;
+    let page: Value = serde_json::from_slice(&both.reader.list(&list)?)?;
     assert_eq!(page["total"], before + 1);
-    // First, as the activity is the reopening and not the old message.
+    // It is first, as the reopening is activity, and not the old message.
     assert_eq!(page["data"][0]["contact_id"], one.contact());
     assert_eq!(page["data"][0]["unread_count"], 1);
+    assert_eq!(page["data"][0]["revision"], 1);
     Ok(())
 }

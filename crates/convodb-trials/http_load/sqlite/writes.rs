@@ -1,5 +1,5 @@
-//! Writing: one thread with one connection, which commits what has come as one transaction and
-//! then answers all of them. Of the ways that `benches/compare` tries this is the fastest.
+//! Writing: one thread with one connection, which commits all queued messages as one transaction and
+//! then answers them. Of the ways that `benches/compare` tries this is the fastest.
 
 use std::path::Path;
 use std::thread;
@@ -12,19 +12,20 @@ use convodb::{Channel, ContactId, DeliveryStatus, Direction};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{mpsc, oneshot};
 
-/// So many may wait; whoever comes then waits for a place.
+/// Messages that may be queued; the next one waits for a place.
 const WAITING: usize = 1_024;
 const GROUP: usize = 256;
 
-/// A message is an activity at its own time; what it reopens is reopened now.
+/// A message is activity at its own time, but a conversation is reopened at the present time.
 const TOUCH: &str = "UPDATE conversation INDEXED BY by_contact
      SET updated_at = max(updated_at, CASE status WHEN 0 THEN ?3 ELSE ?4 END), status = 0,
-         created_at = min(created_at, ?3), unread = unread + 1
+         created_at = min(created_at, ?3), unread = unread + 1, inbound = inbound + 1,
+         revision = revision + (status <> 0)
      WHERE contact_id = ?1 AND channel = ?2 RETURNING seq, id";
 const BEGIN_CONVERSATION: &str =
     "INSERT INTO conversation(id, contact_id, channel, status, assignee,
-         created_at, updated_at, unread)
-     VALUES (?1, ?2, ?3, 0, 0, ?4, ?4, 1) RETURNING seq, id";
+         created_at, updated_at, unread, inbound)
+     VALUES (?1, ?2, ?3, 0, 0, ?4, ?4, 1, 1) RETURNING seq, id";
 const MESSAGE: &str = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 pub(super) struct Receive {
@@ -81,7 +82,7 @@ fn serve(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
                 Ok(received) => received.next().context("a message without an answer"),
                 Err(error) => Err(Error::msg(format!("{error:#}"))),
             };
-            // A request that is gone needs no answer.
+            // The client may have disconnected.
             let _ = job.done.send(answer);
         }
     }

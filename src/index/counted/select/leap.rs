@@ -10,7 +10,7 @@ struct Ends<'a> {
     undecided: &'a [Point],
     /// The rows of the node before each of these, and before the one behind them.
     before: &'a [u64],
-    /// Where the entry begins that stands before the first of these.
+    /// Where the entry begins that precedes the first of these.
     begin: Point,
     /// The rows of the node before the present entry.
     skipped: u64,
@@ -73,7 +73,7 @@ impl<'a> Ends<'a> {
 }
 
 /// Skips entries up to the farthest end of one before which no more than `skip` rows can lie, and
-/// tells how many rows that were.
+/// returns the number of these rows.
 ///
 /// Before a place lie at most the entries of all streams that begin before it; what a stream has
 /// behind its node is not known, so no place is behind the end of one. The entries are counted for

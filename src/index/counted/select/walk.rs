@@ -18,7 +18,7 @@ pub(super) fn read_entry(entry: &[u8; ENTRY_LEN]) -> (Point, u64) {
 /// Most ways down have no more.
 const USUAL_ENTRIES: usize = 128;
 
-/// The node of a stream that a select stands in, the entry, and the nodes above.
+/// The node of a stream that a select has reached, the entry, and the nodes above.
 pub(super) struct Walk {
     stream: Stream,
     total: Total,
@@ -31,7 +31,7 @@ pub(super) struct Walk {
     before: Vec<u64>,
     /// Where the present node begins among the entries.
     node: usize,
-    /// The entry that it stands on; the node's end where all were skipped.
+    /// The entry that it has reached; the node's end where all were skipped.
     index: usize,
     /// The rows of the node before that entry.
     skipped: u64,
@@ -128,7 +128,7 @@ impl Walk {
         self.skipped
     }
 
-    /// Skips so many entries, and tells how many rows they hold.
+    /// Skips this many entries, and returns how many rows they hold.
     pub(super) fn skip(&mut self, entries: usize) -> u64 {
         let before = self.skipped;
         self.stand_on(self.index + entries);
@@ -158,7 +158,7 @@ impl Walk {
     }
 
     /// Goes on to the next node of its level where all of the present one was skipped: the entry
-    /// behind the one above tells which it is.
+    /// behind the one above names it.
     pub(super) fn follow(&mut self, rows: &impl Read, streams: Streams) -> Result<()> {
         let level = self.level;
         while self.index == self.last() {

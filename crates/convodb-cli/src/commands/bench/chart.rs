@@ -1,10 +1,10 @@
-//! The curves as dots of braille: eight to a character.
+//! The curves in braille characters of eight dots.
 
 use clap::builder::styling::AnsiColor;
 
 use super::measure::Curve;
 use crate::output::Screen;
-use crate::words::grouped;
+use crate::texts::grouped;
 
 const COLORS: [AnsiColor; 6] = [
     AnsiColor::Red,
@@ -17,14 +17,14 @@ const COLORS: [AnsiColor; 6] = [
 
 const MAX_COLUMNS: usize = 72;
 const ROWS: usize = 14;
-/// What stands left of the dots: a number of microseconds, and the axis.
+/// The width of the labels left of the dots: microseconds and the axis.
 const LABEL: usize = 10;
 
-/// What each dot of a character adds to the empty one: left column, right column.
+/// What each dot adds to the code of the empty character: left column, right column.
 const DOTS: [[u32; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 const EMPTY: u32 = 0x2800;
 
-/// Characters of dots, of which each has the colour of the curve that came last.
+/// Characters of dots, each in the colour of the last curve through it.
 struct Canvas {
     columns: usize,
     cells: Vec<(u32, usize)>,
@@ -50,7 +50,7 @@ impl Canvas {
     }
 }
 
-/// Microseconds, in powers of ten, over the depth of the page in its list.
+/// Draws microseconds, in powers of ten, over the position of the page in its list.
 pub(super) fn draw(screen: &Screen, curves: &[Curve]) -> String {
     let columns = usize::from(screen.width).saturating_sub(LABEL + 2);
     let columns = columns.clamp(16, MAX_COLUMNS);
@@ -62,7 +62,7 @@ pub(super) fn draw(screen: &Screen, curves: &[Curve]) -> String {
     let (width, height) = ((columns * 2 - 1) as f64, (ROWS * 4 - 1) as f64);
     for (number, curve) in curves.iter().enumerate() {
         let last = curve.points.last().map_or(1, |point| point.page).max(2) - 1;
-        let places: Vec<_> = curve
+        let dots: Vec<_> = curve
             .points
             .iter()
             .map(|point| {
@@ -71,16 +71,16 @@ pub(super) fn draw(screen: &Screen, curves: &[Curve]) -> String {
                 (x, (1.0 - part.clamp(0.0, 1.0)) * height)
             })
             .collect();
-        for pair in places.windows(2) {
+        for pair in dots.windows(2) {
             if let [from, to] = pair {
                 canvas.line(*from, *to, number);
             }
         }
-        if let [only] = places.as_slice() {
+        if let [only] = dots.as_slice() {
             canvas.line(*only, *only, number);
         }
     }
-    shown(screen, &canvas, curves, (low, high))
+    render(screen, &canvas, curves, (low, high))
 }
 
 /// Whole powers of ten around all times.
@@ -92,7 +92,7 @@ fn bounds(curves: &[Curve]) -> (f64, f64) {
     (low, high.log10().ceil().max(low + 1.0))
 }
 
-fn shown(screen: &Screen, canvas: &Canvas, curves: &[Curve], (low, high): (f64, f64)) -> String {
+fn render(screen: &Screen, canvas: &Canvas, curves: &[Curve], (low, high): (f64, f64)) -> String {
     let mut text = String::new();
     for (row, cells) in canvas.cells.chunks(canvas.columns).enumerate() {
         text += &format!("{:>LABEL$} │", label(row, low, high));
@@ -131,7 +131,7 @@ fn shown(screen: &Screen, canvas: &Canvas, curves: &[Curve], (low, high): (f64, 
     text
 }
 
-/// Each power of ten by its row.
+/// The label of a row, if it is that of a power of ten.
 fn label(row: usize, low: f64, high: f64) -> String {
     let row_of = |power: f64| (1.0 - (power - low) / (high - low)) * (ROWS - 1) as f64;
     let powers = (low as i32..=high as i32).map(f64::from);

@@ -1,8 +1,9 @@
-//! Timing pages: the same call repeated, and the time in the middle.
+//! The time of pages: the median of repeated calls.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use convodb::prelude::*;
 use convodb::{Filter, PageRequest, Snapshot};
 use serde::Serialize;
 
@@ -11,14 +12,14 @@ use crate::failure::Failure;
 
 pub(super) const DEPTHS: [&str; 6] = ["first", "25 %", "50 %", "75 %", "last", "cursor"];
 
-/// So long a call is repeated, so often at least and at most.
+/// How long a call is repeated, and how often at least and at most.
 const TIME: Duration = Duration::from_millis(8);
 const LEAST: usize = 5;
 const MOST: usize = 201;
-/// A curve has so many pages at most.
+/// The most pages of a curve.
 const POINTS: u64 = 24;
 
-/// Times in microseconds; nothing where the list has no such page of its own.
+/// Times in microseconds; `None` if the list has no such page.
 #[derive(Serialize)]
 pub(super) struct Case {
     pub(super) filter: String,
@@ -28,11 +29,11 @@ pub(super) struct Case {
     pub(super) half: Option<f64>,
     pub(super) three_quarters: Option<f64>,
     pub(super) last: Option<f64>,
-    /// The page in the middle, by the cursor of the page before it.
+    /// The middle page, by the cursor of the page before it.
     pub(super) cursor: Option<f64>,
 }
 
-/// How the time grows with the depth.
+/// The time by position.
 #[derive(Serialize)]
 pub(super) struct Curve {
     pub(super) filter: String,
@@ -93,7 +94,7 @@ impl<'a> Prober<'a> {
     }
 
     fn page(&self, filter: &Filter, page: u64) -> Result<f64, Failure> {
-        let request = PageRequest::new(page, self.limit)?;
+        let request = PageRequest::number(page, self.limit)?;
         median(|| {
             black_box(self.snapshot.list(filter, request)?);
             Ok(())
@@ -101,25 +102,25 @@ impl<'a> Prober<'a> {
     }
 
     fn cursor(&self, filter: &Filter, pages: u64) -> Result<Option<f64>, Failure> {
-        let before = PageRequest::new((page_at(0.5, pages) - 1).max(1), self.limit)?;
+        let before = PageRequest::number((page_at(0.5, pages) - 1).max(1), self.limit)?;
         let Some(next) = self.snapshot.list(filter, before)?.next else {
             return Ok(None);
         };
         median(|| {
-            black_box(self.snapshot.list_after(filter, &next, self.limit)?);
+            black_box(self.snapshot.list(filter, (next, self.limit))?);
             Ok(())
         })
         .map(Some)
     }
 }
 
-/// The page at a part of the way from the first to the last.
+/// The page at a fraction of the way from the first to the last.
 fn page_at(part: f64, pages: u64) -> u64 {
     1 + (part * (pages - 1) as f64).round() as u64
 }
 
 fn median(call: impl Fn() -> Result<(), Failure>) -> Result<f64, Failure> {
-    // The first one warms the caches.
+    // The first call warms the caches.
     call()?;
     let begun = Instant::now();
     let mut times = Vec::with_capacity(MOST);

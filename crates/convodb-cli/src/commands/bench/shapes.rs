@@ -1,10 +1,11 @@
-//! The filters that a file can be asked with, and who is asked for.
+//! The filters that are measured, with the assignees of the file.
 
+use convodb::prelude::*;
 use convodb::{AssigneeId, AssigneeKind, Channel, Filter, Snapshot, StatusFilter};
 
 use crate::failure::Failure;
 
-/// A filter by its name.
+/// A filter with its name.
 pub(super) struct Shape {
     pub(super) name: String,
     pub(super) filter: Filter,
@@ -12,17 +13,17 @@ pub(super) struct Shape {
     pub(super) drawn: bool,
 }
 
-/// Anybody's and nobody's, or some assignees'.
-struct Whose {
+/// The assignees of a filter; without any, all.
+struct Assignees {
     name: &'static str,
     ids: Vec<AssigneeId>,
     unassigned: bool,
 }
 
-/// Every combination that selects something.
+/// Every combination that selects a conversation.
 pub(super) fn every(snapshot: &Snapshot) -> Result<Vec<Shape>, Failure> {
     let busiest = busiest_channel(snapshot)?;
-    let whose = whose(snapshot)?;
+    let assignees = assignees(snapshot)?;
     let mut shapes = Vec::new();
     for status in [
         StatusFilter::Open,
@@ -30,10 +31,10 @@ pub(super) fn every(snapshot: &Snapshot) -> Result<Vec<Shape>, Failure> {
         StatusFilter::All,
     ] {
         for channel in [None, Some(busiest)] {
-            for whose in &whose {
+            for assignees in &assignees {
                 for unread in [false, true] {
-                    let shape = shape(status, channel, whose, unread);
-                    // An empty list is no measure but of an empty store.
+                    let shape = shape(status, channel, assignees, unread);
+                    // An empty list is measured for an empty store only.
                     if snapshot.count(&shape.filter)? > 0 || shapes.is_empty() {
                         shapes.push(shape);
                     }
@@ -44,20 +45,25 @@ pub(super) fn every(snapshot: &Snapshot) -> Result<Vec<Shape>, Failure> {
     Ok(shapes)
 }
 
-fn shape(status: StatusFilter, channel: Option<Channel>, whose: &Whose, unread: bool) -> Shape {
+fn shape(
+    status: StatusFilter,
+    channel: Option<Channel>,
+    assignees: &Assignees,
+    unread: bool,
+) -> Shape {
     let mut name = status.to_string();
     let mut filter = Filter::new(status);
     if let Some(channel) = channel {
         name += &format!(" {channel}");
         filter = filter.channel(channel);
     }
-    if !whose.name.is_empty() {
-        name += &format!(" {}", whose.name);
+    if !assignees.name.is_empty() {
+        name += &format!(" {}", assignees.name);
     }
-    for id in &whose.ids {
+    for id in &assignees.ids {
         filter = filter.assigned_to(id);
     }
-    if whose.unassigned {
+    if assignees.unassigned {
         filter = filter.unassigned();
     }
     if unread {
@@ -66,8 +72,8 @@ fn shape(status: StatusFilter, channel: Option<Channel>, whose: &Whose, unread: 
     }
     let drawn = !unread
         && match (status, channel) {
-            (_, None) => whose.name.is_empty() || is_agents(status, whose),
-            (StatusFilter::Resolved, Some(_)) => whose.name.is_empty(),
+            (_, None) => assignees.name.is_empty() || is_agent_view(status, assignees),
+            (StatusFilter::Resolved, Some(_)) => assignees.name.is_empty(),
             _ => false,
         };
     Shape {
@@ -77,31 +83,31 @@ fn shape(status: StatusFilter, channel: Option<Channel>, whose: &Whose, unread: 
     }
 }
 
-/// The view of an agent: what is open and theirs, their team's or nobody's.
-fn is_agents(status: StatusFilter, whose: &Whose) -> bool {
-    status == StatusFilter::Open && whose.unassigned && !whose.ids.is_empty()
+/// The view of an agent: the open conversations of the agent and the team, and the unassigned ones.
+fn is_agent_view(status: StatusFilter, assignees: &Assignees) -> bool {
+    status == StatusFilter::Open && assignees.unassigned && !assignees.ids.is_empty()
 }
 
 fn busiest_channel(snapshot: &Snapshot) -> Result<Channel, Failure> {
     let on = |channel| Filter::all().channel(channel);
     let counts = snapshot.counts(&Channel::ALL.map(on))?;
-    // The first of the busiest.
+    // Of equals the first.
     let busiest = Channel::ALL.into_iter().zip(counts).rev();
     let busiest = busiest.max_by_key(|(_, count)| *count);
     Ok(busiest.map_or(Channel::Whatsapp, |(channel, _)| channel))
 }
 
-fn whose(snapshot: &Snapshot) -> Result<Vec<Whose>, Failure> {
+fn assignees(snapshot: &Snapshot) -> Result<Vec<Assignees>, Failure> {
     let user = busiest_assignee(snapshot, AssigneeKind::User)?;
     let team = busiest_assignee(snapshot, AssigneeKind::Team)?;
     let agents: Vec<_> = user.iter().chain(&team).cloned().collect();
-    let mut whose = vec![
-        Whose {
+    let mut assignees = vec![
+        Assignees {
             name: "",
             ids: Vec::new(),
             unassigned: false,
         },
-        Whose {
+        Assignees {
             name: "unassigned",
             ids: Vec::new(),
             unassigned: true,
@@ -113,14 +119,14 @@ fn whose(snapshot: &Snapshot) -> Result<Vec<Whose>, Failure> {
         ("agent", agents, true),
     ] {
         if !ids.is_empty() {
-            whose.push(Whose {
+            assignees.push(Assignees {
                 name,
                 ids,
                 unassigned,
             });
         }
     }
-    Ok(whose)
+    Ok(assignees)
 }
 
 fn busiest_assignee(

@@ -1,4 +1,4 @@
-//! The curves as a picture.
+//! The curves as an SVG picture.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::measure::Curve;
 use crate::failure::Failure;
-use crate::words::grouped;
+use crate::texts::grouped;
 
 const SIZE: (u32, u32) = (900, 540);
 const COLORS: [RGBColor; 6] = [

@@ -1,6 +1,6 @@
-//! Made-up conversations: each follows from the seed and its number alone.
+//! Generated conversations: each is a function of the seed and its number.
 //!
-//! Invariant: no clock and no chance. Everything lies in 2025, so that each run gives the same.
+//! Invariant: no clock and no other source of randomness. All times are in 2025.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
@@ -12,7 +12,7 @@ use convodb::{
 /// 2025-01-01T00:00:00Z.
 const START_MILLIS: u64 = 1_735_689_600_000;
 const DAYS: i64 = 300;
-/// A conversation is active for at most so long.
+/// The longest time between the first and the last message.
 const ACTIVE_DAYS: u64 = 30;
 const RANDOM_BITS: u32 = 80;
 
@@ -58,7 +58,7 @@ impl Random {
         x ^ (x >> 31)
     }
 
-    /// 0 to `end` - 1; the remainder's bias does not matter here.
+    /// 0 to `end` - 1. The bias of the remainder does not matter here.
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
@@ -72,7 +72,7 @@ impl Random {
         of.get(place).copied().unwrap_or_default()
     }
 
-    /// What an id has behind its time.
+    /// The random part of an id.
     fn ulid(&mut self) -> u128 {
         (u128::from(self.next()) << 64 | u128::from(self.next())) >> (128 - RANDOM_BITS)
     }
@@ -80,7 +80,7 @@ impl Random {
 
 pub(super) struct Dataset {
     seed: u64,
-    /// Between the beginnings of two conversations.
+    /// The time between the first messages of two conversations.
     step: TimeDelta,
 }
 
@@ -114,7 +114,7 @@ impl Dataset {
         TEAMS.iter().enumerate().filter_map(named)
     }
 
-    /// The conversation of a number; there always is one.
+    /// The conversation of a number. It is always `Some`.
     pub(super) fn conversation(&self, number: u32) -> Option<Import> {
         let of_seed = Random(self.seed).next();
         let mut random = Random(Random(of_seed ^ u64::from(number)).next());
@@ -150,7 +150,7 @@ impl Dataset {
         Some(Import::new(conversation, messages).notes(notes))
     }
 
-    /// One to eight, in turn from the contact and to them.
+    /// One to eight messages, alternately from and to the contact.
     fn messages(&self, number: u32, of: &Conversation, random: &mut Random) -> Vec<Message> {
         let count = 1 + random.below(8);
         let order = random.below(1_000_000);
@@ -181,7 +181,7 @@ impl Dataset {
 fn assignee(random: &mut Random) -> Option<Assignee> {
     let (id, name) = match random.below(100) {
         0..30 => return None,
-        // The first have more than the last.
+        // The first users have more than the last.
         30..90 => {
             let bound = 1 + random.below(USERS.len() as u64);
             let number = random.below(bound) as usize;

@@ -1,7 +1,7 @@
-//! The lines of an import, read and parsed by a thread of their own, so that this one can store
-//! and be interrupted meanwhile.
+//! The lines of an import, read and parsed by a thread of their own, so that the main thread can store
+//! them and handle an interruption.
 //!
-//! Invariant: so many lines at most are in memory, however large the file.
+//! Invariant: a bounded number of lines is in memory, whatever the size of the file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -18,21 +18,21 @@ use serde::de::DeserializeOwned;
 use crate::failure::Failure;
 use crate::{interrupt, progress};
 
-/// So many lines wait at most to be stored.
+/// The most lines that are read ahead.
 const LINES_AHEAD: usize = 64;
-/// More than any conversation has; a file without lines must not fill the memory.
+/// Longer than any conversation. A file without line ends must not fill the memory.
 const MAX_LINE_BYTES: u64 = 1 << 30;
-/// So often an interruption is looked for while no line comes.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How often interruptions are checked for while no line comes.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a line is.
+/// The content of a line.
 pub(super) enum Item {
     Conversation(Box<convodb::Import>),
     User(Named<UserId>),
     Team(Named<TeamId>),
 }
 
-/// Somebody of the directory.
+/// A user or team.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Named<T> {
@@ -52,24 +52,24 @@ struct TeamLine {
     team: Named<TeamId>,
 }
 
-/// What the thread that reads has to say.
-enum Said {
+/// What the reading thread sends.
+enum Sent {
     Line(u64, Result<Item, String>),
     Unreadable(io::Error),
     End,
 }
 
-pub(super) struct Lines {
+pub(in crate::commands) struct Lines {
     name: String,
-    said: Receiver<Said>,
+    sent: Receiver<Sent>,
     bar: ProgressBar,
-    /// The number of the line that was handed out last, from 1.
+    /// The number of the last line that was returned, from 1.
     line: u64,
 }
 
 impl Lines {
     /// Begins to read a file, or standard input for `-`.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(in crate::commands) fn open(path: &Path) -> Result<Self, Failure> {
         let standard = path.as_os_str() == "-";
         let name = match standard {
             true => "standard input".to_owned(),
@@ -79,49 +79,65 @@ impl Lines {
             true => Ok((None, Box::new(io::stdin()) as Box<dyn Read + Send>)),
             false => open(path),
         };
-        let (size, input) = opened.map_err(|error| Failure::Input {
-            source: name.clone(),
-            error,
-        })?;
-        let bar = progress::bytes("importing", size);
-        let input = BufReader::new(bar.wrap_read(input));
-        let (sender, said) = sync_channel(LINES_AHEAD);
-        // It is left to itself when the import fails: it may wait for input that does not come.
-        thread::spawn(move || read(input, &sender));
-        Ok(Self {
-            name,
-            said,
-            bar,
-            line: 0,
-        })
+        match opened {
+            Ok((size, input)) => Ok(Self::read(name, size, input)),
+            Err(error) => Err(Failure::Input {
+                source: name,
+                error,
+            }),
+        }
     }
 
-    /// The next line that is not blank; nothing at the end.
+    /// Begins to read an input of this name and, if it is known, size.
+    pub(in crate::commands) fn read(
+        name: String,
+        size: Option<u64>,
+        input: impl Read + Send + 'static,
+    ) -> Self {
+        let bar = progress::bytes("importing", size);
+        let input = BufReader::new(bar.wrap_read(input));
+        let (sender, sent) = sync_channel(LINES_AHEAD);
+        // It is not joined if the import fails: it may wait for input that does not come.
+        thread::spawn(move || read(input, &sender));
+        Self {
+            name,
+            sent,
+            bar,
+            line: 0,
+        }
+    }
+
+    /// The name of the input in messages.
+    pub(in crate::commands) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next line that is not blank; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Item>, Failure> {
         loop {
             interrupt::check()?;
-            match self.said.recv_timeout(PATIENCE) {
-                Ok(Said::Line(line, item)) => {
+            match self.sent.recv_timeout(INTERVAL) {
+                Ok(Sent::Line(line, item)) => {
                     self.line = line;
-                    return item.map(Some).map_err(|reason| self.refused(reason));
+                    return item.map(Some).map_err(|reason| self.rejected(reason));
                 }
-                Ok(Said::Unreadable(error)) => {
+                Ok(Sent::Unreadable(error)) => {
                     return Err(Failure::Input {
                         source: self.name.clone(),
                         error,
                     });
                 }
-                Ok(Said::End) => return Ok(None),
+                Ok(Sent::End) => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Failure::Panicked("the lines' reader is gone".to_owned()));
+                    return Err(Failure::Panicked("the reading thread has ended".to_owned()));
                 }
             }
         }
     }
 
-    /// What is wrong with the line that was handed out last.
-    pub(super) fn refused(&self, reason: String) -> Failure {
+    /// The failure of the last line that was returned.
+    pub(super) fn rejected(&self, reason: String) -> Failure {
         Failure::Line {
             source: self.name.clone(),
             line: self.line,
@@ -136,7 +152,7 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        // Before a failure is told.
+        // Before a failure is printed.
         self.end();
     }
 }
@@ -152,23 +168,23 @@ fn open(path: &Path) -> io::Result<(Option<u64>, Box<dyn Read + Send>)> {
     Ok((size, Box::new(file)))
 }
 
-/// Reads and parses until the end, or until nobody takes the lines any longer.
-fn read(mut input: impl BufRead, sender: &SyncSender<Said>) {
+/// Reads and parses until the end, or until the receiver is dropped.
+fn read(mut input: impl BufRead, sender: &SyncSender<Sent>) {
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
         let mut limited = (&mut input).take(MAX_LINE_BYTES);
-        let said = match limited.read_until(b'\n', &mut bytes) {
-            Err(error) => Said::Unreadable(error),
-            Ok(0) => Said::End,
+        let sent = match limited.read_until(b'\n', &mut bytes) {
+            Err(error) => Sent::Unreadable(error),
+            Ok(0) => Sent::End,
             Ok(read) if read as u64 == MAX_LINE_BYTES && !bytes.ends_with(b"\n") => {
-                Said::Line(line, Err("is longer than 1 GiB".to_owned()))
+                Sent::Line(line, Err("is longer than 1 GiB".to_owned()))
             }
             Ok(_) if bytes.trim_ascii().is_empty() => continue,
-            Ok(_) => Said::Line(line, parse(&bytes)),
+            Ok(_) => Sent::Line(line, parse(&bytes)),
         };
-        let last = !matches!(said, Said::Line(_, Ok(_)));
-        if sender.send(said).is_err() || last {
+        let last = !matches!(sent, Sent::Line(_, Ok(_)));
+        if sender.send(sent).is_err() || last {
             return;
         }
     }
@@ -194,10 +210,10 @@ fn parse(line: &[u8]) -> Result<Item, String> {
 
 fn from_json<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     serde_json::from_slice(line).map_err(|error| {
-        // To serde each line is line 1, which would contradict ours.
+        // To serde each line is line 1, which would contradict the line number of the file.
         let (full, column) = (error.to_string(), error.column());
-        let place = format!(" at line {} column {column}", error.line());
-        match full.strip_suffix(&place) {
+        let position = format!(" at line {} column {column}", error.line());
+        match full.strip_suffix(&position) {
             Some(reason) => format!("{reason} (column {column})"),
             None => full,
         }

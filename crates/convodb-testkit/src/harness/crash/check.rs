@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use convodb::testing::ManualClock;
-use convodb::{Check, Error, Store};
+use convodb::{Check, Error, Read as _, Store};
 
 use super::claims::Claims;
 use super::states::Crash;
@@ -36,7 +36,8 @@ fn look(crash: &Crash, claims: &Claims) -> Result<(), Finding> {
         return Err((Breach::Lost, "the file itself".to_owned()));
     }
     let (store, clock) = open(&disk, super::path(), known.is_none())?;
-    let sequence = store.sequence().map_err(|error| torn(&error))?;
+    let commit = store.commit_seq().map_err(|error| torn(&error))?;
+    let sequence = commit.get();
     if known.is_some_and(|known| sequence < known) {
         let what = format!("{known:?} was known, and {sequence} is there");
         return Err((Breach::Lost, what));

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use convodb::prelude::*;
 use convodb::testing::ManualClock;
-use convodb::{Channel, ErrorKind, Options, Result, Store, UserId};
+use convodb::{Channel, ErrorKind, Options, Result, UserId};
 
 use super::claims::Claims;
 use super::states::{self, Crash};
@@ -43,7 +44,8 @@ struct Reader {
 impl Gate for Reader {
     fn before(&self, call: Call) -> Fate {
         // Nothing is to be seen while the store is reopened.
-        if let Ok(sequence) = self.store.sequence() {
+        if let Ok(commit) = self.store.commit_seq() {
+            let sequence = commit.get();
             let at = self.disk.position();
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             if seen.last().is_none_or(|(_, last)| *last < sequence) {
@@ -153,7 +155,7 @@ pub(crate) fn workload(seed: u64) -> History {
             0 => recorder.back_up(format!("/copy.{number}").into()),
             1 => recorder.step(|store, model| {
                 assert!(store.repair().unwrap().is_clean());
-                model.sequence = store.sequence().unwrap();
+                model.sequence = store.commit_seq().unwrap().get();
             }),
             _ => {}
         }
@@ -161,8 +163,8 @@ pub(crate) fn workload(seed: u64) -> History {
     recorder.finish(Image::default())
 }
 
-/// Users are removed one behind another, and their conversations filed between commands about them.
-pub(crate) fn takeovers(seed: u64) -> History {
+/// Users are removed one after another, and their conversations reassigned between commands about them.
+pub(crate) fn removals(seed: u64) -> History {
     const OPS: usize = 12;
     let (clock, mut random) = (clock(), Random::new(!seed));
     let disk = MemoryDisk::recording(&Image::default(), &[]);
@@ -170,7 +172,7 @@ pub(crate) fn takeovers(seed: u64) -> History {
     let mut give = |op: &Op| recorder.step(|store, model| apply(store, model, op).unwrap());
     for number in 0..3 {
         let (assignee, name) = (Who(number), Text::Short(number));
-        give(&Op::PutAssignee { assignee, name });
+        give(&Op::SaveAssignee { assignee, name });
     }
     for number in 0..CONTACTS {
         let from = Address {
@@ -196,11 +198,11 @@ pub(crate) fn takeovers(seed: u64) -> History {
             _ => {}
         }
         if random.below(2) == 0 {
-            give(&Op::Refile { most: 1 });
+            give(&Op::Reassign { limit: 1 });
         }
         give(op);
     }
-    give(&Op::Refile { most: u8::MAX });
+    give(&Op::Reassign { limit: u8::MAX });
     recorder.finish(Image::default())
 }
 
@@ -208,7 +210,7 @@ pub(crate) fn takeovers(seed: u64) -> History {
 fn removal(of: u8, by: Option<u8>) -> Op {
     Op::RemoveAssignee {
         assignee: Who(of),
-        takeover: by.map(Who),
+        successor: by.map(Who),
     }
 }
 
@@ -227,15 +229,15 @@ pub(crate) fn failed_sync(seed: u64) -> History {
     // A command that takes no ids: the model knows what it leaves.
     recorder.step(|store, model| {
         let before = model.clone();
-        let put = put_user(store, model, "Perhaps");
-        let Err(error) = put else { return };
+        let saved = save_user(store, model, "Perhaps");
+        let Err(error) = saved else { return };
         let kind = error.kind();
         assert!(
-            matches!(kind, ErrorKind::OutcomeUnknown | ErrorKind::Io),
+            matches!(kind, ErrorKind::CommitUnknown | ErrorKind::Io),
             "{error:?}"
         );
         store.reopen().unwrap();
-        if store.sequence().unwrap() == before.sequence {
+        if store.commit_seq().unwrap().get() == before.sequence {
             *model = before;
         }
     });
@@ -266,7 +268,7 @@ impl Gate for Rival {
             match on(&self.disk, &self.clock).open(super::path()) {
                 Ok(store) => {
                     let begun = self.disk.position();
-                    put_user(&store, &mut model, "The rival's").unwrap();
+                    save_user(&store, &mut model, "The rival's").unwrap();
                     let done = self.disk.position();
                     let mut wrote = self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
                     *wrote = Some((begun, done, model));
@@ -308,14 +310,14 @@ pub(crate) fn calls_of_creation() -> Vec<u64> {
 }
 
 /// What it leaves is in the model, whether it goes well or not.
-fn put_user(store: &Store, model: &mut Model, name: &str) -> Result<()> {
+fn save_user(store: &Store, model: &mut Model, name: &str) -> Result<()> {
     let user = UserId::new("usr_1").unwrap();
-    let put = store.put_user(&user, name).map(drop);
+    let saved = store.save_user(&user, name).map(drop);
     let mut draft = model.clone();
     draft.read_clock();
-    draft.put_assignee(&user.into(), name.to_owned());
+    draft.save_assignee(&user.into(), name.to_owned());
     model.commit(draft);
-    put
+    saved
 }
 
 /// Two creators of one file, the second before the first one's call of this number; both write.
@@ -377,7 +379,7 @@ fn resume(
     let disk = MemoryDisk::recording(&base, held);
     let clock = history.models.first()?.clock.clone();
     let store = on(&disk, &clock).open(super::path()).ok()?;
-    let sequence = store.sequence().ok()?;
+    let sequence = store.commit_seq().ok()?.get();
     let mut claims = history.claims.up_to(at);
     let models = history.models.get(..=usize::try_from(sequence).ok()?)?;
     let position = disk.position();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use convodb::{Check, Durability, Filter, Options, PageRequest, Reply, Store};
+use convodb::prelude::*;
+use convodb::{Check, Durability, Filter, Options, PageRequest, Reply};
 use redb::ReadableDatabase as _;
 
 use super::reading::Content;
@@ -165,7 +166,7 @@ fn content(bytes: &[u8]) -> Content {
 
 /// Commits in the middle of the file, and records that take many pages.
 fn grow(store: &Store, shown: &mut Shown) {
-    let page = PageRequest::new(1, 100).unwrap();
+    let page = PageRequest::number(1, 100).unwrap();
     let rows = store.list(&Filter::all(), page).unwrap().data;
     for (number, row) in rows.iter().enumerate().step_by(3) {
         let text = "It has not come yet. ".repeat(if number % 12 == 0 { 1_500 } else { 5 });

@@ -113,9 +113,9 @@ impl Blow {
     /// How the file must be refused, whatever is checked, where it must.
     pub(super) fn refusal(&self) -> Option<ErrorKind> {
         match self.kind {
-            Kind::Foreign(Foreign::Newer) => Some(ErrorKind::UnsupportedFormat),
+            Kind::Foreign(Foreign::Newer) => Some(ErrorKind::UnsupportedVersion),
             Kind::Foreign(Foreign::Header) => Some(ErrorKind::Corrupted),
-            Kind::Foreign(_) => Some(ErrorKind::NotAStore),
+            Kind::Foreign(_) => Some(ErrorKind::NotADatabase),
             _ => None,
         }
     }

@@ -56,7 +56,7 @@ pub(super) const NAMES: [&str; 6] = [
     "whole",
     "refused unchecked",
     "whole unchecked",
-    "told of unchecked",
+    "reported unchecked",
     "panics of the engine unchecked",
 ];
 
@@ -120,7 +120,7 @@ fn open_and_ask(path: &Path, look: Look, blow: &Blow, expected: &Expected) -> Fo
                 Some(refusal) => error.kind() == refusal,
                 None => matches!(
                     error.kind(),
-                    ErrorKind::Corrupted | ErrorKind::NotAStore | ErrorKind::UnsupportedFormat
+                    ErrorKind::Corrupted | ErrorKind::NotADatabase | ErrorKind::UnsupportedVersion
                 ),
             };
             let told = || (Breach::Wrong, format!("refused with {error:?}"));

@@ -1,8 +1,9 @@
 //! Everything that a store answers, to be compared with what an undamaged one does.
 
+use convodb::prelude::*;
 use convodb::{
-    Assignee, Channel, ContactId, Conversation, ConversationId, Filter, Message, Note, PageRequest,
-    Result, StatusFilter, Store, Thread,
+    Assignee, Channel, CommitSeq, ContactId, Conversation, ConversationId, Filter, Message, Note,
+    PageRequest, Result, StatusFilter, Transcript,
 };
 
 use super::shown::Shown;
@@ -13,7 +14,7 @@ enum Question {
     /// A page of a list, with its total.
     List(Filter, PageRequest),
     Counts(Vec<Filter>),
-    Get(ConversationId),
+    Transcript(ConversationId),
     Notes(ConversationId),
     Find(ContactId, Channel),
     Previews(Vec<ConversationId>),
@@ -25,12 +26,12 @@ enum Question {
 pub(super) enum Answer {
     List(Vec<Conversation>, u64),
     Counts(Vec<u64>),
-    Get(Thread),
+    Transcript(Transcript),
     Notes(Vec<Note>),
     Find(Option<Conversation>),
     Previews(Vec<Option<Message>>),
     Assignees(Vec<Assignee>),
-    Rows([u64; 4]),
+    Rows([u64; 3], CommitSeq),
 }
 
 impl Question {
@@ -41,19 +42,17 @@ impl Question {
                 Answer::List(page.data, page.total)
             }
             Self::Counts(filters) => Answer::Counts(store.counts(filters)?),
-            Self::Get(id) => Answer::Get(store.get(*id)?),
+            Self::Transcript(id) => Answer::Transcript(store.transcript(*id)?),
             Self::Notes(id) => Answer::Notes(store.notes(*id)?.collect::<Result<_>>()?),
-            Self::Find(contact, channel) => Answer::Find(store.find(contact, *channel)?),
+            Self::Find(contact, channel) => {
+                Answer::Find(store.find_conversation(contact, *channel)?)
+            }
             Self::Previews(ids) => Answer::Previews(store.last_messages(ids)?),
             Self::Assignees => Answer::Assignees(store.assignees()?),
             Self::Rows => {
                 let stats = store.stats()?;
-                Answer::Rows([
-                    stats.conversations,
-                    stats.messages,
-                    stats.notes,
-                    stats.sequence,
-                ])
+                let rows = [stats.conversations, stats.messages, stats.notes];
+                Answer::Rows(rows, stats.commit_seq)
             }
         })
     }
@@ -101,7 +100,7 @@ fn filters(assignees: &[Assignee]) -> Vec<Filter> {
 /// Of every conversation, in the order of lists.
 pub(super) fn every_row(store: &Store) -> Vec<Conversation> {
     let rows = (1..)
-        .map(|page| PageRequest::new(page, 100).unwrap())
+        .map(|page| PageRequest::number(page, 100).unwrap())
         .map(|page| store.list(&Filter::all(), page).unwrap().data)
         .take_while(|rows| !rows.is_empty());
     rows.flatten().collect()
@@ -123,14 +122,14 @@ impl Content {
             let deep = (rows > 40).then_some((rows / 14, 7));
             let requests = pages.chain(deep).map(|(page, limit)| (page.max(1), limit));
             questions.extend(requests.map(|(page, limit)| {
-                let request = PageRequest::new(page, limit).unwrap();
+                let request = PageRequest::number(page, limit).unwrap();
                 Question::List(filter.clone(), request)
             }));
         }
         let rows = every_row(store);
         questions.push(Question::Previews(rows.iter().map(|row| row.id).collect()));
         for row in &rows {
-            questions.push(Question::Get(row.id));
+            questions.push(Question::Transcript(row.id));
             questions.push(Question::Notes(row.id));
             questions.push(Question::Find(row.contact_id.clone(), row.channel));
         }
@@ -151,7 +150,7 @@ impl Content {
 
     /// Makes a message another than it ever was, for a harness that must notice.
     pub(super) fn falsify_message(&mut self, shown: &mut Shown) {
-        let mut messages = self.threads().flat_map(|thread| &mut thread.messages);
+        let mut messages = self.transcripts().flat_map(|one| &mut one.messages);
         let message = messages.next().unwrap();
         shown.forget_message(message);
         message.content = "what nobody wrote".into();
@@ -159,15 +158,15 @@ impl Content {
 
     /// The same of a conversation.
     pub(super) fn falsify_row(&mut self, shown: &mut Shown) {
-        let row = &mut self.threads().next().unwrap().conversation;
+        let row = &mut self.transcripts().next().unwrap().conversation;
         shown.forget_row(row);
-        row.revision += 1;
+        row.revision = row.revision.next();
     }
 
-    fn threads(&mut self) -> impl Iterator<Item = &mut Thread> {
+    fn transcripts(&mut self) -> impl Iterator<Item = &mut Transcript> {
         let answers = self.answers.iter_mut();
         answers.filter_map(|(_, answer)| match answer {
-            Answer::Get(thread) => Some(thread),
+            Answer::Transcript(transcript) => Some(transcript),
             _ => None,
         })
     }

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use convodb::{Assignee, Conversation, Message, Store};
+use convodb::{Assignee, Conversation, Message, Read as _, Store};
 
 use super::reading::{self, Answer};
 
@@ -17,13 +17,13 @@ pub(super) struct Shown(BTreeSet<String>);
 impl Shown {
     /// All that a store shows now. To be called after each commit.
     pub(super) fn see(&mut self, store: &Store) {
-        // A row from before a takeover would be shown as the heir's, as it never was.
-        assert_eq!(store.stats().unwrap().to_refile, 0, "nobody is taken over");
+        // A row from before a removal would be shown with the successor, as it never was.
+        assert_eq!(store.stats().unwrap().to_reassign, 0, "nobody is removed");
         for row in reading::every_row(store) {
-            let thread = store.get(row.id).unwrap();
-            assert_eq!(thread.conversation, row);
+            let transcript = store.transcript(row.id).unwrap();
+            assert_eq!(transcript.conversation, row);
             self.0.insert(row_line(&row));
-            self.0.extend(thread.messages.iter().map(line));
+            self.0.extend(transcript.messages.iter().map(line));
             let notes = store.notes(row.id).unwrap();
             self.0.extend(notes.map(|note| line(&note.unwrap())));
         }
@@ -48,11 +48,11 @@ impl Shown {
         match answer {
             Answer::List(rows, _) => rows.iter().all(row),
             Answer::Find(found) => found.iter().all(row),
-            Answer::Get(thread) => row(&thread.conversation) && thread.messages.iter().all(message),
+            Answer::Transcript(one) => row(&one.conversation) && one.messages.iter().all(message),
             Answer::Previews(found) => found.iter().flatten().all(message),
             Answer::Notes(notes) => notes.iter().all(|note| self.0.contains(&line(note))),
             Answer::Assignees(all) => all.iter().all(|one| self.is_known_assignee(one)),
-            Answer::Counts(_) | Answer::Rows(_) => true,
+            Answer::Counts(_) | Answer::Rows(..) => true,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use convodb::testing::ManualClock;
-use convodb::{Check, Error, ErrorKind, Store};
+use convodb::{Check, CommitSeq, Details, Error, ErrorKind, Execute as _, Read as _, Store};
 
 use crate::apply::apply;
 use crate::fixture::{clock, options};
@@ -145,8 +145,8 @@ impl<'a> Run<'a> {
                 let repaired = store.repair();
                 // It commits, and changes nothing that can be read; and it may have gone well
                 // where the look at it did not.
-                if let Ok(sequence) = store.sequence() {
-                    self.model.sequence = sequence;
+                if let Ok(commit) = store.commit_seq() {
+                    self.model.sequence = commit.get();
                 }
                 assert!(repaired?.is_clean());
                 Ok(())
@@ -172,9 +172,9 @@ impl<'a> Run<'a> {
 
     /// A step has failed: its error claims nothing that is not known.
     fn take_error(&mut self, step: &Step, error: &Error) -> Result<(), Finding> {
-        if error.kind() == ErrorKind::OutcomeUnknown {
+        if error.kind() == ErrorKind::CommitUnknown {
             let next = self.model.sequence + 1;
-            if error.sequence() != Some(next) {
+            if *error.details() != Details::Commit(CommitSeq::new(next)) {
                 return Err(overclaimed(format!("{error:?} instead of commit {next}")));
             }
             let twin = self.twin.and_then(|twin| twin.contents.get(next as usize));
@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
 
     /// Another command before the store is reopened.
     fn check_writing(&mut self, store: &Store) -> Result<(), Finding> {
-        let op = Op::PutAssignee {
+        let op = Op::SaveAssignee {
             assignee: Who(0),
             name: Text::Long,
         };
@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
                 self.take_error(&Step::Do(op), &error)?;
                 if self.perhaps.is_some() {
                     draft.read_clock();
-                    draft.put_assignee(&Who(0).id(), Text::Long.string());
+                    draft.save_assignee(&Who(0).id(), Text::Long.string());
                     self.perhaps = Some(Contents::of_model(&draft));
                 }
                 Ok(())
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
     /// was unknown is there as a whole or not at all.
     fn check_reopened(&mut self, store: &Store) -> Result<(), Finding> {
         let fails = |error: Error| (Breach::Unopened, format!("{error:?}"));
-        let sequence = store.sequence().map_err(fails)?;
+        let sequence = store.commit_seq().map_err(fails)?.get();
         let contents = Contents::of_store(store, &self.clock).map_err(fails)?;
         let happened = sequence == self.model.sequence + 1;
         match self.perhaps.take() {
@@ -327,7 +327,7 @@ fn check_copies(run: &Run<'_>) -> Result<(), Finding> {
         }
         let copy = run.open(&name).map_err(fails)?;
         let contents = Contents::of_store(&copy, &run.clock).map_err(fails)?;
-        let sequence = copy.sequence().map_err(fails)?;
+        let sequence = copy.commit_seq().map_err(fails)?.get();
         let twin = run.twin.expect("a run with a fault has a twin");
         match twin.contents.get(sequence as usize) {
             Some(expected) => run.compare(&contents, expected)?,
@@ -341,12 +341,12 @@ fn check_copies(run: &Run<'_>) -> Result<(), Finding> {
 fn go_on(run: &Run<'_>, store: Store) -> Result<(), Finding> {
     let fails = |error: Error| (Breach::Unopened, format!("going on: {error:?}"));
     let user = convodb::UserId::new("usr_99").expect("an id");
-    store.put_user(&user, "Last").map_err(fails)?;
-    let sequence = store.sequence().map_err(fails)?;
+    store.save_user(&user, "Last").map_err(fails)?;
+    let sequence = store.commit_seq().map_err(fails)?.get();
     let contents = Contents::of_store(&store, &run.clock).map_err(fails)?;
     store.close().map_err(fails)?;
     let store = run.open(PATH).map_err(fails)?;
-    if store.sequence().map_err(fails)? != sequence {
+    if store.commit_seq().map_err(fails)?.get() != sequence {
         return Err((Breach::Lost, format!("the last commit, {sequence}")));
     }
     let held = Contents::of_store(&store, &run.clock).map_err(fails)?;

@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, TimeDelta};
+use convodb::prelude::*;
 use convodb::{
     AssigneeId, Channel, ContactId, Conversation, ConversationId, Error, ErrorKind, Filter, Import,
-    Inbound, PageRequest, Result, Store, UserId,
+    Inbound, PageRequest, Result, UserId,
 };
 
 use super::Run;
@@ -36,7 +37,7 @@ pub(super) fn import(store: &Store, count: u64) {
         let AssigneeId::User(user) = user(number) else {
             unreachable!()
         };
-        store.put_user(&user, "Somebody").unwrap();
+        store.save_user(&user, "Somebody").unwrap();
     }
     let begun = DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
     let imports = (0..count).map(|number| {
@@ -86,11 +87,11 @@ impl<'a> Writer<'a> {
                 Ok(1)
             }
             11..14 => store.reply(id(number), TEXT).map(|_| 1),
-            14..16 => store.assign(id(number), &user(number)).map(|_| 0),
-            16 => store.claim(id(number), &user(number)).map_or_else(
+            14..16 => store.assign(id(number), user(number)).map(|_| 0),
+            16 => store.claim(id(number), user(number)).map_or_else(
                 // Somebody was first: that is an answer, and no failure.
                 |error| match error.kind() {
-                    ErrorKind::Conflict => Ok(0),
+                    ErrorKind::PreconditionFailed => Ok(0),
                     _ => Err(error),
                 },
                 |_| Ok(0),
@@ -142,7 +143,7 @@ impl<'a> Reader<'a> {
         };
         match self.random.below(5) {
             0 => store.counts(&[filter]).map(drop),
-            1 => store.get(id(number)).map(drop),
+            1 => store.transcript(id(number)).map(drop),
             2 => {
                 let snapshot = store.snapshot()?;
                 let first = snapshot.list(&filter, PageRequest::default())?;
@@ -155,7 +156,7 @@ impl<'a> Reader<'a> {
             }
             _ => {
                 let pages = 1 + store.count(&filter)? / 20;
-                let page = PageRequest::new(1 + self.random.below(pages), 20)?;
+                let page = PageRequest::number(1 + self.random.below(pages), 20)?;
                 store.list(&filter, page).map(drop)
             }
         }

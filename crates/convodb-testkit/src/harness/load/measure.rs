@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use convodb::{Channel, Filter, PageRequest, Result, Store};
+use convodb::prelude::*;
+use convodb::{Channel, Filter, PageRequest, Result};
 
 /// A page each so often: far less than a store can give.
 const PACE: Duration = Duration::from_millis(1);

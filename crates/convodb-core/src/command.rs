@@ -1,0 +1,349 @@
+//! What a command is, and how one is decided.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::outcome::BatchItem;
+use crate::{
+    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, Error,
+    EventSeq, Field, Hashes, IdempotencyRecord, Key, Message, MessageId, Note, NoteId, Result,
+    State, idempotency, time,
+};
+
+/// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
+pub trait Command: sealed::Sealed + Serialize + Send + Sync + 'static {
+    /// What it answers.
+    type Output: Output;
+    /// Its name in fingerprints and traces. Never changed once released.
+    const NAME: &'static str;
+    /// Whether it is about one conversation and so honours the preconditions of its context.
+    const CONDITIONAL: bool = false;
+
+    /// The entities that it certainly reads: a backend loads them together.
+    #[doc(hidden)]
+    fn reads(&self, keys: &mut Vec<Key>);
+
+    /// The changes that follow from the command and the state, or why there are none.
+    ///
+    /// It may run twice: it clones nothing large before its last `?`.
+    #[doc(hidden)]
+    fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt>;
+}
+
+pub(crate) mod sealed {
+    /// Keeps traits from being implemented elsewhere.
+    pub trait Sealed {}
+}
+
+/// Why there is no decision.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Halt {
+    Missing(Vec<Key>),
+    Rejected(Error),
+}
+
+impl Halt {
+    pub(crate) fn missing(key: Key) -> Self {
+        Self::Missing(vec![key])
+    }
+}
+
+impl<E: Into<Error>> From<E> for Halt {
+    fn from(rejection: E) -> Self {
+        Self::Rejected(rejection.into())
+    }
+}
+
+/// What a command is decided with beside the state.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Env<'a> {
+    pub now: DateTime<Utc>,
+    pub context: &'a Context,
+    pub hashes: Hashes,
+    pub ids: IdSequence,
+    pub idempotency_ttl: Duration,
+}
+
+/// Ids in ascending order, the same again from a copy.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct IdSequence {
+    random: u128,
+    greatest: u128,
+}
+
+impl IdSequence {
+    /// From one random number, above every id that was given out.
+    #[must_use]
+    pub const fn new(random: u128, greatest: u128) -> Self {
+        Self { random, greatest }
+    }
+
+    #[must_use]
+    pub const fn greatest(&self) -> u128 {
+        self.greatest
+    }
+
+    /// An id above every one before it.
+    pub(crate) fn next(&mut self, now: DateTime<Utc>) -> u128 {
+        let candidate = Ulid::from_parts(time::millis(now), self.random()).0;
+        self.greatest = candidate.max(self.greatest.saturating_add(1));
+        self.greatest
+    }
+
+    /// A random number for an id among those that were given out long ago.
+    pub(crate) fn random(&mut self) -> u128 {
+        let random = self.random;
+        // A linear congruential generator: the bits are the caller's, one draw a command.
+        const FACTOR: u128 = 0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645;
+        const STEP: u128 = 0x5851_F42D_4C95_7F2D_1405_7B7E_F767_814F;
+        self.random = random.wrapping_mul(FACTOR).wrapping_add(STEP);
+        random
+    }
+}
+
+/// What follows from a command.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub subject: Subject,
+    /// The changes, in their order. None: nothing changes.
+    pub changes: Vec<ChangeKind>,
+    /// What they amount to, or did the first time.
+    pub effect: Effect,
+    /// Whether the same had been done before.
+    pub is_duplicate: bool,
+    /// Whether nothing of what was written before may stay in the log.
+    pub erases_log: bool,
+}
+
+impl Decision {
+    pub(crate) fn new(subject: Subject, changes: Vec<ChangeKind>) -> Self {
+        Self {
+            effect: Effect::of(&changes),
+            subject,
+            changes,
+            is_duplicate: false,
+            erases_log: false,
+        }
+    }
+
+    /// Attributes of one conversation; nothing where none is set.
+    #[must_use]
+    pub fn update(conversation: ConversationId, set: Vec<Field>) -> Self {
+        let changes = match set.is_empty() {
+            true => Vec::new(),
+            false => vec![ChangeKind::ConversationUpdated { conversation, set }],
+        };
+        Self::new(Subject::Conversation(conversation), changes)
+    }
+
+    /// Something was done already.
+    pub(crate) fn duplicate(subject: Subject, effect: Effect) -> Self {
+        Self {
+            effect,
+            is_duplicate: true,
+            ..Self::new(subject, Vec::new())
+        }
+    }
+
+    /// The same, which created something or not.
+    pub(crate) fn created(mut self, created: bool) -> Self {
+        self.effect.created = created;
+        self
+    }
+}
+
+/// What a command was about, as ids: enough to answer it again. It holds no content, so that what is
+/// erased is gone.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subject {
+    Nothing,
+    Count(u64),
+    Position(EventSeq),
+    Conversation(ConversationId),
+    Message(ConversationId, MessageId),
+    Note(
+        ConversationId,
+        #[serde(with = "time")] DateTime<Utc>,
+        NoteId,
+    ),
+    Assignee(AssigneeId),
+    /// The conversations of a bulk command, with what it did to each; nothing to one that is not
+    /// there.
+    Each(Vec<(ConversationId, Option<Effect>)>),
+}
+
+/// What a command answers, read from the state after its changes.
+pub trait Output: Sized + Send + 'static {
+    /// The value of a subject.
+    #[doc(hidden)]
+    fn read(state: &State, subject: &Subject) -> Result<Self, Halt>;
+}
+
+fn another(subject: &Subject) -> Halt {
+    Error::corrupted(format!("an answer is about something else: {subject:?}")).into()
+}
+
+impl Output for () {
+    fn read(_: &State, _: &Subject) -> Result<Self, Halt> {
+        Ok(())
+    }
+}
+
+impl Output for u64 {
+    fn read(_: &State, subject: &Subject) -> Result<Self, Halt> {
+        match subject {
+            Subject::Count(count) => Ok(*count),
+            other => Err(another(other)),
+        }
+    }
+}
+
+impl Output for EventSeq {
+    fn read(_: &State, subject: &Subject) -> Result<Self, Halt> {
+        match subject {
+            Subject::Position(position) => Ok(*position),
+            other => Err(another(other)),
+        }
+    }
+}
+
+impl Output for Conversation {
+    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+        match subject {
+            Subject::Conversation(id) => state.require_conversation(*id).cloned(),
+            other => Err(another(other)),
+        }
+    }
+}
+
+impl Output for Message {
+    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+        match subject {
+            Subject::Message(of, id) => state.require_message(*of, *id).cloned(),
+            other => Err(another(other)),
+        }
+    }
+}
+
+impl Output for Option<Message> {
+    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+        match subject {
+            Subject::Nothing => Ok(None),
+            subject => Message::read(state, subject).map(Some),
+        }
+    }
+}
+
+impl Output for Note {
+    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+        let Subject::Note(of, at, id) = subject else {
+            return Err(another(subject));
+        };
+        match state.notes.get(&(*of, *at, *id)) {
+            Some(Some(note)) => Ok(note.clone()),
+            Some(None) => Err(Error::note_not_found(*id).into()),
+            None => Err(Halt::missing(Key::Note(*of, *at, *id))),
+        }
+    }
+}
+
+impl Output for Assignee {
+    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+        match subject {
+            Subject::Assignee(id) => state.require_assignee(id).cloned(),
+            other => Err(another(other)),
+        }
+    }
+}
+
+impl Output for Vec<BatchItem> {
+    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+        let Subject::Each(each) = subject else {
+            return Err(another(subject));
+        };
+        require_conversations(state, each.iter().map(|(id, _)| *id))?;
+        let item = |(id, effect): &(ConversationId, Option<Effect>)| {
+            let result = match effect {
+                Some(_) => state.require_conversation(*id).cloned(),
+                None => Err(Error::conversation_not_found(*id).into()),
+            };
+            match result {
+                Ok(conversation) => Ok(BatchItem::new(
+                    *id,
+                    Ok(conversation),
+                    effect.unwrap_or_default(),
+                )),
+                Err(Halt::Rejected(error)) => {
+                    Ok(BatchItem::new(*id, Err(error), Effect::default()))
+                }
+                Err(missing) => Err(missing),
+            }
+        };
+        each.iter().map(item).collect()
+    }
+}
+
+/// Asks for all that is missing at once.
+pub(crate) fn require_conversations(
+    state: &State,
+    ids: impl Iterator<Item = ConversationId>,
+) -> Result<(), Halt> {
+    let missing: Vec<_> = ids
+        .filter(|id| !state.conversations.contains(id))
+        .map(Key::Conversation)
+        .collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Halt::Missing(missing)),
+    }
+}
+
+/// Decides a command, unless the context's idempotency key says that it was done.
+#[doc(hidden)]
+pub fn decide<C: Command>(command: &C, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
+    if !C::CONDITIONAL {
+        env.context.refuse_preconditions()?;
+    }
+    let Some(key) = env.context.checked_key()? else {
+        return command.decide(state, env);
+    };
+    let fingerprint = env.hashes.fingerprint(C::NAME, command)?;
+    let forget_before = idempotency::before(env.now, env.idempotency_ttl);
+    let known = state.idempotency(&key)?;
+    if let Some(record) = known.filter(|record| record.at >= forget_before) {
+        if record.fingerprint != fingerprint {
+            return Err(Error::idempotency_key_reused().into());
+        }
+        return Ok(Decision::duplicate(record.subject.clone(), record.effect));
+    }
+    let mut decision = command.decide(state, env)?;
+    let record = IdempotencyRecord {
+        at: env.now,
+        fingerprint,
+        subject: decision.subject.clone(),
+        effect: decision.effect,
+    };
+    decision.changes.push(ChangeKind::KeyRecorded {
+        key,
+        record,
+        forget_before,
+    });
+    Ok(decision)
+}
+
+/// The keys that a command certainly reads in a context.
+#[doc(hidden)]
+pub fn reads<C: Command>(command: &C, context: &Context) -> Result<Vec<Key>> {
+    let mut keys = Vec::with_capacity(4);
+    keys.extend(context.checked_key()?.map(Key::Idempotency));
+    command.reads(&mut keys);
+    Ok(keys)
+}

@@ -1,0 +1,110 @@
+use serde::Serialize;
+
+use super::{assign, resolve};
+use crate::command::require_conversations;
+use crate::command::sealed::Sealed;
+use crate::outcome::BatchItem;
+use crate::selection::Selected;
+use crate::{
+    Answer, AssigneeId, ChangeKind, Command, Conversation, Decision, Effect, Env, Error, Field,
+    Halt, Key, Query, Selection, State, Subject,
+};
+
+/// Assigns many conversations, each as `Assign` does. One that is not there is not found in its
+/// place and affects no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AssignAll {
+    /// The conversations.
+    pub selection: Selection,
+    /// Their assignee.
+    pub assignee: AssigneeId,
+}
+
+/// Resolves many conversations, each as `Resolve` does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResolveAll {
+    /// The conversations.
+    pub selection: Selection,
+}
+
+impl Sealed for AssignAll {}
+impl Sealed for ResolveAll {}
+
+impl Command for AssignAll {
+    type Output = Vec<BatchItem>;
+    const NAME: &'static str = "assign_all";
+
+    fn reads(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Assignee(self.assignee.clone()));
+        reads(&self.selection, keys);
+    }
+
+    fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
+        state.require_assignee(&self.assignee)?;
+        let set = |known: &Conversation| assign::changes(known, Some(&self.assignee));
+        decide(&self.selection, state, set)
+    }
+}
+
+impl Command for ResolveAll {
+    type Output = Vec<BatchItem>;
+    const NAME: &'static str = "resolve_all";
+
+    fn reads(&self, keys: &mut Vec<Key>) {
+        reads(&self.selection, keys);
+    }
+
+    fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
+        decide(&self.selection, state, resolve::changes)
+    }
+}
+
+fn reads(selection: &Selection, keys: &mut Vec<Key>) {
+    match &selection.0 {
+        Selected::Ids(ids) => keys.extend(ids.iter().copied().map(Key::Conversation)),
+        Selected::First(filter, limit) => {
+            keys.push(Key::Query(Query::First(filter.clone(), *limit)));
+        }
+    }
+}
+
+fn decide(
+    selection: &Selection,
+    state: &State,
+    set: impl Fn(&Conversation) -> Vec<Field>,
+) -> Result<Decision, Halt> {
+    let ids = match &selection.0 {
+        Selected::Ids(ids) => ids,
+        Selected::First(filter, limit) => {
+            filter.validate()?;
+            match state.answer(&Query::First(filter.clone(), *limit))? {
+                Answer::Conversations(ids) => ids,
+                other => {
+                    let message = format!("a list was answered {other:?}");
+                    return Err(Error::corrupted(message).into());
+                }
+            }
+        }
+    };
+    require_conversations(state, ids.iter().copied())?;
+    let mut each = Vec::with_capacity(ids.len());
+    let mut changes = Vec::new();
+    for id in ids {
+        let Some(known) = state.conversation(*id)? else {
+            each.push((*id, None));
+            continue;
+        };
+        let set = set(known);
+        let mut effect = Effect::default();
+        if !set.is_empty() {
+            let change = ChangeKind::ConversationUpdated {
+                conversation: *id,
+                set,
+            };
+            effect = Effect::of(std::slice::from_ref(&change));
+            changes.push(change);
+        }
+        each.push((*id, Some(effect)));
+    }
+    Ok(Decision::new(Subject::Each(each), changes))
+}

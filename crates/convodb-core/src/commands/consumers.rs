@@ -1,0 +1,86 @@
+use serde::{Deserialize, Serialize};
+
+use crate::command::sealed::Sealed;
+use crate::{
+    Answer, ChangeKind, Command, ConsumerName, Decision, Env, Error, EventSeq, Halt, Key, Query,
+    State, Subject,
+};
+
+/// Where a new consumer of events starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConsumerStart {
+    /// At the oldest event that is kept.
+    #[default]
+    Oldest,
+    /// Behind the newest event: it gets only what comes.
+    Newest,
+}
+
+/// Adds a consumer of events, and answers its position. One that is there stays where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AddConsumer {
+    /// Its name.
+    pub name: ConsumerName,
+    /// Where it starts.
+    pub start: ConsumerStart,
+}
+
+/// Removes a consumer of events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RemoveConsumer {
+    /// Its name.
+    pub name: ConsumerName,
+}
+
+impl Sealed for AddConsumer {}
+impl Sealed for RemoveConsumer {}
+
+/// The range of the events that are kept.
+pub(super) fn events(state: &State) -> Result<(EventSeq, EventSeq), Halt> {
+    match state.answer(&Query::EventRange)? {
+        Answer::Events { oldest, newest } => Ok((*oldest, *newest)),
+        other => Err(Error::corrupted(format!("a range of events was answered {other:?}")).into()),
+    }
+}
+
+impl Command for AddConsumer {
+    type Output = EventSeq;
+    const NAME: &'static str = "add_consumer";
+
+    fn reads(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Consumer(self.name.clone()));
+        keys.push(Key::Query(Query::EventRange));
+    }
+
+    fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
+        if let Some(position) = state.consumer(&self.name)? {
+            return Ok(Decision::new(Subject::Position(position), Vec::new()));
+        }
+        let (oldest, newest) = events(state)?;
+        let position = match self.start {
+            ConsumerStart::Oldest => EventSeq::new(oldest.get().saturating_sub(1)),
+            ConsumerStart::Newest => newest,
+        };
+        let consumer = self.name.clone();
+        let added = ChangeKind::ConsumerMoved { consumer, position };
+        Ok(Decision::new(Subject::Position(position), vec![added]).created(true))
+    }
+}
+
+impl Command for RemoveConsumer {
+    type Output = ();
+    const NAME: &'static str = "remove_consumer";
+
+    fn reads(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Consumer(self.name.clone()));
+    }
+
+    fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
+        state.require_consumer(&self.name)?;
+        let consumer = self.name.clone();
+        let removed = ChangeKind::ConsumerRemoved { consumer };
+        Ok(Decision::new(Subject::Nothing, vec![removed]))
+    }
+}

@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::consumers::events;
+use crate::command::sealed::Sealed;
+use crate::idempotency::before;
+use crate::retention::{Keep, Retention};
+use crate::{
+    Answer, ChangeKind, Command, Decision, Env, EventSeq, Halt, Key, Query, State, Subject,
+};
+
+/// Drops events, the oldest first, and answers how many. Those that a consumer has not acknowledged
+/// stay, unless the retention is forced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PurgeEvents {
+    /// What is kept.
+    pub retention: Retention,
+    /// At most this many are dropped.
+    pub limit: u64,
+}
+
+/// Drops the receipts that have waited this long for their message, and answers for how many
+/// messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PurgeUnmatched {
+    /// How long they have waited.
+    pub older_than: Duration,
+}
+
+/// Drops idempotency keys of this age, and answers how many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PurgeIdempotencyKeys {
+    /// Their age.
+    pub older_than: Duration,
+}
+
+impl Sealed for PurgeEvents {}
+impl Sealed for PurgeUnmatched {}
+impl Sealed for PurgeIdempotencyKeys {}
+
+impl Command for PurgeEvents {
+    type Output = u64;
+    const NAME: &'static str = "purge_events";
+
+    fn reads(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Query(Query::EventRange));
+    }
+
+    fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
+        let (oldest, newest) = events(state)?;
+        let oldest = oldest.get();
+        let keep_from = match self.retention.keep {
+            Keep::Newest(count) => (newest.get() + 1).saturating_sub(count),
+            Keep::Younger(age) => state.number(&Query::FirstEventSince(before(env.now, age)))?,
+        };
+        let mut end = keep_from.min(oldest.saturating_add(self.limit));
+        if !self.retention.force
+            && let Answer::Position(Some(slowest)) = state.answer(&Query::SlowestConsumer)?
+        {
+            end = end.min(slowest.get() + 1);
+        }
+        let mut changes = Vec::new();
+        if end > oldest {
+            let before = EventSeq::new(end);
+            changes.push(ChangeKind::EventsPurged { before });
+        }
+        let purged = Subject::Count(end.saturating_sub(oldest));
+        Ok(Decision::new(purged, changes))
+    }
+}
+
+impl Command for PurgeUnmatched {
+    type Output = u64;
+    const NAME: &'static str = "purge_unmatched";
+
+    fn reads(&self, _: &mut Vec<Key>) {}
+
+    fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
+        let before = before(env.now, self.older_than);
+        let older = state.number(&Query::UnmatchedBefore(before))?;
+        let purged = (older > 0).then_some(ChangeKind::UnmatchedPurged { before });
+        Ok(Decision::new(
+            Subject::Count(older),
+            purged.into_iter().collect(),
+        ))
+    }
+}
+
+impl Command for PurgeIdempotencyKeys {
+    type Output = u64;
+    const NAME: &'static str = "purge_idempotency_keys";
+
+    fn reads(&self, _: &mut Vec<Key>) {}
+
+    fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
+        let before = before(env.now, self.older_than);
+        let older = state.number(&Query::KeysBefore(before))?;
+        let purged = (older > 0).then_some(ChangeKind::KeysPurged { before });
+        Ok(Decision::new(
+            Subject::Count(older),
+            purged.into_iter().collect(),
+        ))
+    }
+}

@@ -1,0 +1,40 @@
+use serde::Serialize;
+
+use crate::command::sealed::Sealed;
+use crate::{
+    Command, Conversation, ConversationId, Decision, Env, Field, Halt, Key, State, Status,
+};
+
+/// Resolves a conversation. It keeps its assignee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Resolve {
+    /// The conversation.
+    pub conversation: ConversationId,
+}
+
+impl Sealed for Resolve {}
+
+impl Command for Resolve {
+    type Output = Conversation;
+    const NAME: &'static str = "resolve";
+    const CONDITIONAL: bool = true;
+
+    fn reads(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Conversation(self.conversation));
+    }
+
+    fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
+        let conversation = state.require_conversation(self.conversation)?;
+        let set = changes(conversation);
+        env.context.check(Some(conversation), !set.is_empty())?;
+        Ok(Decision::update(conversation.id, set))
+    }
+}
+
+/// What resolving a conversation sets.
+pub(super) fn changes(conversation: &Conversation) -> Vec<Field> {
+    match conversation.status {
+        Status::Open => vec![Field::Status(Status::Resolved)],
+        Status::Resolved => Vec::new(),
+    }
+}

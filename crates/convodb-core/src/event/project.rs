@@ -1,0 +1,148 @@
+//! The events of a change, as a function of the change and the state before it.
+
+use chrono::{DateTime, Utc};
+
+use super::{EventKind, NewEvent};
+use crate::{
+    AssigneeId, Change, ChangeKind, ConversationId, DeliveryStatus, Direction, Field, Halt,
+    Message, MessageField, State, Status,
+};
+
+/// Appends the events of a change. The state is the one before the change.
+pub(crate) fn project(
+    state: &State,
+    change: &Change,
+    events: &mut Vec<NewEvent>,
+) -> Result<(), Halt> {
+    let Some(conversation_id) = change.conversation() else {
+        return Ok(());
+    };
+    let mut emit = |kind: EventKind, effective_at: Option<DateTime<Utc>>| {
+        events.push(NewEvent {
+            at: change.at,
+            actor: change.actor.clone(),
+            conversation_id,
+            effective_at,
+            kind,
+        });
+    };
+    match &change.kind {
+        ChangeKind::ConversationCreated { .. } => {
+            let (status, assigned_to) = (Status::Open, None);
+            emit(
+                EventKind::ConversationCreated {
+                    status,
+                    assigned_to,
+                },
+                None,
+            );
+        }
+        // No event for its messages and its assignment, which are old: a consumer of
+        // `message.received` would answer each message once more.
+        ChangeKind::ConversationImported(imported) => {
+            emit(
+                NewEvent::imported(change, &imported.conversation).kind,
+                None,
+            );
+        }
+        ChangeKind::ConversationDeleted { .. } => emit(EventKind::ConversationDeleted, None),
+        ChangeKind::ConversationUpdated { set, .. } => {
+            let mut before = assignee(state, conversation_id)?;
+            for field in set {
+                let kind = match field {
+                    Field::Status(Status::Resolved) => Some(EventKind::ConversationResolved),
+                    Field::Status(Status::Open) => Some(EventKind::ConversationReopened),
+                    Field::Assignee(to) => {
+                        let before = std::mem::replace(&mut before, to.clone());
+                        assignment(to.clone(), before)
+                    }
+                    // What is not activity has no event.
+                    _ => None,
+                };
+                if let Some(kind) = kind {
+                    emit(kind, None);
+                }
+            }
+        }
+        ChangeKind::Reassigned {
+            assignee: to,
+            since,
+            ..
+        } => {
+            let before = assignee(state, conversation_id)?;
+            if let Some(kind) = assignment(to.clone(), before) {
+                emit(kind, Some(*since));
+            }
+        }
+        ChangeKind::MessageAppended(message) => {
+            let message_id = message.id;
+            let kind = match message.direction {
+                Direction::Inbound => EventKind::MessageReceived { message_id },
+                Direction::Outbound => EventKind::MessageSent { message_id },
+            };
+            emit(kind, None);
+        }
+        ChangeKind::MessageUpdated { message, set, .. } => {
+            let message = state.require_message(conversation_id, *message)?;
+            for kind in first_reports(message, set) {
+                emit(kind, None);
+            }
+        }
+        ChangeKind::NoteAdded(note) => emit(EventKind::NoteAdded { note_id: note.id }, None),
+        ChangeKind::ReceiptUnmatched { .. }
+        | ChangeKind::UnmatchedPurged { .. }
+        | ChangeKind::AssigneeSaved { .. }
+        | ChangeKind::AssigneeRemoved { .. }
+        | ChangeKind::KeyRecorded { .. }
+        | ChangeKind::KeysPurged { .. }
+        | ChangeKind::ConsumerMoved { .. }
+        | ChangeKind::ConsumerRemoved { .. }
+        | ChangeKind::EventsPurged { .. } => {}
+    }
+    Ok(())
+}
+
+fn assignee(state: &State, conversation: ConversationId) -> Result<Option<AssigneeId>, Halt> {
+    let conversation = state.require_conversation(conversation)?;
+    Ok(conversation.assignee_id().cloned())
+}
+
+fn assignment(to: Option<AssigneeId>, before: Option<AssigneeId>) -> Option<EventKind> {
+    match (to, before) {
+        (Some(assigned_to), previously_assigned_to) => Some(EventKind::ConversationAssigned {
+            assigned_to,
+            previously_assigned_to,
+        }),
+        (None, Some(previously_assigned_to)) => Some(EventKind::ConversationUnassigned {
+            previously_assigned_to,
+        }),
+        (None, None) => None,
+    }
+}
+
+/// One event for each status, with the first receipt that reports it. So the same receipts have the
+/// same events in any order. A status that the message has by then, without a receipt, has none.
+fn first_reports(message: &Message, set: &[MessageField]) -> impl Iterator<Item = EventKind> {
+    let mut status = message.status;
+    set.iter().enumerate().filter_map(move |(index, field)| {
+        let MessageField::Delivery(receipt) = field else {
+            return None;
+        };
+        let is_repeated = set.iter().take(index).any(|earlier| {
+            matches!(earlier, MessageField::Delivery(earlier) if earlier.status == receipt.status)
+        });
+        let is_known = status == receipt.status || message.deliveries.at(receipt.status).is_some();
+        status = status.max(receipt.status);
+        if is_repeated || is_known {
+            return None;
+        }
+        let message_id = message.id;
+        match receipt.status {
+            // The message itself has this event.
+            DeliveryStatus::Sent => None,
+            DeliveryStatus::Failed => Some(EventKind::MessageFailed { message_id }),
+            DeliveryStatus::Delivered => Some(EventKind::MessageDelivered { message_id }),
+            DeliveryStatus::Read => Some(EventKind::MessageRead { message_id }),
+        }
+    })
+}

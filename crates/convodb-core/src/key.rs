@@ -1,0 +1,63 @@
+//! The addresses of what commands read: single entities, and questions about many of them.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey,
+    InboxNumber, MessageId, NoteId, ProviderId,
+};
+
+/// The address of one entity, or a question about many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Key {
+    Conversation(ConversationId),
+    /// The conversation of a contact in an inbox.
+    Thread(InboxNumber, ContactId),
+    Message(ConversationId, MessageId),
+    /// A note of a conversation, by its time and id.
+    Note(ConversationId, DateTime<Utc>, NoteId),
+    ProviderId(InboxNumber, ProviderId),
+    Assignee(AssigneeId),
+    Idempotency(IdempotencyKey),
+    Consumer(ConsumerName),
+    /// A question about many entities. Its answer is forgotten when the command is done.
+    Query(Query),
+}
+
+/// What bulk commands, removals and purges ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Query {
+    /// The first conversations of a list: [`Answer::Conversations`].
+    First(Filter, u32),
+    /// How many conversations a filter selects: [`Answer::Number`].
+    Count(Filter),
+    /// The oldest event that is kept, or the next one, and the newest: [`Answer::Events`].
+    EventRange,
+    /// The first event that is not older than a time: [`Answer::Number`].
+    FirstEventSince(DateTime<Utc>),
+    /// The position of the consumer that is farthest behind: [`Answer::Position`].
+    SlowestConsumer,
+    /// How many messages that have not arrived have had receipts waiting since before a time:
+    /// [`Answer::Number`].
+    UnmatchedBefore(DateTime<Utc>),
+    /// How many idempotency keys are older than a time: [`Answer::Number`].
+    KeysBefore(DateTime<Utc>),
+}
+
+/// What a backend answers to a [`Query`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Number(u64),
+    Conversations(Vec<ConversationId>),
+    /// The range of the events that are kept.
+    Events {
+        /// The oldest, or the number of the next event where none is kept.
+        oldest: EventSeq,
+        /// The newest; zero before the first.
+        newest: EventSeq,
+    },
+    /// A position among the events, if there is one.
+    Position(Option<EventSeq>),
+}

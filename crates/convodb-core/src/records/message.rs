@@ -1,0 +1,287 @@
+//! Messages: packed, as histories consist of them.
+//!
+//! Layout: direction, status, kind of content, flags; the times that the flags name; the provider's
+//! id; the code and the message of a failure; the content. The last text of each kind of content
+//! reaches to the end of the record, and so do the parameters of a template.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
+use super::packed::{Fields, put_text};
+use crate::codec::{CodecError, Record};
+use crate::{
+    Content, ConversationId, Deliveries, DeliveryStatus, Direction, Failure, Message, MessageId,
+    ProviderId, time,
+};
+
+/// A message without its ids and its time, which its key has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRecord<'a>(Cow<'a, Message>);
+
+/// The kinds of content.
+mod kind {
+    pub(super) const TEXT: u8 = 0;
+    pub(super) const TEMPLATE: u8 = 1;
+    pub(super) const IMAGE: u8 = 2;
+    pub(super) const DOCUMENT: u8 = 3;
+}
+
+/// Which optional fields a message has.
+mod has {
+    pub(super) const PROVIDER_ID: u8 = 1;
+    pub(super) const SENT: u8 = 1 << 1;
+    pub(super) const DELIVERED: u8 = 1 << 2;
+    pub(super) const READ: u8 = 1 << 3;
+    pub(super) const FAILED: u8 = 1 << 4;
+    pub(super) const FAILURE: u8 = 1 << 5;
+    pub(super) const CAPTION: u8 = 1 << 6;
+    pub(super) const ALL: u8 = (1 << 7) - 1;
+}
+
+impl<'a> From<&'a Message> for MessageRecord<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self(Cow::Borrowed(message))
+    }
+}
+
+impl MessageRecord<'_> {
+    /// The message of this record under a key.
+    #[inline]
+    pub fn into_message(
+        self,
+        conversation: ConversationId,
+        created_at: DateTime<Utc>,
+        id: MessageId,
+    ) -> Message {
+        let mut message = self.0.into_owned();
+        message.conversation_id = conversation;
+        message.created_at = created_at;
+        message.id = id;
+        message
+    }
+}
+
+impl Record for MessageRecord<'_> {
+    const VERSION: u8 = 1;
+
+    fn encode(&self, payload: &mut Vec<u8>) -> Result<(), CodecError> {
+        write(&self.0, payload);
+        Ok(())
+    }
+
+    fn decode(version: u8, payload: &[u8]) -> Result<Self, CodecError> {
+        let (conversation, id) = (ConversationId::from_raw(0), MessageId::from_raw(0));
+        let message = decode(version, payload, conversation, DateTime::UNIX_EPOCH, id)?;
+        Ok(Self(Cow::Owned(message)))
+    }
+}
+
+/// The message of a record under a key.
+#[inline]
+pub fn decode(
+    version: u8,
+    payload: &[u8],
+    conversation: ConversationId,
+    created_at: DateTime<Utc>,
+    id: MessageId,
+) -> Result<Message, CodecError> {
+    if version != MessageRecord::VERSION {
+        return Err(CodecError::UnknownVersion(version));
+    }
+    let mut fields = Fields::new(payload);
+    let Some(head) = Head::read(&mut fields) else {
+        return Err(malformed());
+    };
+    let mut deliveries = Deliveries::NONE;
+    let mut provider_id = None;
+    if head.has & !has::CAPTION != 0 {
+        let Some(id) = read_more(head.has, &mut fields, &mut deliveries) else {
+            return Err(malformed());
+        };
+        provider_id = id;
+    }
+    let Some(content) = read_content(head.kind, head.has & has::CAPTION != 0, &mut fields) else {
+        return Err(malformed());
+    };
+    if !fields.is_empty() {
+        return Err(CodecError::LeftOver);
+    }
+    // Built in its place: a message is too large to be moved from one result to the next.
+    Ok(Message {
+        id,
+        conversation_id: conversation,
+        direction: head.direction,
+        content,
+        status: head.status,
+        created_at,
+        provider_id,
+        deliveries,
+    })
+}
+
+#[cold]
+fn malformed() -> CodecError {
+    CodecError::malformed("the fields are not those of a message")
+}
+
+fn times(deliveries: &Deliveries) -> [(u8, Option<DateTime<Utc>>); 4] {
+    [
+        (has::SENT, deliveries.sent_at),
+        (has::DELIVERED, deliveries.delivered_at),
+        (has::READ, deliveries.read_at),
+        (has::FAILED, deliveries.failed_at),
+    ]
+}
+
+fn caption(content: &Content) -> Option<&str> {
+    match content {
+        Content::Text { .. } => None,
+        Content::Template { text, .. } => text.as_deref(),
+        Content::Image { caption, .. } | Content::Document { caption, .. } => caption.as_deref(),
+    }
+}
+
+fn write(message: &Message, bytes: &mut Vec<u8>) {
+    let times = times(&message.deliveries);
+    let failure = message.deliveries.failure.as_ref();
+    let flag = |flag: u8, has: bool| if has { flag } else { 0 };
+    let flags = times.iter().fold(
+        flag(has::PROVIDER_ID, message.provider_id.is_some())
+            | flag(has::FAILURE, failure.is_some())
+            | flag(has::CAPTION, caption(&message.content).is_some()),
+        |flags, (has, time)| flags | flag(*has, time.is_some()),
+    );
+    let direction = match message.direction {
+        Direction::Inbound => 0,
+        Direction::Outbound => 1,
+    };
+    let status = match message.status {
+        DeliveryStatus::Sent => 0,
+        DeliveryStatus::Failed => 1,
+        DeliveryStatus::Delivered => 2,
+        DeliveryStatus::Read => 3,
+    };
+    let kind = match &message.content {
+        Content::Text { .. } => kind::TEXT,
+        Content::Template { .. } => kind::TEMPLATE,
+        Content::Image { .. } => kind::IMAGE,
+        Content::Document { .. } => kind::DOCUMENT,
+    };
+    bytes.extend_from_slice(&[direction, status, kind, flags]);
+    for time in times.iter().filter_map(|(_, time)| *time) {
+        bytes.extend_from_slice(&time.timestamp_micros().to_le_bytes());
+    }
+    if let Some(id) = &message.provider_id {
+        put_text(bytes, id.as_str());
+    }
+    if let Some(failure) = failure {
+        put_text(bytes, &failure.code);
+        put_text(bytes, &failure.message);
+    }
+    write_content(&message.content, bytes);
+}
+
+fn write_content(content: &Content, bytes: &mut Vec<u8>) {
+    match content {
+        Content::Text { text } => bytes.extend_from_slice(text.as_bytes()),
+        Content::Template { name, params, text } => {
+            put_text(bytes, name);
+            text.iter().for_each(|text| put_text(bytes, text));
+            params.iter().for_each(|param| put_text(bytes, param));
+        }
+        Content::Image { media_url, caption } | Content::Document { media_url, caption } => {
+            put_text(bytes, media_url);
+            let caption = caption.as_deref().unwrap_or_default();
+            bytes.extend_from_slice(caption.as_bytes());
+        }
+    }
+}
+
+/// The first four bytes.
+struct Head {
+    direction: Direction,
+    status: DeliveryStatus,
+    kind: u8,
+    has: u8,
+}
+
+impl Head {
+    #[inline]
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let head = Self {
+            direction: match fields.byte()? {
+                0 => Direction::Inbound,
+                1 => Direction::Outbound,
+                _ => return None,
+            },
+            status: match fields.byte()? {
+                0 => DeliveryStatus::Sent,
+                1 => DeliveryStatus::Failed,
+                2 => DeliveryStatus::Delivered,
+                3 => DeliveryStatus::Read,
+                _ => return None,
+            },
+            kind: fields.byte()?,
+            has: fields.byte()?,
+        };
+        (head.has & !has::ALL == 0).then_some(head)
+    }
+}
+
+/// Reads what most messages do not have.
+fn read_more(
+    has: u8,
+    fields: &mut Fields<'_>,
+    deliveries: &mut Deliveries,
+) -> Option<Option<ProviderId>> {
+    for (flag, time) in [
+        (has::SENT, &mut deliveries.sent_at),
+        (has::DELIVERED, &mut deliveries.delivered_at),
+        (has::READ, &mut deliveries.read_at),
+        (has::FAILED, &mut deliveries.failed_at),
+    ] {
+        if has & flag != 0 {
+            *time = Some(time::from_micros(fields.i64()?)?);
+        }
+    }
+    let mut provider_id = None;
+    if has & has::PROVIDER_ID != 0 {
+        provider_id = Some(ProviderId::new(fields.text()?).ok()?);
+    }
+    if has & has::FAILURE != 0 {
+        deliveries.failure = Some(Failure::new(fields.text()?, fields.text()?));
+    }
+    Some(provider_id)
+}
+
+#[inline]
+fn read_content(kind: u8, has_caption: bool, fields: &mut Fields<'_>) -> Option<Content> {
+    Some(match kind {
+        kind::TEXT if !has_caption => Content::text(fields.last_text()?),
+        kind::TEMPLATE => {
+            let name = fields.text()?.to_owned();
+            let text = match has_caption {
+                true => Some(fields.text()?.to_owned()),
+                false => None,
+            };
+            let mut params = Vec::new();
+            while !fields.is_empty() {
+                params.push(fields.text()?.to_owned());
+            }
+            Content::Template { name, params, text }
+        }
+        kind::IMAGE | kind::DOCUMENT => {
+            let media_url = fields.text()?.to_owned();
+            let caption = match has_caption {
+                true => Some(fields.last_text()?.to_owned()),
+                false => None,
+            };
+            match kind {
+                kind::IMAGE => Content::Image { media_url, caption },
+                _ => Content::Document { media_url, caption },
+            }
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,270 @@
+//! The identity map of a unit of work: each entity that was loaded, once, with what became of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Answer, Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId, Error,
+    EventSeq, Halt, IdempotencyKey, IdempotencyRecord, InboxNumber, Key, Message, MessageId, Note,
+    NoteId, ProviderId, ProviderIdState, Query,
+};
+
+/// What commands are decided on, and what changes are applied to.
+///
+/// A backend inserts what was asked for, `decide` reads it, `evolve` changes it, and the backend
+/// writes the differences. Nothing here loads anything: what is not there is [`Halt::Missing`].
+#[derive(Debug, Default)]
+pub struct State {
+    pub conversations: Entities<ConversationId, Conversation>,
+    pub threads: Entities<(InboxNumber, ContactId), ConversationId>,
+    pub messages: Entities<(ConversationId, MessageId), Message>,
+    pub notes: Entities<(ConversationId, DateTime<Utc>, NoteId), Note>,
+    pub provider_ids: Entities<(InboxNumber, ProviderId), ProviderIdState>,
+    pub assignees: Entities<AssigneeId, Assignee>,
+    pub idempotency: Entities<IdempotencyKey, IdempotencyRecord>,
+    pub consumers: Entities<ConsumerName, EventSeq>,
+    answers: Vec<(Query, Answer)>,
+}
+
+impl State {
+    pub fn conversation(&self, id: ConversationId) -> Result<Option<&Conversation>, Halt> {
+        let known = self.conversations.get(&id);
+        known.ok_or_else(|| Halt::missing(Key::Conversation(id)))
+    }
+
+    pub fn require_conversation(&self, id: ConversationId) -> Result<&Conversation, Halt> {
+        let known = self.conversation(id)?;
+        known.ok_or_else(|| Error::conversation_not_found(id).into())
+    }
+
+    pub fn thread(
+        &self,
+        inbox: InboxNumber,
+        contact: &ContactId,
+    ) -> Result<Option<&Conversation>, Halt> {
+        let key = (inbox, contact.clone());
+        match self.threads.get(&key) {
+            Some(Some(id)) => self.require_conversation(*id).map(Some),
+            Some(None) => Ok(None),
+            None => Err(Halt::missing(Key::Thread(key.0, key.1))),
+        }
+    }
+
+    pub fn message(&self, of: ConversationId, id: MessageId) -> Result<Option<&Message>, Halt> {
+        let known = self.messages.get(&(of, id));
+        known.ok_or_else(|| Halt::missing(Key::Message(of, id)))
+    }
+
+    pub fn require_message(&self, of: ConversationId, id: MessageId) -> Result<&Message, Halt> {
+        let known = self.message(of, id)?;
+        known.ok_or_else(|| Error::message_not_found(id).into())
+    }
+
+    pub fn provider_id(
+        &self,
+        inbox: InboxNumber,
+        id: &ProviderId,
+    ) -> Result<Option<&ProviderIdState>, Halt> {
+        let key = (inbox, id.clone());
+        match self.provider_ids.get(&key) {
+            Some(known) => Ok(known),
+            None => Err(Halt::missing(Key::ProviderId(key.0, key.1))),
+        }
+    }
+
+    pub fn assignee(&self, id: &AssigneeId) -> Result<Option<&Assignee>, Halt> {
+        let known = self.assignees.get(id);
+        known.ok_or_else(|| Halt::missing(Key::Assignee(id.clone())))
+    }
+
+    pub fn require_assignee(&self, id: &AssigneeId) -> Result<&Assignee, Halt> {
+        let known = self.assignee(id)?;
+        known.ok_or_else(|| Error::assignee_not_found(id).into())
+    }
+
+    pub fn idempotency(&self, key: &IdempotencyKey) -> Result<Option<&IdempotencyRecord>, Halt> {
+        let known = self.idempotency.get(key);
+        known.ok_or_else(|| Halt::missing(Key::Idempotency(key.clone())))
+    }
+
+    pub fn consumer(&self, name: &ConsumerName) -> Result<Option<EventSeq>, Halt> {
+        let known = self.consumers.get(name);
+        known
+            .map(Option::<&EventSeq>::copied)
+            .ok_or_else(|| Halt::missing(Key::Consumer(name.clone())))
+    }
+
+    pub fn require_consumer(&self, name: &ConsumerName) -> Result<EventSeq, Halt> {
+        let known = self.consumer(name)?;
+        known.ok_or_else(|| Error::consumer_not_found(name).into())
+    }
+
+    pub fn answer(&self, query: &Query) -> Result<&Answer, Halt> {
+        let known = self.answers.iter().find(|(asked, _)| asked == query);
+        known
+            .map(|(_, answer)| answer)
+            .ok_or_else(|| Halt::missing(Key::Query(query.clone())))
+    }
+
+    pub fn number(&self, query: &Query) -> Result<u64, Halt> {
+        match self.answer(query)? {
+            Answer::Number(number) => Ok(*number),
+            other => Err(Error::corrupted(format!("{query:?} was answered {other:?}")).into()),
+        }
+    }
+
+    /// Keeps an answer until the command is done.
+    pub fn insert_answer(&mut self, query: Query, answer: Answer) {
+        self.answers.push((query, answer));
+    }
+
+    pub fn contains(&self, key: &Key) -> bool {
+        match key {
+            Key::Conversation(id) => self.conversations.contains(id),
+            Key::Thread(inbox, contact) => self.threads.contains(&(*inbox, contact.clone())),
+            Key::Message(of, id) => self.messages.contains(&(*of, *id)),
+            Key::Note(of, at, id) => self.notes.contains(&(*of, *at, *id)),
+            Key::ProviderId(inbox, id) => self.provider_ids.contains(&(*inbox, id.clone())),
+            Key::Assignee(id) => self.assignees.contains(id),
+            Key::Idempotency(key) => self.idempotency.contains(key),
+            Key::Consumer(name) => self.consumers.contains(name),
+            Key::Query(query) => self.answers.iter().any(|(asked, _)| asked == query),
+        }
+    }
+
+    /// Forgets the answers, when a command is done: they are not true for the next one.
+    pub fn forget_answers(&mut self) {
+        self.answers.clear();
+    }
+
+    pub fn len(&self) -> usize {
+        self.conversations.entries.len()
+            + self.threads.entries.len()
+            + self.messages.entries.len()
+            + self.notes.entries.len()
+            + self.provider_ids.entries.len()
+            + self.assignees.entries.len()
+            + self.idempotency.entries.len()
+            + self.consumers.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The loaded entities of one kind.
+#[derive(Debug)]
+pub struct Entities<K, V> {
+    entries: BTreeMap<K, Entry<V>>,
+    /// In the order of their first changes, so that what is written is deterministic.
+    changed: Vec<K>,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    current: Option<V>,
+    /// As it is stored, where that differs from `current`.
+    stored: Option<Option<V>>,
+    is_changed: bool,
+}
+
+/// An entity as it is stored, and as it has become. `None`: there is none.
+#[derive(Debug)]
+pub struct Difference<K, V> {
+    pub key: K,
+    pub before: Option<V>,
+    pub after: Option<V>,
+}
+
+impl<K, V> Default for Entities<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            changed: Vec::new(),
+        }
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Entities<K, V> {
+    /// Takes in what a backend loaded. An entity that is loaded already stays as it is.
+    pub fn insert(&mut self, key: K, entity: Option<V>) {
+        self.entries.entry(key).or_insert(Entry {
+            current: entity,
+            stored: None,
+            is_changed: false,
+        });
+    }
+
+    /// Takes in an entity that is stored otherwise than commands are to see it.
+    pub fn insert_as(&mut self, key: K, stored: V, current: V) {
+        self.entries.entry(key).or_insert(Entry {
+            current: Some(current),
+            stored: Some(Some(stored)),
+            is_changed: false,
+        });
+    }
+
+    /// Shows an entity as it is stored, before the changes that make of it what commands saw.
+    pub fn show_stored(&mut self, key: &K) {
+        if let Some(entry) = self.entries.get_mut(key)
+            && let Some(stored) = &entry.stored
+            && !entry.is_changed
+        {
+            entry.current.clone_from(stored);
+        }
+    }
+
+    pub fn contains(&self, key: &K) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// `None` where it was not loaded; `Some(None)` where there is none.
+    pub fn get(&self, key: &K) -> Option<Option<&V>> {
+        self.entries.get(key).map(|entry| entry.current.as_ref())
+    }
+
+    /// Makes an entity what it is from now on. One that was not loaded is a new one.
+    pub fn put(&mut self, key: K, entity: Option<V>) {
+        *self.change(key) = entity;
+    }
+
+    /// Changes an entity that is there. Whether it is.
+    pub fn update(&mut self, key: &K, change: impl FnOnce(&mut V)) -> bool {
+        if !self.entries.contains_key(key) {
+            return false;
+        }
+        let entity = self.change(key.clone());
+        entity.as_mut().map(change).is_some()
+    }
+
+    fn change(&mut self, key: K) -> &mut Option<V> {
+        let entry = self.entries.entry(key.clone()).or_insert(Entry {
+            current: None,
+            stored: Some(None),
+            is_changed: false,
+        });
+        if !entry.is_changed {
+            entry.is_changed = true;
+            entry.stored.get_or_insert_with(|| entry.current.clone());
+            self.changed.push(key);
+        }
+        &mut entry.current
+    }
+
+    /// What has to be written, in the order of the first changes. It counts as written then.
+    pub fn take_differences(&mut self) -> Vec<Difference<K, V>> {
+        let changed = std::mem::take(&mut self.changed);
+        let difference = |key: K| {
+            let entry = self.entries.get_mut(&key)?;
+            entry.is_changed = false;
+            Some(Difference {
+                before: entry.stored.take().flatten(),
+                after: entry.current.clone(),
+                key,
+            })
+        };
+        changed.into_iter().filter_map(difference).collect()
+    }
+}

@@ -1,0 +1,308 @@
+//! What rows and changes store: each record and each change, whole.
+
+use std::fmt::Debug;
+
+use chrono::DateTime;
+use convodb_core::codec::{self, CodecError, Record};
+use convodb_core::records::*;
+use convodb_core::*;
+
+use crate::given::{self, alice, bob, contact, conversation, id, now};
+
+fn payload(record: &impl Record) -> Vec<u8> {
+    let mut payload = Vec::new();
+    record.encode(&mut payload).unwrap();
+    payload
+}
+
+fn is_stored_whole<R: Record + Debug + PartialEq>(record: &R) {
+    let mut payload = payload(record);
+    assert_eq!(R::decode(R::VERSION, &payload).unwrap(), *record);
+    let later = R::decode(R::VERSION + 1, &payload).unwrap_err();
+    assert!(matches!(later, CodecError::UnknownVersion(_)));
+    for cut in 0..payload.len() {
+        let decoded = R::decode(R::VERSION, &payload[..cut]);
+        assert!(decoded.is_err() || decoded.is_ok_and(|cut| cut != *record));
+    }
+    payload.push(0);
+    assert!(
+        R::decode(R::VERSION, &payload).is_ok_and(|more| more != *record) || {
+            R::decode(R::VERSION, &payload).is_err()
+        }
+    );
+}
+
+pub(crate) fn deliveries() -> Deliveries {
+    let mut deliveries = Deliveries::default();
+    deliveries.sent_at = Some(now());
+    deliveries.read_at = Some(now());
+    deliveries.failed_at = Some(now());
+    deliveries.failure = Some(Failure::new("131026", "undeliverable"));
+    deliveries
+}
+
+pub(crate) fn messages() -> Vec<Message> {
+    let contents = [
+        Content::text("Hello"),
+        Content::template("spring", ["Ada", ""]),
+        Content::template("spring", [""; 0]).caption("Hello Ada"),
+        Content::image("https://example.com/1.jpg"),
+        Content::document("https://example.com/1.pdf").caption("March"),
+    ];
+    let directions = [Direction::Inbound, Direction::Outbound];
+    let mut messages = Vec::new();
+    for (number, content) in (1..).zip(contents) {
+        for direction in directions {
+            let id_of = MessageId::from_parts(7, number);
+            let plain = Message::new(id_of, id(1), direction, content.clone(), now());
+            let mut full = plain.clone();
+            full.provider_id = Some(ProviderId::new("wamid.1").unwrap());
+            full.deliveries = deliveries();
+            full.status = DeliveryStatus::Read;
+            messages.extend([plain, full]);
+        }
+    }
+    messages
+}
+
+pub(crate) fn note() -> Note {
+    let mut note = Note::new(NoteId::from_parts(1, 2), id(1), "Enterprise plan.", now());
+    note.author = Some(Actor::new("ops").unwrap());
+    note
+}
+
+#[test]
+fn every_message_is_stored_whole() {
+    for message in messages() {
+        let payload = payload(&MessageRecord::from(&message));
+        let record = MessageRecord::decode(1, &payload).unwrap();
+        let again = record.into_message(message.conversation_id, message.created_at, message.id);
+        assert_eq!(again, message);
+        for cut in 0..payload.len() {
+            let _ = MessageRecord::decode(1, &payload[..cut]);
+        }
+    }
+}
+
+#[test]
+fn the_bytes_of_a_message_are_those_of_the_layout() {
+    let mut message = messages().swap_remove(0);
+    message.provider_id = Some(ProviderId::new("p").unwrap());
+    message.deliveries.read_at = time::from_micros(258);
+    let expected = [
+        &[0, 2, 0, 9, 2, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'p'][..],
+        b"Hello",
+    ]
+    .concat();
+    assert_eq!(payload(&MessageRecord::from(&message)), expected);
+}
+
+#[test]
+fn a_message_of_impossible_fields_is_refused() {
+    let good = payload(&MessageRecord::from(&messages().swap_remove(0)));
+    for (place, byte) in [(0, 2), (1, 4), (2, 4), (3, 128), (3, 64), (4, 0xFF)] {
+        let mut bad = good.clone();
+        bad[place] = byte;
+        assert!(MessageRecord::decode(1, &bad).is_err(), "{place}");
+    }
+}
+
+#[test]
+fn every_record_is_stored_whole() {
+    let mut known = conversation(1);
+    known.inbound_count = 3;
+    known.unread_count = 1;
+    known.revision = Revision::new(300);
+    let record = ConversationRecord::new(&known, 7);
+    is_stored_whole(&record);
+    assert_eq!(record.into_conversation(known.id, None).unwrap(), known);
+
+    let (at, actor) = (now(), Some(Actor::new("ops").unwrap()));
+    let name = "Alice".to_owned();
+    is_stored_whole(&NoteRecord::from(&note()));
+    is_stored_whole(&AssigneeRecord { owner: 7, name });
+    is_stored_whole(&ThreadRecord {
+        conversation: id(1),
+    });
+    is_stored_whole(&MessageTimeRecord { created_at: at });
+    is_stored_whole(&ConsumerRecord {
+        position: EventSeq::new(7),
+    });
+    is_stored_whole(&RedirectRecord {
+        removed: alice(),
+        steps: vec![RedirectStep {
+            successor: Some(bob()),
+            owner: 7,
+            at,
+            actor: actor.clone(),
+        }],
+    });
+    is_stored_whole(&NewEvent {
+        at,
+        actor,
+        conversation_id: id(1),
+        effective_at: Some(at),
+        kind: EventKind::ConversationAssigned {
+            assigned_to: alice(),
+            previously_assigned_to: Some(bob()),
+        },
+    });
+}
+
+#[test]
+fn what_providers_ids_and_keys_have_is_stored_whole() {
+    let message = MessageId::from_parts(1, 1);
+    let mut unmatched = UnmatchedReceipts::new(now());
+    unmatched.deliveries = deliveries();
+    is_stored_whole(&ProviderIdState::Message(id(1), message));
+    is_stored_whole(&ProviderIdState::Unmatched(unmatched));
+    is_stored_whole(&ProviderIdState::Tombstone);
+    for subject in [
+        Subject::Nothing,
+        Subject::Count(7),
+        Subject::Position(EventSeq::new(7)),
+        Subject::Conversation(id(1)),
+        Subject::Message(id(1), message),
+        Subject::Note(id(1), now(), NoteId::from_parts(1, 1)),
+        Subject::Assignee(alice()),
+        Subject::Each(vec![
+            (id(1), None),
+            (id(2), Some(Effect::new(true, false, true))),
+        ]),
+    ] {
+        is_stored_whole(&IdempotencyRecord {
+            at: now(),
+            fingerprint: [7; 16],
+            subject,
+            effect: Effect::new(true, true, false),
+        });
+    }
+}
+
+#[test]
+fn a_record_that_contradicts_itself_is_refused() {
+    let mut record = ConversationRecord::new(&conversation(1), 7);
+    record.read_count = 1;
+    assert!(record.clone().into_conversation(id(1), None).is_err());
+    record.read_count = 0;
+    record.more = vec![Field::Status(Status::Open)];
+    assert!(record.clone().into_conversation(id(1), None).is_err());
+    record.more.clear();
+    record.inbox = InboxNumber::new(4);
+    assert!(record.clone().into_conversation(id(1), None).is_err());
+    record.created_at = DateTime::from_timestamp_micros(-1).unwrap();
+    assert!(ConversationRecord::decode(1, &payload(&record)).is_err());
+}
+
+pub(crate) fn kinds() -> Vec<ChangeKind> {
+    let (conversation, message) = (id(1), MessageId::from_parts(1, 1));
+    let provider_id = ProviderId::new("wamid.1").unwrap();
+    let consumer = ConsumerName::new("webhooks").unwrap();
+    let receipt = Delivery {
+        status: DeliveryStatus::Failed,
+        at: now(),
+        failure: Some(Failure::new("1", "lost")),
+    };
+    let mut known = given::conversation(1);
+    known.assigned_to = Some(Assignee::new(alice(), ""));
+    known.inbound_count = 2;
+    vec![
+        ChangeKind::ConversationCreated {
+            conversation,
+            contact_id: contact(),
+            channel: Channel::Webchat,
+            created_at: now(),
+        },
+        ChangeKind::ConversationUpdated {
+            conversation,
+            set: vec![
+                Field::Status(Status::Open),
+                Field::Assignee(Some(alice())),
+                Field::Assignee(None),
+                Field::ReadCount(300),
+            ],
+        },
+        ChangeKind::ConversationDeleted { conversation },
+        ChangeKind::ConversationImported(Box::new(
+            Import::new(known, messages()).notes(vec![note()]),
+        )),
+        ChangeKind::MessageAppended(Box::new(messages().swap_remove(3))),
+        ChangeKind::MessageUpdated {
+            conversation,
+            message,
+            set: vec![
+                MessageField::ProviderId(provider_id.clone()),
+                MessageField::Delivery(receipt.clone()),
+            ],
+        },
+        ChangeKind::NoteAdded(Box::new(note())),
+        ChangeKind::ReceiptUnmatched {
+            inbox: Channel::Webchat.into(),
+            provider_id,
+            receipt,
+        },
+        ChangeKind::UnmatchedPurged { before: now() },
+        ChangeKind::AssigneeSaved {
+            assignee: alice(),
+            name: "Alice".to_owned(),
+        },
+        ChangeKind::AssigneeRemoved {
+            assignee: alice(),
+            successor: Some(bob()),
+        },
+        ChangeKind::Reassigned {
+            conversation,
+            assignee: None,
+            since: now(),
+        },
+        ChangeKind::KeyRecorded {
+            key: IdempotencyKey::new("8e03978e").unwrap(),
+            record: IdempotencyRecord {
+                at: now(),
+                fingerprint: [7; 16],
+                subject: Subject::Conversation(conversation),
+                effect: Effect::new(true, true, false),
+            },
+            forget_before: now(),
+        },
+        ChangeKind::KeysPurged { before: now() },
+        ChangeKind::ConsumerMoved {
+            consumer: consumer.clone(),
+            position: EventSeq::new(7),
+        },
+        ChangeKind::ConsumerRemoved { consumer },
+        ChangeKind::EventsPurged {
+            before: EventSeq::new(7),
+        },
+    ]
+}
+
+#[test]
+fn every_change_is_stored_whole() {
+    for (number, kind) in (0..).zip(kinds()) {
+        let change = Change {
+            at: now(),
+            actor: Some(Actor::new("ops").unwrap()),
+            kind,
+        };
+        let mut bytes = Vec::new();
+        codec::to_bytes(&change, &mut bytes).unwrap();
+        assert_eq!(codec::from_bytes_large::<Change>(&bytes).unwrap(), change);
+        // One byte of the time's tag, eight of the time, one of `Some`, four of the actor.
+        assert_eq!(bytes[14], number, "the variants keep their order");
+        for cut in 0..bytes.len() {
+            assert!(codec::from_bytes::<Change>(&bytes[..cut]).is_err());
+        }
+        let text = serde_json::to_string(&change).unwrap();
+        assert_eq!(serde_json::from_str::<Change>(&text).unwrap(), change);
+    }
+}
+
+/// A value of each attribute, for the golden files.
+pub(crate) fn every_field() -> Vec<Field> {
+    vec![
+        Field::Status(Status::Resolved),
+        Field::Assignee(Some(alice())),
+        Field::ReadCount(300),
+    ]
+}

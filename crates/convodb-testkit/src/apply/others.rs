@@ -1,0 +1,149 @@
+//! Commands about many conversations or none: the directory, consumers, bulk commands and purges.
+
+use std::time::Duration;
+
+use convodb::commands::{
+    Acknowledge, AddConsumer, AssignAll, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched,
+    RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee,
+};
+use convodb::{ConversationId, EventSeq, Result, Selection};
+
+use super::call::{Answered, Call, fingerprint};
+use crate::backend::Commands;
+use crate::events;
+use crate::op::{Op, SelectionPlan, Who};
+use crate::verdict::Refusal;
+
+pub(super) fn direct(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
+    match op {
+        Op::SaveAssignee { assignee, name } => {
+            let (id, name) = (assignee.id(), name.string());
+            let bad = name.trim().is_empty() || name.len() > 256;
+            let refusals = bad.then(|| Refusal::invalid("name")).into_iter().collect();
+            let command = SaveAssignee {
+                assignee: id.clone(),
+                name: name.clone(),
+            };
+            call.settle(None, refusals, command, |model| {
+                model.save_assignee(&id, name.clone())
+            })
+        }
+        Op::RemoveAssignee {
+            assignee,
+            successor,
+        } => {
+            let (id, successor) = (assignee.id(), successor.map(Who::id));
+            let refusals = call.model.refused_removal(&id, successor.as_ref());
+            let command = RemoveAssignee {
+                assignee: id.clone(),
+                successor: successor.clone(),
+            };
+            call.settle(None, refusals, command, |model| {
+                model.remove_assignee(&id, successor.as_ref())
+            })
+        }
+        other => panic!("{other:?} is about no user or team"),
+    }
+}
+
+pub(super) fn consume(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
+    match op {
+        Op::AddConsumer { consumer, start } => {
+            let name = events::consumer(*consumer);
+            let command = AddConsumer {
+                name: name.clone(),
+                start: *start,
+            };
+            call.settle(None, Vec::new(), command, |model| {
+                model.add_consumer(&name, *start)
+            })
+        }
+        Op::Acknowledge { consumer, ahead } => {
+            let name = events::consumer(*consumer);
+            let position = call.model.position(&name).map_or(0, EventSeq::get);
+            let up_to = EventSeq::new((position + u64::from(*ahead)).saturating_sub(2));
+            let refusals = call.model.refused_acknowledgement(&name, up_to);
+            let command = Acknowledge {
+                consumer: name.clone(),
+                up_to,
+            };
+            call.settle(None, refusals, command, |model| {
+                model.acknowledge(&name, up_to)
+            })
+        }
+        Op::RemoveConsumer { consumer } => {
+            let name = events::consumer(*consumer);
+            let refusals = call.model.unknown_consumer(&name).into_iter().collect();
+            let command = RemoveConsumer { name: name.clone() };
+            call.settle(None, refusals, command, |model| {
+                model.remove_consumer(&name)
+            })
+        }
+        other => panic!("{other:?} is about no consumer"),
+    }
+}
+
+pub(super) fn bulk(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
+    match op {
+        Op::AssignAll {
+            selection,
+            assignee,
+        } => {
+            let (ids, assignee) = (call.model.pick_all(selection), assignee.id());
+            let refusals: Vec<_> = call.model.unknown(&assignee).into_iter().collect();
+            let answer = call.give(AssignAll {
+                selection: build(selection, &ids),
+                assignee: assignee.clone(),
+            });
+            call.compare(answer.each(), &refusals, |model, _| {
+                model.assign_all(&ids, &assignee)
+            })
+        }
+        Op::ResolveAll { selection } => {
+            let ids = call.model.pick_all(selection);
+            let selection = build(selection, &ids);
+            let answer = call.give(ResolveAll { selection });
+            call.compare(answer.each(), &[], |model, _| model.resolve_all(&ids))
+        }
+        other => panic!("{other:?} is not about many"),
+    }
+}
+
+fn build(plan: &SelectionPlan, ids: &[ConversationId]) -> Selection {
+    match plan {
+        SelectionPlan::Ids(_) => Selection::ids(ids.iter().copied()),
+        SelectionPlan::First(filter, limit) => Selection::first(&filter.filter(), *limit),
+    }
+    .unwrap()
+}
+
+pub(super) fn purge(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
+    match op {
+        Op::PurgeUnmatched { older_ms } => {
+            let older_than = age(*older_ms);
+            call.settle(None, Vec::new(), PurgeUnmatched { older_than }, |model| {
+                model.purge_unmatched(*older_ms)
+            })
+        }
+        Op::PurgeKeys { older_ms } => {
+            let older_than = age(*older_ms);
+            let answer = call.give(PurgeIdempotencyKeys { older_than });
+            call.compare(answer, &[], |model, purged| {
+                model.purge_keys(*older_ms, *purged)
+            })
+        }
+        Op::PurgeEvents(plan) => {
+            let retention = plan.retention();
+            let limit = u64::MAX;
+            let fingerprint = fingerprint(&PurgeEvents { retention, limit });
+            let outcome = call.commands.purge_events(&call.context, retention);
+            let answer = Answered::new(fingerprint, outcome);
+            call.compare(answer, &[], |model, _| model.purge(*plan))
+        }
+        other => panic!("{other:?} purges nothing"),
+    }
+}
+
+fn age(older_ms: u32) -> Duration {
+    Duration::from_millis(older_ms.into())
+}

@@ -1,0 +1,255 @@
+//! What the rules and the model are tested on: a store, or another backend of the same commands.
+
+use std::fmt::Debug;
+
+use convodb::commands::PurgeEvents;
+use convodb::testing::reassign_now;
+use convodb::{
+    Assignee, AssigneeId, AssigneeKind, Channel, Command, CommitSeq, ConsumerPosition, ContactId,
+    Context, Conversation, ConversationId, Error, Event, EventSeq, Execute, Filter, Import,
+    Message, MessageRange, Note, Outcome, Page, PageRequest, Read, Result, Retention, Store,
+    Transaction, Transcript,
+};
+
+use super::compare::from_both_ends;
+
+/// More rows than any list of a test has: an iterator without an end fails instead of hanging.
+pub const MOST: usize = 100_000;
+
+/// The queries, of a backend, a snapshot or a transaction.
+pub trait Queries {
+    fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<Conversation>>;
+    fn count(&self, filter: &Filter) -> Result<u64>;
+    fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>>;
+    fn conversation(&self, id: ConversationId) -> Result<Conversation>;
+    fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Option<Conversation>>>;
+    fn find_conversation(
+        &self,
+        contact: &ContactId,
+        channel: Channel,
+    ) -> Result<Option<Conversation>>;
+    fn transcript(&self, id: ConversationId) -> Result<Transcript>;
+    /// The messages of a range. Each bit of `turns` is the end that the next one is read from.
+    fn messages(&self, id: ConversationId, range: MessageRange, turns: u64)
+    -> Result<Vec<Message>>;
+    fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>>;
+    fn notes(&self, id: ConversationId) -> Result<Vec<Note>>;
+    fn assignee(&self, id: &AssigneeId) -> Result<Assignee>;
+    fn assignees(&self) -> Result<Vec<Assignee>>;
+    fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>>;
+    fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>>;
+    fn consumers(&self) -> Result<Vec<ConsumerPosition>>;
+}
+
+/// A command that can be given again, and whose answer can be printed: each of them.
+pub trait Plain: Command<Output: Debug> + Clone {}
+
+impl<C: Command<Output: Debug> + Clone> Plain for C {}
+
+/// What takes commands: a backend or a transaction.
+pub trait Commands {
+    fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>>;
+
+    /// A backend may purge in several steps.
+    fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>>;
+}
+
+/// A backend of the commands, with what a test does to it beside giving commands.
+pub trait Backend: Commands + Queries {
+    /// It reads its own writes.
+    type Transaction<'t>: Commands + Queries;
+
+    /// Runs commands that commit together; an error of the closure rolls them back.
+    fn transaction<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Self::Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E>;
+
+    fn import_all(&self, imports: Vec<Import>) -> Result<u64>;
+
+    /// Stores at most this many conversations of removed assignees under their successors.
+    fn reassign(&self, limit: usize) -> Result<Vec<ConversationId>>;
+
+    /// Closes it and opens it again. Snapshots end.
+    fn restart(&self) -> Result<()>;
+
+    /// The backend's own maintenance. Snapshots end.
+    fn compact(&self) -> Result<()>;
+
+    fn commit_seq(&self) -> Result<CommitSeq>;
+
+    /// Verifies what is stored, and counts it.
+    ///
+    /// # Panics
+    ///
+    /// Where indexes, totals and records differ.
+    fn verified_counts(&self) -> Result<Counts>;
+}
+
+/// What a backend holds, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub conversations: u64,
+    pub messages: u64,
+    pub notes: u64,
+    pub users: u64,
+    pub teams: u64,
+    pub events: u64,
+    pub newest_event: EventSeq,
+    /// Messages that have receipts and have not come.
+    pub unmatched: u64,
+    /// Conversations that are stored under a removed assignee.
+    pub to_reassign: u64,
+    pub commits: CommitSeq,
+}
+
+impl<R: Read> Queries for R {
+    fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<Conversation>> {
+        Read::list(self, filter, page)
+    }
+
+    fn count(&self, filter: &Filter) -> Result<u64> {
+        Read::count(self, filter)
+    }
+
+    fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
+        Read::rank(self, id, filter)
+    }
+
+    fn conversation(&self, id: ConversationId) -> Result<Conversation> {
+        Read::conversation(self, id)
+    }
+
+    fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Option<Conversation>>> {
+        Read::conversations(self, ids)
+    }
+
+    fn find_conversation(
+        &self,
+        contact: &ContactId,
+        channel: Channel,
+    ) -> Result<Option<Conversation>> {
+        Read::find_conversation(self, contact, channel)
+    }
+
+    fn transcript(&self, id: ConversationId) -> Result<Transcript> {
+        Read::transcript(self, id)
+    }
+
+    fn messages(
+        &self,
+        id: ConversationId,
+        range: MessageRange,
+        turns: u64,
+    ) -> Result<Vec<Message>> {
+        from_both_ends(Read::messages(self, id, range)?, turns)
+    }
+
+    fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
+        Read::last_messages(self, ids)
+    }
+
+    fn notes(&self, id: ConversationId) -> Result<Vec<Note>> {
+        Read::notes(self, id)?.take(MOST).collect()
+    }
+
+    fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
+        Read::assignee(self, id)
+    }
+
+    fn assignees(&self) -> Result<Vec<Assignee>> {
+        Read::assignees(self)
+    }
+
+    fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
+        Read::events(self, after, limit)
+    }
+
+    fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
+        Read::audit_log(self, id)
+    }
+
+    fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
+        Read::consumers(self)
+    }
+}
+
+impl<E: Execute> Commands for E {
+    fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
+        self.execute_in(context.clone(), command)
+    }
+
+    fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>> {
+        if *context == Context::new() {
+            return Execute::purge_events(self, retention);
+        }
+        let limit = u64::MAX;
+        self.execute_in(context.clone(), PurgeEvents { retention, limit })
+    }
+}
+
+impl Backend for Store {
+    type Transaction<'t> = Transaction<'t>;
+
+    fn transaction<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        Self::transaction(self, work)
+    }
+
+    fn import_all(&self, imports: Vec<Import>) -> Result<u64> {
+        Self::import_all(self, imports).map(|outcome| outcome.value)
+    }
+
+    fn reassign(&self, limit: usize) -> Result<Vec<ConversationId>> {
+        reassign_now(self, limit)
+    }
+
+    fn restart(&self) -> Result<()> {
+        self.reopen()
+    }
+
+    fn compact(&self) -> Result<()> {
+        Self::compact(self)
+    }
+
+    fn commit_seq(&self) -> Result<CommitSeq> {
+        Read::commit_seq(self)
+    }
+
+    fn verified_counts(&self) -> Result<Counts> {
+        let report = self.verify()?;
+        assert!(report.is_clean(), "{:?}", report.findings);
+        let stats = self.stats()?;
+        let stored = [
+            stats.conversations,
+            stats.messages,
+            stats.notes,
+            stats.events,
+        ];
+        let verified = [
+            report.conversations,
+            report.messages,
+            report.notes,
+            report.events,
+        ];
+        assert_eq!(stored, verified, "what is counted and what is there");
+        let assignees = Read::assignees(self)?;
+        let of_kind = |kind| assignees.iter().filter(|one| one.id.kind() == kind).count() as u64;
+        let directory = (of_kind(AssigneeKind::User), of_kind(AssigneeKind::Team));
+        assert_eq!((stats.users, stats.teams), directory, "the directory");
+        Ok(Counts {
+            conversations: stats.conversations,
+            messages: stats.messages,
+            notes: stats.notes,
+            users: stats.users,
+            teams: stats.teams,
+            events: stats.events,
+            newest_event: stats.newest_event,
+            unmatched: stats.unmatched,
+            to_reassign: stats.to_reassign,
+            commits: stats.commit_seq,
+        })
+    }
+}

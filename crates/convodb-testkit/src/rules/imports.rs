@@ -1,0 +1,100 @@
+//! Whole conversations: those that are imported, and those that are deleted.
+
+use convodb::{Conversation, ConversationId, ErrorKind, EventKind, Import};
+
+use super::refused_if;
+use crate::model::{Entry, Model};
+use crate::verdict::{Expected, Refusal};
+
+impl Model {
+    /// One conversation for one id, and one for a contact and channel.
+    pub fn refused_import(&self, import: &Import, flaw: Option<String>) -> Vec<Refusal> {
+        let of = &import.conversation;
+        let exists =
+            self.entry(of.id).is_some() || self.thread(&of.contact_id, of.channel).is_some();
+        let ids = import.messages.iter();
+        let mut ids = ids.filter_map(|message| message.provider_id.as_ref());
+        let taken = ids
+            .clone()
+            .any(|id| self.provided(of.channel, id).is_some());
+        let gone = ids.any(|id| self.is_tombstone(of.channel, id));
+        let name = of.assigned_to.as_ref().map(|assignee| &*assignee.name);
+        let bad_name = name.is_some_and(|name| name.trim().is_empty() || name.len() > 256);
+        [
+            flaw.map(Refusal::invalid),
+            refused_if(bad_name, Refusal::invalid("assigned_to.name")),
+            refused_if(exists || taken, Refusal::of(ErrorKind::AlreadyExists)),
+            refused_if(gone, Refusal::of(ErrorKind::Gone)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Every id and time stays; a name that the directory has stays too.
+    pub fn import(&mut self, import: Import) -> Expected<Conversation> {
+        let of = import.conversation;
+        if let Some(assignee) = &of.assigned_to
+            && self.name(&assignee.id).is_none()
+        {
+            self.set_name(&assignee.id, assignee.name.to_string());
+        }
+        let (mut messages, mut notes) = (import.messages, import.notes);
+        for message in &mut messages {
+            self.merge_unmatched(of.channel, message);
+        }
+        messages.sort_by_key(|message| (message.created_at, message.id));
+        notes.sort_by_key(|note| (note.created_at, note.id));
+        self.gone.retain(|gone| *gone != of.id);
+        let mut entry = Entry {
+            messages,
+            notes,
+            ..Entry::new(&of)
+        };
+        entry.read_count = entry.inbound() - of.unread_count;
+        self.entries.push(entry);
+        let entry = self.entry_mut(of.id);
+        let created = EventKind::ConversationCreated {
+            status: entry.status,
+            assigned_to: entry.assignee.clone(),
+        };
+        self.tell(of.id, created);
+        self.touched = true;
+        Expected {
+            created: true,
+            ..Expected::plain(self.shown(of.id), true)
+        }
+    }
+
+    /// All that belongs to a conversation goes with it; the providers' ids of its messages stay taken.
+    pub fn remove(&mut self, selects: impl Fn(&Entry) -> bool) -> u64 {
+        let (mut removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition(selects);
+        self.entries = kept;
+        removed.sort_by_key(|entry| entry.channel);
+        for entry in &removed {
+            for handover in &entry.handovers {
+                self.tell_handover(entry.id, handover.clone());
+            }
+            self.tell(entry.id, EventKind::ConversationDeleted);
+            let ids = entry.messages.iter();
+            let ids = ids.filter_map(|message| message.provider_id.clone());
+            self.tombstones.extend(ids.map(|id| (entry.channel, id)));
+        }
+        self.gone.extend(removed.iter().map(|entry| entry.id));
+        self.touched |= !removed.is_empty();
+        removed.len() as u64
+    }
+
+    pub fn delete(&mut self, id: ConversationId) -> Expected<()> {
+        let removed = self.remove(|entry| entry.id == id);
+        Expected::plain((), removed > 0)
+    }
+
+    pub fn erase_contact(&mut self, contact: u8) -> Expected<u64> {
+        let contact = crate::op::contact(contact);
+        let removed = self.remove(|entry| entry.contact_id == contact);
+        Expected::plain(removed, removed > 0)
+    }
+}

@@ -1,0 +1,660 @@
+//! The commands.
+//!
+//! Invariant: a method only names a command. What the command means is decided in `convodb-core`.
+
+use std::time::Duration;
+
+use convodb_core::commands::{
+    Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, EraseContact,
+    MarkRead, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched, ReceiveMessage, RecordDelivery,
+    RemoveAssignee, RemoveConsumer, ReplyTo, Resolve, ResolveAll, SaveAssignee, SendMessage,
+    SetProviderId,
+};
+use convodb_core::{
+    Assignee, AssigneeId, BatchItem, Command, ConsumerName, ContactId, Context, Conversation,
+    ConversationId, EventSeq, Import, Inbound, Message, MessageRef, Note, Outbound, Outcome,
+    ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
+};
+
+pub(crate) mod sealed {
+    /// Keeps the trait from being implemented elsewhere.
+    pub trait Sealed {}
+}
+
+/// The commands. On a [`Store`](crate::Store) each is a commit of its own, durable when it returns. On
+/// a [`Transaction`](crate::Transaction) they commit together.
+///
+/// A command returns an [`Outcome`]: the value that it is about as it is now, its effect, and the
+/// commit that holds it. A command that finds nothing to change succeeds, and its effect says so.
+///
+/// Commands carry the [`Context`] of the store or transaction: the actor, an idempotency key, and
+/// preconditions. [`Store::with`](crate::Store::with) sets it. A command that would change a
+/// conversation of which a precondition does not hold changes nothing and returns
+/// [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed).
+///
+/// The trait is sealed; [`prelude`](crate::prelude) imports it. The methods are names for the command
+/// structs in [`commands`](crate::commands), which [`execute`](Self::execute) and
+/// [`Store::submit`](crate::Store::submit) take.
+///
+/// # Errors
+///
+/// Every command can return:
+///
+/// - [`NotFound`](crate::ErrorKind::NotFound), if something that it names does not exist: a
+///   conversation, a message, a user, a team or a consumer;
+/// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a value out of bounds, whose field is in the
+///   error, and for preconditions on a command that is not about one conversation;
+/// - [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed), if it is about one conversation;
+/// - [`IdempotencyKeyReused`](crate::ErrorKind::IdempotencyKeyReused), if another command had the
+///   idempotency key;
+/// - [`CommitUnknown`](crate::ErrorKind::CommitUnknown), if the commit failed and may have happened;
+/// - [`Aborted`](crate::ErrorKind::Aborted), if another command of the same commit group or
+///   transaction failed in the storage: nothing was written;
+/// - [`NeedsReopen`](crate::ErrorKind::NeedsReopen) and [`Closed`](crate::ErrorKind::Closed);
+/// - [`ReentrantCommand`](crate::ErrorKind::ReentrantCommand), on a store within its own transaction;
+/// - [`Io`](crate::ErrorKind::Io) and [`Corrupted`](crate::ErrorKind::Corrupted).
+///
+/// The methods list only the others, and what an invalid input can be that its type does not show.
+///
+/// # Complexity
+///
+/// A command about a conversation takes O(log conversations), and one about a message O(log messages
+/// of the store). The methods state what differs.
+pub trait Execute: sealed::Sealed {
+    /// The context that the commands carry.
+    fn context(&self) -> &Context;
+
+    /// Runs a command in another context.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let assignee = AssigneeId::from(UserId::new("usr_01H111")?);
+    /// let command = SaveAssignee { assignee, name: "Alice".to_owned() };
+    /// let once = Context::new().idempotency_key("import-7");
+    /// assert!(!store.execute_in(once.clone(), command.clone())?.is_duplicate);
+    /// assert!(store.execute_in(once, command)?.is_duplicate);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn execute_in<C: Command>(&self, context: Context, command: C) -> Result<Outcome<C::Output>>;
+
+    /// Runs a command. The other methods are names for it.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// let message = Inbound::text(&contact, Channel::Whatsapp, "Hello");
+    /// assert!(store.execute(ReceiveMessage { message })?.effect.created);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn execute<C: Command>(&self, command: C) -> Result<Outcome<C::Output>> {
+        self.execute_in(self.context().clone(), command)
+    }
+
+    /// Stores a message from a contact.
+    ///
+    /// The first message on a channel [creates the conversation](crate::docs::rules#one-conversation).
+    /// A message to a resolved conversation [reopens it](crate::docs::rules#reopening). The message's
+    /// time is the provider's, if it is given and has come; see
+    /// [Message order](crate::docs::rules#message-order).
+    ///
+    /// With a [`provider_id`](Inbound::provider_id), the same message again changes nothing and returns
+    /// the stored message with [`is_duplicate`](Outcome::is_duplicate), so a webhook can be retried. See
+    /// [Provider ids](crate::docs::rules#provider-ids).
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let first = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
+    /// assert!(first.effect.created);
+    /// let second = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Anybody?"))?;
+    /// assert_eq!(second.value.conversation_id, first.value.conversation_id);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn receive(&self, message: impl Into<Inbound>) -> Result<Outcome<Message>> {
+        let message = message.into();
+        self.execute(ReceiveMessage { message })
+    }
+
+    /// Stores a message to a contact. The conversation is created, reopened and ordered as by
+    /// [`receive`](Self::receive); [`Outbound::reopen`] can leave a resolved conversation resolved.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
+    /// assert_eq!(sent.status, DeliveryStatus::Sent);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn send(&self, message: impl Into<Outbound>) -> Result<Outcome<Message>> {
+        let message = message.into();
+        self.execute(SendMessage { message })
+    }
+
+    /// Stores a message to the contact of a conversation, and reopens the conversation unless
+    /// [`Reply::reopen`] says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an [`Outbound`] to another contact or
+    /// channel; and as [`receive`](Self::receive).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// store.resolve(id)?;
+    /// assert!(store.reply(id, "One more thing.")?.effect.reopened);
+    ///
+    /// // Only if the conversation has not changed since it was read:
+    /// let seen = store.conversation(id)?;
+    /// store.resolve(id)?;
+    /// let unchanged = store.with(Context::new().if_revision(seen.revision));
+    /// let error = unchanged.reply(id, "Are you still there?").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn reply(&self, id: ConversationId, reply: impl Into<Reply>) -> Result<Outcome<Message>> {
+        self.execute(ReplyTo {
+            conversation: id,
+            reply: reply.into(),
+        })
+    }
+
+    /// Merges a delivery receipt into a message.
+    ///
+    /// Receipts may come late, twice and in any order; see
+    /// [Delivery status](crate::docs::rules#delivery-status). The value is `None` for a provider's id
+    /// that no message has yet: the receipt is kept and merged when the message arrives.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// # let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
+    /// store.record_delivery(&sent, Receipt::read())?;
+    /// let late = store.record_delivery(&sent, Receipt::delivered())?;
+    /// assert_eq!(late.value.map(|message| message.status), Some(DeliveryStatus::Read));
+    ///
+    /// // A webhook may arrive before the message that it is about.
+    /// let early = (Channel::Whatsapp, ProviderId::new("wamid.1")?);
+    /// assert_eq!(store.record_delivery(early, Receipt::delivered())?.value, None);
+    /// let hello = Outbound::text(&contact, Channel::Whatsapp, "Hello").provider_id("wamid.1");
+    /// assert_eq!(store.send(hello)?.value.status, DeliveryStatus::Delivered);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn record_delivery(
+        &self,
+        message: impl Into<MessageRef>,
+        receipt: Receipt,
+    ) -> Result<Outcome<Option<Message>>> {
+        let message = message.into();
+        self.execute(RecordDelivery { message, receipt })
+    }
+
+    /// Gives a stored message its provider's id, for providers that assign it after sending.
+    ///
+    /// Receipts that came for the id before are merged into the message. The id that the message has
+    /// already changes nothing. See [Provider ids](crate::docs::rules#provider-ids).
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another message on the channel has the id,
+    /// or the message has another id; [`Gone`](crate::ErrorKind::Gone) for the id of a message that was
+    /// deleted.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
+    /// let id = ProviderId::new("wamid.1")?;
+    /// assert_eq!(store.set_provider_id(&sent, &id)?.value.provider_id, Some(id.clone()));
+    ///
+    /// let other = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hello?"))?.value;
+    /// let error = store.set_provider_id(&other, &id).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn set_provider_id(
+        &self,
+        message: impl Into<MessageRef>,
+        id: &ProviderId,
+    ) -> Result<Outcome<Message>> {
+        self.execute(SetProviderId {
+            message: message.into(),
+            provider_id: id.clone(),
+        })
+    }
+
+    /// Assigns a conversation to a user or a team of the [directory](crate::docs::rules#directory), and
+    /// reopens it if it is resolved. See [Assignment](crate::docs::rules#assignment).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// let alice = UserId::new("usr_01H111")?;
+    /// store.save_user(&alice, "Alice Support")?;
+    /// let assigned = store.assign(id, &alice)?.value;
+    /// assert_eq!(&*assigned.assigned_to.expect("Alice").name, "Alice Support");
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn assign(
+        &self,
+        id: ConversationId,
+        to: impl Into<AssigneeId>,
+    ) -> Result<Outcome<Conversation>> {
+        self.execute(Assign {
+            conversation: id,
+            assignee: Some(to.into()),
+        })
+    }
+
+    /// Makes a conversation unassigned. It does not reopen it.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// assert!(!store.unassign(id)?.effect.changed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn unassign(&self, id: ConversationId) -> Result<Outcome<Conversation>> {
+        self.execute(Assign {
+            conversation: id,
+            assignee: None,
+        })
+    }
+
+    /// Assigns a conversation as [`assign`](Self::assign) does, on the condition that it is
+    /// unassigned.
+    ///
+    /// Of two claims at the same time one succeeds. The error of the other has the winner in
+    /// [`Details::Precondition`](crate::Details::Precondition). See
+    /// [Claims and preconditions](crate::docs::rules#claims-and-preconditions).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
+    /// # store.save_user(&alice, "Alice")?;
+    /// # store.save_user(&bob, "Bob")?;
+    /// store.claim(id, &alice)?;
+    /// let lost = store.claim(id, &bob).unwrap_err();
+    /// let Details::Precondition { assignee, .. } = lost.details() else {
+    ///     panic!("{lost}");
+    /// };
+    /// assert_eq!(*assignee, Some(AssigneeId::from(alice)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn claim(
+        &self,
+        id: ConversationId,
+        to: impl Into<AssigneeId>,
+    ) -> Result<Outcome<Conversation>> {
+        let context = self.context().clone().if_assignee(None);
+        let assign = Assign {
+            conversation: id,
+            assignee: Some(to.into()),
+        };
+        self.execute_in(context, assign)
+    }
+
+    /// Resolves a conversation. It keeps its assignee. See
+    /// [Resolving](crate::docs::rules#resolving).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// assert_eq!(store.resolve(id)?.value.status, Status::Resolved);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn resolve(&self, id: ConversationId) -> Result<Outcome<Conversation>> {
+        self.execute(Resolve { conversation: id })
+    }
+
+    /// Marks the first `read_count` messages from the contact, in order of arrival, as read.
+    ///
+    /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown, so
+    /// that messages that came since stay unread. A mark never goes back. See
+    /// [Unread messages](crate::docs::rules#unread-messages).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a `read_count` above the number of messages
+    /// that came.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, id) = inbox()?;
+    /// let shown = store.conversation(id)?;
+    /// store.receive(Inbound::text(&contact, Channel::Webchat, "two"))?;
+    /// let marked = store.mark_read(id, shown.inbound_count)?.value;
+    /// assert_eq!(marked.unread_count, 1);
+    /// assert_eq!(store.count(&Filter::open().unread())?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn mark_read(&self, id: ConversationId, read_count: u64) -> Result<Outcome<Conversation>> {
+        self.execute(MarkRead {
+            conversation: id,
+            read_count,
+        })
+    }
+
+    /// Adds an internal note. The context's actor is its author. A note is never among the messages.
+    /// See [Notes](crate::docs::rules#notes).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// let note = store.add_note(id, "Customer is on the Enterprise plan.")?.value;
+    /// assert_eq!(note.conversation_id, id);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn add_note(&self, id: ConversationId, content: impl Into<String>) -> Result<Outcome<Note>> {
+        self.execute(AddNote {
+            conversation: id,
+            content: content.into(),
+        })
+    }
+
+    /// Deletes a conversation with its messages, notes and audit log, in O(messages and notes). See
+    /// [Deletion](crate::docs::rules#deletion).
+    ///
+    /// Its bytes stay in free pages of the file until they are overwritten, or until
+    /// [`Store::compact`](crate::Store::compact).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// store.delete(id)?;
+    /// assert_eq!(store.conversation(id).unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn delete(&self, id: ConversationId) -> Result<Outcome<()>> {
+        self.execute(Delete { conversation: id })
+    }
+
+    /// Deletes every conversation of a contact as [`delete`](Self::delete) does, and erases them from
+    /// the journal by a checkpoint. The value is their number, which may be zero.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
+    /// assert_eq!(store.erase_contact(&contact)?.value, 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn erase_contact(&self, contact: &ContactId) -> Result<Outcome<u64>> {
+        let contact = contact.clone();
+        self.execute(EraseContact { contact })
+    }
+
+    /// Assigns many conversations in one commit, each as [`assign`](Self::assign) does.
+    ///
+    /// The value has an item for each conversation, in the order of the ids or of the list. A
+    /// conversation that does not exist is [`NotFound`](crate::ErrorKind::NotFound) in its item and
+    /// affects no other.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// let billing = TeamId::new("team_billing")?;
+    /// store.save_team(&billing, "Billing")?;
+    /// let unassigned = Selection::first(&Filter::open().unassigned(), 100)?;
+    /// for item in store.assign_all(&unassigned, &billing)?.value {
+    ///     assert_eq!(item.result?.id, item.id);
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn assign_all(
+        &self,
+        selection: &Selection,
+        to: impl Into<AssigneeId>,
+    ) -> Result<Outcome<Vec<BatchItem>>> {
+        self.execute(AssignAll {
+            selection: selection.clone(),
+            assignee: to.into(),
+        })
+    }
+
+    /// Resolves many conversations in one commit, each as [`resolve`](Self::resolve) does, with items
+    /// like those of [`assign_all`](Self::assign_all).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// let selection = Selection::ids([id])?;
+    /// assert!(store.resolve_all(&selection)?.effect.changed);
+    /// assert!(!store.resolve_all(&selection)?.effect.changed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn resolve_all(&self, selection: &Selection) -> Result<Outcome<Vec<BatchItem>>> {
+        let selection = selection.clone();
+        self.execute(ResolveAll { selection })
+    }
+
+    /// Adds a user to the directory, or renames it, in O(users and teams). The name shows at once in
+    /// every conversation. See [Directory](crate::docs::rules#directory).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let alice = UserId::new("usr_01H111")?;
+    /// assert!(store.save_user(&alice, "Alice")?.effect.created);
+    /// assert!(store.save_user(&alice, "Alice Support")?.effect.changed);
+    /// assert!(!store.save_user(&alice, "Alice Support")?.effect.changed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn save_user(&self, id: &UserId, name: &str) -> Result<Outcome<Assignee>> {
+        self.execute(SaveAssignee {
+            assignee: id.into(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Adds a team to the directory, or renames it, as [`save_user`](Self::save_user) does with a
+    /// user.
+    fn save_team(&self, id: &TeamId, name: &str) -> Result<Outcome<Assignee>> {
+        self.execute(SaveAssignee {
+            assignee: id.into(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Removes a user or a team from the directory. Its conversations go to the successor, or become
+    /// unassigned. The value is their number.
+    ///
+    /// Every query and command sees the successor from then on, with the revision one higher. That
+    /// reopens nothing and is not activity. A user or team that is added under the same id later has
+    /// none of these conversations. See [Directory](crate::docs::rules#directory).
+    ///
+    /// It takes O(users and teams), whatever the number of conversations: the store writes them under
+    /// the successor in the background, in bounded batches between other commands, and continues after
+    /// a crash. Each has its [event](crate::docs::events) then.
+    /// [`Stats::to_reassign`](crate::Stats::to_reassign) counts those that are left.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a successor that is the one removed.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// # let (alice, billing) = (UserId::new("usr_alice")?, TeamId::new("team_billing")?);
+    /// # store.save_user(&alice, "Alice")?;
+    /// # store.save_team(&billing, "Billing")?;
+    /// let (alice, billing) = (AssigneeId::from(alice), AssigneeId::from(billing));
+    /// store.assign(id, &alice)?;
+    /// assert_eq!(store.remove_assignee(&alice, Some(&billing))?.value, 1);
+    /// assert_eq!(store.count(&Filter::open().assigned_to(&billing))?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn remove_assignee(
+        &self,
+        id: &AssigneeId,
+        successor: Option<&AssigneeId>,
+    ) -> Result<Outcome<u64>> {
+        self.execute(RemoveAssignee {
+            assignee: id.clone(),
+            successor: successor.cloned(),
+        })
+    }
+
+    /// Stores a whole conversation from elsewhere, with its messages, notes, ids and times, in
+    /// O(messages and notes).
+    ///
+    /// It reopens nothing. A user or team that it names joins the directory, unless it is there; then
+    /// the directory's name stays. The messages are put in
+    /// [order](crate::docs::rules#message-order). [`Store::import_all`](crate::Store::import_all)
+    /// loads many conversations.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the conversation exists, or another one
+    /// of its contact and channel, or another message with the same provider's id;
+    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an id that occurs twice, and a message or
+    /// note of another conversation.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// # let created_at = chrono::DateTime::from_timestamp_millis(1_776_000_000_000).unwrap();
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let id = ConversationId::new("conv_01HABC00000000000000000000")?;
+    /// let conversation = Conversation::new(id, contact, Channel::Messenger, created_at);
+    /// let imported = store.import(Import::new(conversation, vec![]))?.value;
+    /// assert_eq!((imported.id, imported.updated_at), (id, created_at));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn import(&self, import: Import) -> Result<Outcome<Conversation>> {
+        self.execute(import)
+    }
+
+    /// Adds a durable consumer of events. The value is its position; one of the same name stays at
+    /// its own. [`Store::consumer`](crate::Store::consumer) adds one and returns the
+    /// [`Consumer`](crate::Consumer) to read with.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let name = ConsumerName::new("webhooks")?;
+    /// assert!(store.add_consumer(&name, ConsumerStart::Oldest)?.effect.created);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn add_consumer(&self, name: &ConsumerName, start: ConsumerStart) -> Result<Outcome<EventSeq>> {
+        self.execute(AddConsumer {
+            name: name.clone(),
+            start,
+        })
+    }
+
+    /// Acknowledges all events up to this one for a consumer. The value is its position.
+    ///
+    /// A position never goes back: an earlier event changes nothing. In a
+    /// [transaction](crate::Store::transaction) the acknowledgement commits with the other commands.
+    /// [`Consumer::acknowledge`](crate::Consumer::acknowledge) also checks that the consumer has
+    /// returned the event.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number above that of the newest event.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, ..) = inbox()?;
+    /// let name = ConsumerName::new("webhooks")?;
+    /// store.add_consumer(&name, ConsumerStart::Oldest)?;
+    /// let second = EventSeq::new(2);
+    /// assert_eq!(store.acknowledge(&name, second)?.value, second);
+    /// assert!(!store.acknowledge(&name, EventSeq::new(1))?.effect.changed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn acknowledge(&self, consumer: &ConsumerName, up_to: EventSeq) -> Result<Outcome<EventSeq>> {
+        self.execute(Acknowledge {
+            consumer: consumer.clone(),
+            up_to,
+        })
+    }
+
+    /// Removes a consumer: it no longer keeps events from being purged. A thread or task that waits
+    /// with a [`Consumer`](crate::Consumer) of this name is woken with
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let webhooks = store.consumer("webhooks")?;
+    /// store.remove_consumer(webhooks.name())?;
+    /// assert!(store.consumers()?.is_empty());
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn remove_consumer(&self, name: &ConsumerName) -> Result<Outcome<()>> {
+        let name = name.clone();
+        self.execute(RemoveConsumer { name })
+    }
+
+    /// Purges the events that a retention does not keep, except those that a consumer has not
+    /// acknowledged. The value is their number. Audit logs stay.
+    ///
+    /// On a store it purges in bounded steps, so that other commands run in between, unless its context
+    /// has an idempotency key. Steps that were committed before an error stay. In a transaction it is
+    /// one step.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+    /// store.purge_events(Retention::younger_than(WEEK))?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn purge_events(&self, retention: Retention) -> Result<Outcome<u64>> {
+        self.execute(PurgeEvents {
+            retention,
+            limit: u64::MAX,
+        })
+    }
+
+    /// Purges receipts that have waited this long for their messages. The value is the number of the
+    /// messages. See [Provider ids](crate::docs::rules#provider-ids).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let missing = (Channel::Whatsapp, ProviderId::new("wamid.lost")?);
+    /// store.record_delivery(missing, Receipt::delivered())?;
+    /// assert_eq!(store.stats()?.unmatched, 1);
+    /// let week = Duration::from_secs(7 * 24 * 60 * 60);
+    /// assert_eq!(store.purge_unmatched(week)?.value, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn purge_unmatched(&self, older_than: Duration) -> Result<Outcome<u64>> {
+        self.execute(PurgeUnmatched { older_than })
+    }
+
+    /// Purges the records of idempotency keys of this age. The value is their number.
+    ///
+    /// Records older than [their time to live](crate::Options::idempotency_ttl) are purged anyway, two
+    /// with each new one.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let hour = Duration::from_secs(60 * 60);
+    /// assert_eq!(store.purge_idempotency_keys(hour)?.value, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn purge_idempotency_keys(&self, older_than: Duration) -> Result<Outcome<u64>> {
+        self.execute(PurgeIdempotencyKeys { older_than })
+    }
+}

@@ -1,0 +1,201 @@
+//! The current snapshot, and the leases on it and on earlier ones.
+//!
+//! Invariant: a snapshot is published when its commit is durable, unless durability is relaxed. So a
+//! reader sees nothing that a crash can undo, and never waits for a writer.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
+
+use convodb_core::{ConsumerName, Error, ErrorKind, EventSeq, Result};
+
+use super::lock;
+use super::notifier::EventNotifier;
+use crate::storage::View;
+
+/// Why there is no snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unavailable {
+    Closed,
+    /// The store is being reopened, or reopening failed.
+    NeedsReopen,
+    /// The lease outlived its time to live or its file.
+    Expired,
+}
+
+impl From<Unavailable> for Error {
+    fn from(unavailable: Unavailable) -> Self {
+        match unavailable {
+            Unavailable::Closed => Self::closed(),
+            Unavailable::NeedsReopen => {
+                Self::new(ErrorKind::NeedsReopen, "the store is not open: reopen it")
+            }
+            Unavailable::Expired => Self::new(
+                ErrorKind::SnapshotExpired,
+                "the snapshot has ended: take another",
+            ),
+        }
+    }
+}
+
+/// A snapshot, or why there is none.
+type Slot = RwLock<Result<Arc<View>, Unavailable>>;
+
+fn read(slot: &Slot) -> Result<Arc<View>> {
+    let view = slot.read().unwrap_or_else(PoisonError::into_inner).clone();
+    view.map_err(Error::from)
+}
+
+fn set(slot: &Slot, view: Result<Arc<View>, Unavailable>) {
+    let old = std::mem::replace(
+        &mut *slot.write().unwrap_or_else(PoisonError::into_inner),
+        view,
+    );
+    // Dropped with the lock released: it may close a file.
+    drop(old);
+}
+
+/// The current snapshot, and the leases.
+pub(crate) struct Current {
+    latest: Slot,
+    pub(super) notifier: Arc<EventNotifier>,
+    /// In the order in which they were taken.
+    leases: Mutex<VecDeque<Weak<Lease>>>,
+    /// The time to live of a lease.
+    ttl: Duration,
+}
+
+impl Current {
+    pub(super) fn new(view: View, ttl: Duration) -> Self {
+        let notifier = Arc::<EventNotifier>::default();
+        notifier.published(view.head().newest_event, false);
+        Self {
+            latest: RwLock::new(Ok(Arc::new(view))),
+            notifier,
+            leases: Mutex::default(),
+            ttl,
+        }
+    }
+
+    /// The current snapshot, for one call.
+    pub(super) fn latest(&self) -> Result<Arc<View>> {
+        read(&self.latest)
+    }
+
+    /// Makes a snapshot the current one.
+    pub(super) fn publish(&self, view: View, removed_consumer: bool) {
+        let newest = view.head().newest_event;
+        set(&self.latest, Ok(Arc::new(view)));
+        self.notifier.published(newest, removed_consumer);
+    }
+
+    /// Whether there are events after this one.
+    pub(super) fn has_events(
+        &self,
+        after: EventSeq,
+        consumer: Option<&ConsumerName>,
+    ) -> Result<bool> {
+        let view = self.latest()?;
+        let reader = view.reader();
+        if let Some(name) = consumer {
+            reader.consumer(name)?;
+        }
+        // An event that was purged or does not exist is an error at once.
+        reader.events(after, 0)?;
+        Ok(view.head().newest_event > after)
+    }
+
+    /// Withdraws the current snapshot, and ends the leases.
+    pub(super) fn withdraw(&self, reason: Unavailable) {
+        set(&self.latest, Err(reason));
+        self.notifier.withdrawn();
+        self.revoke(match reason {
+            Unavailable::Closed => Unavailable::Closed,
+            Unavailable::NeedsReopen | Unavailable::Expired => Unavailable::Expired,
+        });
+    }
+
+    /// Ends every lease. The current snapshot stays.
+    pub(super) fn revoke(&self, reason: Unavailable) {
+        let leases = std::mem::take(&mut *lock(&self.leases));
+        for lease in leases.iter().filter_map(Weak::upgrade) {
+            set(&lease.view, Err(reason));
+        }
+    }
+
+    /// Ends the leases that have reached their time to live. O(leases that ended since the last call).
+    ///
+    /// Before a commit, so that it can use the pages that only they held.
+    pub(super) fn end_expired(&self, now: Instant) {
+        while let Some(lease) = self.take_expired(now) {
+            set(&lease.view, Err(Unavailable::Expired));
+        }
+    }
+
+    /// Takes the oldest lease off the list, if it has expired.
+    fn take_expired(&self, now: Instant) -> Option<Arc<Lease>> {
+        let mut leases = lock(&self.leases);
+        loop {
+            let oldest = leases.front()?.upgrade();
+            if oldest.as_ref().is_some_and(|lease| !lease.is_expired(now)) {
+                return None;
+            }
+            leases.pop_front();
+            if oldest.is_some() {
+                return oldest;
+            }
+        }
+    }
+
+    /// Takes a lease on the current snapshot, which lasts until it is dropped, revoked or expired.
+    pub(crate) fn lease(&self) -> Result<Arc<Lease>> {
+        let mut leases = lock(&self.leases);
+        // Read under the lock, so that no lease escapes a `withdraw`.
+        let lease = Arc::new(Lease {
+            view: RwLock::new(Ok(self.latest()?)),
+            taken: Instant::now(),
+            ttl: self.ttl,
+        });
+        if leases.len() == leases.capacity() {
+            leases.retain(|lease| lease.strong_count() > 0);
+        }
+        leases.push_back(Arc::downgrade(&lease));
+        Ok(lease)
+    }
+
+    /// The number of leases, and the age of the oldest.
+    pub(crate) fn leased(&self) -> (usize, Option<Duration>) {
+        self.end_expired(Instant::now());
+        let leases = lock(&self.leases);
+        let ages: Vec<_> = leases
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(|lease| lease.taken.elapsed())
+            .collect();
+        (ages.len(), ages.into_iter().max())
+    }
+}
+
+/// A hold on a snapshot. It can be revoked, and expires. Its holder takes the snapshot for one bounded
+/// read at a time.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    view: Slot,
+    taken: Instant,
+    ttl: Duration,
+}
+
+impl Lease {
+    pub(crate) fn view(&self) -> Result<Arc<View>> {
+        let view = read(&self.view)?;
+        if self.is_expired(Instant::now()) {
+            set(&self.view, Err(Unavailable::Expired));
+            return Err(Unavailable::Expired.into());
+        }
+        Ok(view)
+    }
+
+    fn is_expired(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.taken) >= self.ttl
+    }
+}

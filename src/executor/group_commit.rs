@@ -1,0 +1,355 @@
+//! Group commit: commands that wait for the write lock share one commit.
+//!
+//! A caller that finds the lock free becomes the *leader*. It runs its own command and those that
+//! wait behind it as one group, and then passes the lock to the request that has waited longest. A
+//! *detached* command has no thread that waits for it: the committer thread leads its group. A single
+//! caller waits for no other. The queue does not depend on what a command or a commit is.
+//!
+//! Invariant: one holder has the lock, or no request waits. The lock is passed, and commands join a
+//! group, in order of arrival.
+
+#![cfg_attr(not(shuttle), allow(unreachable_pub, reason = "tests reach it"))]
+#![cfg_attr(
+    shuttle,
+    expect(missing_debug_implementations, reason = "of tests alone")
+)]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+#[cfg(not(shuttle))]
+use std::{
+    sync::{Condvar, Mutex, MutexGuard},
+    thread::yield_now,
+};
+
+// Runs the threads of the queue in many orders.
+#[cfg(shuttle)]
+use shuttle::{
+    sync::{Condvar, Mutex, MutexGuard},
+    thread::yield_now,
+};
+
+/// The largest number of commands in a group.
+pub const MAX_COMMANDS: usize = 256;
+
+/// How often a leader yields before it stops waiting for more commands. Without these yields, groups
+/// of 16 and of 1 took turns under 16 threads, as the first thread that learned of a group's end led
+/// the next one alone: a message took 150 µs instead of 115 µs.
+const SPINS: usize = 32;
+
+/// Requests for the write lock. `C` is a command, `E` is the error of a group.
+pub struct Queue<C, E> {
+    state: Mutex<State<C, E>>,
+    /// Wakes the committer.
+    granted: Condvar,
+}
+
+struct State<C, E> {
+    is_locked: bool,
+    /// Requests for the lock, each with its command, or for one thread alone.
+    waiting: VecDeque<(Option<C>, Member<C, E>)>,
+    /// The detached command with which the committer holds the lock, until it begins its group.
+    granted: Option<(C, Callback<E>)>,
+    /// The committer is to return once nothing is granted to it.
+    is_ended: bool,
+    /// The number of commands in the group before.
+    last_group: usize,
+}
+
+/// Who waits for a request or for the end of a group.
+enum Member<C, E> {
+    /// A thread, which leads a group if it is granted the lock.
+    Waiting(Arc<Waiter<C, E>>),
+    /// No thread: the committer leads a group with its command.
+    Detached(Callback<E>),
+}
+
+type Callback<E> = Box<dyn FnOnce(Result<(), Failure<E>>) + Send>;
+
+/// A thread that waits for its request.
+struct Waiter<C, E> {
+    reply: Mutex<Option<Reply<C, E>>>,
+    replied: Condvar,
+}
+
+enum Reply<C, E> {
+    /// The thread holds the lock. Its command is still to be run.
+    Granted(Option<C>),
+    /// Another thread ran the command.
+    Done(Result<(), Failure<E>>),
+}
+
+/// Why a command was not committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure<E> {
+    /// Its group failed.
+    Failed(E),
+    /// The leader of its group panicked.
+    Abandoned,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code of a caller runs while it is held.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<C, E> Waiter<C, E> {
+    fn new() -> Self {
+        Self {
+            reply: Mutex::new(None),
+            replied: Condvar::new(),
+        }
+    }
+
+    fn notify(&self, reply: Reply<C, E>) {
+        *lock(&self.reply) = Some(reply);
+        self.replied.notify_one();
+    }
+
+    fn wait(&self) -> Reply<C, E> {
+        let mut reply = lock(&self.reply);
+        loop {
+            if let Some(reply) = reply.take() {
+                return reply;
+            }
+            let waited = self.replied.wait(reply);
+            reply = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<C, E: Clone> Default for Queue<C, E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C, E: Clone> Queue<C, E> {
+    /// A queue whose lock is free.
+    pub fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                is_locked: false,
+                waiting: VecDeque::new(),
+                granted: None,
+                is_ended: false,
+                last_group: 0,
+            }),
+            granted: Condvar::new(),
+        }
+    }
+
+    /// Runs a command in a group, and waits for the end of the group. The group is that of the present
+    /// leader, or `lead` runs one with the command first.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the group.
+    pub fn submit(
+        &self,
+        command: C,
+        lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>,
+    ) -> Result<(), Failure<E>> {
+        match self.enter(Some(command)) {
+            Reply::Done(done) => done,
+            Reply::Granted(own) => self.run_group(own, Vec::new(), lead),
+        }
+    }
+
+    /// Queues a command without waiting. `done` is called at the end of its group, on the thread of
+    /// the leader.
+    pub fn submit_detached(
+        &self,
+        command: C,
+        done: impl FnOnce(Result<(), Failure<E>>) + Send + 'static,
+    ) {
+        let mut state = lock(&self.state);
+        if state.is_locked {
+            let done = Member::Detached(Box::new(done));
+            state.waiting.push_back((Some(command), done));
+        } else {
+            state.is_locked = true;
+            state.granted = Some((command, Box::new(done)));
+            self.granted.notify_one();
+        }
+    }
+
+    /// For the committer: waits until a group begins with a detached command, and leads it. Returns
+    /// false after [`end`](Self::end), when no detached command is left.
+    pub fn lead_next(&self, lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>) -> bool {
+        {
+            let mut state = lock(&self.state);
+            while state.granted.is_none() {
+                if state.is_ended {
+                    return false;
+                }
+                let waited = self.granted.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        self.lead_granted(lead)
+    }
+
+    /// For the committer: leads a group if one begins with a detached command now. Returns whether it
+    /// did.
+    pub fn lead_granted(&self, lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>) -> bool {
+        let Some((command, done)) = lock(&self.state).granted.take() else {
+            return false;
+        };
+        // The callback gets the failure.
+        let _ = self.run_group(Some(command), vec![Member::Detached(done)], lead);
+        true
+    }
+
+    /// Makes the committer return when no detached command is left.
+    pub fn end(&self) {
+        lock(&self.state).is_ended = true;
+        self.granted.notify_one();
+    }
+
+    /// Waits for the write lock, and holds it alone until the guard is dropped.
+    pub fn lock_writer(&self) -> WriterLock<'_, C, E> {
+        self.enter(None);
+        WriterLock { queue: self }
+    }
+
+    /// Whether a request waits for the lock.
+    pub fn is_contended(&self) -> bool {
+        let state = lock(&self.state);
+        state.granted.is_some() || !state.waiting.is_empty()
+    }
+
+    /// Takes the lock, or waits until it is granted or the command is done.
+    fn enter(&self, command: Option<C>) -> Reply<C, E> {
+        let waiter = {
+            let mut state = lock(&self.state);
+            if !state.is_locked {
+                state.is_locked = true;
+                return Reply::Granted(command);
+            }
+            let waiter = Arc::new(Waiter::new());
+            let own = Arc::clone(&waiter);
+            state.waiting.push_back((command, Member::Waiting(own)));
+            waiter
+        };
+        waiter.wait()
+    }
+
+    fn run_group(
+        &self,
+        own: Option<C>,
+        members: Vec<Member<C, E>>,
+        lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>,
+    ) -> Result<(), Failure<E>> {
+        let mut group = Group {
+            queue: self,
+            own,
+            taken: 0,
+            members,
+            done: Err(Failure::Abandoned),
+        };
+        group.done = lead(&mut group).map_err(Failure::Failed);
+        group.done.clone()
+    }
+
+    /// Passes the lock to the request that has waited longest.
+    fn unlock(&self) {
+        let mut state = lock(&self.state);
+        let next = state.waiting.pop_front();
+        state.is_locked = next.is_some();
+        match next {
+            Some((command, Member::Waiting(waiter))) => {
+                drop(state);
+                waiter.notify(Reply::Granted(command));
+            }
+            Some((command, Member::Detached(done))) => {
+                state.granted = command.map(|command| (command, done));
+                self.granted.notify_one();
+            }
+            None => {}
+        }
+    }
+
+    /// Whether nothing waits, and the group before had more commands than this.
+    fn expects_more(&self, commands: usize) -> bool {
+        let state = lock(&self.state);
+        state.waiting.is_empty() && state.last_group > commands
+    }
+
+    /// The request that has waited longest, if it is a command.
+    fn take_command(&self) -> Option<(C, Member<C, E>)> {
+        let mut state = lock(&self.state);
+        let (command, member) = state.waiting.pop_front()?;
+        match command {
+            Some(command) => Some((command, member)),
+            None => {
+                state.waiting.push_front((None, member));
+                None
+            }
+        }
+    }
+}
+
+/// Commands that commit together. Dropping it passes the lock on and notifies every member.
+pub struct Group<'a, C, E: Clone> {
+    queue: &'a Queue<C, E>,
+    own: Option<C>,
+    taken: usize,
+    members: Vec<Member<C, E>>,
+    done: Result<(), Failure<E>>,
+}
+
+impl<C, E: Clone> Group<'_, C, E> {
+    /// The next command: first the leader's own, then those that wait, up to a request for the lock.
+    pub fn next_command(&mut self) -> Option<C> {
+        let command = match self.own.take() {
+            Some(own) => own,
+            None if self.taken >= MAX_COMMANDS => return None,
+            None => {
+                let (command, member) = self.await_command()?;
+                self.members.push(member);
+                command
+            }
+        };
+        self.taken += 1;
+        Some(command)
+    }
+
+    /// The next command that waits, or arrives while the group is smaller than the one before.
+    fn await_command(&self) -> Option<(C, Member<C, E>)> {
+        for _ in 0..SPINS {
+            let found = self.queue.take_command();
+            if found.is_some() || !self.queue.expects_more(self.taken) {
+                return found;
+            }
+            yield_now();
+        }
+        None
+    }
+}
+
+impl<C, E: Clone> Drop for Group<'_, C, E> {
+    fn drop(&mut self) {
+        lock(&self.queue.state).last_group = self.taken;
+        // First, so that the next group runs while the members of this one are notified.
+        self.queue.unlock();
+        for member in self.members.drain(..) {
+            match member {
+                Member::Waiting(waiter) => waiter.notify(Reply::Done(self.done.clone())),
+                Member::Detached(done) => done(self.done.clone()),
+            }
+        }
+    }
+}
+
+/// The write lock, for one thread. Dropping it passes the lock on.
+#[must_use]
+pub struct WriterLock<'a, C, E: Clone> {
+    queue: &'a Queue<C, E>,
+}
+
+impl<C, E: Clone> Drop for WriterLock<'_, C, E> {
+    fn drop(&mut self) {
+        self.queue.unlock();
+    }
+}

@@ -1,0 +1,237 @@
+//! The options of a store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, IdGenerator, RandomIds, SystemClock};
+use crate::storage::{CHECKPOINT_COMMANDS, Disk, Journaling, Opening, Place, SystemDisk};
+
+/// How much of the file an opening checks.
+///
+/// The check reads the whole file, about 1.5 seconds a GiB, and returns
+/// [`Corrupted`](crate::ErrorKind::Corrupted) for any damage. Without it, damage to the pages of the
+/// file can make redb panic, or hide rows. A record is checked by its own checksum whenever it is read,
+/// and [`Store::verify`](crate::Store::verify) finds missing rows.
+///
+/// After a crash, damage to the pages of the last commit looks like a crash during that commit. It is
+/// then rolled back, with or without the check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Check {
+    /// Files up to 1 GiB.
+    #[default]
+    Auto,
+    /// Every file.
+    Always,
+    /// None. Recovery after a crash does not depend on the check.
+    Never,
+}
+
+/// When a command is durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// When it returns, by a journal beside the file (`inbox.redb-journal`). The command is appended to
+    /// the journal and synced. A checkpoint in the background writes two thousand commands to the file.
+    /// Concurrent commands share a sync. The two files belong together; closing the store removes the
+    /// journal.
+    #[default]
+    Full,
+    /// At most 50 milliseconds after it returns, or after [`flush`](crate::Store::flush). Queries see
+    /// it at once. A crash of the process loses nothing; a crash of the system loses the last commands,
+    /// each as a whole and in order.
+    Relaxed,
+    /// When it returns, in the file itself. There is no journal, and each commit writes every page that
+    /// it changes.
+    Direct,
+}
+
+/// The interval between a relaxed commit and its sync.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The options of a store. [`Store::options`](crate::Store::options) returns the defaults.
+///
+/// ```
+/// use convodb::{Check, Durability, Store};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("inbox.redb");
+/// let store = Store::options()
+///     .cache_size(256 << 20)
+///     .check(Check::Always)
+///     .durability(Durability::Direct)
+///     .open(&path)?;
+/// # drop(store);
+/// // A file that must exist:
+/// let store = Store::options().create(false).open(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    cache_bytes: usize,
+    check: Check,
+    create: bool,
+    durability: Durability,
+    checkpoint_commands: u64,
+    disk: Arc<dyn Disk>,
+    pub(crate) snapshot_ttl: Duration,
+    pub(crate) idempotency_ttl: Duration,
+    /// Whether conversations of removed assignees are reassigned in the background.
+    pub(crate) reassigns: bool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            check: Check::default(),
+            create: true,
+            durability: Durability::default(),
+            checkpoint_commands: CHECKPOINT_COMMANDS,
+            disk: Arc::new(SystemDisk),
+            // Far longer than paging or exporting takes.
+            snapshot_ttl: Duration::from_secs(10 * 60),
+            // Longer than a client retries.
+            idempotency_ttl: Duration::from_secs(24 * 60 * 60),
+            reassigns: true,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+        }
+    }
+}
+
+impl Options {
+    /// The defaults: a cache of 64 MiB, [`Check::Auto`], [`Durability::Full`], a missing file is
+    /// created, snapshots of ten minutes, idempotency keys of a day, the system's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The size of the page cache in bytes. Commits that are not in the file yet need further memory:
+    /// some 10 MB under load, and a few times that when commands outrun the checkpoints.
+    #[must_use]
+    pub fn cache_size(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// How much of the file an opening checks.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Whether a missing file is created. If not, opening returns
+    /// [`NotFound`](crate::ErrorKind::NotFound).
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// The time to live of a [`Snapshot`](crate::Snapshot), and of an iterator over messages or notes;
+    /// ten minutes by default.
+    ///
+    /// A snapshot keeps the pages that it sees from being reused. The file grows by 20 to 40 KB with
+    /// each command then: some 1 GB in ten minutes at 50 commands a second. After this time the snapshot
+    /// returns [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), and the next checkpoint reuses
+    /// its pages. Zero ends it at once, [`Duration::MAX`] never.
+    #[must_use]
+    pub fn snapshot_ttl(mut self, ttl: Duration) -> Self {
+        self.snapshot_ttl = ttl;
+        self
+    }
+
+    /// The time to live of an [idempotency key](crate::Context::idempotency_key); a day by default.
+    #[must_use]
+    pub fn idempotency_ttl(mut self, ttl: Duration) -> Self {
+        self.idempotency_ttl = ttl;
+        self
+    }
+
+    /// When a command is durable. It has no effect on a store in memory.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The source of times.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The source of the random part of ids.
+    #[must_use]
+    pub fn ids(mut self, ids: impl IdGenerator + 'static) -> Self {
+        self.ids = Arc::new(ids);
+        self
+    }
+
+    /// The disk of the store's files and of its backups. With the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// The number of commands in the journal that starts a checkpoint; 2,000 by default. Recovery after
+    /// a crash replays up to six times as many. With the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn checkpoint_commands(mut self, commands: u64) -> Self {
+        self.checkpoint_commands = commands;
+        self
+    }
+
+    /// Leaves the reassignment of conversations of
+    /// [removed users and teams](crate::Execute::remove_assignee) to
+    /// [`testing::reassign_now`](crate::testing::reassign_now), so that a run is deterministic. With the
+    /// feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn reassign_by_hand(mut self) -> Self {
+        self.reassigns = false;
+        self
+    }
+
+    pub(crate) fn place(&self, path: &Path) -> Place {
+        Place::new(Arc::clone(&self.disk), path.to_owned())
+    }
+
+    pub(crate) fn opening(&self) -> Opening {
+        Opening {
+            cache_bytes: self.cache_bytes,
+            check_up_to_bytes: match self.check {
+                Check::Auto => 1 << 30,
+                Check::Always => u64::MAX,
+                Check::Never => 0,
+            },
+            create: self.create,
+            seed: self.seed(),
+            journaling: match self.durability {
+                Durability::Full => Journaling::Synced,
+                Durability::Relaxed => Journaling::Unsynced,
+                Durability::Direct => Journaling::Off,
+            },
+            checkpoint_commands: self.checkpoint_commands,
+        }
+    }
+
+    /// How long after a commit it is synced, if not at once.
+    pub(crate) fn flush_interval(&self) -> Option<Duration> {
+        (self.durability == Durability::Relaxed).then_some(FLUSH_INTERVAL)
+    }
+
+    fn seed(&self) -> [u8; 16] {
+        // Two parts of 80 bits fill 128.
+        (self.ids.random() ^ (self.ids.random() << 64)).to_le_bytes()
+    }
+}

@@ -1,0 +1,375 @@
+//! The queries.
+//!
+//! Invariant: each query is written once, and reads one commit.
+
+mod iterators;
+mod source;
+
+use convodb_core::{
+    Assignee, AssigneeId, Channel, CommitSeq, ConsumerPosition, ContactId, Conversation,
+    ConversationId, Error, Event, EventSeq, Filter, Message, MessageRange, MessageRef, Page,
+    PageRequest, Result, Transcript,
+};
+
+pub use iterators::{Messages, Notes};
+pub(crate) use source::Source;
+
+use crate::snapshot::Snapshot;
+use crate::storage::End;
+use crate::store::Store;
+use crate::transaction::Transaction;
+
+/// The queries. A [`Store`] reads the latest commit, a [`Snapshot`] its own, and a [`Transaction`] the
+/// commit before it with its own writes.
+///
+/// A query never waits for a writer. The trait is sealed; [`prelude`](crate::prelude) imports it.
+///
+/// # Errors
+///
+/// Every query can return:
+///
+/// - [`NotFound`](crate::ErrorKind::NotFound), if a conversation, message, user or team that it names
+///   does not exist, unless its value is an `Option`;
+/// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a page out of bounds, and for a filter with
+///   more than 64 users and teams;
+/// - [`Closed`](crate::ErrorKind::Closed) and [`NeedsReopen`](crate::ErrorKind::NeedsReopen), if the
+///   store is closed or has to be reopened;
+/// - [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), on a snapshot that has ended;
+/// - [`Aborted`](crate::ErrorKind::Aborted), in a transaction after a storage error;
+/// - [`Io`](crate::ErrorKind::Io) and [`Corrupted`](crate::ErrorKind::Corrupted), if the file cannot be
+///   read.
+///
+/// The methods list the others.
+///
+/// # Complexity
+///
+/// A query takes O(values that it returns). The methods state what differs.
+#[expect(private_bounds, reason = "it seals the trait")]
+pub trait Read: Source {
+    /// Returns a page of the conversations that a filter selects, latest activity first, with their
+    /// exact number.
+    ///
+    /// The page is `(number, limit)`, `(cursor, limit)` or a [`PageRequest`], which can also be
+    /// [around](PageRequest::around) a conversation. A page past the end, and a page around a
+    /// conversation that the filter does not select, is empty and has the true total. See
+    /// [Lists](crate::docs::rules#lists) and [Pages](crate::docs::rules#pages).
+    ///
+    /// Each call on a store reads the list as it is then. If conversations become active between two
+    /// pages by number, the second page repeats rows that moved down and misses rows that moved up. To
+    /// avoid both, continue from [`next`](Page::next), or read all pages from one [`Snapshot`].
+    ///
+    /// # Complexity
+    ///
+    /// O(partitions of the filter · log conversations + rows of the page), at any depth.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// # for contact in ["con_1", "con_2"] {
+    /// #     store.receive(Inbound::text(ContactId::new(contact)?, Channel::Webchat, "Hello"))?;
+    /// # }
+    /// let filter = Filter::open().channel(Channel::Webchat).unassigned();
+    /// let first = store.list(&filter, (1, 2))?;
+    /// assert_eq!((first.data.len(), first.total, first.number), (2, 3, Some(1)));
+    ///
+    /// // The page after it, by a cursor.
+    /// let rest = store.list(&filter, (first.next.expect("a third"), 2))?;
+    /// assert_eq!((rest.data.len(), rest.total, rest.next), (1, 3, None));
+    ///
+    /// // The page around a conversation.
+    /// let around = store.list(&filter, PageRequest::around(id, 2)?)?;
+    /// assert!(around.data.iter().any(|row| row.id == id));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn list(
+        &self,
+        filter: &Filter,
+        page: impl TryInto<PageRequest, Error: Into<Error>>,
+    ) -> Result<Page<Conversation>> {
+        let page = page.try_into().map_err(Into::into)?;
+        self.query(|reader| reader.list(filter, &page))
+    }
+
+    /// Returns how many conversations a filter selects, in O(partitions of the filter), without reading
+    /// a row.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, ..) = inbox()?;
+    /// assert_eq!(store.count(&Filter::open().unassigned())?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn count(&self, filter: &Filter) -> Result<u64> {
+        self.query(|reader| reader.count(filter))
+    }
+
+    /// Returns how many conversations each of these filters selects, all on one commit: the counts of
+    /// all views of an inbox.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, ..) = inbox()?;
+    /// let views = [Filter::open(), Filter::open().unassigned(), Filter::resolved()];
+    /// assert_eq!(store.counts(&views)?, [1, 1, 0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn counts(&self, filters: &[Filter]) -> Result<Vec<u64>> {
+        self.query(|reader| filters.iter().map(|filter| reader.count(filter)).collect())
+    }
+
+    /// Returns how many rows of a list precede a conversation: it is on page `rank / limit + 1`.
+    /// `None` if the filter does not select it. O(partitions of the filter · log conversations).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// assert_eq!(store.rank(id, &Filter::open())?, Some(0));
+    /// assert_eq!(store.rank(id, &Filter::resolved())?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
+        self.query(|reader| reader.rank(id, filter))
+    }
+
+    /// Returns a conversation without its messages.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?.value;
+    /// assert_eq!(store.conversation(hello.conversation_id)?.status, Status::Open);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn conversation(&self, id: ConversationId) -> Result<Conversation> {
+        self.query(|reader| reader.conversation(id))
+    }
+
+    /// Returns these conversations without their messages, in the order of the ids, all on one
+    /// commit. `None` for one that does not exist.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// let missing = ConversationId::new("conv_01HABC00000000000000000000")?;
+    /// let found = store.conversations(&[id, missing])?;
+    /// assert!(found[0].is_some() && found[1].is_none());
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Option<Conversation>>> {
+        self.query(|reader| reader.conversations(ids))
+    }
+
+    /// Returns the [one conversation](crate::docs::rules#one-conversation) of a contact on a channel,
+    /// if it exists.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// assert_eq!(store.find_conversation(&contact, Channel::Instagram)?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn find_conversation(
+        &self,
+        contact: &ContactId,
+        channel: Channel,
+    ) -> Result<Option<Conversation>> {
+        self.query(|reader| reader.find_conversation(contact, channel))
+    }
+
+    /// Returns a conversation with all its messages, oldest first. See
+    /// [Message order](crate::docs::rules#message-order).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// let hello = &store.transcript(id)?.messages[0];
+    /// assert_eq!(hello.content.as_text(), Some("Hello"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn transcript(&self, id: ConversationId) -> Result<Transcript> {
+        self.query(|reader| reader.transcript(id))
+    }
+
+    /// Returns a message by the store's ids or by its provider's id.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, _) = inbox()?;
+    /// let hello = Inbound::text(&contact, Channel::Whatsapp, "Hello").provider_id("wamid.1");
+    /// let hello = store.receive(hello)?.value;
+    /// assert_eq!(store.message((Channel::Whatsapp, ProviderId::new("wamid.1")?))?, hello);
+    /// assert_eq!(store.message((hello.conversation_id, hello.id))?, hello);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn message(&self, message: impl Into<MessageRef>) -> Result<Message> {
+        let message = message.into();
+        self.query(|reader| reader.message(&message))
+    }
+
+    /// Returns the messages of a part of a conversation, oldest first, as an iterator from either end.
+    ///
+    /// On a store or a snapshot the iterator reads bounded batches, all on one commit, under a lease
+    /// like that of a [`Snapshot`]. On a transaction it holds all messages of the range. An error ends
+    /// it.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, id) = inbox()?;
+    /// # store.receive(Inbound::text(&contact, Channel::Webchat, "two"))?;
+    /// let newest = store.messages(id, ..)?.next_back().expect("two messages")?;
+    /// assert_eq!(newest.content.as_text(), Some("two"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn messages(&self, id: ConversationId, range: impl Into<MessageRange>) -> Result<Messages> {
+        let range = range.into();
+        if let Some(lease) = self.lease()? {
+            lease.view()?.reader().require(id)?;
+            return Ok(Messages::new(id, Vec::new(), Some((lease, range))));
+        }
+        let messages = self.query(|reader| {
+            reader.require(id)?;
+            reader.messages(id, &range, End::Oldest, usize::MAX)
+        });
+        Ok(Messages::new(id, messages?, None))
+    }
+
+    /// Returns the newest message of each of these conversations, in the order of the ids: the
+    /// previews of a page. `None` for a conversation that has none or does not exist.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, ..) = inbox()?;
+    /// let page = store.list(&Filter::open(), (1, 20))?;
+    /// let ids: Vec<_> = page.data.iter().map(|row| row.id).collect();
+    /// assert!(store.last_messages(&ids)?[0].is_some());
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
+        self.query(|reader| reader.last_messages(ids))
+    }
+
+    /// Returns the internal notes of a conversation, oldest first, as an iterator like that of
+    /// [`messages`](Self::messages).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// let note = store.add_note(id, "Enterprise plan.")?.value;
+    /// assert_eq!(store.notes(id)?.collect::<Result<Vec<_>, _>>()?, [note]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn notes(&self, id: ConversationId) -> Result<Notes> {
+        if let Some(lease) = self.lease()? {
+            lease.view()?.reader().require(id)?;
+            return Ok(Notes::new(id, Vec::new(), Some(lease)));
+        }
+        let notes = self.query(|reader| {
+            reader.require(id)?;
+            reader.notes(id, None, usize::MAX)
+        });
+        Ok(Notes::new(id, notes?, None))
+    }
+
+    /// Returns a user or a team of the [directory](crate::docs::rules#directory), without reading the
+    /// file.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let alice = UserId::new("usr_01H111")?;
+    /// store.save_user(&alice, "Alice Support")?;
+    /// assert_eq!(&*store.assignee(&AssigneeId::from(alice))?.name, "Alice Support");
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
+        self.query(|reader| reader.assignee(id))
+    }
+
+    /// Returns every user and team, without reading the file: users first, each kind in the order of
+    /// the ids.
+    fn assignees(&self) -> Result<Vec<Assignee>> {
+        self.query(|reader| Ok(reader.assignees()))
+    }
+
+    /// Returns the events after this one, at most `limit`, in order. After
+    /// [`EventSeq::ZERO`](EventSeq::ZERO) the first event follows.
+    ///
+    /// A reader that remembers the number of the last event that it processed misses none. A
+    /// [`Consumer`](crate::Consumer) stores that number. See [`docs::events`](crate::docs::events).
+    ///
+    /// # Errors
+    ///
+    /// [`EventsPurged`](crate::ErrorKind::EventsPurged) if events in between were purged;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number above that of the newest event.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// store.resolve(id)?;
+    /// let last = &store.events(EventSeq::new(2), 100)?[0];
+    /// assert_eq!((last.seq, last.kind.as_str()), (EventSeq::new(3), "conversation.resolved"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
+        self.query(|reader| reader.events(after, limit))
+    }
+
+    /// Returns the audit log of a conversation, oldest first: its assignees and when it was resolved
+    /// and reopened.
+    ///
+    /// The log is kept as long as the conversation, even when its [`events`](Self::events) are purged.
+    /// A reassignment to a successor is in it when the conversation is stored under the successor,
+    /// which can be [after the removal](crate::Execute::remove_assignee).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
+    /// store.resolve(id)?;
+    /// let log = store.audit_log(id)?;
+    /// let types: Vec<_> = log.iter().map(|event| event.kind.as_str()).collect();
+    /// assert_eq!(types, ["conversation.created", "conversation.resolved"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
+        self.query(|reader| reader.audit_log(id))
+    }
+
+    /// Returns every consumer of events with its position, in the order of the names.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// store.consumer("webhooks")?;
+    /// assert_eq!(store.consumers()?[0].position, EventSeq::ZERO);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
+        self.query(|reader| reader.consumers())
+    }
+
+    /// Returns the number of the commit that is read: how many commits have changed the store. Of a
+    /// transaction it is the commit before it.
+    ///
+    /// A commit whose outcome is [unknown](crate::ErrorKind::CommitUnknown) happened if, after
+    /// [`reopen`](Store::reopen), this number has reached the one in
+    /// [`Details::Commit`](crate::Details::Commit).
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let store = Store::in_memory()?;
+    /// let saved = store.save_user(&UserId::new("usr_01H111")?, "Alice")?;
+    /// assert_eq!(Some(store.commit_seq()?), saved.commit);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn commit_seq(&self) -> Result<CommitSeq> {
+        self.commit()
+    }
+}
+
+impl Read for Store {}
+impl Read for Snapshot {}
+impl Read for Transaction<'_> {}

@@ -1,0 +1,107 @@
+//! Counts and sizes of a store.
+
+use std::time::Duration;
+
+use convodb_core::{AssigneeKind, CommitSeq, EventSeq, Result};
+
+use crate::executor::Counters;
+use crate::storage::View;
+
+/// Counts and sizes of a store. [`Store::stats`](crate::Store::stats) returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Conversations.
+    pub conversations: u64,
+    /// Messages of all conversations.
+    pub messages: u64,
+    /// Notes of all conversations.
+    pub notes: u64,
+    /// Rows of the index: two for each conversation, totals and count nodes.
+    pub index_rows: u64,
+    /// Rows of the catalog: unique keys, the directory, times of messages, counters.
+    pub catalog_rows: u64,
+    /// Events that are kept.
+    pub events: u64,
+    /// The number of the newest event; zero before the first.
+    pub newest_event: EventSeq,
+    /// Messages that have not come and for which receipts wait.
+    pub unmatched: u64,
+    /// Conversations of [removed](crate::Execute::remove_assignee) users and teams that are still to be
+    /// stored under their successors.
+    pub to_reassign: u64,
+    /// Users in the directory.
+    pub users: u64,
+    /// Teams in the directory.
+    pub teams: u64,
+    /// The number of commits that changed the store.
+    pub commit_seq: CommitSeq,
+    /// The size of the file, in bytes.
+    pub file_bytes: u64,
+    /// The bytes of all keys and values.
+    pub stored_bytes: u64,
+    /// The free bytes of the file at the last checkpoint. Later commits reuse them, and
+    /// [`compact`](crate::Store::compact) returns them to the file system.
+    pub free_bytes: u64,
+    /// The bytes of the journal that were not in the file yet at the last commit.
+    pub journal_bytes: u64,
+    /// The commands in them. A reassigned conversation counts as four.
+    pub journal_commands: u64,
+    /// Commit groups since the store was opened.
+    pub groups: u64,
+    /// The commands of these groups.
+    pub grouped_commands: u64,
+    /// The number of commands of the largest group.
+    pub largest_group: u64,
+    /// How long ago the journal was last synced, if it was synced since the store was opened.
+    pub last_sync: Option<Duration>,
+    /// How long that sync took.
+    pub last_sync_took: Option<Duration>,
+    /// Leases: snapshots and iterators that are held.
+    pub snapshots: usize,
+    /// How long the oldest of them has been held.
+    pub oldest_snapshot: Option<Duration>,
+}
+
+impl Stats {
+    pub(crate) fn read(
+        view: &View,
+        (snapshots, oldest_snapshot): (usize, Option<Duration>),
+        counters: &Counters,
+    ) -> Result<Self> {
+        let [conversations, messages, notes, index_rows, catalog_rows] = view.counts()?;
+        let [stored_bytes, used_bytes] = view.sizes()?;
+        let file_bytes = view.file_bytes()?;
+        let of_kind = |kind| {
+            let assignees = view.reader().assignees();
+            assignees.iter().filter(|one| one.id.kind() == kind).count() as u64
+        };
+        let synced = counters.journaled.and_then(|journaled| journaled.synced);
+        Ok(Self {
+            conversations,
+            messages,
+            notes,
+            index_rows,
+            catalog_rows,
+            events: view.head().events(),
+            newest_event: view.head().newest_event,
+            unmatched: view.reader().count_unmatched()?,
+            to_reassign: view.reader().count_redirected()?,
+            users: of_kind(AssigneeKind::User),
+            teams: of_kind(AssigneeKind::Team),
+            commit_seq: view.head().commit_seq,
+            file_bytes,
+            stored_bytes,
+            free_bytes: file_bytes.saturating_sub(used_bytes),
+            journal_bytes: counters.journaled.map_or(0, |journaled| journaled.bytes),
+            journal_commands: counters.journaled.map_or(0, |journaled| journaled.commands),
+            groups: counters.groups,
+            grouped_commands: counters.commands,
+            largest_group: counters.largest_group,
+            last_sync: synced.map(|(at, _)| at.elapsed()),
+            last_sync_took: synced.map(|(_, took)| took),
+            snapshots,
+            oldest_snapshot,
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Loads what commands read into the identity map.
+
+use convodb_core::{Answer, ConversationId, EventSeq, Filter, Key, Query, Result};
+
+use super::unit_of_work::{Redirected, UnitOfWork};
+use super::{Reader, consumers, conversations, events, idempotency, messages, provider_ids};
+
+impl UnitOfWork<'_> {
+    /// Loads entities that are not in the map yet.
+    pub(super) fn load(&mut self, keys: &[Key]) -> Result<()> {
+        for key in keys {
+            if !self.state.contains(key) {
+                self.load_one(key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn load_one(&mut self, key: &Key) -> Result<()> {
+        match key {
+            Key::Conversation(id) => self.load_conversation(*id)?,
+            Key::Thread(inbox, contact) => {
+                let found = conversations::find(&self.rows, *inbox, contact)?;
+                if let Some(id) = found
+                    && !self.state.conversations.contains(&id)
+                {
+                    // A command that looks for a thread reads its conversation.
+                    self.load_conversation(id)?;
+                }
+                let key = (*inbox, contact.clone());
+                self.state.threads.insert(key, found);
+            }
+            Key::Message(of, id) => {
+                let message = messages::find(&self.rows, *of, *id)?;
+                self.state.messages.insert((*of, *id), message);
+            }
+            Key::Note(of, at, id) => {
+                let note = messages::find_note(&self.rows, *of, *at, *id)?;
+                self.state.notes.insert((*of, *at, *id), note);
+            }
+            Key::ProviderId(inbox, id) => {
+                let known = provider_ids::find(&self.rows, self.known.hashes, *inbox, id)?;
+                self.state.provider_ids.insert((*inbox, id.clone()), known);
+            }
+            Key::Assignee(id) => {
+                let assignee = self.known.directory.get(id).cloned();
+                self.state.assignees.insert(id.clone(), assignee);
+            }
+            Key::Idempotency(key) => {
+                let record = idempotency::find(&self.rows, self.known.hashes, key)?;
+                self.state.idempotency.insert(key.clone(), record);
+            }
+            Key::Consumer(name) => {
+                let position = consumers::position(&self.rows, name)?;
+                self.state.consumers.insert(name.clone(), position);
+            }
+            Key::Query(query) => {
+                let answer = self.answer_query(query)?;
+                self.state.insert_answer(query.clone(), answer);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A conversation of a removed assignee is shown as its successor's. A log record holds the
+    /// changes that make it so, so recovery takes it as it is stored.
+    fn load_conversation(&mut self, id: ConversationId) -> Result<()> {
+        let directory = &self.known.directory;
+        let Some(stored) = conversations::read(&self.rows, directory, id)? else {
+            self.state.conversations.insert(id, None);
+            return Ok(());
+        };
+        let owner = stored.owner;
+        if !directory.is_redirected(owner) {
+            self.state
+                .conversations
+                .insert(id, Some(stored.conversation));
+            return Ok(());
+        }
+        let is_reassigned = self.is_recovering();
+        if is_reassigned {
+            self.state
+                .conversations
+                .insert(id, Some(stored.conversation));
+        } else {
+            let shown = stored.clone().shown(directory)?;
+            self.state
+                .conversations
+                .insert_as(id, stored.conversation, shown);
+        }
+        let redirected = Redirected {
+            owner,
+            is_reassigned,
+        };
+        self.redirected.insert(id, redirected);
+        Ok(())
+    }
+
+    fn answer_query(&mut self, query: &Query) -> Result<Answer> {
+        if let Query::EventRange = query {
+            let head = &self.known.head;
+            // Those that are not written yet have their numbers already.
+            let newest = head.newest_event.get() + self.events.len() as u64;
+            return Ok(Answer::Events {
+                oldest: head.oldest_event,
+                newest: EventSeq::new(newest),
+            });
+        }
+        self.whole(Self::flush)?;
+        let rows = &self.rows;
+        Ok(match query {
+            Query::First(filter, limit) => Answer::Conversations(self.first(filter, *limit)?),
+            Query::Count(filter) => Answer::Number(Reader::new(rows, &self.known).count(filter)?),
+            Query::FirstEventSince(at) => {
+                Answer::Number(events::first_since(rows, &self.known.head, *at)?.get())
+            }
+            Query::SlowestConsumer => {
+                let consumers = consumers::read(rows)?.into_iter();
+                Answer::Position(consumers.map(|consumer| consumer.position).min())
+            }
+            Query::UnmatchedBefore(before) => {
+                Answer::Number(provider_ids::count_unmatched(rows, Some(*before))?)
+            }
+            Query::KeysBefore(before) => {
+                let forgotten = self.known.forgotten.as_ref();
+                let mut older = idempotency::older(rows, forgotten, *before)?;
+                Answer::Number(older.try_fold(0, |count, row| row.map(|_| count + 1))?)
+            }
+            Query::EventRange => Answer::Number(0),
+            other => {
+                let message = format!("this store cannot answer {other:?}");
+                return Err(convodb_core::Error::corrupted(message));
+            }
+        })
+    }
+
+    /// The first conversations of a list, fetched by pages.
+    fn first(&self, filter: &Filter, limit: u32) -> Result<Vec<ConversationId>> {
+        const PAGE: u32 = 100;
+        let reader = Reader::new(&self.rows, &self.known);
+        let limit = limit as usize;
+        let mut ids = Vec::with_capacity(limit);
+        let mut next = None;
+        while ids.len() < limit {
+            let page = reader.list_from(filter, next.as_ref(), PAGE)?;
+            ids.extend(page.data.iter().map(|conversation| conversation.id));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        ids.truncate(limit);
+        Ok(ids)
+    }
+}

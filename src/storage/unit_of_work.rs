@@ -1,0 +1,531 @@
+//! A unit of work: loads what commands read, decides them, applies their changes to the identity
+//! map, and writes the differences.
+//!
+//! Invariant: nothing but a change alters the tables, and every change is in the log record of its
+//! commit, unless the commit writes through to the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use convodb_core::{
+    Change, ChangeKind, Command, CommitSeq, Context, ConversationId, Decision, Env, Error,
+    ErrorKind, Halt, IdSequence, Key, NewEvent, Outcome, Output, Result, State, Subject, evolve,
+    time,
+};
+
+use super::journal::Payload;
+use super::{Head, Reader, Resident, changes, directory, journal, lists, plan};
+use crate::index::{Edits, Levels};
+use crate::kv::{Memtable, WriteTables};
+
+/// Log records of this size are enough for one commit: more would only wait longer.
+const FULL_BYTES: usize = 256 << 10;
+
+/// An identity map of more entities is written and begun anew between two commands.
+const MOST_ENTITIES: usize = 4_096;
+
+/// A write transaction's tables with the identity map over them.
+pub(crate) struct UnitOfWork<'t> {
+    pub(super) rows: WriteTables<'t>,
+    pub(super) known: Resident,
+    levels: Levels,
+    pub(super) state: State,
+    pub(super) events: Vec<NewEvent>,
+    /// Index entries and counts that are not written yet.
+    pub(super) index: Edits,
+    /// The log record; none where the commit writes through to the file.
+    log: Option<Payload>,
+    erases_log: bool,
+    applied: bool,
+    is_full: bool,
+    /// Something failed while it was being applied: the transaction must not commit.
+    failed: bool,
+    /// A recovery applies log records.
+    replays: bool,
+    /// Entities were dropped from the map since the command was decided.
+    cleared: bool,
+    /// Conversations that are stored under an owner that was removed.
+    pub(super) redirected: BTreeMap<ConversationId, Redirected>,
+    /// Removed owners under which nothing may be stored any longer.
+    pub(super) drained: BTreeSet<u32>,
+    pub(super) forget_before: Option<DateTime<Utc>>,
+}
+
+/// A conversation that is stored under an owner that was removed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Redirected {
+    /// The number of that owner.
+    pub(super) owner: u32,
+    /// Whether the changes that store it under the successor are applied.
+    pub(super) is_reassigned: bool,
+}
+
+/// Who gives a command, and what it is decided with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'a> {
+    /// The clock's time.
+    pub(crate) now: DateTime<Utc>,
+    /// Random bits for the ids of what the command creates.
+    pub(crate) random: u128,
+    pub(crate) context: &'a Context,
+    pub(crate) idempotency_ttl: Duration,
+    /// How many conversations of a removed assignee are reassigned at once.
+    pub(crate) reassigned_at_once: usize,
+}
+
+/// What a transaction came to.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(super) known: Resident,
+    pub(super) log: Option<Payload>,
+    pub(super) erases: bool,
+    /// The rows, unless they went through the engine.
+    pub(super) rows: Option<Memtable>,
+}
+
+impl Applied {
+    /// The number of the commit.
+    pub(crate) fn commit_seq(&self) -> CommitSeq {
+        self.known.head.commit_seq
+    }
+}
+
+impl<'t> UnitOfWork<'t> {
+    pub(super) fn new(
+        rows: WriteTables<'t>,
+        known: Resident,
+        levels: Levels,
+        log: Option<Payload>,
+    ) -> Self {
+        Self {
+            rows,
+            known,
+            levels,
+            state: State::default(),
+            events: Vec::new(),
+            index: Edits::new(plan::STREAMS, levels),
+            log,
+            erases_log: false,
+            applied: false,
+            is_full: false,
+            failed: false,
+            replays: false,
+            cleared: false,
+            redirected: BTreeMap::new(),
+            drained: BTreeSet::new(),
+            forget_before: None,
+        }
+    }
+
+    /// Whether what it holds is enough for one commit.
+    pub(crate) fn is_full(&self) -> bool {
+        let logged = self.log.as_ref().map_or(0, Payload::len);
+        self.is_full || logged > FULL_BYTES
+    }
+
+    /// # Errors
+    ///
+    /// Aborted, where a command failed while it was being applied.
+    pub(crate) fn check_health(&self) -> Result<()> {
+        if self.failed {
+            return Err(Error::new(
+                ErrorKind::Aborted,
+                "a storage error came before in this transaction: it writes nothing",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The commit that will hold what was applied, or the latest one.
+    fn commit_seq(&self) -> CommitSeq {
+        match self.applied {
+            true => self.known.head.commit_seq.next(),
+            false => self.known.head.commit_seq,
+        }
+    }
+
+    /// The clock's time, unless it ran back.
+    pub(super) fn clamped(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let newest = &mut self.known.head.newest_time;
+        *newest = time::clamped(now).max(*newest);
+        *newest
+    }
+
+    /// Decides a command and applies what it changes.
+    pub(crate) fn execute<C: Command>(
+        &mut self,
+        given: &Given<'_>,
+        command: &C,
+    ) -> Result<Outcome<C::Output>> {
+        self.check_health()?;
+        let now = self.clamped(given.now);
+        let decided = self.decide(given, now, command);
+        self.state.forget_answers();
+        let Decision {
+            subject,
+            changes,
+            effect,
+            is_duplicate,
+            erases_log,
+        } = decided?;
+        let is_applied = !changes.is_empty();
+        if is_applied {
+            let removes =
+                |change: &ChangeKind| matches!(change, ChangeKind::AssigneeRemoved { .. });
+            let reassigns = changes.iter().any(removes);
+            let at = |kind| Change {
+                at: now,
+                actor: given.context.actor_ref().cloned(),
+                kind,
+            };
+            let changes = changes.into_iter().map(at).collect();
+            self.whole(|unit| {
+                unit.apply(changes)?;
+                if erases_log {
+                    unit.erase_log()?;
+                }
+                if reassigns {
+                    unit.reassign(now, given.reassigned_at_once)?;
+                }
+                Ok(())
+            })?;
+        }
+        let value = self.answer(&subject);
+        // A command that cannot be answered leaves nothing.
+        self.failed |= value.is_err() && is_applied;
+        let value = value?;
+        if self.state.len() > MOST_ENTITIES {
+            self.whole(Self::begin_anew)?;
+        }
+        Ok(Outcome::new(value, effect, is_duplicate, self.commit_seq()))
+    }
+
+    fn decide<C: Command>(
+        &mut self,
+        given: &Given<'_>,
+        now: DateTime<Utc>,
+        command: &C,
+    ) -> Result<Decision> {
+        let mut keys = convodb_core::reads(command, given.context)?;
+        let ids = IdSequence::new(given.random, self.known.head.newest_id);
+        loop {
+            self.load(&keys)?;
+            let mut env = Env {
+                now,
+                context: given.context,
+                hashes: self.known.hashes,
+                ids,
+                idempotency_ttl: given.idempotency_ttl,
+            };
+            match convodb_core::decide(command, &self.state, &mut env) {
+                Ok(decision) => {
+                    self.known.head.newest_id = env.ids.greatest();
+                    return Ok(decision);
+                }
+                Err(Halt::Missing(missing)) => keys = missing,
+                Err(Halt::Rejected(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn answer<T: Output>(&mut self, subject: &Subject) -> Result<T> {
+        loop {
+            match T::read(&self.state, subject) {
+                Ok(value) => return Ok(value),
+                // What a duplicate is about was not loaded by deciding; a wide change drops all.
+                Err(Halt::Missing(missing)) => self.load(&missing)?,
+                Err(Halt::Rejected(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether a recovery applies log records.
+    pub(super) fn is_recovering(&self) -> bool {
+        self.replays
+    }
+
+    /// Logs changes and applies them in their order. After an error the transaction must not commit.
+    pub(super) fn apply(&mut self, decided: Vec<Change>) -> Result<()> {
+        let changes = self.with_reassignments(decided)?;
+        debug_assert!(changes.iter().all(changes::is_complete));
+        self.applied = true;
+        self.log(&changes)?;
+        self.cleared = false;
+        changes
+            .into_iter()
+            .try_for_each(|change| self.apply_one(change))
+    }
+
+    /// Adds changes to the log record, while it can hold them. What is more writes through to the
+    /// file.
+    fn log(&mut self, changes: &[Change]) -> Result<()> {
+        if let Some(log) = &mut self.log
+            && !log.push(changes)?
+        {
+            self.write_through()?;
+        }
+        Ok(())
+    }
+
+    /// From here on the transaction has no log record: its commit is one of the file's own.
+    pub(super) fn write_through(&mut self) -> Result<()> {
+        self.log = None;
+        self.is_full = true;
+        self.rows.write_through()
+    }
+
+    /// Adds what was logged elsewhere, or writes through.
+    pub(super) fn log_all(&mut self, more: Option<&Payload>) -> Result<()> {
+        self.applied = true;
+        let is_logged = match (&mut self.log, more) {
+            (Some(log), Some(more)) => log.append(more),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        if is_logged {
+            Ok(())
+        } else {
+            self.write_through()
+        }
+    }
+
+    pub(super) fn logs(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// Nothing that was written before may stay in the log behind this commit.
+    fn erase_log(&mut self) -> Result<()> {
+        self.erases_log = true;
+        self.write_through()
+    }
+
+    fn apply_one(&mut self, change: Change) -> Result<()> {
+        if let ChangeKind::KeyRecorded { forget_before, .. } = &change.kind {
+            self.forget_before = Some(*forget_before);
+        }
+        let is_wide = change.kind.is_wide();
+        if is_wide {
+            self.flush()?;
+        }
+        if self.cleared || self.replays {
+            let mut keys = Vec::new();
+            change.keys(&mut keys);
+            self.load(&keys)?;
+        }
+        if let ChangeKind::Reassigned { conversation, .. } = &change.kind
+            && let Some(redirected) = self.redirected.get_mut(conversation)
+            && !redirected.is_reassigned
+        {
+            // A wide change before it dropped the conversation, which was loaded as it is shown.
+            redirected.is_reassigned = true;
+            self.state.conversations.show_stored(conversation);
+        }
+        if is_wide {
+            self.write_wide(&change)?;
+        }
+        evolve(&mut self.state, change, &mut self.events).map_err(|halt| match halt {
+            Halt::Rejected(error) => error,
+            Halt::Missing(keys) => {
+                Error::corrupted(format!("what a change is about is missing: {keys:?}"))
+            }
+        })?;
+        if is_wide {
+            self.begin_anew()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what became of the identity map, and drops it.
+    fn begin_anew(&mut self) -> Result<()> {
+        self.flush()?;
+        self.state = State::default();
+        self.redirected.clear();
+        self.cleared = true;
+        Ok(())
+    }
+
+    /// Puts the changes that store a conversation under its successor before the first change of it:
+    /// what is decided rests on them.
+    fn with_reassignments(&mut self, decided: Vec<Change>) -> Result<Vec<Change>> {
+        if self.replays || !self.known.directory.has_redirects() {
+            return Ok(decided);
+        }
+        let mut changes = Vec::with_capacity(decided.len() + 1);
+        for change in decided {
+            if let Some(id) = change.conversation() {
+                // A command about a message has not loaded its conversation.
+                self.load(&[Key::Conversation(id)])?;
+                self.reassignments(id, change.at, &mut changes)?;
+            }
+            changes.push(change);
+        }
+        Ok(changes)
+    }
+
+    /// The changes that store a conversation under its successor, where they are due.
+    fn reassignments(
+        &mut self,
+        id: ConversationId,
+        now: DateTime<Utc>,
+        changes: &mut Vec<Change>,
+    ) -> Result<()> {
+        let Some(redirected) = self.redirected.get_mut(&id) else {
+            return Ok(());
+        };
+        if redirected.is_reassigned {
+            return Ok(());
+        }
+        redirected.is_reassigned = true;
+        self.state.conversations.show_stored(&id);
+        let steps = self.known.directory.steps(redirected.owner);
+        let successors = steps.iter().filter_map(|step| step.successor.clone());
+        // A successor may have been removed since.
+        let keys: Vec<_> = successors.map(Key::Assignee).collect();
+        changes.extend(steps.into_iter().map(|step| Change {
+            at: now,
+            actor: step.actor,
+            kind: ChangeKind::Reassigned {
+                conversation: id,
+                assignee: step.successor,
+                since: step.at,
+            },
+        }));
+        self.load(&keys)
+    }
+
+    /// Stores some conversations of removed assignees under their successors. Answers which.
+    pub(crate) fn reassign_some(
+        &mut self,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>> {
+        self.whole(|unit| {
+            let now = unit.clamped(now);
+            unit.reassign(now, limit)
+        })
+    }
+
+    fn reassign(&mut self, now: DateTime<Utc>, limit: usize) -> Result<Vec<ConversationId>> {
+        if limit == 0 || !self.known.directory.has_redirects() {
+            return Ok(Vec::new());
+        }
+        self.flush()?;
+        let ids = lists::redirected(&self.rows, &self.known, limit)?;
+        let mut changes = Vec::with_capacity(ids.len());
+        for id in &ids {
+            self.load(&[Key::Conversation(*id)])?;
+            let known = changes.len();
+            self.reassignments(*id, now, &mut changes)?;
+            if changes.len() == known {
+                return Err(Error::corrupted(format!(
+                    "the conversation {id} is not stored under the owner of its index entry"
+                )));
+            }
+        }
+        if !changes.is_empty() {
+            self.apply(changes)?;
+        }
+        Ok(ids)
+    }
+
+    /// Reads what was there before and what was applied since.
+    pub(crate) fn read<T>(
+        &mut self,
+        read: impl FnOnce(&Reader<'_, WriteTables<'t>>) -> Result<T>,
+    ) -> Result<T> {
+        self.whole(|unit| {
+            unit.flush()?;
+            unit.settle()
+        })?;
+        read(&Reader::new(&self.rows, &self.known))
+    }
+
+    /// Runs a job. What it leaves half done must not commit.
+    pub(crate) fn whole<T>(&mut self, job: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.check_health()?;
+        let done = job(self);
+        self.failed |= done.is_err();
+        done
+    }
+
+    /// The tables, for what is rebuilt from the records alone.
+    pub(super) fn begin_rebuild(&mut self) -> Result<(&mut WriteTables<'t>, &mut Edits)> {
+        self.begin_anew()?;
+        self.settle()?;
+        self.applied = true;
+        // No change says it.
+        self.write_through()?;
+        self.known.totals = Arc::default();
+        self.drained = self.known.directory.redirected().collect();
+        Ok((&mut self.rows, &mut self.index))
+    }
+
+    /// Writes the counts of the index, each total in memory too.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        let index = self.take_edits();
+        let totals = Arc::make_mut(&mut self.known.totals);
+        index.settle(&mut self.rows, |stream, total| totals.set(stream, total))
+    }
+
+    pub(super) fn take_edits(&mut self) -> Edits {
+        let fresh = Edits::new(plan::STREAMS, self.levels);
+        std::mem::replace(&mut self.index, fresh)
+    }
+
+    /// Forgets the redirects of owners under which nothing is stored any longer.
+    pub(super) fn forget_drained(&mut self) -> Result<()> {
+        if self.drained.is_empty() {
+            return Ok(());
+        }
+        let drained = std::mem::take(&mut self.drained);
+        directory::forget_drained(&mut self.rows, &mut self.known, drained)
+    }
+
+    /// Writes all of it, and the counters, for the commit. Nothing where nothing was applied.
+    pub(crate) fn finish(mut self) -> Result<Option<Applied>> {
+        self.check_health()?;
+        if !self.applied {
+            return Ok(None);
+        }
+        self.flush()?;
+        self.settle()?;
+        self.known.head.commit_seq = self.known.head.commit_seq.next();
+        self.known.head.write(&mut self.rows)?;
+        Ok(Some(Applied {
+            known: self.known,
+            log: self.log,
+            erases: self.erases_log,
+            rows: self.rows.into_memtable(),
+        }))
+    }
+
+    /// Applies log records, and writes the counters as of the last one.
+    pub(super) fn replay<'r>(
+        mut self,
+        records: impl Iterator<Item = (u64, &'r [u8])>,
+    ) -> Result<Option<Memtable>> {
+        self.replays = true;
+        for (commit, payload) in records {
+            let (newest_time, newest_id) = journal::replay(payload, |changes| {
+                if self.state.len() > MOST_ENTITIES {
+                    self.begin_anew()?;
+                }
+                changes
+                    .into_iter()
+                    .try_for_each(|change| self.apply_one(change))
+            })?;
+            self.known.head = Head {
+                commit_seq: CommitSeq::new(commit),
+                newest_time,
+                newest_id,
+                ..self.known.head
+            };
+        }
+        self.flush()?;
+        self.settle()?;
+        self.known.head.write(&mut self.rows)?;
+        Ok(self.rows.into_memtable())
+    }
+}
