@@ -22,9 +22,9 @@ pub trait Command: sealed::Sealed + Serialize + Send + Sync + 'static {
     /// Whether it is about one conversation and so honours the preconditions of its context.
     const CONDITIONAL: bool = false;
 
-    /// The entities that it certainly reads: a backend loads them together.
+    /// Entities that it reads, for a backend to load together. It asks for the others when it decides.
     #[doc(hidden)]
-    fn reads(&self, keys: &mut Vec<Key>);
+    fn reads(&self, _: &mut Vec<Key>) {}
 
     /// The changes that follow from the command and the state, or why there are none.
     ///
@@ -122,8 +122,17 @@ pub struct Decision {
     pub erases_log: bool,
 }
 
+impl Env<'_> {
+    /// Sets attributes of a conversation; nothing where none is given.
+    pub(crate) fn update(&self, known: &Conversation, set: Vec<Field>) -> Result<Decision, Halt> {
+        self.context.check(Some(known), !set.is_empty())?;
+        Ok(Decision::update(known.id, set))
+    }
+}
+
 impl Decision {
-    pub(crate) fn new(subject: Subject, changes: Vec<ChangeKind>) -> Self {
+    pub(crate) fn new(subject: Subject, changes: impl IntoIterator<Item = ChangeKind>) -> Self {
+        let changes = Vec::from_iter(changes);
         Self {
             effect: Effect::of(&changes),
             subject,
@@ -136,11 +145,9 @@ impl Decision {
     /// Attributes of one conversation; nothing where none is set.
     #[must_use]
     pub fn update(conversation: ConversationId, set: Vec<Field>) -> Self {
-        let changes = match set.is_empty() {
-            true => Vec::new(),
-            false => vec![ChangeKind::ConversationUpdated { conversation, set }],
-        };
-        Self::new(Subject::Conversation(conversation), changes)
+        let changed = !set.is_empty();
+        let change = changed.then_some(ChangeKind::ConversationUpdated { conversation, set });
+        Self::new(Subject::Conversation(conversation), change)
     }
 
     /// Something was done already.
@@ -148,7 +155,7 @@ impl Decision {
         Self {
             effect,
             is_duplicate: true,
-            ..Self::new(subject, Vec::new())
+            ..Self::new(subject, None)
         }
     }
 
@@ -271,21 +278,13 @@ impl Output for Vec<BatchItem> {
         };
         require_conversations(state, each.iter().map(|(id, _)| *id))?;
         let item = |(id, effect): &(ConversationId, Option<Effect>)| {
-            let result = match effect {
-                Some(_) => state.require_conversation(*id).cloned(),
-                None => Err(Error::conversation_not_found(*id).into()),
-            };
-            match result {
-                Ok(conversation) => Ok(BatchItem::new(
-                    *id,
-                    Ok(conversation),
-                    effect.unwrap_or_default(),
-                )),
-                Err(Halt::Rejected(error)) => {
-                    Ok(BatchItem::new(*id, Err(error), Effect::default()))
-                }
-                Err(missing) => Err(missing),
-            }
+            let (id, known) = (*id, state.conversation(*id)?);
+            let known = known.filter(|_| effect.is_some()).cloned();
+            Ok(BatchItem {
+                id,
+                effect: effect.filter(|_| known.is_some()).unwrap_or_default(),
+                result: known.ok_or_else(|| Error::conversation_not_found(id)),
+            })
         };
         each.iter().map(item).collect()
     }
@@ -300,10 +299,10 @@ pub(crate) fn require_conversations(
         .filter(|id| !state.conversations.contains(id))
         .map(Key::Conversation)
         .collect();
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(Halt::Missing(missing)),
+    if missing.is_empty() {
+        return Ok(());
     }
+    Err(Halt::Missing(missing))
 }
 
 /// Decides a command, unless the context's idempotency key says that it was done.

@@ -1,4 +1,4 @@
-//! The commands, one file each: what it reads, what it decides, and its tests on plain states.
+//! The commands, one file each: what it reads, and what it decides.
 
 mod acknowledge;
 mod add_note;
@@ -20,6 +20,9 @@ mod save_assignee;
 mod send;
 mod set_provider_id;
 
+use crate::Import;
+use crate::command::sealed::Sealed;
+
 pub use acknowledge::Acknowledge;
 pub use add_note::AddNote;
 pub use assign::Assign;
@@ -40,3 +43,26 @@ pub use set_provider_id::SetProviderId;
 
 #[doc(hidden)]
 pub use import::{conversation_exists, decide as decide_import, provider_id_taken, thread_exists};
+
+impl Sealed for Acknowledge {}
+impl Sealed for AddConsumer {}
+impl Sealed for AddNote {}
+impl Sealed for Assign {}
+impl Sealed for AssignAll {}
+impl Sealed for Delete {}
+impl Sealed for EraseContact {}
+impl Sealed for Import {}
+impl Sealed for MarkRead {}
+impl Sealed for PurgeEvents {}
+impl Sealed for PurgeIdempotencyKeys {}
+impl Sealed for PurgeUnmatched {}
+impl Sealed for ReceiveMessage {}
+impl Sealed for RecordDelivery {}
+impl Sealed for RemoveAssignee {}
+impl Sealed for RemoveConsumer {}
+impl Sealed for ReplyTo {}
+impl Sealed for Resolve {}
+impl Sealed for ResolveAll {}
+impl Sealed for SaveAssignee {}
+impl Sealed for SendMessage {}
+impl Sealed for SetProviderId {}

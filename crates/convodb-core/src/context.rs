@@ -23,6 +23,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub struct Context {
     pub(crate) actor: Option<Actor>,
     idempotency_key: Option<String>,
@@ -54,13 +55,11 @@ impl Precondition {
 
 impl Context {
     /// A context without an actor, a key or preconditions.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The actor of the commands.
-    #[must_use]
     pub fn actor(mut self, actor: impl Into<Actor>) -> Self {
         self.actor = Some(actor.into());
         self
@@ -92,7 +91,6 @@ impl Context {
     /// assert_eq!(error.kind(), ErrorKind::IdempotencyKeyReused);
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self
@@ -119,7 +117,6 @@ impl Context {
     /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    #[must_use]
     pub fn if_revision(self, revision: Revision) -> Self {
         self.precondition(Precondition::Revision(revision))
     }
@@ -142,19 +139,16 @@ impl Context {
     /// store.with(Context::new().if_assignee(Some(alice.into()))).assign(id, &bob)?;
     /// # Ok::<(), convodb::Error>(())
     /// ```
-    #[must_use]
     pub fn if_assignee(self, assignee: Option<AssigneeId>) -> Self {
         self.precondition(Precondition::Assignee(assignee))
     }
 
     /// The same, unless the conversation has this status.
-    #[must_use]
     pub fn if_status(self, status: Status) -> Self {
         self.precondition(Precondition::Status(status))
     }
 
     /// Adds a precondition.
-    #[must_use]
     pub fn precondition(mut self, precondition: Precondition) -> Self {
         self.preconditions.push(precondition);
         self
@@ -162,14 +156,12 @@ impl Context {
 
     /// The actor, for the backends.
     #[doc(hidden)]
-    #[must_use]
     pub const fn actor_ref(&self) -> Option<&Actor> {
         self.actor.as_ref()
     }
 
     /// Whether it has neither an idempotency key nor preconditions: several commands can carry it.
     #[doc(hidden)]
-    #[must_use]
     pub const fn is_plain(&self) -> bool {
         self.idempotency_key.is_none() && self.preconditions.is_empty()
     }
@@ -202,12 +194,11 @@ impl Context {
 
     /// Nothing is silently ignored.
     pub(crate) fn refuse_preconditions(&self) -> Result<()> {
-        match self.has_preconditions() {
-            false => Ok(()),
-            true => {
-                let reason = "belong to a command about one conversation";
-                Err(InvalidInput::new("preconditions", reason).into())
-            }
-        }
+        let reason = "belong to a command about one conversation";
+        Ok(InvalidInput::unless(
+            !self.has_preconditions(),
+            "preconditions",
+            reason,
+        )?)
     }
 }

@@ -98,7 +98,6 @@ pub struct Transcript {
 
 impl Transcript {
     #[doc(hidden)]
-    #[must_use]
     pub const fn new(conversation: Conversation, messages: Vec<Message>) -> Self {
         Self {
             conversation,

@@ -35,19 +35,16 @@ pub struct Cursor {
 
 impl Cursor {
     #[doc(hidden)]
-    #[must_use]
     pub const fn new(updated_at: DateTime<Utc>, id: ConversationId) -> Self {
         Self { updated_at, id }
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn updated_at(self) -> DateTime<Utc> {
         self.updated_at
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn id(self) -> ConversationId {
         self.id
     }

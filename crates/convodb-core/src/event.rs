@@ -191,7 +191,6 @@ impl EventKind {
 
     /// Whether the audit log of the conversation keeps it: the assignee and the status.
     #[doc(hidden)]
-    #[must_use]
     pub const fn is_audited(&self) -> bool {
         matches!(
             self,

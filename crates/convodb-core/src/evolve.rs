@@ -4,7 +4,7 @@
 use crate::event::{self, NewEvent};
 use crate::{
     Assignee, Change, ChangeKind, Conversation, ConversationId, Field, Halt, InboxNumber, Key,
-    MessageField, ProviderIdState, State, UnmatchedReceipts,
+    MessageField, MessageId, ProviderId, ProviderIdState, State, UnmatchedReceipts,
 };
 
 /// Applies a change, and appends the events that follow from it and the state that it meets.
@@ -44,14 +44,14 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             ..
         } => {
             // A successor may have been removed since: the last one of a conversation is there.
-            let assignee = match assignee {
-                Some(id) => Some(match state.assignee(&id)? {
-                    Some(known) => known.clone(),
-                    None => Assignee::new(id, ""),
-                }),
+            let successor = match assignee {
+                Some(id) => {
+                    let known = state.assignee(&id)?.cloned();
+                    Some(known.unwrap_or_else(|| Assignee::new(id, "")))
+                }
                 None => None,
             };
-            update(state, conversation, |known| known.reassign(assignee))?;
+            update(state, conversation, |known| known.reassign(successor))?;
         }
         ChangeKind::ConversationDeleted { conversation } => {
             let known = state.require_conversation(conversation)?;
@@ -73,12 +73,8 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         ChangeKind::MessageAppended(message) => {
             let of = message.conversation_id;
             update(state, of, |known| known.append(&message))?;
-            if let Some(provider_id) = &message.provider_id {
-                let inbox = InboxNumber::from(state.require_conversation(of)?.channel);
-                let own = ProviderIdState::Message(of, message.id);
-                state
-                    .provider_ids
-                    .put((inbox, provider_id.clone()), Some(own));
+            if let Some(id) = &message.provider_id {
+                register(state, id.clone(), of, message.id)?;
             }
             state.messages.put((of, message.id), Some(*message));
         }
@@ -88,13 +84,8 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             set,
         } => {
             for field in set {
-                if let MessageField::ProviderId(provider_id) = &field {
-                    let inbox =
-                        InboxNumber::from(state.require_conversation(conversation)?.channel);
-                    let own = ProviderIdState::Message(conversation, message);
-                    state
-                        .provider_ids
-                        .put((inbox, provider_id.clone()), Some(own));
+                if let MessageField::ProviderId(id) = &field {
+                    register(state, id.clone(), conversation, message)?;
                 }
                 let key = (conversation, message);
                 if !state.messages.update(&key, |known| known.set(field)) {
@@ -143,9 +134,21 @@ fn update(
     id: ConversationId,
     change: impl FnOnce(&mut Conversation),
 ) -> Result<(), Halt> {
-    if state.conversations.update(&id, change) {
-        Ok(())
-    } else {
-        Err(Halt::missing(Key::Conversation(id)))
+    match state.conversations.update(&id, change) {
+        true => Ok(()),
+        false => Err(Halt::missing(Key::Conversation(id))),
     }
+}
+
+/// Files a message under its provider's id.
+fn register(
+    state: &mut State,
+    provider_id: ProviderId,
+    of: ConversationId,
+    message: MessageId,
+) -> Result<(), Halt> {
+    let inbox = InboxNumber::from(state.require_conversation(of)?.channel);
+    let own = ProviderIdState::Message(of, message);
+    state.provider_ids.put((inbox, provider_id), Some(own));
+    Ok(())
 }

@@ -70,6 +70,7 @@ impl FromStr for StatusFilter {
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[must_use]
 pub struct Filter {
     status: StatusFilter,
     channels: BTreeSet<Channel>,
@@ -84,7 +85,6 @@ impl Filter {
     pub const MAX_ASSIGNEES: usize = 64;
 
     /// Conversations of this status.
-    #[must_use]
     pub fn new(status: StatusFilter) -> Self {
         Self {
             status,
@@ -92,47 +92,44 @@ impl Filter {
         }
     }
 
+    pub(crate) fn with_status(self, status: StatusFilter) -> Self {
+        Self { status, ..self }
+    }
+
     /// Open conversations: the default inbox view.
-    #[must_use]
     pub fn open() -> Self {
         Self::new(StatusFilter::Open)
     }
 
     /// Resolved conversations.
-    #[must_use]
     pub fn resolved() -> Self {
         Self::new(StatusFilter::Resolved)
     }
 
     /// Conversations of either status.
-    #[must_use]
     pub fn all() -> Self {
         Self::new(StatusFilter::All)
     }
 
     /// Adds a channel.
-    #[must_use]
     pub fn channel(mut self, channel: Channel) -> Self {
         self.channels.insert(channel);
         self
     }
 
     /// Adds a user or a team.
-    #[must_use]
     pub fn assigned_to(mut self, id: impl Into<AssigneeId>) -> Self {
         self.assignees.insert(id.into());
         self
     }
 
     /// Adds the unassigned conversations.
-    #[must_use]
     pub fn unassigned(mut self) -> Self {
         self.unassigned = true;
         self
     }
 
     /// Selects only conversations with unread messages.
-    #[must_use]
     pub fn unread(mut self) -> Self {
         self.unread = true;
         self
@@ -168,13 +165,11 @@ impl Filter {
 
     /// Whether it selects conversations whatever their assignee.
     #[doc(hidden)]
-    #[must_use]
     pub fn is_any_assignee(&self) -> bool {
         !self.unassigned && self.assignees.is_empty()
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn statuses(&self) -> &'static [Status] {
         match self.status {
             StatusFilter::Open => &[Status::Open],
@@ -207,10 +202,7 @@ impl Filter {
     #[doc(hidden)]
     pub fn validate(&self) -> Result<(), InvalidInput> {
         let (max, assignees) = (Self::MAX_ASSIGNEES, self.assignees.len());
-        if assignees > max {
-            let reason = format!("must be at most {max} users and teams, and are {assignees}");
-            return Err(InvalidInput::new("assigned_to", reason));
-        }
-        Ok(())
+        let reason = format_args!("must be at most {max} users and teams, and are {assignees}");
+        InvalidInput::unless(assignees <= max, "assigned_to", reason)
     }
 }

@@ -13,15 +13,9 @@ use crate::{Effect, InvalidInput, Subject, text, time};
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    const MAX_BYTES: usize = 255;
-
     pub fn new(text: &str) -> Result<Self, InvalidInput> {
-        if text.is_empty() || text.len() > Self::MAX_BYTES {
-            return Err(InvalidInput::new(
-                "idempotency_key",
-                "must have 1 to 255 bytes",
-            ));
-        }
+        let is_within = (1..=255).contains(&text.len());
+        InvalidInput::unless(is_within, "idempotency_key", "must have 1 to 255 bytes")?;
         Ok(Self(text.to_owned()))
     }
 

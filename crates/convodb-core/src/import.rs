@@ -36,6 +36,7 @@ use crate::{Conversation, Message, Note};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[must_use]
 pub struct Import {
     /// The conversation. The import adds its user or team to the directory. A name that is in the
     /// directory stays.
@@ -48,7 +49,6 @@ pub struct Import {
 
 impl Import {
     /// A conversation with its messages, without notes.
-    #[must_use]
     pub fn new(conversation: Conversation, messages: Vec<Message>) -> Self {
         Self {
             conversation,
@@ -58,7 +58,6 @@ impl Import {
     }
 
     /// The same with these notes.
-    #[must_use]
     pub fn notes(mut self, notes: Vec<Note>) -> Self {
         self.notes = notes;
         self

@@ -1,6 +1,7 @@
 //! The error of an invalid value.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// An invalid value: the field that holds it, and the reason.
 ///
@@ -25,6 +26,17 @@ impl InvalidInput {
         Self {
             field: field.into(),
             reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn unless(
+        holds: bool,
+        field: impl Into<Cow<'static, str>>,
+        reason: impl Display,
+    ) -> Result<(), Self> {
+        match holds {
+            true => Ok(()),
+            false => Err(Self::new(field, reason.to_string())),
         }
     }
 

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::object::Object;
 use crate::records::ConversationRecord;
 use crate::records::embedded::Embedded;
+use crate::time::Time;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Import, InvalidInput,
-    Message, Note, Revision, Status, Transcript, time,
+    Message, Note, Revision, Status, Transcript,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -23,26 +23,20 @@ struct Document<'a> {
     assigned_to: Option<Cow<'a, Assignee>>,
     #[serde(default)]
     messages: Cow<'a, [Message]>,
-    #[serde(with = "time")]
-    created_at: DateTime<Utc>,
-    #[serde(with = "time")]
-    updated_at: DateTime<Utc>,
+    created_at: Time,
+    updated_at: Time,
     #[serde(default, skip_serializing_if = "is_zero")]
     unread_count: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     inbound_count: u64,
     #[serde(default, skip_serializing_if = "Revision::is_zero")]
     revision: Revision,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "<[Note]>::is_empty")]
     notes: Cow<'a, [Note]>,
 }
 
 fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-fn is_empty(notes: &[Note]) -> bool {
-    notes.is_empty()
 }
 
 impl<'a> Document<'a> {
@@ -54,8 +48,8 @@ impl<'a> Document<'a> {
             status: conversation.status,
             assigned_to: conversation.assigned_to.as_ref().map(Cow::Borrowed),
             messages: Cow::Borrowed(messages),
-            created_at: conversation.created_at,
-            updated_at: conversation.updated_at,
+            created_at: Time(conversation.created_at),
+            updated_at: Time(conversation.updated_at),
             unread_count: conversation.unread_count,
             inbound_count: conversation.inbound_count,
             revision: conversation.revision,
@@ -70,26 +64,20 @@ impl<'a> Document<'a> {
             channel: self.channel,
             status: self.status,
             assigned_to: self.assigned_to.map(Cow::into_owned),
-            created_at: self.created_at,
-            updated_at: self.updated_at,
+            created_at: self.created_at.get(),
+            updated_at: self.updated_at.get(),
             revision: self.revision,
             inbound_count: self.inbound_count,
             unread_count: self.unread_count,
         };
-        (
-            conversation,
-            self.messages.into_owned(),
-            self.notes.into_owned(),
-        )
+        let (messages, notes) = (self.messages.into_owned(), self.notes.into_owned());
+        (conversation, messages, notes)
     }
 }
 
 /// Nothing is silently dropped.
 fn refuse<T, E: de::Error>(field: &'static str, items: &[T]) -> Result<(), E> {
-    match items.is_empty() {
-        true => Ok(()),
-        false => Err(E::custom(InvalidInput::new(field, "do not belong here"))),
-    }
+    InvalidInput::unless(items.is_empty(), field, "do not belong here").map_err(E::custom)
 }
 
 /// An object in JSON, a row in changes: the directory has the assignee's number and name.

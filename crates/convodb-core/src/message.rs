@@ -29,6 +29,8 @@ pub enum Direction {
 }
 
 impl Direction {
+    pub(crate) const ALL: [Self; 2] = [Self::Inbound, Self::Outbound];
+
     /// The status that a message of this direction starts with.
     pub(crate) const fn first_status(self) -> DeliveryStatus {
         match self {
@@ -89,7 +91,6 @@ impl Message {
 
     /// What orders messages, oldest first.
     #[doc(hidden)]
-    #[must_use]
     pub const fn position(&self) -> (DateTime<Utc>, MessageId) {
         (self.created_at, self.id)
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidInput;
+use crate::{InvalidInput, text};
 
 /// A number of one kind. See [`CommitSeq`], [`EventSeq`] and [`Revision`].
 ///
@@ -89,10 +89,7 @@ impl<K> FromStr for Number<K> {
     type Err = InvalidInput;
 
     fn from_str(text: &str) -> Result<Self, InvalidInput> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let value = digits.then(|| text.parse().ok()).flatten();
-        value
-            .map(Self::new)
-            .ok_or_else(|| InvalidInput::new("number", "must be a whole number"))
+        let value = text::digits(text).map(Self::new);
+        value.ok_or_else(|| InvalidInput::new("number", "must be a whole number"))
     }
 }

@@ -59,7 +59,6 @@ pub struct Effect {
 impl Effect {
     /// An effect of its parts.
     #[doc(hidden)]
-    #[must_use]
     pub const fn new(changed: bool, created: bool, reopened: bool) -> Self {
         Self {
             changed,
@@ -70,23 +69,20 @@ impl Effect {
 
     /// What changes amount to.
     pub(crate) fn of(changes: &[ChangeKind]) -> Self {
-        let created = |change: &ChangeKind| {
-            matches!(
-                change,
-                ChangeKind::ConversationCreated { .. } | ChangeKind::ConversationImported(_)
-            )
-        };
-        let reopened = |change: &ChangeKind| match change {
-            ChangeKind::ConversationUpdated { set, .. } => {
-                set.contains(&Field::Status(Status::Open))
+        let mut effect = Self::default();
+        for change in changes {
+            effect.changed = true;
+            match change {
+                ChangeKind::ConversationCreated { .. } | ChangeKind::ConversationImported(_) => {
+                    effect.created = true;
+                }
+                ChangeKind::ConversationUpdated { set, .. } => {
+                    effect.reopened |= set.contains(&Field::Status(Status::Open));
+                }
+                _ => {}
             }
-            _ => false,
-        };
-        Self {
-            changed: !changes.is_empty(),
-            created: changes.iter().any(created),
-            reopened: changes.iter().any(reopened),
         }
+        effect
     }
 }
 
@@ -100,14 +96,4 @@ pub struct BatchItem {
     pub result: Result<Conversation>,
     /// What was done.
     pub effect: Effect,
-}
-
-impl BatchItem {
-    pub(crate) const fn new(
-        id: ConversationId,
-        result: Result<Conversation>,
-        effect: Effect,
-    ) -> Self {
-        Self { id, result, effect }
-    }
 }

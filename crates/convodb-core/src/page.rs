@@ -34,9 +34,8 @@ impl PageRequest {
     pub const MAX_LIMIT: u32 = 100;
 
     fn new(position: PagePosition, limit: u32) -> Result<Self, InvalidInput> {
-        if !(1..=Self::MAX_LIMIT).contains(&limit) {
-            return Err(InvalidInput::new("limit", "must be between 1 and 100"));
-        }
+        let is_within = (1..=Self::MAX_LIMIT).contains(&limit);
+        InvalidInput::unless(is_within, "limit", "must be between 1 and 100")?;
         Ok(Self { position, limit })
     }
 
@@ -46,9 +45,7 @@ impl PageRequest {
     ///
     /// Page 0, and a limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
     pub fn number(page: u64, limit: u32) -> Result<Self, InvalidInput> {
-        if page == 0 {
-            return Err(InvalidInput::new("page", "must be at least 1"));
-        }
+        InvalidInput::unless(page > 0, "page", "must be at least 1")?;
         Self::new(PagePosition::Number(page), limit)
     }
 
@@ -77,7 +74,6 @@ impl PageRequest {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn position(self) -> PagePosition {
         self.position
     }
@@ -144,15 +140,5 @@ impl<T> Page<T> {
             offset: None,
             next,
         }
-    }
-
-    pub fn with_number(mut self, number: u64) -> Self {
-        self.number = Some(number);
-        self
-    }
-
-    pub fn with_offset(mut self, offset: u64) -> Self {
-        self.offset = Some(offset);
-        self
     }
 }

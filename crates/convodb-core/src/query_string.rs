@@ -3,9 +3,7 @@
 use std::str::FromStr;
 
 use crate::page::PagePosition;
-use crate::{
-    AssigneeId, Channel, ConversationId, Cursor, Filter, InvalidInput, PageRequest, StatusFilter,
-};
+use crate::{AssigneeId, Channel, ConversationId, Filter, InvalidInput, PageRequest, text};
 
 const NAMES: [&str; 8] = [
     "status",
@@ -54,11 +52,61 @@ impl Filter {
     pub fn from_query_pairs<K: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(Self, PageRequest), InvalidInput> {
-        let mut parameters = Parameters::default();
+        let mut given = Vec::new();
+        let (mut filter, mut position) = (Self::open(), PagePosition::Number(1));
+        let mut limit = PageRequest::default().limit();
         for (name, value) in pairs {
-            parameters.set(name.as_ref(), value.as_ref())?;
+            let (name, value) = (name.as_ref(), value.as_ref());
+            let Some(name) = NAMES.into_iter().find(|known| *known == name) else {
+                let reason = "is no parameter of this list";
+                return Err(InvalidInput::new(name.to_owned(), reason));
+            };
+            InvalidInput::unless(!given.contains(&name), name, "must be given once")?;
+            InvalidInput::unless(!value.is_empty(), name, "must not be empty")?;
+            given.push(name);
+            match name {
+                "status" => filter = filter.with_status(value.parse()?),
+                "channel" => {
+                    for channel in value.split(',') {
+                        filter = filter.channel(channel.parse()?);
+                    }
+                }
+                "assigned_to" => {
+                    for id in value.split(',') {
+                        filter = match id {
+                            "unassigned" => filter.unassigned(),
+                            id => filter.assigned_to(within(name, AssigneeId::new(id))?),
+                        };
+                    }
+                }
+                "unread" => {
+                    InvalidInput::unless(value == "true", name, "must be `true`")?;
+                    filter = filter.unread();
+                }
+                "page" => position = PagePosition::Number(number(name, value)?),
+                "cursor" => position = PagePosition::After(value.parse()?),
+                "around" => {
+                    let id = ConversationId::new(value);
+                    position = PagePosition::Around(within(name, id)?);
+                }
+                _ => limit = number(name, value)?,
+            }
         }
-        parameters.parse()
+        filter.validate()?;
+        let pages = ["cursor", "around", "page"].into_iter();
+        let mut pages = pages.filter(|name| given.contains(name));
+        if let (Some(name), Some(_)) = (pages.next(), pages.next()) {
+            return Err(InvalidInput::new(
+                name,
+                "must not be given beside another page",
+            ));
+        }
+        let page = match position {
+            PagePosition::Number(page) => PageRequest::number(page, limit)?,
+            PagePosition::After(cursor) => PageRequest::after(cursor, limit)?,
+            PagePosition::Around(id) => PageRequest::around(id, limit)?,
+        };
+        Ok((filter, page))
     }
 
     /// The query string that [`from_query`](Self::from_query) parses to this filter and page.
@@ -89,93 +137,11 @@ impl Filter {
     }
 }
 
-/// The values as they were given, each at most once.
-#[derive(Default)]
-struct Parameters([Option<String>; NAMES.len()]);
-
-impl Parameters {
-    fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidInput> {
-        let mut known = NAMES.into_iter().zip(&mut self.0);
-        let Some((name, slot)) = known.find(|(known, _)| *known == name) else {
-            let reason = "is no parameter of this list";
-            return Err(InvalidInput::new(name.to_owned(), reason));
-        };
-        if slot.is_some() {
-            return Err(InvalidInput::new(name, "must be given once"));
-        }
-        if value.is_empty() {
-            return Err(InvalidInput::new(name, "must not be empty"));
-        }
-        *slot = Some(value.to_owned());
-        Ok(())
-    }
-
-    fn parse(self) -> Result<(Filter, PageRequest), InvalidInput> {
-        let Self(
-            [
-                status,
-                channel,
-                assigned_to,
-                unread,
-                page,
-                cursor,
-                around,
-                limit,
-            ],
-        ) = self;
-        let mut filter = match status {
-            Some(status) => Filter::new(status.parse::<StatusFilter>()?),
-            None => Filter::open(),
-        };
-        for channel in values(channel.as_ref()) {
-            filter = filter.channel(channel.parse::<Channel>()?);
-        }
-        for assignee in values(assigned_to.as_ref()) {
-            filter = match assignee {
-                "unassigned" => filter.unassigned(),
-                id => {
-                    let id = AssigneeId::new(id).map_err(|error| error.in_field("assigned_to"));
-                    filter.assigned_to(id?)
-                }
-            };
-        }
-        filter = match unread.as_deref() {
-            None => filter,
-            Some("true") => filter.unread(),
-            Some(_) => return Err(InvalidInput::new("unread", "must be `true`")),
-        };
-        filter.validate()?;
-        let limit = number("limit", limit)?.unwrap_or(PageRequest::default().limit());
-        let page = match (page, cursor, around) {
-            (page, None, None) => PageRequest::number(number("page", page)?.unwrap_or(1), limit)?,
-            (None, Some(cursor), None) => PageRequest::after(cursor.parse::<Cursor>()?, limit)?,
-            (None, None, Some(id)) => {
-                let id = ConversationId::new(&id).map_err(|error| error.in_field("around"));
-                PageRequest::around(id?, limit)?
-            }
-            (_, cursor, _) => {
-                let field = cursor.map_or("around", |_| "cursor");
-                let reason = "must not be given beside another page";
-                return Err(InvalidInput::new(field, reason));
-            }
-        };
-        Ok((filter, page))
-    }
+fn within<T>(name: &'static str, parsed: Result<T, InvalidInput>) -> Result<T, InvalidInput> {
+    parsed.map_err(|error| error.in_field(name))
 }
 
-fn values(parameter: Option<&String>) -> impl Iterator<Item = &str> {
-    parameter.into_iter().flat_map(|value| value.split(','))
-}
-
-fn number<T: FromStr>(
-    name: &'static str,
-    value: Option<String>,
-) -> Result<Option<T>, InvalidInput> {
-    let parse = |value: String| {
-        // `parse` takes a plus sign, which a query string decodes to a space anyway.
-        let is_digits = value.bytes().all(|byte| byte.is_ascii_digit());
-        let parsed = is_digits.then(|| value.parse().ok()).flatten();
-        parsed.ok_or_else(|| InvalidInput::new(name, "must be a whole number within its bounds"))
-    };
-    value.map(parse).transpose()
+fn number<T: FromStr>(name: &'static str, digits: &str) -> Result<T, InvalidInput> {
+    let number = text::digits(digits);
+    number.ok_or_else(|| InvalidInput::new(name, "must be a whole number within its bounds"))
 }

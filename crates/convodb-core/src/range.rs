@@ -41,6 +41,7 @@ fn place_of(message: &Message) -> Place {
 /// # Ok::<(), convodb::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct MessageRange {
     from: Bound<Place>,
     to: Bound<Place>,
@@ -48,7 +49,6 @@ pub struct MessageRange {
 
 impl MessageRange {
     /// All messages.
-    #[must_use]
     pub const fn all() -> Self {
         Self {
             from: Bound::Unbounded,
@@ -57,35 +57,30 @@ impl MessageRange {
     }
 
     /// Only messages of this time or later.
-    #[must_use]
     pub fn since(mut self, time: DateTime<Utc>) -> Self {
         self.from = Bound::Included(first_of(time));
         self
     }
 
     /// Only messages earlier than this time.
-    #[must_use]
     pub fn until(mut self, time: DateTime<Utc>) -> Self {
         self.to = Bound::Excluded(first_of(time));
         self
     }
 
     /// Only messages after this one.
-    #[must_use]
     pub fn after(mut self, message: &Message) -> Self {
         self.from = Bound::Excluded(place_of(message));
         self
     }
 
     /// Only messages before this one.
-    #[must_use]
     pub fn before(mut self, message: &Message) -> Self {
         self.to = Bound::Excluded(place_of(message));
         self
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn bounds(&self) -> (Bound<Place>, Bound<Place>) {
         (self.from, self.to)
     }

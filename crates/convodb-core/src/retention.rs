@@ -21,6 +21,7 @@ use crate::{ConsumerName, EventSeq};
 /// # Ok::<(), convodb::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[must_use]
 pub struct Retention {
     pub(crate) keep: Keep,
     pub(crate) force: bool,
@@ -38,7 +39,6 @@ pub(crate) enum Keep {
 
 impl Retention {
     /// Keeps this many, the newest ones.
-    #[must_use]
     pub const fn newest(count: u64) -> Self {
         Self {
             keep: Keep::Newest(count),
@@ -47,7 +47,6 @@ impl Retention {
     }
 
     /// Keeps those that are not older than this.
-    #[must_use]
     pub const fn younger_than(age: Duration) -> Self {
         Self {
             keep: Keep::Younger(age),
@@ -57,7 +56,6 @@ impl Retention {
 
     /// Purges events whether consumers have acknowledged them or not. A consumer that reads on gets
     /// [`EventsPurged`](crate::ErrorKind::EventsPurged).
-    #[must_use]
     pub const fn force(mut self) -> Self {
         self.force = true;
         self
@@ -76,7 +74,6 @@ pub struct ConsumerPosition {
 
 impl ConsumerPosition {
     #[doc(hidden)]
-    #[must_use]
     pub const fn new(name: ConsumerName, position: EventSeq) -> Self {
         Self { name, position }
     }

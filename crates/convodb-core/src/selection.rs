@@ -39,10 +39,8 @@ impl Selection {
     /// More than [`MAX`](Self::MAX) ids, or one that occurs twice; the field is `ids`.
     pub fn ids(ids: impl IntoIterator<Item = ConversationId>) -> Result<Self, InvalidInput> {
         let ids: Vec<_> = ids.into_iter().take(Self::MAX as usize + 1).collect();
-        if ids.len() > Self::MAX as usize {
-            let reason = format!("must be at most {}", Self::MAX);
-            return Err(InvalidInput::new("ids", reason));
-        }
+        let reason = format_args!("must be at most {}", Self::MAX);
+        InvalidInput::unless(ids.len() <= Self::MAX as usize, "ids", reason)?;
         let mut known = HashSet::with_capacity(ids.len());
         if let Some(twice) = ids.iter().find(|id| !known.insert(**id)) {
             return Err(InvalidInput::new("ids", format!("has `{twice}` twice")));
@@ -56,10 +54,8 @@ impl Selection {
     ///
     /// A `limit` of zero or more than [`MAX`](Self::MAX).
     pub fn first(filter: &Filter, limit: u32) -> Result<Self, InvalidInput> {
-        if !(1..=Self::MAX).contains(&limit) {
-            let reason = format!("must be between 1 and {}", Self::MAX);
-            return Err(InvalidInput::new("limit", reason));
-        }
+        let reason = format_args!("must be between 1 and {}", Self::MAX);
+        InvalidInput::unless((1..=Self::MAX).contains(&limit), "limit", reason)?;
         Ok(Self(Selected::First(filter.clone(), limit)))
     }
 }

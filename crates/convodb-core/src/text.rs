@@ -1,11 +1,18 @@
-//! Values that serde reads from texts, without a copy of the text.
+//! Values of texts.
 
 use std::fmt::{self, Display};
+use std::str::FromStr;
 
 use serde::Deserializer;
 use serde::de::{self, Visitor};
 
-/// Parses a text.
+/// The number of decimal digits alone: `str::parse` would also take a plus sign.
+pub(crate) fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let are_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits.then(|| text.parse().ok()).flatten()
+}
+
+/// Parses a text that serde reads, without a copy of it.
 pub(crate) fn parse<'de, D, T, E>(
     deserializer: D,
     parse: impl FnOnce(&str) -> Result<T, E>,

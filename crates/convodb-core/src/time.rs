@@ -51,7 +51,7 @@ fn parse(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 /// A time where serde takes no attribute, as in a tuple.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Time(#[serde(with = "self")] pub(crate) DateTime<Utc>);
 

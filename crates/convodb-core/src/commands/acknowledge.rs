@@ -1,10 +1,8 @@
 use serde::Serialize;
 
 use super::consumers::events;
-use crate::command::sealed::Sealed;
 use crate::{
-    ChangeKind, Command, ConsumerName, Decision, Env, EventSeq, Halt, InvalidInput, Key, Query,
-    State, Subject,
+    ChangeKind, Command, ConsumerName, Decision, Env, EventSeq, Halt, InvalidInput, State, Subject,
 };
 
 /// Acknowledges the events up to one, and answers the consumer's position. A position never goes
@@ -17,32 +15,20 @@ pub struct Acknowledge {
     pub up_to: EventSeq,
 }
 
-impl Sealed for Acknowledge {}
-
 impl Command for Acknowledge {
     type Output = EventSeq;
     const NAME: &'static str = "acknowledge";
 
-    fn reads(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Consumer(self.consumer.clone()));
-        keys.push(Key::Query(Query::EventRange));
-    }
-
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         let position = state.require_consumer(&self.consumer)?;
         let (_, newest) = events(state)?;
-        if self.up_to > newest {
-            let reason = format!("must not be above the number of the newest event, {newest}");
-            return Err(InvalidInput::new("up_to", reason).into());
-        }
-        let mut changes = Vec::new();
-        if self.up_to > position {
-            changes.push(ChangeKind::ConsumerMoved {
-                consumer: self.consumer.clone(),
-                position: self.up_to,
-            });
-        }
-        let position = Subject::Position(position.max(self.up_to));
-        Ok(Decision::new(position, changes))
+        let reason = format_args!("must not be above the number of the newest event, {newest}");
+        InvalidInput::unless(self.up_to <= newest, "up_to", reason)?;
+        let moved = (self.up_to > position).then(|| ChangeKind::ConsumerMoved {
+            consumer: self.consumer.clone(),
+            position: self.up_to,
+        });
+        let position = position.max(self.up_to);
+        Ok(Decision::new(Subject::Position(position), moved))
     }
 }

@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{
     ChangeKind, Command, ConversationId, Decision, Env, Halt, Key, Note, NoteId, State, Subject,
 };
@@ -13,8 +12,6 @@ pub struct AddNote {
     /// The text.
     pub content: String,
 }
-
-impl Sealed for AddNote {}
 
 impl Command for AddNote {
     type Output = Note;
@@ -33,9 +30,7 @@ impl Command for AddNote {
         let mut note = Note::new(id, conversation.id, self.content.clone(), env.now);
         note.author = env.context.actor.clone();
         let subject = Subject::Note(note.conversation_id, note.created_at, id);
-        Ok(Decision::new(
-            subject,
-            vec![ChangeKind::NoteAdded(Box::new(note))],
-        ))
+        let added = ChangeKind::NoteAdded(Box::new(note));
+        Ok(Decision::new(subject, [added]))
     }
 }

@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{
     AssigneeId, Command, Conversation, ConversationId, Decision, Env, Field, Halt, Key, State,
     Status,
@@ -18,8 +17,6 @@ pub struct Assign {
     pub assignee: Option<AssigneeId>,
 }
 
-impl Sealed for Assign {}
-
 impl Command for Assign {
     type Output = Conversation;
     const NAME: &'static str = "assign";
@@ -36,8 +33,7 @@ impl Command for Assign {
             state.require_assignee(assignee)?;
         }
         let set = changes(conversation, self.assignee.as_ref());
-        env.context.check(Some(conversation), !set.is_empty())?;
-        Ok(Decision::update(conversation.id, set))
+        env.update(conversation, set)
     }
 }
 

@@ -2,12 +2,11 @@ use serde::Serialize;
 
 use super::{assign, resolve};
 use crate::command::require_conversations;
-use crate::command::sealed::Sealed;
 use crate::outcome::BatchItem;
 use crate::selection::Selected;
 use crate::{
-    Answer, AssigneeId, ChangeKind, Command, Conversation, Decision, Effect, Env, Error, Field,
-    Halt, Key, Query, Selection, State, Subject,
+    Answer, AssigneeId, Command, Conversation, Decision, Env, Error, Field, Halt, Key, Query,
+    Selection, State, Subject,
 };
 
 /// Assigns many conversations, each as `Assign` does. One that is not there is not found in its
@@ -26,9 +25,6 @@ pub struct ResolveAll {
     /// The conversations.
     pub selection: Selection,
 }
-
-impl Sealed for AssignAll {}
-impl Sealed for ResolveAll {}
 
 impl Command for AssignAll {
     type Output = Vec<BatchItem>;
@@ -79,10 +75,7 @@ fn decide(
             filter.validate()?;
             match state.answer(&Query::First(filter.clone(), *limit))? {
                 Answer::Conversations(ids) => ids,
-                other => {
-                    let message = format!("a list was answered {other:?}");
-                    return Err(Error::corrupted(message).into());
-                }
+                other => return Err(Error::corrupted(format!("a list is {other:?}")).into()),
             }
         }
     };
@@ -90,21 +83,13 @@ fn decide(
     let mut each = Vec::with_capacity(ids.len());
     let mut changes = Vec::new();
     for id in ids {
-        let Some(known) = state.conversation(*id)? else {
-            each.push((*id, None));
-            continue;
-        };
-        let set = set(known);
-        let mut effect = Effect::default();
-        if !set.is_empty() {
-            let change = ChangeKind::ConversationUpdated {
-                conversation: *id,
-                set,
-            };
-            effect = Effect::of(std::slice::from_ref(&change));
-            changes.push(change);
+        let mut effect = None;
+        if let Some(known) = state.conversation(*id)? {
+            let updated = Decision::update(*id, set(known));
+            effect = Some(updated.effect);
+            changes.extend(updated.changes);
         }
-        each.push((*id, Some(effect)));
+        each.push((*id, effect));
     }
     Ok(Decision::new(Subject::Each(each), changes))
 }

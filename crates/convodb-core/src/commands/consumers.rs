@@ -1,9 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::command::sealed::Sealed;
 use crate::{
-    Answer, ChangeKind, Command, ConsumerName, Decision, Env, Error, EventSeq, Halt, Key, Query,
-    State, Subject,
+    Answer, ChangeKind, Command, ConsumerName, Decision, Env, Error, EventSeq, Halt, Query, State,
+    Subject,
 };
 
 /// Where a new consumer of events starts.
@@ -34,9 +33,6 @@ pub struct RemoveConsumer {
     pub name: ConsumerName,
 }
 
-impl Sealed for AddConsumer {}
-impl Sealed for RemoveConsumer {}
-
 /// The range of the events that are kept.
 pub(super) fn events(state: &State) -> Result<(EventSeq, EventSeq), Halt> {
     match state.answer(&Query::EventRange)? {
@@ -49,14 +45,9 @@ impl Command for AddConsumer {
     type Output = EventSeq;
     const NAME: &'static str = "add_consumer";
 
-    fn reads(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Consumer(self.name.clone()));
-        keys.push(Key::Query(Query::EventRange));
-    }
-
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         if let Some(position) = state.consumer(&self.name)? {
-            return Ok(Decision::new(Subject::Position(position), Vec::new()));
+            return Ok(Decision::new(Subject::Position(position), None));
         }
         let (oldest, newest) = events(state)?;
         let position = match self.start {
@@ -65,7 +56,7 @@ impl Command for AddConsumer {
         };
         let consumer = self.name.clone();
         let added = ChangeKind::ConsumerMoved { consumer, position };
-        Ok(Decision::new(Subject::Position(position), vec![added]).created(true))
+        Ok(Decision::new(Subject::Position(position), [added]).created(true))
     }
 }
 
@@ -73,14 +64,10 @@ impl Command for RemoveConsumer {
     type Output = ();
     const NAME: &'static str = "remove_consumer";
 
-    fn reads(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Consumer(self.name.clone()));
-    }
-
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         state.require_consumer(&self.name)?;
         let consumer = self.name.clone();
         let removed = ChangeKind::ConsumerRemoved { consumer };
-        Ok(Decision::new(Subject::Nothing, vec![removed]))
+        Ok(Decision::new(Subject::Nothing, [removed]))
     }
 }

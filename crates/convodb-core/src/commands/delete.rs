@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{ChangeKind, Command, ConversationId, Decision, Env, Halt, Key, State, Subject};
 
 /// Deletes a conversation with all that belongs to it.
@@ -9,8 +8,6 @@ pub struct Delete {
     /// The conversation.
     pub conversation: ConversationId,
 }
-
-impl Sealed for Delete {}
 
 impl Command for Delete {
     type Output = ();
@@ -26,6 +23,6 @@ impl Command for Delete {
         env.context.check(Some(conversation), true)?;
         let conversation = conversation.id;
         let deleted = ChangeKind::ConversationDeleted { conversation };
-        Ok(Decision::new(Subject::Nothing, vec![deleted]))
+        Ok(Decision::new(Subject::Nothing, [deleted]))
     }
 }

@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{ChangeKind, Channel, Command, ContactId, Decision, Env, Halt, Key, State, Subject};
 
 /// Deletes every conversation of a contact, and leaves nothing of them in the log.
@@ -9,8 +8,6 @@ pub struct EraseContact {
     /// The contact.
     pub contact: ContactId,
 }
-
-impl Sealed for EraseContact {}
 
 impl Command for EraseContact {
     type Output = u64;

@@ -1,13 +1,10 @@
 use std::collections::HashSet;
 
-use crate::command::sealed::Sealed;
-use crate::error::EntityKind;
 use crate::{
-    Assignee, ChangeKind, Command, Conversation, Decision, Direction, Env, Error, Halt, Import,
-    InboxNumber, InvalidInput, Key, Message, ProviderIdState, Revision, State, Subject, time,
+    Assignee, ChangeKind, Command, Conversation, ConversationId, Decision, Direction, EntityKind,
+    Env, Error, Halt, Import, InboxNumber, InvalidInput, Key, Message, MessageId, ProviderIdState,
+    Revision, State, Subject, time,
 };
-
-impl Sealed for Import {}
 
 /// Stores a whole conversation from elsewhere with its history, ids and times.
 impl Command for Import {
@@ -34,10 +31,6 @@ impl Command for Import {
 }
 
 /// The decision, of an import that is taken rather than copied.
-///
-/// # Errors
-///
-/// See [`Command::decide`].
 #[doc(hidden)]
 pub fn decide(import: Import, state: &State) -> Result<Decision, Halt> {
     check_state(&import, state)?;
@@ -48,8 +41,7 @@ pub fn decide(import: Import, state: &State) -> Result<Decision, Halt> {
         mut notes,
     } = import;
     let inbox = InboxNumber::from(conversation.channel);
-    let from_contact = |message: &&Message| message.direction == Direction::Inbound;
-    conversation.inbound_count = messages.iter().filter(from_contact).count() as u64;
+    conversation.inbound_count = inbound_count(&messages);
     for message in &mut messages {
         let Some(id) = &message.provider_id else {
             continue;
@@ -64,38 +56,30 @@ pub fn decide(import: Import, state: &State) -> Result<Decision, Halt> {
     messages.sort_by_key(Message::position);
     notes.sort_by_key(|note| note.id);
 
-    let mut changes = Vec::with_capacity(2);
+    let mut saved = None;
     if let Some(assignee) = &conversation.assigned_to
         && state.assignee(&assignee.id)?.is_none()
     {
-        changes.push(ChangeKind::AssigneeSaved {
+        saved = Some(ChangeKind::AssigneeSaved {
             assignee: assignee.id.clone(),
             name: assignee.name.to_string(),
         });
     }
     let subject = Subject::Conversation(conversation.id);
-    changes.push(ChangeKind::ConversationImported(Box::new(Import {
-        conversation,
-        messages,
-        notes,
-    })));
-    Ok(Decision::new(subject, changes))
+    let import = Import::new(conversation, messages).notes(notes);
+    let imported = ChangeKind::ConversationImported(Box::new(import));
+    Ok(Decision::new(subject, saved.into_iter().chain([imported])))
 }
 
 /// What it must not meet in the store.
 fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
-    let Conversation {
-        id,
-        contact_id,
-        channel,
-        ..
-    } = &import.conversation;
-    if state.conversation(*id)?.is_some() {
-        return Err(conversation_exists(*id).into());
+    let conversation = &import.conversation;
+    if state.conversation(conversation.id)?.is_some() {
+        return Err(conversation_exists(conversation.id).into());
     }
-    let inbox = InboxNumber::from(*channel);
-    if let Some(existing) = state.thread(inbox, contact_id)? {
-        return Err(thread_exists(&import.conversation, existing.id).into());
+    let inbox = InboxNumber::from(conversation.channel);
+    if let Some(existing) = state.thread(inbox, &conversation.contact_id)? {
+        return Err(thread_exists(conversation, existing.id).into());
     }
     // Behind these: of a conversation that is there, every provider's id is taken too.
     for message in &import.messages {
@@ -113,28 +97,22 @@ fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
     Ok(())
 }
 
-/// The conversation is there.
 #[doc(hidden)]
-#[must_use]
-pub fn conversation_exists(id: crate::ConversationId) -> Error {
+pub fn conversation_exists(id: ConversationId) -> Error {
     let text = format!("the conversation `{id}` exists already");
     Error::already_exists(EntityKind::Conversation, id, text)
 }
 
-/// The contact has a conversation in the inbox.
 #[doc(hidden)]
-#[must_use]
-pub fn thread_exists(import: &Conversation, existing: crate::ConversationId) -> Error {
+pub fn thread_exists(import: &Conversation, existing: ConversationId) -> Error {
     let (contact, channel) = (&import.contact_id, import.channel);
     let text =
         format!("the contact `{contact}` has a conversation on `{channel}` already: `{existing}`");
     Error::already_exists(EntityKind::Conversation, existing, text)
 }
 
-/// The provider's id of a message is another message's.
 #[doc(hidden)]
-#[must_use]
-pub fn provider_id_taken(message: &Message, existing: crate::MessageId) -> Error {
+pub fn provider_id_taken(message: &Message, existing: MessageId) -> Error {
     let id = message.provider_id.as_ref().map_or("", |id| id.as_str());
     let text = format!("the provider's id `{id}` is that of the message `{existing}`");
     Error::already_exists(EntityKind::Message, existing, text)
@@ -149,65 +127,59 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     } = import;
     time::checked("created_at", conversation.created_at)?;
     time::checked("updated_at", conversation.updated_at)?;
-    if conversation.updated_at < conversation.created_at {
-        let reason = "must not lie before created_at";
-        return Err(InvalidInput::new("updated_at", reason));
-    }
+    let is_ordered = conversation.updated_at >= conversation.created_at;
+    InvalidInput::unless(is_ordered, "updated_at", "must not lie before created_at")?;
     if let Some(assignee) = &conversation.assigned_to {
         Assignee::check_name(&assignee.name).map_err(|error| error.within("assigned_to"))?;
     }
+    let belongs = |of: ConversationId| {
+        let reason = "must be the conversation's own id";
+        InvalidInput::unless(of == conversation.id, "conversation_id", reason)
+    };
+    let is_new = |field: &'static str, is_new: bool| {
+        InvalidInput::unless(is_new, field, "is twice in the conversation")
+    };
     let mut ids = HashSet::with_capacity(messages.len());
     let mut provider_ids = HashSet::new();
     for (index, message) in messages.iter().enumerate() {
-        let item = || format!("messages[{index}]");
-        message.validate().map_err(|error| error.within(&item()))?;
-        if message.conversation_id != conversation.id {
-            return Err(foreign("conversation_id").within(&item()));
-        }
-        if !ids.insert(message.id) {
-            return Err(repeated("id").within(&item()));
-        }
-        if let Some(id) = &message.provider_id
-            && !provider_ids.insert(id)
-        {
-            return Err(repeated("provider_id").within(&item()));
-        }
+        let mut check = || {
+            message.validate()?;
+            belongs(message.conversation_id)?;
+            is_new("id", ids.insert(message.id))?;
+            let provider_id = message.provider_id.as_ref();
+            is_new(
+                "provider_id",
+                provider_id.is_none_or(|id| provider_ids.insert(id)),
+            )
+        };
+        check().map_err(|error| error.within(&format!("messages[{index}]")))?;
     }
     let mut ids = HashSet::with_capacity(notes.len());
     for (index, note) in notes.iter().enumerate() {
-        let item = || format!("notes[{index}]");
-        note.validate().map_err(|error| error.within(&item()))?;
-        if note.conversation_id != conversation.id {
-            return Err(foreign("conversation_id").within(&item()));
-        }
-        if !ids.insert(note.id) {
-            return Err(repeated("id").within(&item()));
-        }
+        let mut check = || {
+            note.validate()?;
+            belongs(note.conversation_id)?;
+            is_new("id", ids.insert(note.id))
+        };
+        check().map_err(|error| error.within(&format!("notes[{index}]")))?;
     }
-    let from_contact = |message: &&Message| message.direction == Direction::Inbound;
-    let inbound = messages.iter().filter(from_contact).count() as u64;
-    if conversation.inbound_count != 0 && conversation.inbound_count != inbound {
-        let reason = format!("must be the number of inbound messages, {inbound}");
-        return Err(InvalidInput::new("inbound_count", reason));
+    let inbound = inbound_count(messages);
+    let count = conversation.inbound_count;
+    let reason = format_args!("must be the number of inbound messages, {inbound}");
+    InvalidInput::unless(count == 0 || count == inbound, "inbound_count", reason)?;
+    let reason = format_args!("must not be above the number of inbound messages, {inbound}");
+    InvalidInput::unless(conversation.unread_count <= inbound, "unread_count", reason)?;
+    let reason = format_args!("must not be above {MAX_REVISION}");
+    InvalidInput::unless(conversation.revision <= MAX_REVISION, "revision", reason)
+}
+
+fn inbound_count(messages: &[Message]) -> u64 {
+    let mut inbound = 0;
+    for message in messages {
+        inbound += u64::from(message.direction == Direction::Inbound);
     }
-    if conversation.unread_count > inbound {
-        let reason = format!("must not be above the number of inbound messages, {inbound}");
-        return Err(InvalidInput::new("unread_count", reason));
-    }
-    if conversation.revision > MAX_REVISION {
-        let reason = format!("must not be above {MAX_REVISION}");
-        return Err(InvalidInput::new("revision", reason));
-    }
-    Ok(())
+    inbound
 }
 
 /// The greatest number that every reader of JSON takes as it is: room for as many changes again.
 const MAX_REVISION: Revision = Revision::new((1 << 53) - 1);
-
-fn foreign(field: &'static str) -> InvalidInput {
-    InvalidInput::new(field, "must be the conversation's own id")
-}
-
-fn repeated(field: &'static str) -> InvalidInput {
-    InvalidInput::new(field, "is twice in the conversation")
-}

@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{
     Command, Conversation, ConversationId, Decision, Env, Field, Halt, InvalidInput, Key, State,
 };
@@ -15,8 +14,6 @@ pub struct MarkRead {
     pub read_count: u64,
 }
 
-impl Sealed for MarkRead {}
-
 impl Command for MarkRead {
     type Output = Conversation;
     const NAME: &'static str = "mark_read";
@@ -28,16 +25,11 @@ impl Command for MarkRead {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        if self.read_count > conversation.inbound_count {
-            let inbound = conversation.inbound_count;
-            let reason = format!("must not be above the number of inbound messages, {inbound}");
-            return Err(InvalidInput::new("read_count", reason).into());
-        }
-        let mut set = Vec::new();
-        if self.read_count > conversation.read_count() {
-            set.push(Field::ReadCount(self.read_count));
-        }
-        env.context.check(Some(conversation), !set.is_empty())?;
-        Ok(Decision::update(conversation.id, set))
+        let inbound = conversation.inbound_count;
+        let reason = format_args!("must not be above the number of inbound messages, {inbound}");
+        InvalidInput::unless(self.read_count <= inbound, "read_count", reason)?;
+        let is_new = self.read_count > conversation.read_count();
+        let set = is_new.then_some(Field::ReadCount(self.read_count));
+        env.update(conversation, set.into_iter().collect())
     }
 }

@@ -3,12 +3,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::consumers::events;
-use crate::command::sealed::Sealed;
 use crate::idempotency::before;
 use crate::retention::{Keep, Retention};
-use crate::{
-    Answer, ChangeKind, Command, Decision, Env, EventSeq, Halt, Key, Query, State, Subject,
-};
+use crate::{Answer, ChangeKind, Command, Decision, Env, EventSeq, Halt, Query, State, Subject};
 
 /// Drops events, the oldest first, and answers how many. Those that a consumer has not acknowledged
 /// stay, unless the retention is forced.
@@ -35,17 +32,9 @@ pub struct PurgeIdempotencyKeys {
     pub older_than: Duration,
 }
 
-impl Sealed for PurgeEvents {}
-impl Sealed for PurgeUnmatched {}
-impl Sealed for PurgeIdempotencyKeys {}
-
 impl Command for PurgeEvents {
     type Output = u64;
     const NAME: &'static str = "purge_events";
-
-    fn reads(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Query(Query::EventRange));
-    }
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let (oldest, newest) = events(state)?;
@@ -60,13 +49,10 @@ impl Command for PurgeEvents {
         {
             end = end.min(slowest.get() + 1);
         }
-        let mut changes = Vec::new();
-        if end > oldest {
-            let before = EventSeq::new(end);
-            changes.push(ChangeKind::EventsPurged { before });
-        }
-        let purged = Subject::Count(end.saturating_sub(oldest));
-        Ok(Decision::new(purged, changes))
+        let before = EventSeq::new(end);
+        let purged = (end > oldest).then_some(ChangeKind::EventsPurged { before });
+        let count = end.saturating_sub(oldest);
+        Ok(Decision::new(Subject::Count(count), purged))
     }
 }
 
@@ -74,16 +60,11 @@ impl Command for PurgeUnmatched {
     type Output = u64;
     const NAME: &'static str = "purge_unmatched";
 
-    fn reads(&self, _: &mut Vec<Key>) {}
-
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let before = before(env.now, self.older_than);
         let older = state.number(&Query::UnmatchedBefore(before))?;
         let purged = (older > 0).then_some(ChangeKind::UnmatchedPurged { before });
-        Ok(Decision::new(
-            Subject::Count(older),
-            purged.into_iter().collect(),
-        ))
+        Ok(Decision::new(Subject::Count(older), purged))
     }
 }
 
@@ -91,15 +72,10 @@ impl Command for PurgeIdempotencyKeys {
     type Output = u64;
     const NAME: &'static str = "purge_idempotency_keys";
 
-    fn reads(&self, _: &mut Vec<Key>) {}
-
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let before = before(env.now, self.older_than);
         let older = state.number(&Query::KeysBefore(before))?;
         let purged = (older > 0).then_some(ChangeKind::KeysPurged { before });
-        Ok(Decision::new(
-            Subject::Count(older),
-            purged.into_iter().collect(),
-        ))
+        Ok(Decision::new(Subject::Count(older), purged))
     }
 }

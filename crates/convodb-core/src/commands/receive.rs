@@ -1,7 +1,6 @@
 use serde::Serialize;
 
 use super::append::{self, Appended};
-use crate::command::sealed::Sealed;
 use crate::{Command, Decision, Direction, Env, Halt, Inbound, Key, Message, State};
 
 /// Stores a message from a contact. The first one creates the conversation; a later one reopens it.
@@ -10,8 +9,6 @@ pub struct ReceiveMessage {
     /// The message.
     pub message: Inbound,
 }
-
-impl Sealed for ReceiveMessage {}
 
 impl Command for ReceiveMessage {
     type Output = Message;
@@ -25,7 +22,6 @@ impl Command for ReceiveMessage {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let message = &self.message;
-        message.draft.validate()?;
         let conversation = state.thread(message.channel.into(), &message.contact_id)?;
         let appended = Appended {
             direction: Direction::Inbound,

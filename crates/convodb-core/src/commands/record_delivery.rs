@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{
     ChangeKind, Command, Decision, Env, Error, Halt, InboxNumber, Key, Message, MessageField,
     MessageRef, ProviderIdState, Receipt, State, Subject,
@@ -15,8 +14,6 @@ pub struct RecordDelivery {
     /// What the provider reports of it.
     pub receipt: Receipt,
 }
-
-impl Sealed for RecordDelivery {}
 
 pub(super) fn reads(message: &MessageRef, keys: &mut Vec<Key>) {
     keys.push(match message {
@@ -119,6 +116,6 @@ impl Command for RecordDelivery {
             }
         };
         check(state, env, message, change.is_some())?;
-        Ok(Decision::new(subject, change.into_iter().collect()))
+        Ok(Decision::new(subject, change))
     }
 }

@@ -1,8 +1,7 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{
-    AssigneeId, ChangeKind, Command, Decision, Env, Filter, Halt, InvalidInput, Key, Query, State,
+    AssigneeId, ChangeKind, Command, Decision, Env, Filter, Halt, InvalidInput, Query, State,
     Subject,
 };
 
@@ -16,24 +15,15 @@ pub struct RemoveAssignee {
     pub successor: Option<AssigneeId>,
 }
 
-impl Sealed for RemoveAssignee {}
-
 impl Command for RemoveAssignee {
     type Output = u64;
     const NAME: &'static str = "remove_assignee";
 
-    fn reads(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Assignee(self.assignee.clone()));
-        keys.extend(self.successor.clone().map(Key::Assignee));
-    }
-
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         state.require_assignee(&self.assignee)?;
-        if self.successor.as_ref() == Some(&self.assignee) {
-            let reason = "must be another than the one removed";
-            return Err(InvalidInput::new("successor", reason).into());
-        }
         if let Some(successor) = &self.successor {
+            let reason = "must be another than the one removed";
+            InvalidInput::unless(*successor != self.assignee, "successor", reason)?;
             state.require_assignee(successor)?;
         }
         let own = Filter::all().assigned_to(&self.assignee);
@@ -42,6 +32,6 @@ impl Command for RemoveAssignee {
             assignee: self.assignee.clone(),
             successor: self.successor.clone(),
         };
-        Ok(Decision::new(Subject::Count(moved), vec![removed]))
+        Ok(Decision::new(Subject::Count(moved), [removed]))
     }
 }

@@ -1,7 +1,6 @@
 use serde::Serialize;
 
 use super::append::Appended;
-use crate::command::sealed::Sealed;
 use crate::{
     Command, ConversationId, Decision, Direction, Env, Halt, InvalidInput, Key, Message, Reply,
     State,
@@ -16,8 +15,6 @@ pub struct ReplyTo {
     pub reply: Reply,
 }
 
-impl Sealed for ReplyTo {}
-
 impl Command for ReplyTo {
     type Output = Message;
     const NAME: &'static str = "reply";
@@ -30,14 +27,10 @@ impl Command for ReplyTo {
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
         if let Some((contact_id, channel)) = &self.reply.address {
-            if *contact_id != conversation.contact_id {
-                return Err(InvalidInput::new("contact_id", "is not the conversation's").into());
-            }
-            if *channel != conversation.channel {
-                return Err(InvalidInput::new("channel", "is not the conversation's").into());
-            }
+            let (own, reason) = (conversation, "is not the conversation's");
+            InvalidInput::unless(*contact_id == own.contact_id, "contact_id", reason)?;
+            InvalidInput::unless(*channel == own.channel, "channel", reason)?;
         }
-        self.reply.draft.validate()?;
         let appended = Appended {
             direction: Direction::Outbound,
             contact_id: &conversation.contact_id,

@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
 use crate::{
     Command, Conversation, ConversationId, Decision, Env, Field, Halt, Key, State, Status,
 };
@@ -11,8 +10,6 @@ pub struct Resolve {
     /// The conversation.
     pub conversation: ConversationId,
 }
-
-impl Sealed for Resolve {}
 
 impl Command for Resolve {
     type Output = Conversation;
@@ -25,9 +22,7 @@ impl Command for Resolve {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        let set = changes(conversation);
-        env.context.check(Some(conversation), !set.is_empty())?;
-        Ok(Decision::update(conversation.id, set))
+        env.update(conversation, changes(conversation))
     }
 }
 

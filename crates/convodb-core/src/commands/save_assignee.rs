@@ -1,7 +1,6 @@
 use serde::Serialize;
 
-use crate::command::sealed::Sealed;
-use crate::{Assignee, AssigneeId, ChangeKind, Command, Decision, Env, Halt, Key, State, Subject};
+use crate::{Assignee, AssigneeId, ChangeKind, Command, Decision, Env, Halt, State, Subject};
 
 /// Adds a user or a team to the directory, or renames it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,27 +11,19 @@ pub struct SaveAssignee {
     pub name: String,
 }
 
-impl Sealed for SaveAssignee {}
-
 impl Command for SaveAssignee {
     type Output = Assignee;
     const NAME: &'static str = "save_assignee";
 
-    fn reads(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Assignee(self.assignee.clone()));
-    }
-
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         let known = state.assignee(&self.assignee)?;
         Assignee::check_name(&self.name)?;
-        let mut changes = Vec::new();
-        if known.is_none_or(|known| *known.name != *self.name) {
-            changes.push(ChangeKind::AssigneeSaved {
-                assignee: self.assignee.clone(),
-                name: self.name.clone(),
-            });
-        }
+        let is_new = known.is_none_or(|known| *known.name != *self.name);
+        let saved = is_new.then(|| ChangeKind::AssigneeSaved {
+            assignee: self.assignee.clone(),
+            name: self.name.clone(),
+        });
         let subject = Subject::Assignee(self.assignee.clone());
-        Ok(Decision::new(subject, changes).created(known.is_none()))
+        Ok(Decision::new(subject, saved).created(known.is_none()))
     }
 }

@@ -1,7 +1,6 @@
 use serde::Serialize;
 
 use super::append::{self, Appended};
-use crate::command::sealed::Sealed;
 use crate::{Command, Decision, Direction, Env, Halt, Key, Message, Outbound, State};
 
 /// Stores a message to a contact. The first one creates the conversation; a later one reopens it
@@ -11,8 +10,6 @@ pub struct SendMessage {
     /// The message.
     pub message: Outbound,
 }
-
-impl Sealed for SendMessage {}
 
 impl Command for SendMessage {
     type Output = Message;
@@ -26,7 +23,6 @@ impl Command for SendMessage {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let message = &self.message;
-        message.draft.validate()?;
         let conversation = state.thread(message.channel.into(), &message.contact_id)?;
         let appended = Appended {
             direction: Direction::Outbound,

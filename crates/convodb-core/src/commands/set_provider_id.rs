@@ -1,7 +1,6 @@
 use serde::Serialize;
 
 use super::record_delivery::{check, find, reads};
-use crate::command::sealed::Sealed;
 use crate::error::EntityKind;
 use crate::{
     ChangeKind, Command, Decision, Env, Error, Halt, Key, Message, MessageField, MessageRef,
@@ -17,8 +16,6 @@ pub struct SetProviderId {
     pub provider_id: ProviderId,
 }
 
-impl Sealed for SetProviderId {}
-
 impl Command for SetProviderId {
     type Output = Message;
     const NAME: &'static str = "set_provider_id";
@@ -30,17 +27,18 @@ impl Command for SetProviderId {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let Some(message) = find(state, &self.message)? else {
-            let MessageRef::ProviderId { provider_id, .. } = &self.message else {
-                return Err(Error::provider_id_not_found(&self.provider_id).into());
+            let missing = match &self.message {
+                MessageRef::ProviderId { provider_id, .. } => provider_id,
+                MessageRef::Id { .. } => &self.provider_id,
             };
-            return Err(Error::provider_id_not_found(provider_id).into());
+            return Err(Error::provider_id_not_found(missing).into());
         };
         let (of, id) = (message.conversation_id, message.id);
         let channel = state.require_conversation(of)?.channel;
         let known = state.provider_id(channel.into(), &self.provider_id)?;
         let subject = Subject::Message(of, id);
         match &message.provider_id {
-            Some(own) if *own == self.provider_id => return Ok(Decision::new(subject, Vec::new())),
+            Some(own) if *own == self.provider_id => return Ok(Decision::new(subject, None)),
             Some(own) => {
                 let text = format!("the message has the provider's id `{own}` already");
                 return Err(Error::already_exists(EntityKind::ProviderId, own, text).into());
@@ -55,20 +53,20 @@ impl Command for SetProviderId {
                 set.extend(receipts.map(MessageField::Delivery));
             }
             Some(ProviderIdState::Message(_, other)) => {
-                let provider_id = &self.provider_id;
+                let id = &self.provider_id;
                 let text = format!(
-                    "the provider's id `{provider_id}` on `{channel}` is that of the message `{other}`"
+                    "the provider's id `{id}` on `{channel}` is that of the message `{other}`"
                 );
                 return Err(Error::already_exists(EntityKind::Message, other, text).into());
             }
             Some(ProviderIdState::Tombstone) => return Err(Error::gone(&self.provider_id).into()),
         }
         check(state, env, Some(message), true)?;
-        let changes = vec![ChangeKind::MessageUpdated {
+        let updated = ChangeKind::MessageUpdated {
             conversation: of,
             message: id,
             set,
-        }];
-        Ok(Decision::new(subject, changes))
+        };
+        Ok(Decision::new(subject, [updated]))
     }
 }

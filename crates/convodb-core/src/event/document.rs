@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Event, EventKind};
 use crate::object::Object;
+use crate::time::Time;
 use crate::{
     Actor, AssigneeId, AssigneeKind, ConversationId, EventSeq, InvalidInput, MessageId, NoteId,
-    Status, time,
+    Status,
 };
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -17,36 +17,25 @@ use crate::{
 struct EventDocument<'a> {
     sequence: EventSeq,
     r#type: Cow<'a, str>,
-    #[serde(with = "time")]
-    created_at: DateTime<Utc>,
+    created_at: Time,
     conversation_id: ConversationId,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_status: Option<Status>,
     /// `Some(None)` is `null`.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     assigned_to: Option<Option<Party<'a>>>,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     previously_assigned_to: Option<Option<Party<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<MessageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note_id: Option<NoteId>,
-    #[serde(
-        default,
-        with = "time::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    effective_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<Cow<'a, Actor>>,
 }
@@ -86,7 +75,7 @@ impl<'a> From<&'a Event> for EventDocument<'a> {
         let mut document = Self {
             sequence: event.seq,
             r#type: event.kind.as_str().into(),
-            created_at: event.at,
+            created_at: Time(event.at),
             conversation_id: event.conversation_id,
             status: None,
             previous_status: None,
@@ -94,7 +83,7 @@ impl<'a> From<&'a Event> for EventDocument<'a> {
             previously_assigned_to: None,
             message_id: None,
             note_id: None,
-            effective_at: event.effective_at,
+            effective_at: event.effective_at.map(Time),
             actor: event.actor.as_ref().map(Cow::Borrowed),
         };
         match &event.kind {
@@ -197,10 +186,10 @@ impl<'de> Deserialize<'de> for Event {
         let kind = document.kind().map_err(de::Error::custom)?;
         Ok(Self {
             seq: document.sequence,
-            at: document.created_at,
+            at: document.created_at.get(),
             conversation_id: document.conversation_id,
             actor: document.actor.map(Cow::into_owned),
-            effective_at: document.effective_at,
+            effective_at: document.effective_at.map(Time::get),
             kind,
         })
     }

@@ -1,7 +1,5 @@
 //! The events of a change, as a function of the change and the state before it.
 
-use chrono::{DateTime, Utc};
-
 use super::{EventKind, NewEvent};
 use crate::{
     AssigneeId, Change, ChangeKind, ConversationId, DeliveryStatus, Direction, Field, Halt,
@@ -17,7 +15,11 @@ pub(crate) fn project(
     let Some(conversation_id) = change.conversation() else {
         return Ok(());
     };
-    let mut emit = |kind: EventKind, effective_at: Option<DateTime<Utc>>| {
+    let effective_at = match change.kind {
+        ChangeKind::Reassigned { since, .. } => Some(since),
+        _ => None,
+    };
+    let mut emit = |kind: EventKind| {
         events.push(NewEvent {
             at: change.at,
             actor: change.actor.clone(),
@@ -27,25 +29,16 @@ pub(crate) fn project(
         });
     };
     match &change.kind {
-        ChangeKind::ConversationCreated { .. } => {
-            let (status, assigned_to) = (Status::Open, None);
-            emit(
-                EventKind::ConversationCreated {
-                    status,
-                    assigned_to,
-                },
-                None,
-            );
-        }
+        ChangeKind::ConversationCreated { .. } => emit(EventKind::ConversationCreated {
+            status: Status::Open,
+            assigned_to: None,
+        }),
         // No event for its messages and its assignment, which are old: a consumer of
         // `message.received` would answer each message once more.
         ChangeKind::ConversationImported(imported) => {
-            emit(
-                NewEvent::imported(change, &imported.conversation).kind,
-                None,
-            );
+            emit(NewEvent::imported(change, &imported.conversation).kind);
         }
-        ChangeKind::ConversationDeleted { .. } => emit(EventKind::ConversationDeleted, None),
+        ChangeKind::ConversationDeleted { .. } => emit(EventKind::ConversationDeleted),
         ChangeKind::ConversationUpdated { set, .. } => {
             let mut before = assignee(state, conversation_id)?;
             for field in set {
@@ -59,45 +52,27 @@ pub(crate) fn project(
                     // What is not activity has no event.
                     _ => None,
                 };
-                if let Some(kind) = kind {
-                    emit(kind, None);
-                }
+                kind.into_iter().for_each(&mut emit);
             }
         }
-        ChangeKind::Reassigned {
-            assignee: to,
-            since,
-            ..
-        } => {
+        ChangeKind::Reassigned { assignee: to, .. } => {
             let before = assignee(state, conversation_id)?;
-            if let Some(kind) = assignment(to.clone(), before) {
-                emit(kind, Some(*since));
-            }
+            assignment(to.clone(), before).into_iter().for_each(emit);
         }
         ChangeKind::MessageAppended(message) => {
             let message_id = message.id;
-            let kind = match message.direction {
+            emit(match message.direction {
                 Direction::Inbound => EventKind::MessageReceived { message_id },
                 Direction::Outbound => EventKind::MessageSent { message_id },
-            };
-            emit(kind, None);
+            });
         }
         ChangeKind::MessageUpdated { message, set, .. } => {
             let message = state.require_message(conversation_id, *message)?;
-            for kind in first_reports(message, set) {
-                emit(kind, None);
-            }
+            first_reports(message, set).for_each(emit);
         }
-        ChangeKind::NoteAdded(note) => emit(EventKind::NoteAdded { note_id: note.id }, None),
-        ChangeKind::ReceiptUnmatched { .. }
-        | ChangeKind::UnmatchedPurged { .. }
-        | ChangeKind::AssigneeSaved { .. }
-        | ChangeKind::AssigneeRemoved { .. }
-        | ChangeKind::KeyRecorded { .. }
-        | ChangeKind::KeysPurged { .. }
-        | ChangeKind::ConsumerMoved { .. }
-        | ChangeKind::ConsumerRemoved { .. }
-        | ChangeKind::EventsPurged { .. } => {}
+        ChangeKind::NoteAdded(note) => emit(EventKind::NoteAdded { note_id: note.id }),
+        // The others are about no conversation.
+        _ => {}
     }
     Ok(())
 }

@@ -89,7 +89,6 @@ impl<K> OwnId<K> {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn from_raw(raw: u128) -> Self {
         Self {
             raw,
@@ -98,7 +97,6 @@ impl<K> OwnId<K> {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub const fn raw(self) -> u128 {
         self.raw
     }

@@ -74,8 +74,11 @@ pub trait TextIdKind: Clone {
     type Text: Clone + AsRef<str> + for<'a> From<&'a str>;
     /// The field that an [`InvalidInput`] names.
     const FIELD: &'static str;
+    const PREFIX: &'static str = "";
 
-    fn check(text: &str) -> Result<(), InvalidInput>;
+    fn check(text: &str) -> Result<(), InvalidInput> {
+        validate::foreign_id(Self::FIELD, text.as_bytes(), Self::PREFIX)
+    }
 }
 
 mod kind {
@@ -83,35 +86,29 @@ mod kind {
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Contact;
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct User;
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct Team;
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct Provider;
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct Actor;
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct Consumer;
 
     impl TextIdKind for Contact {
         /// Every row of a list has one.
         type Text = ShortText;
         const FIELD: &'static str = "contact_id";
-
-        fn check(text: &str) -> Result<(), InvalidInput> {
-            validate::foreign_id(Self::FIELD, text.as_bytes(), "con_")
-        }
+        const PREFIX: &'static str = "con_";
     }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct User;
 
     impl TextIdKind for User {
         type Text = Arc<str>;
         const FIELD: &'static str = "user_id";
+        const PREFIX: &'static str = "usr_";
 
         fn check(text: &str) -> Result<(), InvalidInput> {
-            validate::assignee_id(Self::FIELD, text, "usr_")
+            validate::assignee_id(Self::FIELD, text, Self::PREFIX)
         }
     }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Team;
 
     impl TextIdKind for Team {
         type Text = Arc<str>;
@@ -119,14 +116,16 @@ mod kind {
 
         fn check(text: &str) -> Result<(), InvalidInput> {
             validate::assignee_id(Self::FIELD, text, "")?;
-            if matches!(text, "unassigned" | "none" | "any") || text.starts_with("usr_") {
-                let reason =
-                    format!("`{text}` names no team: it is a user's id or a reserved word");
-                return Err(InvalidInput::new(Self::FIELD, reason));
-            }
-            Ok(())
+            let is_reserved = matches!(text, "unassigned" | "none" | "any");
+            let reason =
+                format_args!("`{text}` names no team: it is a user's id or a reserved word");
+            let names_team = !is_reserved && !text.starts_with(User::PREFIX);
+            InvalidInput::unless(names_team, Self::FIELD, reason)
         }
     }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Provider;
 
     impl TextIdKind for Provider {
         type Text = Arc<str>;
@@ -137,22 +136,20 @@ mod kind {
         }
     }
 
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Actor;
+
     impl TextIdKind for Actor {
         type Text = Arc<str>;
         const FIELD: &'static str = "actor";
-
-        fn check(text: &str) -> Result<(), InvalidInput> {
-            validate::foreign_id(Self::FIELD, text.as_bytes(), "")
-        }
     }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Consumer;
 
     impl TextIdKind for Consumer {
         type Text = Arc<str>;
         const FIELD: &'static str = "consumer";
-
-        fn check(text: &str) -> Result<(), InvalidInput> {
-            validate::foreign_id(Self::FIELD, text.as_bytes(), "")
-        }
     }
 }
 
@@ -185,7 +182,7 @@ impl<K: TextIdKind> TextId<K> {
 impl ContactId {
     #[inline]
     pub fn from_bytes(text: &[u8]) -> Result<Self, InvalidInput> {
-        validate::foreign_id(kind::Contact::FIELD, text, "con_")?;
+        validate::foreign_id(kind::Contact::FIELD, text, kind::Contact::PREFIX)?;
         Ok(Self::unchecked(ShortText::new(text)))
     }
 

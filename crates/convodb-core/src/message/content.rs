@@ -20,6 +20,10 @@ pub enum MessageType {
     Document,
 }
 
+impl MessageType {
+    pub(crate) const ALL: [Self; 4] = [Self::Text, Self::Template, Self::Image, Self::Document];
+}
+
 /// What a message says or shows: each type with the fields that it requires.
 ///
 /// Any text may be built. A command that carries it refuses a blank text, one of more than 64 KiB, and
@@ -34,6 +38,7 @@ pub enum MessageType {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[must_use]
 pub enum Content {
     /// Plain text.
     Text {
@@ -67,13 +72,11 @@ pub enum Content {
 
 impl Content {
     /// Plain text.
-    #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text { text: text.into() }
     }
 
     /// A template by its name, with ordered parameters.
-    #[must_use]
     pub fn template<P: Into<String>>(
         name: impl Into<String>,
         params: impl IntoIterator<Item = P>,
@@ -86,7 +89,6 @@ impl Content {
     }
 
     /// An image by its public address.
-    #[must_use]
     pub fn image(media_url: impl Into<String>) -> Self {
         Self::Image {
             media_url: media_url.into(),
@@ -95,7 +97,6 @@ impl Content {
     }
 
     /// A document by its public address.
-    #[must_use]
     pub fn document(media_url: impl Into<String>) -> Self {
         Self::Document {
             media_url: media_url.into(),
@@ -105,7 +106,6 @@ impl Content {
 
     /// Sets the text beneath an image or a document, or the rendered text of a template. A plain text
     /// is replaced by the caption.
-    #[must_use]
     pub fn caption(mut self, words: impl Into<String>) -> Self {
         match &mut self {
             Self::Text { text } => *text = words.into(),
@@ -170,6 +170,7 @@ impl From<String> for Content {
 }
 
 /// The fields of a content in JSON, of whichever type.
+#[derive(Default)]
 pub(super) struct ContentFields<'a> {
     pub(super) content: Option<Cow<'a, str>>,
     pub(super) template_name: Option<Cow<'a, str>>,
@@ -180,79 +181,56 @@ pub(super) struct ContentFields<'a> {
 
 impl<'a> From<&'a Content> for ContentFields<'a> {
     fn from(content: &'a Content) -> Self {
-        let (template_name, template_params) = match content {
-            Content::Template { name, params, .. } => {
-                (Some(name.into()), Some(Cow::Borrowed(params.as_slice())))
+        let mut fields = Self::default();
+        match content {
+            Content::Text { text } => fields.content = Some(text.into()),
+            Content::Template { name, params, text } => {
+                fields.content = text.as_ref().map(Into::into);
+                fields.template_name = Some(name.into());
+                fields.template_params = Some(params.into());
             }
-            _ => (None, None),
-        };
-        let (media_url, caption) = match content {
             Content::Image { media_url, caption } | Content::Document { media_url, caption } => {
-                (Some(media_url.into()), caption.as_ref().map(Into::into))
+                fields.media_url = Some(media_url.into());
+                fields.caption = caption.as_ref().map(Into::into);
             }
-            _ => (None, None),
-        };
-        Self {
-            content: content.as_text().map(Into::into),
-            template_name,
-            template_params,
-            media_url,
-            caption,
         }
+        fields
     }
 }
 
 impl ContentFields<'_> {
     /// The content of this type. A field of another type is refused: nothing is silently dropped.
-    pub(super) fn into_content(self, r#type: MessageType) -> Result<Content, InvalidInput> {
-        fn required(
-            field: &'static str,
-            value: &mut Option<Cow<'_, str>>,
-        ) -> Result<String, InvalidInput> {
-            let reason = "is required for this type of message";
-            let value = value.take().map(Cow::into_owned);
-            value.ok_or_else(|| InvalidInput::new(field, reason))
-        }
-
-        let Self {
-            mut content,
-            mut template_name,
-            mut template_params,
-            mut media_url,
-            mut caption,
-        } = self;
-        let built = match r#type {
-            MessageType::Text => Content::Text {
-                text: required("content", &mut content)?,
-            },
+    pub(super) fn into_content(mut self, r#type: MessageType) -> Result<Content, InvalidInput> {
+        let content = match r#type {
+            MessageType::Text => Content::text(required("content", &mut self.content)?),
             MessageType::Template => Content::Template {
-                name: required("template_name", &mut template_name)?,
-                params: template_params
-                    .take()
-                    .map_or_else(Vec::new, Cow::into_owned),
-                text: content.take().map(Cow::into_owned),
+                name: required("template_name", &mut self.template_name)?,
+                params: self.template_params.take().unwrap_or_default().into_owned(),
+                text: self.content.take().map(Cow::into_owned),
             },
             MessageType::Image => Content::Image {
-                media_url: required("media_url", &mut media_url)?,
-                caption: caption.take().map(Cow::into_owned),
+                media_url: required("media_url", &mut self.media_url)?,
+                caption: self.caption.take().map(Cow::into_owned),
             },
             MessageType::Document => Content::Document {
-                media_url: required("media_url", &mut media_url)?,
-                caption: caption.take().map(Cow::into_owned),
+                media_url: required("media_url", &mut self.media_url)?,
+                caption: self.caption.take().map(Cow::into_owned),
             },
         };
-        for (field, is_left_over) in [
-            ("content", content.is_some()),
-            ("template_name", template_name.is_some()),
-            ("template_params", template_params.is_some()),
-            ("media_url", media_url.is_some()),
-            ("caption", caption.is_some()),
+        for (field, is_used) in [
+            ("content", self.content.is_none()),
+            ("template_name", self.template_name.is_none()),
+            ("template_params", self.template_params.is_none()),
+            ("media_url", self.media_url.is_none()),
+            ("caption", self.caption.is_none()),
         ] {
-            if is_left_over {
-                let reason = "does not belong to this type of message";
-                return Err(InvalidInput::new(field, reason));
-            }
+            InvalidInput::unless(is_used, field, "does not belong to this type of message")?;
         }
-        Ok(built)
+        Ok(content)
     }
+}
+
+fn required(field: &'static str, value: &mut Option<Cow<'_, str>>) -> Result<String, InvalidInput> {
+    let missing = || InvalidInput::new(field, "is required for this type of message");
+    value.take().map(Cow::into_owned).ok_or_else(missing)
 }

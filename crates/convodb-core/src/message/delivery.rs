@@ -19,6 +19,10 @@ pub enum DeliveryStatus {
     Read,
 }
 
+impl DeliveryStatus {
+    pub(crate) const ALL: [Self; 4] = [Self::Sent, Self::Failed, Self::Delivered, Self::Read];
+}
+
 /// Why a message failed, in the provider's words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,7 +94,6 @@ impl Deliveries {
 
     /// When a status was reached, where a receipt reported it.
     #[doc(hidden)]
-    #[must_use]
     pub const fn at(&self, status: DeliveryStatus) -> Option<DateTime<Utc>> {
         match status {
             DeliveryStatus::Sent => self.sent_at,
@@ -122,7 +125,6 @@ impl Deliveries {
 
     /// Whether merging a receipt changes anything.
     #[doc(hidden)]
-    #[must_use]
     pub fn would_change(&self, receipt: &Delivery) -> bool {
         self.is_earlier(receipt) || self.is_better_failure(receipt)
     }
@@ -147,26 +149,19 @@ impl Deliveries {
 
     /// The receipts that report the same.
     #[doc(hidden)]
-    #[must_use]
     pub fn receipts(&self) -> Vec<Delivery> {
-        let statuses = [
-            DeliveryStatus::Sent,
-            DeliveryStatus::Failed,
-            DeliveryStatus::Delivered,
-            DeliveryStatus::Read,
-        ];
         let receipt = |status| {
-            let failure = match status {
-                DeliveryStatus::Failed => self.failure.clone(),
-                _ => None,
-            };
             Some(Delivery {
                 status,
                 at: self.at(status)?,
-                failure,
+                failure: match status {
+                    DeliveryStatus::Failed => self.failure.clone(),
+                    _ => None,
+                },
             })
         };
-        statuses.into_iter().filter_map(receipt).collect()
+        let statuses = DeliveryStatus::ALL.into_iter();
+        statuses.filter_map(receipt).collect()
     }
 
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::content::ContentFields;
@@ -11,7 +10,7 @@ use crate::object::Object;
 use crate::records::MessageRecord;
 use crate::records::embedded::Embedded;
 use crate::time::Time;
-use crate::{ConversationId, MessageId, ProviderId, time};
+use crate::{ConversationId, MessageId, ProviderId};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
@@ -20,46 +19,29 @@ struct MessageDocument<'a> {
     conversation_id: ConversationId,
     direction: Direction,
     r#type: MessageType,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<Cow<'a, str>>,
     status: Option<DeliveryStatus>,
-    #[serde(with = "time")]
-    created_at: DateTime<Utc>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
     template_name: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     template_params: Option<Cow<'a, [String]>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     media_url: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     caption: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     provider_id: Option<Cow<'a, ProviderId>>,
-    #[serde(
-        default,
-        with = "time::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    sent_at: Option<DateTime<Utc>>,
-    #[serde(
-        default,
-        with = "time::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    delivered_at: Option<DateTime<Utc>>,
-    #[serde(
-        default,
-        with = "time::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    read_at: Option<DateTime<Utc>>,
-    #[serde(
-        default,
-        with = "time::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    failed_at: Option<DateTime<Utc>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Cow<'a, Failure>>,
 }
 
@@ -79,16 +61,16 @@ impl Serialize for Message {
             r#type: self.content.message_type(),
             content: fields.content,
             status: Some(self.status),
-            created_at: self.created_at,
+            created_at: Time(self.created_at),
             template_name: fields.template_name,
             template_params: fields.template_params,
             media_url: fields.media_url,
             caption: fields.caption,
             provider_id: self.provider_id.as_ref().map(Cow::Borrowed),
-            sent_at: self.deliveries.sent_at,
-            delivered_at: self.deliveries.delivered_at,
-            read_at: self.deliveries.read_at,
-            failed_at: self.deliveries.failed_at,
+            sent_at: self.deliveries.sent_at.map(Time),
+            delivered_at: self.deliveries.delivered_at.map(Time),
+            read_at: self.deliveries.read_at.map(Time),
+            failed_at: self.deliveries.failed_at.map(Time),
             error: self.deliveries.failure.as_ref().map(Cow::Borrowed),
         }
         .serialize(serializer)
@@ -110,24 +92,21 @@ impl<'de> Deserialize<'de> for Message {
             media_url: document.media_url,
             caption: document.caption,
         };
-        let content = fields
-            .into_content(document.r#type)
-            .map_err(de::Error::custom)?;
+        let content = fields.into_content(document.r#type);
+        let direction = document.direction;
         Ok(Self {
             id: document.id,
             conversation_id: document.conversation_id,
-            direction: document.direction,
-            content,
-            status: document
-                .status
-                .unwrap_or_else(|| document.direction.first_status()),
-            created_at: document.created_at,
+            direction,
+            content: content.map_err(de::Error::custom)?,
+            status: document.status.unwrap_or(direction.first_status()),
+            created_at: document.created_at.get(),
             provider_id: document.provider_id.map(Cow::into_owned),
             deliveries: Deliveries {
-                sent_at: document.sent_at,
-                delivered_at: document.delivered_at,
-                read_at: document.read_at,
-                failed_at: document.failed_at,
+                sent_at: document.sent_at.map(Time::get),
+                delivered_at: document.delivered_at.map(Time::get),
+                read_at: document.read_at.map(Time::get),
+                failed_at: document.failed_at.map(Time::get),
                 failure: document.error.map(Cow::into_owned),
             },
         })

@@ -22,11 +22,6 @@ impl Draft {
         }
     }
 
-    /// Checks the content.
-    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
-        self.content.validate()
-    }
-
     /// The provider's id, checked.
     pub(crate) fn provider_id(&self) -> Result<Option<ProviderId>, InvalidInput> {
         self.provider_id.as_deref().map(ProviderId::new).transpose()
@@ -53,6 +48,7 @@ impl Draft {
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use]
 pub struct Inbound {
     #[doc(hidden)]
     pub contact_id: ContactId,
@@ -63,7 +59,6 @@ pub struct Inbound {
 
 impl Inbound {
     /// A message from this contact on this channel.
-    #[must_use]
     pub fn new(
         contact: impl Into<ContactId>,
         channel: Channel,
@@ -77,20 +72,17 @@ impl Inbound {
     }
 
     /// A text from this contact on this channel.
-    #[must_use]
     pub fn text(contact: impl Into<ContactId>, channel: Channel, text: impl Into<String>) -> Self {
         Self::new(contact, channel, Content::text(text))
     }
 
     /// The provider's id of the message. The same id on the same channel is the same message.
-    #[must_use]
     pub fn provider_id(mut self, id: impl Into<String>) -> Self {
         self.draft.provider_id = Some(id.into());
         self
     }
 
     /// The provider's time of the message; without it, the store's.
-    #[must_use]
     pub const fn provider_time(mut self, time: DateTime<Utc>) -> Self {
         self.draft.provider_time = Some(time);
         self
@@ -109,6 +101,7 @@ impl Inbound {
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use]
 pub struct Outbound {
     #[doc(hidden)]
     pub contact_id: ContactId,
@@ -120,7 +113,6 @@ pub struct Outbound {
 
 impl Outbound {
     /// A message to this contact on this channel.
-    #[must_use]
     pub fn new(
         contact: impl Into<ContactId>,
         channel: Channel,
@@ -135,20 +127,17 @@ impl Outbound {
     }
 
     /// A text to this contact on this channel.
-    #[must_use]
     pub fn text(contact: impl Into<ContactId>, channel: Channel, text: impl Into<String>) -> Self {
         Self::new(contact, channel, Content::text(text))
     }
 
     /// The provider's id of the message. The same id on the same channel is the same message.
-    #[must_use]
     pub fn provider_id(mut self, id: impl Into<String>) -> Self {
         self.draft.provider_id = Some(id.into());
         self
     }
 
     /// The provider's time of the message; without it, the store's.
-    #[must_use]
     pub const fn provider_time(mut self, time: DateTime<Utc>) -> Self {
         self.draft.provider_time = Some(time);
         self
@@ -156,7 +145,6 @@ impl Outbound {
 
     /// Whether it reopens a resolved conversation, as it does by default. A broadcast should not
     /// reopen thousands of them.
-    #[must_use]
     pub const fn reopen(mut self, reopen: bool) -> Self {
         self.reopen = reopen;
         self
@@ -173,6 +161,7 @@ impl Outbound {
 /// assert_eq!(Reply::from("On its way."), Reply::text("On its way."));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use]
 pub struct Reply {
     pub(crate) draft: Draft,
     pub(crate) reopen: bool,
@@ -181,7 +170,6 @@ pub struct Reply {
 
 impl Reply {
     /// A message within the conversation.
-    #[must_use]
     pub fn new(content: impl Into<Content>) -> Self {
         Self {
             draft: Draft::new(content),
@@ -191,27 +179,23 @@ impl Reply {
     }
 
     /// A text within the conversation.
-    #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::new(Content::text(text))
     }
 
     /// The provider's id of the message. The same id on the same channel is the same message.
-    #[must_use]
     pub fn provider_id(mut self, id: impl Into<String>) -> Self {
         self.draft.provider_id = Some(id.into());
         self
     }
 
     /// The provider's time of the message; without it, the store's.
-    #[must_use]
     pub const fn provider_time(mut self, time: DateTime<Utc>) -> Self {
         self.draft.provider_time = Some(time);
         self
     }
 
     /// Whether it reopens a resolved conversation, as it does by default.
-    #[must_use]
     pub const fn reopen(mut self, reopen: bool) -> Self {
         self.reopen = reopen;
         self

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::content::ContentFields;
 use super::{Draft, Inbound, MessageType, Outbound, Reply};
 use crate::object::Object;
-use crate::{Channel, ContactId, InvalidInput, ProviderId, time};
+use crate::time::Time;
+use crate::{Channel, ContactId, InvalidInput, ProviderId};
 
 /// A message that is yet to be stored, whichever way it goes.
 #[derive(Serialize, Deserialize)]
@@ -31,12 +31,8 @@ struct DraftDocument<'a> {
     caption: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_id: Option<Cow<'a, str>>,
-    #[serde(
-        default,
-        with = "time::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    sent_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reopen: Option<bool>,
 }
@@ -55,16 +51,15 @@ impl<'a> DraftDocument<'a> {
             media_url: fields.media_url,
             caption: fields.caption,
             provider_id: draft.provider_id.as_deref().map(Cow::Borrowed),
-            sent_at: draft.provider_time,
+            sent_at: draft.provider_time.map(Time),
             reopen: (!reopens).then_some(false),
         }
     }
 
     fn into_parts<E: de::Error>(self) -> Result<(ContactId, Channel, Draft), E> {
-        let contact_id = self
-            .contact_id
-            .ok_or_else(|| E::missing_field("contact_id"))?;
-        let channel = self.channel.ok_or_else(|| E::missing_field("channel"))?;
+        let missing = E::missing_field;
+        let contact_id = self.contact_id.ok_or_else(|| missing("contact_id"))?;
+        let channel = self.channel.ok_or_else(|| missing("channel"))?;
         let fields = ContentFields {
             content: self.content,
             template_name: self.template_name,
@@ -72,14 +67,12 @@ impl<'a> DraftDocument<'a> {
             media_url: self.media_url,
             caption: self.caption,
         };
-        let provider_id = self.provider_id.map(Cow::into_owned);
-        if let Some(id) = &provider_id {
-            ProviderId::new(id).map_err(E::custom)?;
-        }
+        let provider_id = self.provider_id.as_deref().map(ProviderId::new);
+        provider_id.transpose().map_err(E::custom)?;
         let draft = Draft {
             content: fields.into_content(self.r#type).map_err(E::custom)?,
-            provider_id,
-            provider_time: self.sent_at,
+            provider_id: self.provider_id.map(Cow::into_owned),
+            provider_time: self.sent_at.map(Time::get),
         };
         Ok((contact_id.into_owned(), channel, draft))
     }
@@ -107,10 +100,9 @@ impl Serialize for Inbound {
 impl<'de> Deserialize<'de> for Inbound {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = DraftDocument::deserialize(Object(deserializer))?;
-        if document.reopen.is_some() {
-            let reason = "belongs to a message to a contact alone";
-            return Err(de::Error::custom(InvalidInput::new("reopen", reason)));
-        }
+        let reason = "belongs to a message to a contact alone";
+        InvalidInput::unless(document.reopen.is_none(), "reopen", reason)
+            .map_err(de::Error::custom)?;
         let (contact_id, channel, draft) = document.into_parts()?;
         Ok(Self {
             contact_id,

@@ -15,6 +15,7 @@ use crate::{InvalidInput, time};
 /// assert_eq!(receipt.status(), DeliveryStatus::Failed);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[must_use]
 pub struct Receipt {
     status: DeliveryStatus,
     #[serde(with = "time::optional", skip_serializing_if = "Option::is_none")]
@@ -25,7 +26,6 @@ pub struct Receipt {
 
 impl Receipt {
     /// A receipt of this status, at the time of the command.
-    #[must_use]
     pub const fn new(status: DeliveryStatus) -> Self {
         Self {
             status,
@@ -35,25 +35,21 @@ impl Receipt {
     }
 
     /// The provider took the message.
-    #[must_use]
     pub const fn sent() -> Self {
         Self::new(DeliveryStatus::Sent)
     }
 
     /// The message is on the contact's device.
-    #[must_use]
     pub const fn delivered() -> Self {
         Self::new(DeliveryStatus::Delivered)
     }
 
     /// The contact has seen the message.
-    #[must_use]
     pub const fn read() -> Self {
         Self::new(DeliveryStatus::Read)
     }
 
     /// The message did not arrive, for the provider's reason.
-    #[must_use]
     pub fn failed(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             failure: Some(Failure::new(code, message)),
@@ -62,7 +58,6 @@ impl Receipt {
     }
 
     /// When it happened, by the provider's clock; without it, the time of the command.
-    #[must_use]
     pub const fn at(mut self, at: DateTime<Utc>) -> Self {
         self.at = Some(at);
         self

@@ -12,20 +12,12 @@ use super::packed::{Fields, put_text};
 use crate::codec::{CodecError, Record};
 use crate::{
     Content, ConversationId, Deliveries, DeliveryStatus, Direction, Failure, Message, MessageId,
-    ProviderId, time,
+    MessageType, ProviderId, time,
 };
 
 /// A message without its ids and its time, which its key has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRecord<'a>(Cow<'a, Message>);
-
-/// The kinds of content.
-mod kind {
-    pub(super) const TEXT: u8 = 0;
-    pub(super) const TEMPLATE: u8 = 1;
-    pub(super) const IMAGE: u8 = 2;
-    pub(super) const DOCUMENT: u8 = 3;
-}
 
 /// Which optional fields a message has.
 mod has {
@@ -125,15 +117,6 @@ fn malformed() -> CodecError {
     CodecError::malformed("the fields are not those of a message")
 }
 
-fn times(deliveries: &Deliveries) -> [(u8, Option<DateTime<Utc>>); 4] {
-    [
-        (has::SENT, deliveries.sent_at),
-        (has::DELIVERED, deliveries.delivered_at),
-        (has::READ, deliveries.read_at),
-        (has::FAILED, deliveries.failed_at),
-    ]
-}
-
 fn caption(content: &Content) -> Option<&str> {
     match content {
         Content::Text { .. } => None,
@@ -143,8 +126,14 @@ fn caption(content: &Content) -> Option<&str> {
 }
 
 fn write(message: &Message, bytes: &mut Vec<u8>) {
-    let times = times(&message.deliveries);
-    let failure = message.deliveries.failure.as_ref();
+    let deliveries = &message.deliveries;
+    let failure = deliveries.failure.as_ref();
+    let times = [
+        (has::SENT, deliveries.sent_at),
+        (has::DELIVERED, deliveries.delivered_at),
+        (has::READ, deliveries.read_at),
+        (has::FAILED, deliveries.failed_at),
+    ];
     let flag = |flag: u8, has: bool| if has { flag } else { 0 };
     let flags = times.iter().fold(
         flag(has::PROVIDER_ID, message.provider_id.is_some())
@@ -152,23 +141,8 @@ fn write(message: &Message, bytes: &mut Vec<u8>) {
             | flag(has::CAPTION, caption(&message.content).is_some()),
         |flags, (has, time)| flags | flag(*has, time.is_some()),
     );
-    let direction = match message.direction {
-        Direction::Inbound => 0,
-        Direction::Outbound => 1,
-    };
-    let status = match message.status {
-        DeliveryStatus::Sent => 0,
-        DeliveryStatus::Failed => 1,
-        DeliveryStatus::Delivered => 2,
-        DeliveryStatus::Read => 3,
-    };
-    let kind = match &message.content {
-        Content::Text { .. } => kind::TEXT,
-        Content::Template { .. } => kind::TEMPLATE,
-        Content::Image { .. } => kind::IMAGE,
-        Content::Document { .. } => kind::DOCUMENT,
-    };
-    bytes.extend_from_slice(&[direction, status, kind, flags]);
+    let kind = message.content.message_type() as u8;
+    bytes.extend_from_slice(&[message.direction as u8, message.status as u8, kind, flags]);
     for time in times.iter().filter_map(|(_, time)| *time) {
         bytes.extend_from_slice(&time.timestamp_micros().to_le_bytes());
     }
@@ -202,7 +176,7 @@ fn write_content(content: &Content, bytes: &mut Vec<u8>) {
 struct Head {
     direction: Direction,
     status: DeliveryStatus,
-    kind: u8,
+    kind: MessageType,
     has: u8,
 }
 
@@ -210,19 +184,9 @@ impl Head {
     #[inline]
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let head = Self {
-            direction: match fields.byte()? {
-                0 => Direction::Inbound,
-                1 => Direction::Outbound,
-                _ => return None,
-            },
-            status: match fields.byte()? {
-                0 => DeliveryStatus::Sent,
-                1 => DeliveryStatus::Failed,
-                2 => DeliveryStatus::Delivered,
-                3 => DeliveryStatus::Read,
-                _ => return None,
-            },
-            kind: fields.byte()?,
+            direction: *Direction::ALL.get(usize::from(fields.byte()?))?,
+            status: *DeliveryStatus::ALL.get(usize::from(fields.byte()?))?,
+            kind: *MessageType::ALL.get(usize::from(fields.byte()?))?,
             has: fields.byte()?,
         };
         (head.has & !has::ALL == 0).then_some(head)
@@ -256,10 +220,11 @@ fn read_more(
 }
 
 #[inline]
-fn read_content(kind: u8, has_caption: bool, fields: &mut Fields<'_>) -> Option<Content> {
+fn read_content(kind: MessageType, has_caption: bool, fields: &mut Fields<'_>) -> Option<Content> {
     Some(match kind {
-        kind::TEXT if !has_caption => Content::text(fields.last_text()?),
-        kind::TEMPLATE => {
+        MessageType::Text if has_caption => return None,
+        MessageType::Text => Content::text(fields.last_text()?),
+        MessageType::Template => {
             let name = fields.text()?.to_owned();
             let text = match has_caption {
                 true => Some(fields.text()?.to_owned()),
@@ -271,17 +236,16 @@ fn read_content(kind: u8, has_caption: bool, fields: &mut Fields<'_>) -> Option<
             }
             Content::Template { name, params, text }
         }
-        kind::IMAGE | kind::DOCUMENT => {
+        MessageType::Image | MessageType::Document => {
             let media_url = fields.text()?.to_owned();
             let caption = match has_caption {
                 true => Some(fields.last_text()?.to_owned()),
                 false => None,
             };
             match kind {
-                kind::IMAGE => Content::Image { media_url, caption },
+                MessageType::Image => Content::Image { media_url, caption },
                 _ => Content::Document { media_url, caption },
             }
         }
-        _ => return None,
     })
 }

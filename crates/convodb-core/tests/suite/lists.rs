@@ -42,7 +42,8 @@ fn a_request_is_within_its_bounds() {
 fn a_page_is_read_from_its_json() {
     let row = conversation(1);
     let next = Some(Cursor::from(&row));
-    let page = Page::new(vec![row], 7, next).with_number(1);
+    let mut page = Page::new(vec![row], 7, next);
+    page.number = Some(1);
     let text = serde_json::to_string(&page).unwrap();
     assert_eq!(serde_json::from_str::<Page<_>>(&text).unwrap(), page);
     assert!(text.contains(r#""total":7,"page":1,"next":"#), "{text}");

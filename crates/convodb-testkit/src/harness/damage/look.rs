@@ -57,7 +57,7 @@ pub(super) const NAMES: [&str; 6] = [
     "refused unchecked",
     "whole unchecked",
     "reported unchecked",
-    "panics of the engine unchecked",
+    "panics of redb unchecked",
 ];
 
 impl Seen {
