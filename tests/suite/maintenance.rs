@@ -254,7 +254,7 @@ fn check_shrinking(durability: Durability) {
     );
     assert_eq!(packed.file_bytes, fs::metadata(&path).unwrap().len());
     assert_eq!((packed.conversations, packed.messages), (1, 1));
-    // But for what tells the journal of the file from others.
+    // Except for what distinguishes the journal from those of other files.
     assert!(packed.stored_bytes.abs_diff(deleted.stored_bytes) < 64);
 }
 

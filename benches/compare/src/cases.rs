@@ -105,7 +105,7 @@ impl Bench {
             if waiting == 0 {
                 break;
             }
-            // Whoever comes first is another each time.
+            // Another one comes first each time.
             series.rotate_left(1);
         }
         series.sort_by_key(|(kind, ..)| *kind);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use convodb::{AssigneeKind, Channel, DeliveryStatus, Direction, Status};
 
-/// Nobody's number; users are 1 to 200, teams 201 to 210.
+/// The number of no assignee; users are 1 to 200, teams 201 to 210.
 pub const NOBODY: u16 = 0;
 pub const USERS: u16 = 200;
 pub const TEAMS: u16 = 10;

@@ -1,4 +1,4 @@
-//! Peak memory: a child process opens an engine's file, asks everything that is timed, and tells
+//! Peak memory: a child process opens an engine's file, asks everything that is timed, and reports
 //! the most that it ever held.
 //!
 //! Pages of a mapped file count where they are resident: LMDB and SQLite map theirs.
@@ -66,10 +66,10 @@ pub(crate) fn measure(
             &data.days.to_string(),
         ])
         .output()?;
-    let told = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
-        "the child of {}: {told}",
+        "the child of {}: {errors}",
         kind.name()
     );
     let bytes: u64 = String::from_utf8(output.stdout)?

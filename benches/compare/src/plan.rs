@@ -19,7 +19,7 @@ const SPREAD: f64 = 0.01;
 const CHECKED_WHOLE: u64 = 5_000;
 const CHECKED_PAGES: u64 = 16;
 
-/// Which conversations a list shows. Without assignees, anybody's and nobody's.
+/// Which conversations a list shows. Without assignees, with any and without.
 #[derive(Clone, Default)]
 pub struct Filter {
     pub status: Option<Status>,

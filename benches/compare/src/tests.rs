@@ -189,7 +189,7 @@ fn a_run_of_what_writes_has_every_case_of_every_engine_and_its_goals() -> Result
         measured(case, Kind::Redb)?;
     }
     let goals = report::goals::list(&bench.records, &[], MIN_SIZE);
-    // Eight cases beside two engines, and two of the reader; nobody replays 10,000 of 1,000.
+    // Eight cases beside two engines, and two of the reader; none replays 10,000 of 1,000.
     assert_eq!(goals.len(), 18);
     let table = report::markdown::table(&bench, &[]);
     assert!(table.contains("| append/16/recent | sqlite_lean | "));

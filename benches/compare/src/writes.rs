@@ -126,12 +126,12 @@ impl Bench {
             let mut ways: Vec<_> = engine.ways().iter().zip(tried).enumerate().collect();
             ways.sort_by(|(_, (_, a)), (_, (_, b))| a.total_cmp(b));
             best.push(ways.first().map_or(0, |(way, _)| *way));
-            let told = ways
+            let descriptions = ways
                 .iter()
                 .map(|(_, (name, each))| format!("{name} ({})", number(**each)));
-            let told = told.collect::<Vec<_>>().join(", then ");
+            let descriptions = descriptions.collect::<Vec<_>>().join(", then ");
             self.notes.push(format!(
-                "{case}: {} by the first of its ways, tried in microseconds a command: {told}.",
+                "{case}: {} by the first of its ways, tried in microseconds a command: {descriptions}.",
                 kind.name()
             ));
         }
@@ -180,7 +180,7 @@ impl Bench {
     }
 }
 
-/// The places of a round, whoever comes first being another each time.
+/// The places of a round, another one first each time.
 fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |place| (place + round) % count)
 }

@@ -59,7 +59,7 @@ impl Model {
 
     /// Each change has an event, now, after those of earlier reassignments.
     pub fn tell(&mut self, id: ConversationId, kind: EventKind) {
-        self.tell_handovers(id);
+        self.add_reassignment_events(id);
         let mut event = Event::new(self.newest_event().next(), self.newest, id, kind);
         event.actor.clone_from(&self.actor);
         self.keep(event);
@@ -77,7 +77,7 @@ impl Model {
     }
 
     /// The first receipt of each status but `sent`; the status that a message came with has no event.
-    pub fn tell_receipt(&mut self, before: &Message, status: DeliveryStatus) {
+    pub fn add_receipt_event(&mut self, before: &Message, status: DeliveryStatus) {
         let message_id = before.id;
         let (known, kind) = match status {
             DeliveryStatus::Sent => return,

@@ -106,7 +106,7 @@ impl Memory {
                 Err(error) if error.kind() == ErrorKind::IdempotencyKeyReused => used.push(key),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
-                Ok(_) => panic!("a conversation that nobody made was deleted"),
+                Ok(_) => panic!("a conversation that was never made was deleted"),
             }
         }
         Ok(Self { ids, keys: used })

@@ -16,7 +16,7 @@ use super::keys::Done;
 use super::op::{ASSIGNEES, MessagePick, Op, Pick, SelectionPlan, Sight, Who};
 use super::plan::first_moment;
 use super::provided::Waiting;
-use super::removals::Handover;
+use super::removals::Reassignment;
 
 /// A conversation with all that belongs to it.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub struct Entry {
     /// So many messages from the contact are read.
     pub read_count: u64,
     /// Its reassignments since assignees were removed that have no event yet.
-    pub handovers: Vec<Handover>,
+    pub reassignments: Vec<Reassignment>,
 }
 
 impl Entry {
@@ -58,7 +58,7 @@ impl Entry {
             audit_log: Vec::new(),
             revision: of.revision.get(),
             read_count: 0,
-            handovers: Vec::new(),
+            reassignments: Vec::new(),
         }
     }
 

@@ -56,7 +56,7 @@ pub struct Waiting {
 
 /// A receipt, with its time.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Reported {
     status: DeliveryStatus,
     at: DateTime<Utc>,
     failure: Option<Failure>,
@@ -149,10 +149,10 @@ impl Model {
             .collect()
     }
 
-    fn told(&self, receipt: ReceiptPlan) -> Told {
+    fn reported(&self, receipt: ReceiptPlan) -> Reported {
         let (now, clock) = (self.newest, self.clock.get());
         let at = receipt.at.map(|at| to_the_microsecond(at.time(clock)));
-        Told {
+        Reported {
             status: receipt.status,
             at: at.map_or(now, |at| at.min(now)),
             failure: receipt
@@ -167,18 +167,18 @@ impl Model {
         named: &Named,
         receipt: ReceiptPlan,
     ) -> Expected<Option<Message>> {
-        let told = self.told(receipt);
+        let reported = self.reported(receipt);
         let of = self
             .stored(named)
             .map(|message| (message.conversation_id, message.id));
         match (of, named) {
             (Some(of), _) => {
-                let changed = self.deliver(of, told);
+                let changed = self.deliver(of, reported);
                 let message = self.message(of.0, of.1);
                 Expected::plain(message.cloned(), changed)
             }
             (None, Named::Provided(channel, id)) => {
-                let changed = self.wait(*channel, id, &told);
+                let changed = self.wait(*channel, id, &reported);
                 Expected::plain(None, changed)
             }
             (None, Named::Id(..)) => panic!("the store found {named:?}"),
@@ -186,22 +186,22 @@ impl Model {
     }
 
     /// Merges a receipt into a stored message; whether it changed it.
-    fn deliver(&mut self, (of, id): (ConversationId, MessageId), told: Told) -> bool {
+    fn deliver(&mut self, (of, id): (ConversationId, MessageId), reported: Reported) -> bool {
         let known = self.entry_mut(of).messages.iter_mut();
         let mut known = known.filter(|message| message.id == id);
         let message = known.next().expect("it was just found");
         let before = message.clone();
-        merge(message, &told);
+        merge(message, &reported);
         let changed = *message != before;
         if changed {
-            self.tell_handovers(of);
+            self.add_reassignment_events(of);
         }
         self.touched |= changed;
-        self.tell_receipt(&before, told.status);
+        self.add_receipt_event(&before, reported.status);
         changed
     }
 
-    fn wait(&mut self, channel: Channel, id: &ProviderId, told: &Told) -> bool {
+    fn wait(&mut self, channel: Channel, id: &ProviderId, reported: &Reported) -> bool {
         let since = self.newest;
         let waits = |one: &&mut Waiting| one.channel == channel && one.id == *id;
         let waiting = match self.unmatched.iter_mut().find(waits) {
@@ -217,20 +217,20 @@ impl Model {
             }
         };
         let before = waiting.deliveries.clone();
-        merge_deliveries(&mut waiting.deliveries, told);
+        merge_deliveries(&mut waiting.deliveries, reported);
         let changed = waiting.deliveries != before;
         self.touched |= changed;
         changed
     }
 
     /// What waits for an id, each status once.
-    fn waiting(&self, channel: Channel, id: &ProviderId) -> Vec<Told> {
+    fn waiting(&self, channel: Channel, id: &ProviderId) -> Vec<Reported> {
         let waits = |one: &&Waiting| one.channel == channel && one.id == *id;
         let Some(Waiting { deliveries, .. }) = self.unmatched.iter().find(waits) else {
             return Vec::new();
         };
-        let told = |status, at: Option<_>, failure| {
-            Some(Told {
+        let reported = |status, at: Option<_>, failure| {
+            Some(Reported {
                 status,
                 at: at?,
                 failure,
@@ -238,10 +238,10 @@ impl Model {
         };
         let failure = deliveries.failure.clone();
         [
-            told(DeliveryStatus::Sent, deliveries.sent_at, None),
-            told(DeliveryStatus::Failed, deliveries.failed_at, failure),
-            told(DeliveryStatus::Delivered, deliveries.delivered_at, None),
-            told(DeliveryStatus::Read, deliveries.read_at, None),
+            reported(DeliveryStatus::Sent, deliveries.sent_at, None),
+            reported(DeliveryStatus::Failed, deliveries.failed_at, failure),
+            reported(DeliveryStatus::Delivered, deliveries.delivered_at, None),
+            reported(DeliveryStatus::Read, deliveries.read_at, None),
         ]
         .into_iter()
         .flatten()
@@ -251,30 +251,30 @@ impl Model {
     /// The status and the receipts that an outbound message gets which comes with an id.
     pub fn awaited(&self, channel: Channel, id: &ProviderId) -> (DeliveryStatus, Deliveries) {
         let (mut status, mut deliveries) = (DeliveryStatus::Sent, Deliveries::default());
-        for told in self.waiting(channel, id) {
-            status = status.max(told.status);
-            merge_deliveries(&mut deliveries, &told);
+        for reported in self.waiting(channel, id) {
+            status = status.max(reported.status);
+            merge_deliveries(&mut deliveries, &reported);
         }
         (status, deliveries)
     }
 
     /// The message of an id has come: nothing waits for it any longer.
-    fn take_waiting(&mut self, channel: Channel, id: &ProviderId) -> Vec<Told> {
-        let told = self.waiting(channel, id);
+    fn take_waiting(&mut self, channel: Channel, id: &ProviderId) -> Vec<Reported> {
+        let reported = self.waiting(channel, id);
         self.unmatched
             .retain(|one| one.channel != channel || one.id != *id);
-        told
+        reported
     }
 
     /// Receipts for a message that is stored now.
-    pub fn tell_unmatched(&mut self, of: (ConversationId, MessageId)) {
+    pub fn add_unmatched_events(&mut self, of: (ConversationId, MessageId)) {
         let channel = self.entry_mut(of.0).channel;
         let message = self.message(of.0, of.1).expect("it was just stored");
         let Some(id) = message.provider_id.clone() else {
             return;
         };
-        for told in self.take_waiting(channel, &id) {
-            self.deliver(of, told);
+        for reported in self.take_waiting(channel, &id) {
+            self.deliver(of, reported);
         }
     }
 
@@ -283,8 +283,8 @@ impl Model {
         let Some(id) = message.provider_id.clone() else {
             return;
         };
-        for told in self.take_waiting(channel, &id) {
-            merge(message, &told);
+        for reported in self.take_waiting(channel, &id) {
+            merge(message, &reported);
         }
     }
 
@@ -317,9 +317,9 @@ impl Model {
             known
                 .filter(|message| message.id == of.1)
                 .for_each(|message| message.provider_id = Some(id.clone()));
-            self.tell_handovers(of.0);
+            self.add_reassignment_events(of.0);
             self.touched = true;
-            self.tell_unmatched(of);
+            self.add_unmatched_events(of);
         }
         let message = self.message(of.0, of.1).expect("it was just changed");
         Expected::plain(message.clone(), changed)
@@ -336,32 +336,32 @@ impl Model {
     }
 }
 
-fn merge(message: &mut Message, told: &Told) {
-    message.status = message.status.max(told.status);
-    merge_deliveries(&mut message.deliveries, told);
+fn merge(message: &mut Message, reported: &Reported) {
+    message.status = message.status.max(reported.status);
+    merge_deliveries(&mut message.deliveries, reported);
 }
 
 /// The earliest time of each status, and the earliest failure's reason.
-fn merge_deliveries(deliveries: &mut Deliveries, told: &Told) {
-    let known = match told.status {
+fn merge_deliveries(deliveries: &mut Deliveries, reported: &Reported) {
+    let known = match reported.status {
         DeliveryStatus::Sent => &mut deliveries.sent_at,
         DeliveryStatus::Delivered => &mut deliveries.delivered_at,
         DeliveryStatus::Read => &mut deliveries.read_at,
         DeliveryStatus::Failed => &mut deliveries.failed_at,
     };
     let before = *known;
-    *known = Some(before.map_or(told.at, |before| before.min(told.at)));
-    if told.status == DeliveryStatus::Failed {
+    *known = Some(before.map_or(reported.at, |before| before.min(reported.at)));
+    if reported.status == DeliveryStatus::Failed {
         let code = |failure: &Option<Failure>| failure.as_ref().map(|failure| failure.code.clone());
-        let (new, known) = (code(&told.failure), code(&deliveries.failure));
-        let earlier = before.is_none_or(|before| told.at < before);
+        let (new, known) = (code(&reported.failure), code(&deliveries.failure));
+        let earlier = before.is_none_or(|before| reported.at < before);
         // Of receipts of one time one must win, whatever their order: one that gives a reason.
         let better = match (&new, &known) {
             (Some(new), Some(known)) => new < known,
             (new, known) => new.is_some() && known.is_none(),
         };
-        if earlier || before == Some(told.at) && better {
-            deliveries.failure.clone_from(&told.failure);
+        if earlier || before == Some(reported.at) && better {
+            deliveries.failure.clone_from(&reported.failure);
         }
     }
 }

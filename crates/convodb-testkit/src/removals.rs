@@ -10,7 +10,7 @@ use super::verdict::{Expected, Refusal};
 
 /// The assignee of a conversation was removed.
 #[derive(Clone, Debug)]
-pub struct Handover {
+pub struct Reassignment {
     from: AssigneeId,
     to: Option<AssigneeId>,
     at: DateTime<Utc>,
@@ -41,7 +41,7 @@ impl Model {
             if entry.assignee.as_ref() == Some(id) {
                 entry.assignee = successor.cloned();
                 entry.revision += 1;
-                entry.handovers.push(Handover {
+                entry.reassignments.push(Reassignment {
                     from: id.clone(),
                     to: successor.cloned(),
                     at: self.newest,
@@ -58,7 +58,7 @@ impl Model {
     /// How many conversations are to be reassigned.
     pub fn to_reassign(&self) -> u64 {
         let waiting = self.entries.iter();
-        let waiting = waiting.filter(|entry| !entry.handovers.is_empty());
+        let waiting = waiting.filter(|entry| !entry.reassignments.is_empty());
         waiting.count() as u64
     }
 
@@ -67,31 +67,31 @@ impl Model {
         let due = self.to_reassign().min(limit.into());
         assert_eq!(ids.len() as u64, due, "{ids:?} were reassigned");
         for id in ids {
-            let told = self.tell_handovers(*id);
-            assert!(told, "{id} was reassigned, and had no handover");
+            let had_event = self.add_reassignment_events(*id);
+            assert!(had_event, "{id} was reassigned, and had no reassignment");
             self.touched = true;
         }
     }
 
-    /// The events of a conversation's handovers that it has not had yet; whether there was any.
-    pub fn tell_handovers(&mut self, id: ConversationId) -> bool {
+    /// The events of a conversation's reassignments that it has not had yet; whether there was any.
+    pub fn add_reassignment_events(&mut self, id: ConversationId) -> bool {
         let entry = self.entries.iter_mut().find(|entry| entry.id == id);
-        let handovers = entry.map(|entry| std::mem::take(&mut entry.handovers));
-        let handovers = handovers.unwrap_or_default();
-        let any = !handovers.is_empty();
-        for handover in handovers {
-            self.tell_handover(id, handover);
+        let reassignments = entry.map(|entry| std::mem::take(&mut entry.reassignments));
+        let reassignments = reassignments.unwrap_or_default();
+        let any = !reassignments.is_empty();
+        for reassignment in reassignments {
+            self.add_reassignment_event(id, reassignment);
         }
         any
     }
 
-    pub fn tell_handover(&mut self, id: ConversationId, handover: Handover) {
-        let Handover {
+    pub fn add_reassignment_event(&mut self, id: ConversationId, reassignment: Reassignment) {
+        let Reassignment {
             from,
             to,
             at,
             actor,
-        } = handover;
+        } = reassignment;
         let kind = match to {
             Some(assigned_to) => EventKind::ConversationAssigned {
                 assigned_to,

@@ -157,7 +157,7 @@ impl Model {
             self.active(id, now);
             self.tell(id, EventKind::ConversationReopened);
         }
-        self.tell_unmatched((id, message_id));
+        self.add_unmatched_events((id, message_id));
         self.touched = true;
         let message = self.message(id, message_id).expect("it was just stored");
         Expected {
@@ -194,7 +194,7 @@ impl Model {
         entry.revision += u64::from(reopened) + u64::from(moved);
         entry.status = Status::Open;
         if moved {
-            self.tell_move(id, before);
+            self.add_move_event(id, before);
         }
         if reopened {
             self.tell(id, EventKind::ConversationReopened);
@@ -210,7 +210,7 @@ impl Model {
         let changed = before.is_some();
         entry.revision += u64::from(changed);
         if changed {
-            self.tell_move(id, before);
+            self.add_move_event(id, before);
         }
         self.settle(id, changed, now, false)
     }
@@ -228,8 +228,8 @@ impl Model {
         self.settle(id, changed, now, false)
     }
 
-    /// Another has it than before, or nobody.
-    fn tell_move(&mut self, id: ConversationId, before: Option<AssigneeId>) {
+    /// It has another assignee than before, or none.
+    fn add_move_event(&mut self, id: ConversationId, before: Option<AssigneeId>) {
         let kind = match (self.entry_mut(id).assignee.clone(), before) {
             (Some(assigned_to), previously_assigned_to) => EventKind::ConversationAssigned {
                 assigned_to,
@@ -238,7 +238,7 @@ impl Model {
             (None, Some(previously_assigned_to)) => EventKind::ConversationUnassigned {
                 previously_assigned_to,
             },
-            (None, None) => panic!("{id} was nobody's before"),
+            (None, None) => panic!("{id} was unassigned before"),
         };
         self.tell(id, kind);
     }

@@ -42,9 +42,9 @@ pub fn probe() -> impl Strategy<Value = Probe> {
 /// So many cases as `PROPTEST_CASES` says, or few enough for every day.
 pub fn cases(few: u32) -> proptest::prelude::ProptestConfig {
     let config = proptest::prelude::ProptestConfig::default();
-    let told = std::env::var_os("PROPTEST_CASES").is_some();
+    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
     proptest::prelude::ProptestConfig {
-        cases: if told { config.cases } else { few },
+        cases: if is_set { config.cases } else { few },
         // A failing case is printed as operations; its bytes may mean others tomorrow.
         failure_persistence: None,
         ..config

@@ -35,7 +35,7 @@ pub(crate) fn round(
     let connection = |number: usize| {
         let mut rng = Rng::new(Rng::new(seed).next() ^ number as u64);
         let client = Client::connect(server.address);
-        // Whoever failed to connect comes too, as all others wait.
+        // A client that failed to connect comes too, as all others wait.
         ready.wait();
         turn(client?, traffic, case, &mut rng, time)
     };

@@ -135,7 +135,7 @@ impl Run {
             for (server, rounds) in &mut rounds {
                 rounds.push(drive::round(server, traffic, case, seed(round), time)?);
             }
-            // Whoever comes first is another each time.
+            // Another one comes first each time.
             rounds.rotate_left(1);
         }
         rounds.sort_by_key(|(server, _)| server.name);

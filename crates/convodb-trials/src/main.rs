@@ -215,8 +215,8 @@ fn main() -> ExitCode {
     if report.is_clean() {
         return ExitCode::SUCCESS;
     }
-    for told in report.told() {
-        eprintln!("{told}");
+    for breach in report.details() {
+        eprintln!("{breach}");
     }
     ExitCode::FAILURE
 }

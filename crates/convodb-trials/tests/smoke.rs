@@ -59,7 +59,7 @@ fn load(directory: &TempDir, server: &Path) -> Command {
     command
 }
 
-fn told(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -81,7 +81,7 @@ fn a_run_measures_every_case_on_both_servers_and_leaves_nothing_behind() -> Resu
         .arg("--svg")
         .arg(&svg)
         .output()?;
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert!(is_empty(&files)?);
 
     let lines = fs::read_to_string(json)?;
@@ -168,10 +168,10 @@ fn without_the_api_server_the_run_says_how_to_build_it() -> Result<()> {
     let files = tempfile::tempdir()?;
     let output = load(&files, Path::new("nowhere")).output()?;
     assert!(!output.status.success());
-    let told = told(&output);
+    let printed = printed(&output);
     assert!(
-        told.contains("cargo build --release -p convodb-server"),
-        "{told}"
+        printed.contains("cargo build --release -p convodb-server"),
+        "{printed}"
     );
     assert!(is_empty(&files)?);
     Ok(())
@@ -183,10 +183,10 @@ fn a_server_that_does_not_start_ends_the_run_with_its_own_words() -> Result<()> 
     // It takes no such options, and says so.
     let output = load(&files, Path::new(LOAD)).output()?;
     assert!(!output.status.success());
-    let told = told(&output);
+    let printed = printed(&output);
     assert!(
-        told.contains("over convodb ended") && told.contains("--cache"),
-        "{told}"
+        printed.contains("over convodb ended") && printed.contains("--cache"),
+        "{printed}"
     );
     assert!(is_empty(&files)?);
     Ok(())

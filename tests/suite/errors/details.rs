@@ -56,7 +56,7 @@ fn what_is_not_found_has_its_kind_and_id() {
     let [user, team] = ["usr_nobody", "team_none"].map(|id| AssigneeId::new(id).unwrap());
     let provider_id = ProviderId::new("wamid.none").unwrap();
     let of = (Channel::Whatsapp, &provider_id);
-    let consumer = ConsumerName::new("nobody").unwrap();
+    let consumer = ConsumerName::new("missing").unwrap();
     for (missing, details) in [
         (
             store.resolve(nowhere).map(drop),

@@ -56,8 +56,11 @@ fn a_record_that_nobody_wrote_is_flagged() {
     for control in [Control::OtherContent, Control::OtherRow] {
         let report = run(TEST, 16, control);
         assert!(report.count(Breach::Wrong) > 0, "{control:?}: {report}");
-        let told = report.told().iter().any(|told| told.contains("forged"));
-        assert!(told, "{control:?}, unchecked too: {:?}", report.told());
+        let forged = report
+            .details()
+            .iter()
+            .any(|detail| detail.contains("forged"));
+        assert!(forged, "{control:?}, unchecked too: {:?}", report.details());
     }
 }
 

@@ -46,7 +46,7 @@ impl Convodb {
     }
 
     fn assignee(&self, number: u16) -> Result<&AssigneeId> {
-        let place = usize::from(number).checked_sub(1).context("nobody")?;
+        let place = usize::from(number).checked_sub(1).context("no assignee")?;
         self.assignees.get(place).context("no such assignee")
     }
 

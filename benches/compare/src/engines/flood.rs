@@ -45,7 +45,7 @@ pub(super) fn alone<S: Send>(
 }
 
 /// Every thread hands its commands to this one, which commits what has come as one transaction
-/// and then tells all of them.
+/// and then answers all of them.
 pub(super) fn grouped(
     commands: &[Vec<Command>],
     mut commit: impl FnMut(&[Command]) -> Result<()>,
@@ -61,7 +61,7 @@ pub(super) fn grouped(
         let handles: Vec<_> = commands.iter().map(spawn).collect();
         drop(sender);
         let committed = serve(&receiver, &mut commit);
-        // After an error of the commit, nobody must wait for an answer.
+        // After an error of the commit, no thread must wait for an answer.
         drop(receiver);
         let mut threads: Vec<_> = handles.into_iter().map(joined).collect();
         threads.extend(committed.err().map(Err));
@@ -93,7 +93,7 @@ fn serve(
     let (mut group, mut waiting) = (Vec::new(), Vec::new());
     while let Ok(first) = receiver.recv() {
         let mut came = vec![first];
-        // Those that were told just now come with their next command in a moment: as long as
+        // Those that were answered just now come with their next command in a moment: as long as
         // somebody does, it pays to wait for others, each of whom saves a sync.
         while !came.is_empty() {
             for (command, done) in came.drain(..) {

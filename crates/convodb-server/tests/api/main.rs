@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "that is how a test tells"
+    reason = "that is how a test reports"
 )]
 
 mod back_pressure;

@@ -148,13 +148,13 @@ fn receipts_come_by_either_pair_of_ids_late_and_before_their_message() {
         r#""conversation_id":{},"message_id":{}"#,
         sent["conversation_id"], sent["id"]
     );
-    let told = |fields: &str| {
+    let receipt = |fields: &str| {
         server
             .post(STATUS, &format!("{{{ids},{fields}}}"))
             .expect(200)
     };
-    assert_eq!(told(r#""status":"read""#)["status"], "read");
-    let failed = told(
+    assert_eq!(receipt(r#""status":"read""#)["status"], "read");
+    let failed = receipt(
         r#""status":"failed","at":"2026-04-16T09:10:00Z","error":{"code":"131026","message":"undeliverable"}"#,
     );
     assert_eq!(failed["status"], "read");

@@ -168,9 +168,9 @@ fn a_request_under_way_is_answered_and_one_that_hangs_is_broken_off_within_five_
         );
         client.write_all(head.as_bytes()).unwrap();
         // After `100 Continue` a handler waits for the body.
-        let mut told = [0; 25];
-        client.read_exact(&mut told).unwrap();
-        assert!(told.starts_with(b"HTTP/1.1 100 Continue"));
+        let mut answer = [0; 25];
+        client.read_exact(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 100 Continue"));
         client.write_all(begun.as_bytes()).unwrap();
         client
     };

@@ -72,9 +72,9 @@ fn each_event_comes_at_least_once_and_in_order_from_a_server_that_is_killed_agai
 
     // The events that were posted are those that are listed.
     let read = server.get("/v1/events").expect(200);
-    let mut told = receiver.taken();
-    told.dedup();
-    assert_eq!(&Value::Array(told), &read["data"]);
+    let mut posted = receiver.taken();
+    posted.dedup();
+    assert_eq!(&Value::Array(posted), &read["data"]);
     server.stop();
 }
 
@@ -135,9 +135,9 @@ fn a_receiver_that_never_answers_does_not_keep_the_server_from_ending() {
 #[test]
 fn a_receiver_that_is_not_there_is_told_of_in_the_log_and_the_api_goes_on() {
     let home = Home::new();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", nobody.local_addr().unwrap());
-    drop(nobody);
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", unused.local_addr().unwrap());
+    drop(unused);
     let server = home.start_with(&["--webhook", &url, "--webhook-secret", SECRET]);
     server.conversation("con_1");
     server.await_log("event 1 was not accepted");

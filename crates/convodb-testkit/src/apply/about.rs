@@ -79,7 +79,7 @@ impl Model {
         let changed = read_count > entry.read_count;
         entry.read_count = entry.read_count.max(read_count);
         if changed {
-            self.tell_handovers(id);
+            self.add_reassignment_events(id);
         }
         self.touched |= changed;
         Expected::plain(self.shown(id), changed)

@@ -22,7 +22,7 @@ pub(super) fn run(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
             let id = call.model.pick(*conversation);
             assign(call, id, None)
         }
-        // An assignment on the condition that nobody has it.
+        // An assignment on the condition that it is unassigned.
         Op::Claim {
             conversation,
             assignee,

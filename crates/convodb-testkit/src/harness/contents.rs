@@ -1,5 +1,5 @@
 //! All that a store holds, and all that a model says it should, as values that are compared at
-//! once: a harness that looks at thousands of stores tells of a difference instead of panicking.
+//! once: a harness that reads thousands of stores reports a difference instead of panicking.
 
 use convodb::testing::ManualClock;
 use convodb::{

@@ -190,7 +190,7 @@ impl Run<'_> {
     /// Hands on every state of a history from a position on, and cuts some of them again.
     fn explore(&mut self, history: &Arc<History>, from: usize, origin: &str, again: bool) {
         let claims = Arc::new(history.claims.clone());
-        let told: Arc<str> = origin.into();
+        let origin: Arc<str> = origin.into();
         let mut random = Random::new(self.random.word());
         states::each(history, from, &mut random, &mut |crash| {
             if self.is_done() || self.random.below(self.plan.one_in) != 0 {
@@ -201,7 +201,7 @@ impl Run<'_> {
                 let origin = format!("{origin}, {crash} and again");
                 self.resume(history, &crash, &origin);
             }
-            self.hand_on(crash, &claims, &told);
+            self.hand_on(crash, &claims, &origin);
         });
     }
 

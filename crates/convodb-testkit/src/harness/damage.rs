@@ -1,11 +1,10 @@
 //! Damaged and foreign files: each is refused with a typed error, or has lost nothing.
 //!
-//! Every file is opened and read through in a child process, with the check on opening and without
-//! it. With the check, an opening that succeeds holds all that the undamaged file held; of a file
-//! that was not closed the last commit may be rolled back, as nothing tells its damage from a crash
-//! in the middle of it. Without
-//! it, what is read is a record that was written, if not the newest, and where an answer is wrong all
-//! the same, `verify` tells; the engine may panic there, which is counted and is no breach.
+//! A child process opens every file and reads all of it, with the check on opening and without it. With
+//! the check, a store that opens holds all that the undamaged file held. The last commit of a file that
+//! was not closed may be rolled back, as its damage looks like a crash during that commit. Without the
+//! check, each record that is read was written, if not last. If an answer is wrong all the same,
+//! `verify` reports it. redb may panic there, which is counted and no breach.
 
 mod bases;
 mod blow;

@@ -117,7 +117,7 @@ impl MemoryDisk {
         lock(&self.0.state)
     }
 
-    /// Asks this one from now on, or nobody.
+    /// Asks this one from now on, or none.
     pub fn set_gate(&self, gate: Option<Arc<dyn Gate>>) {
         // What the gate held is dropped with the lock released.
         let old = std::mem::replace(&mut *lock(&self.0.gate), gate);
@@ -149,7 +149,7 @@ impl MemoryDisk {
             .sum()
     }
 
-    /// Acts as the gate decides; what the act is told is how much of it to do.
+    /// Acts as the gate decides; the argument of the act is how much of it to do.
     fn asked<T>(&self, call: Call, act: impl FnOnce(Fate) -> io::Result<T>) -> io::Result<T> {
         let gate = lock(&self.0.gate).clone();
         match gate.map_or(Fate::Done, |gate| gate.before(call)) {
@@ -247,7 +247,7 @@ impl Disk for MemoryDisk {
     }
 }
 
-/// An open file, locked by whoever took it first.
+/// An open file, locked by the first that took it.
 #[derive(Debug)]
 struct Handle {
     disk: MemoryDisk,

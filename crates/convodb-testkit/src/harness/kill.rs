@@ -24,7 +24,7 @@ const WRITERS: usize = 4;
 /// Each transaction writes to both or to none.
 const PAIR: [Channel; 2] = [Channel::Whatsapp, Channel::Webchat];
 
-/// What the child is told to be.
+/// What the child is given as its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     /// It acknowledges what it has committed.
@@ -64,15 +64,15 @@ pub fn run(plan: Plan, start: impl Fn(&str) -> Child, progress: &dyn Progress) -
         let heard = listen_and_kill(&mut child, &mut random, &mut acknowledged);
         report.tried("kills", 1);
         report.tried("acknowledged", heard);
-        let told = |what: String| format!("{what} after kill {kill} of seed {}", plan.seed);
+        let describe = |what: String| format!("{what} after kill {kill} of seed {}", plan.seed);
         match Options::new().create(false).open(&path) {
             // Killed before it had made the file, which it says nothing of.
             Err(error) if heard == 0 && acknowledged == [0; WRITERS] && !path.exists() => {
                 assert_eq!(error.kind(), convodb::ErrorKind::NotFound);
             }
-            Err(error) => report.found(Breach::Unopened, || told(format!("{error:?}"))),
+            Err(error) => report.found(Breach::Unopened, || describe(format!("{error:?}"))),
             Ok(store) => {
-                check(&store, &mut acknowledged, &mut report, &told).unwrap();
+                check(&store, &mut acknowledged, &mut report, &describe).unwrap();
             }
         }
         progress.at(kill + 1, plan.kills);
@@ -86,7 +86,7 @@ fn listen_and_kill(child: &mut Child, random: &mut Random, record: &mut [u64; WR
     let mut heard = 0;
     loop {
         if heard == words {
-            // A moment between two words, which nothing tells but time.
+            // A moment between two outputs, found by waiting.
             std::thread::sleep(Duration::from_micros(micros));
             child.kill();
         }
@@ -106,11 +106,13 @@ fn check(
     store: &Store,
     acknowledged: &mut [u64; WRITERS],
     report: &mut Report,
-    told: &dyn Fn(String) -> String,
+    describe: &dyn Fn(String) -> String,
 ) -> Result<()> {
     let verified = store.verify()?;
     if !verified.is_clean() {
-        report.found(Breach::Torn, || told(format!("{:?}", verified.findings)));
+        report.found(Breach::Torn, || {
+            describe(format!("{:?}", verified.findings))
+        });
     }
     for (writer, acknowledged) in acknowledged.iter_mut().enumerate() {
         let messages = [messages(store, writer, 0)?, messages(store, writer, 1)?];
@@ -121,22 +123,22 @@ fn check(
             .all(|(got, number)| *got == number.to_string());
         if first != second || !in_order {
             report.found(Breach::Torn, || {
-                told(format!("writer {writer}: {first:?} and {second:?}"))
+                describe(format!("writer {writer}: {first:?} and {second:?}"))
             });
         }
         let count = first.len() as u64;
-        check_retry(store, writer, &messages, report, told);
+        check_retry(store, writer, &messages, report, describe);
         if count > *acknowledged + 1 {
             report.found(Breach::Torn, || {
-                told(format!(
+                describe(format!(
                     "writer {writer} began {acknowledged} and has {count}"
                 ))
             });
         }
         if count < *acknowledged {
             report.found(Breach::Lost, || {
-                told(format!(
-                    "writer {writer} was told {acknowledged} and has {count}"
+                describe(format!(
+                    "writer {writer} was given {acknowledged} and has {count}"
                 ))
             });
         }
@@ -160,14 +162,14 @@ fn said(messages: &[Message]) -> Vec<String> {
         .collect()
 }
 
-/// The receipt that came first was applied, and nothing waits any longer; who gives the last pair
-/// again, as after a kill nobody knows whether it was stored, is answered what is stored.
+/// The receipt that came first was applied and is no longer unmatched. Giving the last pair
+/// again, as after a kill it may be stored or not, returns what is stored.
 fn check_retry(
     store: &Store,
     writer: usize,
     messages: &[Vec<Message>; 2],
     report: &mut Report,
-    told: &dyn Fn(String) -> String,
+    describe: &dyn Fn(String) -> String,
 ) {
     let [first, second] = messages;
     let unread = second
@@ -175,7 +177,7 @@ fn check_retry(
         .find(|message| message.status != DeliveryStatus::Read);
     if let Some(message) = unread {
         let what = format!("writer {writer}: the receipt of {message:?} is lost");
-        report.found(Breach::Lost, || told(what));
+        report.found(Breach::Lost, || describe(what));
     }
     let (Some(first), Some(second)) = (first.last(), second.last()) else {
         return;
@@ -186,7 +188,7 @@ fn check_retry(
     let unmatched = store.stats().map(|stats| stats.unmatched);
     if !is_known || !matches!(unmatched, Ok(0)) {
         let what = format!("writer {writer}: {again:?} and {unmatched:?} unmatched");
-        report.found(Breach::Torn, || told(what));
+        report.found(Breach::Torn, || describe(what));
     }
 }
 

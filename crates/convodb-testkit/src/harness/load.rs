@@ -2,7 +2,7 @@
 //! was acknowledged is there.
 //!
 //! Beside the writers one reader keeps its pace, as an agent's screen does; how long its pages take
-//! is told as times of what they take when nobody writes.
+//! is reported as a multiple of what they take without writers.
 
 mod client;
 mod measure;
@@ -134,7 +134,7 @@ fn crowd(run: &Run<'_>, progress: &dyn Progress, report: &mut Report) -> Option<
             .collect::<Vec<_>>();
         let ends = EndsOthers(&run.ends);
         let begun = Instant::now();
-        // Nothing tells the time but time.
+        // Time passes by waiting only.
         while begun.elapsed() < run.plan.time {
             thread::sleep(run.plan.time / 100);
             if half.is_none() && begun.elapsed() * 2 > run.plan.time {

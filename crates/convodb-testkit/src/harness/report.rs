@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Breach {
     /// What was acknowledged, or seen by a reader, is not there.
     Lost,
-    /// Something is there in part, or is what nobody wrote, or does not agree with itself.
+    /// Something is there in part, or was never written, or does not agree with itself.
     Torn,
     /// The store does not open.
     Unopened,
@@ -41,15 +41,15 @@ impl fmt::Display for Breach {
     }
 }
 
-/// So many breaches are told of in full; the others are counted.
-const TOLD: usize = 5;
+/// How many breaches are reported in full. The others are counted.
+const DETAILED: usize = 5;
 
 /// What was tried, how often, and what was found.
 #[derive(Clone, Debug)]
 pub struct Report {
     tried: Vec<(&'static str, u64)>,
     found: Vec<(Breach, u64)>,
-    told: Vec<String>,
+    details: Vec<String>,
     noted: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Report {
         Self {
             tried: Vec::new(),
             found: breaches.iter().map(|breach| (*breach, 0)).collect(),
-            told: Vec::new(),
+            details: Vec::new(),
             noted: Vec::new(),
         }
     }
@@ -77,14 +77,14 @@ impl Report {
         }
     }
 
-    /// Tells of a breach, and of what reproduces it.
+    /// Reports a breach, and what reproduces it.
     pub fn found(&mut self, breach: Breach, what: impl FnOnce() -> String) {
         match self.found.iter_mut().find(|(known, _)| *known == breach) {
             Some((_, count)) => *count += 1,
             None => self.found.push((breach, 1)),
         }
-        if self.told.len() < TOLD {
-            self.told.push(format!("{breach}: {}", what()));
+        if self.details.len() < DETAILED {
+            self.details.push(format!("{breach}: {}", what()));
         }
     }
 
@@ -99,8 +99,8 @@ impl Report {
                 None => self.found.push((breach, count)),
             }
         }
-        let room = TOLD - self.told.len();
-        self.told.extend(other.told.into_iter().take(room));
+        let room = DETAILED - self.details.len();
+        self.details.extend(other.details.into_iter().take(room));
     }
 
     /// How often a breach was found.
@@ -120,13 +120,13 @@ impl Report {
     }
 
     /// The breaches, a line each; the rest are only counted.
-    pub fn told(&self) -> &[String] {
-        &self.told
+    pub fn details(&self) -> &[String] {
+        &self.details
     }
 
     /// The test fails where anything was found.
     pub fn assert_clean(&self) {
-        assert!(self.is_clean(), "{self}\n{}", self.told().join("\n"));
+        assert!(self.is_clean(), "{self}\n{}", self.details().join("\n"));
     }
 }
 
@@ -164,13 +164,13 @@ impl fmt::Display for Thousands {
     }
 }
 
-/// Who is told how far a harness has come.
+/// Receives the progress of a harness.
 pub trait Progress: Sync {
     /// So many steps are done, of so many.
     fn at(&self, done: u64, of: u64);
 }
 
-/// Nobody.
+/// No receiver.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 

@@ -74,8 +74,8 @@ impl Model {
         self.entries = kept;
         removed.sort_by_key(|entry| entry.channel);
         for entry in &removed {
-            for handover in &entry.handovers {
-                self.tell_handover(entry.id, handover.clone());
+            for reassignment in &entry.reassignments {
+                self.add_reassignment_event(entry.id, reassignment.clone());
             }
             self.tell(entry.id, EventKind::ConversationDeleted);
             let ids = entry.messages.iter();

@@ -48,7 +48,10 @@ fn look(crash: &Crash, claims: &Claims) -> Result<(), Finding> {
         return Err((Breach::Torn, what));
     }
     let Some(expected) = claims.contents(crash.at, sequence) else {
-        return Err((Breach::Torn, format!("nobody told of commit {sequence}")));
+        return Err((
+            Breach::Torn,
+            format!("no reader reported commit {sequence}"),
+        ));
     };
     compare(&store, &clock, expected)?;
     drop(store);

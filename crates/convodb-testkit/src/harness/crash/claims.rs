@@ -79,10 +79,11 @@ impl Claims {
         so_far.last().map_or(0, |(_, sequence)| *sequence)
     }
 
-    /// What a commit leaves, as told up to a position.
+    /// What a commit leaves, as reported up to a position.
     pub fn contents(&self, at: usize, sequence: u64) -> Option<&Arc<Contents>> {
-        let told = self.contents.iter().rev();
-        told.filter(|(begun, ..)| *begun <= at)
+        let begun_by_then = self.contents.iter().rev();
+        begun_by_then
+            .filter(|(begun, ..)| *begun <= at)
             .find(|(_, of, _)| *of == sequence)
             .map(|(_, _, contents)| contents)
     }
@@ -104,8 +105,8 @@ impl Claims {
             .known
             .extend(self.known(at).map(|sequence| (0, sequence)));
         claims.begun.push((0, self.most(at)));
-        let told = self.contents.iter().filter(|(begun, ..)| *begun <= at);
-        claims.contents = told
+        let begun_by_then = self.contents.iter().filter(|(begun, ..)| *begun <= at);
+        claims.contents = begun_by_then
             .map(|(_, sequence, contents)| (0, *sequence, Arc::clone(contents)))
             .collect();
         claims

@@ -47,7 +47,7 @@ pub struct Crash {
 }
 
 impl Crash {
-    /// A disk that nobody writes to.
+    /// A disk without writers.
     pub fn at_rest(image: Image) -> Self {
         Self {
             at: 0,

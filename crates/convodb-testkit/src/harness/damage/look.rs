@@ -44,8 +44,8 @@ pub(super) enum Seen {
     Refused,
     /// Every answer is right.
     Whole,
-    /// Some answers are errors, or wrong and `verify` tells.
-    Told,
+    /// Some answers are errors, or wrong and `verify` reports it.
+    Reported,
     /// The engine panicked, which it may unchecked.
     Panicked,
 }
@@ -67,7 +67,7 @@ impl Seen {
             (Self::Whole, Look::Checked) => 1,
             (Self::Refused, Look::Unchecked) => 2,
             (Self::Whole, Look::Unchecked) => 3,
-            (Self::Told, _) => 4,
+            (Self::Reported, _) => 4,
             (Self::Panicked, _) => 5,
         };
         NAMES[place]
@@ -123,8 +123,8 @@ fn open_and_ask(path: &Path, look: Look, blow: &Blow, expected: &Expected) -> Fo
                     ErrorKind::Corrupted | ErrorKind::NotADatabase | ErrorKind::UnsupportedVersion
                 ),
             };
-            let told = || (Breach::Wrong, format!("refused with {error:?}"));
-            return typed.then_some(Seen::Refused).ok_or_else(told);
+            let refused = || (Breach::Wrong, format!("refused with {error:?}"));
+            return typed.then_some(Seen::Refused).ok_or_else(refused);
         }
     };
     if blow.refusal().is_some() {
@@ -142,8 +142,8 @@ fn open_and_ask(path: &Path, look: Look, blow: &Blow, expected: &Expected) -> Fo
 /// A checked opening promises everything.
 fn ask_checked(store: &Store, expected: &Expected) -> Found {
     let (_, answers) = asked(store, expected);
-    if let Some(told) = answers.wrong.or(answers.refused) {
-        return Err((Breach::Wrong, told));
+    if let Some(wrong) = answers.wrong.or(answers.refused) {
+        return Err((Breach::Wrong, wrong));
     }
     match store.verify() {
         Ok(report) if report.is_clean() => Ok(Seen::Whole),
@@ -151,21 +151,21 @@ fn ask_checked(store: &Store, expected: &Expected) -> Found {
     }
 }
 
-/// An unchecked one promises records that were written, and that `verify` tells of the rest.
+/// An unchecked one promises records that were written, and that `verify` reports the rest.
 fn ask_unchecked(store: &Store, expected: &Expected) -> Found {
     let (forged, answers) = asked(store, expected);
-    if let Some(told) = forged {
-        return Err((Breach::Wrong, format!("forged: {told}")));
+    if let Some(answer) = forged {
+        return Err((Breach::Wrong, format!("forged: {answer}")));
     }
-    let is_told_of = !store.verify().is_ok_and(|report| report.is_clean());
-    match (answers.wrong, is_told_of) {
-        (Some(wrong), false) => Err((Breach::Wrong, format!("untold: {wrong}"))),
+    let is_reported = !store.verify().is_ok_and(|report| report.is_clean());
+    match (answers.wrong, is_reported) {
+        (Some(wrong), false) => Err((Breach::Wrong, format!("unreported: {wrong}"))),
         (None, false) if answers.refused.is_none() => Ok(Seen::Whole),
-        _ => Ok(Seen::Told),
+        _ => Ok(Seen::Reported),
     }
 }
 
-/// What nobody wrote, and the answers beside the content that they fit best.
+/// What was never written, and the answers beside the content that they fit best.
 fn asked(store: &Store, expected: &Expected) -> (Option<String>, Answers) {
     let mut first = None;
     for content in &expected.contents {

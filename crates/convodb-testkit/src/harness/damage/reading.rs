@@ -69,13 +69,13 @@ pub(super) struct Content {
 pub(super) struct Answers {
     /// The first answer that is not the undamaged store's.
     pub(super) wrong: Option<String>,
-    /// The first that holds what nobody wrote.
+    /// The first that holds what was never written.
     pub(super) forged: Option<String>,
     /// The first that was refused.
     pub(super) refused: Option<String>,
 }
 
-/// Every status with every channel and everybody's, nobody's and two users' or teams', and each
+/// Every status with every channel and any assignee, none and two users or teams, and each
 /// alone.
 fn filters(assignees: &[Assignee]) -> Vec<Filter> {
     let statuses = [
@@ -153,7 +153,7 @@ impl Content {
         let mut messages = self.transcripts().flat_map(|one| &mut one.messages);
         let message = messages.next().unwrap();
         shown.forget_message(message);
-        message.content = "what nobody wrote".into();
+        message.content = "what was never written".into();
     }
 
     /// The same of a conversation.
@@ -178,15 +178,15 @@ impl Content {
             match question.ask(store) {
                 Ok(answer) if answer == *expected => {}
                 Ok(answer) => {
-                    let told = || short(&format!("{question:?}: {answer:?}, not {expected:?}"));
+                    let describe = || short(&format!("{question:?}: {answer:?}, not {expected:?}"));
                     if !shown.is_known(&answer) {
-                        answers.forged.get_or_insert_with(told);
+                        answers.forged.get_or_insert_with(describe);
                     }
-                    answers.wrong.get_or_insert_with(told);
+                    answers.wrong.get_or_insert_with(describe);
                 }
                 Err(error) => {
-                    let told = || short(&format!("{question:?}: {error:?}"));
-                    answers.refused.get_or_insert_with(told);
+                    let describe = || short(&format!("{question:?}: {error:?}"));
+                    answers.refused.get_or_insert_with(describe);
                 }
             }
         }

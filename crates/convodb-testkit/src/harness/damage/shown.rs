@@ -10,7 +10,7 @@ use convodb::{Assignee, Conversation, Message, Read as _, Store};
 
 use super::reading::{self, Answer};
 
-/// Each record as its `Debug` has it, which tells all of it in one line.
+/// Each record as its `Debug` has it, all of it in one line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shown(BTreeSet<String>);
 
@@ -18,7 +18,11 @@ impl Shown {
     /// All that a store shows now. To be called after each commit.
     pub(super) fn see(&mut self, store: &Store) {
         // A row from before a removal would be shown with the successor, as it never was.
-        assert_eq!(store.stats().unwrap().to_reassign, 0, "nobody is removed");
+        assert_eq!(
+            store.stats().unwrap().to_reassign,
+            0,
+            "no assignee is removed"
+        );
         for row in reading::every_row(store) {
             let transcript = store.transcript(row.id).unwrap();
             assert_eq!(transcript.conversation, row);

@@ -76,7 +76,7 @@ impl<'a> Writer<'a> {
         None
     }
 
-    /// Does something, and tells how many messages there are more.
+    /// Runs an operation, and returns how many messages it added.
     fn command(&mut self) -> Result<u64> {
         let store = self.run.store;
         let number = self.random.below(self.run.plan.conversations);

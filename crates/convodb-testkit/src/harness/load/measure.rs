@@ -38,16 +38,20 @@ impl Latencies {
 
     /// These beside those among writers.
     pub(super) fn beside(&self, among: &Self) -> String {
-        let told = |percent| {
+        let percentile = |percent| {
             let (quiet, among) = (self.percentile(percent), among.percentile(percent));
             let times = among.as_secs_f64() / quiet.as_secs_f64().max(1e-9);
             format!("p{percent} {times:.1} times ({among:.1?} from {quiet:.1?})")
         };
-        format!("a page among writers takes {}, {}", told(50), told(99))
+        format!(
+            "a page among writers takes {}, {}",
+            percentile(50),
+            percentile(99)
+        )
     }
 }
 
-/// The most memory that this process has had, where the system tells.
+/// The most memory that this process has had, if the system reports it.
 pub(super) fn peak_memory_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
