@@ -19,7 +19,7 @@ pub(super) fn encode_onto(bytes: &mut Vec<u8>, change: &Change) -> Result<()> {
 /// The change of these bytes.
 pub(super) fn decode(bytes: &[u8]) -> Result<Change> {
     match bytes.split_first() {
-        Some((&VERSION, payload)) => codec::from_bytes_large(payload)
+        Some((&VERSION, payload)) => codec::from_bytes(payload)
             .map_err(|error| Error::corrupted("a change cannot be decoded").with_source(error)),
         _ => Err(Error::corrupted("a change has an unknown version")),
     }

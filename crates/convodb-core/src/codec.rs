@@ -6,10 +6,14 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// More than any record has: a message of 64 KiB of text, as many parameters, and a name.
-const MAX_BYTES: usize = 512 * 1024;
+/// Payloads of at most these lengths, and the most that decoding one may count: a number counts eight
+/// bytes, however short it is. So a length within a short payload cannot ask for much memory.
+const SHORT: usize = 64 << 10;
+const LONG: usize = 4 << 20;
+const MAX_SHORT: usize = 8 * SHORT;
+const MAX_LONG: usize = 8 * LONG;
 /// More than a whole imported conversation has.
-const MAX_LARGE_BYTES: usize = 1 << 30;
+const MAX: usize = 1 << 30;
 
 /// A value that is stored. Its version is stored beside its payload.
 pub trait Record: Sized {
@@ -71,14 +75,13 @@ pub fn to_bytes(value: &impl Serialize, bytes: &mut Vec<u8>) -> Result<(), Codec
         .map_err(CodecError::malformed)
 }
 
-/// The value of these bytes, to the last of them. It has at most 512 KiB.
+/// The value of these bytes, to the last of them.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    decode(bytes, standard().with_limit::<MAX_BYTES>())
-}
-
-/// The same for a change that may hold a whole conversation: it has at most 1 GiB.
-pub fn from_bytes_large<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    decode(bytes, standard().with_limit::<MAX_LARGE_BYTES>())
+    match bytes.len() {
+        ..=SHORT => decode(bytes, standard().with_limit::<MAX_SHORT>()),
+        ..=LONG => decode(bytes, standard().with_limit::<MAX_LONG>()),
+        _ => decode(bytes, standard().with_limit::<MAX>()),
+    }
 }
 
 fn decode<T: DeserializeOwned, const LIMIT: usize>(

@@ -115,12 +115,12 @@ fn event(version: Option<u8>, payload: &[u8]) -> bool {
 }
 
 fn change(payload: &[u8]) -> bool {
-    let Ok(decoded) = codec::from_bytes_large::<Change>(payload) else {
+    let Ok(decoded) = codec::from_bytes::<Change>(payload) else {
         return false;
     };
     decoded.keys(&mut Vec::new());
     let encoded = encoded(|bytes| codec::to_bytes(&decoded, bytes));
-    let again = codec::from_bytes_large::<Change>(&encoded).expect("it was just encoded");
+    let again = codec::from_bytes::<Change>(&encoded).expect("it was just encoded");
     assert_eq!(again, decoded, "after it was encoded");
     true
 }

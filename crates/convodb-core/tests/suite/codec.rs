@@ -1,6 +1,6 @@
 //! Values as bytes.
 
-use convodb_core::codec::{CodecError, from_bytes, from_bytes_large, to_bytes};
+use convodb_core::codec::{CodecError, from_bytes, to_bytes};
 use convodb_core::*;
 use serde::Serialize;
 
@@ -40,8 +40,13 @@ fn times_and_texts_out_of_bounds_are_refused() {
 }
 
 #[test]
-fn only_a_large_value_is_large() {
-    let text = bytes(&"x".repeat(512 * 1024 + 1));
-    assert!(from_bytes::<String>(&text).is_err());
-    assert!(from_bytes_large::<String>(&text).is_ok());
+fn a_length_is_at_most_that_of_the_payload() {
+    for len in [10, 64 << 10, 5 << 20] {
+        let text = bytes(&"x".repeat(len));
+        assert!(from_bytes::<String>(&text).is_ok());
+        assert!(from_bytes::<String>(&text[..text.len() - 1]).is_err());
+    }
+    let longer = bytes(&u64::MAX);
+    assert!(from_bytes::<String>(&longer).is_err());
+    assert!(from_bytes::<Vec<String>>(&longer).is_err());
 }

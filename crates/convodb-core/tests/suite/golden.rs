@@ -102,8 +102,7 @@ impl Goldens {
         let mut bytes = Vec::new();
         codec::to_bytes(&change, &mut bytes).unwrap();
         let json = json(&change);
-        let decode =
-            |_, payload: &[u8]| self::json(&codec::from_bytes_large::<Change>(payload).unwrap());
+        let decode = |_, payload: &[u8]| self::json(&codec::from_bytes::<Change>(payload).unwrap());
         self.add(name, version, Golden { json, bytes }, decode);
     }
 }
