@@ -11,4 +11,4 @@ pub(crate) use counted::run_bytes;
 pub(crate) use counted::{
     Builder, Edits, HEAD, Levels, Total, node_key, parse_node_key, rank, select,
 };
-pub(crate) use ordered::{POSITION_LEN, Position, Start, Stream, Streams, position_of};
+pub(crate) use ordered::{Key, POSITION_LEN, Position, Start, Stream, Streams, position_of};

@@ -132,6 +132,34 @@ pub(crate) struct Key<const MAX: usize> {
     pub(super) len: u8,
 }
 
+impl<const MAX: usize> Default for Key<MAX> {
+    fn default() -> Self {
+        let bytes = [0; MAX];
+        Self { bytes, len: 0 }
+    }
+}
+
+impl<const MAX: usize> Key<MAX> {
+    /// Appends a part that is short enough.
+    #[inline]
+    pub(crate) fn push(&mut self, part: &[u8]) {
+        let tail = self.bytes.get_mut(usize::from(self.len)..);
+        if let Some(slot) = tail.and_then(|tail| tail.get_mut(..part.len())) {
+            slot.copy_from_slice(part);
+            self.len += part.len() as u8;
+        }
+    }
+
+    /// The last key that begins so.
+    pub(crate) fn last(mut self) -> Self {
+        if let Some(rest) = self.bytes.get_mut(usize::from(self.len)..) {
+            rest.fill(u8::MAX);
+        }
+        self.len = const { MAX as u8 };
+        self
+    }
+}
+
 impl<const MAX: usize> std::ops::Deref for Key<MAX> {
     type Target = [u8];
 

@@ -95,7 +95,7 @@ impl Gathered {
             messages::save_note(&mut self.rows, note)?;
         }
         let created = NewEvent::imported(change, conversation);
-        events::append(&mut self.rows, &mut self.head, created)
+        events::append(&mut self.rows, &mut self.head, &created)
     }
 }
 

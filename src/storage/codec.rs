@@ -10,7 +10,7 @@ use convodb_core::{Details, Error, Hex, Result};
 use crc32fast::Hasher;
 
 use super::tables;
-use crate::kv::{Read, Table};
+use crate::kv::Table;
 
 const HEADER_BYTES: usize = 1 + 4;
 
@@ -87,14 +87,6 @@ pub(super) fn append_row<R: Record>(
 pub(super) fn decode_row<R: Record>(table: Table, key: &[u8], bytes: &[u8]) -> Result<R> {
     let (version, payload) = open(table, key, bytes)?;
     R::decode(version, payload).map_err(|error| undecodable(table, key, error))
-}
-
-/// The record under a key, if there is one.
-pub(super) fn get<R: Record>(rows: &impl Read, table: Table, key: &[u8]) -> Result<Option<R>> {
-    let bytes = rows.get(table, key)?;
-    bytes
-        .map(|bytes| decode_row(table, key, &bytes))
-        .transpose()
 }
 
 pub(super) fn undecodable(table: Table, key: &[u8], error: CodecError) -> Error {

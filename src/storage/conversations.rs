@@ -1,14 +1,14 @@
 //! Conversations: record, unique key of contact and inbox, and the index entries that follow.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
 use convodb_core::records::{ConversationRecord, ThreadRecord};
 use convodb_core::{ContactId, Conversation, ConversationId, InboxNumber, Result};
 
 use super::batch::{Batch, Sink};
-use super::placements::placements;
-use super::{Directory, codec, index_entry, keys, plan, tables};
+use super::kinds::{CONVERSATIONS, THREADS};
+use super::{Directory, codec, index_entry, plan, tables};
 use crate::index::{Edits, Position, Stream};
 use crate::kv::{Read, WriteTables};
 
@@ -29,8 +29,7 @@ impl Stored {
 }
 
 pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<Stored> {
-    let id = keys::parse_conversation(key)?;
-    let record: ConversationRecord = codec::decode_row(tables::CONVERSATIONS, key, bytes)?;
+    let (id, record) = CONVERSATIONS.decode(key, bytes)?;
     let owner = record.owner;
     let assignee = directory.stored_assignee(owner)?;
     let conversation = record
@@ -47,62 +46,41 @@ pub(super) fn read(
     directory: &Directory,
     id: ConversationId,
 ) -> Result<Option<Stored>> {
-    let key = keys::conversation(id);
+    let key = CONVERSATIONS.key(&id);
     let bytes = rows.get(tables::CONVERSATIONS, &key)?;
     bytes
         .map(|bytes| decode(directory, &key, &bytes))
         .transpose()
 }
 
-/// A conversation as it is shown.
-pub(super) fn read_shown(
-    rows: &impl Read,
-    directory: &Directory,
-    id: ConversationId,
-) -> Result<Option<Conversation>> {
-    let stored = read(rows, directory, id)?;
-    stored.map(|stored| stored.shown(directory)).transpose()
-}
-
 pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {
-    let all = (Bound::Unbounded, Bound::Unbounded);
-    let last = rows
-        .range(tables::CONVERSATIONS, all)?
-        .next_back()
-        .transpose()?;
-    last.map(|(key, _)| keys::parse_conversation(&key))
-        .transpose()
+    let last = CONVERSATIONS.range(rows, &())?.next_back().transpose()?;
+    last.map(|(key, _)| CONVERSATIONS.parse(&key)).transpose()
 }
 
 /// The conversation of a contact in an inbox.
 pub(super) fn find(
     rows: &impl Read,
-    inbox: InboxNumber,
-    contact: &ContactId,
+    thread: &(InboxNumber, ContactId),
 ) -> Result<Option<ConversationId>> {
-    let key = keys::thread(inbox, contact);
-    let record: Option<ThreadRecord> = codec::get(rows, tables::CATALOG, &key)?;
+    let record = THREADS.get(rows, thread)?;
     Ok(record.map(|record| record.conversation))
-}
-
-pub(super) fn decode_thread(key: &[u8], bytes: &[u8]) -> Result<ConversationId> {
-    let record: ThreadRecord = codec::decode_row(tables::CATALOG, key, bytes)?;
-    Ok(record.conversation)
 }
 
 pub(super) fn save_thread(
     rows: &mut WriteTables<'_>,
-    inbox: InboxNumber,
-    contact: &ContactId,
+    thread: &(InboxNumber, ContactId),
     conversation: Option<ConversationId>,
 ) -> Result<()> {
-    let key = keys::thread(inbox, contact);
     match conversation {
-        Some(conversation) => {
-            rows.put_record(tables::CATALOG, &key, &ThreadRecord { conversation })
-        }
-        None => rows.remove(tables::CATALOG, &key).map(drop),
+        Some(conversation) => THREADS.put(rows, thread, &ThreadRecord { conversation }),
+        None => THREADS.remove(rows, thread),
     }
+}
+
+/// The key of a conversation's thread.
+pub(super) fn thread_of(conversation: &Conversation) -> (InboxNumber, ContactId) {
+    (conversation.channel.into(), conversation.contact_id.clone())
 }
 
 /// Makes of what is stored what it has become, record and index entries alike.
@@ -112,7 +90,7 @@ pub(super) fn save(
     before: Option<&(Conversation, u32)>,
     after: Option<&(Conversation, u32)>,
 ) -> Result<()> {
-    let placed = |(known, owner): &(Conversation, u32)| placements(known, *owner);
+    let placed = |(known, owner): &(Conversation, u32)| plan::placements(known, *owner);
     let old = before.map(placed).unwrap_or_default();
     let new = after.map(placed).unwrap_or_default();
     let mut entry = Vec::new();
@@ -124,7 +102,7 @@ pub(super) fn save(
         move_entry(rows, index, old, new, &entry)?;
     }
     if let (Some((before, _)), None) = (before, after) {
-        rows.remove(tables::CONVERSATIONS, &keys::conversation(before.id))?;
+        CONVERSATIONS.remove(rows, &before.id)?;
     }
     Ok(())
 }
@@ -201,9 +179,8 @@ pub(super) fn save_record(
     conversation: &Conversation,
     owner: u32,
 ) -> Result<()> {
-    let key = keys::conversation(conversation.id);
     let record = ConversationRecord::new(conversation, owner);
-    rows.put_record(tables::CONVERSATIONS, &key, &record)
+    CONVERSATIONS.put(rows, &conversation.id, &record)
 }
 
 /// Gathers what follows from a conversation's record: its unique key and its index entries.
@@ -213,13 +190,12 @@ pub(super) fn stage_derived(
     conversation: &Conversation,
     owner: u32,
 ) -> Result<()> {
-    let key = keys::thread(conversation.channel.into(), &conversation.contact_id);
-    let thread = ThreadRecord {
+    let record = ThreadRecord {
         conversation: conversation.id,
     };
-    batch.put_record(tables::CATALOG, &key, &thread)?;
+    THREADS.put(batch, &thread_of(conversation), &record)?;
     let payload = index_entry::payload(conversation, owner);
-    for (stream, position) in placements(conversation, owner).into_iter().flatten() {
+    for (stream, position) in plan::placements(conversation, owner).into_iter().flatten() {
         index.put(stream, position, &payload);
     }
     Ok(())

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use convodb_core::records::{AssigneeRecord, RedirectRecord};
 use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result};
 
-use super::batch::Sink as _;
-use super::keys::{self, catalog_kind};
-use super::{Head, codec, tables};
+use super::kinds::{DIRECTORY, REDIRECTS};
+use super::{Head, keys};
 use crate::kv::{Read, WriteTables};
 pub(super) use redirects::{Removal, forget_drained};
 
@@ -47,23 +46,13 @@ impl Directory {
                 "{owner} is no number of an owner"
             ))),
         };
-        for row in rows.range(
-            tables::CATALOG,
-            keys::of_kind::<{ catalog_kind::DIRECTORY }>(),
-        )? {
-            let (key, bytes) = row?;
-            let record: AssigneeRecord = codec::decode_row(tables::CATALOG, &key, &bytes)?;
-            let id = keys::parse_directory(&key)?;
+        for row in DIRECTORY.all(rows)? {
+            let (id, record) = row?;
             directory.insert(check(record.owner)?, Assignee::new(id, &record.name));
         }
-        for row in rows.range(
-            tables::CATALOG,
-            keys::of_kind::<{ catalog_kind::REDIRECTS }>(),
-        )? {
-            let (key, bytes) = row?;
-            let owner = check(keys::parse_redirect(&key)?)?;
-            let record: RedirectRecord = codec::decode_row(tables::CATALOG, &key, &bytes)?;
-            directory.set_redirect(owner, record);
+        for row in REDIRECTS.all(rows)? {
+            let (owner, record) = row?;
+            directory.set_redirect(check(owner)?, record);
         }
         Ok(directory)
     }
@@ -176,7 +165,7 @@ impl Directory {
             owner,
             name: assignee.name.to_string(),
         };
-        rows.put_record(tables::CATALOG, &keys::directory(&assignee.id), &record)?;
+        DIRECTORY.put(rows, &assignee.id, &record)?;
         self.insert(owner, assignee);
         Ok(())
     }

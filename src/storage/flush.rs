@@ -5,6 +5,7 @@ use std::sync::Arc;
 use convodb_core::{Change, ChangeKind, Difference, ProviderIdState, Result};
 
 use super::directory::Removal;
+use super::kinds::AUDIT_LOGS;
 use super::provider_ids::Matched;
 use super::unit_of_work::UnitOfWork;
 use super::{consumers, conversations, events, idempotency, messages, provider_ids};
@@ -39,7 +40,7 @@ impl UnitOfWork<'_> {
             conversations::save(rows, &mut self.index, stored.as_ref(), after.as_ref())?;
         }
         for Difference { key, after, .. } in self.state.threads.take_differences() {
-            conversations::save_thread(rows, key.0, &key.1, after)?;
+            conversations::save_thread(rows, &key, after)?;
         }
         for message in self.state.messages.take_differences() {
             if let Some(message) = message.after {
@@ -64,13 +65,10 @@ impl UnitOfWork<'_> {
             }
         }
         for Difference { key, after, .. } in self.state.consumers.take_differences() {
-            match after {
-                Some(position) => consumers::save(rows, &key, position)?,
-                None => consumers::remove(rows, &key)?,
-            }
+            consumers::save(rows, &key, after)?;
         }
         for event in self.events.drain(..) {
-            events::append(rows, &mut self.known.head, event)?;
+            events::append(rows, &mut self.known.head, &event)?;
         }
         let totals = Arc::make_mut(&mut self.known.totals);
         self.index.report(|stream, total| totals.set(stream, total));
@@ -85,18 +83,18 @@ impl UnitOfWork<'_> {
                 // Found by a change's keys, or by its decision.
                 if let Some(Some(known)) = self.state.conversations.get(conversation) {
                     let inbox = known.channel.into();
-                    let mut ids = Vec::new();
-                    messages::each(rows, *conversation, |message| {
-                        ids.extend(message.provider_id);
-                        Ok(())
-                    })?;
+                    let ids = messages::all(rows, *conversation)?
+                        .filter_map(|message| {
+                            message.map(|message| message.provider_id).transpose()
+                        })
+                        .collect::<Result<Vec<_>>>()?;
                     // The messages must not come back.
                     for id in &ids {
                         provider_ids::save(rows, hashes, inbox, id, &ProviderIdState::Tombstone)?;
                     }
                 }
                 messages::remove_all(rows, *conversation)?;
-                events::remove_audit_log(rows, *conversation)
+                AUDIT_LOGS.remove_range(rows, conversation)
             }
             ChangeKind::ConversationImported(imported) => {
                 let inbox = imported.conversation.channel.into();

@@ -4,13 +4,11 @@
 
 use convodb_core::{Error, ErrorKind, Result};
 
-use super::{keys, tables};
+use super::{kinds, tables};
 use crate::kv::{Database, Read, Table, WriteTables};
 
 /// The layout that this version of convodb writes and reads.
 const VERSION: u32 = 1;
-
-const FORMAT: &str = "format";
 
 /// The table that has the version, alone: the others are those of a version.
 const BARE: Table = Table {
@@ -21,7 +19,11 @@ const BARE: Table = Table {
 /// The version is stored bare, outside any record: every version of convodb, past and to come, must be
 /// able to read it.
 pub(super) fn write(rows: &mut WriteTables<'_>) -> Result<()> {
-    rows.put(tables::CATALOG, &keys::meta(FORMAT), &VERSION.to_be_bytes())
+    rows.put(
+        tables::CATALOG,
+        &kinds::FORMAT.key(&()),
+        &VERSION.to_be_bytes(),
+    )
 }
 
 /// # Errors
@@ -29,7 +31,7 @@ pub(super) fn write(rows: &mut WriteTables<'_>) -> Result<()> {
 /// Not a database of convodb, or one of another version.
 pub(super) fn check(database: &Database) -> Result<()> {
     let rows = database.begin_read_of(&[BARE])?;
-    let found = rows.get(BARE, &keys::meta(FORMAT))?.ok_or_else(|| {
+    let found = rows.get(BARE, &kinds::FORMAT.key(&()))?.ok_or_else(|| {
         let message = "the file is a redb database, but not a store of convodb";
         Error::new(ErrorKind::NotADatabase, message)
     })?;

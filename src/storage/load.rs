@@ -20,14 +20,14 @@ impl UnitOfWork<'_> {
         match key {
             Key::Conversation(id) => self.load_conversation(*id)?,
             Key::Thread(inbox, contact) => {
-                let found = conversations::find(&self.rows, *inbox, contact)?;
+                let key = (*inbox, contact.clone());
+                let found = conversations::find(&self.rows, &key)?;
                 if let Some(id) = found
                     && !self.state.conversations.contains(&id)
                 {
                     // A command that looks for a thread reads its conversation.
                     self.load_conversation(id)?;
                 }
-                let key = (*inbox, contact.clone());
                 self.state.threads.insert(key, found);
             }
             Key::Message(of, id) => {
@@ -35,8 +35,9 @@ impl UnitOfWork<'_> {
                 self.state.messages.insert((*of, *id), message);
             }
             Key::Note(of, at, id) => {
-                let note = messages::find_note(&self.rows, *of, *at, *id)?;
-                self.state.notes.insert((*of, *at, *id), note);
+                let key = (*of, *at, *id);
+                let note = messages::find_note(&self.rows, key)?;
+                self.state.notes.insert(key, note);
             }
             Key::ProviderId(inbox, id) => {
                 let known = provider_ids::find(&self.rows, self.known.hashes, *inbox, id)?;

@@ -40,7 +40,9 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     fn try_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
-        conversations::read_shown(self.rows, &self.known.directory, id)
+        let directory = &self.known.directory;
+        let stored = conversations::read(self.rows, directory, id)?;
+        stored.map(|stored| stored.shown(directory)).transpose()
     }
 
     pub(crate) fn conversations(
@@ -62,7 +64,7 @@ impl<'a, R: Read> Reader<'a, R> {
         contact: &ContactId,
         channel: Channel,
     ) -> Result<Option<Conversation>> {
-        let Some(id) = conversations::find(self.rows, channel.into(), contact)? else {
+        let Some(id) = conversations::find(self.rows, &(channel.into(), contact.clone()))? else {
             return Ok(None);
         };
         let missing = || Error::corrupted(format!("the conversation {id} of a contact is missing"));
@@ -137,7 +139,7 @@ impl<'a, R: Read> Reader<'a, R> {
 
     pub(crate) fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
         self.require(id)?;
-        events::audit_log(self.rows, id)
+        events::audit_log(self.rows, id)?.collect()
     }
 
     pub(crate) fn consumers(&self) -> Result<Vec<ConsumerPosition>> {

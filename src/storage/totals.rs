@@ -3,6 +3,7 @@
 //! The file's own totals are written with each commit and read when it is opened. They take 40
 //! bytes a stream, 640 a user or team; a commit copies the blocks that it changes.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use convodb_core::{Channel, Error, InboxNumber, Result, Status};
@@ -40,7 +41,10 @@ impl Totals {
     /// O(users and teams).
     pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Self> {
         let mut totals = Self::default();
-        for row in rows.range(tables::INDEX, keys::of_kind::<{ index_kind::TOTALS }>())? {
+        let first = [index_kind::TOTALS];
+        let last = [index_kind::TOTALS + 1];
+        let keys = (Bound::Included(&first[..]), Bound::Excluded(&last[..]));
+        for row in rows.range(tables::INDEX, keys)? {
             let (key, value) = row?;
             // What belongs to no stream of the file is for `verify` to tell of.
             let known = keys::parse_stream(key.get(1..).unwrap_or_default());

@@ -13,8 +13,8 @@ use convodb_core::{Actor, AssigneeId, Error, Result};
 
 use super::{Directory, Owner};
 use crate::kv::WriteTables;
-use crate::storage::batch::Sink as _;
-use crate::storage::{Resident, keys, tables};
+use crate::storage::Resident;
+use crate::storage::kinds::{DIRECTORY, REDIRECTS};
 
 /// More reassignments than that on one way are not written: their record would not end.
 const MOST_STEPS: usize = 1_000;
@@ -96,7 +96,7 @@ impl Directory {
             at: removal.at,
             actor: removal.actor,
         };
-        rows.remove(tables::CATALOG, &keys::directory(id))?;
+        DIRECTORY.remove(rows, id)?;
         self.by_id.remove(id);
         self.set(owner, Owner::Unknown);
         let mut redirects: Vec<_> = self.redirected_to(owner).collect();
@@ -117,14 +117,14 @@ impl Directory {
                 )));
             }
             record.steps.push(step.clone());
-            rows.put_record(tables::CATALOG, &keys::redirect(from), &record)?;
+            REDIRECTS.put(rows, &from, &record)?;
             self.set_redirect(from, record);
         }
         Ok(owner)
     }
 
     fn forget(&mut self, rows: &mut WriteTables<'_>, owner: u32) -> Result<()> {
-        rows.remove(tables::CATALOG, &keys::redirect(owner))?;
+        REDIRECTS.remove(rows, &owner)?;
         self.redirects.remove(&owner);
         if matches!(self.owner(owner), Owner::Removed(_)) {
             self.set(owner, Owner::Unknown);

@@ -5,12 +5,10 @@ use std::ops::Bound;
 use convodb_core::{Channel, Conversation, ConversationId, Result};
 
 use super::unless_corrupted;
-use crate::kv::Read as _;
 use crate::storage::batch::Batch;
 use crate::storage::conversations::{IndexRows, Stored};
-use crate::storage::keys::{self, catalog_kind};
 use crate::storage::scan::Scan;
-use crate::storage::{UnitOfWork, View, conversations, messages, provider_ids, tables};
+use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
 
 /// The conversation of a message or note.
 #[derive(Clone, Copy)]
@@ -37,13 +35,11 @@ impl<'a> Homes<'a> {
         {
             return Ok(home);
         }
-        let key = keys::conversation(id);
-        let home = match self.view.rows().get(tables::CONVERSATIONS, &key)? {
-            None => Home::None,
-            Some(bytes) => match conversations::decode(self.view.directory(), &key, &bytes) {
-                Ok(stored) => Home::On(stored.conversation.channel),
-                Err(_) => Home::Unreadable,
-            },
+        let stored = conversations::read(self.view.rows(), self.view.directory(), id);
+        let home = match unless_corrupted(stored)? {
+            Some(None) => Home::None,
+            Some(Some(stored)) => Home::On(stored.conversation.channel),
+            None => Home::Unreadable,
         };
         self.last = Some((id, home));
         Ok(home)
@@ -71,10 +67,7 @@ impl UnitOfWork<'_> {
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
         let (rows, index) = self.begin_rebuild()?;
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
-        rows.remove_range(
-            tables::CATALOG,
-            keys::of_kind::<{ catalog_kind::THREADS }>(),
-        )?;
+        kinds::THREADS.remove_range(rows, &())?;
         let mut batch = Batch::default();
         let mut entries = IndexRows::default();
         for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
