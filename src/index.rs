@@ -6,8 +6,6 @@
 mod counted;
 mod ordered;
 
-#[cfg(fuzzing)]
-pub(crate) use counted::run_bytes;
 pub(crate) use counted::{
     Builder, Edits, HEAD, Levels, Total, node_key, parse_node_key, rank, select,
 };

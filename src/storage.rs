@@ -42,6 +42,10 @@ pub(crate) use engine::{
     CHECKPOINT_COMMANDS, CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening,
     View, backup,
 };
+#[cfg(feature = "testing")]
+pub use index_entry::index_rows;
+#[cfg(feature = "testing")]
+pub use kinds::{message_key, thread_key};
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
 pub(crate) use reader::Reader;

@@ -11,12 +11,8 @@
 //! computes it anew, which is how `verify` checks and `repair` mends.
 
 mod build;
-#[cfg(any(test, fuzzing))]
-mod check;
 mod edit;
 mod select;
-#[cfg(test)]
-mod tests;
 
 use convodb_core::{Error, Result};
 use siphasher::sip::SipHasher13;
@@ -24,8 +20,6 @@ use siphasher::sip::SipHasher13;
 use super::ordered::{Key, MAX_KEY_LEN, POSITION_LEN, Position, Stream, append};
 
 pub(crate) use build::Builder;
-#[cfg(fuzzing)]
-pub(crate) use check::run_bytes;
 pub(crate) use edit::Edits;
 pub(crate) use select::{rank, select};
 

@@ -36,6 +36,21 @@ pub(super) fn seal_onto(bytes: &mut Vec<u8>, key: &[u8], payload: &[u8]) {
     codec::seal(bytes, plan::STREAMS.table, key, VERSION, payload);
 }
 
+/// The index rows of an unassigned conversation: the key of each, and what is read from it.
+#[cfg(feature = "testing")]
+pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversation)>> {
+    let entry = payload(conversation, keys::UNASSIGNED);
+    let places = plan::placements(conversation, keys::UNASSIGNED)
+        .into_iter()
+        .flatten();
+    let rows = places.map(|(stream, position)| {
+        let key = stream.key(&position);
+        let read = self::conversation(&Directory::default(), &key, &seal(&key, &entry))?;
+        Ok((key.to_vec(), read))
+    });
+    rows.collect()
+}
+
 /// The conversation of an index entry, as a list shows it.
 pub(super) fn conversation(
     directory: &Directory,

@@ -23,11 +23,12 @@ use super::{codec, tables};
 use crate::kv::{Range, Read, Table, WriteTables};
 
 type Hash = [u8; HASH_LEN];
+type MessageKey = (ConversationId, DateTime<Utc>, MessageId);
+type ThreadKey = (InboxNumber, ContactId);
 
 pub(super) const CONVERSATIONS: Kind<ConversationId, ConversationRecord> =
     Kind::new(tables::CONVERSATIONS, b"");
-pub(super) const MESSAGES: Kind<(ConversationId, DateTime<Utc>, MessageId), MessageRecord<'_>> =
-    Kind::new(tables::MESSAGES, b"");
+pub(super) const MESSAGES: Kind<MessageKey, MessageRecord<'_>> = Kind::new(tables::MESSAGES, b"");
 pub(super) const NOTES: Kind<(ConversationId, DateTime<Utc>, NoteId), NoteRecord<'_>> =
     Kind::new(tables::NOTES, b"");
 
@@ -39,8 +40,7 @@ pub(super) const HEAD: Kind<(), Head> = Kind::new(tables::CATALOG, b"\x01head");
 pub(super) const IDENTITY: Kind<(), Identity> = Kind::new(tables::CATALOG, b"\x01identity");
 pub(super) const JOURNAL: Kind<(), Epoch> = Kind::new(tables::CATALOG, b"\x01journal");
 pub(super) const DIRECTORY: Kind<AssigneeId, AssigneeRecord> = Kind::new(tables::CATALOG, b"\x02");
-pub(super) const THREADS: Kind<(InboxNumber, ContactId), ThreadRecord> =
-    Kind::new(tables::CATALOG, b"\x03");
+pub(super) const THREADS: Kind<ThreadKey, ThreadRecord> = Kind::new(tables::CATALOG, b"\x03");
 /// The times of messages whose ids carry another millisecond.
 pub(super) const MESSAGE_TIMES: Kind<(ConversationId, MessageId), MessageTimeRecord> =
     Kind::new(tables::CATALOG, b"\x04");
@@ -62,6 +62,20 @@ pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"
 /// Those that the audit log of a conversation keeps.
 pub(super) const AUDIT_LOGS: Kind<(ConversationId, EventSeq), NewEvent> =
     Kind::new(tables::EVENTS, b"\x02");
+
+/// The key of a message, and what is read from it.
+#[cfg(feature = "testing")]
+pub fn message_key(message: &MessageKey) -> Result<(Vec<u8>, MessageKey)> {
+    let key = MESSAGES.key(message);
+    Ok((key.to_vec(), MESSAGES.parse(&key)?))
+}
+
+/// The key of a thread, and what is read from it.
+#[cfg(feature = "testing")]
+pub fn thread_key(thread: &ThreadKey) -> Result<(Vec<u8>, ThreadKey)> {
+    let key = THREADS.key(thread);
+    Ok((key.to_vec(), THREADS.parse(&key)?))
+}
 
 /// The rows of one kind, with keys `K` and records `R`.
 pub(super) struct Kind<K, R> {
