@@ -74,13 +74,11 @@ pub(crate) struct Total {
 const TOTAL_LEN: usize = 8 + 1 + POSITION_LEN;
 
 impl Total {
-    pub(crate) fn encode(self) -> [u8; TOTAL_LEN] {
-        let mut bytes = [0; TOTAL_LEN];
-        let rows = self.rows.to_be_bytes();
-        let parts = rows.iter().chain([&self.height]).chain(&self.first);
-        for (byte, source) in bytes.iter_mut().zip(parts) {
-            *byte = *source;
-        }
+    pub(crate) fn encode(self) -> Key<TOTAL_LEN> {
+        let mut bytes = Key::default();
+        bytes.push(&self.rows.to_be_bytes());
+        bytes.push(&[self.height]);
+        bytes.push(&self.first);
         bytes
     }
 

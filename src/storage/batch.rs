@@ -25,7 +25,7 @@ struct Rows {
 #[derive(Clone, Copy, Debug)]
 struct EntryOffset {
     /// How the key begins: most keys differ there, and comparing them leads nowhere else.
-    prefix: [u64; 2],
+    prefix: u128,
     start: usize,
     key_len: u32,
     value_len: u32,
@@ -96,15 +96,13 @@ impl EntryOffset {
     }
 }
 
-/// How a key begins, as numbers in its order.
-fn prefix(key: &[u8]) -> [u64; 2] {
+/// How a key begins, as a number in its order.
+fn prefix(key: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     for (byte, source) in bytes.iter_mut().zip(key) {
         *byte = *source;
     }
-    let (words, _) = bytes.as_chunks();
-    let mut words = words.iter().map(|word| u64::from_be_bytes(*word));
-    std::array::from_fn(|_| words.next().unwrap_or_default())
+    u128::from_be_bytes(bytes)
 }
 
 fn len(range: Range<usize>) -> Result<u32> {

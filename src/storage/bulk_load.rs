@@ -20,7 +20,7 @@ use convodb_core::{
 use super::batch::Batch;
 use super::conversations::IndexRows;
 use super::journal::Payload;
-use super::provider_ids::Matched;
+use super::kinds::{ProviderKey, UNMATCHED};
 use super::unit_of_work::{Given, UnitOfWork};
 use super::{Head, changes, conversations, events, messages, provider_ids, tables};
 use crate::kv::WriteTables;
@@ -39,8 +39,8 @@ struct Gathered {
     index: IndexRows,
     /// The counters, but for the events of the imports.
     head: Head,
-    /// The receipts that are no longer unmatched then, where any are.
-    matched: Option<Matched>,
+    /// The provider's ids for which receipts may have waited, where any wait.
+    matched: Option<Vec<ProviderKey>>,
     log: Option<Payload>,
 }
 
@@ -50,7 +50,7 @@ impl Gathered {
             rows: Batch::default(),
             index: IndexRows::default(),
             head: unit.known.head,
-            matched: Matched::any(&unit.rows)?,
+            matched: provider_ids::has_unmatched(&unit.rows)?.then(Vec::new),
             log: unit.logs().then(Payload::new),
         })
     }
@@ -61,8 +61,8 @@ impl Gathered {
 
     /// Writes all but the index.
     fn write_records(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
-        if let Some(matched) = self.matched.take() {
-            matched.remove(rows)?;
+        for key in self.matched.take().unwrap_or_default() {
+            UNMATCHED.remove(rows, &key)?;
         }
         self.rows.write(rows)
     }
@@ -86,10 +86,10 @@ impl Gathered {
         conversations::stage_derived(&mut self.rows, &mut self.index, conversation, owner)?;
         for message in &imported.messages {
             messages::save(&mut self.rows, message)?;
-            provider_ids::save_message(&mut self.rows, hashes, inbox, message)?;
-        }
-        if let Some(matched) = &mut self.matched {
-            matched.arrived(hashes, inbox, &imported.messages);
+            let key = provider_ids::save_message(&mut self.rows, hashes, inbox, message)?;
+            if let Some(matched) = &mut self.matched {
+                matched.extend(key);
+            }
         }
         for note in &imported.notes {
             messages::save_note(&mut self.rows, note)?;

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use convodb_core::records::{AssigneeRecord, RedirectRecord};
-use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result};
+use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result, Revision};
 
 use super::kinds::{DIRECTORY, REDIRECTS};
 use super::{Head, keys};
 use crate::kv::{Read, WriteTables};
-pub(super) use redirects::{Removal, forget_drained};
 
 /// The users and teams of one snapshot. A conversation and its index entries name their assignee by
 /// the number of its *owner*, which is never used twice: a rename writes one row of the file.
@@ -21,18 +20,9 @@ pub(super) use redirects::{Removal, forget_drained};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
     by_id: BTreeMap<AssigneeId, u32>,
-    /// By their numbers: a page looks one up for each row.
-    owners: Vec<Owner>,
+    /// Those that are present, by their numbers: a page looks one up for each row.
+    owners: Vec<Option<Assignee>>,
     redirects: BTreeMap<u32, Arc<RedirectRecord>>,
-}
-
-/// What the number of an owner leads to.
-#[derive(Clone, Debug, Default)]
-enum Owner {
-    #[default]
-    Unknown,
-    Present(Assignee),
-    Removed(Arc<RedirectRecord>),
 }
 
 impl Directory {
@@ -52,35 +42,24 @@ impl Directory {
         }
         for row in REDIRECTS.all(rows)? {
             let (owner, record) = row?;
-            directory.set_redirect(check(owner)?, record);
+            directory.redirects.insert(check(owner)?, Arc::new(record));
         }
         Ok(directory)
     }
 
     fn insert(&mut self, owner: u32, assignee: Assignee) {
         self.by_id.insert(assignee.id.clone(), owner);
-        self.set(owner, Owner::Present(assignee));
-    }
-
-    fn set(&mut self, number: u32, owner: Owner) {
-        let index = number as usize;
+        let index = owner as usize;
         if self.owners.len() <= index {
-            self.owners.resize(index + 1, Owner::Unknown);
+            self.owners.resize(index + 1, None);
         }
-        if let Some(known) = self.owners.get_mut(index) {
-            *known = owner;
+        if let Some(slot) = self.owners.get_mut(index) {
+            *slot = Some(assignee);
         }
-    }
-
-    fn owner(&self, number: u32) -> &Owner {
-        self.owners.get(number as usize).unwrap_or(&Owner::Unknown)
     }
 
     fn present(&self, number: u32) -> Option<&Assignee> {
-        match self.owner(number) {
-            Owner::Present(assignee) => Some(assignee),
-            Owner::Unknown | Owner::Removed(_) => None,
-        }
+        self.owners.get(number as usize)?.as_ref()
     }
 
     /// Users first, then teams, each by their ids.
@@ -107,20 +86,21 @@ impl Directory {
         }
     }
 
-    /// The assignee of what is stored under a number, and how often it was reassigned since. O(1).
+    /// The assignee of what is stored under a number, and how often it was reassigned since.
+    /// O(log redirects) where it was.
     pub(super) fn assignee(&self, number: u32) -> Result<(Option<&Assignee>, u64)> {
         if number == keys::UNASSIGNED {
             return Ok((None, 0));
         }
-        let redirect = match self.owner(number) {
-            Owner::Present(assignee) => return Ok((Some(assignee), 0)),
-            Owner::Removed(redirect) => redirect,
-            Owner::Unknown => return Err(unknown(number)),
-        };
+        if let Some(assignee) = self.present(number) {
+            return Ok((Some(assignee), 0));
+        }
+        let redirect = self.redirects.get(&number).ok_or_else(|| unknown(number))?;
         let steps = redirect.steps.len() as u64;
-        match self.successor(redirect)? {
-            keys::UNASSIGNED => Ok((None, steps)),
-            successor => match self.present(successor) {
+        match redirect.steps.last().map(|step| step.owner) {
+            None => Err(Error::corrupted("a redirect leads nowhere")),
+            Some(keys::UNASSIGNED) => Ok((None, steps)),
+            Some(successor) => match self.present(successor) {
                 Some(assignee) => Ok((Some(assignee), steps)),
                 None => Err(unknown(successor)),
             },
@@ -132,8 +112,7 @@ impl Directory {
         if self.redirects.contains_key(&number) {
             let (assignee, steps) = self.assignee(number)?;
             conversation.assigned_to = assignee.cloned();
-            conversation.revision =
-                convodb_core::Revision::new(conversation.revision.get() + steps);
+            conversation.revision = Revision::new(conversation.revision.get() + steps);
         }
         Ok(())
     }
@@ -143,11 +122,12 @@ impl Directory {
         if number == keys::UNASSIGNED {
             return Ok(None);
         }
-        match self.owner(number) {
-            Owner::Present(assignee) => Ok(Some(assignee.clone())),
-            Owner::Removed(redirect) => Ok(Some(Assignee::new(&redirect.removed, ""))),
-            Owner::Unknown => Err(unknown(number)),
-        }
+        let removed = || {
+            let redirect = self.redirects.get(&number)?;
+            Some(Assignee::new(&redirect.removed, ""))
+        };
+        let known = self.present(number).cloned().or_else(removed);
+        known.ok_or_else(|| unknown(number)).map(Some)
     }
 
     /// Adds a user or team, or renames it.

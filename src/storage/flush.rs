@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use convodb_core::records::RedirectStep;
 use convodb_core::{Change, ChangeKind, Difference, ProviderIdState, Result};
 
-use super::directory::Removal;
-use super::kinds::AUDIT_LOGS;
-use super::provider_ids::Matched;
+use super::kinds::{AUDIT_LOGS, UNMATCHED};
 use super::unit_of_work::UnitOfWork;
 use super::{consumers, conversations, events, idempotency, messages, provider_ids};
 
@@ -100,11 +99,10 @@ impl UnitOfWork<'_> {
                 let inbox = imported.conversation.channel.into();
                 for message in &imported.messages {
                     messages::save(rows, message)?;
-                    provider_ids::save_message(rows, hashes, inbox, message)?;
+                    if let Some(key) = provider_ids::save_message(rows, hashes, inbox, message)? {
+                        UNMATCHED.remove(rows, &key)?;
+                    }
                 }
-                let mut matched = Matched::default();
-                matched.arrived(hashes, inbox, &imported.messages);
-                matched.remove(rows)?;
                 imported
                     .notes
                     .iter()
@@ -121,14 +119,15 @@ impl UnitOfWork<'_> {
                 assignee,
                 successor,
             } => {
-                let removal = Removal {
+                let directory = Arc::make_mut(&mut self.known.directory);
+                let step = RedirectStep {
+                    owner: directory.owner_of(successor.as_ref())?,
                     successor: successor.clone(),
                     at: change.at,
                     actor: change.actor.clone(),
                 };
-                let directory = Arc::make_mut(&mut self.known.directory);
-                self.drained
-                    .insert(directory.remove(rows, assignee, removal)?);
+                let owner = directory.remove(rows, assignee, &step)?;
+                self.drained.insert(owner);
                 Ok(())
             }
             _ => Ok(()),

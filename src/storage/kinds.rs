@@ -23,6 +23,7 @@ use super::{codec, tables};
 use crate::kv::{Range, Read, Table, WriteTables};
 
 type Hash = [u8; HASH_LEN];
+pub(super) type ProviderKey = (InboxNumber, Hash);
 type MessageKey = (ConversationId, DateTime<Utc>, MessageId);
 type ThreadKey = (InboxNumber, ContactId);
 
@@ -33,35 +34,35 @@ pub(super) const NOTES: Kind<(ConversationId, DateTime<Utc>, NoteId), NoteRecord
     Kind::new(tables::NOTES, b"");
 
 /// What the file says of itself.
-pub(super) const META: Kind<(), ()> = Kind::new(tables::CATALOG, b"\x01");
+pub(super) const META: Kind<(), ()> = catalog(b"\x01");
 /// The version of the layout, bare.
-pub(super) const FORMAT: Kind<(), ()> = Kind::new(tables::CATALOG, b"\x01format");
-pub(super) const HEAD: Kind<(), Head> = Kind::new(tables::CATALOG, b"\x01head");
-pub(super) const IDENTITY: Kind<(), Identity> = Kind::new(tables::CATALOG, b"\x01identity");
-pub(super) const JOURNAL: Kind<(), Epoch> = Kind::new(tables::CATALOG, b"\x01journal");
-pub(super) const DIRECTORY: Kind<AssigneeId, AssigneeRecord> = Kind::new(tables::CATALOG, b"\x02");
-pub(super) const THREADS: Kind<ThreadKey, ThreadRecord> = Kind::new(tables::CATALOG, b"\x03");
+pub(super) const FORMAT: Kind<(), ()> = catalog(b"\x01format");
+pub(super) const HEAD: Kind<(), Head> = catalog(b"\x01head");
+pub(super) const IDENTITY: Kind<(), Identity> = catalog(b"\x01identity");
+pub(super) const JOURNAL: Kind<(), Epoch> = catalog(b"\x01journal");
+pub(super) const DIRECTORY: Kind<AssigneeId, AssigneeRecord> = catalog(b"\x02");
+pub(super) const THREADS: Kind<ThreadKey, ThreadRecord> = catalog(b"\x03");
 /// The times of messages whose ids carry another millisecond.
 pub(super) const MESSAGE_TIMES: Kind<(ConversationId, MessageId), MessageTimeRecord> =
-    Kind::new(tables::CATALOG, b"\x04");
+    catalog(b"\x04");
 /// Messages and tombstones.
-pub(super) const PROVIDER_IDS: Kind<(InboxNumber, Hash), ProviderIdState> =
-    Kind::new(tables::CATALOG, b"\x05");
+pub(super) const PROVIDER_IDS: Kind<ProviderKey, ProviderIdState> = catalog(b"\x05");
 /// Receipts that wait for a message.
-pub(super) const UNMATCHED: Kind<(InboxNumber, Hash), ProviderIdState> =
-    Kind::new(tables::CATALOG, b"\x06");
-pub(super) const COMMANDS: Kind<Hash, IdempotencyRecord> = Kind::new(tables::CATALOG, b"\x07");
-pub(super) const COMMAND_TIMES: Kind<(DateTime<Utc>, Hash), ()> =
-    Kind::new(tables::CATALOG, b"\x08");
-pub(super) const CONSUMERS: Kind<ConsumerName, ConsumerRecord> =
-    Kind::new(tables::CATALOG, b"\x09");
+pub(super) const UNMATCHED: Kind<ProviderKey, ProviderIdState> = catalog(b"\x06");
+pub(super) const COMMANDS: Kind<Hash, IdempotencyRecord> = catalog(b"\x07");
+pub(super) const COMMAND_TIMES: Kind<(DateTime<Utc>, Hash), ()> = catalog(b"\x08");
+pub(super) const CONSUMERS: Kind<ConsumerName, ConsumerRecord> = catalog(b"\x09");
 /// By the numbers of removed owners.
-pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = Kind::new(tables::CATALOG, b"\x0A");
+pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
 
 pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"\x01");
 /// Those that the audit log of a conversation keeps.
 pub(super) const AUDIT_LOGS: Kind<(ConversationId, EventSeq), NewEvent> =
     Kind::new(tables::EVENTS, b"\x02");
+
+const fn catalog<K: Part, R>(prefix: &'static [u8]) -> Kind<K, R> {
+    Kind::new(tables::CATALOG, prefix)
+}
 
 /// The key of a message, and what is read from it.
 #[cfg(feature = "testing")]

@@ -6,12 +6,11 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Error, HASH_LEN, Hashes, InboxNumber, Message, ProviderId, ProviderIdState, Result,
-    UnmatchedReceipts,
+    Error, Hashes, InboxNumber, Message, ProviderId, ProviderIdState, Result, UnmatchedReceipts,
 };
 
 use super::batch::Sink;
-use super::kinds::{PROVIDER_IDS, UNMATCHED};
+use super::kinds::{PROVIDER_IDS, ProviderKey, UNMATCHED};
 use super::{codec, messages, tables};
 use crate::kv::{Read, WriteTables};
 
@@ -45,19 +44,20 @@ pub(super) fn save(
     UNMATCHED.remove(rows, &key)
 }
 
-/// Saves the provider's id of a message, if it has one. What waited for it is left to the caller.
+/// Saves the provider's id of a message, if it has one, and answers its key. What waited for the
+/// message is left to the caller.
 pub(super) fn save_message(
     rows: &mut impl Sink,
     hashes: Hashes,
     inbox: InboxNumber,
     message: &Message,
-) -> Result<()> {
+) -> Result<Option<ProviderKey>> {
     let Some(id) = &message.provider_id else {
-        return Ok(());
+        return Ok(None);
     };
     let key = (inbox, hashes.of_provider_id(inbox, id));
     let known = ProviderIdState::Message(message.conversation_id, message.id);
-    PROVIDER_IDS.put(rows, &key, &known)
+    PROVIDER_IDS.put(rows, &key, &known).map(|()| Some(key))
 }
 
 fn decode_unmatched(key: &[u8], bytes: &[u8]) -> Result<UnmatchedReceipts> {
@@ -88,31 +88,10 @@ pub(super) fn purge_unmatched(rows: &mut WriteTables<'_>, before: DateTime<Utc>)
     })
 }
 
-/// The imported messages that receipts may wait for.
-#[derive(Debug, Default)]
-pub(super) struct Matched(Vec<(InboxNumber, [u8; HASH_LEN])>);
-
-impl Matched {
-    /// None where no receipts wait at all. O(1).
-    pub(super) fn any(rows: &impl Read) -> Result<Option<Self>> {
-        let first = UNMATCHED.range(rows, &())?.next().transpose()?;
-        Ok(first.map(|_| Self::default()))
-    }
-
-    pub(super) fn arrived(&mut self, hashes: Hashes, inbox: InboxNumber, messages: &[Message]) {
-        let ids = messages
-            .iter()
-            .filter_map(|message| message.provider_id.as_ref());
-        self.0
-            .extend(ids.map(|id| (inbox, hashes.of_provider_id(inbox, id))));
-    }
-
-    /// No receipts wait for them any longer.
-    pub(super) fn remove(self, rows: &mut WriteTables<'_>) -> Result<()> {
-        self.0
-            .iter()
-            .try_for_each(|key| UNMATCHED.remove(rows, key))
-    }
+/// Whether receipts wait for any message. O(1).
+pub(super) fn has_unmatched(rows: &impl Read) -> Result<bool> {
+    let first = UNMATCHED.range(rows, &())?.next().transpose()?;
+    Ok(first.is_some())
 }
 
 /// What `verify` checks of every id: that its message is there, and has it.

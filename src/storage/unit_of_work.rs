@@ -16,7 +16,7 @@ use convodb_core::{
 };
 
 use super::journal::Payload;
-use super::{Head, Reader, Resident, changes, directory, journal, lists, plan};
+use super::{Head, Reader, Resident, changes, journal, lists, plan};
 use crate::index::{Edits, Levels};
 use crate::kv::{Memtable, WriteTables};
 
@@ -476,11 +476,13 @@ impl<'t> UnitOfWork<'t> {
 
     /// Forgets the redirects of owners under which nothing is stored any longer.
     pub(super) fn forget_drained(&mut self) -> Result<()> {
-        if self.drained.is_empty() {
-            return Ok(());
+        for owner in std::mem::take(&mut self.drained) {
+            let known = &mut self.known;
+            if known.directory.is_redirected(owner) && known.totals.of_bucket(owner)? == 0 {
+                Arc::make_mut(&mut known.directory).forget(&mut self.rows, owner)?;
+            }
         }
-        let drained = std::mem::take(&mut self.drained);
-        directory::forget_drained(&mut self.rows, &mut self.known, drained)
+        Ok(())
     }
 
     /// Writes all of it, and the counters, for the commit. Nothing where nothing was applied.

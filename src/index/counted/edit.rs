@@ -10,11 +10,26 @@ use super::{Builder, Entry, HEAD, Levels, Total, decode_entry, encode_node, entr
 use crate::index::ordered::{Position, Stream, Streams, position_of};
 use crate::kv::{Read, WriteTables};
 
-/// What became of a node since it was read.
-enum Node {
-    Clean(Vec<Entry>),
-    Dirty(Vec<Entry>),
-    Gone,
+/// A node as it was read, or what became of it. One that is gone has no entries.
+struct Node {
+    entries: Vec<Entry>,
+    is_changed: bool,
+}
+
+impl Node {
+    fn read(bytes: &[u8]) -> Result<Self> {
+        Ok(Self {
+            entries: entries(bytes)?.iter().map(decode_entry).collect(),
+            is_changed: false,
+        })
+    }
+
+    fn changed(entries: Vec<Entry>) -> Self {
+        Self {
+            entries,
+            is_changed: true,
+        }
+    }
 }
 
 /// A stream that rows came to or went from.
@@ -106,8 +121,8 @@ impl Edits {
         }
         let mut nodes = BTreeMap::new();
         let mut builder = Builder::new(self.levels, |level, first: &Position, node| {
-            let node = entries(&node)?.iter().map(decode_entry).collect();
-            nodes.insert((*first, level), Node::Dirty(node));
+            let Node { entries, .. } = Node::read(&node)?;
+            nodes.insert((*first, level), Node::changed(entries));
             Ok(())
         });
         for row in streams.rows(rows, stream, Bound::Unbounded)? {
@@ -128,10 +143,10 @@ impl Edits {
         for (stream, edit) in self.edits {
             for ((first, level), node) in edit.nodes {
                 let key = node_key(ranks, level, &stream, &first);
-                match node {
-                    Node::Clean(_) => {}
-                    Node::Dirty(entries) => rows.put(table, &key, &encode_node(&entries))?,
-                    Node::Gone => rows.remove(table, &key).map(drop)?,
+                if node.entries.is_empty() {
+                    rows.remove(table, &key)?;
+                } else if node.is_changed {
+                    rows.put(table, &key, &encode_node(&node.entries))?;
                 }
             }
             let key = self.streams.total_key(&stream);
@@ -197,11 +212,11 @@ fn sum(entries: &[Entry]) -> u32 {
 
 impl Counts<'_> {
     /// Puts a node in the place of what was known of it.
-    fn set(&mut self, level: u8, first: Position, node: Node) {
+    fn set(&mut self, level: u8, first: Position, entries: Vec<Entry>) {
+        let node = Node::changed(entries);
         self.edit.nodes.insert((first, level), node);
     }
 
-    /// The entries of a node that is there.
     fn node(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&mut Node> {
         match self.edit.nodes.entry((*first, level)) {
             Slot::Occupied(known) => Ok(known.into_mut()),
@@ -210,19 +225,21 @@ impl Counts<'_> {
                 let bytes = rows
                     .get(self.streams.table, &key)?
                     .ok_or_else(inconsistent)?;
-                let read = entries(&bytes)?.iter().map(decode_entry).collect();
-                Ok(slot.insert(Node::Clean(read)))
+                Ok(slot.insert(Node::read(&bytes)?))
             }
         }
     }
 
+    /// The entries of a node that is there.
     fn entries(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&[Entry]> {
-        match self.node(rows, level, first)? {
-            Node::Clean(entries) | Node::Dirty(entries) => Ok(entries),
-            Node::Gone => Err(inconsistent()),
+        let Node { entries, .. } = self.node(rows, level, first)?;
+        if entries.is_empty() {
+            return Err(inconsistent());
         }
+        Ok(entries)
     }
 
+    /// The entries of a node, to be changed.
     fn entries_mut(
         &mut self,
         rows: &impl Read,
@@ -230,13 +247,8 @@ impl Counts<'_> {
         first: &Position,
     ) -> Result<&mut Vec<Entry>> {
         let node = self.node(rows, level, first)?;
-        if let Node::Clean(entries) = node {
-            *node = Node::Dirty(std::mem::take(entries));
-        }
-        match node {
-            Node::Dirty(entries) => Ok(entries),
-            Node::Clean(_) | Node::Gone => Err(inconsistent()),
-        }
+        node.is_changed = true;
+        Ok(&mut node.entries)
     }
 
     /// The last entry of level 1 before a position, and then, level by level, the node in which
@@ -288,11 +300,11 @@ impl Counts<'_> {
             let first = path.next().copied().unwrap_or(HEAD);
             if at > height {
                 let all = u32::try_from(known).map_err(|_| inconsistent())?;
-                self.set(at, HEAD, Node::Dirty(vec![(HEAD, all)]));
+                self.set(at, HEAD, vec![(HEAD, all)]);
             }
             let behind = self.enter(rows, at, &first, position, (level, passed))?;
             if at < level {
-                self.set(at, *position, Node::Dirty(behind));
+                self.set(at, *position, behind);
                 passed = sum(self.entries(rows, at, &first)?);
             }
         }
@@ -340,14 +352,9 @@ impl Counts<'_> {
         let path = self.path(rows, position)?;
         for (at, first) in (1..=height).zip(path.iter().skip(1)) {
             // On the levels below its own, the position begins a node, which joins the one before.
-            let behind = if at < level {
-                let own = std::mem::replace(self.node(rows, at, position)?, Node::Gone);
-                match own {
-                    Node::Clean(entries) | Node::Dirty(entries) => entries,
-                    Node::Gone => return Err(inconsistent()),
-                }
-            } else {
-                Vec::new()
+            let behind = match at < level {
+                true => std::mem::take(self.entries_mut(rows, at, position)?),
+                false => Vec::new(),
             };
             let entries = self.entries_mut(rows, at, first)?;
             entries.extend(behind);
@@ -363,12 +370,8 @@ impl Counts<'_> {
             let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
             *count = u32::try_from(i64::from(*count) + taken).map_err(|_| inconsistent())?;
         }
-        self.edit.total.rows = self
-            .edit
-            .total
-            .rows
-            .checked_sub(1)
-            .ok_or_else(inconsistent)?;
+        let known = self.edit.total.rows;
+        self.edit.total.rows = known.checked_sub(1).ok_or_else(inconsistent)?;
         if self.edit.total.first == *position {
             self.edit.total.first = self.first_row(rows, position)?;
         }
@@ -391,7 +394,7 @@ impl Counts<'_> {
             if self.entries(rows, height, &HEAD)?.len() > 1 {
                 break;
             }
-            self.set(height, HEAD, Node::Gone);
+            self.set(height, HEAD, Vec::new());
             self.edit.total.height = height - 1;
         }
         Ok(())

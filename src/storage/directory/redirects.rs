@@ -4,46 +4,19 @@
 //! extends those that led to the removed one. It is kept exactly while conversations are stored
 //! under its number, and none ever is anew.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use convodb_core::records::{RedirectRecord, RedirectStep};
-use convodb_core::{Actor, AssigneeId, Error, Result};
+use convodb_core::{AssigneeId, Error, Result};
 
-use super::{Directory, Owner};
+use super::Directory;
 use crate::kv::WriteTables;
-use crate::storage::Resident;
 use crate::storage::kinds::{DIRECTORY, REDIRECTS};
 
 /// More reassignments than that on one way are not written: their record would not end.
 const MOST_STEPS: usize = 1_000;
 
-/// The removal of a user or team.
-#[derive(Clone, Debug)]
-pub(in crate::storage) struct Removal {
-    pub(in crate::storage) successor: Option<AssigneeId>,
-    pub(in crate::storage) at: DateTime<Utc>,
-    pub(in crate::storage) actor: Option<Actor>,
-}
-
 impl Directory {
-    pub(super) fn set_redirect(&mut self, owner: u32, record: RedirectRecord) {
-        let record = Arc::new(record);
-        // An owner that is present too is a damaged file's, and `verify` reports it.
-        if !matches!(self.owner(owner), Owner::Present(_)) {
-            self.set(owner, Owner::Removed(Arc::clone(&record)));
-        }
-        self.redirects.insert(owner, record);
-    }
-
-    /// The number that a redirect leads to.
-    pub(super) fn successor(&self, redirect: &RedirectRecord) -> Result<u32> {
-        let last = redirect.steps.last();
-        last.map(|step| step.owner)
-            .ok_or_else(|| Error::corrupted("a redirect leads nowhere"))
-    }
-
     pub(in crate::storage) fn has_redirects(&self) -> bool {
         !self.redirects.is_empty()
     }
@@ -57,10 +30,10 @@ impl Directory {
         self.redirects.keys().copied()
     }
 
-    /// Whether a redirect leads to an owner that is present, or to no assignee.
+    /// Whether a redirect leads to an owner that is present, or to no assignee. An owner that is
+    /// present itself is a damaged file's.
     pub(in crate::storage) fn leads_somewhere(&self, owner: u32) -> bool {
-        let is_removed = matches!(self.owner(owner), Owner::Removed(_));
-        is_removed && self.assignee(owner).is_ok()
+        self.present(owner).is_none() && self.is_redirected(owner) && self.assignee(owner).is_ok()
     }
 
     /// The numbers that lead to an owner, ascending. O(redirects).
@@ -81,24 +54,20 @@ impl Directory {
         redirect.map_or_else(Vec::new, |redirect| redirect.steps.clone())
     }
 
-    /// Takes a user or team out of the directory; what is stored under its number is the
-    /// successor's. Answers the number. O(redirects that lead to it).
+    /// Takes a user or team out of the directory; what is stored under its number belongs where the
+    /// step leads. Answers the number. O(redirects that lead to it).
     pub(in crate::storage) fn remove(
         &mut self,
         rows: &mut WriteTables<'_>,
         id: &AssigneeId,
-        removal: Removal,
+        step: &RedirectStep,
     ) -> Result<u32> {
         let owner = self.owner_of(Some(id))?;
-        let step = RedirectStep {
-            owner: self.owner_of(removal.successor.as_ref())?,
-            successor: removal.successor,
-            at: removal.at,
-            actor: removal.actor,
-        };
         DIRECTORY.remove(rows, id)?;
         self.by_id.remove(id);
-        self.set(owner, Owner::Unknown);
+        if let Some(slot) = self.owners.get_mut(owner as usize) {
+            *slot = None;
+        }
         let mut redirects: Vec<_> = self.redirected_to(owner).collect();
         redirects.push(owner);
         for from in redirects {
@@ -118,31 +87,18 @@ impl Directory {
             }
             record.steps.push(step.clone());
             REDIRECTS.put(rows, &from, &record)?;
-            self.set_redirect(from, record);
+            self.redirects.insert(from, Arc::new(record));
         }
         Ok(owner)
     }
 
-    fn forget(&mut self, rows: &mut WriteTables<'_>, owner: u32) -> Result<()> {
-        REDIRECTS.remove(rows, &owner)?;
+    /// Forgets a redirect under whose number nothing is stored any longer.
+    pub(in crate::storage) fn forget(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        owner: u32,
+    ) -> Result<()> {
         self.redirects.remove(&owner);
-        if matches!(self.owner(owner), Owner::Removed(_)) {
-            self.set(owner, Owner::Unknown);
-        }
-        Ok(())
+        REDIRECTS.remove(rows, &owner)
     }
-}
-
-/// Forgets those of these redirects under whose numbers nothing is stored any longer.
-pub(in crate::storage) fn forget_drained(
-    rows: &mut WriteTables<'_>,
-    known: &mut Resident,
-    owners: BTreeSet<u32>,
-) -> Result<()> {
-    for owner in owners {
-        if known.directory.is_redirected(owner) && known.totals.of_bucket(owner)? == 0 {
-            Arc::make_mut(&mut known.directory).forget(rows, owner)?;
-        }
-    }
-    Ok(())
 }
