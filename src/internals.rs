@@ -4,7 +4,7 @@
 #![expect(missing_debug_implementations, reason = "for tests alone")]
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, Deref};
 use std::sync::Arc;
 
 use convodb_core::Result;
@@ -62,6 +62,10 @@ pub fn counts<'p>(
 /// A key and a value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
+fn to_row<B: Deref<Target = [u8]>>((key, value): (B, B)) -> Row {
+    (key.to_vec(), value.to_vec())
+}
+
 /// A database in memory with two tables.
 pub struct Tables {
     database: Arc<Database>,
@@ -109,16 +113,10 @@ impl Tables {
         Ok(is_buffered)
     }
 
-    /// Freezes what is buffered, unless something is frozen.
+    /// Freezes what is buffered.
     pub fn freeze(&mut self) -> Result<()> {
-        if self.frozen.is_none() {
-            self.frozen = Some(self.database.freeze()?);
-        }
+        self.frozen = Some(self.database.freeze()?);
         Ok(())
-    }
-
-    pub fn is_frozen(&self) -> bool {
-        self.frozen.is_some()
     }
 
     /// Gives the engine what is frozen.
@@ -246,9 +244,7 @@ impl Rows<'_> {
                 true => (looked_at.advance()?, handed_on.next()),
                 false => (looked_at.advance_back()?, handed_on.next_back()),
             };
-            let row = row.map(|(key, value)| (key.to_vec(), value.to_vec()));
-            let same = same.transpose()?;
-            Ok([row, same.map(|(key, value)| (key.to_vec(), value.to_vec()))])
+            Ok([row.map(to_row), same.transpose()?.map(to_row)])
         };
         turns.into_iter().map(&mut turn).collect()
     }
@@ -257,8 +253,7 @@ impl Rows<'_> {
     pub fn counts(&self) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         let first = [STREAMS.totals];
         let rows = self.range(STREAMS.table, (Bound::Included(&first), Bound::Unbounded))?;
-        rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())))
-            .collect()
+        rows.map(|row| row.map(to_row)).collect()
     }
 
     /// The rows of streams in the order of their positions, behind so many of them.

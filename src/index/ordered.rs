@@ -218,15 +218,14 @@ impl Streams {
     /// the list comes to where it can begin. O(streams * log streams) to begin, O(streams that the
     /// next row comes behind) a row.
     pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &'a [Start]) -> Merge<'a, R> {
-        let head =
-            |(index, start): (usize, &Start)| (Point::from(&start.least), Head::Closed(index));
+        let head = |(index, start): (usize, &Start)| (Point::from(&start.least), index);
         let mut order: Vec<_> = from.iter().enumerate().map(head).collect();
         order.sort_unstable_by_key(|(place, _)| Reverse(*place));
         Merge {
             rows,
-            streams: self,
+            table: self.table,
             from,
-            opened: Vec::new(),
+            opened: from.iter().map(|_| None).collect(),
             order,
             shown: false,
         }
@@ -245,51 +244,16 @@ pub(crate) struct Start {
 /// Rows of one or many streams in the order of their positions, read one by one.
 pub(crate) struct Merge<'a, R> {
     rows: &'a R,
-    streams: Streams,
+    table: Table,
     from: &'a [Start],
-    opened: Vec<Opened<'a>>,
+    /// The rows of each stream, once it is opened.
+    opened: Vec<Option<Rows<'a>>>,
     /// The position of the next row of each stream, or a lower bound of it, the least last: most rows
     /// come from few of the streams, so the next one of a stream goes back behind few of the others. A
     /// heap takes 100 instructions a row more.
-    order: Vec<(Point, Head)>,
+    order: Vec<(Point, usize)>,
     /// Whether the row of the last of these was shown, and the one behind it is wanted.
     shown: bool,
-}
-
-/// A stream in a merge, by its place among those that can be opened or those that are.
-#[derive(Clone, Copy)]
-enum Head {
-    Closed(usize),
-    Open(usize),
-}
-
-/// A stream's rows, from a place on.
-struct Opened<'a> {
-    stream: Stream,
-    rows: Rows<'a>,
-}
-
-impl<'a> Opened<'a> {
-    fn new<R: Read>(rows: &'a R, table: Table, start: &Start) -> Result<Self> {
-        let Start { stream, from, .. } = start;
-        let from = from.as_ref().map(|position| stream.key(position));
-        let from = from.as_ref().map(|key| &key[..]);
-        // The engine compares every row with the end of a range. Comparing the prefix is quicker.
-        let rows = rows.range(table, (from, Bound::Unbounded))?.into();
-        Ok(Self {
-            stream: *stream,
-            rows,
-        })
-    }
-
-    /// Goes on to the next row, and returns its position.
-    #[inline]
-    fn advance(&mut self) -> Result<Option<Point>> {
-        match self.rows.advance()? {
-            Some((key, _)) if self.stream.holds(key) => Ok(Some(Point::from(position_of(key)?))),
-            _ => Ok(None),
-        }
-    }
 }
 
 impl<'a, R: Read> Merge<'a, R> {
@@ -297,40 +261,37 @@ impl<'a, R: Read> Merge<'a, R> {
     /// that went on would lack rows without saying so.
     pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         let found = self.find_next().inspect_err(|_| self.order.clear())?;
-        let opened = found.and_then(|index| self.opened.get(index));
-        Ok(opened.and_then(|opened| opened.rows.row()))
+        let opened = found.and_then(|index| self.opened.get(index)?.as_ref());
+        Ok(opened.and_then(Rows::row))
     }
 
-    /// Which opened stream's row is next.
+    /// Which stream's row is next.
     #[inline]
     fn find_next(&mut self) -> Result<Option<usize>> {
-        while let Some((_, head)) = self.order.last().copied() {
-            let index = match head {
-                Head::Open(index) if !self.shown => {
+        while let Some((_, index)) = self.order.last().copied() {
+            let (Some(start), Some(slot)) = (self.from.get(index), self.opened.get_mut(index))
+            else {
+                break;
+            };
+            let rows = match slot {
+                Some(_) if !self.shown => {
                     self.shown = true;
                     return Ok(Some(index));
                 }
-                Head::Open(index) => index,
-                Head::Closed(index) => self.open(index)?,
+                Some(rows) => rows,
+                // Opening costs as much as reading eight rows.
+                None => slot.insert(open(self.rows, self.table, start)?),
             };
             self.shown = false;
-            let opened = self.opened.get_mut(index);
-            match opened.map(Opened::advance).transpose()?.flatten() {
-                Some(next) => self.put_back(next, index),
-                None => drop(self.order.pop()),
+            match rows.advance()? {
+                Some((key, _)) if start.stream.holds(key) => {
+                    let next = Point::from(position_of(key)?);
+                    self.put_back(next, index);
+                }
+                _ => drop(self.order.pop()),
             }
         }
         Ok(None)
-    }
-
-    /// Opening costs as much as reading eight rows.
-    fn open(&mut self, index: usize) -> Result<usize> {
-        let place = self.opened.len();
-        if let Some(start) = self.from.get(index) {
-            let opened = Opened::new(self.rows, self.streams.table, start)?;
-            self.opened.push(opened);
-        }
-        Ok(place)
     }
 
     /// The stream that comes last in the order goes on to its next row, behind those that come
@@ -340,7 +301,7 @@ impl<'a, R: Read> Merge<'a, R> {
         let Some((last, others)) = self.order.split_last_mut() else {
             return;
         };
-        *last = (next, Head::Open(index));
+        *last = (next, index);
         let behind = others.iter().rposition(|(place, _)| *place > next);
         let place = behind.map_or(0, |behind| behind + 1);
         if place < others.len()
@@ -349,4 +310,14 @@ impl<'a, R: Read> Merge<'a, R> {
             passed.rotate_right(1);
         }
     }
+}
+
+fn open<'a, R: Read>(rows: &'a R, table: Table, start: &Start) -> Result<Rows<'a>> {
+    let from = start
+        .from
+        .as_ref()
+        .map(|position| start.stream.key(position));
+    let from = from.as_ref().map(|key| &key[..]);
+    // The engine compares every row with the end of a range. Comparing the prefix is quicker.
+    rows.range(table, (from, Bound::Unbounded)).map(Rows::from)
 }

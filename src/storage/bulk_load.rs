@@ -51,7 +51,7 @@ impl Gathered {
             index: IndexRows::default(),
             head: unit.known.head,
             matched: provider_ids::has_unmatched(&unit.rows)?.then(Vec::new),
-            log: unit.logs().then(Payload::new),
+            log: unit.log.is_some().then(Payload::new),
         })
     }
 

@@ -108,7 +108,10 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn reader(&self) -> Reader<'_, ReadTables> {
-        Reader::new(&self.rows, &self.known)
+        Reader {
+            rows: &self.rows,
+            known: &self.known,
+        }
     }
 
     pub(crate) fn head(&self) -> Head {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use convodb_core::records::RedirectStep;
-use convodb_core::{Change, ChangeKind, Difference, ProviderIdState, Result};
+use convodb_core::{Change, ChangeKind, Conversation, Difference, ProviderIdState, Result};
 
 use super::kinds::{AUDIT_LOGS, UNMATCHED};
 use super::unit_of_work::UnitOfWork;
@@ -22,21 +22,18 @@ impl UnitOfWork<'_> {
         }
         let directory = &self.known.directory;
         for Difference { key, before, after } in self.state.conversations.take_differences() {
-            let stored = before.map(|before| {
-                let redirected = self
-                    .redirected
-                    .remove(&key)
-                    .map(|redirected| redirected.owner);
-                self.drained.extend(redirected);
-                let owner = redirected.map_or_else(|| directory.owner_of(before.assignee_id()), Ok);
-                owner.map(|owner| (before, owner))
-            });
-            let after = after.map(|after| {
-                let owner = directory.owner_of(after.assignee_id());
-                owner.map(|owner| (after, owner))
-            });
-            let (stored, after) = (stored.transpose()?, after.transpose()?);
-            conversations::save(rows, &mut self.index, stored.as_ref(), after.as_ref())?;
+            let redirected = self.redirected.remove(&key);
+            let redirected = redirected.map(|redirected| redirected.owner);
+            self.drained.extend(redirected);
+            let stored = |known: Option<Conversation>, owner: Option<u32>| {
+                let stored = known.map(|known| {
+                    let owner = owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok);
+                    owner.map(|owner| (known, owner))
+                });
+                stored.transpose()
+            };
+            let (before, after) = (stored(before, redirected)?, stored(after, None)?);
+            conversations::save(rows, &mut self.index, before.as_ref(), after.as_ref())?;
         }
         for Difference { key, after, .. } in self.state.threads.take_differences() {
             conversations::save_thread(rows, &key, after)?;

@@ -3,7 +3,7 @@
 use convodb_core::{Answer, ConversationId, EventSeq, Filter, Key, Query, Result};
 
 use super::unit_of_work::{Redirected, UnitOfWork};
-use super::{Reader, consumers, conversations, events, idempotency, messages, provider_ids};
+use super::{consumers, conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
     /// Loads entities that are not in the map yet.
@@ -68,33 +68,30 @@ impl UnitOfWork<'_> {
     /// changes that make it so, so recovery takes it as it is stored.
     fn load_conversation(&mut self, id: ConversationId) -> Result<()> {
         let directory = &self.known.directory;
-        let Some(stored) = conversations::read(&self.rows, directory, id)? else {
-            self.state.conversations.insert(id, None);
-            return Ok(());
-        };
-        let owner = stored.owner;
-        if !directory.is_redirected(owner) {
-            self.state
-                .conversations
-                .insert(id, Some(stored.conversation));
-            return Ok(());
+        let stored = conversations::read(&self.rows, directory, id)?;
+        let redirected = stored.as_ref().map(|stored| stored.owner);
+        let redirected = redirected.filter(|owner| directory.is_redirected(*owner));
+        match stored {
+            Some(stored) if redirected.is_some() && !self.replays => {
+                let shown = stored.clone().shown(directory)?;
+                let conversations = &mut self.state.conversations;
+                conversations.insert_as(id, stored.conversation, shown);
+            }
+            stored => {
+                let conversation = stored.map(|stored| stored.conversation);
+                self.state.conversations.insert(id, conversation);
+            }
         }
-        let is_reassigned = self.is_recovering();
-        if is_reassigned {
-            self.state
-                .conversations
-                .insert(id, Some(stored.conversation));
-        } else {
-            let shown = stored.clone().shown(directory)?;
-            self.state
-                .conversations
-                .insert_as(id, stored.conversation, shown);
-        }
-        let redirected = Redirected {
-            owner,
-            is_reassigned,
-        };
-        self.redirected.insert(id, redirected);
+        self.redirected.extend(redirected.map(|owner| {
+            let is_reassigned = self.replays;
+            (
+                id,
+                Redirected {
+                    owner,
+                    is_reassigned,
+                },
+            )
+        }));
         Ok(())
     }
 
@@ -112,7 +109,7 @@ impl UnitOfWork<'_> {
         let rows = &self.rows;
         Ok(match query {
             Query::First(filter, limit) => Answer::Conversations(self.first(filter, *limit)?),
-            Query::Count(filter) => Answer::Number(Reader::new(rows, &self.known).count(filter)?),
+            Query::Count(filter) => Answer::Number(self.reader().count(filter)?),
             Query::FirstEventSince(at) => {
                 Answer::Number(events::first_since(rows, &self.known.head, *at)?.get())
             }
@@ -139,12 +136,11 @@ impl UnitOfWork<'_> {
     /// The first conversations of a list, fetched by pages.
     fn first(&self, filter: &Filter, limit: u32) -> Result<Vec<ConversationId>> {
         const PAGE: u32 = 100;
-        let reader = Reader::new(&self.rows, &self.known);
         let limit = limit as usize;
         let mut ids = Vec::with_capacity(limit);
         let mut next = None;
         while ids.len() < limit {
-            let page = reader.list_from(filter, next.as_ref(), PAGE)?;
+            let page = self.reader().list_from(filter, next.as_ref(), PAGE)?;
             ids.extend(page.data.iter().map(|conversation| conversation.id));
             next = page.next;
             if next.is_none() {

@@ -2,11 +2,10 @@
 
 use convodb_core::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, Cursor, Error, Event, EventSeq, Filter, Message, MessageRange, MessageRef,
-    Note, Page, PagePosition, PageRequest, ProviderIdState, Result, Transcript,
+    ConversationId, Error, Event, EventSeq, Message, MessageRange, MessageRef, Note,
+    ProviderIdState, Result, Transcript,
 };
 
-use super::lists::{self, Start};
 use super::messages::{self, End};
 use super::{Resident, consumers, conversations, events, provider_ids};
 use crate::kv::Read;
@@ -14,23 +13,14 @@ use crate::kv::Read;
 /// Tables, and the state that is cached in memory beside them.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a, R> {
-    rows: &'a R,
-    known: &'a Resident,
+    pub(super) rows: &'a R,
+    pub(super) known: &'a Resident,
 }
 
 impl<'a, R: Read> Reader<'a, R> {
-    pub(super) fn new(rows: &'a R, known: &'a Resident) -> Self {
-        Self { rows, known }
-    }
-
     /// Whether conversations are stored under owners that were removed.
     pub(crate) fn has_redirects(&self) -> bool {
         self.known.directory.has_redirects()
-    }
-
-    /// How many of them there are. O(owners that were removed).
-    pub(crate) fn count_redirected(&self) -> Result<u64> {
-        lists::count_redirected(self.known)
     }
 
     /// A conversation that must be there.
@@ -154,78 +144,6 @@ impl<'a, R: Read> Reader<'a, R> {
     pub(crate) fn consumer(&self, name: &ConsumerName) -> Result<EventSeq> {
         self.find_consumer(name)?
             .ok_or_else(|| Error::consumer_not_found(name))
-    }
-
-    pub(crate) fn list(
-        &self,
-        filter: &Filter,
-        request: &PageRequest,
-    ) -> Result<Page<Conversation>> {
-        let limit = request.limit();
-        match request.position() {
-            PagePosition::Number(number) => {
-                let offset = (number - 1).saturating_mul(u64::from(limit));
-                let mut page = self.page(filter, Start::Skip(offset), limit)?;
-                page.number = Some(number);
-                page.offset = Some(offset);
-                Ok(page)
-            }
-            PagePosition::After(cursor) => self.page(filter, Start::After(cursor), limit),
-            PagePosition::Around(id) => self.list_around(filter, id, limit),
-        }
-    }
-
-    /// The rows behind a cursor, or the first.
-    pub(super) fn list_from(
-        &self,
-        filter: &Filter,
-        cursor: Option<&Cursor>,
-        limit: u32,
-    ) -> Result<Page<Conversation>> {
-        let start = cursor.map_or(Start::Skip(0), |cursor| Start::After(*cursor));
-        self.page(filter, start, limit)
-    }
-
-    fn page(&self, filter: &Filter, start: Start, limit: u32) -> Result<Page<Conversation>> {
-        lists::page(self.rows, self.known, filter, start, limit)
-    }
-
-    /// The rank of a conversation in a list, and how long the list is; nothing where the filter does
-    /// not select it.
-    fn place(&self, id: ConversationId, filter: &Filter) -> Result<Option<(u64, u64)>> {
-        filter.validate()?;
-        let conversation = self.conversation(id)?;
-        if !filter.selects(&conversation) {
-            return Ok(None);
-        }
-        let place = Cursor::new(conversation.updated_at, id);
-        lists::rank(self.rows, self.known, filter, place).map(Some)
-    }
-
-    pub(crate) fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
-        Ok(self.place(id, filter)?.map(|(rank, _)| rank))
-    }
-
-    /// Empty where the filter does not select the conversation.
-    fn list_around(
-        &self,
-        filter: &Filter,
-        id: ConversationId,
-        limit: u32,
-    ) -> Result<Page<Conversation>> {
-        let Some((rank, total)) = self.place(id, filter)? else {
-            return Ok(Page::new(Vec::new(), self.count(filter)?, None));
-        };
-        // At either end of the list the page is as full as elsewhere.
-        let last = total.saturating_sub(u64::from(limit));
-        let offset = rank.saturating_sub(u64::from(limit / 2)).min(last);
-        let mut page = self.page(filter, Start::Skip(offset), limit)?;
-        page.offset = Some(offset);
-        Ok(page)
-    }
-
-    pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {
-        lists::count(self.known, filter)
     }
 
     /// A user or team that must be there.

@@ -16,7 +16,7 @@ use convodb_core::{
 };
 
 use super::journal::Payload;
-use super::{Head, Reader, Resident, changes, journal, lists, plan};
+use super::{Head, Reader, Resident, changes, journal, plan};
 use crate::index::{Edits, Levels};
 use crate::kv::{Memtable, WriteTables};
 
@@ -36,14 +36,14 @@ pub(crate) struct UnitOfWork<'t> {
     /// Index entries and counts that are not written yet.
     pub(super) index: Edits,
     /// The log record; none where the commit writes through to the file.
-    log: Option<Payload>,
+    pub(super) log: Option<Payload>,
     erases_log: bool,
     applied: bool,
     is_full: bool,
     /// Something failed while it was being applied: the transaction must not commit.
     failed: bool,
     /// A recovery applies log records.
-    replays: bool,
+    pub(super) replays: bool,
     /// Entities were dropped from the map since the command was decided.
     cleared: bool,
     /// Conversations that are stored under an owner that was removed.
@@ -138,14 +138,6 @@ impl<'t> UnitOfWork<'t> {
         Ok(())
     }
 
-    /// The commit that will hold what was applied, or the latest one.
-    fn commit_seq(&self) -> CommitSeq {
-        match self.applied {
-            true => self.known.head.commit_seq.next(),
-            false => self.known.head.commit_seq,
-        }
-    }
-
     /// The clock's time, unless it ran back.
     pub(super) fn clamped(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
         let newest = &mut self.known.head.newest_time;
@@ -172,9 +164,8 @@ impl<'t> UnitOfWork<'t> {
         } = decided?;
         let is_applied = !changes.is_empty();
         if is_applied {
-            let removes =
-                |change: &ChangeKind| matches!(change, ChangeKind::AssigneeRemoved { .. });
-            let reassigns = changes.iter().any(removes);
+            let mut kinds = changes.iter();
+            let reassigns = kinds.any(|kind| matches!(kind, ChangeKind::AssigneeRemoved { .. }));
             let at = |kind| Change {
                 at: now,
                 actor: given.context.actor_ref().cloned(),
@@ -184,7 +175,9 @@ impl<'t> UnitOfWork<'t> {
             self.whole(|unit| {
                 unit.apply(changes)?;
                 if erases_log {
-                    unit.erase_log()?;
+                    // Nothing that was written before may stay in the log behind this commit.
+                    unit.erases_log = true;
+                    unit.write_through()?;
                 }
                 if reassigns {
                     unit.reassign(now, given.reassigned_at_once)?;
@@ -199,7 +192,11 @@ impl<'t> UnitOfWork<'t> {
         if self.state.len() > MOST_ENTITIES {
             self.whole(Self::begin_anew)?;
         }
-        Ok(Outcome::new(value, effect, is_duplicate, self.commit_seq()))
+        let mut commit = self.known.head.commit_seq;
+        if self.applied {
+            commit = commit.next();
+        }
+        Ok(Outcome::new(value, effect, is_duplicate, commit))
     }
 
     fn decide<C: Command>(
@@ -241,32 +238,21 @@ impl<'t> UnitOfWork<'t> {
         }
     }
 
-    /// Whether a recovery applies log records.
-    pub(super) fn is_recovering(&self) -> bool {
-        self.replays
-    }
-
     /// Logs changes and applies them in their order. After an error the transaction must not commit.
     pub(super) fn apply(&mut self, decided: Vec<Change>) -> Result<()> {
         let changes = self.with_reassignments(decided)?;
         debug_assert!(changes.iter().all(changes::is_complete));
         self.applied = true;
-        self.log(&changes)?;
+        // What the log record cannot hold writes through to the file.
+        if let Some(log) = &mut self.log
+            && !log.push(&changes)?
+        {
+            self.write_through()?;
+        }
         self.cleared = false;
         changes
             .into_iter()
             .try_for_each(|change| self.apply_one(change))
-    }
-
-    /// Adds changes to the log record, while it can hold them. What is more writes through to the
-    /// file.
-    fn log(&mut self, changes: &[Change]) -> Result<()> {
-        if let Some(log) = &mut self.log
-            && !log.push(changes)?
-        {
-            self.write_through()?;
-        }
-        Ok(())
     }
 
     /// From here on the transaction has no log record: its commit is one of the file's own.
@@ -279,26 +265,12 @@ impl<'t> UnitOfWork<'t> {
     /// Adds what was logged elsewhere, or writes through.
     pub(super) fn log_all(&mut self, more: Option<&Payload>) -> Result<()> {
         self.applied = true;
-        let is_logged = match (&mut self.log, more) {
-            (Some(log), Some(more)) => log.append(more),
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        if is_logged {
-            Ok(())
-        } else {
-            self.write_through()
+        if let Some(log) = &mut self.log
+            && !more.is_some_and(|more| log.append(more))
+        {
+            self.write_through()?;
         }
-    }
-
-    pub(super) fn logs(&self) -> bool {
-        self.log.is_some()
-    }
-
-    /// Nothing that was written before may stay in the log behind this commit.
-    fn erase_log(&mut self) -> Result<()> {
-        self.erases_log = true;
-        self.write_through()
+        Ok(())
     }
 
     fn apply_one(&mut self, change: Change) -> Result<()> {
@@ -314,13 +286,9 @@ impl<'t> UnitOfWork<'t> {
             change.keys(&mut keys);
             self.load(&keys)?;
         }
-        if let ChangeKind::Reassigned { conversation, .. } = &change.kind
-            && let Some(redirected) = self.redirected.get_mut(conversation)
-            && !redirected.is_reassigned
-        {
-            // A wide change before it dropped the conversation, which was loaded as it is shown.
-            redirected.is_reassigned = true;
-            self.state.conversations.show_stored(conversation);
+        if let ChangeKind::Reassigned { conversation, .. } = &change.kind {
+            // A wide change before it may have dropped the conversation, which is loaded as it is shown.
+            self.show_stored(*conversation);
         }
         if is_wide {
             self.write_wide(&change)?;
@@ -364,22 +332,29 @@ impl<'t> UnitOfWork<'t> {
         Ok(changes)
     }
 
-    /// The changes that store a conversation under its successor, where they are due.
+    /// Shows a conversation as it is stored, where the changes are due that store it under its
+    /// successor. Answers the number of its owner then.
+    fn show_stored(&mut self, id: ConversationId) -> Option<u32> {
+        let redirected = self.redirected.get_mut(&id)?;
+        if std::mem::replace(&mut redirected.is_reassigned, true) {
+            return None;
+        }
+        self.state.conversations.show_stored(&id);
+        Some(redirected.owner)
+    }
+
+    /// The changes that store a conversation under its successor, where they are due. Whether they
+    /// are.
     fn reassignments(
         &mut self,
         id: ConversationId,
         now: DateTime<Utc>,
         changes: &mut Vec<Change>,
-    ) -> Result<()> {
-        let Some(redirected) = self.redirected.get_mut(&id) else {
-            return Ok(());
+    ) -> Result<bool> {
+        let Some(owner) = self.show_stored(id) else {
+            return Ok(false);
         };
-        if redirected.is_reassigned {
-            return Ok(());
-        }
-        redirected.is_reassigned = true;
-        self.state.conversations.show_stored(&id);
-        let steps = self.known.directory.steps(redirected.owner);
+        let steps = self.known.directory.steps(owner);
         let successors = steps.iter().filter_map(|step| step.successor.clone());
         // A successor may have been removed since.
         let keys: Vec<_> = successors.map(Key::Assignee).collect();
@@ -392,7 +367,7 @@ impl<'t> UnitOfWork<'t> {
                 since: step.at,
             },
         }));
-        self.load(&keys)
+        self.load(&keys).map(|()| true)
     }
 
     /// Stores some conversations of removed assignees under their successors. Answers which.
@@ -412,13 +387,11 @@ impl<'t> UnitOfWork<'t> {
             return Ok(Vec::new());
         }
         self.flush()?;
-        let ids = lists::redirected(&self.rows, &self.known, limit)?;
+        let ids = self.reader().redirected(limit)?;
         let mut changes = Vec::with_capacity(ids.len());
         for id in &ids {
             self.load(&[Key::Conversation(*id)])?;
-            let known = changes.len();
-            self.reassignments(*id, now, &mut changes)?;
-            if changes.len() == known {
+            if !self.reassignments(*id, now, &mut changes)? {
                 return Err(Error::corrupted(format!(
                     "the conversation {id} is not stored under the owner of its index entry"
                 )));
@@ -439,7 +412,15 @@ impl<'t> UnitOfWork<'t> {
             unit.flush()?;
             unit.settle()
         })?;
-        read(&Reader::new(&self.rows, &self.known))
+        read(&self.reader())
+    }
+
+    /// Reads what is written.
+    pub(super) fn reader(&self) -> Reader<'_, WriteTables<'t>> {
+        Reader {
+            rows: &self.rows,
+            known: &self.known,
+        }
     }
 
     /// Runs a job. What it leaves half done must not commit.

@@ -142,11 +142,10 @@ fn run(steps: &[Step], ends: &Ends, turns: &[bool]) {
     let mut committed = Model::new();
     let mut held: Option<(View, Model)> = None;
     let mut steps = steps.iter();
-    let mut ended = false;
+    let (mut ended, mut is_frozen) = (false, false);
     while !ended {
         let mut model = committed.clone();
         let (mut commits, mut through) = (false, false);
-        let is_frozen = tables.is_frozen();
         let is_buffered = tables.write(|rows| {
             commits = loop {
                 let Some(step) = steps.next() else {
@@ -200,8 +199,14 @@ fn run(steps: &[Step], ends: &Ends, turns: &[bool]) {
         }
         let view = tables.view().unwrap();
         match steps.clone().next() {
-            Some(Step::Freeze) => tables.freeze().unwrap(),
-            Some(Step::WriteFrozen) => tables.write_frozen().unwrap(),
+            Some(Step::Freeze) if !is_frozen => {
+                tables.freeze().unwrap();
+                is_frozen = true;
+            }
+            Some(Step::WriteFrozen) => {
+                tables.write_frozen().unwrap();
+                is_frozen = false;
+            }
             _ => {}
         }
         check(&view.rows(), &committed, ends, turns);
