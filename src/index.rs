@@ -7,6 +7,6 @@ mod counted;
 mod ordered;
 
 pub(crate) use counted::{
-    Builder, Edits, HEAD, Levels, Total, node_key, parse_node_key, rank, select,
+    Builder, Edits, Entry, HEAD, Levels, Total, encode_node, node_key, parse_node_key, rank, select,
 };
-pub(crate) use ordered::{Key, POSITION_LEN, Position, Start, Stream, Streams, position_of};
+pub(crate) use ordered::{Key, POSITION_LEN, Place, Position, Start, Stream, Streams, position_of};

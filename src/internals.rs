@@ -46,9 +46,9 @@ pub fn counts<'p>(
 ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     let stream = stream(number);
     let mut counts = BTreeMap::new();
-    let mut builder = Builder::new(LEVELS, |level, first: &Position, node| {
+    let mut builder = Builder::new(LEVELS, |level, first: &Position, entries| {
         let key = index::node_key(STREAMS.ranks, level, &stream, first);
-        counts.insert(key.to_vec(), node);
+        counts.insert(key.to_vec(), index::encode_node(&entries));
         Ok(())
     });
     positions.into_iter().try_for_each(|row| builder.row(row))?;
@@ -100,7 +100,10 @@ impl Tables {
                 edits: Edits::new(STREAMS, LEVELS),
             };
             let commits = job(&mut tables)?;
-            let Transaction { mut rows, edits } = tables;
+            let Transaction {
+                mut rows,
+                mut edits,
+            } = tables;
             edits.settle(&mut rows, |_, _| {})?;
             (commits, rows.into_memtable())
         };
@@ -184,21 +187,20 @@ impl Transaction<'_> {
 
     /// Adds a row that is not there yet to a stream.
     pub fn insert(&mut self, number: u8, position: &Position) -> Result<()> {
-        self.edits
-            .insert(&mut self.rows, &stream(number), position, b"row")
+        let place = (stream(number), *position);
+        self.edits.insert(&mut self.rows, &place, b"row")
     }
 
     /// Takes a row out of a stream that is there.
     pub fn take(&mut self, number: u8, position: &Position) -> Result<()> {
-        self.edits.remove(&mut self.rows, &stream(number), position)
+        let place = (stream(number), *position);
+        self.edits.remove(&mut self.rows, &place)
     }
 
     /// Adds many rows to a stream, in the order of their positions.
     pub fn insert_many(&mut self, number: u8, positions: &[Position]) -> Result<()> {
-        let new: Vec<_> = positions
-            .iter()
-            .map(|position| (*position, &b"row"[..]))
-            .collect();
+        let new = positions.iter().map(|position| (*position, &b"row"[..]));
+        let new: Vec<_> = new.collect();
         self.edits
             .insert_many(&mut self.rows, &stream(number), &new)
     }

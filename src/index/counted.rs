@@ -97,7 +97,7 @@ impl Total {
 }
 
 /// A position and the number of rows from it up to the next of its level.
-type Entry = (Position, u32);
+pub(crate) type Entry = (Position, u32);
 
 const ENTRY_LEN: usize = POSITION_LEN + 4;
 

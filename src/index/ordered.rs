@@ -16,6 +16,9 @@ pub(crate) const POSITION_LEN: usize = 24;
 /// The place of a row in its stream; ascending.
 pub(crate) type Position = [u8; POSITION_LEN];
 
+/// A row: its stream, and where it is in it.
+pub(crate) type Place = (Stream, Position);
+
 /// A position as numbers: merging and leaping compare hundreds of them, and mostly the first one decides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Point(pub(super) u64, u64, u64);

@@ -13,17 +13,16 @@ use convodb_core::commands::{
     conversation_exists, decide_import, provider_id_taken, thread_exists,
 };
 use convodb_core::{
-    Change, ChangeKind, Channel, Command as _, ContactId, ConversationId, Error, Halt, Import,
-    MessageId, NewEvent, ProviderId, Result, State,
+    Change, ChangeKind, Channel, Command as _, ContactId, ConversationId, Import, MessageId,
+    NewEvent, ProviderId, Result, State,
 };
 
 use super::batch::Batch;
 use super::conversations::IndexRows;
 use super::journal::Payload;
 use super::kinds::{ProviderKey, UNMATCHED};
-use super::unit_of_work::{Given, UnitOfWork};
+use super::unit_of_work::{Given, UnitOfWork, refusal};
 use super::{Head, changes, conversations, events, messages, provider_ids, tables};
-use crate::kv::WriteTables;
 
 /// This many bytes of rows, and where each is, are sorted and written at a time; the conversation at
 /// hand comes whole. Loads of a million conversations wrote 2.6 GB to the disk with 24 MiB, 1.75
@@ -57,14 +56,6 @@ impl Gathered {
 
     fn bytes(&self) -> usize {
         self.rows.bytes() + self.index.bytes()
-    }
-
-    /// Writes all but the index.
-    fn write_records(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
-        for key in self.matched.take().unwrap_or_default() {
-            UNMATCHED.remove(rows, &key)?;
-        }
-        self.rows.write(rows)
     }
 
     /// Gathers the rows of an imported conversation.
@@ -154,16 +145,8 @@ impl UnitOfWork<'_> {
             self.state.conversations.insert(id, None);
         }
         self.load(&keys)?;
-        let decision = decide_import(import, &self.state).map_err(|halt| match halt {
-            Halt::Rejected(error) => error,
-            Halt::Missing(keys) => Error::corrupted(format!("an import lacks {keys:?}")),
-        });
-        let change = |kind| Change {
-            at,
-            actor: given.context.actor_ref().cloned(),
-            kind,
-        };
-        Ok(decision?.changes.into_iter().map(change).collect())
+        let decision = decide_import(import, &self.state).map_err(refusal)?;
+        Ok(given.changes(at, decision.changes))
     }
 
     /// Writes what was gathered. After an error some of it may be written: the transaction must not
@@ -172,32 +155,29 @@ impl UnitOfWork<'_> {
         self.state = State::default();
         self.log_all(gathered.log.as_ref())?;
         self.known.head.newest_event = gathered.head.newest_event;
-        if gathered.bytes() >= WORTH_A_THREAD {
-            let mut part = self.rows.part(tables::INDEX)?;
-            let written = self.write_beside(gathered, &mut part);
-            self.rows.rejoin(part);
-            return written;
+        for key in gathered.matched.take().unwrap_or_default() {
+            UNMATCHED.remove(&mut self.rows, &key)?;
         }
-        gathered.write_records(&mut self.rows)?;
-        gathered.index.write(&mut self.rows, &mut self.index)?;
-        self.settle()
-    }
-
-    /// Writes the records, and beside it the index, which takes about as long.
-    fn write_beside(&mut self, mut gathered: Gathered, part: &mut WriteTables<'_>) -> Result<()> {
-        let mut entries = std::mem::take(&mut gathered.index);
-        let mut index = self.take_edits();
+        if gathered.bytes() < WORTH_A_THREAD {
+            gathered.rows.write(&mut self.rows)?;
+            gathered.index.write(&mut self.rows, &mut self.index)?;
+            return self.settle();
+        }
+        // The index takes about as long as the records.
+        let mut part = self.rows.part(tables::INDEX)?;
+        let (rows, index) = (&mut self.rows, &mut self.index);
         let totals = Arc::make_mut(&mut self.known.totals);
-        let rows = &mut self.rows;
-        thread::scope(|scope| {
+        let written = thread::scope(|scope| {
             let lists = scope.spawn(|| {
-                entries.write(part, &mut index)?;
-                index.settle(part, |stream, total| totals.set(stream, total))
+                gathered.index.write(&mut part, index)?;
+                index.settle(&mut part, |stream, total| totals.set(stream, total))
             });
-            let recorded = gathered.write_records(rows);
+            let recorded = gathered.rows.write(rows);
             let listed = lists.join().unwrap_or_else(|cause| resume_unwind(cause));
             recorded.and(listed)
-        })
+        });
+        self.rows.rejoin(part);
+        written
     }
 }
 

@@ -8,8 +8,8 @@ use convodb_core::{ContactId, Conversation, ConversationId, InboxNumber, Result}
 
 use super::batch::{Batch, Sink};
 use super::kinds::{CONVERSATIONS, THREADS};
-use super::{Directory, codec, index_entry, plan, tables};
-use crate::index::{Edits, Position, Stream};
+use super::{Directory, Reader, codec, index_entry, plan, tables};
+use crate::index::{Edits, Place, Position, Stream};
 use crate::kv::{Read, WriteTables};
 
 /// A conversation as it is stored. Where its owner was removed, the assignee is the one that was
@@ -41,16 +41,14 @@ pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<
     })
 }
 
-pub(super) fn read(
-    rows: &impl Read,
-    directory: &Directory,
-    id: ConversationId,
-) -> Result<Option<Stored>> {
-    let key = CONVERSATIONS.key(&id);
-    let bytes = rows.get(tables::CONVERSATIONS, &key)?;
-    bytes
-        .map(|bytes| decode(directory, &key, &bytes))
-        .transpose()
+impl<R: Read> Reader<'_, R> {
+    pub(super) fn stored(&self, id: ConversationId) -> Result<Option<Stored>> {
+        let key = CONVERSATIONS.key(&id);
+        let bytes = self.rows.get(tables::CONVERSATIONS, &key)?;
+        bytes
+            .map(|bytes| decode(&self.known.directory, &key, &bytes))
+            .transpose()
+    }
 }
 
 pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {
@@ -99,34 +97,23 @@ pub(super) fn save(
         entry = index_entry::payload(known, *owner);
     }
     for (old, new) in old.into_iter().zip(new) {
-        move_entry(rows, index, old, new, &entry)?;
+        if let Some(place) = old
+            && old != new
+        {
+            index.remove(rows, &place)?;
+        }
+        if let Some(place) = new {
+            let key = place.0.key(&place.1);
+            let value = index_entry::seal(&key, &entry);
+            if old == new {
+                rows.put(plan::STREAMS.table, &key, &value)?;
+            } else {
+                index.insert(rows, &place, &value)?;
+            }
+        }
     }
     if let (Some((before, _)), None) = (before, after) {
         CONVERSATIONS.remove(rows, &before.id)?;
-    }
-    Ok(())
-}
-
-/// Moves an index entry, or writes it anew where it stays.
-fn move_entry(
-    rows: &mut WriteTables<'_>,
-    index: &mut Edits,
-    old: Option<(Stream, Position)>,
-    new: Option<(Stream, Position)>,
-    payload: &[u8],
-) -> Result<()> {
-    if let Some((stream, position)) = new
-        && old == new
-    {
-        let key = stream.key(&position);
-        return rows.put(plan::STREAMS.table, &key, &index_entry::seal(&key, payload));
-    }
-    if let Some((stream, position)) = old {
-        index.remove(rows, &stream, &position)?;
-    }
-    if let Some((stream, position)) = new {
-        let value = index_entry::seal(&stream.key(&position), payload);
-        index.insert(rows, &stream, &position, &value)?;
     }
     Ok(())
 }
@@ -141,14 +128,12 @@ pub(super) struct IndexRows {
 }
 
 impl IndexRows {
-    fn put(&mut self, stream: Stream, position: Position, payload: &[u8]) {
+    fn put(&mut self, (stream, position): Place, payload: &[u8]) {
         let start = self.values.len();
         index_entry::seal_onto(&mut self.values, &stream.key(&position), payload);
         let value = start..self.values.len();
-        self.streams
-            .entry(stream)
-            .or_default()
-            .push((position, value));
+        let rows = self.streams.entry(stream).or_default();
+        rows.push((position, value));
         self.rows += 1;
     }
 
@@ -195,8 +180,8 @@ pub(super) fn stage_derived(
     };
     THREADS.put(batch, &thread_of(conversation), &record)?;
     let payload = index_entry::payload(conversation, owner);
-    for (stream, position) in plan::placements(conversation, owner).into_iter().flatten() {
-        index.put(stream, position, &payload);
+    for place in plan::placements(conversation, owner).into_iter().flatten() {
+        index.put(place, &payload);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use convodb_core::{ConversationId, Error, Event, EventSeq, InvalidInput, NewEven
 
 use super::batch::Sink;
 use super::kinds::{AUDIT_LOGS, EVENTS};
-use super::{Head, tables};
+use super::{Head, Reader, tables};
 use crate::kv::{Read, WriteTables};
 
 /// Gives an event its number, and writes it.
@@ -38,44 +38,42 @@ pub(super) fn decode_audited(key: &[u8], bytes: &[u8]) -> Result<Event> {
     Ok(event.numbered(seq))
 }
 
-/// At most `limit` events behind one, in their order. O(events read).
-pub(super) fn read(
-    rows: &impl Read,
-    head: &Head,
-    after: EventSeq,
-    limit: usize,
-) -> Result<Vec<Event>> {
-    let Some(left) = head.newest_event.get().checked_sub(after.get()) else {
-        // A position of another file: who waited at it would miss what comes until then.
-        let reason = format!("must not be above the newest event, {}", head.newest_event);
-        return Err(InvalidInput::new("after", reason).into());
-    };
-    if after.next() < head.oldest_event {
-        return Err(Error::events_purged(head.oldest_event));
-    }
-    let limit = usize::try_from(left).map_or(limit, |left| left.min(limit));
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    let first = EVENTS.key(&after.next());
-    let last = EVENTS.beginning(&()).last();
-    let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
-    let range = rows.range(tables::EVENTS, keys)?;
-    let mut events = Vec::with_capacity(limit);
-    let mut expected = after;
-    for row in range.take(limit) {
-        expected = expected.next();
-        let (key, bytes) = row?;
-        let event = decode(&key, &bytes)?;
-        if event.seq != expected {
-            return Err(missing(expected));
+impl<R: Read> Reader<'_, R> {
+    /// At most `limit` events behind one, in their order. O(events read).
+    pub(crate) fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
+        let head = &self.known.head;
+        let Some(left) = head.newest_event.get().checked_sub(after.get()) else {
+            // A position of another file: who waited at it would miss what comes until then.
+            let reason = format!("must not be above the newest event, {}", head.newest_event);
+            return Err(InvalidInput::new("after", reason).into());
+        };
+        if after.next() < head.oldest_event {
+            return Err(Error::events_purged(head.oldest_event));
         }
-        events.push(event);
+        let limit = usize::try_from(left).map_or(limit, |left| left.min(limit));
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let first = EVENTS.key(&after.next());
+        let last = EVENTS.beginning(&()).last();
+        let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        let range = self.rows.range(tables::EVENTS, keys)?;
+        let mut events = Vec::with_capacity(limit);
+        let mut expected = after;
+        for row in range.take(limit) {
+            expected = expected.next();
+            let (key, bytes) = row?;
+            let event = decode(&key, &bytes)?;
+            if event.seq != expected {
+                return Err(missing(expected));
+            }
+            events.push(event);
+        }
+        if events.len() < limit {
+            return Err(missing(expected.next()));
+        }
+        Ok(events)
     }
-    if events.len() < limit {
-        return Err(missing(expected.next()));
-    }
-    Ok(events)
 }
 
 fn missing(seq: EventSeq) -> Error {

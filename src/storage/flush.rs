@@ -50,7 +50,8 @@ impl UnitOfWork<'_> {
         }
         for Difference { key, after, .. } in self.state.provider_ids.take_differences() {
             if let Some(known) = after {
-                provider_ids::save(rows, hashes, key.0, &key.1, &known)?;
+                let key = provider_ids::key(hashes, key.0, &key.1);
+                provider_ids::save(rows, &key, &known)?;
             }
         }
         for Difference { key, after, .. } in self.state.idempotency.take_differences() {
@@ -86,7 +87,8 @@ impl UnitOfWork<'_> {
                         .collect::<Result<Vec<_>>>()?;
                     // The messages must not come back.
                     for id in &ids {
-                        provider_ids::save(rows, hashes, inbox, id, &ProviderIdState::Tombstone)?;
+                        let key = provider_ids::key(hashes, inbox, id);
+                        provider_ids::save(rows, &key, &ProviderIdState::Tombstone)?;
                     }
                 }
                 messages::remove_all(rows, *conversation)?;

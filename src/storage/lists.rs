@@ -14,7 +14,7 @@ use crate::kv::Read;
 
 /// Where a page begins.
 #[derive(Clone, Copy, Debug)]
-enum Start {
+pub(super) enum Start {
     /// Behind so many rows.
     Skip(u64),
     /// Behind this place.
@@ -71,19 +71,13 @@ impl<R: Read> Reader<'_, R> {
         }
     }
 
-    /// The rows behind a cursor, or the first.
-    pub(super) fn list_from(
+    /// A page. O(streams * log rows + rows shown).
+    pub(super) fn page(
         &self,
         filter: &Filter,
-        cursor: Option<&Cursor>,
+        start: Start,
         limit: u32,
     ) -> Result<Page<Conversation>> {
-        let start = cursor.map_or(Start::Skip(0), |cursor| Start::After(*cursor));
-        self.page(filter, start, limit)
-    }
-
-    /// A page. O(streams * log rows + rows shown).
-    fn page(&self, filter: &Filter, start: Start, limit: u32) -> Result<Page<Conversation>> {
         let Selection { streams, total } = self.select(filter)?;
         let (left, skip, from) = match start {
             Start::Skip(skip) => {

@@ -1,7 +1,8 @@
 //! Loads what commands read into the identity map.
 
-use convodb_core::{Answer, ConversationId, EventSeq, Filter, Key, Query, Result};
+use convodb_core::{Answer, ConversationId, EventSeq, Key, Query, Result};
 
+use super::lists::Start;
 use super::unit_of_work::{Redirected, UnitOfWork};
 use super::{consumers, conversations, events, idempotency, messages, provider_ids};
 
@@ -40,7 +41,8 @@ impl UnitOfWork<'_> {
                 self.state.notes.insert(key, note);
             }
             Key::ProviderId(inbox, id) => {
-                let known = provider_ids::find(&self.rows, self.known.hashes, *inbox, id)?;
+                let key = provider_ids::key(self.known.hashes, *inbox, id);
+                let known = provider_ids::find(&self.rows, &key)?;
                 self.state.provider_ids.insert((*inbox, id.clone()), known);
             }
             Key::Assignee(id) => {
@@ -68,7 +70,7 @@ impl UnitOfWork<'_> {
     /// changes that make it so, so recovery takes it as it is stored.
     fn load_conversation(&mut self, id: ConversationId) -> Result<()> {
         let directory = &self.known.directory;
-        let stored = conversations::read(&self.rows, directory, id)?;
+        let stored = self.reader().stored(id)?;
         let redirected = stored.as_ref().map(|stored| stored.owner);
         let redirected = redirected.filter(|owner| directory.is_redirected(*owner));
         match stored {
@@ -108,7 +110,15 @@ impl UnitOfWork<'_> {
         self.whole(Self::flush)?;
         let rows = &self.rows;
         Ok(match query {
-            Query::First(filter, limit) => Answer::Conversations(self.first(filter, *limit)?),
+            Query::First(filter, limit) => {
+                let page = self.reader().page(filter, Start::Skip(0), *limit)?;
+                Answer::Conversations(
+                    page.data
+                        .iter()
+                        .map(|conversation| conversation.id)
+                        .collect(),
+                )
+            }
             Query::Count(filter) => Answer::Number(self.reader().count(filter)?),
             Query::FirstEventSince(at) => {
                 Answer::Number(events::first_since(rows, &self.known.head, *at)?.get())
@@ -131,23 +141,5 @@ impl UnitOfWork<'_> {
                 return Err(convodb_core::Error::corrupted(message));
             }
         })
-    }
-
-    /// The first conversations of a list, fetched by pages.
-    fn first(&self, filter: &Filter, limit: u32) -> Result<Vec<ConversationId>> {
-        const PAGE: u32 = 100;
-        let limit = limit as usize;
-        let mut ids = Vec::with_capacity(limit);
-        let mut next = None;
-        while ids.len() < limit {
-            let page = self.reader().list_from(filter, next.as_ref(), PAGE)?;
-            ids.extend(page.data.iter().map(|conversation| conversation.id));
-            next = page.next;
-            if next.is_none() {
-                break;
-            }
-        }
-        ids.truncate(limit);
-        Ok(ids)
     }
 }

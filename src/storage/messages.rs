@@ -10,8 +10,8 @@ use convodb_core::{
 
 use super::batch::Sink;
 use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES};
-use super::{codec, tables};
-use crate::kv::{Read, Rows, WriteTables};
+use super::{Reader, codec, tables};
+use crate::kv::{Read, Rows, Slice, WriteTables};
 
 /// From which end of a history to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,50 +105,75 @@ pub(super) fn remove_all(rows: &mut WriteTables<'_>, conversation: ConversationI
     MESSAGE_TIMES.remove_range(rows, &conversation)
 }
 
-/// At most `limit` messages of a range, from either end, in the order of reading.
-pub(super) fn read(
-    rows: &impl Read,
-    conversation: ConversationId,
-    range: &MessageRange,
-    from: End,
-    limit: usize,
-) -> Result<Vec<Message>> {
-    let key = |place: Bound<(u64, MessageId)>| {
-        place.map(|(us, id)| MESSAGES.beginning(&(conversation, us, id)))
-    };
-    let first = MESSAGES.beginning(&conversation);
-    let last = first.last();
-    let (start, end) = range.bounds();
-    let (start, end) = (key(start), key(end));
-    // Comparing the conversation of a row is quicker than comparing the row with the far end.
-    let start = match (&start, from) {
-        (Bound::Unbounded, End::Oldest) => Bound::Included(&first[..]),
-        (bound, _) => bound.as_ref().map(|key| &key[..]),
-    };
-    let end = match (&end, from) {
-        (Bound::Unbounded, End::Newest) => Bound::Included(&last[..]),
-        (bound, _) => bound.as_ref().map(|key| &key[..]),
-    };
-    if is_empty(start, end) {
-        return Ok(Vec::new());
-    }
-    let mut found: Rows<'_> = rows.range(tables::MESSAGES, (start, end))?.into();
-    // Most histories are short; a message is large to move.
-    let mut messages = Vec::with_capacity(limit.min(16));
-    let of = conversation.raw().to_be_bytes();
-    while messages.len() < limit {
-        let row = match from {
-            End::Oldest => found.advance()?,
-            End::Newest => found.advance_back()?,
+impl<R: Read> Reader<'_, R> {
+    /// At most `limit` messages of a range, from either end, in the order of reading.
+    pub(crate) fn messages(
+        &self,
+        conversation: ConversationId,
+        range: &MessageRange,
+        from: End,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        let key = |place: Bound<(u64, MessageId)>| {
+            place.map(|(us, id)| MESSAGES.beginning(&(conversation, us, id)))
         };
-        match row {
-            Some((key, bytes)) if key.first_chunk() == Some(&of) => {
-                messages.push(decode(key, bytes)?);
-            }
-            _ => break,
+        let first = MESSAGES.beginning(&conversation);
+        let last = first.last();
+        let (start, end) = range.bounds();
+        let (start, end) = (key(start), key(end));
+        // Comparing the conversation of a row is quicker than comparing the row with the far end.
+        let start = match (&start, from) {
+            (Bound::Unbounded, End::Oldest) => Bound::Included(&first[..]),
+            (bound, _) => bound.as_ref().map(|key| &key[..]),
+        };
+        let end = match (&end, from) {
+            (Bound::Unbounded, End::Newest) => Bound::Included(&last[..]),
+            (bound, _) => bound.as_ref().map(|key| &key[..]),
+        };
+        if is_empty(start, end) {
+            return Ok(Vec::new());
         }
+        let mut found: Rows<'_> = self.rows.range(tables::MESSAGES, (start, end))?.into();
+        // Most histories are short; a message is large to move.
+        let mut messages = Vec::with_capacity(limit.min(16));
+        let of = conversation.raw().to_be_bytes();
+        while messages.len() < limit {
+            let row = match from {
+                End::Oldest => found.advance()?,
+                End::Newest => found.advance_back()?,
+            };
+            match row {
+                Some((key, bytes)) if key.first_chunk() == Some(&of) => {
+                    messages.push(decode(key, bytes)?);
+                }
+                _ => break,
+            }
+        }
+        Ok(messages)
     }
-    Ok(messages)
+
+    /// At most `limit` notes behind one of them, or from the first, oldest first.
+    pub(crate) fn notes(
+        &self,
+        conversation: ConversationId,
+        after: Option<&Note>,
+        limit: usize,
+    ) -> Result<Vec<Note>> {
+        let first = NOTES.beginning(&conversation);
+        let after = after.map(|note| NOTES.key(&(conversation, note.created_at, note.id)));
+        let start = match &after {
+            Some(key) => Bound::Excluded(&key[..]),
+            None => Bound::Included(&first[..]),
+        };
+        let rows = self
+            .rows
+            .range(tables::NOTES, (start, Bound::Included(&first.last())))?;
+        let decode = |row: Result<(Slice<'_>, Slice<'_>)>| {
+            let (key, bytes) = row?;
+            decode_note(&key, &bytes)
+        };
+        rows.take(limit).map(decode).collect()
+    }
 }
 
 /// Whether no key can be in the range. redb rejects a range whose start is after its end.
@@ -161,28 +186,6 @@ fn is_empty(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
         ) => start >= end,
         _ => false,
     }
-}
-
-/// At most `limit` notes behind one of them, or from the first, oldest first.
-pub(super) fn read_notes(
-    rows: &impl Read,
-    conversation: ConversationId,
-    after: Option<&Note>,
-    limit: usize,
-) -> Result<Vec<Note>> {
-    let first = NOTES.beginning(&conversation);
-    let after = after.map(|note| NOTES.key(&(conversation, note.created_at, note.id)));
-    let start = match &after {
-        Some(key) => Bound::Excluded(&key[..]),
-        None => Bound::Included(&first[..]),
-    };
-    rows.range(tables::NOTES, (start, Bound::Included(&first.last())))?
-        .take(limit)
-        .map(|row| {
-            let (key, bytes) = row?;
-            decode_note(&key, &bytes)
-        })
-        .collect()
 }
 
 pub(super) fn find_note(

@@ -4,7 +4,7 @@ use convodb_core::{Conversation, Filter, Result};
 
 use super::keys::{self, StreamKey};
 use super::{Directory, tables};
-use crate::index::{Position, Stream, Streams};
+use crate::index::{Place, Stream, Streams};
 
 /// The indexes, as the streams of one table.
 pub(super) const STREAMS: Streams = Streams {
@@ -14,7 +14,7 @@ pub(super) const STREAMS: Streams = Streams {
 };
 
 /// Where a conversation is: in each index partition once, by its sort key.
-pub(super) type Placements = [Option<(Stream, Position)>; 4];
+pub(super) type Placements = [Option<Place>; 4];
 
 /// The partitions of a conversation: by status and inbox, by owner, and both again while it has
 /// unread messages. A pure function of the record.

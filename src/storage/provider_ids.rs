@@ -14,16 +14,14 @@ use super::kinds::{PROVIDER_IDS, ProviderKey, UNMATCHED};
 use super::{codec, messages, tables};
 use crate::kv::{Read, WriteTables};
 
+pub(super) fn key(hashes: Hashes, inbox: InboxNumber, id: &ProviderId) -> ProviderKey {
+    (inbox, hashes.of_provider_id(inbox, id))
+}
+
 /// What the store has under a provider's id.
-pub(super) fn find(
-    rows: &impl Read,
-    hashes: Hashes,
-    inbox: InboxNumber,
-    id: &ProviderId,
-) -> Result<Option<ProviderIdState>> {
-    let key = (inbox, hashes.of_provider_id(inbox, id));
-    match PROVIDER_IDS.get(rows, &key)? {
-        None => UNMATCHED.get(rows, &key),
+pub(super) fn find(rows: &impl Read, key: &ProviderKey) -> Result<Option<ProviderIdState>> {
+    match PROVIDER_IDS.get(rows, key)? {
+        None => UNMATCHED.get(rows, key),
         known => Ok(known),
     }
 }
@@ -31,17 +29,14 @@ pub(super) fn find(
 /// Saves what the store has under a provider's id. No receipts wait for a message that is there.
 pub(super) fn save(
     rows: &mut WriteTables<'_>,
-    hashes: Hashes,
-    inbox: InboxNumber,
-    id: &ProviderId,
+    key: &ProviderKey,
     known: &ProviderIdState,
 ) -> Result<()> {
-    let key = (inbox, hashes.of_provider_id(inbox, id));
     if let ProviderIdState::Unmatched(_) = known {
-        return UNMATCHED.put(rows, &key, known);
+        return UNMATCHED.put(rows, key, known);
     }
-    PROVIDER_IDS.put(rows, &key, known)?;
-    UNMATCHED.remove(rows, &key)
+    PROVIDER_IDS.put(rows, key, known)?;
+    UNMATCHED.remove(rows, key)
 }
 
 /// Saves the provider's id of a message, if it has one, and answers its key. What waited for the
@@ -55,7 +50,7 @@ pub(super) fn save_message(
     let Some(id) = &message.provider_id else {
         return Ok(None);
     };
-    let key = (inbox, hashes.of_provider_id(inbox, id));
+    let key = key(hashes, inbox, id);
     let known = ProviderIdState::Message(message.conversation_id, message.id);
     PROVIDER_IDS.put(rows, &key, &known).map(|()| Some(key))
 }

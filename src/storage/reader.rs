@@ -2,10 +2,11 @@
 
 use convodb_core::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, Error, Event, EventSeq, Message, MessageRange, MessageRef, Note,
-    ProviderIdState, Result, Transcript,
+    ConversationId, Error, Event, EventSeq, Message, MessageRange, MessageRef, ProviderIdState,
+    Result, Transcript,
 };
 
+use super::conversations::Stored;
 use super::messages::{self, End};
 use super::{Resident, consumers, conversations, events, provider_ids};
 use crate::kv::Read;
@@ -30,9 +31,8 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     fn try_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
-        let directory = &self.known.directory;
-        let stored = conversations::read(self.rows, directory, id)?;
-        stored.map(|stored| stored.shown(directory)).transpose()
+        let shown = |stored: Stored| stored.shown(&self.known.directory);
+        self.stored(id)?.map(shown).transpose()
     }
 
     pub(crate) fn conversations(
@@ -74,8 +74,9 @@ impl<'a, R: Read> Reader<'a, R> {
                 channel,
                 provider_id,
             } => {
-                let (rows, hashes) = (self.rows, self.known.hashes);
-                match provider_ids::find(rows, hashes, (*channel).into(), provider_id)? {
+                let hashes = self.known.hashes;
+                let key = provider_ids::key(hashes, (*channel).into(), provider_id);
+                match provider_ids::find(self.rows, &key)? {
                     Some(ProviderIdState::Message(conversation, id)) => (conversation, id),
                     Some(ProviderIdState::Tombstone) => return Err(Error::gone(provider_id)),
                     _ => return Err(Error::provider_id_not_found(provider_id)),
@@ -90,16 +91,6 @@ impl<'a, R: Read> Reader<'a, R> {
         messages::find(self.rows, conversation, id)?.ok_or_else(|| Error::message_not_found(id))
     }
 
-    pub(crate) fn messages(
-        &self,
-        id: ConversationId,
-        range: &MessageRange,
-        from: End,
-        limit: usize,
-    ) -> Result<Vec<Message>> {
-        messages::read(self.rows, id, range, from, limit)
-    }
-
     pub(crate) fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
         ids.iter()
             .map(|id| {
@@ -109,22 +100,9 @@ impl<'a, R: Read> Reader<'a, R> {
             .collect()
     }
 
-    pub(crate) fn notes(
-        &self,
-        id: ConversationId,
-        after: Option<&Note>,
-        limit: usize,
-    ) -> Result<Vec<Note>> {
-        messages::read_notes(self.rows, id, after, limit)
-    }
-
     /// How many messages have not arrived that receipts wait for. O(these).
     pub(crate) fn count_unmatched(&self) -> Result<u64> {
         provider_ids::count_unmatched(self.rows, None)
-    }
-
-    pub(crate) fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
-        events::read(self.rows, &self.known.head, after, limit)
     }
 
     pub(crate) fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {

@@ -30,7 +30,6 @@ const MOST_ENTITIES: usize = 4_096;
 pub(crate) struct UnitOfWork<'t> {
     pub(super) rows: WriteTables<'t>,
     pub(super) known: Resident,
-    levels: Levels,
     pub(super) state: State,
     pub(super) events: Vec<NewEvent>,
     /// Index entries and counts that are not written yet.
@@ -75,6 +74,27 @@ pub(crate) struct Given<'a> {
     pub(crate) reassigned_at_once: usize,
 }
 
+impl Given<'_> {
+    pub(super) fn changes(&self, at: DateTime<Utc>, kinds: Vec<ChangeKind>) -> Vec<Change> {
+        let change = |kind| Change {
+            at,
+            actor: self.context.actor_ref().cloned(),
+            kind,
+        };
+        kinds.into_iter().map(change).collect()
+    }
+}
+
+/// Why what is decided already cannot be done: all that it needs is loaded.
+pub(super) fn refusal(halt: Halt) -> Error {
+    match halt {
+        Halt::Rejected(error) => error,
+        Halt::Missing(keys) => {
+            Error::corrupted(format!("what a change is about is missing: {keys:?}"))
+        }
+    }
+}
+
 /// What a transaction came to.
 #[derive(Debug)]
 pub(crate) struct Applied {
@@ -102,7 +122,6 @@ impl<'t> UnitOfWork<'t> {
         Self {
             rows,
             known,
-            levels,
             state: State::default(),
             events: Vec::new(),
             index: Edits::new(plan::STREAMS, levels),
@@ -166,12 +185,7 @@ impl<'t> UnitOfWork<'t> {
         if is_applied {
             let mut kinds = changes.iter();
             let reassigns = kinds.any(|kind| matches!(kind, ChangeKind::AssigneeRemoved { .. }));
-            let at = |kind| Change {
-                at: now,
-                actor: given.context.actor_ref().cloned(),
-                kind,
-            };
-            let changes = changes.into_iter().map(at).collect();
+            let changes = given.changes(now, changes);
             self.whole(|unit| {
                 unit.apply(changes)?;
                 if erases_log {
@@ -293,12 +307,7 @@ impl<'t> UnitOfWork<'t> {
         if is_wide {
             self.write_wide(&change)?;
         }
-        evolve(&mut self.state, change, &mut self.events).map_err(|halt| match halt {
-            Halt::Rejected(error) => error,
-            Halt::Missing(keys) => {
-                Error::corrupted(format!("what a change is about is missing: {keys:?}"))
-            }
-        })?;
+        evolve(&mut self.state, change, &mut self.events).map_err(refusal)?;
         if is_wide {
             self.begin_anew()?;
         }
@@ -445,14 +454,9 @@ impl<'t> UnitOfWork<'t> {
 
     /// Writes the counts of the index, each total in memory too.
     pub(super) fn settle(&mut self) -> Result<()> {
-        let index = self.take_edits();
         let totals = Arc::make_mut(&mut self.known.totals);
-        index.settle(&mut self.rows, |stream, total| totals.set(stream, total))
-    }
-
-    pub(super) fn take_edits(&mut self) -> Edits {
-        let fresh = Edits::new(plan::STREAMS, self.levels);
-        std::mem::replace(&mut self.index, fresh)
+        let report = |stream: &_, total| totals.set(stream, total);
+        self.index.settle(&mut self.rows, report)
     }
 
     /// Forgets the redirects of owners under which nothing is stored any longer.

@@ -7,29 +7,13 @@ use std::ops::Bound;
 use convodb_core::{Error, Result};
 
 use super::{Builder, Entry, HEAD, Levels, Total, decode_entry, encode_node, entries, node_key};
-use crate::index::ordered::{Position, Stream, Streams, position_of};
+use crate::index::ordered::{Place, Position, Stream, Streams, position_of};
 use crate::kv::{Read, WriteTables};
 
 /// A node as it was read, or what became of it. One that is gone has no entries.
 struct Node {
     entries: Vec<Entry>,
     is_changed: bool,
-}
-
-impl Node {
-    fn read(bytes: &[u8]) -> Result<Self> {
-        Ok(Self {
-            entries: entries(bytes)?.iter().map(decode_entry).collect(),
-            is_changed: false,
-        })
-    }
-
-    fn changed(entries: Vec<Entry>) -> Self {
-        Self {
-            entries,
-            is_changed: true,
-        }
-    }
 }
 
 /// A stream that rows came to or went from.
@@ -66,8 +50,7 @@ impl Edits {
     pub(crate) fn insert(
         &mut self,
         rows: &mut WriteTables<'_>,
-        stream: &Stream,
-        position: &Position,
+        (stream, position): &Place,
         value: &[u8],
     ) -> Result<()> {
         rows.put(self.streams.table, &stream.key(position), value)?;
@@ -76,12 +59,8 @@ impl Edits {
     }
 
     /// Takes a row out that is there. O(log rows of the stream).
-    pub(crate) fn remove(
-        &mut self,
-        rows: &mut WriteTables<'_>,
-        stream: &Stream,
-        position: &Position,
-    ) -> Result<()> {
+    pub(crate) fn remove(&mut self, rows: &mut WriteTables<'_>, place: &Place) -> Result<()> {
+        let (stream, position) = place;
         rows.take(self.streams.table, &stream.key(position))?;
         let level = self.levels.of(position);
         self.stream(rows, stream)?.remove(rows, position, level)
@@ -96,21 +75,21 @@ impl Edits {
     ) -> Result<()> {
         let known = self.stream(rows, stream)?.edit.total.rows;
         if known > WORTH_A_REBUILD * new.len() as u64 {
+            let mut new = new.iter();
             return new
-                .iter()
-                .try_for_each(|(position, value)| self.insert(rows, stream, position, value));
+                .try_for_each(|(position, value)| self.insert(rows, &(*stream, *position), value));
         }
-        let keyed: Vec<_> = new
+        let keyed = new
             .iter()
-            .map(|(position, value)| (stream.key(position), *value))
-            .collect();
+            .map(|(position, value)| (stream.key(position), *value));
+        let keyed: Vec<_> = keyed.collect();
         let keyed = keyed.iter().map(|(key, value)| (&key[..], *value));
         rows.put_sorted(self.streams.table, keyed)?;
         self.rebuild(rows, stream)
     }
 
     /// Counts a stream anew from its rows. O(rows of the stream).
-    pub(crate) fn rebuild(&mut self, rows: &mut WriteTables<'_>, stream: &Stream) -> Result<()> {
+    fn rebuild(&mut self, rows: &mut WriteTables<'_>, stream: &Stream) -> Result<()> {
         let streams = self.streams;
         // What the file has goes, also where no node of the same name comes.
         if streams.total(rows, stream)?.height > 0 {
@@ -120,9 +99,15 @@ impl Edits {
             rows.remove_range(streams.table, keys)?;
         }
         let mut nodes = BTreeMap::new();
-        let mut builder = Builder::new(self.levels, |level, first: &Position, node| {
-            let Node { entries, .. } = Node::read(&node)?;
-            nodes.insert((*first, level), Node::changed(entries));
+        let mut builder = Builder::new(self.levels, |level, first: &Position, entries| {
+            let is_changed = true;
+            nodes.insert(
+                (*first, level),
+                Node {
+                    entries,
+                    is_changed,
+                },
+            );
             Ok(())
         });
         for row in streams.rows(rows, stream, Bound::Unbounded)? {
@@ -135,12 +120,13 @@ impl Edits {
 
     /// Writes what changed, each node and total once, in key order, and reports every total.
     pub(crate) fn settle(
-        self,
+        &mut self,
         rows: &mut WriteTables<'_>,
         mut report: impl FnMut(&Stream, Total),
     ) -> Result<()> {
         let Streams { table, ranks, .. } = self.streams;
-        for (stream, edit) in self.edits {
+        self.unreported.clear();
+        for (stream, edit) in std::mem::take(&mut self.edits) {
             for ((first, level), node) in edit.nodes {
                 let key = node_key(ranks, level, &stream, &first);
                 if node.entries.is_empty() {
@@ -213,7 +199,11 @@ fn sum(entries: &[Entry]) -> u32 {
 impl Counts<'_> {
     /// Puts a node in the place of what was known of it.
     fn set(&mut self, level: u8, first: Position, entries: Vec<Entry>) {
-        let node = Node::changed(entries);
+        let is_changed = true;
+        let node = Node {
+            entries,
+            is_changed,
+        };
         self.edit.nodes.insert((first, level), node);
     }
 
@@ -225,7 +215,10 @@ impl Counts<'_> {
                 let bytes = rows
                     .get(self.streams.table, &key)?
                     .ok_or_else(inconsistent)?;
-                Ok(slot.insert(Node::read(&bytes)?))
+                Ok(slot.insert(Node {
+                    entries: entries(&bytes)?.iter().map(decode_entry).collect(),
+                    is_changed: false,
+                }))
             }
         }
     }

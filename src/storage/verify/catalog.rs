@@ -60,7 +60,7 @@ impl Verifier<'_> {
 /// Whether a thread leads to the conversation of its contact and channel, as far as that can be read.
 fn is_thread(view: &View, key: &[u8], bytes: &[u8]) -> Result<bool> {
     let id = THREADS.record(key, bytes)?.conversation;
-    let stored = conversations::read(view.rows(), view.directory(), id);
+    let stored = view.reader().stored(id);
     Ok(unless_corrupted(stored)?.is_none_or(|stored| {
         stored.is_some_and(|stored| {
             THREADS.key(&conversations::thread_of(&stored.conversation))[..] == *key

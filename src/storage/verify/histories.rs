@@ -2,7 +2,7 @@
 
 use convodb_core::{Channel, Message, ProviderIdState, Result};
 
-use super::rebuild::{Home, Homes};
+use super::rebuild::Homes;
 use super::{FindingKind, Verifier, unless_corrupted};
 use crate::storage::kinds::PROVIDER_IDS;
 use crate::storage::{messages, provider_ids, tables};
@@ -24,9 +24,9 @@ impl Verifier<'_> {
                 verifier.found(tables::MESSAGES, key, FindingKind::Different);
             }
             match homes.of(message.conversation_id)? {
-                Home::None => verifier.found(tables::MESSAGES, key, FindingKind::Unexpected),
-                Home::Unreadable => {}
-                Home::On(channel) => verifier.check_provider_id(channel, &message)?,
+                Some(Some(channel)) => verifier.check_provider_id(channel, &message)?,
+                Some(None) => verifier.found(tables::MESSAGES, key, FindingKind::Unexpected),
+                None => {}
             }
             Ok(())
         })?;
@@ -35,7 +35,7 @@ impl Verifier<'_> {
             verifier.look_up(tables::NOTES, key)?;
             let decoded = messages::decode_note(key, bytes);
             if let Some(note) = verifier.readable(tables::NOTES, key, decoded)?
-                && matches!(homes.of(note.conversation_id)?, Home::None)
+                && homes.of(note.conversation_id)? == Some(None)
             {
                 verifier.found(tables::NOTES, key, FindingKind::Unexpected);
             }
@@ -48,9 +48,8 @@ impl Verifier<'_> {
         let Some(id) = &message.provider_id else {
             return Ok(());
         };
-        let (rows, hashes) = (self.view.rows(), self.view.hashes());
-        let inbox = channel.into();
-        let kind = match unless_corrupted(provider_ids::find(rows, hashes, inbox, id))? {
+        let key = provider_ids::key(self.view.hashes(), channel.into(), id);
+        let kind = match unless_corrupted(provider_ids::find(self.view.rows(), &key))? {
             None => return Ok(()),
             Some(Some(ProviderIdState::Message(of, own)))
                 if (of, own) == (message.conversation_id, message.id) =>
@@ -60,8 +59,7 @@ impl Verifier<'_> {
             Some(Some(ProviderIdState::Unmatched(_)) | None) => FindingKind::Missing,
             Some(_) => FindingKind::Different,
         };
-        let key = PROVIDER_IDS.key(&(inbox, hashes.of_provider_id(inbox, id)));
-        self.found(tables::CATALOG, &key, kind);
+        self.found(tables::CATALOG, &PROVIDER_IDS.key(&key), kind);
         Ok(())
     }
 }

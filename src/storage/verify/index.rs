@@ -7,11 +7,12 @@ use convodb_core::{ConversationId, Result};
 
 use super::{FindingKind, Verifier, unless_corrupted};
 use crate::index::{
-    Builder, HEAD, POSITION_LEN, Position, Stream, Total, node_key, parse_node_key, position_of,
+    Builder, Entry, HEAD, POSITION_LEN, Position, Stream, Total, encode_node, node_key,
+    parse_node_key, position_of,
 };
 use crate::kv::Read as _;
 use crate::storage::keys::{self, index_kind};
-use crate::storage::{View, conversations, plan, tables};
+use crate::storage::{View, plan, tables};
 
 impl Verifier<'_> {
     /// Each index row: that its conversation belongs there. Each total and node of counts: that it is
@@ -52,9 +53,9 @@ impl Verifier<'_> {
     /// Counts a stream anew and compares the nodes. Returns what its total should be.
     fn check_nodes(&mut self, stream: &Stream) -> Result<Total> {
         let view = self.view;
-        let compare = |level, first: &Position, node: Vec<u8>| {
+        let compare = |level, first: &Position, entries: Vec<Entry>| {
             let key = node_key(index_kind::RANKS, level, stream, first);
-            self.expect(tables::INDEX, &key, &node)
+            self.expect(tables::INDEX, &key, &encode_node(&entries))
         };
         let mut builder = Builder::new(view.levels(), compare);
         for row in plan::STREAMS.rows(view.rows(), stream, Bound::Unbounded)? {
@@ -66,7 +67,7 @@ impl Verifier<'_> {
 
 /// Whether a conversation belongs at this key of the index, by its record.
 fn belongs_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
-    let stored = conversations::read(view.rows(), view.directory(), id);
+    let stored = view.reader().stored(id);
     let stored = unless_corrupted(stored)?.flatten();
     Ok(stored.is_some_and(|stored| {
         plan::placements(&stored.conversation, stored.owner)

@@ -10,13 +10,9 @@ use crate::storage::conversations::{IndexRows, Stored};
 use crate::storage::scan::Scan;
 use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
 
-/// The conversation of a message or note.
-#[derive(Clone, Copy)]
-pub(super) enum Home {
-    None,
-    Unreadable,
-    On(Channel),
-}
+/// The channel of the conversation of a message or note, if that is there; nothing where it cannot be
+/// read.
+pub(super) type Home = Option<Option<Channel>>;
 
 /// The conversations of a walk through histories, each looked up once.
 pub(super) struct Homes<'a> {
@@ -35,12 +31,8 @@ impl<'a> Homes<'a> {
         {
             return Ok(home);
         }
-        let stored = conversations::read(self.view.rows(), self.view.directory(), id);
-        let home = match unless_corrupted(stored)? {
-            Some(None) => Home::None,
-            Some(Some(stored)) => Home::On(stored.conversation.channel),
-            None => Home::Unreadable,
-        };
+        let stored = unless_corrupted(self.view.reader().stored(id))?;
+        let home = stored.map(|stored| stored.map(|stored| stored.conversation.channel));
         self.last = Some((id, home));
         Ok(home)
     }
@@ -96,7 +88,7 @@ impl UnitOfWork<'_> {
         for (nth, row) in Scan::new(view.rows(), tables::MESSAGES)?.enumerate() {
             let (key, bytes) = row?;
             if let Some(message) = unless_corrupted(messages::decode(&key, &bytes))?
-                && let Home::On(channel) = homes.of(message.conversation_id)?
+                && let Some(Some(channel)) = homes.of(message.conversation_id)?
             {
                 provider_ids::save_message(&mut batch, view.hashes(), channel.into(), &message)?;
             }

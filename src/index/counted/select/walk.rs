@@ -34,7 +34,7 @@ pub(super) struct Walk {
     /// The entry that it has reached; the node's end where all were skipped.
     index: usize,
     /// The rows of the node before that entry.
-    skipped: u64,
+    pub(super) skipped: u64,
     /// The same two of the nodes above.
     above: Vec<(usize, usize)>,
 }
@@ -121,11 +121,6 @@ impl Walk {
         let ends = self.begins.get(self.index + 1..);
         let before = self.before.get(self.index + 1..);
         (ends.unwrap_or_default(), before.unwrap_or_default())
-    }
-
-    /// The rows of the node before the present entry.
-    pub(super) fn skipped(&self) -> u64 {
-        self.skipped
     }
 
     /// Skips this many entries, and returns how many rows they hold.
