@@ -51,38 +51,22 @@ impl From<&Position> for Point {
 pub(super) const MAX_STREAM_LEN: usize = 10;
 pub(super) const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
 
-/// The prefix that the rows of a stream share.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Stream {
-    // Unused bytes are zero, so the derived order is the order of the prefixes of one length.
-    bytes: [u8; MAX_STREAM_LEN],
-    pub(super) len: u8,
-}
+/// A stream: the prefix that its rows share. Unused bytes are zero, so the derived order is the order
+/// of the prefixes of one length.
+pub(crate) type Stream = Key<MAX_STREAM_LEN>;
 
 impl Stream {
-    /// A prefix of at most ten bytes; what is longer would be cut, and none is.
+    /// A prefix of at most ten bytes.
     pub(crate) fn new(prefix: &[u8]) -> Self {
         debug_assert!(prefix.len() <= MAX_STREAM_LEN, "a stream's prefix is short");
-        let mut bytes = [0; MAX_STREAM_LEN];
-        for (byte, source) in bytes.iter_mut().zip(prefix) {
-            *byte = *source;
-        }
-        let len = prefix.len().min(MAX_STREAM_LEN);
-        Self {
-            bytes,
-            len: u8::try_from(len).unwrap_or_default(),
-        }
+        let mut stream = Self::default();
+        stream.push(prefix);
+        stream
     }
 
     /// The stream of a prefix that comes from the disk, if it can be one.
     pub(crate) fn parse(prefix: &[u8]) -> Option<Self> {
         (prefix.len() <= MAX_STREAM_LEN).then(|| Self::new(prefix))
-    }
-
-    pub(crate) fn prefix(&self) -> &[u8] {
-        self.bytes
-            .get(..usize::from(self.len))
-            .unwrap_or(&self.bytes)
     }
 
     /// Whether a key is that of a row of this stream.
@@ -95,7 +79,7 @@ impl Stream {
                 let differing = u64::from_be_bytes(*head) ^ u64::from_be_bytes(prefix);
                 differing.leading_zeros() >= 8 * u32::from(self.len)
             }
-            _ => key.starts_with(self.prefix()),
+            _ => key.starts_with(self),
         }
     }
 
@@ -122,14 +106,8 @@ pub(super) fn append(bytes: &mut [u8], stream: &Stream, position: &Position) {
     }
 }
 
-impl fmt::Debug for Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Hex(self.prefix()))
-    }
-}
-
 /// A key of at most so many bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key<const MAX: usize> {
     pub(super) bytes: [u8; MAX],
     pub(super) len: u8,
@@ -163,6 +141,12 @@ impl<const MAX: usize> Key<MAX> {
     }
 }
 
+impl<const MAX: usize> fmt::Debug for Key<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Hex(self))
+    }
+}
+
 impl<const MAX: usize> std::ops::Deref for Key<MAX> {
     type Target = [u8];
 
@@ -188,7 +172,7 @@ pub(crate) struct Streams {
 impl Streams {
     pub(crate) fn total_key(self, stream: &Stream) -> Vec<u8> {
         let mut key = vec![self.totals];
-        key.extend_from_slice(stream.prefix());
+        key.extend_from_slice(stream);
         key
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use convodb_core::records::{ConversationRecord, ThreadRecord};
-use convodb_core::{ContactId, Conversation, ConversationId, InboxNumber, Result};
+use convodb_core::{Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
-use super::kinds::{CONVERSATIONS, THREADS};
+use super::kinds::{CONVERSATIONS, THREADS, ThreadKey};
 use super::{Directory, Reader, codec, index_entry, plan, tables};
 use crate::index::{Edits, Place, Position, Stream};
 use crate::kv::{Read, WriteTables};
@@ -43,11 +43,8 @@ pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<
 
 impl<R: Read> Reader<'_, R> {
     pub(super) fn stored(&self, id: ConversationId) -> Result<Option<Stored>> {
-        let key = CONVERSATIONS.key(&id);
-        let bytes = self.rows.get(tables::CONVERSATIONS, &key)?;
-        bytes
-            .map(|bytes| decode(&self.known.directory, &key, &bytes))
-            .transpose()
+        let directory = &self.known.directory;
+        CONVERSATIONS.get_as(self.rows, &id, |key, bytes| decode(directory, key, bytes))
     }
 }
 
@@ -57,17 +54,14 @@ pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {
 }
 
 /// The conversation of a contact in an inbox.
-pub(super) fn find(
-    rows: &impl Read,
-    thread: &(InboxNumber, ContactId),
-) -> Result<Option<ConversationId>> {
+pub(super) fn find(rows: &impl Read, thread: &ThreadKey) -> Result<Option<ConversationId>> {
     let record = THREADS.get(rows, thread)?;
     Ok(record.map(|record| record.conversation))
 }
 
 pub(super) fn save_thread(
     rows: &mut WriteTables<'_>,
-    thread: &(InboxNumber, ContactId),
+    thread: &ThreadKey,
     conversation: Option<ConversationId>,
 ) -> Result<()> {
     match conversation {
@@ -77,7 +71,7 @@ pub(super) fn save_thread(
 }
 
 /// The key of a conversation's thread.
-pub(super) fn thread_of(conversation: &Conversation) -> (InboxNumber, ContactId) {
+pub(super) fn thread_of(conversation: &Conversation) -> ThreadKey {
     (conversation.channel.into(), conversation.contact_id.clone())
 }
 
@@ -159,13 +153,9 @@ impl IndexRows {
     }
 }
 
-pub(super) fn save_record(
-    rows: &mut impl Sink,
-    conversation: &Conversation,
-    owner: u32,
-) -> Result<()> {
-    let record = ConversationRecord::new(conversation, owner);
-    CONVERSATIONS.put(rows, &conversation.id, &record)
+pub(super) fn save_record(rows: &mut impl Sink, known: &Conversation, owner: u32) -> Result<()> {
+    let record = ConversationRecord::new(known, owner);
+    CONVERSATIONS.put(rows, &known.id, &record)
 }
 
 /// Gathers what follows from a conversation's record: its unique key and its index entries.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use convodb_core::{ConversationId, Error, Event, EventSeq, InvalidInput, NewEvent, Result};
 
 use super::batch::Sink;
-use super::kinds::{AUDIT_LOGS, EVENTS};
+use super::kinds::{AUDIT_LOGS, EVENTS, decoded};
 use super::{Head, Reader, tables};
 use crate::kv::{Read, WriteTables};
 
@@ -85,11 +85,10 @@ pub(super) fn audit_log(
     rows: &impl Read,
     conversation: ConversationId,
 ) -> Result<impl Iterator<Item = Result<Event>>> {
-    let rows = AUDIT_LOGS.range(rows, &conversation)?;
-    Ok(rows.map(|row| {
-        let (key, bytes) = row?;
-        decode_audited(&key, &bytes)
-    }))
+    Ok(decoded(
+        AUDIT_LOGS.range(rows, &conversation)?,
+        decode_audited,
+    ))
 }
 
 /// The number of the first event that is not older than a time, or of the next one. O(log events),

@@ -5,8 +5,7 @@
 use convodb_core::records::packed::{Fields, put_number};
 use convodb_core::{ContactId, Conversation, Result, Revision, time};
 
-use super::keys::{self, IndexKey};
-use super::{Directory, codec, plan};
+use super::{Directory, codec, keys, plan};
 
 /// The version that is written.
 const VERSION: u8 = 1;
@@ -57,11 +56,7 @@ pub(super) fn conversation(
     key: &[u8],
     value: &[u8],
 ) -> Result<Conversation> {
-    let IndexKey {
-        stream,
-        updated_at,
-        id,
-    } = keys::parse_index(key)?;
+    let (stream, updated_at, id) = keys::parse_index(key)?;
     let table = plan::STREAMS.table;
     let damaged = |what| codec::damaged(table, key, what);
     let (version, payload) = codec::open(table, key, value)?;

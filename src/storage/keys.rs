@@ -197,21 +197,19 @@ impl StreamKey {
     }
 
     pub(super) fn stream(self) -> Stream {
-        use index_kind::{BY_ASSIGNEE, BY_STATE, UNREAD_BY_ASSIGNEE, UNREAD_BY_STATE};
-        let (by_state, by_assignee) = if self.unread {
-            (UNREAD_BY_STATE, UNREAD_BY_ASSIGNEE)
-        } else {
-            (BY_STATE, BY_ASSIGNEE)
+        let kind = match (self.unread, self.bucket) {
+            (false, None) => index_kind::BY_STATE,
+            (false, Some(_)) => index_kind::BY_ASSIGNEE,
+            (true, None) => index_kind::UNREAD_BY_STATE,
+            (true, Some(_)) => index_kind::UNREAD_BY_ASSIGNEE,
         };
-        let status = status_code(self.status);
-        let [i0, i1, i2, i3] = InboxNumber::from(self.channel).get().to_be_bytes();
-        match self.bucket {
-            None => Stream::new(&[by_state, status, i0, i1, i2, i3]),
-            Some(bucket) => {
-                let [b0, b1, b2, b3] = bucket.to_be_bytes();
-                Stream::new(&[by_assignee, b0, b1, b2, b3, status, i0, i1, i2, i3])
-            }
+        let mut stream = Stream::new(&[kind]);
+        if let Some(bucket) = self.bucket {
+            stream.push(&bucket.to_be_bytes());
         }
+        stream.push(&[status_code(self.status)]);
+        stream.push(&InboxNumber::from(self.channel).get().to_be_bytes());
+        stream
     }
 }
 
@@ -222,13 +220,10 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
         [kind @ (BY_STATE | UNREAD_BY_STATE), status] => (kind, None, status),
         [
             kind @ (BY_ASSIGNEE | UNREAD_BY_ASSIGNEE),
-            b0,
-            b1,
-            b2,
-            b3,
+            bucket @ ..,
             status,
         ] => {
-            let bucket = u32::from_be_bytes([*b0, *b1, *b2, *b3]);
+            let bucket = u32::from_be_bytes(bucket.try_into().ok()?);
             (kind, Some(bucket), status)
         }
         _ => return None,
@@ -243,23 +238,16 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
     })
 }
 
-/// A row of the index: its stream and its position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct IndexKey {
-    pub(super) stream: StreamKey,
-    pub(super) updated_at: DateTime<Utc>,
-    pub(super) id: ConversationId,
-}
-
-pub(super) fn parse_index(key: &[u8]) -> Result<IndexKey> {
-    let read = || {
+/// What the key of an index row says: its stream, and the time and conversation of its position.
+pub(super) fn parse_index(key: &[u8]) -> Result<(StreamKey, DateTime<Utc>, ConversationId)> {
+    let parse = || {
         let (prefix, position) = key.split_last_chunk::<POSITION_LEN>()?;
         let (micros, raw) = position.split_first_chunk()?;
-        Some(IndexKey {
-            stream: parse_stream(prefix)?,
-            updated_at: time::from_micros(!i64::from_be_bytes(*micros))?,
-            id: ConversationId::from_raw(!u128::from_be_bytes(raw.try_into().ok()?)),
-        })
+        Some((
+            parse_stream(prefix)?,
+            time::from_micros(!i64::from_be_bytes(*micros))?,
+            ConversationId::from_raw(!u128::from_be_bytes(raw.try_into().ok()?)),
+        ))
     };
-    read().ok_or_else(|| malformed(tables::INDEX, key))
+    parse().ok_or_else(|| malformed(tables::INDEX, key))
 }

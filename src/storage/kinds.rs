@@ -25,7 +25,7 @@ use crate::kv::{Range, Read, Table, WriteTables};
 type Hash = [u8; HASH_LEN];
 pub(super) type ProviderKey = (InboxNumber, Hash);
 type MessageKey = (ConversationId, DateTime<Utc>, MessageId);
-type ThreadKey = (InboxNumber, ContactId);
+pub(super) type ThreadKey = (InboxNumber, ContactId);
 
 pub(super) const CONVERSATIONS: Kind<ConversationId, ConversationRecord> =
     Kind::new(tables::CONVERSATIONS, b"");
@@ -122,6 +122,18 @@ impl<K: Part, R> Kind<K, R> {
         key.starts_with(self.prefix)
     }
 
+    /// What a row is decoded as, if there is one.
+    pub(super) fn get_as<T>(
+        &self,
+        rows: &impl Read,
+        key: &K,
+        decode: impl FnOnce(&[u8], &[u8]) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let key = self.key(key);
+        let bytes = rows.get(self.table, &key)?;
+        bytes.map(|bytes| decode(&key, &bytes)).transpose()
+    }
+
     pub(super) fn contains(&self, rows: &impl Read, key: &K) -> Result<bool> {
         Ok(rows.get(self.table, &self.key(key))?.is_some())
     }
@@ -161,9 +173,7 @@ impl<K: Part, R> Kind<K, R> {
 
 impl<K: Part, R: Record> Kind<K, R> {
     pub(super) fn get(&self, rows: &impl Read, key: &K) -> Result<Option<R>> {
-        let key = self.key(key);
-        let bytes = rows.get(self.table, &key)?;
-        bytes.map(|bytes| self.record(&key, &bytes)).transpose()
+        self.get_as(rows, key, |key, bytes| self.record(key, bytes))
     }
 
     pub(super) fn put(&self, rows: &mut impl Sink, key: &K, record: &R) -> Result<()> {
@@ -181,10 +191,19 @@ impl<K: Part, R: Record> Kind<K, R> {
 
     /// All of them, in the order of their keys.
     pub(super) fn all(&self, rows: &impl Read) -> Result<impl Iterator<Item = Result<(K, R)>>> {
-        let rows = self.range(rows, &())?;
-        Ok(rows.map(|row| {
-            let (key, bytes) = row?;
-            self.decode(&key, &bytes)
+        Ok(decoded(self.range(rows, &())?, |key, bytes| {
+            self.decode(key, bytes)
         }))
     }
+}
+
+/// Rows as they are decoded.
+pub(super) fn decoded<T>(
+    rows: Range<'_>,
+    decode: impl Fn(&[u8], &[u8]) -> Result<T>,
+) -> impl Iterator<Item = Result<T>> {
+    rows.map(move |row| {
+        let (key, bytes) = row?;
+        decode(&key, &bytes)
+    })
 }

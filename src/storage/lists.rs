@@ -183,7 +183,7 @@ impl<R: Read> Reader<'_, R> {
                 .rows(self.rows, &stream, from)?
                 .take(limit - ids.len())
             {
-                ids.push(keys::parse_index(&row?.0)?.id);
+                ids.push(keys::parse_index(&row?.0)?.2);
             }
             if ids.len() == limit {
                 break;

@@ -9,9 +9,9 @@ use convodb_core::{
 };
 
 use super::batch::Sink;
-use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES};
+use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES, decoded};
 use super::{Reader, codec, tables};
-use crate::kv::{Read, Rows, Slice, WriteTables};
+use crate::kv::{Read, Rows, WriteTables};
 
 /// From which end of a history to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,7 @@ pub(super) fn find(
     let Some(MessageTimeRecord { created_at }) = time else {
         return Ok(None);
     };
-    let key = MESSAGES.key(&(conversation, created_at, id));
-    let bytes = rows.get(tables::MESSAGES, &key)?;
-    bytes.map(|bytes| decode(&key, &bytes)).transpose()
+    MESSAGES.get_as(rows, &(conversation, created_at, id), decode)
 }
 
 /// Writes a message, new or changed.
@@ -84,11 +82,7 @@ pub(super) fn all(
     rows: &impl Read,
     conversation: ConversationId,
 ) -> Result<impl Iterator<Item = Result<Message>>> {
-    let rows = MESSAGES.range(rows, &conversation)?;
-    Ok(rows.map(|row| {
-        let (key, bytes) = row?;
-        decode(&key, &bytes)
-    }))
+    Ok(decoded(MESSAGES.range(rows, &conversation)?, decode))
 }
 
 /// How many of a conversation's messages are from the contact. O(messages).
@@ -168,11 +162,7 @@ impl<R: Read> Reader<'_, R> {
         let rows = self
             .rows
             .range(tables::NOTES, (start, Bound::Included(&first.last())))?;
-        let decode = |row: Result<(Slice<'_>, Slice<'_>)>| {
-            let (key, bytes) = row?;
-            decode_note(&key, &bytes)
-        };
-        rows.take(limit).map(decode).collect()
+        decoded(rows, decode_note).take(limit).collect()
     }
 }
 

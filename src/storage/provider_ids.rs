@@ -10,7 +10,7 @@ use convodb_core::{
 };
 
 use super::batch::Sink;
-use super::kinds::{PROVIDER_IDS, ProviderKey, UNMATCHED};
+use super::kinds::{PROVIDER_IDS, ProviderKey, UNMATCHED, decoded};
 use super::{codec, messages, tables};
 use crate::kv::{Read, WriteTables};
 
@@ -69,9 +69,9 @@ fn decode_unmatched(key: &[u8], bytes: &[u8]) -> Result<UnmatchedReceipts> {
 /// How many messages have not arrived that receipts wait for: all, or those since before a time.
 /// O(unmatched).
 pub(super) fn count_unmatched(rows: &impl Read, before: Option<DateTime<Utc>>) -> Result<u64> {
-    UNMATCHED.range(rows, &())?.try_fold(0, |count, row| {
-        let (key, bytes) = row?;
-        let since = decode_unmatched(&key, &bytes)?.since;
+    let mut unmatched = decoded(UNMATCHED.range(rows, &())?, decode_unmatched);
+    unmatched.try_fold(0, |count, unmatched| {
+        let since = unmatched?.since;
         Ok(count + u64::from(before.is_none_or(|before| since < before)))
     })
 }

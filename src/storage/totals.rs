@@ -54,7 +54,7 @@ impl Totals {
     ///
     /// Corrupted, where the file's total cannot be read.
     pub(super) fn get(&self, stream: &Stream) -> Result<Total> {
-        let total = keys::parse_stream(stream.prefix()).and_then(|stream| self.find(stream));
+        let total = keys::parse_stream(stream).and_then(|stream| self.find(stream));
         match total {
             Some(UNREADABLE) => Err(Error::corrupted(format!(
                 "the total of the stream {stream:?} is malformed"
@@ -82,7 +82,7 @@ impl Totals {
     }
 
     pub(super) fn set(&mut self, stream: &Stream, total: Total) {
-        if let Some(stream) = keys::parse_stream(stream.prefix()) {
+        if let Some(stream) = keys::parse_stream(stream) {
             self.put(stream, total);
         }
     }

@@ -29,10 +29,10 @@ impl Verifier<'_> {
             }
             verifier.report.index_rows += 1;
             let parsed = keys::parse_index(key);
-            let Some(place) = verifier.readable(tables::INDEX, key, parsed)? else {
+            let Some((_, _, id)) = verifier.readable(tables::INDEX, key, parsed)? else {
                 return Ok(());
             };
-            if !belongs_here(verifier.view, key, place.id)? {
+            if !belongs_here(verifier.view, key, id)? {
                 verifier.found(tables::INDEX, key, FindingKind::Unexpected);
             }
             let (prefix, _) = key.split_at(key.len().saturating_sub(POSITION_LEN));
