@@ -100,12 +100,8 @@ impl Tables {
                 edits: Edits::new(STREAMS, LEVELS),
             };
             let commits = job(&mut tables)?;
-            let Transaction {
-                mut rows,
-                mut edits,
-            } = tables;
-            edits.settle(&mut rows, |_, _| {})?;
-            (commits, rows.into_memtable())
+            tables.edits.settle(&mut tables.rows, |_, _| {})?;
+            (commits, tables.rows.into_memtable())
         };
         let is_buffered = memtable.is_some();
         match memtable {

@@ -153,7 +153,12 @@ impl UnitOfWork<'_> {
     /// commit.
     fn write_gathered(&mut self, mut gathered: Gathered) -> Result<()> {
         self.state = State::default();
-        self.log_all(gathered.log.as_ref())?;
+        self.applied = true;
+        if let Some(log) = &mut self.log
+            && !gathered.log.as_ref().is_some_and(|more| log.append(more))
+        {
+            self.write_through()?;
+        }
         self.known.head.newest_event = gathered.head.newest_event;
         for key in gathered.matched.take().unwrap_or_default() {
             UNMATCHED.remove(&mut self.rows, &key)?;

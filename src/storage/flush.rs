@@ -80,13 +80,10 @@ impl UnitOfWork<'_> {
                 // Found by a change's keys, or by its decision.
                 if let Some(Some(known)) = self.state.conversations.get(conversation) {
                     let inbox = known.channel.into();
-                    let ids = messages::all(rows, *conversation)?
-                        .filter_map(|message| {
-                            message.map(|message| message.provider_id).transpose()
-                        })
-                        .collect::<Result<Vec<_>>>()?;
+                    let messages = messages::all(rows, *conversation)?;
+                    let ids = messages.map(|message| Ok(message?.provider_id));
                     // The messages must not come back.
-                    for id in &ids {
+                    for id in ids.collect::<Result<Vec<_>>>()?.iter().flatten() {
                         let key = provider_ids::key(hashes, inbox, id);
                         provider_ids::save(rows, &key, &ProviderIdState::Tombstone)?;
                     }
@@ -102,10 +99,8 @@ impl UnitOfWork<'_> {
                         UNMATCHED.remove(rows, &key)?;
                     }
                 }
-                imported
-                    .notes
-                    .iter()
-                    .try_for_each(|note| messages::save_note(rows, note))
+                let mut notes = imported.notes.iter();
+                notes.try_for_each(|note| messages::save_note(rows, note))
             }
             ChangeKind::UnmatchedPurged { before } => provider_ids::purge_unmatched(rows, *before),
             ChangeKind::KeysPurged { before } => {
@@ -125,8 +120,8 @@ impl UnitOfWork<'_> {
                     at: change.at,
                     actor: change.actor.clone(),
                 };
-                let owner = directory.remove(rows, assignee, &step)?;
-                self.drained.insert(owner);
+                self.drained
+                    .insert(directory.remove(rows, assignee, &step)?);
                 Ok(())
             }
             _ => Ok(()),

@@ -84,44 +84,30 @@ impl UnitOfWork<'_> {
                 self.state.conversations.insert(id, conversation);
             }
         }
-        self.redirected.extend(redirected.map(|owner| {
-            let is_reassigned = self.replays;
-            (
-                id,
-                Redirected {
-                    owner,
-                    is_reassigned,
-                },
-            )
-        }));
+        if let Some(owner) = redirected {
+            let redirected = Redirected {
+                owner,
+                is_reassigned: self.replays,
+            };
+            self.redirected.insert(id, redirected);
+        }
         Ok(())
     }
 
     fn answer_query(&mut self, query: &Query) -> Result<Answer> {
-        if let Query::EventRange = query {
-            let head = &self.known.head;
-            // Those that are not written yet have their numbers already.
-            let newest = head.newest_event.get() + self.events.len() as u64;
-            return Ok(Answer::Events {
-                oldest: head.oldest_event,
-                newest: EventSeq::new(newest),
-            });
+        if !matches!(query, Query::EventRange) {
+            self.whole(Self::flush)?;
         }
-        self.whole(Self::flush)?;
-        let rows = &self.rows;
+        let (rows, head) = (&self.rows, &self.known.head);
         Ok(match query {
             Query::First(filter, limit) => {
                 let page = self.reader().page(filter, Start::Skip(0), *limit)?;
-                Answer::Conversations(
-                    page.data
-                        .iter()
-                        .map(|conversation| conversation.id)
-                        .collect(),
-                )
+                let ids = page.data.iter().map(|conversation| conversation.id);
+                Answer::Conversations(ids.collect())
             }
             Query::Count(filter) => Answer::Number(self.reader().count(filter)?),
             Query::FirstEventSince(at) => {
-                Answer::Number(events::first_since(rows, &self.known.head, *at)?.get())
+                Answer::Number(events::first_since(rows, head, *at)?.get())
             }
             Query::SlowestConsumer => {
                 let consumers = consumers::read(rows)?.into_iter();
@@ -135,7 +121,11 @@ impl UnitOfWork<'_> {
                 let mut older = idempotency::older(rows, forgotten, *before)?;
                 Answer::Number(older.try_fold(0, |count, row| row.map(|_| count + 1))?)
             }
-            Query::EventRange => Answer::Number(0),
+            // Those that are not written yet have their numbers already.
+            Query::EventRange => Answer::Events {
+                oldest: head.oldest_event,
+                newest: EventSeq::new(head.newest_event.get() + self.events.len() as u64),
+            },
             other => {
                 let message = format!("this store cannot answer {other:?}");
                 return Err(convodb_core::Error::corrupted(message));

@@ -37,7 +37,7 @@ pub(crate) struct UnitOfWork<'t> {
     /// The log record; none where the commit writes through to the file.
     pub(super) log: Option<Payload>,
     erases_log: bool,
-    applied: bool,
+    pub(super) applied: bool,
     is_full: bool,
     /// Something failed while it was being applied: the transaction must not commit.
     failed: bool,
@@ -276,17 +276,6 @@ impl<'t> UnitOfWork<'t> {
         self.rows.write_through()
     }
 
-    /// Adds what was logged elsewhere, or writes through.
-    pub(super) fn log_all(&mut self, more: Option<&Payload>) -> Result<()> {
-        self.applied = true;
-        if let Some(log) = &mut self.log
-            && !more.is_some_and(|more| log.append(more))
-        {
-            self.write_through()?;
-        }
-        Ok(())
-    }
-
     fn apply_one(&mut self, change: Change) -> Result<()> {
         if let ChangeKind::KeyRecorded { forget_before, .. } = &change.kind {
             self.forget_before = Some(*forget_before);
@@ -315,7 +304,7 @@ impl<'t> UnitOfWork<'t> {
     }
 
     /// Writes what became of the identity map, and drops it.
-    fn begin_anew(&mut self) -> Result<()> {
+    pub(super) fn begin_anew(&mut self) -> Result<()> {
         self.flush()?;
         self.state = State::default();
         self.redirected.clear();
@@ -438,18 +427,6 @@ impl<'t> UnitOfWork<'t> {
         let done = job(self);
         self.failed |= done.is_err();
         done
-    }
-
-    /// The tables, for what is rebuilt from the records alone.
-    pub(super) fn begin_rebuild(&mut self) -> Result<(&mut WriteTables<'t>, &mut Edits)> {
-        self.begin_anew()?;
-        self.settle()?;
-        self.applied = true;
-        // No change says it.
-        self.write_through()?;
-        self.known.totals = Arc::default();
-        self.drained = self.known.directory.redirected().collect();
-        Ok((&mut self.rows, &mut self.index))
     }
 
     /// Writes the counts of the index, each total in memory too.

@@ -17,10 +17,23 @@ struct Node {
 }
 
 /// A stream that rows came to or went from.
+#[derive(Default)]
 struct Edit {
     total: Total,
     /// By their first entries and levels, as their keys are ordered.
     nodes: BTreeMap<(Position, u8), Node>,
+}
+
+impl Edit {
+    /// Puts a node in the place of what was known of it.
+    fn set(&mut self, level: u8, first: Position, entries: Vec<Entry>) {
+        let is_changed = true;
+        let node = Node {
+            entries,
+            is_changed,
+        };
+        self.nodes.insert((first, level), node);
+    }
 }
 
 /// The streams that a transaction changes, with the nodes that it read and changed.
@@ -67,22 +80,21 @@ impl Edits {
     }
 
     /// Adds many rows of one stream, in the order of their positions.
-    pub(crate) fn insert_many(
+    pub(crate) fn insert_many<'v>(
         &mut self,
         rows: &mut WriteTables<'_>,
         stream: &Stream,
-        new: &[(Position, &[u8])],
+        new: &[(Position, &'v [u8])],
     ) -> Result<()> {
         let known = self.stream(rows, stream)?.edit.total.rows;
         if known > WORTH_A_REBUILD * new.len() as u64 {
-            let mut new = new.iter();
-            return new
-                .try_for_each(|(position, value)| self.insert(rows, &(*stream, *position), value));
+            for (position, value) in new {
+                self.insert(rows, &(*stream, *position), value)?;
+            }
+            return Ok(());
         }
-        let keyed = new
-            .iter()
-            .map(|(position, value)| (stream.key(position), *value));
-        let keyed: Vec<_> = keyed.collect();
+        let key = |(position, value): &(Position, &'v [u8])| (stream.key(position), *value);
+        let keyed: Vec<_> = new.iter().map(key).collect();
         let keyed = keyed.iter().map(|(key, value)| (&key[..], *value));
         rows.put_sorted(self.streams.table, keyed)?;
         self.rebuild(rows, stream)
@@ -98,23 +110,16 @@ impl Edits {
             let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
             rows.remove_range(streams.table, keys)?;
         }
-        let mut nodes = BTreeMap::new();
+        let mut edit = Edit::default();
         let mut builder = Builder::new(self.levels, |level, first: &Position, entries| {
-            let is_changed = true;
-            nodes.insert(
-                (*first, level),
-                Node {
-                    entries,
-                    is_changed,
-                },
-            );
+            edit.set(level, *first, entries);
             Ok(())
         });
         for row in streams.rows(rows, stream, Bound::Unbounded)? {
             builder.row(position_of(&row?.0)?)?;
         }
-        let total = builder.finish()?;
-        self.edits.insert(*stream, Edit { total, nodes });
+        edit.total = builder.finish()?;
+        self.edits.insert(*stream, edit);
         Ok(())
     }
 
@@ -192,21 +197,7 @@ fn before(entries: &[Entry], position: &Position) -> Result<usize> {
         .ok_or_else(inconsistent)
 }
 
-fn sum(entries: &[Entry]) -> u32 {
-    entries.iter().map(|(_, count)| count).sum()
-}
-
 impl Counts<'_> {
-    /// Puts a node in the place of what was known of it.
-    fn set(&mut self, level: u8, first: Position, entries: Vec<Entry>) {
-        let is_changed = true;
-        let node = Node {
-            entries,
-            is_changed,
-        };
-        self.edit.nodes.insert((first, level), node);
-    }
-
     fn node(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&mut Node> {
         match self.edit.nodes.entry((*first, level)) {
             Slot::Occupied(known) => Ok(known.into_mut()),
@@ -293,50 +284,34 @@ impl Counts<'_> {
             let first = path.next().copied().unwrap_or(HEAD);
             if at > height {
                 let all = u32::try_from(known).map_err(|_| inconsistent())?;
-                self.set(at, HEAD, vec![(HEAD, all)]);
+                self.edit.set(at, HEAD, vec![(HEAD, all)]);
             }
-            let behind = self.enter(rows, at, &first, position, (level, passed))?;
+            let entries = self.entries_mut(rows, at, &first)?;
+            let index = before(entries, position)?;
+            let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
+            if at > level {
+                *count += 1;
+                continue;
+            }
+            let rest = (*count + 1).checked_sub(passed).ok_or_else(inconsistent)?;
+            *count = passed;
+            entries.insert(index + 1, (*position, rest));
             if at < level {
-                self.set(at, *position, behind);
-                passed = sum(self.entries(rows, at, &first)?);
+                // On the levels below its own, the position begins a node.
+                let behind = entries.split_off(index + 1);
+                passed = entries.iter().map(|(_, count)| count).sum();
+                self.edit.set(at, *position, behind);
             }
         }
         self.edit.total = Total {
             rows: known + 1,
             height: height.max(level),
-            first: if known == 0 {
-                *position
-            } else {
-                newest.min(*position)
+            first: match known {
+                0 => *position,
+                _ => newest.min(*position),
             },
         };
         Ok(())
-    }
-
-    /// Counts a new position in the node of one level, as an entry where it rises so high. What
-    /// lies behind it goes into a node of its own where it rises higher.
-    fn enter(
-        &mut self,
-        rows: &impl Read,
-        at: u8,
-        first: &Position,
-        position: &Position,
-        (level, passed): (u8, u32),
-    ) -> Result<Vec<Entry>> {
-        let entries = self.entries_mut(rows, at, first)?;
-        let index = before(entries, position)?;
-        let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
-        if at > level {
-            *count += 1;
-            return Ok(Vec::new());
-        }
-        let rest = (*count + 1).checked_sub(passed).ok_or_else(inconsistent)?;
-        *count = passed;
-        entries.insert(index + 1, (*position, rest));
-        if at == level {
-            return Ok(Vec::new());
-        }
-        Ok(entries.split_off(index + 1))
     }
 
     /// The row is gone already.
@@ -366,28 +341,18 @@ impl Counts<'_> {
         let known = self.edit.total.rows;
         self.edit.total.rows = known.checked_sub(1).ok_or_else(inconsistent)?;
         if self.edit.total.first == *position {
-            self.edit.total.first = self.first_row(rows, position)?;
+            let behind = Bound::Excluded(position);
+            let next = self.streams.rows(rows, &self.stream, behind)?.next();
+            self.edit.total.first = match next.transpose()? {
+                Some((key, _)) => *position_of(&key)?,
+                None => HEAD,
+            };
         }
-        self.drop_empty_levels(rows)
-    }
-
-    /// The first row behind a position, before which there is none.
-    fn first_row(&self, rows: &impl Read, behind: &Position) -> Result<Position> {
-        let behind = Bound::Excluded(behind);
-        let mut rows = self.streams.rows(rows, &self.stream, behind)?;
-        match rows.next().transpose()? {
-            Some((key, _)) => position_of(&key).copied(),
-            None => Ok(HEAD),
-        }
-    }
-
-    /// A level whose last row went, goes with its head.
-    fn drop_empty_levels(&mut self, rows: &impl Read) -> Result<()> {
-        while let height @ 1.. = self.edit.total.height {
-            if self.entries(rows, height, &HEAD)?.len() > 1 {
-                break;
-            }
-            self.set(height, HEAD, Vec::new());
+        // A level whose last row went, goes with its head.
+        while let height @ 1.. = self.edit.total.height
+            && self.entries(rows, height, &HEAD)?.len() == 1
+        {
+            self.edit.set(height, HEAD, Vec::new());
             self.edit.total.height = height - 1;
         }
         Ok(())

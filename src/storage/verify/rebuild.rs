@@ -1,6 +1,7 @@
 //! What can be derived from the records, derived anew.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use convodb_core::{Channel, Conversation, ConversationId, Result};
 
@@ -57,7 +58,14 @@ impl UnitOfWork<'_> {
     /// Throws every index entry, total, thread and message's provider's id away, and derives them
     /// anew from the records that can be read; so is each count of inbound messages. O(everything).
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
-        let (rows, index) = self.begin_rebuild()?;
+        self.begin_anew()?;
+        self.settle()?;
+        self.applied = true;
+        // No change says it.
+        self.write_through()?;
+        self.known.totals = Arc::default();
+        self.drained = self.known.directory.redirected().collect();
+        let (rows, index) = (&mut self.rows, &mut self.index);
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
         kinds::THREADS.remove_range(rows, &())?;
         let mut batch = Batch::default();
