@@ -47,27 +47,22 @@ impl Sink for WriteTables<'_> {
 
 impl Sink for Batch {
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
-        let rows = self.0.entry(table).or_default();
-        rows.gather(key, |bytes| codec::append_row(bytes, table, key, record))
+        let Rows { bytes, entries } = self.0.entry(table).or_default();
+        let start = bytes.len();
+        bytes.extend_from_slice(key);
+        let middle = bytes.len();
+        codec::append_row(bytes, table, key, record)?;
+        entries.push(EntryOffset {
+            prefix: prefix(key),
+            start,
+            key_len: len(start..middle)?,
+            value_len: len(middle..bytes.len())?,
+        });
+        Ok(())
     }
 }
 
 impl Rows {
-    fn gather(&mut self, key: &[u8], value: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(key);
-        let middle = self.bytes.len();
-        value(&mut self.bytes)?;
-        let end = self.bytes.len();
-        self.entries.push(EntryOffset {
-            prefix: prefix(key),
-            start,
-            key_len: len(start..middle)?,
-            value_len: len(middle..end)?,
-        });
-        Ok(())
-    }
-
     fn bytes(&self) -> usize {
         self.bytes.len() + self.entries.len() * size_of::<EntryOffset>()
     }

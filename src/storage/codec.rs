@@ -12,8 +12,6 @@ use crc32fast::Hasher;
 use super::tables;
 use crate::kv::Table;
 
-const HEADER_BYTES: usize = 1 + 4;
-
 /// A hasher for each table, which has taken in the table's number. To make one anew asks what the
 /// processor can do, which is a sixth of the cost of a row's checksum.
 static HASHERS: LazyLock<Vec<Hasher>> = LazyLock::new(|| {
@@ -72,7 +70,7 @@ pub(super) fn append_row<R: Record>(
 ) -> Result<()> {
     bytes.push(R::VERSION);
     let header = bytes.len();
-    bytes.extend_from_slice(&[0; HEADER_BYTES - 1]);
+    bytes.extend_from_slice(&[0; 4]);
     record
         .encode(bytes)
         .map_err(|error| Error::corrupted("a record cannot be encoded").with_source(error))?;

@@ -39,6 +39,7 @@ pub(super) const META: Kind<(), ()> = catalog(b"\x01");
 pub(super) const FORMAT: Kind<(), ()> = catalog(b"\x01format");
 pub(super) const HEAD: Kind<(), Head> = catalog(b"\x01head");
 pub(super) const IDENTITY: Kind<(), Identity> = catalog(b"\x01identity");
+/// Which journal counts beside the file; none before the first.
 pub(super) const JOURNAL: Kind<(), Epoch> = catalog(b"\x01journal");
 pub(super) const DIRECTORY: Kind<AssigneeId, AssigneeRecord> = catalog(b"\x02");
 pub(super) const THREADS: Kind<ThreadKey, ThreadRecord> = catalog(b"\x03");

@@ -1,13 +1,15 @@
 //! What the file is, and the counters that the next commit goes on from.
+//!
+//! A file of another version of the layout is refused, never guessed at.
 
 use chrono::{DateTime, Utc};
 use convodb_core::codec::Derived;
-use convodb_core::{CommitSeq, Error, EventSeq, Result, time};
+use convodb_core::{CommitSeq, Error, ErrorKind, EventSeq, Result, time};
 use serde::{Deserialize, Serialize};
 
 use super::journal::Epoch;
-use super::{keys, kinds};
-use crate::kv::{Read, WriteTables};
+use super::{keys, kinds, tables};
+use crate::kv::{Database, Read, Table, WriteTables};
 
 /// The counters, written by every commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +31,7 @@ pub(crate) struct Head {
 
 /// The seed of a file's hashes. No two files have the same.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Identity([u8; 16]);
+pub(super) struct Identity(pub(super) [u8; 16]);
 
 impl Derived for Head {}
 impl Derived for Identity {}
@@ -72,10 +74,6 @@ impl Head {
     }
 }
 
-pub(super) fn write_identity(rows: &mut WriteTables<'_>, seed: [u8; 16]) -> Result<()> {
-    kinds::IDENTITY.put(rows, &(), &Identity(seed))
-}
-
 pub(super) fn read_seed(rows: &impl Read) -> Result<[u8; 16]> {
     let identity = kinds::IDENTITY.get(rows, &())?;
     identity
@@ -83,16 +81,43 @@ pub(super) fn read_seed(rows: &impl Read) -> Result<[u8; 16]> {
         .ok_or_else(|| Error::corrupted("the file's identity is missing"))
 }
 
-/// Which journal counts beside the file; none before the first.
-pub(super) fn read_epoch(rows: &impl Read) -> Result<Option<Epoch>> {
-    kinds::JOURNAL.get(rows, &())
+/// The layout that this version of convodb writes and reads.
+const VERSION: u32 = 1;
+
+/// The table that has the version, alone: the others are those of a version.
+const BARE: Table = Table {
+    index: 0,
+    name: tables::CATALOG.name,
+};
+
+/// The version is stored bare, outside any record: every version of convodb, past and to come, must be
+/// able to read it.
+pub(super) fn write_format(rows: &mut WriteTables<'_>) -> Result<()> {
+    rows.put(
+        tables::CATALOG,
+        &kinds::FORMAT.key(&()),
+        &VERSION.to_be_bytes(),
+    )
 }
 
-pub(super) fn write_epoch(rows: &mut WriteTables<'_>, epoch: &Epoch) -> Result<()> {
-    kinds::JOURNAL.put(rows, &(), epoch)
-}
-
-/// A copy of a file has no journal: what is in the original's is in the copy.
-pub(super) fn remove_epoch(rows: &mut WriteTables<'_>) -> Result<()> {
-    kinds::JOURNAL.remove(rows, &())
+/// # Errors
+///
+/// Not a database of convodb, or one of another version.
+pub(super) fn check_format(database: &Database) -> Result<()> {
+    let rows = database.begin_read_of(&[BARE])?;
+    let found = rows.get(BARE, &kinds::FORMAT.key(&()))?.ok_or_else(|| {
+        let message = "the file is a redb database, but not a store of convodb";
+        Error::new(ErrorKind::NotADatabase, message)
+    })?;
+    let version = found[..]
+        .try_into()
+        .map(u32::from_be_bytes)
+        .map_err(|_| Error::corrupted("the file's format version is malformed"))?;
+    if version == VERSION {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::UnsupportedVersion,
+        format!("the file has format {version}, and this version reads format {VERSION}"),
+    ))
 }

@@ -13,12 +13,9 @@ pub(super) const STREAMS: Streams = Streams {
     ranks: keys::index_kind::RANKS,
 };
 
-/// Where a conversation is: in each index partition once, by its sort key.
-pub(super) type Placements = [Option<Place>; 4];
-
-/// The partitions of a conversation: by status and inbox, by owner, and both again while it has
-/// unread messages. A pure function of the record.
-pub(super) fn placements(conversation: &Conversation, owner: u32) -> Placements {
+/// Where a conversation is: in each of its partitions once, by its sort key. These are by status and
+/// inbox, by owner, and both again while it has unread messages. A pure function of the record.
+pub(super) fn placements(conversation: &Conversation, owner: u32) -> [Option<Place>; 4] {
     let position = keys::position(conversation.updated_at, conversation.id);
     let place = |bucket, unread| {
         let key = StreamKey {

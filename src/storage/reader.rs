@@ -1,15 +1,44 @@
 //! Every read, on a snapshot or within a write transaction.
 
+use std::sync::Arc;
+
 use convodb_core::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, Error, Event, EventSeq, Message, MessageRange, MessageRef, ProviderIdState,
-    Result, Transcript,
+    ConversationId, Error, Event, EventSeq, Hashes, Message, MessageRange, MessageRef,
+    ProviderIdState, Result, Transcript,
 };
 
 use super::conversations::Stored;
+use super::idempotency::Dated;
 use super::messages::{self, End};
-use super::{Resident, consumers, conversations, events, provider_ids};
+use super::{Directory, Head, Totals, consumers, conversations, events, meta, provider_ids};
 use crate::kv::Read;
+
+/// The state that a snapshot caches in memory beside its tables. Clones share everything until one of
+/// them changes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Resident {
+    pub(super) directory: Arc<Directory>,
+    pub(super) totals: Arc<Totals>,
+    pub(super) head: Head,
+    pub(super) hashes: Hashes,
+    /// The last command whose key was forgotten, since the file was opened.
+    pub(super) forgotten: Option<Dated>,
+}
+
+impl Resident {
+    /// O(users and teams).
+    pub(super) fn read(rows: &impl Read) -> Result<Self> {
+        let head = Head::read(rows)?;
+        Ok(Self {
+            directory: Arc::new(Directory::read(rows, head.next_owner)?),
+            totals: Arc::new(Totals::read(rows, head.next_owner)?),
+            head,
+            hashes: Hashes::new(meta::read_seed(rows)?),
+            forgotten: None,
+        })
+    }
+}
 
 /// Tables, and the state that is cached in memory beside them.
 #[derive(Clone, Copy)]

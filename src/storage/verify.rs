@@ -130,7 +130,7 @@ impl Verifier<'_> {
         mut visit: impl FnMut(&mut Self, &[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
         let view = self.view;
-        let mut scan = Scan::new(view.rows(), table)?;
+        let mut scan = Scan::new(&view.rows, table)?;
         loop {
             let (row, flaw) = scan.step()?;
             if let Some(kind) = flaw {
@@ -145,7 +145,7 @@ impl Verifier<'_> {
 
     /// Looks up a row that was met in its table: a damaged page above it can lead elsewhere.
     fn look_up(&mut self, table: Table, key: &[u8]) -> Result<()> {
-        if self.view.rows().get(table, key)?.is_none() {
+        if self.view.rows.get(table, key)?.is_none() {
             self.found(table, key, FindingKind::Misplaced);
         }
         Ok(())
@@ -162,7 +162,7 @@ impl Verifier<'_> {
 
     /// A row that must be there, with this value.
     fn expect(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        match self.view.rows().get(table, key)? {
+        match self.view.rows.get(table, key)? {
             None => self.found(table, key, FindingKind::Missing),
             Some(found) if found[..] != *value => self.found(table, key, FindingKind::Different),
             Some(_) => {}
@@ -174,7 +174,7 @@ impl Verifier<'_> {
     fn check_conversations(&mut self) -> Result<()> {
         self.each(tables::CONVERSATIONS, |verifier, key, bytes| {
             verifier.report.conversations += 1;
-            let decoded = conversations::decode(verifier.view.directory(), key, bytes);
+            let decoded = conversations::decode(&verifier.view.known.directory, key, bytes);
             match verifier.readable(tables::CONVERSATIONS, key, decoded)? {
                 Some(stored) => verifier.check_derived(key, &stored),
                 None => Ok(()),
@@ -183,7 +183,7 @@ impl Verifier<'_> {
     }
 
     fn check_derived(&mut self, key: &[u8], stored: &Stored) -> Result<()> {
-        let rows = self.view.rows();
+        let rows = &self.view.rows;
         let Stored {
             conversation,
             owner,

@@ -12,7 +12,7 @@ use crate::storage::{View, conversations, idempotency, messages, provider_ids, t
 impl Verifier<'_> {
     /// Each row of the catalog: that it can be read, and that what it names is there.
     pub(super) fn check_catalog(&mut self) -> Result<()> {
-        let (view, rows) = (self.view, self.view.rows());
+        let (view, rows) = (self.view, &self.view.rows);
         self.each(tables::CATALOG, |verifier, key, bytes| {
             verifier.look_up(tables::CATALOG, key)?;
             let mut otherwise = FindingKind::Unexpected;
@@ -21,7 +21,7 @@ impl Verifier<'_> {
             } else if MESSAGE_TIMES.has(key) {
                 messages::has_message(rows, key)
             } else if PROVIDER_IDS.has(key) {
-                provider_ids::is_valid(rows, view.hashes(), key, bytes)
+                provider_ids::is_valid(rows, view.known.hashes, key, bytes)
             } else if UNMATCHED.has(key) {
                 provider_ids::is_unmatched(rows, key, bytes)
             } else if COMMANDS.has(key) {
@@ -36,8 +36,9 @@ impl Verifier<'_> {
             } else if REDIRECTS.has(key) {
                 match REDIRECTS.parse(key) {
                     // A total that cannot be read is reported once, among the totals.
-                    Ok(owner) if view.directory().leads_somewhere(owner) => Ok(view
-                        .totals()
+                    Ok(owner) if view.known.directory.leads_somewhere(owner) => Ok(view
+                        .known
+                        .totals
                         .of_bucket(owner)
                         .map_or(true, |stored| stored > 0)),
                     owner => {

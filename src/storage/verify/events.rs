@@ -60,7 +60,7 @@ impl Verifier<'_> {
     /// What an audit log keeps is in that of its conversation, if that is there. One that was deleted
     /// and imported again has a new one, behind the events of its earlier life.
     fn check_is_audited(&mut self, event: &Event) -> Result<()> {
-        let (rows, id) = (self.view.rows(), event.conversation_id);
+        let (rows, id) = (&self.view.rows, event.conversation_id);
         if !event.kind.is_audited()
             || !CONVERSATIONS.contains(rows, &id)?
             || AUDIT_LOGS.contains(rows, &(id, event.seq))?
@@ -82,7 +82,7 @@ impl Verifier<'_> {
         event: &Event,
         kept: &RangeInclusive<EventSeq>,
     ) -> Result<()> {
-        let rows = self.view.rows();
+        let rows = &self.view.rows;
         if !CONVERSATIONS.contains(rows, &event.conversation_id)? || event.seq > *kept.end() {
             self.found(tables::EVENTS, key, FindingKind::Unexpected);
         } else if kept.contains(&event.seq)
@@ -98,7 +98,7 @@ impl Verifier<'_> {
 
 /// The first event in the audit log of a conversation. O(1).
 fn first_audited(view: &View, id: ConversationId) -> Result<Option<Event>> {
-    events::audit_log(view.rows(), id)?.next().transpose()
+    events::audit_log(&view.rows, id)?.next().transpose()
 }
 
 /// The audit log of a conversation that is there begins with its creation, as far as it can be read.

@@ -15,7 +15,7 @@ impl Verifier<'_> {
         self.each(tables::MESSAGES, |verifier, key, bytes| {
             verifier.report.messages += 1;
             verifier.look_up(tables::MESSAGES, key)?;
-            let checked = messages::check_message(verifier.view.rows(), key, bytes);
+            let checked = messages::check_message(&verifier.view.rows, key, bytes);
             let checked = verifier.readable(tables::MESSAGES, key, checked)?;
             let Some((message, found_by_id)) = checked else {
                 return Ok(());
@@ -48,8 +48,8 @@ impl Verifier<'_> {
         let Some(id) = &message.provider_id else {
             return Ok(());
         };
-        let key = provider_ids::key(self.view.hashes(), channel.into(), id);
-        let kind = match unless_corrupted(provider_ids::find(self.view.rows(), &key))? {
+        let key = provider_ids::key(self.view.known.hashes, channel.into(), id);
+        let kind = match unless_corrupted(provider_ids::find(&self.view.rows, &key))? {
             None => return Ok(()),
             Some(Some(ProviderIdState::Message(of, own)))
                 if (of, own) == (message.conversation_id, message.id) =>

@@ -57,8 +57,8 @@ impl Verifier<'_> {
             let key = node_key(index_kind::RANKS, level, stream, first);
             self.expect(tables::INDEX, &key, &encode_node(&entries))
         };
-        let mut builder = Builder::new(view.levels(), compare);
-        for row in plan::STREAMS.rows(view.rows(), stream, Bound::Unbounded)? {
+        let mut builder = Builder::new(view.levels, compare);
+        for row in plan::STREAMS.rows(&view.rows, stream, Bound::Unbounded)? {
             builder.row(position_of(&row?.0)?)?;
         }
         builder.finish()
@@ -88,10 +88,7 @@ fn is_counter(view: &View, streams: &BTreeMap<Stream, Total>, key: &[u8]) -> Res
     };
     let height = streams.get(&stream).map_or(0, |total| total.height);
     let begins = first == HEAD
-        || view.levels().of(&first) > level
-            && view
-                .rows()
-                .get(tables::INDEX, &stream.key(&first))?
-                .is_some();
+        || view.levels.of(&first) > level
+            && view.rows.get(tables::INDEX, &stream.key(&first))?.is_some();
     Ok((1..=height).contains(&level) && begins)
 }

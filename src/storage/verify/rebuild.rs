@@ -41,7 +41,7 @@ impl<'a> Homes<'a> {
 
 /// Counts the messages from the contact anew; whether there are not as many as its record says.
 fn recount(view: &View, conversation: &mut Conversation) -> Result<bool> {
-    let counted = messages::count_inbound(view.rows(), conversation.id);
+    let counted = messages::count_inbound(&view.rows, conversation.id);
     // If one of them cannot be read, the record may be right.
     let inbound = unless_corrupted(counted)?.unwrap_or(conversation.inbound_count);
     let differs = inbound != conversation.inbound_count;
@@ -70,10 +70,10 @@ impl UnitOfWork<'_> {
         kinds::THREADS.remove_range(rows, &())?;
         let mut batch = Batch::default();
         let mut entries = IndexRows::default();
-        for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
+        for (nth, row) in Scan::new(&view.rows, tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
             // Nothing can be derived from a damaged record. `verify` still reports it.
-            let decoded = conversations::decode(view.directory(), &key, &bytes);
+            let decoded = conversations::decode(&view.known.directory, &key, &bytes);
             if let Some(mut stored) = unless_corrupted(decoded)? {
                 let Stored {
                     conversation,
@@ -93,12 +93,17 @@ impl UnitOfWork<'_> {
         entries.write(rows, index)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
-        for (nth, row) in Scan::new(view.rows(), tables::MESSAGES)?.enumerate() {
+        for (nth, row) in Scan::new(&view.rows, tables::MESSAGES)?.enumerate() {
             let (key, bytes) = row?;
             if let Some(message) = unless_corrupted(messages::decode(&key, &bytes))?
                 && let Some(Some(channel)) = homes.of(message.conversation_id)?
             {
-                provider_ids::save_message(&mut batch, view.hashes(), channel.into(), &message)?;
+                provider_ids::save_message(
+                    &mut batch,
+                    view.known.hashes,
+                    channel.into(),
+                    &message,
+                )?;
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;
