@@ -7,7 +7,6 @@ mod batch;
 mod bulk_load;
 mod changes;
 mod codec;
-mod consumers;
 mod conversations;
 mod directory;
 mod engine;

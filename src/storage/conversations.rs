@@ -59,17 +59,6 @@ pub(super) fn find(rows: &impl Read, thread: &ThreadKey) -> Result<Option<Conver
     Ok(record.map(|record| record.conversation))
 }
 
-pub(super) fn save_thread(
-    rows: &mut WriteTables<'_>,
-    thread: &ThreadKey,
-    conversation: Option<ConversationId>,
-) -> Result<()> {
-    match conversation {
-        Some(conversation) => THREADS.put(rows, thread, &ThreadRecord { conversation }),
-        None => THREADS.remove(rows, thread),
-    }
-}
-
 /// The key of a conversation's thread.
 pub(super) fn thread_of(conversation: &Conversation) -> ThreadKey {
     (conversation.channel.into(), conversation.contact_id.clone())

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use convodb_core::records::RedirectStep;
+use convodb_core::records::{ConsumerRecord, RedirectStep, ThreadRecord};
 use convodb_core::{Change, ChangeKind, Conversation, Difference, ProviderIdState, Result};
 
-use super::kinds::{AUDIT_LOGS, UNMATCHED};
+use super::kinds::{AUDIT_LOGS, CONSUMERS, THREADS, UNMATCHED};
 use super::unit_of_work::UnitOfWork;
-use super::{consumers, conversations, events, idempotency, messages, provider_ids};
+use super::{conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
     /// Writes what became of the identity map; the counts of the index stay in memory.
@@ -36,7 +36,10 @@ impl UnitOfWork<'_> {
             conversations::save(rows, &mut self.index, before.as_ref(), after.as_ref())?;
         }
         for Difference { key, after, .. } in self.state.threads.take_differences() {
-            conversations::save_thread(rows, &key, after)?;
+            match after {
+                Some(conversation) => THREADS.put(rows, &key, &ThreadRecord { conversation })?,
+                None => THREADS.remove(rows, &key)?,
+            }
         }
         for message in self.state.messages.take_differences() {
             if let Some(message) = message.after {
@@ -62,7 +65,10 @@ impl UnitOfWork<'_> {
             }
         }
         for Difference { key, after, .. } in self.state.consumers.take_differences() {
-            consumers::save(rows, &key, after)?;
+            match after {
+                Some(position) => CONSUMERS.put(rows, &key, &ConsumerRecord { position })?,
+                None => CONSUMERS.remove(rows, &key)?,
+            }
         }
         for event in self.events.drain(..) {
             events::append(rows, &mut self.known.head, &event)?;

@@ -13,14 +13,6 @@ use crate::kv::{Read, WriteTables};
 /// With each key that is stored this many old ones go, so that no command pays for all.
 const FORGOTTEN_WITH_EACH: usize = 2;
 
-pub(super) fn find(
-    rows: &impl Read,
-    hashes: Hashes,
-    key: &IdempotencyKey,
-) -> Result<Option<IdempotencyRecord>> {
-    COMMANDS.get(rows, &hashes.of_key(key))
-}
-
 /// When a command was done, and the hash of its key: its place in the order of time.
 pub(super) type Dated = (DateTime<Utc>, [u8; HASH_LEN]);
 

@@ -146,9 +146,10 @@ impl<K: Part, R> Kind<K, R> {
     /// The rows whose keys have these parts first.
     pub(super) fn range<'r>(&self, rows: &'r impl Read, parts: &impl Part) -> Result<Range<'r>> {
         let first = self.beginning(parts);
+        let last = first.last();
         rows.range(
             self.table,
-            (Bound::Included(&first), Bound::Included(&first.last())),
+            (Bound::Included(&first), Bound::Included(&last)),
         )
     }
 
@@ -164,10 +165,8 @@ impl<K: Part, R> Kind<K, R> {
         keep: impl FnMut(&[u8], &[u8]) -> Result<bool>,
     ) -> Result<()> {
         let first = self.beginning(parts);
-        let keys = (
-            Bound::Included(&first[..]),
-            Bound::Included(&first.last()[..]),
-        );
+        let last = first.last();
+        let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
         rows.retain(self.table, keys, keep)
     }
 }

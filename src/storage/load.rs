@@ -2,9 +2,10 @@
 
 use convodb_core::{Answer, ConversationId, EventSeq, Key, Query, Result};
 
+use super::kinds::{COMMANDS, NOTES};
 use super::lists::Start;
 use super::unit_of_work::{Redirected, UnitOfWork};
-use super::{consumers, conversations, events, idempotency, messages, provider_ids};
+use super::{conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
     /// Loads entities that are not in the map yet.
@@ -37,7 +38,8 @@ impl UnitOfWork<'_> {
             }
             Key::Note(of, at, id) => {
                 let key = (*of, *at, *id);
-                let note = messages::find_note(&self.rows, key)?;
+                let record = NOTES.get(&self.rows, &key)?;
+                let note = record.map(|record| record.into_note(*of, *at, *id));
                 self.state.notes.insert(key, note);
             }
             Key::ProviderId(inbox, id) => {
@@ -50,11 +52,11 @@ impl UnitOfWork<'_> {
                 self.state.assignees.insert(id.clone(), assignee);
             }
             Key::Idempotency(key) => {
-                let record = idempotency::find(&self.rows, self.known.hashes, key)?;
+                let record = COMMANDS.get(&self.rows, &self.known.hashes.of_key(key))?;
                 self.state.idempotency.insert(key.clone(), record);
             }
             Key::Consumer(name) => {
-                let position = consumers::position(&self.rows, name)?;
+                let position = self.reader().find_consumer(name)?;
                 self.state.consumers.insert(name.clone(), position);
             }
             Key::Query(query) => {
@@ -110,7 +112,7 @@ impl UnitOfWork<'_> {
                 Answer::Number(events::first_since(rows, head, *at)?.get())
             }
             Query::SlowestConsumer => {
-                let consumers = consumers::read(rows)?.into_iter();
+                let consumers = self.reader().consumers()?.into_iter();
                 Answer::Position(consumers.map(|consumer| consumer.position).min())
             }
             Query::UnmatchedBefore(before) => {

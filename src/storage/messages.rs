@@ -2,11 +2,8 @@
 
 use std::ops::Bound;
 
-use chrono::{DateTime, Utc};
 use convodb_core::records::{MessageRecord, MessageTimeRecord, NoteRecord, message};
-use convodb_core::{
-    ConversationId, Direction, Message, MessageId, MessageRange, Note, NoteId, Result,
-};
+use convodb_core::{ConversationId, Direction, Message, MessageId, MessageRange, Note, Result};
 
 use super::batch::Sink;
 use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES, decoded};
@@ -176,14 +173,6 @@ fn is_empty(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
         ) => start >= end,
         _ => false,
     }
-}
-
-pub(super) fn find_note(
-    rows: &impl Read,
-    (conversation, created_at, id): (ConversationId, DateTime<Utc>, NoteId),
-) -> Result<Option<Note>> {
-    let record = NOTES.get(rows, &(conversation, created_at, id))?;
-    Ok(record.map(|record| record.into_note(conversation, created_at, id)))
 }
 
 /// What `verify` checks of every message: that it can be read, and whether it is found by its id.

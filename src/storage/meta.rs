@@ -100,9 +100,7 @@ pub(super) fn write_format(rows: &mut WriteTables<'_>) -> Result<()> {
     )
 }
 
-/// # Errors
-///
-/// Not a database of convodb, or one of another version.
+/// An error where this is no database of convodb, or one of another version.
 pub(super) fn check_format(database: &Database) -> Result<()> {
     let rows = database.begin_read_of(&[BARE])?;
     let found = rows.get(BARE, &kinds::FORMAT.key(&()))?.ok_or_else(|| {

@@ -10,8 +10,9 @@ use convodb_core::{
 
 use super::conversations::Stored;
 use super::idempotency::Dated;
+use super::kinds::CONSUMERS;
 use super::messages::{self, End};
-use super::{Directory, Head, Totals, consumers, conversations, events, meta, provider_ids};
+use super::{Directory, Head, Totals, conversations, events, meta, provider_ids};
 use crate::kv::Read;
 
 /// The state that a snapshot caches in memory beside its tables. Clones share everything until one of
@@ -71,9 +72,7 @@ impl<'a, R: Read> Reader<'a, R> {
         ids.iter().map(|id| self.try_conversation(*id)).collect()
     }
 
-    /// # Errors
-    ///
-    /// Not found, where there is no such conversation.
+    /// An error where there is no such conversation.
     pub(crate) fn require(&self, id: ConversationId) -> Result<()> {
         self.conversation(id).map(drop)
     }
@@ -139,12 +138,17 @@ impl<'a, R: Read> Reader<'a, R> {
         events::audit_log(self.rows, id)?.collect()
     }
 
+    /// All consumers, by their names.
     pub(crate) fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
-        consumers::read(self.rows)
+        let rows = CONSUMERS.all(self.rows)?;
+        let read =
+            rows.map(|row| row.map(|(name, known)| ConsumerPosition::new(name, known.position)));
+        read.collect()
     }
 
     pub(crate) fn find_consumer(&self, name: &ConsumerName) -> Result<Option<EventSeq>> {
-        consumers::position(self.rows, name)
+        let record = CONSUMERS.get(self.rows, name)?;
+        Ok(record.map(|record| record.position))
     }
 
     /// The position of a consumer that must be there.

@@ -50,9 +50,7 @@ impl Totals {
         Ok(totals)
     }
 
-    /// # Errors
-    ///
-    /// Corrupted, where the file's total cannot be read.
+    /// An error where the file's total cannot be read.
     pub(super) fn get(&self, stream: &Stream) -> Result<Total> {
         let total = keys::parse_stream(stream).and_then(|stream| self.find(stream));
         match total {
@@ -63,17 +61,13 @@ impl Totals {
         }
     }
 
-    /// The conversations of a bucket.
-    ///
-    /// # Errors
-    ///
-    /// Corrupted, where one of the file's totals cannot be read.
+    /// How many conversations a bucket has.
     pub(super) fn of_bucket(&self, bucket: u32) -> Result<u64> {
-        let mut rows = 0;
-        for stream in StreamKey::of_bucket(bucket) {
-            rows += self.get(&stream.stream())?.rows;
-        }
-        Ok(rows)
+        let mut streams = StreamKey::of_bucket(bucket);
+        streams.try_fold(
+            0,
+            |rows, stream| Ok(rows + self.get(&stream.stream())?.rows),
+        )
     }
 
     fn find(&self, stream: StreamKey) -> Option<Total> {

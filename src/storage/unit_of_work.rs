@@ -144,9 +144,7 @@ impl<'t> UnitOfWork<'t> {
         self.is_full || logged > FULL_BYTES
     }
 
-    /// # Errors
-    ///
-    /// Aborted, where a command failed while it was being applied.
+    /// An error where a command failed while it was being applied.
     pub(crate) fn check_health(&self) -> Result<()> {
         if self.failed {
             return Err(Error::new(

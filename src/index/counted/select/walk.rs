@@ -66,11 +66,6 @@ impl Walk {
         self.begins.get(index).copied().unwrap_or(Point::END)
     }
 
-    /// Where an entry ends: where the next one begins.
-    fn end(&self, index: usize) -> Point {
-        self.begin(index + 1)
-    }
-
     /// The rows of the node before an entry.
     fn before(&self, index: usize) -> u64 {
         let before = self.before.get(index).copied();
@@ -91,8 +86,9 @@ impl Walk {
         self.begin(self.last())
     }
 
+    /// Where the present entry ends: where the next one begins.
     pub(super) fn present_end(&self) -> Point {
-        self.end(self.index)
+        self.begin(self.index + 1)
     }
 
     pub(super) fn present_begin(&self) -> Point {
@@ -106,7 +102,7 @@ impl Walk {
     /// How much of the list the present entry spans, in time and in rows; nothing where there is
     /// no level below.
     pub(super) fn width(&self) -> Option<(u64, u64)> {
-        let time = match self.end(self.index) {
+        let time = match self.present_end() {
             Point::END => u64::MAX,
             end => {
                 let first = Point::from(&self.total.first);
@@ -132,7 +128,7 @@ impl Walk {
 
     /// Goes into the present entry, to the level below.
     pub(super) fn descend(&mut self, rows: &impl Read, streams: Streams) -> Result<()> {
-        let (begin, end) = (self.begin(self.index), self.end(self.index));
+        let (begin, end) = (self.present_begin(), self.present_end());
         self.level -= 1;
         let key = node_key(streams.ranks, self.level, &self.stream, &begin.position());
         let node = rows.get(streams.table, &key)?.ok_or_else(missing)?;
