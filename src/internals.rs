@@ -83,9 +83,8 @@ impl Tables {
         let transaction = database.begin_write()?;
         transaction.tables().create_all()?;
         database.commit(transaction, Durability::Durable)?;
-        let database = Arc::new(database);
         Ok(Self {
-            database,
+            database: Arc::new(database),
             frozen: None,
         })
     }
@@ -121,9 +120,8 @@ impl Tables {
     /// Gives the engine what is frozen.
     pub fn write_frozen(&mut self) -> Result<()> {
         if let Some(frozen) = self.frozen.take() {
-            self.database
-                .begin_write()?
-                .write_frozen(&frozen, |_| Ok(()))?;
+            let transaction = self.database.begin_write()?;
+            transaction.write_frozen(&frozen, |_| Ok(()))?;
             self.database.forget_frozen(&frozen)?;
         }
         Ok(())
@@ -195,8 +193,8 @@ impl Transaction<'_> {
 
     /// Adds many rows to a stream, in the order of their positions.
     pub fn insert_many(&mut self, number: u8, positions: &[Position]) -> Result<()> {
-        let new = positions.iter().map(|position| (*position, &b"row"[..]));
-        let new: Vec<_> = new.collect();
+        let row = |position: &Position| (*position, &b"row"[..]);
+        let new: Vec<_> = positions.iter().map(row).collect();
         self.edits
             .insert_many(&mut self.rows, &stream(number), &new)
     }

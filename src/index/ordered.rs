@@ -125,7 +125,9 @@ impl<const MAX: usize> Key<MAX> {
     #[inline]
     pub(crate) fn push(&mut self, part: &[u8]) {
         let tail = self.bytes.get_mut(usize::from(self.len)..);
-        if let Some(slot) = tail.and_then(|tail| tail.get_mut(..part.len())) {
+        let slot = tail.and_then(|tail| tail.get_mut(..part.len()));
+        debug_assert!(slot.is_some(), "a key is short enough");
+        if let Some(slot) = slot {
             slot.copy_from_slice(part);
             self.len += part.len() as u8;
         }
@@ -199,6 +201,20 @@ impl Streams {
             bound => bound.as_ref().map(|key| &key[..]),
         };
         rows.range(self.table, (start, Bound::Included(&last[..])))
+    }
+
+    /// How many rows a stream has from a position up to another one. O(these).
+    pub(super) fn walk(
+        self,
+        rows: &impl Read,
+        stream: &Stream,
+        from: &Position,
+        to: &Position,
+    ) -> Result<u32> {
+        let (from, to) = (stream.key(from), stream.key(to));
+        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
+        let mut rows = rows.range(self.table, keys)?;
+        rows.try_fold(0, |count, row| row.map(|_| count + 1))
     }
 
     /// Merges streams into one list in the order of their positions. A stream is opened only once

@@ -1,16 +1,21 @@
 //! Users and teams, held in memory beside each snapshot: reading a page reads no name from the file.
-
-mod redirects;
+//!
+//! Invariant: a redirect leads to an owner that is present, or to no assignee, in one step: a removal
+//! extends those that led to the removed one. It is kept exactly while conversations are stored
+//! under its number, and none ever is anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use convodb_core::records::{AssigneeRecord, RedirectRecord};
+use convodb_core::records::{AssigneeRecord, RedirectRecord, RedirectStep};
 use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result, Revision};
 
 use super::kinds::{DIRECTORY, REDIRECTS};
 use super::{Head, keys};
 use crate::kv::{Read, WriteTables};
+
+/// More reassignments than that on one way are not written: their record would not end.
+const MOST_STEPS: usize = 1_000;
 
 /// The users and teams of one snapshot. A conversation and its index entries name their assignee by
 /// the number of its *owner*, which is never used twice: a rename writes one row of the file.
@@ -50,9 +55,7 @@ impl Directory {
     fn insert(&mut self, owner: u32, assignee: Assignee) {
         self.by_id.insert(assignee.id.clone(), owner);
         let index = owner as usize;
-        if self.owners.len() <= index {
-            self.owners.resize(index + 1, None);
-        }
+        self.owners.resize(self.owners.len().max(index + 1), None);
         if let Some(slot) = self.owners.get_mut(index) {
             *slot = Some(assignee);
         }
@@ -148,6 +151,86 @@ impl Directory {
         DIRECTORY.put(rows, &assignee.id, &record)?;
         self.insert(owner, assignee);
         Ok(())
+    }
+
+    pub(super) fn has_redirects(&self) -> bool {
+        !self.redirects.is_empty()
+    }
+
+    pub(super) fn is_redirected(&self, owner: u32) -> bool {
+        self.redirects.contains_key(&owner)
+    }
+
+    /// The numbers of removed owners, ascending.
+    pub(super) fn redirected(&self) -> impl Iterator<Item = u32> {
+        self.redirects.keys().copied()
+    }
+
+    /// Whether a redirect leads to an owner that is present, or to no assignee. An owner that is
+    /// present itself is a damaged file's.
+    pub(super) fn leads_somewhere(&self, owner: u32) -> bool {
+        self.present(owner).is_none() && self.is_redirected(owner) && self.assignee(owner).is_ok()
+    }
+
+    /// The numbers that lead to an owner, ascending. O(redirects).
+    pub(super) fn redirected_to(&self, owner: u32) -> impl Iterator<Item = u32> {
+        let leads = move |redirect: &RedirectRecord| {
+            let last = redirect.steps.last();
+            last.is_some_and(|step| step.owner == owner)
+        };
+        let redirects = self.redirects.iter();
+        redirects.filter_map(move |(from, redirect)| leads(redirect).then_some(*from))
+    }
+
+    /// The reassignments of what is stored under a number, in their order.
+    pub(super) fn steps(&self, owner: u32) -> Vec<RedirectStep> {
+        let redirect = self.redirects.get(&owner);
+        redirect.map_or_else(Vec::new, |redirect| redirect.steps.clone())
+    }
+
+    /// Takes a user or team out of the directory; what is stored under its number belongs where the
+    /// step leads. Answers the number. O(redirects that lead to it).
+    pub(super) fn remove(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        id: &AssigneeId,
+        step: &RedirectStep,
+    ) -> Result<u32> {
+        let owner = self.owner_of(Some(id))?;
+        DIRECTORY.remove(rows, id)?;
+        self.by_id.remove(id);
+        if let Some(slot) = self.owners.get_mut(owner as usize) {
+            *slot = None;
+        }
+        let mut redirects: Vec<_> = self.redirected_to(owner).collect();
+        redirects.push(owner);
+        for from in redirects {
+            let new = || RedirectRecord {
+                removed: id.clone(),
+                steps: Vec::new(),
+            };
+            let known = self
+                .redirects
+                .entry(from)
+                .or_insert_with(|| Arc::new(new()));
+            let record = Arc::make_mut(known);
+            if record.steps.len() >= MOST_STEPS {
+                return Err(Error::corrupted(format!(
+                    "the conversations of `{}` were reassigned {MOST_STEPS} times before they were \
+                     stored so",
+                    record.removed
+                )));
+            }
+            record.steps.push(step.clone());
+            REDIRECTS.put(rows, &from, record)?;
+        }
+        Ok(owner)
+    }
+
+    /// Forgets a redirect under whose number nothing is stored any longer.
+    pub(super) fn forget(&mut self, rows: &mut WriteTables<'_>, owner: u32) -> Result<()> {
+        self.redirects.remove(&owner);
+        REDIRECTS.remove(rows, &owner)
     }
 }
 

@@ -38,10 +38,9 @@ pub(super) fn seal_onto(bytes: &mut Vec<u8>, key: &[u8], payload: &[u8]) {
 /// The index rows of an unassigned conversation: the key of each, and what is read from it.
 #[cfg(feature = "testing")]
 pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversation)>> {
-    let entry = payload(conversation, keys::UNASSIGNED);
-    let places = plan::placements(conversation, keys::UNASSIGNED)
-        .into_iter()
-        .flatten();
+    let owner = keys::UNASSIGNED;
+    let entry = payload(conversation, owner);
+    let places = plan::placements(conversation, owner).into_iter().flatten();
     let rows = places.map(|(stream, position)| {
         let key = stream.key(&position);
         let read = self::conversation(&Directory::default(), &key, &seal(&key, &entry))?;

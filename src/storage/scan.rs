@@ -11,7 +11,7 @@ use convodb_core::{Error, Result};
 use super::FindingKind;
 use crate::kv::{Range, Read, Slice, Table, WriteTables};
 
-pub(super) type Row<'a> = (Slice<'a>, Slice<'a>);
+type Row<'a> = (Slice<'a>, Slice<'a>);
 
 /// A table that is read from its first row to its last.
 pub(super) struct Scan<'a> {

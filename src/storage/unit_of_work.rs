@@ -85,7 +85,7 @@ impl Given<'_> {
     }
 }
 
-/// Why what is decided already cannot be done: all that it needs is loaded.
+/// The error of a halt where every entity is loaded: one that is missing is corruption.
 pub(super) fn refusal(halt: Halt) -> Error {
     match halt {
         Halt::Rejected(error) => error,

@@ -27,10 +27,9 @@ struct Edit {
 impl Edit {
     /// Puts a node in the place of what was known of it.
     fn set(&mut self, level: u8, first: Position, entries: Vec<Entry>) {
-        let is_changed = true;
         let node = Node {
             entries,
-            is_changed,
+            is_changed: true,
         };
         self.nodes.insert((first, level), node);
     }
@@ -244,26 +243,12 @@ impl Counts<'_> {
         for level in (1..=height).rev() {
             path.push(first);
             let entries = self.entries(rows, level, &first)?;
-            let (start, _) = entries
-                .get(before(entries, position)?)
-                .ok_or_else(inconsistent)?;
-            first = *start;
+            let last = entries.get(before(entries, position)?);
+            first = last.ok_or_else(inconsistent)?.0;
         }
         path.push(first);
         path.reverse();
         Ok(path)
-    }
-
-    /// The rows from an entry of level 1, or the head, up to a position, walked.
-    fn walk(&self, rows: &impl Read, from: &Position, to: &Position) -> Result<u32> {
-        let (from, to) = (self.stream.key(from), self.stream.key(to));
-        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-        let mut count = 0;
-        for row in rows.range(self.streams.table, keys)? {
-            row?;
-            count += 1;
-        }
-        Ok(count)
     }
 
     /// The row is there already.
@@ -277,7 +262,7 @@ impl Counts<'_> {
         let mut path = path.iter();
         // The rows from the entry before the position up to it, on the level at hand.
         let mut passed = match path.next() {
-            Some(from) if level > 0 => self.walk(rows, from, position)?,
+            Some(from) if level > 0 => self.streams.walk(rows, &self.stream, from, position)?,
             _ => 0,
         };
         for at in 1..=height.max(level) {
