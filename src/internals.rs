@@ -256,18 +256,14 @@ impl Rows<'_> {
     pub fn select(&self, numbers: &[u8], skip: u64, limit: usize) -> Result<Vec<Position>> {
         let (from, skip) = index::select(self, STREAMS, &self.totals(numbers)?, skip)?;
         let mut merged = STREAMS.merge(self, &from);
+        let skip = skip as usize;
         let mut rows = Vec::new();
-        for place in 0.. {
-            match merged.next()? {
-                Some((key, _)) if rows.len() < limit => {
-                    if place >= skip {
-                        rows.push(*index::position_of(key)?);
-                    }
-                }
-                _ => break,
-            }
+        while rows.len() < skip + limit
+            && let Some((key, _)) = merged.next()?
+        {
+            rows.push(*index::position_of(key)?);
         }
-        Ok(rows)
+        Ok(rows.into_iter().skip(skip).collect())
     }
 
     /// How many rows of streams lie before a position.

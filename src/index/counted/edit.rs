@@ -122,14 +122,14 @@ impl Edits {
         Ok(())
     }
 
-    /// Writes what changed, each node and total once, in key order, and reports every total.
+    /// Writes what changed, each node and total once, in key order, and reports the totals.
     pub(crate) fn settle(
         &mut self,
         rows: &mut WriteTables<'_>,
-        mut report: impl FnMut(&Stream, Total),
+        report: impl FnMut(&Stream, Total),
     ) -> Result<()> {
+        self.report(report);
         let Streams { table, ranks, .. } = self.streams;
-        self.unreported.clear();
         for (stream, edit) in std::mem::take(&mut self.edits) {
             for ((first, level), node) in edit.nodes {
                 let key = node_key(ranks, level, &stream, &first);
@@ -145,7 +145,6 @@ impl Edits {
             } else {
                 rows.put(table, &key, &edit.total.encode())?;
             }
-            report(&stream, edit.total);
         }
         Ok(())
     }
