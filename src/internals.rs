@@ -1,5 +1,5 @@
-//! The tables, keys and index beneath a store, for tests that hold them to models. Not a part of the
-//! API.
+//! The tables, keys and index beneath a store, for tests that hold them to models. Not a part of
+//! the API.
 
 #![expect(missing_debug_implementations, reason = "for tests alone")]
 

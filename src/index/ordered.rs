@@ -51,8 +51,8 @@ impl From<&Position> for Point {
 pub(super) const MAX_STREAM_LEN: usize = 10;
 pub(super) const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
 
-/// A stream: the prefix that its rows share. Unused bytes are zero, so the derived order is the order
-/// of the prefixes of one length.
+/// A stream: the prefix that its rows share. Unused bytes are zero, so the derived order is the
+/// order of the prefixes of one length.
 pub(crate) type Stream = Key<MAX_STREAM_LEN>;
 
 impl Stream {

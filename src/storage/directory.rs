@@ -1,8 +1,8 @@
 //! Users and teams, held in memory beside each snapshot: reading a page reads no name from the file.
 //!
-//! Invariant: a redirect leads to an owner that is present, or to no assignee, in one step: a removal
-//! extends those that led to the removed one. It is kept exactly while conversations are stored
-//! under its number, and none ever is anew.
+//! Invariant: a redirect leads to an owner that is present, or to no assignee, in one step: a
+//! removal extends those that led to the removed one. It is kept exactly while conversations are
+//! stored under its number, and none ever is anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Every kind of row: what its keys say, and what is stored under them. Kinds that share a table are
-//! apart by how their keys begin.
+//! Every kind of row: what its keys say, and what is stored under them. Kinds that share a table
+//! are apart by how their keys begin.
 
 use std::marker::PhantomData;
 use std::ops::Bound;

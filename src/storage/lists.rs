@@ -120,8 +120,8 @@ impl<R: Read> Reader<'_, R> {
         Ok(Page::new(data, total, next))
     }
 
-    /// The rank of a conversation in a list, and how long the list is; nothing where the filter does
-    /// not select it. O(partitions * log rows).
+    /// The rank of a conversation in a list, and how long the list is; nothing where the filter
+    /// does not select it. O(partitions * log rows).
     fn place(&self, id: ConversationId, filter: &Filter) -> Result<Option<(u64, u64)>> {
         filter.validate()?;
         let conversation = self.conversation(id)?;

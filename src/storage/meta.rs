@@ -90,8 +90,8 @@ const BARE: Table = Table {
     name: tables::CATALOG.name,
 };
 
-/// The version is stored bare, outside any record: every version of convodb, past and to come, must be
-/// able to read it.
+/// The version is stored bare, outside any record: every version of convodb, past and to come, must
+/// be able to read it.
 pub(super) fn write_format(rows: &mut WriteTables<'_>) -> Result<()> {
     rows.put(
         tables::CATALOG,

@@ -13,8 +13,8 @@ pub(super) const STREAMS: Streams = Streams {
     ranks: keys::index_kind::RANKS,
 };
 
-/// Where a conversation is: in each of its partitions once, by its sort key. These are by status and
-/// inbox, by owner, and both again while it has unread messages. A pure function of the record.
+/// Where a conversation is: in each of its partitions once, by its sort key. These are by status
+/// and inbox, by owner, and both again while it has unread messages. A pure function of the record.
 pub(super) fn placements(conversation: &Conversation, owner: u32) -> [Option<Place>; 4] {
     let position = keys::position(conversation.updated_at, conversation.id);
     let place = |bucket, unread| {

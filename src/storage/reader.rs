@@ -15,8 +15,8 @@ use super::messages::{self, End};
 use super::{Directory, Head, Totals, conversations, events, meta, provider_ids};
 use crate::kv::Read;
 
-/// The state that a snapshot caches in memory beside its tables. Clones share everything until one of
-/// them changes it.
+/// The state that a snapshot caches in memory beside its tables. Clones share everything until one
+/// of them changes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Resident {
     pub(super) directory: Arc<Directory>,

@@ -33,8 +33,8 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// The next row, and what is wrong with its place; at the end, with the number of rows. Ends after
-    /// one row too many at the latest.
+    /// The next row, and what is wrong with its place; at the end, with the number of rows. Ends
+    /// after one row too many at the latest.
     pub(super) fn step(&mut self) -> Result<(Option<Row<'a>>, Option<FindingKind>)> {
         if self.read > self.len {
             return Ok((None, Some(FindingKind::Unexpected)));

@@ -94,8 +94,8 @@ impl Totals {
     }
 }
 
-/// Where a stream's total is: in which block, in which of its families, and in which place there. The
-/// family of all conversations comes before those of the buckets.
+/// Where a stream's total is: in which block, in which of its families, and in which place there.
+/// The family of all conversations comes before those of the buckets.
 fn place(stream: StreamKey) -> (usize, usize, usize) {
     let family = stream.bucket.map_or(0, |bucket| bucket as usize + 1);
     let (status, inbox) = (stream.status, InboxNumber::from(stream.channel));

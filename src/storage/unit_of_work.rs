@@ -288,7 +288,8 @@ impl<'t> UnitOfWork<'t> {
             self.load(&keys)?;
         }
         if let ChangeKind::Reassigned { conversation, .. } = &change.kind {
-            // A wide change before it may have dropped the conversation, which is loaded as it is shown.
+            // A wide change before it may have dropped the conversation, which is loaded as it is
+            // shown.
             self.show_stored(*conversation);
         }
         if is_wide {

@@ -9,9 +9,9 @@ use crate::storage::kinds::{AUDIT_LOGS, CONVERSATIONS, EVENTS};
 use crate::storage::{View, events, tables};
 
 impl Verifier<'_> {
-    /// Each event: that it can be read, and that none is missing from the oldest to the newest. Each
-    /// row of an audit log: that its conversation is there, and that it says what the event of its
-    /// number says, for as long as that is kept.
+    /// Each event: that it can be read, and that none is missing from the oldest to the newest.
+    /// Each row of an audit log: that its conversation is there, and that it says what the event of
+    /// its number says, for as long as that is kept.
     pub(super) fn check_events(&mut self) -> Result<()> {
         let head = self.view.head();
         let kept = head.oldest_event..=head.newest_event;
@@ -57,8 +57,8 @@ impl Verifier<'_> {
         }
     }
 
-    /// What an audit log keeps is in that of its conversation, if that is there. One that was deleted
-    /// and imported again has a new one, behind the events of its earlier life.
+    /// What an audit log keeps is in that of its conversation, if that is there. One that was
+    /// deleted and imported again has a new one, behind the events of its earlier life.
     fn check_is_audited(&mut self, event: &Event) -> Result<()> {
         let (rows, id) = (&self.view.rows, event.conversation_id);
         if !event.kind.is_audited()
@@ -101,7 +101,8 @@ fn first_audited(view: &View, id: ConversationId) -> Result<Option<Event>> {
     events::audit_log(&view.rows, id)?.next().transpose()
 }
 
-/// The audit log of a conversation that is there begins with its creation, as far as it can be read.
+/// The audit log of a conversation that is there begins with its creation, as far as it can be
+/// read.
 pub(super) fn audit_log_begins(view: &View, id: ConversationId) -> bool {
     // What cannot be read is reported once, as a row.
     let first = first_audited(view, id);

@@ -15,8 +15,8 @@ use crate::storage::keys::{self, index_kind};
 use crate::storage::{View, plan, tables};
 
 impl Verifier<'_> {
-    /// Each index row: that its conversation belongs there. Each total and node of counts: that it is
-    /// what the rows of its stream give.
+    /// Each index row: that its conversation belongs there. Each total and node of counts: that it
+    /// is what the rows of its stream give.
     pub(super) fn check_index(&mut self) -> Result<()> {
         let mut streams: BTreeMap<Stream, Total> = BTreeMap::new();
         let mut current: Option<Stream> = None;

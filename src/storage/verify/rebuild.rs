@@ -11,8 +11,8 @@ use crate::storage::conversations::{IndexRows, Stored};
 use crate::storage::scan::Scan;
 use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
 
-/// The channel of the conversation of a message or note, if that is there; nothing where it cannot be
-/// read.
+/// The channel of the conversation of a message or note, if that is there; nothing where it cannot
+/// be read.
 pub(super) type Home = Option<Option<Channel>>;
 
 /// The conversations of a walk through histories, each looked up once.
