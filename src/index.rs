@@ -6,9 +6,7 @@
 mod counted;
 mod ordered;
 
-#[cfg(fuzzing)]
-pub(crate) use counted::run_bytes;
 pub(crate) use counted::{
-    Builder, Edits, HEAD, Levels, Total, node_key, parse_node_key, rank, select,
+    Builder, Edits, Entry, HEAD, Levels, Total, encode_node, node_key, parse_node_key, rank, select,
 };
-pub(crate) use ordered::{POSITION_LEN, Position, Start, Stream, Streams, position_of};
+pub(crate) use ordered::{Key, POSITION_LEN, Place, Position, Start, Stream, Streams, position_of};

@@ -15,8 +15,6 @@ mod memory;
 mod memtable;
 mod rows;
 mod sorted;
-#[cfg(test)]
-mod tests;
 mod write;
 
 use std::fmt;

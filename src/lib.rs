@@ -1,18 +1,14 @@
 #![doc = include_str!("../README.md")]
 
-// The disk of a harness, which a unit test includes, names the crate as its users do.
-#[cfg(all(test, feature = "testing"))]
-extern crate self as convodb;
-
 mod clock;
 mod consumer;
 pub mod docs;
 mod execute;
 mod executor;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;
 mod index;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod internals;
 mod kv;
 mod options;
 mod read;

@@ -7,26 +7,23 @@ mod batch;
 mod bulk_load;
 mod changes;
 mod codec;
-mod consumers;
 mod conversations;
 mod directory;
 mod engine;
 mod events;
 mod flush;
-mod format;
 mod idempotency;
 mod index_entry;
 mod journal;
 mod keys;
+mod kinds;
 mod lists;
 mod load;
 mod messages;
 mod meta;
-mod placements;
 mod plan;
 mod provider_ids;
 mod reader;
-mod resident;
 mod scan;
 mod tables;
 mod totals;
@@ -42,10 +39,13 @@ pub(crate) use engine::{
     CHECKPOINT_COMMANDS, CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening,
     View, backup,
 };
+#[cfg(feature = "testing")]
+pub use index_entry::index_rows;
+#[cfg(feature = "testing")]
+pub use kinds::{message_key, thread_key};
 pub(crate) use messages::End;
 pub(crate) use meta::Head;
-pub(crate) use reader::Reader;
-pub(crate) use resident::Resident;
+pub(crate) use reader::{Reader, Resident};
 pub(crate) use unit_of_work::{Applied, Given, UnitOfWork};
 pub(crate) use verify::verify;
 pub use verify::{Finding, FindingKind, VerifyReport};

@@ -3,6 +3,7 @@
 
 #![no_main]
 
+use convodb_testkit::ranks;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| convodb::fuzzing::ranks(data));
+fuzz_target!(|data: &[u8]| ranks::run_bytes(data).unwrap());

@@ -11,12 +11,8 @@
 //! computes it anew, which is how `verify` checks and `repair` mends.
 
 mod build;
-#[cfg(any(test, fuzzing))]
-mod check;
 mod edit;
 mod select;
-#[cfg(test)]
-mod tests;
 
 use convodb_core::{Error, Result};
 use siphasher::sip::SipHasher13;
@@ -24,8 +20,6 @@ use siphasher::sip::SipHasher13;
 use super::ordered::{Key, MAX_KEY_LEN, POSITION_LEN, Position, Stream, append};
 
 pub(crate) use build::Builder;
-#[cfg(fuzzing)]
-pub(crate) use check::run_bytes;
 pub(crate) use edit::Edits;
 pub(crate) use select::{rank, select};
 
@@ -80,13 +74,11 @@ pub(crate) struct Total {
 const TOTAL_LEN: usize = 8 + 1 + POSITION_LEN;
 
 impl Total {
-    pub(crate) fn encode(self) -> [u8; TOTAL_LEN] {
-        let mut bytes = [0; TOTAL_LEN];
-        let rows = self.rows.to_be_bytes();
-        let parts = rows.iter().chain([&self.height]).chain(&self.first);
-        for (byte, source) in bytes.iter_mut().zip(parts) {
-            *byte = *source;
-        }
+    pub(crate) fn encode(self) -> Key<TOTAL_LEN> {
+        let mut bytes = Key::default();
+        bytes.push(&self.rows.to_be_bytes());
+        bytes.push(&[self.height]);
+        bytes.push(&self.first);
         bytes
     }
 
@@ -105,7 +97,7 @@ impl Total {
 }
 
 /// A position and the number of rows from it up to the next of its level.
-type Entry = (Position, u32);
+pub(crate) type Entry = (Position, u32);
 
 const ENTRY_LEN: usize = POSITION_LEN + 4;
 

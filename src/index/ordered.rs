@@ -16,6 +16,9 @@ pub(crate) const POSITION_LEN: usize = 24;
 /// The place of a row in its stream; ascending.
 pub(crate) type Position = [u8; POSITION_LEN];
 
+/// A row: its stream, and where it is in it.
+pub(crate) type Place = (Stream, Position);
+
 /// A position as numbers: merging and leaping compare hundreds of them, and mostly the first one decides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Point(pub(super) u64, u64, u64);
@@ -48,38 +51,22 @@ impl From<&Position> for Point {
 pub(super) const MAX_STREAM_LEN: usize = 10;
 pub(super) const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
 
-/// The prefix that the rows of a stream share.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Stream {
-    // Unused bytes are zero, so the derived order is the order of the prefixes of one length.
-    bytes: [u8; MAX_STREAM_LEN],
-    pub(super) len: u8,
-}
+/// A stream: the prefix that its rows share. Unused bytes are zero, so the derived order is the
+/// order of the prefixes of one length.
+pub(crate) type Stream = Key<MAX_STREAM_LEN>;
 
 impl Stream {
-    /// A prefix of at most ten bytes; what is longer would be cut, and none is.
+    /// A prefix of at most ten bytes.
     pub(crate) fn new(prefix: &[u8]) -> Self {
         debug_assert!(prefix.len() <= MAX_STREAM_LEN, "a stream's prefix is short");
-        let mut bytes = [0; MAX_STREAM_LEN];
-        for (byte, source) in bytes.iter_mut().zip(prefix) {
-            *byte = *source;
-        }
-        let len = prefix.len().min(MAX_STREAM_LEN);
-        Self {
-            bytes,
-            len: u8::try_from(len).unwrap_or_default(),
-        }
+        let mut stream = Self::default();
+        stream.push(prefix);
+        stream
     }
 
     /// The stream of a prefix that comes from the disk, if it can be one.
     pub(crate) fn parse(prefix: &[u8]) -> Option<Self> {
         (prefix.len() <= MAX_STREAM_LEN).then(|| Self::new(prefix))
-    }
-
-    pub(crate) fn prefix(&self) -> &[u8] {
-        self.bytes
-            .get(..usize::from(self.len))
-            .unwrap_or(&self.bytes)
     }
 
     /// Whether a key is that of a row of this stream.
@@ -92,7 +79,7 @@ impl Stream {
                 let differing = u64::from_be_bytes(*head) ^ u64::from_be_bytes(prefix);
                 differing.leading_zeros() >= 8 * u32::from(self.len)
             }
-            _ => key.starts_with(self.prefix()),
+            _ => key.starts_with(self),
         }
     }
 
@@ -119,17 +106,47 @@ pub(super) fn append(bytes: &mut [u8], stream: &Stream, position: &Position) {
     }
 }
 
-impl fmt::Debug for Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Hex(self.prefix()))
-    }
-}
-
 /// A key of at most so many bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key<const MAX: usize> {
     pub(super) bytes: [u8; MAX],
     pub(super) len: u8,
+}
+
+impl<const MAX: usize> Default for Key<MAX> {
+    fn default() -> Self {
+        let bytes = [0; MAX];
+        Self { bytes, len: 0 }
+    }
+}
+
+impl<const MAX: usize> Key<MAX> {
+    /// Appends a part that is short enough.
+    #[inline]
+    pub(crate) fn push(&mut self, part: &[u8]) {
+        let tail = self.bytes.get_mut(usize::from(self.len)..);
+        let slot = tail.and_then(|tail| tail.get_mut(..part.len()));
+        debug_assert!(slot.is_some(), "a key is short enough");
+        if let Some(slot) = slot {
+            slot.copy_from_slice(part);
+            self.len += part.len() as u8;
+        }
+    }
+
+    /// The last key that begins so.
+    pub(crate) fn last(mut self) -> Self {
+        if let Some(rest) = self.bytes.get_mut(usize::from(self.len)..) {
+            rest.fill(u8::MAX);
+        }
+        self.len = const { MAX as u8 };
+        self
+    }
+}
+
+impl<const MAX: usize> fmt::Debug for Key<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Hex(self))
+    }
 }
 
 impl<const MAX: usize> std::ops::Deref for Key<MAX> {
@@ -157,7 +174,7 @@ pub(crate) struct Streams {
 impl Streams {
     pub(crate) fn total_key(self, stream: &Stream) -> Vec<u8> {
         let mut key = vec![self.totals];
-        key.extend_from_slice(stream.prefix());
+        key.extend_from_slice(stream);
         key
     }
 
@@ -186,19 +203,32 @@ impl Streams {
         rows.range(self.table, (start, Bound::Included(&last[..])))
     }
 
+    /// How many rows a stream has from a position up to another one. O(these).
+    pub(super) fn walk(
+        self,
+        rows: &impl Read,
+        stream: &Stream,
+        from: &Position,
+        to: &Position,
+    ) -> Result<u32> {
+        let (from, to) = (stream.key(from), stream.key(to));
+        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
+        let mut rows = rows.range(self.table, keys)?;
+        rows.try_fold(0, |count, row| row.map(|_| count + 1))
+    }
+
     /// Merges streams into one list in the order of their positions. A stream is opened only once
     /// the list comes to where it can begin. O(streams * log streams) to begin, O(streams that the
     /// next row comes behind) a row.
     pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &'a [Start]) -> Merge<'a, R> {
-        let head =
-            |(index, start): (usize, &Start)| (Point::from(&start.least), Head::Closed(index));
+        let head = |(index, start): (usize, &Start)| (Point::from(&start.least), index);
         let mut order: Vec<_> = from.iter().enumerate().map(head).collect();
         order.sort_unstable_by_key(|(place, _)| Reverse(*place));
         Merge {
             rows,
-            streams: self,
+            table: self.table,
             from,
-            opened: Vec::new(),
+            opened: from.iter().map(|_| None).collect(),
             order,
             shown: false,
         }
@@ -217,51 +247,16 @@ pub(crate) struct Start {
 /// Rows of one or many streams in the order of their positions, read one by one.
 pub(crate) struct Merge<'a, R> {
     rows: &'a R,
-    streams: Streams,
+    table: Table,
     from: &'a [Start],
-    opened: Vec<Opened<'a>>,
+    /// The rows of each stream, once it is opened.
+    opened: Vec<Option<Rows<'a>>>,
     /// The position of the next row of each stream, or a lower bound of it, the least last: most rows
     /// come from few of the streams, so the next one of a stream goes back behind few of the others. A
     /// heap takes 100 instructions a row more.
-    order: Vec<(Point, Head)>,
+    order: Vec<(Point, usize)>,
     /// Whether the row of the last of these was shown, and the one behind it is wanted.
     shown: bool,
-}
-
-/// A stream in a merge, by its place among those that can be opened or those that are.
-#[derive(Clone, Copy)]
-enum Head {
-    Closed(usize),
-    Open(usize),
-}
-
-/// A stream's rows, from a place on.
-struct Opened<'a> {
-    stream: Stream,
-    rows: Rows<'a>,
-}
-
-impl<'a> Opened<'a> {
-    fn new<R: Read>(rows: &'a R, table: Table, start: &Start) -> Result<Self> {
-        let Start { stream, from, .. } = start;
-        let from = from.as_ref().map(|position| stream.key(position));
-        let from = from.as_ref().map(|key| &key[..]);
-        // The engine compares every row with the end of a range. Comparing the prefix is quicker.
-        let rows = rows.range(table, (from, Bound::Unbounded))?.into();
-        Ok(Self {
-            stream: *stream,
-            rows,
-        })
-    }
-
-    /// Goes on to the next row, and returns its position.
-    #[inline]
-    fn advance(&mut self) -> Result<Option<Point>> {
-        match self.rows.advance()? {
-            Some((key, _)) if self.stream.holds(key) => Ok(Some(Point::from(position_of(key)?))),
-            _ => Ok(None),
-        }
-    }
 }
 
 impl<'a, R: Read> Merge<'a, R> {
@@ -269,40 +264,37 @@ impl<'a, R: Read> Merge<'a, R> {
     /// that went on would lack rows without saying so.
     pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         let found = self.find_next().inspect_err(|_| self.order.clear())?;
-        let opened = found.and_then(|index| self.opened.get(index));
-        Ok(opened.and_then(|opened| opened.rows.row()))
+        let opened = found.and_then(|index| self.opened.get(index)?.as_ref());
+        Ok(opened.and_then(Rows::row))
     }
 
-    /// Which opened stream's row is next.
+    /// Which stream's row is next.
     #[inline]
     fn find_next(&mut self) -> Result<Option<usize>> {
-        while let Some((_, head)) = self.order.last().copied() {
-            let index = match head {
-                Head::Open(index) if !self.shown => {
+        while let Some((_, index)) = self.order.last().copied() {
+            let (Some(start), Some(slot)) = (self.from.get(index), self.opened.get_mut(index))
+            else {
+                break;
+            };
+            let rows = match slot {
+                Some(_) if !self.shown => {
                     self.shown = true;
                     return Ok(Some(index));
                 }
-                Head::Open(index) => index,
-                Head::Closed(index) => self.open(index)?,
+                Some(rows) => rows,
+                // Opening costs as much as reading eight rows.
+                None => slot.insert(open(self.rows, self.table, start)?),
             };
             self.shown = false;
-            let opened = self.opened.get_mut(index);
-            match opened.map(Opened::advance).transpose()?.flatten() {
-                Some(next) => self.put_back(next, index),
-                None => drop(self.order.pop()),
+            match rows.advance()? {
+                Some((key, _)) if start.stream.holds(key) => {
+                    let next = Point::from(position_of(key)?);
+                    self.put_back(next, index);
+                }
+                _ => drop(self.order.pop()),
             }
         }
         Ok(None)
-    }
-
-    /// Opening costs as much as reading eight rows.
-    fn open(&mut self, index: usize) -> Result<usize> {
-        let place = self.opened.len();
-        if let Some(start) = self.from.get(index) {
-            let opened = Opened::new(self.rows, self.streams.table, start)?;
-            self.opened.push(opened);
-        }
-        Ok(place)
     }
 
     /// The stream that comes last in the order goes on to its next row, behind those that come
@@ -312,7 +304,7 @@ impl<'a, R: Read> Merge<'a, R> {
         let Some((last, others)) = self.order.split_last_mut() else {
             return;
         };
-        *last = (next, Head::Open(index));
+        *last = (next, index);
         let behind = others.iter().rposition(|(place, _)| *place > next);
         let place = behind.map_or(0, |behind| behind + 1);
         if place < others.len()
@@ -321,4 +313,14 @@ impl<'a, R: Read> Merge<'a, R> {
             passed.rotate_right(1);
         }
     }
+}
+
+fn open<'a, R: Read>(rows: &'a R, table: Table, start: &Start) -> Result<Rows<'a>> {
+    let from = start
+        .from
+        .as_ref()
+        .map(|position| start.stream.key(position));
+    let from = from.as_ref().map(|key| &key[..]);
+    // The engine compares every row with the end of a range. Comparing the prefix is quicker.
+    rows.range(table, (from, Bound::Unbounded)).map(Rows::from)
 }

@@ -25,7 +25,7 @@ struct Rows {
 #[derive(Clone, Copy, Debug)]
 struct EntryOffset {
     /// How the key begins: most keys differ there, and comparing them leads nowhere else.
-    prefix: [u64; 2],
+    prefix: u128,
     start: usize,
     key_len: u32,
     value_len: u32,
@@ -47,27 +47,22 @@ impl Sink for WriteTables<'_> {
 
 impl Sink for Batch {
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
-        let rows = self.0.entry(table).or_default();
-        rows.gather(key, |bytes| codec::append_row(bytes, table, key, record))
+        let Rows { bytes, entries } = self.0.entry(table).or_default();
+        let start = bytes.len();
+        bytes.extend_from_slice(key);
+        let middle = bytes.len();
+        codec::append_row(bytes, table, key, record)?;
+        entries.push(EntryOffset {
+            prefix: prefix(key),
+            start,
+            key_len: len(start..middle)?,
+            value_len: len(middle..bytes.len())?,
+        });
+        Ok(())
     }
 }
 
 impl Rows {
-    fn gather(&mut self, key: &[u8], value: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(key);
-        let middle = self.bytes.len();
-        value(&mut self.bytes)?;
-        let end = self.bytes.len();
-        self.entries.push(EntryOffset {
-            prefix: prefix(key),
-            start,
-            key_len: len(start..middle)?,
-            value_len: len(middle..end)?,
-        });
-        Ok(())
-    }
-
     fn bytes(&self) -> usize {
         self.bytes.len() + self.entries.len() * size_of::<EntryOffset>()
     }
@@ -96,15 +91,13 @@ impl EntryOffset {
     }
 }
 
-/// How a key begins, as numbers in its order.
-fn prefix(key: &[u8]) -> [u64; 2] {
+/// How a key begins, as a number in its order.
+fn prefix(key: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     for (byte, source) in bytes.iter_mut().zip(key) {
         *byte = *source;
     }
-    let (words, _) = bytes.as_chunks();
-    let mut words = words.iter().map(|word| u64::from_be_bytes(*word));
-    std::array::from_fn(|_| words.next().unwrap_or_default())
+    u128::from_be_bytes(bytes)
 }
 
 fn len(range: Range<usize>) -> Result<u32> {

@@ -13,17 +13,16 @@ use convodb_core::commands::{
     conversation_exists, decide_import, provider_id_taken, thread_exists,
 };
 use convodb_core::{
-    Change, ChangeKind, Channel, Command as _, ContactId, ConversationId, Error, Halt, Import,
-    MessageId, NewEvent, ProviderId, Result, State,
+    Change, ChangeKind, Channel, Command as _, ContactId, ConversationId, Import, MessageId,
+    NewEvent, ProviderId, Result, State,
 };
 
 use super::batch::Batch;
 use super::conversations::IndexRows;
 use super::journal::Payload;
-use super::provider_ids::Matched;
-use super::unit_of_work::{Given, UnitOfWork};
+use super::kinds::{ProviderKey, UNMATCHED};
+use super::unit_of_work::{Given, UnitOfWork, refusal};
 use super::{Head, changes, conversations, events, messages, provider_ids, tables};
-use crate::kv::WriteTables;
 
 /// This many bytes of rows, and where each is, are sorted and written at a time; the conversation at
 /// hand comes whole. Loads of a million conversations wrote 2.6 GB to the disk with 24 MiB, 1.75
@@ -39,8 +38,8 @@ struct Gathered {
     index: IndexRows,
     /// The counters, but for the events of the imports.
     head: Head,
-    /// The receipts that are no longer unmatched then, where any are.
-    matched: Option<Matched>,
+    /// The provider's ids for which receipts may have waited, where any wait.
+    matched: Option<Vec<ProviderKey>>,
     log: Option<Payload>,
 }
 
@@ -50,21 +49,13 @@ impl Gathered {
             rows: Batch::default(),
             index: IndexRows::default(),
             head: unit.known.head,
-            matched: Matched::any(&unit.rows)?,
-            log: unit.logs().then(Payload::new),
+            matched: provider_ids::has_unmatched(&unit.rows)?.then(Vec::new),
+            log: unit.log.is_some().then(Payload::new),
         })
     }
 
     fn bytes(&self) -> usize {
         self.rows.bytes() + self.index.bytes()
-    }
-
-    /// Writes all but the index.
-    fn write_records(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
-        if let Some(matched) = self.matched.take() {
-            matched.remove(rows)?;
-        }
-        self.rows.write(rows)
     }
 
     /// Gathers the rows of an imported conversation.
@@ -86,16 +77,16 @@ impl Gathered {
         conversations::stage_derived(&mut self.rows, &mut self.index, conversation, owner)?;
         for message in &imported.messages {
             messages::save(&mut self.rows, message)?;
-            provider_ids::save_message(&mut self.rows, hashes, inbox, message)?;
-        }
-        if let Some(matched) = &mut self.matched {
-            matched.arrived(hashes, inbox, &imported.messages);
+            let key = provider_ids::save_message(&mut self.rows, hashes, inbox, message)?;
+            if let Some(matched) = &mut self.matched {
+                matched.extend(key);
+            }
         }
         for note in &imported.notes {
             messages::save_note(&mut self.rows, note)?;
         }
         let created = NewEvent::imported(change, conversation);
-        events::append(&mut self.rows, &mut self.head, created)
+        events::append(&mut self.rows, &mut self.head, &created)
     }
 }
 
@@ -154,50 +145,44 @@ impl UnitOfWork<'_> {
             self.state.conversations.insert(id, None);
         }
         self.load(&keys)?;
-        let decision = decide_import(import, &self.state).map_err(|halt| match halt {
-            Halt::Rejected(error) => error,
-            Halt::Missing(keys) => Error::corrupted(format!("an import lacks {keys:?}")),
-        });
-        let change = |kind| Change {
-            at,
-            actor: given.context.actor_ref().cloned(),
-            kind,
-        };
-        Ok(decision?.changes.into_iter().map(change).collect())
+        let decision = decide_import(import, &self.state).map_err(refusal)?;
+        Ok(given.changes(at, decision.changes))
     }
 
     /// Writes what was gathered. After an error some of it may be written: the transaction must not
     /// commit.
     fn write_gathered(&mut self, mut gathered: Gathered) -> Result<()> {
         self.state = State::default();
-        self.log_all(gathered.log.as_ref())?;
-        self.known.head.newest_event = gathered.head.newest_event;
-        if gathered.bytes() >= WORTH_A_THREAD {
-            let mut part = self.rows.part(tables::INDEX)?;
-            let written = self.write_beside(gathered, &mut part);
-            self.rows.rejoin(part);
-            return written;
+        self.applied = true;
+        if let Some(log) = &mut self.log
+            && !gathered.log.as_ref().is_some_and(|more| log.append(more))
+        {
+            self.write_through()?;
         }
-        gathered.write_records(&mut self.rows)?;
-        gathered.index.write(&mut self.rows, &mut self.index)?;
-        self.settle()
-    }
-
-    /// Writes the records, and beside it the index, which takes about as long.
-    fn write_beside(&mut self, mut gathered: Gathered, part: &mut WriteTables<'_>) -> Result<()> {
-        let mut entries = std::mem::take(&mut gathered.index);
-        let mut index = self.take_edits();
+        self.known.head.newest_event = gathered.head.newest_event;
+        for key in gathered.matched.take().unwrap_or_default() {
+            UNMATCHED.remove(&mut self.rows, &key)?;
+        }
+        if gathered.bytes() < WORTH_A_THREAD {
+            gathered.rows.write(&mut self.rows)?;
+            gathered.index.write(&mut self.rows, &mut self.index)?;
+            return self.settle();
+        }
+        // The index takes about as long as the records.
+        let mut part = self.rows.part(tables::INDEX)?;
+        let (rows, index) = (&mut self.rows, &mut self.index);
         let totals = Arc::make_mut(&mut self.known.totals);
-        let rows = &mut self.rows;
-        thread::scope(|scope| {
+        let written = thread::scope(|scope| {
             let lists = scope.spawn(|| {
-                entries.write(part, &mut index)?;
-                index.settle(part, |stream, total| totals.set(stream, total))
+                gathered.index.write(&mut part, index)?;
+                index.settle(&mut part, |stream, total| totals.set(stream, total))
             });
-            let recorded = gathered.write_records(rows);
+            let recorded = gathered.rows.write(rows);
             let listed = lists.join().unwrap_or_else(|cause| resume_unwind(cause));
             recorded.and(listed)
-        })
+        });
+        self.rows.rejoin(part);
+        written
     }
 }
 

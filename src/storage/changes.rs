@@ -25,15 +25,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Change> {
     }
 }
 
-/// Whether the bytes of a change hold all of it.
+/// Whether the bytes of a change hold all of it. The directory has the names of assignees: a change
+/// holds none.
 pub(super) fn is_complete(change: &Change) -> bool {
-    let mut bytes = Vec::new();
-    let encoded = encode_onto(&mut bytes, change);
-    encoded
-        .and_then(|()| decode(&bytes))
-        .is_ok_and(|read_back| {
-            // The directory has the names of assignees: a change holds none.
-            let mut again = Vec::new();
-            encode_onto(&mut again, &read_back).is_ok() && again == bytes
-        })
+    let (mut bytes, mut again) = (Vec::new(), Vec::new());
+    let read_back = encode_onto(&mut bytes, change).and_then(|()| decode(&bytes));
+    let encoded = read_back.and_then(|change| encode_onto(&mut again, &change));
+    encoded.is_ok() && again == bytes
 }

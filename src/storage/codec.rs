@@ -10,9 +10,7 @@ use convodb_core::{Details, Error, Hex, Result};
 use crc32fast::Hasher;
 
 use super::tables;
-use crate::kv::{Read, Table};
-
-const HEADER_BYTES: usize = 1 + 4;
+use crate::kv::Table;
 
 /// A hasher for each table, which has taken in the table's number. To make one anew asks what the
 /// processor can do, which is a sixth of the cost of a row's checksum.
@@ -72,7 +70,7 @@ pub(super) fn append_row<R: Record>(
 ) -> Result<()> {
     bytes.push(R::VERSION);
     let header = bytes.len();
-    bytes.extend_from_slice(&[0; HEADER_BYTES - 1]);
+    bytes.extend_from_slice(&[0; 4]);
     record
         .encode(bytes)
         .map_err(|error| Error::corrupted("a record cannot be encoded").with_source(error))?;
@@ -87,14 +85,6 @@ pub(super) fn append_row<R: Record>(
 pub(super) fn decode_row<R: Record>(table: Table, key: &[u8], bytes: &[u8]) -> Result<R> {
     let (version, payload) = open(table, key, bytes)?;
     R::decode(version, payload).map_err(|error| undecodable(table, key, error))
-}
-
-/// The record under a key, if there is one.
-pub(super) fn get<R: Record>(rows: &impl Read, table: Table, key: &[u8]) -> Result<Option<R>> {
-    let bytes = rows.get(table, key)?;
-    bytes
-        .map(|bytes| decode_row(table, key, &bytes))
-        .transpose()
 }
 
 pub(super) fn undecodable(table: Table, key: &[u8], error: CodecError) -> Error {

@@ -1,15 +1,15 @@
 //! Conversations: record, unique key of contact and inbox, and the index entries that follow.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
 use convodb_core::records::{ConversationRecord, ThreadRecord};
-use convodb_core::{ContactId, Conversation, ConversationId, InboxNumber, Result};
+use convodb_core::{Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
-use super::placements::placements;
-use super::{Directory, codec, index_entry, keys, plan, tables};
-use crate::index::{Edits, Position, Stream};
+use super::kinds::{CONVERSATIONS, THREADS, ThreadKey};
+use super::{Directory, Reader, codec, index_entry, plan, tables};
+use crate::index::{Edits, Place, Position, Stream};
 use crate::kv::{Read, WriteTables};
 
 /// A conversation as it is stored. Where its owner was removed, the assignee is the one that was
@@ -29,8 +29,7 @@ impl Stored {
 }
 
 pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<Stored> {
-    let id = keys::parse_conversation(key)?;
-    let record: ConversationRecord = codec::decode_row(tables::CONVERSATIONS, key, bytes)?;
+    let (id, record) = CONVERSATIONS.decode(key, bytes)?;
     let owner = record.owner;
     let assignee = directory.stored_assignee(owner)?;
     let conversation = record
@@ -42,67 +41,27 @@ pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<
     })
 }
 
-pub(super) fn read(
-    rows: &impl Read,
-    directory: &Directory,
-    id: ConversationId,
-) -> Result<Option<Stored>> {
-    let key = keys::conversation(id);
-    let bytes = rows.get(tables::CONVERSATIONS, &key)?;
-    bytes
-        .map(|bytes| decode(directory, &key, &bytes))
-        .transpose()
-}
-
-/// A conversation as it is shown.
-pub(super) fn read_shown(
-    rows: &impl Read,
-    directory: &Directory,
-    id: ConversationId,
-) -> Result<Option<Conversation>> {
-    let stored = read(rows, directory, id)?;
-    stored.map(|stored| stored.shown(directory)).transpose()
+impl<R: Read> Reader<'_, R> {
+    pub(super) fn stored(&self, id: ConversationId) -> Result<Option<Stored>> {
+        let directory = &self.known.directory;
+        CONVERSATIONS.get_as(self.rows, &id, |key, bytes| decode(directory, key, bytes))
+    }
 }
 
 pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {
-    let all = (Bound::Unbounded, Bound::Unbounded);
-    let last = rows
-        .range(tables::CONVERSATIONS, all)?
-        .next_back()
-        .transpose()?;
-    last.map(|(key, _)| keys::parse_conversation(&key))
-        .transpose()
+    let last = CONVERSATIONS.range(rows, &())?.next_back().transpose()?;
+    last.map(|(key, _)| CONVERSATIONS.parse(&key)).transpose()
 }
 
 /// The conversation of a contact in an inbox.
-pub(super) fn find(
-    rows: &impl Read,
-    inbox: InboxNumber,
-    contact: &ContactId,
-) -> Result<Option<ConversationId>> {
-    let key = keys::thread(inbox, contact);
-    let record: Option<ThreadRecord> = codec::get(rows, tables::CATALOG, &key)?;
+pub(super) fn find(rows: &impl Read, thread: &ThreadKey) -> Result<Option<ConversationId>> {
+    let record = THREADS.get(rows, thread)?;
     Ok(record.map(|record| record.conversation))
 }
 
-pub(super) fn decode_thread(key: &[u8], bytes: &[u8]) -> Result<ConversationId> {
-    let record: ThreadRecord = codec::decode_row(tables::CATALOG, key, bytes)?;
-    Ok(record.conversation)
-}
-
-pub(super) fn save_thread(
-    rows: &mut WriteTables<'_>,
-    inbox: InboxNumber,
-    contact: &ContactId,
-    conversation: Option<ConversationId>,
-) -> Result<()> {
-    let key = keys::thread(inbox, contact);
-    match conversation {
-        Some(conversation) => {
-            rows.put_record(tables::CATALOG, &key, &ThreadRecord { conversation })
-        }
-        None => rows.remove(tables::CATALOG, &key).map(drop),
-    }
+/// The key of a conversation's thread.
+pub(super) fn thread_of(conversation: &Conversation) -> ThreadKey {
+    (conversation.channel.into(), conversation.contact_id.clone())
 }
 
 /// Makes of what is stored what it has become, record and index entries alike.
@@ -112,7 +71,7 @@ pub(super) fn save(
     before: Option<&(Conversation, u32)>,
     after: Option<&(Conversation, u32)>,
 ) -> Result<()> {
-    let placed = |(known, owner): &(Conversation, u32)| placements(known, *owner);
+    let placed = |(known, owner): &(Conversation, u32)| plan::placements(known, *owner);
     let old = before.map(placed).unwrap_or_default();
     let new = after.map(placed).unwrap_or_default();
     let mut entry = Vec::new();
@@ -121,34 +80,23 @@ pub(super) fn save(
         entry = index_entry::payload(known, *owner);
     }
     for (old, new) in old.into_iter().zip(new) {
-        move_entry(rows, index, old, new, &entry)?;
+        if let Some(place) = old
+            && old != new
+        {
+            index.remove(rows, &place)?;
+        }
+        if let Some(place) = new {
+            let key = place.0.key(&place.1);
+            let value = index_entry::seal(&key, &entry);
+            if old == new {
+                rows.put(plan::STREAMS.table, &key, &value)?;
+            } else {
+                index.insert(rows, &place, &value)?;
+            }
+        }
     }
     if let (Some((before, _)), None) = (before, after) {
-        rows.remove(tables::CONVERSATIONS, &keys::conversation(before.id))?;
-    }
-    Ok(())
-}
-
-/// Moves an index entry, or writes it anew where it stays.
-fn move_entry(
-    rows: &mut WriteTables<'_>,
-    index: &mut Edits,
-    old: Option<(Stream, Position)>,
-    new: Option<(Stream, Position)>,
-    payload: &[u8],
-) -> Result<()> {
-    if let Some((stream, position)) = new
-        && old == new
-    {
-        let key = stream.key(&position);
-        return rows.put(plan::STREAMS.table, &key, &index_entry::seal(&key, payload));
-    }
-    if let Some((stream, position)) = old {
-        index.remove(rows, &stream, &position)?;
-    }
-    if let Some((stream, position)) = new {
-        let value = index_entry::seal(&stream.key(&position), payload);
-        index.insert(rows, &stream, &position, &value)?;
+        CONVERSATIONS.remove(rows, &before.id)?;
     }
     Ok(())
 }
@@ -163,14 +111,12 @@ pub(super) struct IndexRows {
 }
 
 impl IndexRows {
-    fn put(&mut self, stream: Stream, position: Position, payload: &[u8]) {
+    fn put(&mut self, (stream, position): Place, payload: &[u8]) {
         let start = self.values.len();
         index_entry::seal_onto(&mut self.values, &stream.key(&position), payload);
         let value = start..self.values.len();
-        self.streams
-            .entry(stream)
-            .or_default()
-            .push((position, value));
+        let rows = self.streams.entry(stream).or_default();
+        rows.push((position, value));
         self.rows += 1;
     }
 
@@ -196,14 +142,9 @@ impl IndexRows {
     }
 }
 
-pub(super) fn save_record(
-    rows: &mut impl Sink,
-    conversation: &Conversation,
-    owner: u32,
-) -> Result<()> {
-    let key = keys::conversation(conversation.id);
-    let record = ConversationRecord::new(conversation, owner);
-    rows.put_record(tables::CONVERSATIONS, &key, &record)
+pub(super) fn save_record(rows: &mut impl Sink, known: &Conversation, owner: u32) -> Result<()> {
+    let record = ConversationRecord::new(known, owner);
+    CONVERSATIONS.put(rows, &known.id, &record)
 }
 
 /// Gathers what follows from a conversation's record: its unique key and its index entries.
@@ -213,14 +154,13 @@ pub(super) fn stage_derived(
     conversation: &Conversation,
     owner: u32,
 ) -> Result<()> {
-    let key = keys::thread(conversation.channel.into(), &conversation.contact_id);
-    let thread = ThreadRecord {
+    let record = ThreadRecord {
         conversation: conversation.id,
     };
-    batch.put_record(tables::CATALOG, &key, &thread)?;
+    THREADS.put(batch, &thread_of(conversation), &record)?;
     let payload = index_entry::payload(conversation, owner);
-    for (stream, position) in placements(conversation, owner).into_iter().flatten() {
-        index.put(stream, position, &payload);
+    for place in plan::placements(conversation, owner).into_iter().flatten() {
+        index.put(place, &payload);
     }
     Ok(())
 }

@@ -1,18 +1,21 @@
 //! Users and teams, held in memory beside each snapshot: reading a page reads no name from the file.
-
-mod redirects;
+//!
+//! Invariant: a redirect leads to an owner that is present, or to no assignee, in one step: a
+//! removal extends those that led to the removed one. It is kept exactly while conversations are
+//! stored under its number, and none ever is anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use convodb_core::records::{AssigneeRecord, RedirectRecord};
-use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result};
+use convodb_core::records::{AssigneeRecord, RedirectRecord, RedirectStep};
+use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result, Revision};
 
-use super::batch::Sink as _;
-use super::keys::{self, catalog_kind};
-use super::{Head, codec, tables};
+use super::kinds::{DIRECTORY, REDIRECTS};
+use super::{Head, keys};
 use crate::kv::{Read, WriteTables};
-pub(super) use redirects::{Removal, forget_drained};
+
+/// More reassignments than that on one way are not written: their record would not end.
+const MOST_STEPS: usize = 1_000;
 
 /// The users and teams of one snapshot. A conversation and its index entries name their assignee by
 /// the number of its *owner*, which is never used twice: a rename writes one row of the file.
@@ -22,18 +25,9 @@ pub(super) use redirects::{Removal, forget_drained};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
     by_id: BTreeMap<AssigneeId, u32>,
-    /// By their numbers: a page looks one up for each row.
-    owners: Vec<Owner>,
+    /// Those that are present, by their numbers: a page looks one up for each row.
+    owners: Vec<Option<Assignee>>,
     redirects: BTreeMap<u32, Arc<RedirectRecord>>,
-}
-
-/// What the number of an owner leads to.
-#[derive(Clone, Debug, Default)]
-enum Owner {
-    #[default]
-    Unknown,
-    Present(Assignee),
-    Removed(Arc<RedirectRecord>),
 }
 
 impl Directory {
@@ -47,51 +41,28 @@ impl Directory {
                 "{owner} is no number of an owner"
             ))),
         };
-        for row in rows.range(
-            tables::CATALOG,
-            keys::of_kind::<{ catalog_kind::DIRECTORY }>(),
-        )? {
-            let (key, bytes) = row?;
-            let record: AssigneeRecord = codec::decode_row(tables::CATALOG, &key, &bytes)?;
-            let id = keys::parse_directory(&key)?;
+        for row in DIRECTORY.all(rows)? {
+            let (id, record) = row?;
             directory.insert(check(record.owner)?, Assignee::new(id, &record.name));
         }
-        for row in rows.range(
-            tables::CATALOG,
-            keys::of_kind::<{ catalog_kind::REDIRECTS }>(),
-        )? {
-            let (key, bytes) = row?;
-            let owner = check(keys::parse_redirect(&key)?)?;
-            let record: RedirectRecord = codec::decode_row(tables::CATALOG, &key, &bytes)?;
-            directory.set_redirect(owner, record);
+        for row in REDIRECTS.all(rows)? {
+            let (owner, record) = row?;
+            directory.redirects.insert(check(owner)?, Arc::new(record));
         }
         Ok(directory)
     }
 
     fn insert(&mut self, owner: u32, assignee: Assignee) {
         self.by_id.insert(assignee.id.clone(), owner);
-        self.set(owner, Owner::Present(assignee));
-    }
-
-    fn set(&mut self, number: u32, owner: Owner) {
-        let index = number as usize;
-        if self.owners.len() <= index {
-            self.owners.resize(index + 1, Owner::Unknown);
+        let index = owner as usize;
+        self.owners.resize(self.owners.len().max(index + 1), None);
+        if let Some(slot) = self.owners.get_mut(index) {
+            *slot = Some(assignee);
         }
-        if let Some(known) = self.owners.get_mut(index) {
-            *known = owner;
-        }
-    }
-
-    fn owner(&self, number: u32) -> &Owner {
-        self.owners.get(number as usize).unwrap_or(&Owner::Unknown)
     }
 
     fn present(&self, number: u32) -> Option<&Assignee> {
-        match self.owner(number) {
-            Owner::Present(assignee) => Some(assignee),
-            Owner::Unknown | Owner::Removed(_) => None,
-        }
+        self.owners.get(number as usize)?.as_ref()
     }
 
     /// Users first, then teams, each by their ids.
@@ -118,20 +89,21 @@ impl Directory {
         }
     }
 
-    /// The assignee of what is stored under a number, and how often it was reassigned since. O(1).
+    /// The assignee of what is stored under a number, and how often it was reassigned since.
+    /// O(log redirects) where it was.
     pub(super) fn assignee(&self, number: u32) -> Result<(Option<&Assignee>, u64)> {
         if number == keys::UNASSIGNED {
             return Ok((None, 0));
         }
-        let redirect = match self.owner(number) {
-            Owner::Present(assignee) => return Ok((Some(assignee), 0)),
-            Owner::Removed(redirect) => redirect,
-            Owner::Unknown => return Err(unknown(number)),
-        };
+        if let Some(assignee) = self.present(number) {
+            return Ok((Some(assignee), 0));
+        }
+        let redirect = self.redirects.get(&number).ok_or_else(|| unknown(number))?;
         let steps = redirect.steps.len() as u64;
-        match self.successor(redirect)? {
-            keys::UNASSIGNED => Ok((None, steps)),
-            successor => match self.present(successor) {
+        match redirect.steps.last().map(|step| step.owner) {
+            None => Err(Error::corrupted("a redirect leads nowhere")),
+            Some(keys::UNASSIGNED) => Ok((None, steps)),
+            Some(successor) => match self.present(successor) {
                 Some(assignee) => Ok((Some(assignee), steps)),
                 None => Err(unknown(successor)),
             },
@@ -143,8 +115,7 @@ impl Directory {
         if self.redirects.contains_key(&number) {
             let (assignee, steps) = self.assignee(number)?;
             conversation.assigned_to = assignee.cloned();
-            conversation.revision =
-                convodb_core::Revision::new(conversation.revision.get() + steps);
+            conversation.revision = Revision::new(conversation.revision.get() + steps);
         }
         Ok(())
     }
@@ -154,11 +125,12 @@ impl Directory {
         if number == keys::UNASSIGNED {
             return Ok(None);
         }
-        match self.owner(number) {
-            Owner::Present(assignee) => Ok(Some(assignee.clone())),
-            Owner::Removed(redirect) => Ok(Some(Assignee::new(&redirect.removed, ""))),
-            Owner::Unknown => Err(unknown(number)),
-        }
+        let removed = || {
+            let redirect = self.redirects.get(&number)?;
+            Some(Assignee::new(&redirect.removed, ""))
+        };
+        let known = self.present(number).cloned().or_else(removed);
+        known.ok_or_else(|| unknown(number)).map(Some)
     }
 
     /// Adds a user or team, or renames it.
@@ -176,9 +148,89 @@ impl Directory {
             owner,
             name: assignee.name.to_string(),
         };
-        rows.put_record(tables::CATALOG, &keys::directory(&assignee.id), &record)?;
+        DIRECTORY.put(rows, &assignee.id, &record)?;
         self.insert(owner, assignee);
         Ok(())
+    }
+
+    pub(super) fn has_redirects(&self) -> bool {
+        !self.redirects.is_empty()
+    }
+
+    pub(super) fn is_redirected(&self, owner: u32) -> bool {
+        self.redirects.contains_key(&owner)
+    }
+
+    /// The numbers of removed owners, ascending.
+    pub(super) fn redirected(&self) -> impl Iterator<Item = u32> {
+        self.redirects.keys().copied()
+    }
+
+    /// Whether a redirect leads to an owner that is present, or to no assignee. An owner that is
+    /// present itself is a damaged file's.
+    pub(super) fn leads_somewhere(&self, owner: u32) -> bool {
+        self.present(owner).is_none() && self.is_redirected(owner) && self.assignee(owner).is_ok()
+    }
+
+    /// The numbers that lead to an owner, ascending. O(redirects).
+    pub(super) fn redirected_to(&self, owner: u32) -> impl Iterator<Item = u32> {
+        let leads = move |redirect: &RedirectRecord| {
+            let last = redirect.steps.last();
+            last.is_some_and(|step| step.owner == owner)
+        };
+        let redirects = self.redirects.iter();
+        redirects.filter_map(move |(from, redirect)| leads(redirect).then_some(*from))
+    }
+
+    /// The reassignments of what is stored under a number, in their order.
+    pub(super) fn steps(&self, owner: u32) -> Vec<RedirectStep> {
+        let redirect = self.redirects.get(&owner);
+        redirect.map_or_else(Vec::new, |redirect| redirect.steps.clone())
+    }
+
+    /// Takes a user or team out of the directory; what is stored under its number belongs where the
+    /// step leads. Answers the number. O(redirects that lead to it).
+    pub(super) fn remove(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        id: &AssigneeId,
+        step: &RedirectStep,
+    ) -> Result<u32> {
+        let owner = self.owner_of(Some(id))?;
+        DIRECTORY.remove(rows, id)?;
+        self.by_id.remove(id);
+        if let Some(slot) = self.owners.get_mut(owner as usize) {
+            *slot = None;
+        }
+        let mut redirects: Vec<_> = self.redirected_to(owner).collect();
+        redirects.push(owner);
+        for from in redirects {
+            let new = || RedirectRecord {
+                removed: id.clone(),
+                steps: Vec::new(),
+            };
+            let known = self
+                .redirects
+                .entry(from)
+                .or_insert_with(|| Arc::new(new()));
+            let record = Arc::make_mut(known);
+            if record.steps.len() >= MOST_STEPS {
+                return Err(Error::corrupted(format!(
+                    "the conversations of `{}` were reassigned {MOST_STEPS} times before they were \
+                     stored so",
+                    record.removed
+                )));
+            }
+            record.steps.push(step.clone());
+            REDIRECTS.put(rows, &from, record)?;
+        }
+        Ok(owner)
+    }
+
+    /// Forgets a redirect under whose number nothing is stored any longer.
+    pub(super) fn forget(&mut self, rows: &mut WriteTables<'_>, owner: u32) -> Result<()> {
+        self.redirects.remove(&owner);
+        REDIRECTS.remove(rows, &owner)
     }
 }
 

@@ -6,14 +6,15 @@ mod commit;
 use std::sync::Arc;
 use std::time::Duration;
 
-use convodb_core::{EntityKind, Error, ErrorKind, Hashes, Result};
+use convodb_core::{EntityKind, Error, ErrorKind, Result};
 
 use checkpoint::Checkpoint;
 use commit::recover;
 pub(crate) use commit::{CHECKPOINT_COMMANDS, CommitError, Journaled};
 
 use super::journal::{self, Journal, Lineage, Payload};
-use super::{Directory, Head, Reader, Resident, Totals, UnitOfWork, format, meta, scan, tables};
+use super::meta::Identity;
+use super::{Head, Reader, Resident, UnitOfWork, kinds, meta, scan, tables};
 use crate::index::Levels;
 use crate::kv::{
     self, Database, Durability, Memory, Place, Published, Read as _, ReadTables, Replaced, Setup,
@@ -99,40 +100,23 @@ pub(crate) struct Engine {
 pub(crate) struct View {
     // Before the database, so that it is dropped before: a file that a packed copy has replaced
     // is open for as long as somebody reads it.
-    rows: ReadTables,
+    pub(super) rows: ReadTables,
     _database: Arc<Database>,
-    known: Resident,
+    pub(super) known: Resident,
     location: Arc<Location>,
-    levels: Levels,
+    pub(super) levels: Levels,
 }
 
 impl View {
     pub(crate) fn reader(&self) -> Reader<'_, ReadTables> {
-        Reader::new(&self.rows, &self.known)
+        Reader {
+            rows: &self.rows,
+            known: &self.known,
+        }
     }
 
     pub(crate) fn head(&self) -> Head {
         self.known.head
-    }
-
-    pub(super) fn rows(&self) -> &ReadTables {
-        &self.rows
-    }
-
-    pub(super) fn hashes(&self) -> Hashes {
-        self.known.hashes
-    }
-
-    pub(super) fn levels(&self) -> Levels {
-        self.levels
-    }
-
-    pub(super) fn directory(&self) -> &Directory {
-        &self.known.directory
-    }
-
-    pub(super) fn totals(&self) -> &Totals {
-        &self.known.totals
     }
 
     pub(crate) fn file_bytes(&self) -> Result<u64> {
@@ -220,7 +204,7 @@ impl Engine {
                 (database, Location::File(place))
             }
         };
-        format::check(&database)?;
+        meta::check_format(&database)?;
         let database = Arc::new(database);
         let levels = Levels::new(meta::read_seed(&database.begin_read()?)?);
         let journaling = match &location {
@@ -246,15 +230,7 @@ impl Engine {
 
     /// The file as it is now. O(users and teams).
     pub(crate) fn view(&self) -> Result<View> {
-        let rows = self.database.begin_read()?;
-        let known = Resident::read(&rows)?;
-        Ok(View {
-            rows,
-            _database: Arc::clone(&self.database),
-            known,
-            location: Arc::clone(&self.location),
-            levels: self.levels,
-        })
+        self.view_of(Resident::read(&self.database.begin_read()?)?)
     }
 
     /// The file as the commit that ended with this left it.
@@ -355,8 +331,8 @@ fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
     {
         let mut rows = transaction.tables();
         rows.create_all()?;
-        format::write(&mut rows)?;
-        meta::write_identity(&mut rows, seed)?;
+        meta::write_format(&mut rows)?;
+        kinds::IDENTITY.put(&mut rows, &(), &Identity(seed))?;
         Head::new().write(&mut rows)?;
     }
     database.commit(transaction, Durability::Durable)
@@ -388,7 +364,8 @@ fn copy(view: &View, database: &Database) -> Result<()> {
         for table in tables::ALL {
             scan::copy(&view.rows, *table, &mut rows)?;
         }
-        meta::remove_epoch(&mut rows)?;
+        // What is in the journal is in the copy.
+        kinds::JOURNAL.remove(&mut rows, &())?;
     }
     database.commit(transaction, Durability::Durable)
 }

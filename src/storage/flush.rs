@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use convodb_core::{Change, ChangeKind, Difference, ProviderIdState, Result};
+use convodb_core::records::{ConsumerRecord, RedirectStep, ThreadRecord};
+use convodb_core::{Change, ChangeKind, Conversation, Difference, ProviderIdState, Result};
 
-use super::directory::Removal;
-use super::provider_ids::Matched;
+use super::kinds::{AUDIT_LOGS, CONSUMERS, THREADS, UNMATCHED};
 use super::unit_of_work::UnitOfWork;
-use super::{consumers, conversations, events, idempotency, messages, provider_ids};
+use super::{conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
     /// Writes what became of the identity map; the counts of the index stay in memory.
@@ -22,24 +22,24 @@ impl UnitOfWork<'_> {
         }
         let directory = &self.known.directory;
         for Difference { key, before, after } in self.state.conversations.take_differences() {
-            let stored = before.map(|before| {
-                let redirected = self
-                    .redirected
-                    .remove(&key)
-                    .map(|redirected| redirected.owner);
-                self.drained.extend(redirected);
-                let owner = redirected.map_or_else(|| directory.owner_of(before.assignee_id()), Ok);
-                owner.map(|owner| (before, owner))
-            });
-            let after = after.map(|after| {
-                let owner = directory.owner_of(after.assignee_id());
-                owner.map(|owner| (after, owner))
-            });
-            let (stored, after) = (stored.transpose()?, after.transpose()?);
-            conversations::save(rows, &mut self.index, stored.as_ref(), after.as_ref())?;
+            let redirected = self.redirected.remove(&key);
+            let redirected = redirected.map(|redirected| redirected.owner);
+            self.drained.extend(redirected);
+            let stored = |known: Option<Conversation>, owner: Option<u32>| {
+                let stored = known.map(|known| {
+                    let owner = owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok);
+                    owner.map(|owner| (known, owner))
+                });
+                stored.transpose()
+            };
+            let (before, after) = (stored(before, redirected)?, stored(after, None)?);
+            conversations::save(rows, &mut self.index, before.as_ref(), after.as_ref())?;
         }
         for Difference { key, after, .. } in self.state.threads.take_differences() {
-            conversations::save_thread(rows, key.0, &key.1, after)?;
+            match after {
+                Some(conversation) => THREADS.put(rows, &key, &ThreadRecord { conversation })?,
+                None => THREADS.remove(rows, &key)?,
+            }
         }
         for message in self.state.messages.take_differences() {
             if let Some(message) = message.after {
@@ -53,7 +53,8 @@ impl UnitOfWork<'_> {
         }
         for Difference { key, after, .. } in self.state.provider_ids.take_differences() {
             if let Some(known) = after {
-                provider_ids::save(rows, hashes, key.0, &key.1, &known)?;
+                let key = provider_ids::key(hashes, key.0, &key.1);
+                provider_ids::save(rows, &key, &known)?;
             }
         }
         for Difference { key, after, .. } in self.state.idempotency.take_differences() {
@@ -65,12 +66,12 @@ impl UnitOfWork<'_> {
         }
         for Difference { key, after, .. } in self.state.consumers.take_differences() {
             match after {
-                Some(position) => consumers::save(rows, &key, position)?,
-                None => consumers::remove(rows, &key)?,
+                Some(position) => CONSUMERS.put(rows, &key, &ConsumerRecord { position })?,
+                None => CONSUMERS.remove(rows, &key)?,
             }
         }
         for event in self.events.drain(..) {
-            events::append(rows, &mut self.known.head, event)?;
+            events::append(rows, &mut self.known.head, &event)?;
         }
         let totals = Arc::make_mut(&mut self.known.totals);
         self.index.report(|stream, total| totals.set(stream, total));
@@ -85,32 +86,27 @@ impl UnitOfWork<'_> {
                 // Found by a change's keys, or by its decision.
                 if let Some(Some(known)) = self.state.conversations.get(conversation) {
                     let inbox = known.channel.into();
-                    let mut ids = Vec::new();
-                    messages::each(rows, *conversation, |message| {
-                        ids.extend(message.provider_id);
-                        Ok(())
-                    })?;
+                    let messages = messages::all(rows, *conversation)?;
+                    let ids = messages.map(|message| Ok(message?.provider_id));
                     // The messages must not come back.
-                    for id in &ids {
-                        provider_ids::save(rows, hashes, inbox, id, &ProviderIdState::Tombstone)?;
+                    for id in ids.collect::<Result<Vec<_>>>()?.iter().flatten() {
+                        let key = provider_ids::key(hashes, inbox, id);
+                        provider_ids::save(rows, &key, &ProviderIdState::Tombstone)?;
                     }
                 }
                 messages::remove_all(rows, *conversation)?;
-                events::remove_audit_log(rows, *conversation)
+                AUDIT_LOGS.remove_range(rows, conversation)
             }
             ChangeKind::ConversationImported(imported) => {
                 let inbox = imported.conversation.channel.into();
                 for message in &imported.messages {
                     messages::save(rows, message)?;
-                    provider_ids::save_message(rows, hashes, inbox, message)?;
+                    if let Some(key) = provider_ids::save_message(rows, hashes, inbox, message)? {
+                        UNMATCHED.remove(rows, &key)?;
+                    }
                 }
-                let mut matched = Matched::default();
-                matched.arrived(hashes, inbox, &imported.messages);
-                matched.remove(rows)?;
-                imported
-                    .notes
-                    .iter()
-                    .try_for_each(|note| messages::save_note(rows, note))
+                let mut notes = imported.notes.iter();
+                notes.try_for_each(|note| messages::save_note(rows, note))
             }
             ChangeKind::UnmatchedPurged { before } => provider_ids::purge_unmatched(rows, *before),
             ChangeKind::KeysPurged { before } => {
@@ -123,14 +119,15 @@ impl UnitOfWork<'_> {
                 assignee,
                 successor,
             } => {
-                let removal = Removal {
+                let directory = Arc::make_mut(&mut self.known.directory);
+                let step = RedirectStep {
+                    owner: directory.owner_of(successor.as_ref())?,
                     successor: successor.clone(),
                     at: change.at,
                     actor: change.actor.clone(),
                 };
-                let directory = Arc::make_mut(&mut self.known.directory);
                 self.drained
-                    .insert(directory.remove(rows, assignee, removal)?);
+                    .insert(directory.remove(rows, assignee, &step)?);
                 Ok(())
             }
             _ => Ok(()),

@@ -4,27 +4,14 @@
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
-use convodb_core::{ErrorKind, Hashes, IdempotencyKey, IdempotencyRecord, Result};
+use convodb_core::{ErrorKind, HASH_LEN, Hashes, IdempotencyKey, IdempotencyRecord, Result};
 
-use super::batch::Sink as _;
-use super::keys::{self, HASH_LEN, catalog_kind};
-use super::{codec, tables};
+use super::kinds::{COMMAND_TIMES, COMMANDS};
+use super::tables;
 use crate::kv::{Read, WriteTables};
 
 /// With each key that is stored this many old ones go, so that no command pays for all.
 const FORGOTTEN_WITH_EACH: usize = 2;
-
-pub(super) fn find(
-    rows: &impl Read,
-    hashes: Hashes,
-    key: &IdempotencyKey,
-) -> Result<Option<IdempotencyRecord>> {
-    read(rows, &hashes.of_key(key))
-}
-
-fn read(rows: &impl Read, hash: &[u8; HASH_LEN]) -> Result<Option<IdempotencyRecord>> {
-    codec::get(rows, tables::CATALOG, &keys::command(hash))
-}
 
 /// When a command was done, and the hash of its key: its place in the order of time.
 pub(super) type Dated = (DateTime<Utc>, [u8; HASH_LEN]);
@@ -38,11 +25,11 @@ pub(super) fn save(
 ) -> Result<()> {
     forget(rows, forgotten, forget_before, FORGOTTEN_WITH_EACH)?;
     let hash = hashes.of_key(key);
-    if let Some(known) = read(rows, &hash)? {
-        rows.remove(tables::CATALOG, &keys::command_time(known.at, &hash))?;
+    if let Some(known) = COMMANDS.get(rows, &hash)? {
+        COMMAND_TIMES.remove(rows, &(known.at, hash))?;
     }
-    rows.put_record(tables::CATALOG, &keys::command(&hash), record)?;
-    rows.put(tables::CATALOG, &keys::command_time(record.at, &hash), &[])
+    COMMANDS.put(rows, &hash, record)?;
+    rows.put(tables::CATALOG, &COMMAND_TIMES.key(&(record.at, hash)), &[])
 }
 
 /// The keys of commands before a time, oldest first, behind those that are forgotten already.
@@ -51,9 +38,9 @@ pub(super) fn older<'r, R: Read>(
     forgotten: Option<&Dated>,
     before: DateTime<Utc>,
 ) -> Result<impl Iterator<Item = Result<Dated>> + use<'r, R>> {
-    let first = [catalog_kind::COMMAND_TIMES];
-    let last = forgotten.map(|(at, hash)| keys::command_time(*at, hash));
-    let to = keys::command_time(before, &[0; HASH_LEN]);
+    let first = COMMAND_TIMES.beginning(&());
+    let last = forgotten.map(|dated| COMMAND_TIMES.key(dated));
+    let to = COMMAND_TIMES.beginning(&before);
     let from = match &last {
         Some(last) if last[..] < to[..] => Bound::Excluded(&last[..]),
         Some(_) => Bound::Included(&to[..]),
@@ -61,7 +48,7 @@ pub(super) fn older<'r, R: Read>(
     };
     let range = (from, Bound::Excluded(&to[..]));
     let found = rows.range(tables::CATALOG, range)?;
-    Ok(found.map(|row| keys::parse_command_time(&row?.0)))
+    Ok(found.map(|row| COMMAND_TIMES.parse(&row?.0)))
 }
 
 /// Forgets the commands before a time.
@@ -87,9 +74,9 @@ fn forget(
     let old = older(rows, forgotten.as_ref(), before)?
         .take(at_most)
         .collect::<Result<Vec<_>>>()?;
-    for (at, hash) in &old {
-        rows.remove(tables::CATALOG, &keys::command(hash))?;
-        rows.remove(tables::CATALOG, &keys::command_time(*at, hash))?;
+    for dated in &old {
+        COMMANDS.remove(rows, &dated.1)?;
+        COMMAND_TIMES.remove(rows, dated)?;
     }
     *forgotten = old.last().copied().or(*forgotten);
     Ok(old.len())
@@ -97,16 +84,14 @@ fn forget(
 
 /// What `verify` checks of every command: that it is found by its time too.
 pub(super) fn is_dated(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool> {
-    let hash = keys::parse_command(key)?;
-    let record: IdempotencyRecord = codec::decode_row(tables::CATALOG, key, bytes)?;
-    let time = rows.get(tables::CATALOG, &keys::command_time(record.at, &hash))?;
-    Ok(time.is_some())
+    let (hash, record) = COMMANDS.decode(key, bytes)?;
+    COMMAND_TIMES.contains(rows, &(record.at, hash))
 }
 
 /// What `verify` checks of every time: that its command is there.
 pub(super) fn has_command(rows: &impl Read, key: &[u8]) -> Result<bool> {
-    let (at, hash) = keys::parse_command_time(key)?;
-    match read(rows, &hash) {
+    let (at, hash) = COMMAND_TIMES.parse(key)?;
+    match COMMANDS.get(rows, &hash) {
         // One that cannot be read is reported once, by its own check.
         Err(error) if error.kind() == ErrorKind::Corrupted => Ok(true),
         record => Ok(record?.is_some_and(|record| record.at == at)),

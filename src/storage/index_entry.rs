@@ -5,8 +5,7 @@
 use convodb_core::records::packed::{Fields, put_number};
 use convodb_core::{ContactId, Conversation, Result, Revision, time};
 
-use super::keys::{self, IndexKey};
-use super::{Directory, codec, plan};
+use super::{Directory, codec, keys, plan};
 
 /// The version that is written.
 const VERSION: u8 = 1;
@@ -36,17 +35,27 @@ pub(super) fn seal_onto(bytes: &mut Vec<u8>, key: &[u8], payload: &[u8]) {
     codec::seal(bytes, plan::STREAMS.table, key, VERSION, payload);
 }
 
+/// The index rows of an unassigned conversation: the key of each, and what is read from it.
+#[cfg(feature = "testing")]
+pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversation)>> {
+    let owner = keys::UNASSIGNED;
+    let entry = payload(conversation, owner);
+    let places = plan::placements(conversation, owner).into_iter().flatten();
+    let rows = places.map(|(stream, position)| {
+        let key = stream.key(&position);
+        let read = self::conversation(&Directory::default(), &key, &seal(&key, &entry))?;
+        Ok((key.to_vec(), read))
+    });
+    rows.collect()
+}
+
 /// The conversation of an index entry, as a list shows it.
 pub(super) fn conversation(
     directory: &Directory,
     key: &[u8],
     value: &[u8],
 ) -> Result<Conversation> {
-    let IndexKey {
-        stream,
-        updated_at,
-        id,
-    } = keys::parse_index(key)?;
+    let (stream, updated_at, id) = keys::parse_index(key)?;
     let table = plan::STREAMS.table;
     let damaged = |what| codec::damaged(table, key, what);
     let (version, payload) = codec::open(table, key, value)?;

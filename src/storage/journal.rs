@@ -15,6 +15,7 @@ mod payload;
 use std::io;
 
 use convodb_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::kv::{DiskFile, Place};
 
@@ -43,7 +44,7 @@ pub(super) const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 pub(super) type Lineage = [u8; 16];
 
 /// What the file says of its journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Epoch {
     pub(super) lineage: Lineage,
     pub(super) generation: u64,

@@ -2,11 +2,13 @@
 
 use std::ops::Bound;
 
-use convodb_core::{Conversation, ConversationId, Cursor, Filter, Page, Result};
+use convodb_core::{
+    Conversation, ConversationId, Cursor, Filter, Page, PagePosition, PageRequest, Result,
+};
 
-use super::keys::StreamKey;
-use super::plan::STREAMS;
-use super::{Resident, index_entry, keys, plan};
+use super::keys::{self, StreamKey};
+use super::plan::{self, STREAMS};
+use super::{Reader, index_entry};
 use crate::index::{self, Stream, Total};
 use crate::kv::Read;
 
@@ -25,125 +27,168 @@ struct Selection {
     total: u64,
 }
 
-impl Selection {
-    fn of(known: &Resident, filter: &Filter) -> Result<Self> {
+impl<R: Read> Reader<'_, R> {
+    fn select(&self, filter: &Filter) -> Result<Selection> {
         let mut streams = Vec::new();
-        let mut rows = 0;
-        plan::each_stream(filter, &known.directory, |stream| {
-            let total = known.totals.get(&stream)?;
-            if total.rows > 0 {
-                rows += total.rows;
-                streams.push((stream, total));
+        let mut total = 0;
+        plan::each_stream(filter, &self.known.directory, |stream| {
+            let known = self.known.totals.get(&stream)?;
+            if known.rows > 0 {
+                total += known.rows;
+                streams.push((stream, known));
             }
             Ok(())
         })?;
-        Ok(Self {
-            streams,
-            total: rows,
-        })
+        Ok(Selection { streams, total })
     }
-}
 
-/// How many conversations a filter selects. O(streams): nothing is read.
-pub(super) fn count(known: &Resident, filter: &Filter) -> Result<u64> {
-    let mut total = 0;
-    plan::each_stream(filter, &known.directory, |stream| {
-        total += known.totals.get(&stream)?.rows;
-        Ok(())
-    })?;
-    Ok(total)
-}
-
-/// How many rows of a filter's list precede a cursor, and how many there are.
-/// O(partitions * log rows).
-pub(super) fn rank(
-    rows: &impl Read,
-    known: &Resident,
-    filter: &Filter,
-    cursor: Cursor,
-) -> Result<(u64, u64)> {
-    let Selection { streams, total } = Selection::of(known, filter)?;
-    let position = keys::position(cursor.updated_at(), cursor.id());
-    let rank = index::rank(rows, STREAMS, &streams, &position)?;
-    Ok((rank, total))
-}
-
-/// A page. O(streams * log rows + rows shown).
-pub(super) fn page(
-    rows: &impl Read,
-    known: &Resident,
-    filter: &Filter,
-    start: Start,
-    limit: u32,
-) -> Result<Page<Conversation>> {
-    let Selection { streams, total } = Selection::of(known, filter)?;
-    let (left, skip, from) = match start {
-        Start::Skip(skip) => {
-            let Some(left @ 1..) = total.checked_sub(skip) else {
-                return Ok(Page::new(Vec::new(), total, None));
-            };
-            let (from, skip) = index::select(rows, STREAMS, &streams, skip)?;
-            (left, skip, from)
-        }
-        Start::After(cursor) => {
-            let position = keys::position(cursor.updated_at(), cursor.id());
-            let from = streams.into_iter().map(|(stream, total)| index::Start {
-                stream,
-                from: Bound::Excluded(position),
-                least: position.max(total.first),
-            });
-            (total, 0, from.collect())
-        }
-    };
-    let mut merged = STREAMS.merge(rows, &from);
-    for _ in 0..skip {
-        merged.next()?;
+    /// How many conversations a filter selects. O(streams): nothing is read.
+    pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {
+        let mut total = 0;
+        plan::each_stream(filter, &self.known.directory, |stream| {
+            total += self.known.totals.get(&stream)?.rows;
+            Ok(())
+        })?;
+        Ok(total)
     }
-    let shown = left.min(u64::from(limit)) as usize;
-    let mut data = Vec::with_capacity(shown);
-    while data.len() < shown
-        && let Some((key, value)) = merged.next()?
-    {
-        data.push(index_entry::conversation(&known.directory, key, value)?);
-    }
-    let more = match start {
-        Start::Skip(_) => left > u64::from(limit),
-        Start::After(_) => merged.next()?.is_some(),
-    };
-    let next = data.last().filter(|_| more).map(Cursor::from);
-    Ok(Page::new(data, total, next))
-}
 
-/// How many conversations are stored under owners that were removed. O(these owners).
-pub(super) fn count_redirected(known: &Resident) -> Result<u64> {
-    let mut owners = known.directory.redirected();
-    owners.try_fold(0, |sum, owner| Ok(sum + known.totals.of_bucket(owner)?))
-}
-
-/// Some of these, at most this many. O(partitions + these).
-pub(super) fn redirected(
-    rows: &impl Read,
-    known: &Resident,
-    limit: usize,
-) -> Result<Vec<ConversationId>> {
-    let mut ids = Vec::new();
-    let owners = known.directory.redirected();
-    // A redirect that leads nowhere is for `verify` to report.
-    let owners = owners.filter(|owner| known.directory.leads_somewhere(*owner));
-    for stream in owners.flat_map(StreamKey::of_bucket) {
-        let stream = stream.stream();
-        let left = limit - ids.len();
-        if left == 0 {
-            break;
-        }
-        let total = known.totals.get(&stream)?;
-        if total.rows == 0 {
-            continue;
-        }
-        let from = Bound::Included(&total.first);
-        for row in STREAMS.rows(rows, &stream, from)?.take(left) {
-            ids.push(keys::parse_index(&row?.0)?.id);
+    pub(crate) fn list(
+        &self,
+        filter: &Filter,
+        request: &PageRequest,
+    ) -> Result<Page<Conversation>> {
+        let limit = request.limit();
+        match request.position() {
+            PagePosition::Number(number) => {
+                let offset = (number - 1).saturating_mul(u64::from(limit));
+                let mut page = self.page(filter, Start::Skip(offset), limit)?;
+                page.number = Some(number);
+                page.offset = Some(offset);
+                Ok(page)
+            }
+            PagePosition::After(cursor) => self.page(filter, Start::After(cursor), limit),
+            PagePosition::Around(id) => self.list_around(filter, id, limit),
         }
     }
-    Ok(ids)
+
+    /// A page. O(streams * log rows + rows shown).
+    pub(super) fn page(
+        &self,
+        filter: &Filter,
+        start: Start,
+        limit: u32,
+    ) -> Result<Page<Conversation>> {
+        let Selection { streams, total } = self.select(filter)?;
+        let (left, skip, from) = match start {
+            Start::Skip(skip) => {
+                let Some(left @ 1..) = total.checked_sub(skip) else {
+                    return Ok(Page::new(Vec::new(), total, None));
+                };
+                let (from, skip) = index::select(self.rows, STREAMS, &streams, skip)?;
+                (left, skip, from)
+            }
+            Start::After(cursor) => {
+                let position = keys::position(cursor.updated_at(), cursor.id());
+                let from = streams.into_iter().map(|(stream, total)| index::Start {
+                    stream,
+                    from: Bound::Excluded(position),
+                    least: position.max(total.first),
+                });
+                (total, 0, from.collect())
+            }
+        };
+        let mut merged = STREAMS.merge(self.rows, &from);
+        for _ in 0..skip {
+            merged.next()?;
+        }
+        let shown = left.min(u64::from(limit)) as usize;
+        let mut data = Vec::with_capacity(shown);
+        while data.len() < shown
+            && let Some((key, value)) = merged.next()?
+        {
+            data.push(index_entry::conversation(
+                &self.known.directory,
+                key,
+                value,
+            )?);
+        }
+        let more = match start {
+            Start::Skip(_) => left > u64::from(limit),
+            Start::After(_) => merged.next()?.is_some(),
+        };
+        let next = data.last().filter(|_| more).map(Cursor::from);
+        Ok(Page::new(data, total, next))
+    }
+
+    /// The rank of a conversation in a list, and how long the list is; nothing where the filter
+    /// does not select it. O(partitions * log rows).
+    fn place(&self, id: ConversationId, filter: &Filter) -> Result<Option<(u64, u64)>> {
+        filter.validate()?;
+        let conversation = self.conversation(id)?;
+        if !filter.selects(&conversation) {
+            return Ok(None);
+        }
+        let Selection { streams, total } = self.select(filter)?;
+        let position = keys::position(conversation.updated_at, id);
+        let rank = index::rank(self.rows, STREAMS, &streams, &position)?;
+        Ok(Some((rank, total)))
+    }
+
+    pub(crate) fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
+        Ok(self.place(id, filter)?.map(|(rank, _)| rank))
+    }
+
+    /// Empty where the filter does not select the conversation.
+    fn list_around(
+        &self,
+        filter: &Filter,
+        id: ConversationId,
+        limit: u32,
+    ) -> Result<Page<Conversation>> {
+        let Some((rank, total)) = self.place(id, filter)? else {
+            return Ok(Page::new(Vec::new(), self.count(filter)?, None));
+        };
+        // At either end of the list the page is as full as elsewhere.
+        let last = total.saturating_sub(u64::from(limit));
+        let offset = rank.saturating_sub(u64::from(limit / 2)).min(last);
+        let mut page = self.page(filter, Start::Skip(offset), limit)?;
+        page.offset = Some(offset);
+        Ok(page)
+    }
+
+    /// How many conversations are stored under owners that were removed. O(these owners).
+    pub(crate) fn count_redirected(&self) -> Result<u64> {
+        let mut owners = self.known.directory.redirected();
+        owners.try_fold(
+            0,
+            |sum, owner| Ok(sum + self.known.totals.of_bucket(owner)?),
+        )
+    }
+
+    /// Some of these, at most this many. O(partitions + these).
+    pub(super) fn redirected(&self, limit: usize) -> Result<Vec<ConversationId>> {
+        let mut ids = Vec::new();
+        let directory = &self.known.directory;
+        let owners = directory.redirected();
+        // A redirect that leads nowhere is for `verify` to report.
+        let owners = owners.filter(|owner| directory.leads_somewhere(*owner));
+        for stream in owners.flat_map(StreamKey::of_bucket) {
+            let stream = stream.stream();
+            let total = self.known.totals.get(&stream)?;
+            if total.rows == 0 {
+                continue;
+            }
+            let from = Bound::Included(&total.first);
+            for row in STREAMS
+                .rows(self.rows, &stream, from)?
+                .take(limit - ids.len())
+            {
+                ids.push(keys::parse_index(&row?.0)?.2);
+            }
+            if ids.len() == limit {
+                break;
+            }
+        }
+        Ok(ids)
+    }
 }

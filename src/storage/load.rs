@@ -1,9 +1,11 @@
 //! Loads what commands read into the identity map.
 
-use convodb_core::{Answer, ConversationId, EventSeq, Filter, Key, Query, Result};
+use convodb_core::{Answer, ConversationId, EventSeq, Key, Query, Result};
 
+use super::kinds::{COMMANDS, NOTES};
+use super::lists::Start;
 use super::unit_of_work::{Redirected, UnitOfWork};
-use super::{Reader, consumers, conversations, events, idempotency, messages, provider_ids};
+use super::{conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
     /// Loads entities that are not in the map yet.
@@ -20,14 +22,14 @@ impl UnitOfWork<'_> {
         match key {
             Key::Conversation(id) => self.load_conversation(*id)?,
             Key::Thread(inbox, contact) => {
-                let found = conversations::find(&self.rows, *inbox, contact)?;
+                let key = (*inbox, contact.clone());
+                let found = conversations::find(&self.rows, &key)?;
                 if let Some(id) = found
                     && !self.state.conversations.contains(&id)
                 {
                     // A command that looks for a thread reads its conversation.
                     self.load_conversation(id)?;
                 }
-                let key = (*inbox, contact.clone());
                 self.state.threads.insert(key, found);
             }
             Key::Message(of, id) => {
@@ -35,11 +37,14 @@ impl UnitOfWork<'_> {
                 self.state.messages.insert((*of, *id), message);
             }
             Key::Note(of, at, id) => {
-                let note = messages::find_note(&self.rows, *of, *at, *id)?;
-                self.state.notes.insert((*of, *at, *id), note);
+                let key = (*of, *at, *id);
+                let record = NOTES.get(&self.rows, &key)?;
+                let note = record.map(|record| record.into_note(*of, *at, *id));
+                self.state.notes.insert(key, note);
             }
             Key::ProviderId(inbox, id) => {
-                let known = provider_ids::find(&self.rows, self.known.hashes, *inbox, id)?;
+                let key = provider_ids::key(self.known.hashes, *inbox, id);
+                let known = provider_ids::find(&self.rows, &key)?;
                 self.state.provider_ids.insert((*inbox, id.clone()), known);
             }
             Key::Assignee(id) => {
@@ -47,11 +52,11 @@ impl UnitOfWork<'_> {
                 self.state.assignees.insert(id.clone(), assignee);
             }
             Key::Idempotency(key) => {
-                let record = idempotency::find(&self.rows, self.known.hashes, key)?;
+                let record = COMMANDS.get(&self.rows, &self.known.hashes.of_key(key))?;
                 self.state.idempotency.insert(key.clone(), record);
             }
             Key::Consumer(name) => {
-                let position = consumers::position(&self.rows, name)?;
+                let position = self.reader().find_consumer(name)?;
                 self.state.consumers.insert(name.clone(), position);
             }
             Key::Query(query) => {
@@ -67,56 +72,47 @@ impl UnitOfWork<'_> {
     /// changes that make it so, so recovery takes it as it is stored.
     fn load_conversation(&mut self, id: ConversationId) -> Result<()> {
         let directory = &self.known.directory;
-        let Some(stored) = conversations::read(&self.rows, directory, id)? else {
-            self.state.conversations.insert(id, None);
-            return Ok(());
-        };
-        let owner = stored.owner;
-        if !directory.is_redirected(owner) {
-            self.state
-                .conversations
-                .insert(id, Some(stored.conversation));
-            return Ok(());
+        let stored = self.reader().stored(id)?;
+        let redirected = stored.as_ref().map(|stored| stored.owner);
+        let redirected = redirected.filter(|owner| directory.is_redirected(*owner));
+        match stored {
+            Some(stored) if redirected.is_some() && !self.replays => {
+                let shown = stored.clone().shown(directory)?;
+                let conversations = &mut self.state.conversations;
+                conversations.insert_as(id, stored.conversation, shown);
+            }
+            stored => {
+                let conversation = stored.map(|stored| stored.conversation);
+                self.state.conversations.insert(id, conversation);
+            }
         }
-        let is_reassigned = self.is_recovering();
-        if is_reassigned {
-            self.state
-                .conversations
-                .insert(id, Some(stored.conversation));
-        } else {
-            let shown = stored.clone().shown(directory)?;
-            self.state
-                .conversations
-                .insert_as(id, stored.conversation, shown);
+        if let Some(owner) = redirected {
+            let redirected = Redirected {
+                owner,
+                is_reassigned: self.replays,
+            };
+            self.redirected.insert(id, redirected);
         }
-        let redirected = Redirected {
-            owner,
-            is_reassigned,
-        };
-        self.redirected.insert(id, redirected);
         Ok(())
     }
 
     fn answer_query(&mut self, query: &Query) -> Result<Answer> {
-        if let Query::EventRange = query {
-            let head = &self.known.head;
-            // Those that are not written yet have their numbers already.
-            let newest = head.newest_event.get() + self.events.len() as u64;
-            return Ok(Answer::Events {
-                oldest: head.oldest_event,
-                newest: EventSeq::new(newest),
-            });
+        if !matches!(query, Query::EventRange) {
+            self.whole(Self::flush)?;
         }
-        self.whole(Self::flush)?;
-        let rows = &self.rows;
+        let (rows, head) = (&self.rows, &self.known.head);
         Ok(match query {
-            Query::First(filter, limit) => Answer::Conversations(self.first(filter, *limit)?),
-            Query::Count(filter) => Answer::Number(Reader::new(rows, &self.known).count(filter)?),
+            Query::First(filter, limit) => {
+                let page = self.reader().page(filter, Start::Skip(0), *limit)?;
+                let ids = page.data.iter().map(|conversation| conversation.id);
+                Answer::Conversations(ids.collect())
+            }
+            Query::Count(filter) => Answer::Number(self.reader().count(filter)?),
             Query::FirstEventSince(at) => {
-                Answer::Number(events::first_since(rows, &self.known.head, *at)?.get())
+                Answer::Number(events::first_since(rows, head, *at)?.get())
             }
             Query::SlowestConsumer => {
-                let consumers = consumers::read(rows)?.into_iter();
+                let consumers = self.reader().consumers()?.into_iter();
                 Answer::Position(consumers.map(|consumer| consumer.position).min())
             }
             Query::UnmatchedBefore(before) => {
@@ -127,30 +123,15 @@ impl UnitOfWork<'_> {
                 let mut older = idempotency::older(rows, forgotten, *before)?;
                 Answer::Number(older.try_fold(0, |count, row| row.map(|_| count + 1))?)
             }
-            Query::EventRange => Answer::Number(0),
+            // Those that are not written yet have their numbers already.
+            Query::EventRange => Answer::Events {
+                oldest: head.oldest_event,
+                newest: EventSeq::new(head.newest_event.get() + self.events.len() as u64),
+            },
             other => {
                 let message = format!("this store cannot answer {other:?}");
                 return Err(convodb_core::Error::corrupted(message));
             }
         })
-    }
-
-    /// The first conversations of a list, fetched by pages.
-    fn first(&self, filter: &Filter, limit: u32) -> Result<Vec<ConversationId>> {
-        const PAGE: u32 = 100;
-        let reader = Reader::new(&self.rows, &self.known);
-        let limit = limit as usize;
-        let mut ids = Vec::with_capacity(limit);
-        let mut next = None;
-        while ids.len() < limit {
-            let page = reader.list_from(filter, next.as_ref(), PAGE)?;
-            ids.extend(page.data.iter().map(|conversation| conversation.id));
-            next = page.next;
-            if next.is_none() {
-                break;
-            }
-        }
-        ids.truncate(limit);
-        Ok(ids)
     }
 }

@@ -1,19 +1,15 @@
 //! What the file is, and the counters that the next commit goes on from.
+//!
+//! A file of another version of the layout is refused, never guessed at.
 
 use chrono::{DateTime, Utc};
-use convodb_core::codec::{CodecError, Record, from_bytes, to_bytes};
-use convodb_core::{CommitSeq, Error, EventSeq, Result, time};
-use serde::de::DeserializeOwned;
+use convodb_core::codec::Derived;
+use convodb_core::{CommitSeq, Error, ErrorKind, EventSeq, Result, time};
 use serde::{Deserialize, Serialize};
 
-use super::batch::Sink as _;
 use super::journal::Epoch;
-use super::{codec, keys, tables};
-use crate::kv::{Read, WriteTables};
-
-const HEAD: &str = "head";
-const IDENTITY: &str = "identity";
-const JOURNAL: &str = "journal";
+use super::{keys, kinds, tables};
+use crate::kv::{Database, Read, Table, WriteTables};
 
 /// The counters, written by every commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,35 +29,13 @@ pub(crate) struct Head {
     pub(crate) newest_event: EventSeq,
 }
 
-/// A record here, in the general encoding.
-struct Meta<T>(T);
+/// The seed of a file's hashes. No two files have the same.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Identity(pub(super) [u8; 16]);
 
-impl<T: Serialize + DeserializeOwned> Record for Meta<T> {
-    const VERSION: u8 = 1;
-
-    fn encode(&self, payload: &mut Vec<u8>) -> Result<(), CodecError> {
-        to_bytes(&self.0, payload)
-    }
-
-    fn decode(version: u8, payload: &[u8]) -> Result<Self, CodecError> {
-        match version {
-            1 => from_bytes(payload).map(Self),
-            other => Err(CodecError::UnknownVersion(other)),
-        }
-    }
-}
-
-fn read<T: Serialize + DeserializeOwned>(rows: &impl Read, name: &str) -> Result<Option<T>> {
-    let record: Option<Meta<T>> = codec::get(rows, tables::CATALOG, &keys::meta(name))?;
-    Ok(record.map(|Meta(value)| value))
-}
-
-fn write<T>(rows: &mut WriteTables<'_>, name: &str, value: T) -> Result<()>
-where
-    T: Serialize + DeserializeOwned,
-{
-    rows.put_record(tables::CATALOG, &keys::meta(name), &Meta(value))
-}
+impl Derived for Head {}
+impl Derived for Identity {}
+impl Derived for Epoch {}
 
 impl Head {
     /// Those of a new file.
@@ -91,41 +65,57 @@ impl Head {
     }
 
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
-        read(rows, HEAD)?.ok_or_else(|| Error::corrupted("the file's counters are missing"))
+        let head = kinds::HEAD.get(rows, &())?;
+        head.ok_or_else(|| Error::corrupted("the file's counters are missing"))
     }
 
     pub(super) fn write(self, rows: &mut WriteTables<'_>) -> Result<()> {
-        write(rows, HEAD, self)
+        kinds::HEAD.put(rows, &(), &self)
     }
 }
 
-/// Writes the identity of a new file: the seed of its hashes. No two files have the same.
-pub(super) fn write_identity(rows: &mut WriteTables<'_>, seed: [u8; 16]) -> Result<()> {
-    write(rows, IDENTITY, seed)
-}
-
-/// The seed of this file's hashes.
 pub(super) fn read_seed(rows: &impl Read) -> Result<[u8; 16]> {
-    read(rows, IDENTITY)?.ok_or_else(|| Error::corrupted("the file's identity is missing"))
+    let identity = kinds::IDENTITY.get(rows, &())?;
+    identity
+        .map(|Identity(seed)| seed)
+        .ok_or_else(|| Error::corrupted("the file's identity is missing"))
 }
 
-/// Which journal counts beside the file; none before the first.
-pub(super) fn read_epoch(rows: &impl Read) -> Result<Option<Epoch>> {
-    let epoch = read(rows, JOURNAL)?;
-    Ok(epoch.map(|(lineage, generation, since, open)| Epoch {
-        lineage,
-        generation,
-        since,
-        open,
-    }))
+/// The layout that this version of convodb writes and reads.
+const VERSION: u32 = 1;
+
+/// The table that has the version, alone: the others are those of a version.
+const BARE: Table = Table {
+    index: 0,
+    name: tables::CATALOG.name,
+};
+
+/// The version is stored bare, outside any record: every version of convodb, past and to come, must
+/// be able to read it.
+pub(super) fn write_format(rows: &mut WriteTables<'_>) -> Result<()> {
+    rows.put(
+        tables::CATALOG,
+        &kinds::FORMAT.key(&()),
+        &VERSION.to_be_bytes(),
+    )
 }
 
-pub(super) fn write_epoch(rows: &mut WriteTables<'_>, epoch: &Epoch) -> Result<()> {
-    let parts = (epoch.lineage, epoch.generation, epoch.since, epoch.open);
-    write(rows, JOURNAL, parts)
-}
-
-/// A copy of a file has no journal: what is in the original's is in the copy.
-pub(super) fn remove_epoch(rows: &mut WriteTables<'_>) -> Result<()> {
-    rows.remove(tables::CATALOG, &keys::meta(JOURNAL)).map(drop)
+/// An error where this is no database of convodb, or one of another version.
+pub(super) fn check_format(database: &Database) -> Result<()> {
+    let rows = database.begin_read_of(&[BARE])?;
+    let found = rows.get(BARE, &kinds::FORMAT.key(&()))?.ok_or_else(|| {
+        let message = "the file is a redb database, but not a store of convodb";
+        Error::new(ErrorKind::NotADatabase, message)
+    })?;
+    let version = found[..]
+        .try_into()
+        .map(u32::from_be_bytes)
+        .map_err(|_| Error::corrupted("the file's format version is malformed"))?;
+    if version == VERSION {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::UnsupportedVersion,
+        format!("the file has format {version}, and this version reads format {VERSION}"),
+    ))
 }

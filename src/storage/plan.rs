@@ -1,10 +1,10 @@
-//! From a filter to the streams that hold its rows.
+//! Which lists a conversation is in, and which streams hold the rows of a filter.
 
-use convodb_core::{Filter, Result};
+use convodb_core::{Conversation, Filter, Result};
 
 use super::keys::{self, StreamKey};
 use super::{Directory, tables};
-use crate::index::{Stream, Streams};
+use crate::index::{Place, Stream, Streams};
 
 /// The indexes, as the streams of one table.
 pub(super) const STREAMS: Streams = Streams {
@@ -13,37 +13,53 @@ pub(super) const STREAMS: Streams = Streams {
     ranks: keys::index_kind::RANKS,
 };
 
+/// Where a conversation is: in each of its partitions once, by its sort key. These are by status
+/// and inbox, by owner, and both again while it has unread messages. A pure function of the record.
+pub(super) fn placements(conversation: &Conversation, owner: u32) -> [Option<Place>; 4] {
+    let position = keys::position(conversation.updated_at, conversation.id);
+    let place = |bucket, unread| {
+        let key = StreamKey {
+            unread,
+            bucket,
+            status: conversation.status,
+            channel: conversation.channel,
+        };
+        let is_in = !unread || conversation.unread_count > 0;
+        is_in.then(|| (key.stream(), position))
+    };
+    [
+        place(None, false),
+        place(Some(owner), false),
+        place(None, true),
+        place(Some(owner), true),
+    ]
+}
+
 /// Visits the streams of a filter, ascending. Every conversation is in one stream of each
 /// index, and if it is unread, in one of each with the unread ones; so they share no row: their
-/// totals add up, and their rows merge.
-///
-/// # Errors
-///
-/// A filter of more assignees than a list takes; what the visit answers.
+/// totals add up, and their rows merge. An error of a filter of more assignees than a list takes.
 pub(super) fn each_stream(
     filter: &Filter,
     directory: &Directory,
     mut visit: impl FnMut(Stream) -> Result<()>,
 ) -> Result<()> {
     filter.validate()?;
-    let mut visit = |key: StreamKey| {
-        let key = if filter.is_unread() {
-            key.of_unread()
-        } else {
-            key
-        };
-        visit(key.stream())
-    };
-    let states = || {
-        filter.statuses().iter().flat_map(|status| {
-            filter
-                .channels_or_all()
-                .map(move |channel| (*status, channel))
-        })
+    let mut visit = |bucket| {
+        for status in filter.statuses() {
+            for channel in filter.channels_or_all() {
+                let key = StreamKey {
+                    unread: filter.is_unread(),
+                    bucket,
+                    status: *status,
+                    channel,
+                };
+                visit(key.stream())?;
+            }
+        }
+        Ok(())
     };
     if filter.is_any_assignee() {
-        return states()
-            .try_for_each(|(status, channel)| visit(StreamKey::by_state(status, channel)));
+        return visit(None);
     }
     let unassigned = filter.includes_unassigned().then_some(keys::UNASSIGNED);
     let mut buckets: Vec<u32> = filter
@@ -61,10 +77,7 @@ pub(super) fn each_stream(
         }
     }
     buckets.sort_unstable();
-    for bucket in buckets {
-        for (status, channel) in states() {
-            visit(StreamKey::by_assignee(bucket, status, channel))?;
-        }
-    }
-    Ok(())
+    buckets
+        .into_iter()
+        .try_for_each(|bucket| visit(Some(bucket)))
 }

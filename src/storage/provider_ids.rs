@@ -10,58 +10,53 @@ use convodb_core::{
 };
 
 use super::batch::Sink;
-use super::keys::{self, catalog_kind};
+use super::kinds::{PROVIDER_IDS, ProviderKey, UNMATCHED, decoded};
 use super::{codec, messages, tables};
 use crate::kv::{Read, WriteTables};
 
+pub(super) fn key(hashes: Hashes, inbox: InboxNumber, id: &ProviderId) -> ProviderKey {
+    (inbox, hashes.of_provider_id(inbox, id))
+}
+
 /// What the store has under a provider's id.
-pub(super) fn find(
-    rows: &impl Read,
-    hashes: Hashes,
-    inbox: InboxNumber,
-    id: &ProviderId,
-) -> Result<Option<ProviderIdState>> {
-    let hash = hashes.of_provider_id(inbox, id);
-    let known = codec::get(rows, tables::CATALOG, &keys::provider_id(inbox, &hash))?;
-    if known.is_some() {
-        return Ok(known);
+pub(super) fn find(rows: &impl Read, key: &ProviderKey) -> Result<Option<ProviderIdState>> {
+    match PROVIDER_IDS.get(rows, key)? {
+        None => UNMATCHED.get(rows, key),
+        known => Ok(known),
     }
-    codec::get(rows, tables::CATALOG, &keys::unmatched(inbox, &hash))
 }
 
 /// Saves what the store has under a provider's id. No receipts wait for a message that is there.
 pub(super) fn save(
     rows: &mut WriteTables<'_>,
-    hashes: Hashes,
-    inbox: InboxNumber,
-    id: &ProviderId,
+    key: &ProviderKey,
     known: &ProviderIdState,
 ) -> Result<()> {
-    let hash = hashes.of_provider_id(inbox, id);
-    let unmatched = keys::unmatched(inbox, &hash);
     if let ProviderIdState::Unmatched(_) = known {
-        return rows.put_record(tables::CATALOG, &unmatched, known);
+        return UNMATCHED.put(rows, key, known);
     }
-    rows.put_record(tables::CATALOG, &keys::provider_id(inbox, &hash), known)?;
-    rows.remove(tables::CATALOG, &unmatched).map(drop)
+    PROVIDER_IDS.put(rows, key, known)?;
+    UNMATCHED.remove(rows, key)
 }
 
-/// Saves the provider's id of a message, if it has one. What waited for it is left to the caller.
+/// Saves the provider's id of a message, if it has one, and answers its key. What waited for the
+/// message is left to the caller.
 pub(super) fn save_message(
     rows: &mut impl Sink,
     hashes: Hashes,
     inbox: InboxNumber,
     message: &Message,
-) -> Result<()> {
+) -> Result<Option<ProviderKey>> {
     let Some(id) = &message.provider_id else {
-        return Ok(());
+        return Ok(None);
     };
+    let key = key(hashes, inbox, id);
     let known = ProviderIdState::Message(message.conversation_id, message.id);
-    rows.put_record(tables::CATALOG, &key(hashes, inbox, id), &known)
+    PROVIDER_IDS.put(rows, &key, &known).map(|()| Some(key))
 }
 
 fn decode_unmatched(key: &[u8], bytes: &[u8]) -> Result<UnmatchedReceipts> {
-    match codec::decode_row(tables::CATALOG, key, bytes)? {
+    match UNMATCHED.record(key, bytes)? {
         ProviderIdState::Unmatched(unmatched) => Ok(unmatched),
         _ => Err(codec::damaged(
             tables::CATALOG,
@@ -74,67 +69,30 @@ fn decode_unmatched(key: &[u8], bytes: &[u8]) -> Result<UnmatchedReceipts> {
 /// How many messages have not arrived that receipts wait for: all, or those since before a time.
 /// O(unmatched).
 pub(super) fn count_unmatched(rows: &impl Read, before: Option<DateTime<Utc>>) -> Result<u64> {
-    let mut count = 0;
-    for row in rows.range(
-        tables::CATALOG,
-        keys::of_kind::<{ catalog_kind::UNMATCHED }>(),
-    )? {
-        let (key, bytes) = row?;
-        let since = decode_unmatched(&key, &bytes)?.since;
-        count += u64::from(before.is_none_or(|before| since < before));
-    }
-    Ok(count)
+    let mut unmatched = decoded(UNMATCHED.range(rows, &())?, decode_unmatched);
+    unmatched.try_fold(0, |count, unmatched| {
+        let since = unmatched?.since;
+        Ok(count + u64::from(before.is_none_or(|before| since < before)))
+    })
 }
 
 /// Drops the receipts that have waited since before a time. O(unmatched).
 pub(super) fn purge_unmatched(rows: &mut WriteTables<'_>, before: DateTime<Utc>) -> Result<()> {
-    rows.retain(
-        tables::CATALOG,
-        keys::of_kind::<{ catalog_kind::UNMATCHED }>(),
-        |key, bytes| Ok(decode_unmatched(key, bytes)?.since >= before),
-    )
+    UNMATCHED.retain(rows, &(), |key, bytes| {
+        Ok(decode_unmatched(key, bytes)?.since >= before)
+    })
 }
 
-/// The imported messages that receipts may wait for.
-#[derive(Debug, Default)]
-pub(super) struct Matched(Vec<[u8; keys::HASHED_LEN]>);
-
-impl Matched {
-    /// None where no receipts wait at all. O(1).
-    pub(super) fn any(rows: &impl Read) -> Result<Option<Self>> {
-        let mut unmatched = rows.range(
-            tables::CATALOG,
-            keys::of_kind::<{ catalog_kind::UNMATCHED }>(),
-        )?;
-        Ok(unmatched.next().transpose()?.map(|_| Self::default()))
-    }
-
-    pub(super) fn arrived(&mut self, hashes: Hashes, inbox: InboxNumber, messages: &[Message]) {
-        let ids = messages
-            .iter()
-            .filter_map(|message| message.provider_id.as_ref());
-        let unmatched = |id| keys::unmatched(inbox, &hashes.of_provider_id(inbox, id));
-        self.0.extend(ids.map(unmatched));
-    }
-
-    /// No receipts wait for them any longer.
-    pub(super) fn remove(self, rows: &mut WriteTables<'_>) -> Result<()> {
-        for key in self.0 {
-            rows.remove(tables::CATALOG, &key)?;
-        }
-        Ok(())
-    }
-}
-
-/// The key of a provider's id with a message or a tombstone.
-pub(super) fn key(hashes: Hashes, inbox: InboxNumber, id: &ProviderId) -> [u8; keys::HASHED_LEN] {
-    keys::provider_id(inbox, &hashes.of_provider_id(inbox, id))
+/// Whether receipts wait for any message. O(1).
+pub(super) fn has_unmatched(rows: &impl Read) -> Result<bool> {
+    let first = UNMATCHED.range(rows, &())?.next().transpose()?;
+    Ok(first.is_some())
 }
 
 /// What `verify` checks of every id: that its message is there, and has it.
 pub(super) fn is_valid(rows: &impl Read, hashes: Hashes, key: &[u8], bytes: &[u8]) -> Result<bool> {
-    let (inbox, hash) = keys::parse_hashed(key)?;
-    let (conversation, message) = match codec::decode_row(tables::CATALOG, key, bytes)? {
+    let ((inbox, hash), known) = PROVIDER_IDS.decode(key, bytes)?;
+    let (conversation, message) = match known {
         ProviderIdState::Message(conversation, message) => (conversation, message),
         ProviderIdState::Tombstone => return Ok(true),
         ProviderIdState::Unmatched(_) => {
@@ -151,20 +109,14 @@ pub(super) fn is_valid(rows: &impl Read, hashes: Hashes, key: &[u8], bytes: &[u8
 /// What `verify` checks of unmatched receipts: that they can be read, and that their message has not
 /// arrived.
 pub(super) fn is_unmatched(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool> {
-    let (inbox, hash) = keys::parse_hashed(key)?;
     decode_unmatched(key, bytes)?;
-    let known = rows.get(tables::CATALOG, &keys::provider_id(inbox, &hash))?;
-    Ok(known.is_none())
+    Ok(!PROVIDER_IDS.contains(rows, &UNMATCHED.parse(key)?)?)
 }
 
 /// Drops the ids that messages have, but no tombstones.
 pub(super) fn remove_stored(rows: &mut WriteTables<'_>) -> Result<()> {
-    rows.retain(
-        tables::CATALOG,
-        keys::of_kind::<{ catalog_kind::PROVIDER_IDS }>(),
-        |key, bytes| {
-            let known = codec::decode_row(tables::CATALOG, key, bytes);
-            Ok(matches!(known, Ok(ProviderIdState::Tombstone)))
-        },
-    )
+    PROVIDER_IDS.retain(rows, &(), |key, bytes| {
+        let known = PROVIDER_IDS.record(key, bytes);
+        Ok(matches!(known, Ok(ProviderIdState::Tombstone)))
+    })
 }

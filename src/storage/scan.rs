@@ -4,27 +4,18 @@
 //! In a file that was opened unchecked a damaged page can hide rows, show some twice or never end.
 //! No copy is made of such a table, and `verify` reports it.
 
-use std::cmp::Ordering;
 use std::ops::Bound;
 
 use convodb_core::{Error, Result};
 
+use super::FindingKind;
 use crate::kv::{Range, Read, Slice, Table, WriteTables};
 
-pub(super) type Row<'a> = (Slice<'a>, Slice<'a>);
-
-/// What comes next in a table.
-pub(super) enum Step<'a> {
-    Row(Row<'a>),
-    /// A row whose key does not come after the one before it.
-    Misplaced(Row<'a>),
-    /// The end, with how many rows there were beside how many there should be.
-    End(Ordering),
-}
+type Row<'a> = (Slice<'a>, Slice<'a>);
 
 /// A table that is read from its first row to its last.
 pub(super) struct Scan<'a> {
-    pub(super) table: Table,
+    table: Table,
     rows: Range<'a>,
     len: u64,
     read: u64,
@@ -42,24 +33,21 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Ends after one row too many at the latest.
-    pub(super) fn step(&mut self) -> Result<Step<'a>> {
+    /// The next row, and what is wrong with its place; at the end, with the number of rows. Ends
+    /// after one row too many at the latest.
+    pub(super) fn step(&mut self) -> Result<(Option<Row<'a>>, Option<FindingKind>)> {
         if self.read > self.len {
-            return Ok(Step::End(Ordering::Greater));
+            return Ok((None, Some(FindingKind::Unexpected)));
         }
-        let Some(row) = self.rows.next() else {
-            return Ok(Step::End(self.read.cmp(&self.len)));
+        let Some(row) = self.rows.next().transpose()? else {
+            let lacks_rows = self.read < self.len;
+            return Ok((None, lacks_rows.then_some(FindingKind::Missing)));
         };
-        let row = row?;
-        let ascends = self.read == 0 || row.0[..] > self.last[..];
+        let descends = self.read > 0 && row.0[..] <= self.last[..];
         self.read += 1;
         self.last.clear();
         self.last.extend_from_slice(&row.0);
-        Ok(if ascends {
-            Step::Row(row)
-        } else {
-            Step::Misplaced(row)
-        })
+        Ok((Some(row), descends.then_some(FindingKind::Misplaced)))
     }
 }
 
@@ -68,15 +56,14 @@ impl<'a> Iterator for Scan<'a> {
 
     /// What is not as it should be is an error.
     fn next(&mut self) -> Option<Self::Item> {
-        let name = self.table.name;
-        let damaged = |what: &str| Some(Err(Error::corrupted(format!("`{name}` {what}"))));
-        match self.step() {
-            Ok(Step::Row(row)) => Some(Ok(row)),
-            Ok(Step::End(Ordering::Equal)) => None,
-            Ok(Step::Misplaced(_)) => damaged("has rows out of their order"),
-            Ok(Step::End(_)) => damaged("has not as many rows as it should have"),
-            Err(error) => Some(Err(error)),
-        }
+        let what = match self.step() {
+            Ok((row, None)) => return row.map(Ok),
+            Ok((Some(_), _)) => "has rows out of their order",
+            Ok((None, _)) => "has not as many rows as it should have",
+            Err(error) => return Some(Err(error)),
+        };
+        let message = format!("`{}` {what}", self.table.name);
+        Some(Err(Error::corrupted(message)))
     }
 }
 

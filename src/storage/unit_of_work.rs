@@ -16,7 +16,7 @@ use convodb_core::{
 };
 
 use super::journal::Payload;
-use super::{Head, Reader, Resident, changes, directory, journal, lists, plan};
+use super::{Head, Reader, Resident, changes, journal, plan};
 use crate::index::{Edits, Levels};
 use crate::kv::{Memtable, WriteTables};
 
@@ -30,20 +30,19 @@ const MOST_ENTITIES: usize = 4_096;
 pub(crate) struct UnitOfWork<'t> {
     pub(super) rows: WriteTables<'t>,
     pub(super) known: Resident,
-    levels: Levels,
     pub(super) state: State,
     pub(super) events: Vec<NewEvent>,
     /// Index entries and counts that are not written yet.
     pub(super) index: Edits,
     /// The log record; none where the commit writes through to the file.
-    log: Option<Payload>,
+    pub(super) log: Option<Payload>,
     erases_log: bool,
-    applied: bool,
+    pub(super) applied: bool,
     is_full: bool,
     /// Something failed while it was being applied: the transaction must not commit.
     failed: bool,
     /// A recovery applies log records.
-    replays: bool,
+    pub(super) replays: bool,
     /// Entities were dropped from the map since the command was decided.
     cleared: bool,
     /// Conversations that are stored under an owner that was removed.
@@ -75,6 +74,27 @@ pub(crate) struct Given<'a> {
     pub(crate) reassigned_at_once: usize,
 }
 
+impl Given<'_> {
+    pub(super) fn changes(&self, at: DateTime<Utc>, kinds: Vec<ChangeKind>) -> Vec<Change> {
+        let change = |kind| Change {
+            at,
+            actor: self.context.actor_ref().cloned(),
+            kind,
+        };
+        kinds.into_iter().map(change).collect()
+    }
+}
+
+/// The error of a halt where every entity is loaded: one that is missing is corruption.
+pub(super) fn refusal(halt: Halt) -> Error {
+    match halt {
+        Halt::Rejected(error) => error,
+        Halt::Missing(keys) => {
+            Error::corrupted(format!("what a change is about is missing: {keys:?}"))
+        }
+    }
+}
+
 /// What a transaction came to.
 #[derive(Debug)]
 pub(crate) struct Applied {
@@ -102,7 +122,6 @@ impl<'t> UnitOfWork<'t> {
         Self {
             rows,
             known,
-            levels,
             state: State::default(),
             events: Vec::new(),
             index: Edits::new(plan::STREAMS, levels),
@@ -125,9 +144,7 @@ impl<'t> UnitOfWork<'t> {
         self.is_full || logged > FULL_BYTES
     }
 
-    /// # Errors
-    ///
-    /// Aborted, where a command failed while it was being applied.
+    /// An error where a command failed while it was being applied.
     pub(crate) fn check_health(&self) -> Result<()> {
         if self.failed {
             return Err(Error::new(
@@ -136,14 +153,6 @@ impl<'t> UnitOfWork<'t> {
             ));
         }
         Ok(())
-    }
-
-    /// The commit that will hold what was applied, or the latest one.
-    fn commit_seq(&self) -> CommitSeq {
-        match self.applied {
-            true => self.known.head.commit_seq.next(),
-            false => self.known.head.commit_seq,
-        }
     }
 
     /// The clock's time, unless it ran back.
@@ -172,19 +181,15 @@ impl<'t> UnitOfWork<'t> {
         } = decided?;
         let is_applied = !changes.is_empty();
         if is_applied {
-            let removes =
-                |change: &ChangeKind| matches!(change, ChangeKind::AssigneeRemoved { .. });
-            let reassigns = changes.iter().any(removes);
-            let at = |kind| Change {
-                at: now,
-                actor: given.context.actor_ref().cloned(),
-                kind,
-            };
-            let changes = changes.into_iter().map(at).collect();
+            let mut kinds = changes.iter();
+            let reassigns = kinds.any(|kind| matches!(kind, ChangeKind::AssigneeRemoved { .. }));
+            let changes = given.changes(now, changes);
             self.whole(|unit| {
                 unit.apply(changes)?;
                 if erases_log {
-                    unit.erase_log()?;
+                    // Nothing that was written before may stay in the log behind this commit.
+                    unit.erases_log = true;
+                    unit.write_through()?;
                 }
                 if reassigns {
                     unit.reassign(now, given.reassigned_at_once)?;
@@ -199,7 +204,11 @@ impl<'t> UnitOfWork<'t> {
         if self.state.len() > MOST_ENTITIES {
             self.whole(Self::begin_anew)?;
         }
-        Ok(Outcome::new(value, effect, is_duplicate, self.commit_seq()))
+        let mut commit = self.known.head.commit_seq;
+        if self.applied {
+            commit = commit.next();
+        }
+        Ok(Outcome::new(value, effect, is_duplicate, commit))
     }
 
     fn decide<C: Command>(
@@ -241,32 +250,21 @@ impl<'t> UnitOfWork<'t> {
         }
     }
 
-    /// Whether a recovery applies log records.
-    pub(super) fn is_recovering(&self) -> bool {
-        self.replays
-    }
-
     /// Logs changes and applies them in their order. After an error the transaction must not commit.
     pub(super) fn apply(&mut self, decided: Vec<Change>) -> Result<()> {
         let changes = self.with_reassignments(decided)?;
         debug_assert!(changes.iter().all(changes::is_complete));
         self.applied = true;
-        self.log(&changes)?;
+        // What the log record cannot hold writes through to the file.
+        if let Some(log) = &mut self.log
+            && !log.push(&changes)?
+        {
+            self.write_through()?;
+        }
         self.cleared = false;
         changes
             .into_iter()
             .try_for_each(|change| self.apply_one(change))
-    }
-
-    /// Adds changes to the log record, while it can hold them. What is more writes through to the
-    /// file.
-    fn log(&mut self, changes: &[Change]) -> Result<()> {
-        if let Some(log) = &mut self.log
-            && !log.push(changes)?
-        {
-            self.write_through()?;
-        }
-        Ok(())
     }
 
     /// From here on the transaction has no log record: its commit is one of the file's own.
@@ -274,31 +272,6 @@ impl<'t> UnitOfWork<'t> {
         self.log = None;
         self.is_full = true;
         self.rows.write_through()
-    }
-
-    /// Adds what was logged elsewhere, or writes through.
-    pub(super) fn log_all(&mut self, more: Option<&Payload>) -> Result<()> {
-        self.applied = true;
-        let is_logged = match (&mut self.log, more) {
-            (Some(log), Some(more)) => log.append(more),
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        if is_logged {
-            Ok(())
-        } else {
-            self.write_through()
-        }
-    }
-
-    pub(super) fn logs(&self) -> bool {
-        self.log.is_some()
-    }
-
-    /// Nothing that was written before may stay in the log behind this commit.
-    fn erase_log(&mut self) -> Result<()> {
-        self.erases_log = true;
-        self.write_through()
     }
 
     fn apply_one(&mut self, change: Change) -> Result<()> {
@@ -314,23 +287,15 @@ impl<'t> UnitOfWork<'t> {
             change.keys(&mut keys);
             self.load(&keys)?;
         }
-        if let ChangeKind::Reassigned { conversation, .. } = &change.kind
-            && let Some(redirected) = self.redirected.get_mut(conversation)
-            && !redirected.is_reassigned
-        {
-            // A wide change before it dropped the conversation, which was loaded as it is shown.
-            redirected.is_reassigned = true;
-            self.state.conversations.show_stored(conversation);
+        if let ChangeKind::Reassigned { conversation, .. } = &change.kind {
+            // A wide change before it may have dropped the conversation, which is loaded as it is
+            // shown.
+            self.show_stored(*conversation);
         }
         if is_wide {
             self.write_wide(&change)?;
         }
-        evolve(&mut self.state, change, &mut self.events).map_err(|halt| match halt {
-            Halt::Rejected(error) => error,
-            Halt::Missing(keys) => {
-                Error::corrupted(format!("what a change is about is missing: {keys:?}"))
-            }
-        })?;
+        evolve(&mut self.state, change, &mut self.events).map_err(refusal)?;
         if is_wide {
             self.begin_anew()?;
         }
@@ -338,7 +303,7 @@ impl<'t> UnitOfWork<'t> {
     }
 
     /// Writes what became of the identity map, and drops it.
-    fn begin_anew(&mut self) -> Result<()> {
+    pub(super) fn begin_anew(&mut self) -> Result<()> {
         self.flush()?;
         self.state = State::default();
         self.redirected.clear();
@@ -364,22 +329,29 @@ impl<'t> UnitOfWork<'t> {
         Ok(changes)
     }
 
-    /// The changes that store a conversation under its successor, where they are due.
+    /// Shows a conversation as it is stored, where the changes are due that store it under its
+    /// successor. Answers the number of its owner then.
+    fn show_stored(&mut self, id: ConversationId) -> Option<u32> {
+        let redirected = self.redirected.get_mut(&id)?;
+        if std::mem::replace(&mut redirected.is_reassigned, true) {
+            return None;
+        }
+        self.state.conversations.show_stored(&id);
+        Some(redirected.owner)
+    }
+
+    /// The changes that store a conversation under its successor, where they are due. Whether they
+    /// are.
     fn reassignments(
         &mut self,
         id: ConversationId,
         now: DateTime<Utc>,
         changes: &mut Vec<Change>,
-    ) -> Result<()> {
-        let Some(redirected) = self.redirected.get_mut(&id) else {
-            return Ok(());
+    ) -> Result<bool> {
+        let Some(owner) = self.show_stored(id) else {
+            return Ok(false);
         };
-        if redirected.is_reassigned {
-            return Ok(());
-        }
-        redirected.is_reassigned = true;
-        self.state.conversations.show_stored(&id);
-        let steps = self.known.directory.steps(redirected.owner);
+        let steps = self.known.directory.steps(owner);
         let successors = steps.iter().filter_map(|step| step.successor.clone());
         // A successor may have been removed since.
         let keys: Vec<_> = successors.map(Key::Assignee).collect();
@@ -392,7 +364,7 @@ impl<'t> UnitOfWork<'t> {
                 since: step.at,
             },
         }));
-        self.load(&keys)
+        self.load(&keys).map(|()| true)
     }
 
     /// Stores some conversations of removed assignees under their successors. Answers which.
@@ -412,13 +384,11 @@ impl<'t> UnitOfWork<'t> {
             return Ok(Vec::new());
         }
         self.flush()?;
-        let ids = lists::redirected(&self.rows, &self.known, limit)?;
+        let ids = self.reader().redirected(limit)?;
         let mut changes = Vec::with_capacity(ids.len());
         for id in &ids {
             self.load(&[Key::Conversation(*id)])?;
-            let known = changes.len();
-            self.reassignments(*id, now, &mut changes)?;
-            if changes.len() == known {
+            if !self.reassignments(*id, now, &mut changes)? {
                 return Err(Error::corrupted(format!(
                     "the conversation {id} is not stored under the owner of its index entry"
                 )));
@@ -439,7 +409,15 @@ impl<'t> UnitOfWork<'t> {
             unit.flush()?;
             unit.settle()
         })?;
-        read(&Reader::new(&self.rows, &self.known))
+        read(&self.reader())
+    }
+
+    /// Reads what is written.
+    pub(super) fn reader(&self) -> Reader<'_, WriteTables<'t>> {
+        Reader {
+            rows: &self.rows,
+            known: &self.known,
+        }
     }
 
     /// Runs a job. What it leaves half done must not commit.
@@ -450,37 +428,22 @@ impl<'t> UnitOfWork<'t> {
         done
     }
 
-    /// The tables, for what is rebuilt from the records alone.
-    pub(super) fn begin_rebuild(&mut self) -> Result<(&mut WriteTables<'t>, &mut Edits)> {
-        self.begin_anew()?;
-        self.settle()?;
-        self.applied = true;
-        // No change says it.
-        self.write_through()?;
-        self.known.totals = Arc::default();
-        self.drained = self.known.directory.redirected().collect();
-        Ok((&mut self.rows, &mut self.index))
-    }
-
     /// Writes the counts of the index, each total in memory too.
     pub(super) fn settle(&mut self) -> Result<()> {
-        let index = self.take_edits();
         let totals = Arc::make_mut(&mut self.known.totals);
-        index.settle(&mut self.rows, |stream, total| totals.set(stream, total))
-    }
-
-    pub(super) fn take_edits(&mut self) -> Edits {
-        let fresh = Edits::new(plan::STREAMS, self.levels);
-        std::mem::replace(&mut self.index, fresh)
+        let report = |stream: &_, total| totals.set(stream, total);
+        self.index.settle(&mut self.rows, report)
     }
 
     /// Forgets the redirects of owners under which nothing is stored any longer.
     pub(super) fn forget_drained(&mut self) -> Result<()> {
-        if self.drained.is_empty() {
-            return Ok(());
+        for owner in std::mem::take(&mut self.drained) {
+            let known = &mut self.known;
+            if known.directory.is_redirected(owner) && known.totals.of_bucket(owner)? == 0 {
+                Arc::make_mut(&mut known.directory).forget(&mut self.rows, owner)?;
+            }
         }
-        let drained = std::mem::take(&mut self.drained);
-        directory::forget_drained(&mut self.rows, &mut self.known, drained)
+        Ok(())
     }
 
     /// Writes all of it, and the counters, for the commit. Nothing where nothing was applied.

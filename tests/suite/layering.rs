@@ -10,7 +10,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("kv", &[]),
     ("index", &["kv"]),
     ("storage", &["index", "kv"]),
-    ("fuzzing", &["index", "storage"]),
+    ("internals", &["index", "kv", "storage"]),
     ("clock", &[]),
     ("options", &["clock", "storage"]),
     ("executor", &["options", "storage"]),

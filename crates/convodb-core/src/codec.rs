@@ -28,7 +28,7 @@ pub trait Record: Sized {
 }
 
 /// A record that has had one version only, which is its derived encoding.
-pub(crate) trait Derived: Serialize + DeserializeOwned {}
+pub trait Derived: Serialize + DeserializeOwned {}
 
 impl<R: Derived> Record for R {
     const VERSION: u8 = 1;

@@ -20,6 +20,7 @@ pub mod op;
 pub mod plan;
 pub mod probe;
 pub mod provided;
+pub mod ranks;
 pub mod records;
 pub mod removals;
 pub mod replay;

@@ -2,7 +2,7 @@
 
 use convodb_core::Result;
 
-use super::{Entry, HEAD, Levels, Total, encode_node};
+use super::{Entry, HEAD, Levels, Total};
 use crate::index::ordered::Position;
 
 /// The node of each level that is still being filled.
@@ -21,8 +21,8 @@ pub(crate) struct Builder<F> {
     emit: F,
 }
 
-impl<F: FnMut(u8, &Position, Vec<u8>) -> Result<()>> Builder<F> {
-    /// `emit` gets each node: its level, its first entry, its bytes.
+impl<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>> Builder<F> {
+    /// `emit` gets each node: its level, its first entry, and all of them.
     pub(crate) fn new(levels: Levels, emit: F) -> Self {
         Self {
             levels,
@@ -75,13 +75,11 @@ impl<F: FnMut(u8, &Position, Vec<u8>) -> Result<()>> Builder<F> {
     }
 }
 
-fn emit<F: FnMut(u8, &Position, Vec<u8>) -> Result<()>>(
+fn emit<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>>(
     emit: &mut F,
     below: usize,
     open: &mut Open,
 ) -> Result<()> {
     let level = u8::try_from(below + 1).unwrap_or(u8::MAX);
-    let node = encode_node(&open.entries);
-    open.entries.clear();
-    emit(level, &open.first, node)
+    emit(level, &open.first, std::mem::take(&mut open.entries))
 }

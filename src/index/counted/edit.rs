@@ -7,21 +7,32 @@ use std::ops::Bound;
 use convodb_core::{Error, Result};
 
 use super::{Builder, Entry, HEAD, Levels, Total, decode_entry, encode_node, entries, node_key};
-use crate::index::ordered::{Position, Stream, Streams, position_of};
+use crate::index::ordered::{Place, Position, Stream, Streams, position_of};
 use crate::kv::{Read, WriteTables};
 
-/// What became of a node since it was read.
-enum Node {
-    Clean(Vec<Entry>),
-    Dirty(Vec<Entry>),
-    Gone,
+/// A node as it was read, or what became of it. One that is gone has no entries.
+struct Node {
+    entries: Vec<Entry>,
+    is_changed: bool,
 }
 
 /// A stream that rows came to or went from.
+#[derive(Default)]
 struct Edit {
     total: Total,
     /// By their first entries and levels, as their keys are ordered.
     nodes: BTreeMap<(Position, u8), Node>,
+}
+
+impl Edit {
+    /// Puts a node in the place of what was known of it.
+    fn set(&mut self, level: u8, first: Position, entries: Vec<Entry>) {
+        let node = Node {
+            entries,
+            is_changed: true,
+        };
+        self.nodes.insert((first, level), node);
+    }
 }
 
 /// The streams that a transaction changes, with the nodes that it read and changed.
@@ -51,8 +62,7 @@ impl Edits {
     pub(crate) fn insert(
         &mut self,
         rows: &mut WriteTables<'_>,
-        stream: &Stream,
-        position: &Position,
+        (stream, position): &Place,
         value: &[u8],
     ) -> Result<()> {
         rows.put(self.streams.table, &stream.key(position), value)?;
@@ -61,41 +71,36 @@ impl Edits {
     }
 
     /// Takes a row out that is there. O(log rows of the stream).
-    pub(crate) fn remove(
-        &mut self,
-        rows: &mut WriteTables<'_>,
-        stream: &Stream,
-        position: &Position,
-    ) -> Result<()> {
+    pub(crate) fn remove(&mut self, rows: &mut WriteTables<'_>, place: &Place) -> Result<()> {
+        let (stream, position) = place;
         rows.take(self.streams.table, &stream.key(position))?;
         let level = self.levels.of(position);
         self.stream(rows, stream)?.remove(rows, position, level)
     }
 
     /// Adds many rows of one stream, in the order of their positions.
-    pub(crate) fn insert_many(
+    pub(crate) fn insert_many<'v>(
         &mut self,
         rows: &mut WriteTables<'_>,
         stream: &Stream,
-        new: &[(Position, &[u8])],
+        new: &[(Position, &'v [u8])],
     ) -> Result<()> {
         let known = self.stream(rows, stream)?.edit.total.rows;
         if known > WORTH_A_REBUILD * new.len() as u64 {
-            return new
-                .iter()
-                .try_for_each(|(position, value)| self.insert(rows, stream, position, value));
+            for (position, value) in new {
+                self.insert(rows, &(*stream, *position), value)?;
+            }
+            return Ok(());
         }
-        let keyed: Vec<_> = new
-            .iter()
-            .map(|(position, value)| (stream.key(position), *value))
-            .collect();
+        let key = |(position, value): &(Position, &'v [u8])| (stream.key(position), *value);
+        let keyed: Vec<_> = new.iter().map(key).collect();
         let keyed = keyed.iter().map(|(key, value)| (&key[..], *value));
         rows.put_sorted(self.streams.table, keyed)?;
         self.rebuild(rows, stream)
     }
 
     /// Counts a stream anew from its rows. O(rows of the stream).
-    pub(crate) fn rebuild(&mut self, rows: &mut WriteTables<'_>, stream: &Stream) -> Result<()> {
+    fn rebuild(&mut self, rows: &mut WriteTables<'_>, stream: &Stream) -> Result<()> {
         let streams = self.streams;
         // What the file has goes, also where no node of the same name comes.
         if streams.total(rows, stream)?.height > 0 {
@@ -104,34 +109,34 @@ impl Edits {
             let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
             rows.remove_range(streams.table, keys)?;
         }
-        let mut nodes = BTreeMap::new();
-        let mut builder = Builder::new(self.levels, |level, first: &Position, node| {
-            let node = entries(&node)?.iter().map(decode_entry).collect();
-            nodes.insert((*first, level), Node::Dirty(node));
+        let mut edit = Edit::default();
+        let mut builder = Builder::new(self.levels, |level, first: &Position, entries| {
+            edit.set(level, *first, entries);
             Ok(())
         });
         for row in streams.rows(rows, stream, Bound::Unbounded)? {
             builder.row(position_of(&row?.0)?)?;
         }
-        let total = builder.finish()?;
-        self.edits.insert(*stream, Edit { total, nodes });
+        edit.total = builder.finish()?;
+        self.edits.insert(*stream, edit);
         Ok(())
     }
 
-    /// Writes what changed, each node and total once, in key order, and reports every total.
+    /// Writes what changed, each node and total once, in key order, and reports the totals.
     pub(crate) fn settle(
-        self,
+        &mut self,
         rows: &mut WriteTables<'_>,
-        mut report: impl FnMut(&Stream, Total),
+        report: impl FnMut(&Stream, Total),
     ) -> Result<()> {
+        self.report(report);
         let Streams { table, ranks, .. } = self.streams;
-        for (stream, edit) in self.edits {
+        for (stream, edit) in std::mem::take(&mut self.edits) {
             for ((first, level), node) in edit.nodes {
                 let key = node_key(ranks, level, &stream, &first);
-                match node {
-                    Node::Clean(_) => {}
-                    Node::Dirty(entries) => rows.put(table, &key, &encode_node(&entries))?,
-                    Node::Gone => rows.remove(table, &key).map(drop)?,
+                if node.entries.is_empty() {
+                    rows.remove(table, &key)?;
+                } else if node.is_changed {
+                    rows.put(table, &key, &encode_node(&node.entries))?;
                 }
             }
             let key = self.streams.total_key(&stream);
@@ -140,7 +145,6 @@ impl Edits {
             } else {
                 rows.put(table, &key, &edit.total.encode())?;
             }
-            report(&stream, edit.total);
         }
         Ok(())
     }
@@ -191,17 +195,7 @@ fn before(entries: &[Entry], position: &Position) -> Result<usize> {
         .ok_or_else(inconsistent)
 }
 
-fn sum(entries: &[Entry]) -> u32 {
-    entries.iter().map(|(_, count)| count).sum()
-}
-
 impl Counts<'_> {
-    /// Puts a node in the place of what was known of it.
-    fn set(&mut self, level: u8, first: Position, node: Node) {
-        self.edit.nodes.insert((first, level), node);
-    }
-
-    /// The entries of a node that is there.
     fn node(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&mut Node> {
         match self.edit.nodes.entry((*first, level)) {
             Slot::Occupied(known) => Ok(known.into_mut()),
@@ -210,19 +204,24 @@ impl Counts<'_> {
                 let bytes = rows
                     .get(self.streams.table, &key)?
                     .ok_or_else(inconsistent)?;
-                let read = entries(&bytes)?.iter().map(decode_entry).collect();
-                Ok(slot.insert(Node::Clean(read)))
+                Ok(slot.insert(Node {
+                    entries: entries(&bytes)?.iter().map(decode_entry).collect(),
+                    is_changed: false,
+                }))
             }
         }
     }
 
+    /// The entries of a node that is there.
     fn entries(&mut self, rows: &impl Read, level: u8, first: &Position) -> Result<&[Entry]> {
-        match self.node(rows, level, first)? {
-            Node::Clean(entries) | Node::Dirty(entries) => Ok(entries),
-            Node::Gone => Err(inconsistent()),
+        let Node { entries, .. } = self.node(rows, level, first)?;
+        if entries.is_empty() {
+            return Err(inconsistent());
         }
+        Ok(entries)
     }
 
+    /// The entries of a node, to be changed.
     fn entries_mut(
         &mut self,
         rows: &impl Read,
@@ -230,13 +229,8 @@ impl Counts<'_> {
         first: &Position,
     ) -> Result<&mut Vec<Entry>> {
         let node = self.node(rows, level, first)?;
-        if let Node::Clean(entries) = node {
-            *node = Node::Dirty(std::mem::take(entries));
-        }
-        match node {
-            Node::Dirty(entries) => Ok(entries),
-            Node::Clean(_) | Node::Gone => Err(inconsistent()),
-        }
+        node.is_changed = true;
+        Ok(&mut node.entries)
     }
 
     /// The last entry of level 1 before a position, and then, level by level, the node in which
@@ -248,26 +242,12 @@ impl Counts<'_> {
         for level in (1..=height).rev() {
             path.push(first);
             let entries = self.entries(rows, level, &first)?;
-            let (start, _) = entries
-                .get(before(entries, position)?)
-                .ok_or_else(inconsistent)?;
-            first = *start;
+            let last = entries.get(before(entries, position)?);
+            first = last.ok_or_else(inconsistent)?.0;
         }
         path.push(first);
         path.reverse();
         Ok(path)
-    }
-
-    /// The rows from an entry of level 1, or the head, up to a position, walked.
-    fn walk(&self, rows: &impl Read, from: &Position, to: &Position) -> Result<u32> {
-        let (from, to) = (self.stream.key(from), self.stream.key(to));
-        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-        let mut count = 0;
-        for row in rows.range(self.streams.table, keys)? {
-            row?;
-            count += 1;
-        }
-        Ok(count)
     }
 
     /// The row is there already.
@@ -281,57 +261,41 @@ impl Counts<'_> {
         let mut path = path.iter();
         // The rows from the entry before the position up to it, on the level at hand.
         let mut passed = match path.next() {
-            Some(from) if level > 0 => self.walk(rows, from, position)?,
+            Some(from) if level > 0 => self.streams.walk(rows, &self.stream, from, position)?,
             _ => 0,
         };
         for at in 1..=height.max(level) {
             let first = path.next().copied().unwrap_or(HEAD);
             if at > height {
                 let all = u32::try_from(known).map_err(|_| inconsistent())?;
-                self.set(at, HEAD, Node::Dirty(vec![(HEAD, all)]));
+                self.edit.set(at, HEAD, vec![(HEAD, all)]);
             }
-            let behind = self.enter(rows, at, &first, position, (level, passed))?;
+            let entries = self.entries_mut(rows, at, &first)?;
+            let index = before(entries, position)?;
+            let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
+            if at > level {
+                *count += 1;
+                continue;
+            }
+            let rest = (*count + 1).checked_sub(passed).ok_or_else(inconsistent)?;
+            *count = passed;
+            entries.insert(index + 1, (*position, rest));
             if at < level {
-                self.set(at, *position, Node::Dirty(behind));
-                passed = sum(self.entries(rows, at, &first)?);
+                // On the levels below its own, the position begins a node.
+                let behind = entries.split_off(index + 1);
+                passed = entries.iter().map(|(_, count)| count).sum();
+                self.edit.set(at, *position, behind);
             }
         }
         self.edit.total = Total {
             rows: known + 1,
             height: height.max(level),
-            first: if known == 0 {
-                *position
-            } else {
-                newest.min(*position)
+            first: match known {
+                0 => *position,
+                _ => newest.min(*position),
             },
         };
         Ok(())
-    }
-
-    /// Counts a new position in the node of one level, as an entry where it rises so high. What
-    /// lies behind it goes into a node of its own where it rises higher.
-    fn enter(
-        &mut self,
-        rows: &impl Read,
-        at: u8,
-        first: &Position,
-        position: &Position,
-        (level, passed): (u8, u32),
-    ) -> Result<Vec<Entry>> {
-        let entries = self.entries_mut(rows, at, first)?;
-        let index = before(entries, position)?;
-        let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
-        if at > level {
-            *count += 1;
-            return Ok(Vec::new());
-        }
-        let rest = (*count + 1).checked_sub(passed).ok_or_else(inconsistent)?;
-        *count = passed;
-        entries.insert(index + 1, (*position, rest));
-        if at == level {
-            return Ok(Vec::new());
-        }
-        Ok(entries.split_off(index + 1))
     }
 
     /// The row is gone already.
@@ -340,14 +304,9 @@ impl Counts<'_> {
         let path = self.path(rows, position)?;
         for (at, first) in (1..=height).zip(path.iter().skip(1)) {
             // On the levels below its own, the position begins a node, which joins the one before.
-            let behind = if at < level {
-                let own = std::mem::replace(self.node(rows, at, position)?, Node::Gone);
-                match own {
-                    Node::Clean(entries) | Node::Dirty(entries) => entries,
-                    Node::Gone => return Err(inconsistent()),
-                }
-            } else {
-                Vec::new()
+            let behind = match at < level {
+                true => std::mem::take(self.entries_mut(rows, at, position)?),
+                false => Vec::new(),
             };
             let entries = self.entries_mut(rows, at, first)?;
             entries.extend(behind);
@@ -363,35 +322,21 @@ impl Counts<'_> {
             let (_, count) = entries.get_mut(index).ok_or_else(inconsistent)?;
             *count = u32::try_from(i64::from(*count) + taken).map_err(|_| inconsistent())?;
         }
-        self.edit.total.rows = self
-            .edit
-            .total
-            .rows
-            .checked_sub(1)
-            .ok_or_else(inconsistent)?;
+        let known = self.edit.total.rows;
+        self.edit.total.rows = known.checked_sub(1).ok_or_else(inconsistent)?;
         if self.edit.total.first == *position {
-            self.edit.total.first = self.first_row(rows, position)?;
+            let behind = Bound::Excluded(position);
+            let next = self.streams.rows(rows, &self.stream, behind)?.next();
+            self.edit.total.first = match next.transpose()? {
+                Some((key, _)) => *position_of(&key)?,
+                None => HEAD,
+            };
         }
-        self.drop_empty_levels(rows)
-    }
-
-    /// The first row behind a position, before which there is none.
-    fn first_row(&self, rows: &impl Read, behind: &Position) -> Result<Position> {
-        let behind = Bound::Excluded(behind);
-        let mut rows = self.streams.rows(rows, &self.stream, behind)?;
-        match rows.next().transpose()? {
-            Some((key, _)) => position_of(&key).copied(),
-            None => Ok(HEAD),
-        }
-    }
-
-    /// A level whose last row went, goes with its head.
-    fn drop_empty_levels(&mut self, rows: &impl Read) -> Result<()> {
-        while let height @ 1.. = self.edit.total.height {
-            if self.entries(rows, height, &HEAD)?.len() > 1 {
-                break;
-            }
-            self.set(height, HEAD, Node::Gone);
+        // A level whose last row went, goes with its head.
+        while let height @ 1.. = self.edit.total.height
+            && self.entries(rows, height, &HEAD)?.len() == 1
+        {
+            self.edit.set(height, HEAD, Vec::new());
             self.edit.total.height = height - 1;
         }
         Ok(())

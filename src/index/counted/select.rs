@@ -86,12 +86,7 @@ pub(crate) fn rank(
                 start = next;
             }
         }
-        let (from, to) = (stream.key(&start.position()), stream.key(position));
-        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-        for row in rows.range(streams.table, keys)? {
-            row?;
-            rank += 1;
-        }
+        rank += u64::from(streams.walk(rows, stream, &start.position(), position)?);
     }
     Ok(rank)
 }

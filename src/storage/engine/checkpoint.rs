@@ -8,7 +8,7 @@ use convodb_core::{Error, Result};
 
 use crate::kv::{Database, Memtable, WriteTransaction};
 use crate::storage::journal::Epoch;
-use crate::storage::meta;
+use crate::storage::kinds;
 
 /// A checkpoint that is under way. Dropped, it is waited for.
 pub(super) struct Checkpoint {
@@ -69,7 +69,7 @@ impl Checkpoint {
 }
 
 fn write(transaction: WriteTransaction, frozen: &Memtable, epoch: &Epoch) -> Result<()> {
-    transaction.write_frozen(frozen, |rows| meta::write_epoch(rows, epoch))
+    transaction.write_frozen(frozen, |rows| kinds::JOURNAL.put(rows, &(), epoch))
 }
 
 impl Drop for Checkpoint {

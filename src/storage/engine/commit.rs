@@ -10,7 +10,7 @@ use super::{Engine, Journaling, Location, View, WriteTransaction};
 use crate::index::Levels;
 use crate::kv::{Database, Durability, Memtable, Place, WriteTables};
 use crate::storage::journal::{self, Epoch, Journal};
-use crate::storage::{Applied, Resident, UnitOfWork, meta};
+use crate::storage::{Applied, Resident, UnitOfWork, kinds};
 
 /// What is in the journal alone.
 #[derive(Clone, Copy, Debug)]
@@ -191,7 +191,7 @@ impl Engine {
         let written = {
             let mut rows = transaction.raw.resume(rows);
             rows.write_through()
-                .and_then(|()| meta::write_epoch(&mut rows, &epoch))
+                .and_then(|()| kinds::JOURNAL.put(&mut rows, &(), &epoch))
         };
         written.map_err(|error| self.fail(error))?;
         self.database
@@ -288,7 +288,7 @@ impl Engine {
 
     /// The first epoch of a journal that is made. A lineage goes on where it has been used before.
     fn first_epoch(&self, since: u64) -> Result<Epoch> {
-        let known = meta::read_epoch(&self.database.begin_read()?)?;
+        let known = kinds::JOURNAL.get(&self.database.begin_read()?, &())?;
         let generation = match known {
             Some(known) if known.lineage == self.lineage => known.generation + 1,
             _ => 1,
@@ -331,7 +331,7 @@ impl Engine {
         };
         let epoch = closed(journal.next_epoch(0));
         let retired = self
-            .give_all(|rows| meta::write_epoch(rows, &epoch))
+            .give_all(|rows| kinds::JOURNAL.put(rows, &(), &epoch))
             .and_then(|()| journal.remove());
         self.broken |= retired.is_err();
         self.journaled = Journaled::new();
@@ -348,7 +348,7 @@ impl Engine {
 
 /// Applies what is in the journal alone, makes the file durable, and takes the journal away.
 pub(super) fn recover(database: &Arc<Database>, place: &Place, levels: Levels) -> Result<()> {
-    let epoch = meta::read_epoch(&database.begin_read()?)?;
+    let epoch = kinds::JOURNAL.get(&database.begin_read()?, &())?;
     if let Some(epoch) = epoch.filter(|epoch| epoch.open) {
         let records = journal::read(place, &epoch)?;
         let known = Resident::read(&database.begin_read()?)?;
@@ -364,7 +364,7 @@ pub(super) fn recover(database: &Arc<Database>, place: &Place, levels: Levels) -
                 generation: epoch.generation + 2,
                 ..epoch
             };
-            meta::write_epoch(&mut rows, &closed(next))?;
+            kinds::JOURNAL.put(&mut rows, &(), &closed(next))?;
         }
         database.commit(transaction, Durability::QuicklyRepaired)?;
     }

@@ -2,66 +2,69 @@
 
 use convodb_core::Result;
 
-use super::{FindingKind, VerifyReport};
-use crate::kv::Read as _;
-use crate::storage::conversations::Stored;
-use crate::storage::keys::{self, catalog_kind};
-use crate::storage::scan::Scan;
-use crate::storage::{View, consumers, conversations, idempotency, messages, provider_ids, tables};
+use super::{FindingKind, Verifier, unless_corrupted};
+use crate::storage::kinds::{
+    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, MESSAGE_TIMES, META, PROVIDER_IDS, REDIRECTS,
+    THREADS, UNMATCHED,
+};
+use crate::storage::{View, conversations, idempotency, messages, provider_ids, tables};
 
-/// Each thread, message time and provider's id: that what it names is there.
-pub(super) fn check(view: &View, report: &mut VerifyReport) -> Result<()> {
-    let rows = view.rows();
-    let mut scan = Scan::new(rows, tables::CATALOG)?;
-    while let Some((key, bytes)) = report.next(&mut scan)? {
-        report.look_up(rows, tables::CATALOG, &key)?;
-        let unexpected = |holds| (holds, FindingKind::Unexpected);
-        let different = |holds| (holds, FindingKind::Different);
-        let checked = match key.first() {
-            Some(&catalog_kind::THREADS) => unexpected(is_thread(view, &key, &bytes)),
-            Some(&catalog_kind::MESSAGE_TIMES) => unexpected(messages::has_message(rows, &key)),
-            Some(&catalog_kind::PROVIDER_IDS) => {
-                unexpected(provider_ids::is_valid(rows, view.hashes(), &key, &bytes))
-            }
-            Some(&catalog_kind::COMMANDS) => different(idempotency::is_dated(rows, &key, &bytes)),
-            Some(&catalog_kind::COMMAND_TIMES) => unexpected(idempotency::has_command(rows, &key)),
-            Some(&catalog_kind::UNMATCHED) => {
-                unexpected(provider_ids::is_unmatched(rows, &key, &bytes))
-            }
-            Some(&catalog_kind::CONSUMERS) => {
-                let consumer = consumers::decode(&key, &bytes);
-                different(consumer.map(|one| one.position <= view.head().newest_event))
-            }
-            Some(&catalog_kind::REDIRECTS) => {
-                let is_stored = |owner| {
+impl Verifier<'_> {
+    /// Each row of the catalog: that it can be read, and that what it names is there.
+    pub(super) fn check_catalog(&mut self) -> Result<()> {
+        let (view, rows) = (self.view, &self.view.rows);
+        self.each(tables::CATALOG, |verifier, key, bytes| {
+            verifier.look_up(tables::CATALOG, key)?;
+            let mut otherwise = FindingKind::Unexpected;
+            let holds = if THREADS.has(key) {
+                is_thread(view, key, bytes)
+            } else if MESSAGE_TIMES.has(key) {
+                messages::has_message(rows, key)
+            } else if PROVIDER_IDS.has(key) {
+                provider_ids::is_valid(rows, view.known.hashes, key, bytes)
+            } else if UNMATCHED.has(key) {
+                provider_ids::is_unmatched(rows, key, bytes)
+            } else if COMMANDS.has(key) {
+                otherwise = FindingKind::Different;
+                idempotency::is_dated(rows, key, bytes)
+            } else if COMMAND_TIMES.has(key) {
+                idempotency::has_command(rows, key)
+            } else if CONSUMERS.has(key) {
+                otherwise = FindingKind::Different;
+                let consumer = CONSUMERS.decode(key, bytes);
+                consumer.map(|(_, consumer)| consumer.position <= view.head().newest_event)
+            } else if REDIRECTS.has(key) {
+                match REDIRECTS.parse(key) {
                     // A total that cannot be read is reported once, among the totals.
-                    let stored = view.totals().of_bucket(owner);
-                    stored.map_or(true, |stored| stored > 0)
-                };
-                match keys::parse_redirect(&key) {
-                    Ok(owner) if view.directory().leads_somewhere(owner) => {
-                        unexpected(Ok(is_stored(owner)))
+                    Ok(owner) if view.known.directory.leads_somewhere(owner) => Ok(view
+                        .known
+                        .totals
+                        .of_bucket(owner)
+                        .map_or(true, |stored| stored > 0)),
+                    owner => {
+                        otherwise = FindingKind::Different;
+                        owner.map(|_| false)
                     }
-                    owner => different(owner.map(|_| false)),
                 }
+            } else {
+                // The directory and the file's head were read when the view was made.
+                Ok(META.has(key) || DIRECTORY.has(key))
+            };
+            if verifier.readable(tables::CATALOG, key, holds)? == Some(false) {
+                verifier.found(tables::CATALOG, key, otherwise);
             }
-            // The directory and the file's head were read when the view was made.
-            Some(&(catalog_kind::META | catalog_kind::DIRECTORY)) => continue,
-            _ => unexpected(Ok(false)),
-        };
-        report.check(tables::CATALOG, &key, checked)?;
+            Ok(())
+        })
     }
-    Ok(())
 }
 
 /// Whether a thread leads to the conversation of its contact and channel, as far as that can be read.
 fn is_thread(view: &View, key: &[u8], bytes: &[u8]) -> Result<bool> {
-    let record_key = keys::conversation(conversations::decode_thread(key, bytes)?);
-    let Some(record) = view.rows().get(tables::CONVERSATIONS, &record_key)? else {
-        return Ok(false);
-    };
-    let stored = conversations::decode(view.directory(), &record_key, &record);
-    Ok(stored.map_or(true, |Stored { conversation, .. }| {
-        keys::thread(conversation.channel.into(), &conversation.contact_id) == key
+    let id = THREADS.record(key, bytes)?.conversation;
+    let stored = view.reader().stored(id);
+    Ok(unless_corrupted(stored)?.is_none_or(|stored| {
+        stored.is_some_and(|stored| {
+            THREADS.key(&conversations::thread_of(&stored.conversation))[..] == *key
+        })
     }))
 }

@@ -1,120 +1,114 @@
-//! Events and histories.
+//! Events and audit logs.
 
 use std::ops::RangeInclusive;
 
 use convodb_core::{ConversationId, Event, EventKind, EventSeq, Result};
 
-use super::{FindingKind, VerifyReport, unless_corrupted};
-use crate::kv::Read as _;
-use crate::storage::keys::{self, event_kind};
-use crate::storage::scan::Scan;
+use super::{FindingKind, Verifier, unless_corrupted};
+use crate::storage::kinds::{AUDIT_LOGS, CONVERSATIONS, EVENTS};
 use crate::storage::{View, events, tables};
 
-/// Each event: that it can be read, and that none is missing from the oldest to the newest. Each
-/// row of a history: that its conversation is there, and that it says what the event of its number
-/// says, for as long as that is kept.
-pub(super) fn check(view: &View, report: &mut VerifyReport) -> Result<()> {
-    let head = view.head();
-    let kept = head.oldest_event..=head.newest_event;
-    let rows = view.rows();
-    let mut expected = head.oldest_event;
-    let mut scan = Scan::new(rows, tables::EVENTS)?;
-    while let Some((key, bytes)) = report.next(&mut scan)? {
-        report.look_up(rows, tables::EVENTS, &key)?;
-        match key.first() {
-            Some(&event_kind::EVENTS) => {
-                let parsed = keys::parse_event(&key);
-                let Some(sequence) = report.readable(tables::EVENTS, &key, parsed)? else {
-                    continue;
-                };
-                report.events += 1;
-                if !kept.contains(&sequence) {
-                    report.found(tables::EVENTS, &key, FindingKind::Unexpected);
-                    continue;
+impl Verifier<'_> {
+    /// Each event: that it can be read, and that none is missing from the oldest to the newest.
+    /// Each row of an audit log: that its conversation is there, and that it says what the event of
+    /// its number says, for as long as that is kept.
+    pub(super) fn check_events(&mut self) -> Result<()> {
+        let head = self.view.head();
+        let kept = head.oldest_event..=head.newest_event;
+        let mut expected = head.oldest_event;
+        self.each(tables::EVENTS, |verifier, key, bytes| {
+            verifier.look_up(tables::EVENTS, key)?;
+            if AUDIT_LOGS.has(key) {
+                let decoded = events::decode_audited(key, bytes);
+                if let Some(event) = verifier.readable(tables::EVENTS, key, decoded)? {
+                    verifier.check_audited(key, &event, &kept)?;
                 }
-                lost(report, expected.get()..=sequence.get() - 1);
-                expected = sequence.next();
-                let decoded = events::decode(&key, &bytes);
-                if let Some(event) = report.readable(tables::EVENTS, &key, decoded)? {
-                    check_is_audited(view, report, &event)?;
-                }
+                return Ok(());
             }
-            Some(&event_kind::AUDIT_LOGS) => {
-                let decoded = events::decode_audited(&key, &bytes);
-                if let Some(event) = report.readable(tables::EVENTS, &key, decoded)? {
-                    check_audited(view, report, &key, (&event, &kept))?;
-                }
+            if !EVENTS.has(key) {
+                verifier.found(tables::EVENTS, key, FindingKind::Unexpected);
+                return Ok(());
             }
-            _ => report.found(tables::EVENTS, &key, FindingKind::Unexpected),
+            let parsed = EVENTS.parse(key);
+            let Some(seq) = verifier.readable(tables::EVENTS, key, parsed)? else {
+                return Ok(());
+            };
+            verifier.report.events += 1;
+            if !kept.contains(&seq) {
+                verifier.found(tables::EVENTS, key, FindingKind::Unexpected);
+                return Ok(());
+            }
+            verifier.lack_events(expected.get()..=seq.get() - 1);
+            expected = seq.next();
+            let decoded = events::decode(key, bytes);
+            if let Some(event) = verifier.readable(tables::EVENTS, key, decoded)? {
+                verifier.check_is_audited(&event)?;
+            }
+            Ok(())
+        })?;
+        self.lack_events(expected.get()..=head.newest_event.get());
+        Ok(())
+    }
+
+    fn lack_events(&mut self, missing: RangeInclusive<u64>) {
+        for seq in missing {
+            let key = EVENTS.key(&EventSeq::new(seq));
+            self.found(tables::EVENTS, &key, FindingKind::Missing);
         }
     }
-    lost(report, expected.get()..=head.newest_event.get());
-    Ok(())
-}
 
-fn lost(report: &mut VerifyReport, missing: RangeInclusive<u64>) {
-    for sequence in missing {
-        let key = keys::event(EventSeq::new(sequence));
-        report.found(tables::EVENTS, &key, FindingKind::Missing);
+    /// What an audit log keeps is in that of its conversation, if that is there. One that was
+    /// deleted and imported again has a new one, behind the events of its earlier life.
+    fn check_is_audited(&mut self, event: &Event) -> Result<()> {
+        let (rows, id) = (&self.view.rows, event.conversation_id);
+        if !event.kind.is_audited()
+            || !CONVERSATIONS.contains(rows, &id)?
+            || AUDIT_LOGS.contains(rows, &(id, event.seq))?
+        {
+            return Ok(());
+        }
+        let is_before = |first: &Event| first.seq < event.seq || !is_creation(first);
+        let first = unless_corrupted(first_audited(self.view, id))?;
+        if first.is_some_and(|first| first.as_ref().is_none_or(is_before)) {
+            let key = AUDIT_LOGS.key(&(id, event.seq));
+            self.found(tables::EVENTS, &key, FindingKind::Missing);
+        }
+        Ok(())
+    }
+
+    fn check_audited(
+        &mut self,
+        key: &[u8],
+        event: &Event,
+        kept: &RangeInclusive<EventSeq>,
+    ) -> Result<()> {
+        let rows = &self.view.rows;
+        if !CONVERSATIONS.contains(rows, &event.conversation_id)? || event.seq > *kept.end() {
+            self.found(tables::EVENTS, key, FindingKind::Unexpected);
+        } else if kept.contains(&event.seq)
+            // One that cannot be read is reported once, as an event.
+            && let Some(Some(known)) = unless_corrupted(EVENTS.get(rows, &event.seq))?
+            && known.numbered(event.seq) != *event
+        {
+            self.found(tables::EVENTS, key, FindingKind::Different);
+        }
+        Ok(())
     }
 }
 
-fn is_there(view: &View, id: ConversationId) -> Result<bool> {
-    let record = view
-        .rows()
-        .get(tables::CONVERSATIONS, &keys::conversation(id))?;
-    Ok(record.is_some())
+/// The first event in the audit log of a conversation. O(1).
+fn first_audited(view: &View, id: ConversationId) -> Result<Option<Event>> {
+    events::audit_log(&view.rows, id)?.next().transpose()
 }
 
-/// The history of a conversation that is there begins with its creation, as far as it can be read.
+/// The audit log of a conversation that is there begins with its creation, as far as it can be
+/// read.
 pub(super) fn audit_log_begins(view: &View, id: ConversationId) -> bool {
     // What cannot be read is reported once, as a row.
-    let first = events::first_audited(view.rows(), id);
+    let first = first_audited(view, id);
     first.map_or(true, |first| first.is_some_and(|first| is_creation(&first)))
 }
 
 fn is_creation(event: &Event) -> bool {
     matches!(event.kind, EventKind::ConversationCreated { .. })
-}
-
-/// What a history keeps is in that of its conversation, if that is there. One that was deleted and
-/// imported again has a new history, behind the events of its earlier life.
-fn check_is_audited(view: &View, report: &mut VerifyReport, event: &Event) -> Result<()> {
-    let id = event.conversation_id;
-    if !event.kind.is_audited() || !is_there(view, id)? {
-        return Ok(());
-    }
-    let key = keys::audit_log(id, event.seq);
-    if view.rows().get(tables::EVENTS, &key)?.is_some() {
-        return Ok(());
-    }
-    let first = unless_corrupted(events::first_audited(view.rows(), id))?;
-    let is_before = |first: &Event| first.seq < event.seq || !is_creation(first);
-    if first.is_some_and(|first| first.as_ref().is_none_or(is_before)) {
-        report.found(tables::EVENTS, &key, FindingKind::Missing);
-    }
-    Ok(())
-}
-
-fn check_audited(
-    view: &View,
-    report: &mut VerifyReport,
-    key: &[u8],
-    (event, kept): (&Event, &RangeInclusive<EventSeq>),
-) -> Result<()> {
-    if !is_there(view, event.conversation_id)? || event.seq > *kept.end() {
-        report.found(tables::EVENTS, key, FindingKind::Unexpected);
-        return Ok(());
-    }
-    if !kept.contains(&event.seq) {
-        return Ok(());
-    }
-    let own = keys::event(event.seq);
-    if let Some(bytes) = view.rows().get(tables::EVENTS, &own)? {
-        // One that cannot be read is reported once, as an event.
-        if events::decode(&own, &bytes).is_ok_and(|known| known != *event) {
-            report.found(tables::EVENTS, key, FindingKind::Different);
-        }
-    }
-    Ok(())
 }

@@ -1,24 +1,19 @@
 //! What can be derived from the records, derived anew.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use convodb_core::{Channel, Conversation, ConversationId, Result};
 
 use super::unless_corrupted;
-use crate::kv::Read as _;
 use crate::storage::batch::Batch;
 use crate::storage::conversations::{IndexRows, Stored};
-use crate::storage::keys::{self, catalog_kind};
 use crate::storage::scan::Scan;
-use crate::storage::{UnitOfWork, View, conversations, messages, provider_ids, tables};
+use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
 
-/// The conversation of a message or note.
-#[derive(Clone, Copy)]
-pub(super) enum Home {
-    None,
-    Unreadable,
-    On(Channel),
-}
+/// The channel of the conversation of a message or note, if that is there; nothing where it cannot
+/// be read.
+pub(super) type Home = Option<Option<Channel>>;
 
 /// The conversations of a walk through histories, each looked up once.
 pub(super) struct Homes<'a> {
@@ -37,14 +32,8 @@ impl<'a> Homes<'a> {
         {
             return Ok(home);
         }
-        let key = keys::conversation(id);
-        let home = match self.view.rows().get(tables::CONVERSATIONS, &key)? {
-            None => Home::None,
-            Some(bytes) => match conversations::decode(self.view.directory(), &key, &bytes) {
-                Ok(stored) => Home::On(stored.conversation.channel),
-                Err(_) => Home::Unreadable,
-            },
-        };
+        let stored = unless_corrupted(self.view.reader().stored(id))?;
+        let home = stored.map(|stored| stored.map(|stored| stored.conversation.channel));
         self.last = Some((id, home));
         Ok(home)
     }
@@ -52,7 +41,7 @@ impl<'a> Homes<'a> {
 
 /// Counts the messages from the contact anew; whether there are not as many as its record says.
 fn recount(view: &View, conversation: &mut Conversation) -> Result<bool> {
-    let counted = messages::count_inbound(view.rows(), conversation.id);
+    let counted = messages::count_inbound(&view.rows, conversation.id);
     // If one of them cannot be read, the record may be right.
     let inbound = unless_corrupted(counted)?.unwrap_or(conversation.inbound_count);
     let differs = inbound != conversation.inbound_count;
@@ -69,18 +58,22 @@ impl UnitOfWork<'_> {
     /// Throws every index entry, total, thread and message's provider's id away, and derives them
     /// anew from the records that can be read; so is each count of inbound messages. O(everything).
     pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
-        let (rows, index) = self.begin_rebuild()?;
+        self.begin_anew()?;
+        self.settle()?;
+        self.applied = true;
+        // No change says it.
+        self.write_through()?;
+        self.known.totals = Arc::default();
+        self.drained = self.known.directory.redirected().collect();
+        let (rows, index) = (&mut self.rows, &mut self.index);
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
-        rows.remove_range(
-            tables::CATALOG,
-            keys::of_kind::<{ catalog_kind::THREADS }>(),
-        )?;
+        kinds::THREADS.remove_range(rows, &())?;
         let mut batch = Batch::default();
         let mut entries = IndexRows::default();
-        for (nth, row) in Scan::new(view.rows(), tables::CONVERSATIONS)?.enumerate() {
+        for (nth, row) in Scan::new(&view.rows, tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
             // Nothing can be derived from a damaged record. `verify` still reports it.
-            let decoded = conversations::decode(view.directory(), &key, &bytes);
+            let decoded = conversations::decode(&view.known.directory, &key, &bytes);
             if let Some(mut stored) = unless_corrupted(decoded)? {
                 let Stored {
                     conversation,
@@ -100,12 +93,17 @@ impl UnitOfWork<'_> {
         entries.write(rows, index)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
-        for (nth, row) in Scan::new(view.rows(), tables::MESSAGES)?.enumerate() {
+        for (nth, row) in Scan::new(&view.rows, tables::MESSAGES)?.enumerate() {
             let (key, bytes) = row?;
             if let Some(message) = unless_corrupted(messages::decode(&key, &bytes))?
-                && let Home::On(channel) = homes.of(message.conversation_id)?
+                && let Some(Some(channel)) = homes.of(message.conversation_id)?
             {
-                provider_ids::save_message(&mut batch, view.hashes(), channel.into(), &message)?;
+                provider_ids::save_message(
+                    &mut batch,
+                    view.known.hashes,
+                    channel.into(),
+                    &message,
+                )?;
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;

@@ -30,15 +30,10 @@ impl<'a> Ends<'a> {
             undecided,
             before,
             begin: walk.present_begin(),
-            skipped: walk.skipped(),
+            skipped: walk.skipped,
             reached: 0,
             passed: 0,
         }
-    }
-
-    /// The middle one of those that are left.
-    fn middle(&self) -> Option<Point> {
-        self.undecided.get(self.undecided.len() / 2).copied()
     }
 
     /// How many rows the entries hold that begin before a place, from the present one on.
@@ -105,5 +100,6 @@ pub(super) fn leap(walks: &mut [Walk], skip: u64) -> u64 {
 fn widest(streams: &[Ends<'_>]) -> Option<(usize, Point)> {
     let left = |(_, ends): &(usize, &Ends<'_>)| ends.undecided.len();
     let (nth, ends) = streams.iter().enumerate().max_by_key(left)?;
-    Some((nth, ends.middle()?))
+    let middle = ends.undecided.get(ends.undecided.len() / 2)?;
+    Some((nth, *middle))
 }

@@ -34,7 +34,7 @@ pub(super) struct Walk {
     /// The entry that it has reached; the node's end where all were skipped.
     index: usize,
     /// The rows of the node before that entry.
-    skipped: u64,
+    pub(super) skipped: u64,
     /// The same two of the nodes above.
     above: Vec<(usize, usize)>,
 }
@@ -66,11 +66,6 @@ impl Walk {
         self.begins.get(index).copied().unwrap_or(Point::END)
     }
 
-    /// Where an entry ends: where the next one begins.
-    fn end(&self, index: usize) -> Point {
-        self.begin(index + 1)
-    }
-
     /// The rows of the node before an entry.
     fn before(&self, index: usize) -> u64 {
         let before = self.before.get(index).copied();
@@ -91,8 +86,9 @@ impl Walk {
         self.begin(self.last())
     }
 
+    /// Where the present entry ends: where the next one begins.
     pub(super) fn present_end(&self) -> Point {
-        self.end(self.index)
+        self.begin(self.index + 1)
     }
 
     pub(super) fn present_begin(&self) -> Point {
@@ -106,7 +102,7 @@ impl Walk {
     /// How much of the list the present entry spans, in time and in rows; nothing where there is
     /// no level below.
     pub(super) fn width(&self) -> Option<(u64, u64)> {
-        let time = match self.end(self.index) {
+        let time = match self.present_end() {
             Point::END => u64::MAX,
             end => {
                 let first = Point::from(&self.total.first);
@@ -123,11 +119,6 @@ impl Walk {
         (ends.unwrap_or_default(), before.unwrap_or_default())
     }
 
-    /// The rows of the node before the present entry.
-    pub(super) fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
     /// Skips this many entries, and returns how many rows they hold.
     pub(super) fn skip(&mut self, entries: usize) -> u64 {
         let before = self.skipped;
@@ -137,7 +128,7 @@ impl Walk {
 
     /// Goes into the present entry, to the level below.
     pub(super) fn descend(&mut self, rows: &impl Read, streams: Streams) -> Result<()> {
-        let (begin, end) = (self.begin(self.index), self.end(self.index));
+        let (begin, end) = (self.present_begin(), self.present_end());
         self.level -= 1;
         let key = node_key(streams.ranks, self.level, &self.stream, &begin.position());
         let node = rows.get(streams.table, &key)?.ok_or_else(missing)?;

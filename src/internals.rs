@@ -1,0 +1,281 @@
+//! The tables, keys and index beneath a store, for tests that hold them to models. Not a part of
+//! the API.
+
+#![expect(missing_debug_implementations, reason = "for tests alone")]
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, Deref};
+use std::sync::Arc;
+
+use convodb_core::Result;
+
+use crate::index::{self, Builder, Edits, Levels, Position, Stream, Streams};
+use crate::kv::{
+    self, Database, Durability, KeyRange, Memory, Memtable, Range, Read, ReadTables, Setup, Slice,
+    Table, WriteTables,
+};
+pub use crate::storage::{index_rows, message_key, thread_key};
+
+const TABLES: &[Table] = &[table(0), table(1)];
+/// They share the first table with other rows.
+const STREAMS: Streams = Streams {
+    table: table(0),
+    totals: 0x10,
+    ranks: 0x11,
+};
+const LEVELS: Levels = Levels::new(*b"a seed for tests");
+
+const fn table(index: usize) -> Table {
+    let name = if index == 0 { "first" } else { "second" };
+    Table { index, name }
+}
+
+fn stream(number: u8) -> Stream {
+    Stream::new(&[1, number, 0])
+}
+
+/// The level to which a position rises.
+pub fn level(position: &Position) -> u8 {
+    LEVELS.of(position)
+}
+
+/// The rows of totals and counts above a stream with these positions, computed from them alone.
+pub fn counts<'p>(
+    number: u8,
+    positions: impl IntoIterator<Item = &'p Position>,
+) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let stream = stream(number);
+    let mut counts = BTreeMap::new();
+    let mut builder = Builder::new(LEVELS, |level, first: &Position, entries| {
+        let key = index::node_key(STREAMS.ranks, level, &stream, first);
+        counts.insert(key.to_vec(), index::encode_node(&entries));
+        Ok(())
+    });
+    positions.into_iter().try_for_each(|row| builder.row(row))?;
+    let total = builder.finish()?;
+    if total.rows > 0 {
+        counts.insert(STREAMS.total_key(&stream), total.encode().to_vec());
+    }
+    Ok(counts)
+}
+
+/// A key and a value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+fn to_row<B: Deref<Target = [u8]>>((key, value): (B, B)) -> Row {
+    (key.to_vec(), value.to_vec())
+}
+
+/// A database in memory with two tables.
+pub struct Tables {
+    database: Arc<Database>,
+    frozen: Option<Memtable>,
+}
+
+impl Tables {
+    pub fn new() -> Result<Self> {
+        let setup = Setup {
+            tables: TABLES,
+            cache_bytes: 1 << 20,
+            check_up_to_bytes: 0,
+        };
+        let database = Database::open_memory(&Memory::default(), &setup)?;
+        let transaction = database.begin_write()?;
+        transaction.tables().create_all()?;
+        database.commit(transaction, Durability::Durable)?;
+        Ok(Self {
+            database: Arc::new(database),
+            frozen: None,
+        })
+    }
+
+    /// Runs a job in a transaction, which commits where the job says so. Whether it was buffered to
+    /// its end.
+    pub fn write(&self, job: impl FnOnce(&mut Transaction<'_>) -> Result<bool>) -> Result<bool> {
+        let transaction = self.database.begin_buffered()?;
+        let (commits, memtable) = {
+            let mut tables = Transaction {
+                rows: transaction.tables(),
+                edits: Edits::new(STREAMS, LEVELS),
+            };
+            let commits = job(&mut tables)?;
+            tables.edits.settle(&mut tables.rows, |_, _| {})?;
+            (commits, tables.rows.into_memtable())
+        };
+        let is_buffered = memtable.is_some();
+        match memtable {
+            _ if !commits => transaction.abort()?,
+            Some(memtable) => self.database.commit_buffered(memtable)?,
+            None => self.database.commit(transaction, Durability::Durable)?,
+        }
+        Ok(is_buffered)
+    }
+
+    /// Freezes what is buffered.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.frozen = Some(self.database.freeze()?);
+        Ok(())
+    }
+
+    /// Gives the engine what is frozen.
+    pub fn write_frozen(&mut self) -> Result<()> {
+        if let Some(frozen) = self.frozen.take() {
+            let transaction = self.database.begin_write()?;
+            transaction.write_frozen(&frozen, |_| Ok(()))?;
+            self.database.forget_frozen(&frozen)?;
+        }
+        Ok(())
+    }
+
+    pub fn view(&self) -> Result<View> {
+        self.database.begin_read().map(View)
+    }
+}
+
+/// The tables as a commit left them.
+pub struct View(ReadTables);
+
+impl View {
+    pub fn rows(&self) -> Rows<'_> {
+        Rows(&self.0)
+    }
+}
+
+/// A write transaction.
+pub struct Transaction<'t> {
+    rows: WriteTables<'t>,
+    edits: Edits,
+}
+
+impl Transaction<'_> {
+    pub fn rows(&self) -> Rows<'_> {
+        Rows(&self.rows)
+    }
+
+    pub fn put(&mut self, of: usize, key: &[u8], value: &[u8]) -> Result<()> {
+        self.rows.put(table(of), key, value)
+    }
+
+    pub fn put_sorted(&mut self, of: usize, rows: &[Row]) -> Result<()> {
+        let rows = rows.iter().map(|(key, value)| (&key[..], &value[..]));
+        self.rows.put_sorted(table(of), rows)
+    }
+
+    pub fn remove(&mut self, of: usize, key: &[u8]) -> Result<bool> {
+        self.rows.remove(table(of), key)
+    }
+
+    pub fn retain(
+        &mut self,
+        of: usize,
+        keys: KeyRange<'_>,
+        keep: impl Fn(&[u8]) -> bool,
+    ) -> Result<()> {
+        let keep = |_: &[u8], value: &[u8]| Ok(keep(value));
+        self.rows.retain(table(of), keys, keep)
+    }
+
+    pub fn write_through(&mut self) -> Result<()> {
+        self.rows.write_through()
+    }
+
+    /// Adds a row that is not there yet to a stream.
+    pub fn insert(&mut self, number: u8, position: &Position) -> Result<()> {
+        let place = (stream(number), *position);
+        self.edits.insert(&mut self.rows, &place, b"row")
+    }
+
+    /// Takes a row out of a stream that is there.
+    pub fn take(&mut self, number: u8, position: &Position) -> Result<()> {
+        let place = (stream(number), *position);
+        self.edits.remove(&mut self.rows, &place)
+    }
+
+    /// Adds many rows to a stream, in the order of their positions.
+    pub fn insert_many(&mut self, number: u8, positions: &[Position]) -> Result<()> {
+        let row = |position: &Position| (*position, &b"row"[..]);
+        let new: Vec<_> = positions.iter().map(row).collect();
+        self.edits
+            .insert_many(&mut self.rows, &stream(number), &new)
+    }
+}
+
+/// The rows of a view, or of a transaction.
+pub struct Rows<'a>(&'a dyn Read);
+
+impl Read for Rows<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice<'_>>> {
+        self.0.get(table, key)
+    }
+
+    fn range(&self, table: Table, keys: KeyRange<'_>) -> Result<Range<'_>> {
+        self.0.range(table, keys)
+    }
+
+    fn len(&self, table: Table) -> Result<u64> {
+        self.0.len(table)
+    }
+}
+
+impl Rows<'_> {
+    pub fn value(&self, of: usize, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.get(table(of), key)?.map(|value| value.to_vec()))
+    }
+
+    pub fn count(&self, of: usize) -> Result<u64> {
+        self.len(table(of))
+    }
+
+    /// One row for each turn, from the front or from the back, read where it lies and handed on.
+    pub fn turns(
+        &self,
+        of: usize,
+        keys: KeyRange<'_>,
+        turns: impl IntoIterator<Item = bool>,
+    ) -> Result<Vec<[Option<Row>; 2]>> {
+        let mut looked_at = kv::Rows::from(self.range(table(of), keys)?);
+        let mut handed_on = self.range(table(of), keys)?;
+        let mut turn = |from_front| {
+            let (row, same) = match from_front {
+                true => (looked_at.advance()?, handed_on.next()),
+                false => (looked_at.advance_back()?, handed_on.next_back()),
+            };
+            Ok([row.map(to_row), same.transpose()?.map(to_row)])
+        };
+        turns.into_iter().map(&mut turn).collect()
+    }
+
+    /// The rows of totals and counts above all streams.
+    pub fn counts(&self) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let first = [STREAMS.totals];
+        let rows = self.range(STREAMS.table, (Bound::Included(&first), Bound::Unbounded))?;
+        rows.map(|row| row.map(to_row)).collect()
+    }
+
+    /// The rows of streams in the order of their positions, behind so many of them.
+    pub fn select(&self, numbers: &[u8], skip: u64, limit: usize) -> Result<Vec<Position>> {
+        let (from, skip) = index::select(self, STREAMS, &self.totals(numbers)?, skip)?;
+        let mut merged = STREAMS.merge(self, &from);
+        let skip = skip as usize;
+        let mut rows = Vec::new();
+        while rows.len() < skip + limit
+            && let Some((key, _)) = merged.next()?
+        {
+            rows.push(*index::position_of(key)?);
+        }
+        Ok(rows.into_iter().skip(skip).collect())
+    }
+
+    /// How many rows of streams lie before a position.
+    pub fn rank(&self, numbers: &[u8], position: &Position) -> Result<u64> {
+        index::rank(self, STREAMS, &self.totals(numbers)?, position)
+    }
+
+    fn totals(&self, numbers: &[u8]) -> Result<Vec<(Stream, index::Total)>> {
+        let total = |number: &u8| {
+            let stream = stream(*number);
+            Ok((stream, STREAMS.total(self, &stream)?))
+        };
+        numbers.iter().map(total).collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! Every kind of row: what its keys say, and what is stored under them. Kinds that share a table
+//! are apart by how their keys begin.
+
+use std::marker::PhantomData;
+use std::ops::Bound;
+
+use chrono::{DateTime, Utc};
+use convodb_core::codec::Record;
+use convodb_core::records::{
+    AssigneeRecord, ConsumerRecord, ConversationRecord, MessageRecord, MessageTimeRecord,
+    NoteRecord, RedirectRecord, ThreadRecord,
+};
+use convodb_core::{
+    AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, HASH_LEN, IdempotencyRecord,
+    InboxNumber, MessageId, NewEvent, NoteId, ProviderIdState, Result,
+};
+
+use super::batch::Sink;
+use super::journal::Epoch;
+use super::keys::{Key, Part, malformed};
+use super::meta::{Head, Identity};
+use super::{codec, tables};
+use crate::kv::{Range, Read, Table, WriteTables};
+
+type Hash = [u8; HASH_LEN];
+pub(super) type ProviderKey = (InboxNumber, Hash);
+type MessageKey = (ConversationId, DateTime<Utc>, MessageId);
+pub(super) type ThreadKey = (InboxNumber, ContactId);
+
+pub(super) const CONVERSATIONS: Kind<ConversationId, ConversationRecord> =
+    Kind::new(tables::CONVERSATIONS, b"");
+pub(super) const MESSAGES: Kind<MessageKey, MessageRecord<'_>> = Kind::new(tables::MESSAGES, b"");
+pub(super) const NOTES: Kind<(ConversationId, DateTime<Utc>, NoteId), NoteRecord<'_>> =
+    Kind::new(tables::NOTES, b"");
+
+/// What the file says of itself.
+pub(super) const META: Kind<(), ()> = catalog(b"\x01");
+/// The version of the layout, bare.
+pub(super) const FORMAT: Kind<(), ()> = catalog(b"\x01format");
+pub(super) const HEAD: Kind<(), Head> = catalog(b"\x01head");
+pub(super) const IDENTITY: Kind<(), Identity> = catalog(b"\x01identity");
+/// Which journal counts beside the file; none before the first.
+pub(super) const JOURNAL: Kind<(), Epoch> = catalog(b"\x01journal");
+pub(super) const DIRECTORY: Kind<AssigneeId, AssigneeRecord> = catalog(b"\x02");
+pub(super) const THREADS: Kind<ThreadKey, ThreadRecord> = catalog(b"\x03");
+/// The times of messages whose ids carry another millisecond.
+pub(super) const MESSAGE_TIMES: Kind<(ConversationId, MessageId), MessageTimeRecord> =
+    catalog(b"\x04");
+/// Messages and tombstones.
+pub(super) const PROVIDER_IDS: Kind<ProviderKey, ProviderIdState> = catalog(b"\x05");
+/// Receipts that wait for a message.
+pub(super) const UNMATCHED: Kind<ProviderKey, ProviderIdState> = catalog(b"\x06");
+pub(super) const COMMANDS: Kind<Hash, IdempotencyRecord> = catalog(b"\x07");
+pub(super) const COMMAND_TIMES: Kind<(DateTime<Utc>, Hash), ()> = catalog(b"\x08");
+pub(super) const CONSUMERS: Kind<ConsumerName, ConsumerRecord> = catalog(b"\x09");
+/// By the numbers of removed owners.
+pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
+
+pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"\x01");
+/// Those that the audit log of a conversation keeps.
+pub(super) const AUDIT_LOGS: Kind<(ConversationId, EventSeq), NewEvent> =
+    Kind::new(tables::EVENTS, b"\x02");
+
+const fn catalog<K: Part, R>(prefix: &'static [u8]) -> Kind<K, R> {
+    Kind::new(tables::CATALOG, prefix)
+}
+
+/// The key of a message, and what is read from it.
+#[cfg(feature = "testing")]
+pub fn message_key(message: &MessageKey) -> Result<(Vec<u8>, MessageKey)> {
+    let key = MESSAGES.key(message);
+    Ok((key.to_vec(), MESSAGES.parse(&key)?))
+}
+
+/// The key of a thread, and what is read from it.
+#[cfg(feature = "testing")]
+pub fn thread_key(thread: &ThreadKey) -> Result<(Vec<u8>, ThreadKey)> {
+    let key = THREADS.key(thread);
+    Ok((key.to_vec(), THREADS.parse(&key)?))
+}
+
+/// The rows of one kind, with keys `K` and records `R`.
+pub(super) struct Kind<K, R> {
+    table: Table,
+    prefix: &'static [u8],
+    types: PhantomData<fn() -> (K, R)>,
+}
+
+impl<K: Part, R> Kind<K, R> {
+    const fn new(table: Table, prefix: &'static [u8]) -> Self {
+        Self {
+            table,
+            prefix,
+            types: PhantomData,
+        }
+    }
+
+    #[inline]
+    pub(super) fn key(&self, key: &K) -> Key {
+        self.beginning(key)
+    }
+
+    /// How the keys begin that have these parts first.
+    #[inline]
+    pub(super) fn beginning(&self, parts: &impl Part) -> Key {
+        let mut key = Key::default();
+        key.push(self.prefix);
+        parts.put(&mut key);
+        key
+    }
+
+    #[inline]
+    pub(super) fn parse(&self, key: &[u8]) -> Result<K> {
+        let parse = || {
+            let mut rest = key.strip_prefix(self.prefix)?;
+            K::take(&mut rest).filter(|_| rest.is_empty())
+        };
+        parse().ok_or_else(|| malformed(self.table, key))
+    }
+
+    /// Whether a key of the table is one of this kind.
+    pub(super) fn has(&self, key: &[u8]) -> bool {
+        key.starts_with(self.prefix)
+    }
+
+    /// What a row is decoded as, if there is one.
+    pub(super) fn get_as<T>(
+        &self,
+        rows: &impl Read,
+        key: &K,
+        decode: impl FnOnce(&[u8], &[u8]) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let key = self.key(key);
+        let bytes = rows.get(self.table, &key)?;
+        bytes.map(|bytes| decode(&key, &bytes)).transpose()
+    }
+
+    pub(super) fn contains(&self, rows: &impl Read, key: &K) -> Result<bool> {
+        Ok(rows.get(self.table, &self.key(key))?.is_some())
+    }
+
+    pub(super) fn remove(&self, rows: &mut WriteTables<'_>, key: &K) -> Result<()> {
+        rows.remove(self.table, &self.key(key)).map(drop)
+    }
+
+    /// The rows whose keys have these parts first.
+    pub(super) fn range<'r>(&self, rows: &'r impl Read, parts: &impl Part) -> Result<Range<'r>> {
+        let first = self.beginning(parts);
+        let last = first.last();
+        rows.range(
+            self.table,
+            (Bound::Included(&first), Bound::Included(&last)),
+        )
+    }
+
+    pub(super) fn remove_range(&self, rows: &mut WriteTables<'_>, parts: &impl Part) -> Result<()> {
+        self.retain(rows, parts, |_, _| Ok(false))
+    }
+
+    /// Removes those of these rows that are not to be kept.
+    pub(super) fn retain(
+        &self,
+        rows: &mut WriteTables<'_>,
+        parts: &impl Part,
+        keep: impl FnMut(&[u8], &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        let first = self.beginning(parts);
+        let last = first.last();
+        let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        rows.retain(self.table, keys, keep)
+    }
+}
+
+impl<K: Part, R: Record> Kind<K, R> {
+    pub(super) fn get(&self, rows: &impl Read, key: &K) -> Result<Option<R>> {
+        self.get_as(rows, key, |key, bytes| self.record(key, bytes))
+    }
+
+    pub(super) fn put(&self, rows: &mut impl Sink, key: &K, record: &R) -> Result<()> {
+        rows.put_record(self.table, &self.key(key), record)
+    }
+
+    /// The record of what is stored under a key.
+    pub(super) fn record(&self, key: &[u8], bytes: &[u8]) -> Result<R> {
+        codec::decode_row(self.table, key, bytes)
+    }
+
+    pub(super) fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<(K, R)> {
+        Ok((self.parse(key)?, self.record(key, bytes)?))
+    }
+
+    /// All of them, in the order of their keys.
+    pub(super) fn all(&self, rows: &impl Read) -> Result<impl Iterator<Item = Result<(K, R)>>> {
+        Ok(decoded(self.range(rows, &())?, |key, bytes| {
+            self.decode(key, bytes)
+        }))
+    }
+}
+
+/// Rows as they are decoded.
+pub(super) fn decoded<T>(
+    rows: Range<'_>,
+    decode: impl Fn(&[u8], &[u8]) -> Result<T>,
+) -> impl Iterator<Item = Result<T>> {
+    rows.map(move |row| {
+        let (key, bytes) = row?;
+        decode(&key, &bytes)
+    })
+}

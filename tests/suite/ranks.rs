@@ -1,0 +1,112 @@
+//! Counted streams beside sorted lists, with the sets that are hard on them.
+
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::thread;
+
+use convodb::internals::level;
+use convodb_testkit::harness::random::Random;
+use convodb_testkit::ranks::{Position, load, position, run, run_bytes, run_text};
+
+const CASES: u64 = 24;
+
+/// How many streams there are, and from how many times and ids their rows are drawn.
+#[derive(Clone, Copy)]
+struct Kinds {
+    streams: u64,
+    times: u64,
+    ids: u64,
+}
+
+impl Kinds {
+    fn row(self, random: &mut Random) -> (u8, Position) {
+        let position = position(random.below(self.times), random.below(self.ids));
+        (random.below(self.streams) as u8, position)
+    }
+
+    fn rows(self, random: &mut Random, most: u64) -> Vec<(u8, Position)> {
+        (0..=random.below(most)).map(|_| self.row(random)).collect()
+    }
+
+    /// Runs commits of so many rows at most.
+    fn run(self, most: u64) {
+        for seed in 0..CASES {
+            let mut random = Random::new(seed);
+            let commits: Vec<_> = (0..=seed % 5)
+                .map(|_| self.rows(&mut random, most))
+                .collect();
+            let depths: [u64; 8] = std::array::from_fn(|_| random.word());
+            run(&commits, &depths, self.streams as u8).unwrap();
+        }
+    }
+}
+
+#[test]
+fn counts_pages_and_ranks_are_those_of_sorted_lists() {
+    // One stream of many rows; rows of one time; few that come and go; as many streams as the
+    // statuses and channels; some small among many; many of about one row.
+    let kinds = [
+        (1, 5_000, 1, 900),
+        (2, 1, 3_000, 700),
+        (3, 12, 2, 60),
+        (8, 4_000, 3, 900),
+        (32, 3_000, 2, 900),
+        (100, 50, 2, 120),
+    ];
+    let run = |(streams, times, ids, most)| {
+        let kinds = Kinds {
+            streams,
+            times,
+            ids,
+        };
+        thread::spawn(move || kinds.run(most))
+    };
+    for thread in kinds.map(run) {
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+    }
+}
+
+#[test]
+fn many_rows_at_once_are_counted_as_one_by_one() {
+    let kinds = Kinds {
+        streams: 1,
+        times: 9_000,
+        ids: 1,
+    };
+    for seed in 0..CASES {
+        let mut random = Random::new(seed);
+        let mut rows = |most| -> BTreeSet<_> {
+            let rows = kinds.rows(&mut random, most).into_iter();
+            rows.map(|(_, position)| position).collect()
+        };
+        load(&[rows(1_500), rows(400)]).unwrap();
+    }
+}
+
+#[test]
+fn what_was_wrong_once_is_right() {
+    for case in include_str!("../fixtures/wrong-once.txt").split("\n\n") {
+        run_text(case).unwrap();
+    }
+}
+
+#[test]
+fn arbitrary_bytes_are_rows_that_come_and_go() {
+    let mut random = Random::new(1);
+    let bytes: Vec<u8> = (0..4_000).map(|_| random.word() as u8).collect();
+    run_bytes(&bytes).unwrap();
+}
+
+#[test]
+fn a_stream_that_is_emptied_leaves_nothing_and_can_be_filled_again() {
+    let all: Vec<_> = (0..2_000).map(|time| (0, position(time, 0))).collect();
+    run(&[all.clone(), all.clone(), all], &[0, 7, 1_999], 1).unwrap();
+}
+
+#[test]
+fn levels_are_held_to_their_hash() {
+    let levels: Vec<u8> = (0..4_096).map(|time| level(&position(time, 0))).collect();
+    let risen = |least: u8| levels.iter().filter(|level| **level >= least).count();
+    assert_eq!([risen(1), risen(2), risen(3)], [520, 19, 1]);
+    assert_eq!(level(&[0xAB; 24]), 0);
+}
