@@ -77,10 +77,13 @@ pub fn to_bytes(value: &impl Serialize, bytes: &mut Vec<u8>) -> Result<(), Codec
 
 /// The value of these bytes, to the last of them.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    match bytes.len() {
-        ..=SHORT => decode(bytes, standard().with_limit::<MAX_SHORT>()),
-        ..=LONG => decode(bytes, standard().with_limit::<MAX_LONG>()),
-        _ => decode(bytes, standard().with_limit::<MAX>()),
+    let len = bytes.len();
+    if len <= SHORT {
+        decode(bytes, standard().with_limit::<MAX_SHORT>())
+    } else if len <= LONG {
+        decode(bytes, standard().with_limit::<MAX_LONG>())
+    } else {
+        decode(bytes, standard().with_limit::<MAX>())
     }
 }
 
