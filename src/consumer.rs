@@ -38,8 +38,7 @@ impl Store {
     /// those of [every command](Execute#errors), if it is added.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// let mut webhooks = store.consumer("webhooks")?;
     /// for event in webhooks.next(100)? {
     ///     println!("{}", serde_json::to_string(&event)?);
@@ -59,8 +58,7 @@ impl Store {
     /// As [`consumer`](Self::consumer).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// let mut search = store.consumer_from("search", ConsumerStart::Newest)?;
     /// assert!(search.next(100)?.is_empty());
     /// # Ok::<(), Error>(())
@@ -129,8 +127,7 @@ impl Consumer {
     /// consumer returned; and as [`Execute::acknowledge`].
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// let mut webhooks = store.consumer("webhooks")?;
     /// let first = webhooks.next(1)?[0].seq;
     /// let error = webhooks.acknowledge(first.next()).unwrap_err();
@@ -164,7 +161,7 @@ impl Consumer {
     /// [`Store::wait_for_events`].
     pub fn wait(&self, timeout: Duration) -> Result<bool> {
         let executor = self.store.executor();
-        executor.wait_for_events(self.returned, Some(&self.name), timeout)
+        executor.wait_for_events(self.returned, Some(self.name.clone()), timeout)
     }
 
     /// Returns a future that resolves when [`next`](Self::next) has events to return. It does not keep

@@ -42,6 +42,7 @@ pub(crate) mod sealed {
 ///
 /// - [`NotFound`](crate::ErrorKind::NotFound), if something that it names does not exist: a
 ///   conversation, a message, a user, a team or a consumer;
+/// - [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted;
 /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a value out of bounds, whose field is in the
 ///   error, and for preconditions on a command that is not about one conversation;
 /// - [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed), if it is about one conversation;
@@ -67,13 +68,11 @@ pub trait Execute: sealed::Sealed {
     /// Runs a command in another context.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let assignee = AssigneeId::from(UserId::new("usr_01H111")?);
-    /// let command = SaveAssignee { assignee, name: "Alice".to_owned() };
-    /// let once = Context::new().idempotency_key("import-7");
-    /// assert!(!store.execute_in(once.clone(), command.clone())?.is_duplicate);
-    /// assert!(store.execute_in(once, command)?.is_duplicate);
+    /// # convodb::example!(store, id);
+    /// let once = Context::new().idempotency_key("click-7");
+    /// let resolve = Resolve { conversation: id };
+    /// assert!(!store.execute_in(once.clone(), resolve.clone())?.is_duplicate);
+    /// assert!(store.execute_in(once, resolve)?.is_duplicate);
     /// # Ok::<(), Error>(())
     /// ```
     fn execute_in<C: Command>(&self, context: Context, command: C) -> Result<Outcome<C::Output>>;
@@ -81,8 +80,7 @@ pub trait Execute: sealed::Sealed {
     /// Runs a command. The other methods are names for it.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let message = Inbound::text(&contact, Channel::Whatsapp, "Hello");
     /// assert!(store.execute(ReceiveMessage { message })?.effect.created);
     /// # Ok::<(), Error>(())
@@ -98,16 +96,12 @@ pub trait Execute: sealed::Sealed {
     /// time is the provider's, if it is given and has come; see
     /// [Message order](crate::docs::rules#message-order).
     ///
-    /// With a [`provider_id`](Inbound::provider_id), the same message again changes nothing and returns
-    /// the stored message with [`is_duplicate`](Outcome::is_duplicate), so a webhook can be retried. See
-    /// [Provider ids](crate::docs::rules#provider-ids).
-    ///
-    /// # Errors
-    ///
-    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
+    /// With a [`provider_id`](Inbound::provider_id), the same message again changes nothing and
+    /// returns the stored one with [`is_duplicate`](Outcome::is_duplicate), so a webhook can be
+    /// retried. See [Provider ids](crate::docs::rules#provider-ids).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
+    /// # convodb::example!();
     /// # let store = Store::in_memory()?;
     /// let contact = ContactId::new("con_01HXYZ")?;
     /// let first = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
@@ -124,13 +118,8 @@ pub trait Execute: sealed::Sealed {
     /// Stores a message to a contact. The conversation is created, reopened and ordered as by
     /// [`receive`](Self::receive); [`Outbound::reopen`] can leave a resolved conversation resolved.
     ///
-    /// # Errors
-    ///
-    /// As [`receive`](Self::receive).
-    ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
     /// assert_eq!(sent.status, DeliveryStatus::Sent);
     /// # Ok::<(), Error>(())
@@ -146,11 +135,10 @@ pub trait Execute: sealed::Sealed {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an [`Outbound`] to another contact or
-    /// channel; and as [`receive`](Self::receive).
+    /// channel.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// store.resolve(id)?;
     /// assert!(store.reply(id, "One more thing.")?.effect.reopened);
     ///
@@ -175,13 +163,8 @@ pub trait Execute: sealed::Sealed {
     /// [Delivery status](crate::docs::rules#delivery-status). The value is `None` for a provider's id
     /// that no message has yet: the receipt is kept and merged when the message arrives.
     ///
-    /// # Errors
-    ///
-    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
-    ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// # let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
     /// store.record_delivery(&sent, Receipt::read())?;
     /// let late = store.record_delivery(&sent, Receipt::delivered())?;
@@ -211,19 +194,13 @@ pub trait Execute: sealed::Sealed {
     /// # Errors
     ///
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another message on the channel has the id,
-    /// or the message has another id; [`Gone`](crate::ErrorKind::Gone) for the id of a message that was
-    /// deleted.
+    /// or the message has another id.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
     /// let id = ProviderId::new("wamid.1")?;
     /// assert_eq!(store.set_provider_id(&sent, &id)?.value.provider_id, Some(id.clone()));
-    ///
-    /// let other = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hello?"))?.value;
-    /// let error = store.set_provider_id(&other, &id).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     /// # Ok::<(), Error>(())
     /// ```
     fn set_provider_id(
@@ -241,8 +218,7 @@ pub trait Execute: sealed::Sealed {
     /// reopens it if it is resolved. See [Assignment](crate::docs::rules#assignment).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let alice = UserId::new("usr_01H111")?;
     /// store.save_user(&alice, "Alice Support")?;
     /// let assigned = store.assign(id, &alice)?.value;
@@ -263,8 +239,7 @@ pub trait Execute: sealed::Sealed {
     /// Makes a conversation unassigned. It does not reopen it.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// assert!(!store.unassign(id)?.effect.changed);
     /// # Ok::<(), Error>(())
     /// ```
@@ -283,17 +258,10 @@ pub trait Execute: sealed::Sealed {
     /// [Claims and preconditions](crate::docs::rules#claims-and-preconditions).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
-    /// # store.save_user(&alice, "Alice")?;
-    /// # store.save_user(&bob, "Bob")?;
+    /// # convodb::example!(store, id, contact, alice, bob);
     /// store.claim(id, &alice)?;
     /// let lost = store.claim(id, &bob).unwrap_err();
-    /// let Details::Precondition { assignee, .. } = lost.details() else {
-    ///     panic!("{lost}");
-    /// };
-    /// assert_eq!(*assignee, Some(AssigneeId::from(alice)));
+    /// assert!(matches!(lost.details(), Details::Precondition { assignee: Some(_), .. }));
     /// # Ok::<(), Error>(())
     /// ```
     fn claim(
@@ -313,8 +281,7 @@ pub trait Execute: sealed::Sealed {
     /// [Resolving](crate::docs::rules#resolving).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// assert_eq!(store.resolve(id)?.value.status, Status::Resolved);
     /// # Ok::<(), Error>(())
     /// ```
@@ -334,8 +301,7 @@ pub trait Execute: sealed::Sealed {
     /// that came.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, id) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let shown = store.conversation(id)?;
     /// store.receive(Inbound::text(&contact, Channel::Webchat, "two"))?;
     /// let marked = store.mark_read(id, shown.inbound_count)?.value;
@@ -354,8 +320,7 @@ pub trait Execute: sealed::Sealed {
     /// See [Notes](crate::docs::rules#notes).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let note = store.add_note(id, "Customer is on the Enterprise plan.")?.value;
     /// assert_eq!(note.conversation_id, id);
     /// # Ok::<(), Error>(())
@@ -374,8 +339,7 @@ pub trait Execute: sealed::Sealed {
     /// [`Store::compact`](crate::Store::compact).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// store.delete(id)?;
     /// assert_eq!(store.conversation(id).unwrap_err().kind(), ErrorKind::NotFound);
     /// # Ok::<(), Error>(())
@@ -388,8 +352,7 @@ pub trait Execute: sealed::Sealed {
     /// the journal by a checkpoint. The value is their number, which may be zero.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
     /// assert_eq!(store.erase_contact(&contact)?.value, 2);
     /// # Ok::<(), Error>(())
@@ -406,8 +369,7 @@ pub trait Execute: sealed::Sealed {
     /// affects no other.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let billing = TeamId::new("team_billing")?;
     /// store.save_team(&billing, "Billing")?;
     /// let unassigned = Selection::first(&Filter::open().unassigned(), 100)?;
@@ -431,8 +393,7 @@ pub trait Execute: sealed::Sealed {
     /// like those of [`assign_all`](Self::assign_all).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let selection = Selection::ids([id])?;
     /// assert!(store.resolve_all(&selection)?.effect.changed);
     /// assert!(!store.resolve_all(&selection)?.effect.changed);
@@ -447,8 +408,7 @@ pub trait Execute: sealed::Sealed {
     /// every conversation. See [Directory](crate::docs::rules#directory).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let alice = UserId::new("usr_01H111")?;
     /// assert!(store.save_user(&alice, "Alice")?.effect.created);
     /// assert!(store.save_user(&alice, "Alice Support")?.effect.changed);
@@ -456,19 +416,15 @@ pub trait Execute: sealed::Sealed {
     /// # Ok::<(), Error>(())
     /// ```
     fn save_user(&self, id: &UserId, name: &str) -> Result<Outcome<Assignee>> {
-        self.execute(SaveAssignee {
-            assignee: id.into(),
-            name: name.to_owned(),
-        })
+        let (assignee, name) = (id.into(), name.to_owned());
+        self.execute(SaveAssignee { assignee, name })
     }
 
     /// Adds a team to the directory, or renames it, as [`save_user`](Self::save_user) does with a
     /// user.
     fn save_team(&self, id: &TeamId, name: &str) -> Result<Outcome<Assignee>> {
-        self.execute(SaveAssignee {
-            assignee: id.into(),
-            name: name.to_owned(),
-        })
+        let (assignee, name) = (id.into(), name.to_owned());
+        self.execute(SaveAssignee { assignee, name })
     }
 
     /// Removes a user or a team from the directory. Its conversations go to the successor, or become
@@ -488,15 +444,10 @@ pub trait Execute: sealed::Sealed {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a successor that is the one removed.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// # let (alice, billing) = (UserId::new("usr_alice")?, TeamId::new("team_billing")?);
-    /// # store.save_user(&alice, "Alice")?;
-    /// # store.save_team(&billing, "Billing")?;
-    /// let (alice, billing) = (AssigneeId::from(alice), AssigneeId::from(billing));
+    /// # convodb::example!(store, id, contact, alice, bob);
     /// store.assign(id, &alice)?;
-    /// assert_eq!(store.remove_assignee(&alice, Some(&billing))?.value, 1);
-    /// assert_eq!(store.count(&Filter::open().assigned_to(&billing))?, 1);
+    /// assert_eq!(store.remove_assignee(&alice.into(), Some(&bob.clone().into()))?.value, 1);
+    /// assert_eq!(store.count(&Filter::open().assigned_to(bob))?, 1);
     /// # Ok::<(), Error>(())
     /// ```
     fn remove_assignee(
@@ -522,13 +473,11 @@ pub trait Execute: sealed::Sealed {
     ///
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the conversation exists, or another one
     /// of its contact and channel, or another message with the same provider's id;
-    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted;
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an id that occurs twice, and a message or
     /// note of another conversation.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// # let created_at = chrono::DateTime::from_timestamp_millis(1_776_000_000_000).unwrap();
     /// let contact = ContactId::new("con_01HXYZ")?;
     /// let id = ConversationId::new("conv_01HABC00000000000000000000")?;
@@ -546,17 +495,14 @@ pub trait Execute: sealed::Sealed {
     /// [`Consumer`](crate::Consumer) to read with.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let name = ConsumerName::new("webhooks")?;
     /// assert!(store.add_consumer(&name, ConsumerStart::Oldest)?.effect.created);
     /// # Ok::<(), Error>(())
     /// ```
     fn add_consumer(&self, name: &ConsumerName, start: ConsumerStart) -> Result<Outcome<EventSeq>> {
-        self.execute(AddConsumer {
-            name: name.clone(),
-            start,
-        })
+        let name = name.clone();
+        self.execute(AddConsumer { name, start })
     }
 
     /// Acknowledges all events up to this one for a consumer. The value is its position.
@@ -571,8 +517,7 @@ pub trait Execute: sealed::Sealed {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number above that of the newest event.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// let name = ConsumerName::new("webhooks")?;
     /// store.add_consumer(&name, ConsumerStart::Oldest)?;
     /// let second = EventSeq::new(2);
@@ -581,10 +526,8 @@ pub trait Execute: sealed::Sealed {
     /// # Ok::<(), Error>(())
     /// ```
     fn acknowledge(&self, consumer: &ConsumerName, up_to: EventSeq) -> Result<Outcome<EventSeq>> {
-        self.execute(Acknowledge {
-            consumer: consumer.clone(),
-            up_to,
-        })
+        let consumer = consumer.clone();
+        self.execute(Acknowledge { consumer, up_to })
     }
 
     /// Removes a consumer: it no longer keeps events from being purged. A thread or task that waits
@@ -592,8 +535,7 @@ pub trait Execute: sealed::Sealed {
     /// [`NotFound`](crate::ErrorKind::NotFound).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let webhooks = store.consumer("webhooks")?;
     /// store.remove_consumer(webhooks.name())?;
     /// assert!(store.consumers()?.is_empty());
@@ -612,25 +554,21 @@ pub trait Execute: sealed::Sealed {
     /// one step.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
     /// store.purge_events(Retention::younger_than(WEEK))?;
     /// # Ok::<(), Error>(())
     /// ```
     fn purge_events(&self, retention: Retention) -> Result<Outcome<u64>> {
-        self.execute(PurgeEvents {
-            retention,
-            limit: u64::MAX,
-        })
+        let limit = u64::MAX;
+        self.execute(PurgeEvents { retention, limit })
     }
 
     /// Purges receipts that have waited this long for their messages. The value is the number of the
     /// messages. See [Provider ids](crate::docs::rules#provider-ids).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let missing = (Channel::Whatsapp, ProviderId::new("wamid.lost")?);
     /// store.record_delivery(missing, Receipt::delivered())?;
     /// assert_eq!(store.stats()?.unmatched, 1);
@@ -648,8 +586,7 @@ pub trait Execute: sealed::Sealed {
     /// with each new one.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let hour = Duration::from_secs(60 * 60);
     /// assert_eq!(store.purge_idempotency_keys(hour)?.value, 0);
     /// # Ok::<(), Error>(())

@@ -33,12 +33,27 @@ pub mod example {
     pub use crate::commands::*;
     pub use crate::*;
 
-    /// A store with one conversation.
-    pub fn inbox() -> Result<(Store, ContactId, ConversationId)> {
+    /// A store with one conversation, and with two users in its directory.
+    pub fn inbox() -> Result<(Store, ConversationId, ContactId, UserId, UserId)> {
         let store = Store::in_memory()?;
+        let [alice, bob] = [UserId::new("usr_alice")?, UserId::new("usr_bob")?];
+        store.save_user(&alice, "Alice")?;
+        store.save_user(&bob, "Bob")?;
         let contact = ContactId::new("con_01HXYZ")?;
-        let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?;
-        Ok((store, contact, hello.value.conversation_id))
+        let hello = store
+            .receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?
+            .value;
+        Ok((store, hello.conversation_id, contact, alice, bob))
+    }
+
+    /// Imports what an example uses, and names the first parts of [`inbox`].
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! example {
+        ($($name:ident),*) => {
+            use $crate::testing::example::*;
+            let ($($name,)* ..) = inbox()?;
+        };
     }
 }
 
@@ -99,7 +114,7 @@ impl ManualClock {
 /// # Ok::<(), convodb::Error>(())
 /// ```
 pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
-    store.executor().reassign_now(limit)
+    store.executor().reassign_some(limit)
 }
 
 impl Clock for ManualClock {

@@ -47,18 +47,17 @@ fn read(slot: &Slot) -> Result<Arc<View>> {
 }
 
 fn set(slot: &Slot, view: Result<Arc<View>, Unavailable>) {
-    let old = std::mem::replace(
-        &mut *slot.write().unwrap_or_else(PoisonError::into_inner),
-        view,
-    );
+    let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
+    let old = std::mem::replace(&mut *slot, view);
     // Dropped with the lock released: it may close a file.
+    drop(slot);
     drop(old);
 }
 
 /// The current snapshot, and the leases.
 pub(crate) struct Current {
     latest: Slot,
-    pub(super) notifier: Arc<EventNotifier>,
+    pub(super) notifier: EventNotifier,
     /// In the order in which they were taken.
     leases: Mutex<VecDeque<Weak<Lease>>>,
     /// The time to live of a lease.
@@ -67,7 +66,7 @@ pub(crate) struct Current {
 
 impl Current {
     pub(super) fn new(view: View, ttl: Duration) -> Self {
-        let notifier = Arc::<EventNotifier>::default();
+        let notifier = EventNotifier::default();
         notifier.published(view.head().newest_event, false);
         Self {
             latest: RwLock::new(Ok(Arc::new(view))),
@@ -127,23 +126,14 @@ impl Current {
     ///
     /// Before a commit, so that it can use the pages that only they held.
     pub(super) fn end_expired(&self, now: Instant) {
-        while let Some(lease) = self.take_expired(now) {
-            set(&lease.view, Err(Unavailable::Expired));
-        }
-    }
-
-    /// Takes the oldest lease off the list, if it has expired.
-    fn take_expired(&self, now: Instant) -> Option<Arc<Lease>> {
         let mut leases = lock(&self.leases);
-        loop {
-            let oldest = leases.front()?.upgrade();
-            if oldest.as_ref().is_some_and(|lease| !lease.is_expired(now)) {
-                return None;
+        while let Some(oldest) = leases.front() {
+            match oldest.upgrade() {
+                Some(lease) if !lease.is_expired(now) => return,
+                Some(lease) => set(&lease.view, Err(Unavailable::Expired)),
+                None => {}
             }
             leases.pop_front();
-            if oldest.is_some() {
-                return oldest;
-            }
         }
     }
 
@@ -167,12 +157,10 @@ impl Current {
     pub(crate) fn leased(&self) -> (usize, Option<Duration>) {
         self.end_expired(Instant::now());
         let leases = lock(&self.leases);
-        let ages: Vec<_> = leases
-            .iter()
-            .filter_map(Weak::upgrade)
-            .map(|lease| lease.taken.elapsed())
-            .collect();
-        (ages.len(), ages.into_iter().max())
+        let held = leases.iter().filter_map(Weak::upgrade);
+        held.fold((0, None), |(count, oldest), lease| {
+            (count + 1, oldest.max(Some(lease.taken.elapsed())))
+        })
     }
 }
 

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use super::lock;
 
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Idle,
-    Pending,
-    Ended,
+#[derive(Default)]
+struct State {
+    is_pending: bool,
+    is_ended: bool,
 }
 
 /// Starts the interval of the flusher.
@@ -23,42 +21,32 @@ pub(super) struct FlushSignal {
 impl FlushSignal {
     /// A commit was made that is not durable yet.
     pub(super) fn committed(&self) {
-        let mut state = lock(&self.state);
-        if *state == State::Idle {
-            *state = State::Pending;
+        if !std::mem::replace(&mut lock(&self.state).is_pending, true) {
             self.changed.notify_one();
         }
     }
 
     /// No other flush starts.
     pub(super) fn end(&self) {
-        *lock(&self.state) = State::Ended;
+        lock(&self.state).is_ended = true;
         self.changed.notify_one();
     }
 
     /// Calls `flush` at most this long after the first commit since the last flush, until the end.
     pub(super) fn run(&self, interval: Duration, flush: impl Fn()) {
         loop {
-            match self.wait(State::Idle, Duration::MAX) {
-                State::Ended => return,
-                State::Idle => continue,
-                State::Pending => {}
-            }
-            if self.wait(State::Pending, interval) == State::Ended {
+            let (state, changed) = (lock(&self.state), &self.changed);
+            let waited = changed.wait_while(state, |state| !state.is_pending && !state.is_ended);
+            let state = waited.unwrap_or_else(PoisonError::into_inner);
+            let waited = changed.wait_timeout_while(state, interval, |state| !state.is_ended);
+            let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.is_ended {
                 return;
             }
             // Before the flush: a commit after it starts another interval.
-            *lock(&self.state) = State::Idle;
+            state.is_pending = false;
+            drop(state);
             flush();
         }
-    }
-
-    /// Waits while the state is this one, at most this long.
-    fn wait(&self, present: State, limit: Duration) -> State {
-        let state = lock(&self.state);
-        let waited = self
-            .changed
-            .wait_timeout_while(state, limit, |state| *state == present);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

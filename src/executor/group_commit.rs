@@ -19,14 +19,14 @@ use std::sync::{Arc, PoisonError};
 #[cfg(not(shuttle))]
 use std::{
     sync::{Condvar, Mutex, MutexGuard},
-    thread::yield_now,
+    thread::{self, ThreadId},
 };
 
 // Runs the threads of the queue in many orders.
 #[cfg(shuttle)]
 use shuttle::{
     sync::{Condvar, Mutex, MutexGuard},
-    thread::yield_now,
+    thread::{self, ThreadId},
 };
 
 /// The largest number of commands in a group.
@@ -46,6 +46,8 @@ pub struct Queue<C, E> {
 
 struct State<C, E> {
     is_locked: bool,
+    /// The thread that runs with the lock, so that it does not wait for itself.
+    holder: Option<ThreadId>,
     /// Requests for the lock, each with its command, or for one thread alone.
     waiting: VecDeque<(Option<C>, Member<C, E>)>,
     /// The detached command with which the committer holds the lock, until it begins its group.
@@ -88,39 +90,19 @@ pub enum Failure<E> {
     Abandoned,
 }
 
+// No code of a caller runs while a lock is held, so none is poisoned.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code of a caller runs while it is held.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<C, E> Waiter<C, E> {
-    fn new() -> Self {
-        Self {
-            reply: Mutex::new(None),
-            replied: Condvar::new(),
-        }
-    }
+fn wait<'a, T>(changed: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
 
+impl<C, E> Waiter<C, E> {
     fn notify(&self, reply: Reply<C, E>) {
         *lock(&self.reply) = Some(reply);
         self.replied.notify_one();
-    }
-
-    fn wait(&self) -> Reply<C, E> {
-        let mut reply = lock(&self.reply);
-        loop {
-            if let Some(reply) = reply.take() {
-                return reply;
-            }
-            let waited = self.replied.wait(reply);
-            reply = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-impl<C, E: Clone> Default for Queue<C, E> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -130,6 +112,7 @@ impl<C, E: Clone> Queue<C, E> {
         Self {
             state: Mutex::new(State {
                 is_locked: false,
+                holder: None,
                 waiting: VecDeque::new(),
                 granted: None,
                 is_ended: false,
@@ -177,25 +160,17 @@ impl<C, E: Clone> Queue<C, E> {
     /// For the committer: waits until a group begins with a detached command, and leads it. Returns
     /// false after [`end`](Self::end), when no detached command is left.
     pub fn lead_next(&self, lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>) -> bool {
-        {
-            let mut state = lock(&self.state);
-            while state.granted.is_none() {
-                if state.is_ended {
-                    return false;
-                }
-                let waited = self.granted.wait(state);
-                state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
+        let (command, done) = loop {
+            if let Some(granted) = state.granted.take() {
+                break granted;
             }
-        }
-        self.lead_granted(lead)
-    }
-
-    /// For the committer: leads a group if one begins with a detached command now. Returns whether it
-    /// did.
-    pub fn lead_granted(&self, lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>) -> bool {
-        let Some((command, done)) = lock(&self.state).granted.take() else {
-            return false;
+            if state.is_ended {
+                return false;
+            }
+            state = wait(&self.granted, state);
         };
+        drop(state);
         // The callback gets the failure.
         let _ = self.run_group(Some(command), vec![Member::Detached(done)], lead);
         true
@@ -210,7 +185,13 @@ impl<C, E: Clone> Queue<C, E> {
     /// Waits for the write lock, and holds it alone until the guard is dropped.
     pub fn lock_writer(&self) -> WriterLock<'_, C, E> {
         self.enter(None);
+        lock(&self.state).holder = Some(thread::current().id());
         WriterLock { queue: self }
+    }
+
+    /// Whether this thread holds the lock: another request of it would wait for ever.
+    pub fn is_held_here(&self) -> bool {
+        lock(&self.state).holder == Some(thread::current().id())
     }
 
     /// Whether a request waits for the lock.
@@ -227,12 +208,21 @@ impl<C, E: Clone> Queue<C, E> {
                 state.is_locked = true;
                 return Reply::Granted(command);
             }
-            let waiter = Arc::new(Waiter::new());
-            let own = Arc::clone(&waiter);
-            state.waiting.push_back((command, Member::Waiting(own)));
+            let waiter = Arc::new(Waiter {
+                reply: Mutex::new(None),
+                replied: Condvar::new(),
+            });
+            let own = Member::Waiting(Arc::clone(&waiter));
+            state.waiting.push_back((command, own));
             waiter
         };
-        waiter.wait()
+        let mut reply = lock(&waiter.reply);
+        loop {
+            match reply.take() {
+                Some(reply) => return reply,
+                None => reply = wait(&waiter.replied, reply),
+            }
+        }
     }
 
     fn run_group(
@@ -241,6 +231,7 @@ impl<C, E: Clone> Queue<C, E> {
         members: Vec<Member<C, E>>,
         lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>,
     ) -> Result<(), Failure<E>> {
+        lock(&self.state).holder = Some(thread::current().id());
         let mut group = Group {
             queue: self,
             own,
@@ -257,6 +248,7 @@ impl<C, E: Clone> Queue<C, E> {
         let mut state = lock(&self.state);
         let next = state.waiting.pop_front();
         state.is_locked = next.is_some();
+        state.holder = None;
         match next {
             Some((command, Member::Waiting(waiter))) => {
                 drop(state);
@@ -267,25 +259,6 @@ impl<C, E: Clone> Queue<C, E> {
                 self.granted.notify_one();
             }
             None => {}
-        }
-    }
-
-    /// Whether nothing waits, and the group before had more commands than this.
-    fn expects_more(&self, commands: usize) -> bool {
-        let state = lock(&self.state);
-        state.waiting.is_empty() && state.last_group > commands
-    }
-
-    /// The request that has waited longest, if it is a command.
-    fn take_command(&self) -> Option<(C, Member<C, E>)> {
-        let mut state = lock(&self.state);
-        let (command, member) = state.waiting.pop_front()?;
-        match command {
-            Some(command) => Some((command, member)),
-            None => {
-                state.waiting.push_front((None, member));
-                None
-            }
         }
     }
 }
@@ -304,25 +277,32 @@ impl<C, E: Clone> Group<'_, C, E> {
     pub fn next_command(&mut self) -> Option<C> {
         let command = match self.own.take() {
             Some(own) => own,
-            None if self.taken >= MAX_COMMANDS => return None,
-            None => {
-                let (command, member) = self.await_command()?;
-                self.members.push(member);
-                command
-            }
+            None => self.await_command()?,
         };
         self.taken += 1;
         Some(command)
     }
 
     /// The next command that waits, or arrives while the group is smaller than the one before.
-    fn await_command(&self) -> Option<(C, Member<C, E>)> {
+    fn await_command(&mut self) -> Option<C> {
+        if self.taken >= MAX_COMMANDS {
+            return None;
+        }
         for _ in 0..SPINS {
-            let found = self.queue.take_command();
-            if found.is_some() || !self.queue.expects_more(self.taken) {
-                return found;
+            let mut state = lock(&self.queue.state);
+            match state.waiting.front() {
+                // A request for the lock alone.
+                Some((None, _)) => return None,
+                Some(_) => {
+                    let (command, member) = state.waiting.pop_front()?;
+                    self.members.push(member);
+                    return command;
+                }
+                None if self.taken >= state.last_group => return None,
+                None => {}
             }
-            yield_now();
+            drop(state);
+            thread::yield_now();
         }
         None
     }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use convodb_core::{ConversationId, Result};
 
-use super::{Executor, Summary, lock};
+use super::{Executor, lock};
 
 /// The number of conversations in a batch, which takes one or two milliseconds. The removal itself
 /// stores the first batch.
@@ -21,8 +21,8 @@ pub(super) struct Reassignment(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     phase: Phase,
-    /// How often the cause of a failed batch may have been removed.
-    restarts: u64,
+    /// The cause of a failure may have been removed since the last batch began.
+    is_restarted: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,32 +39,33 @@ enum Phase {
 impl Reassignment {
     /// Waits for a batch that is running, and starts no other.
     pub(super) fn end(&self) {
-        let mut state = lock(&self.0);
-        state.phase = Phase::Ended;
-        let thread = state.thread.take();
-        drop(state);
+        let thread = {
+            let mut state = lock(&self.0);
+            state.phase = Phase::Ended;
+            state.thread.take()
+        };
         if let Some(thread) = thread {
             // It catches the panics of its batches.
             let _ = thread.join();
         }
     }
 
-    /// The number of restarts if another batch is to run. The thread ends if none is.
-    fn continues(&self, has_more: impl Fn() -> bool) -> Option<u64> {
+    /// Whether another batch is to run. The thread ends if none is.
+    fn continues(&self, has_more: impl Fn() -> bool) -> bool {
         // Under the lock, which a publisher takes afterwards: this thread finds what was published,
         // or the next one does.
         let mut state = lock(&self.0);
+        state.is_restarted = false;
         if state.phase == Phase::Running && !has_more() {
             state.phase = Phase::Idle;
         }
-        (state.phase == Phase::Running).then_some(state.restarts)
+        state.phase == Phase::Running
     }
 
-    /// After a batch failed that began after this many restarts. If there was another since, the cause
-    /// may be gone.
-    fn stop(&self, restarts: u64) {
+    /// After a batch failed.
+    fn stop(&self) {
         let mut state = lock(&self.0);
-        if state.phase == Phase::Running && state.restarts == restarts {
+        if state.phase == Phase::Running && !state.is_restarted {
             state.phase = Phase::Stopped;
         }
     }
@@ -93,7 +94,7 @@ impl Executor {
     pub(super) fn restart_reassignment(self: &Arc<Self>) {
         {
             let mut state = lock(&self.reassignment.0);
-            state.restarts += 1;
+            state.is_restarted = true;
             if state.phase == Phase::Stopped {
                 state.phase = Phase::Idle;
             }
@@ -107,23 +108,22 @@ impl Executor {
     }
 
     fn reassign_all(self: &Arc<Self>) {
-        while let Some(restarts) = self.reassignment.continues(|| self.has_redirects()) {
+        while self.reassignment.continues(|| self.has_redirects()) {
             // A clock or a disk of the caller's own can panic; the batch is not committed then.
             let batch = catch_unwind(AssertUnwindSafe(|| self.reassign_some(BATCH)));
             if !batch.is_ok_and(|batch| batch.is_ok_and(|ids| !ids.is_empty())) {
-                self.reassignment.stop(restarts);
+                self.reassignment.stop();
             }
         }
     }
 
     /// Reassigns a batch of at most this many conversations, and returns their ids.
-    pub(super) fn reassign_some(self: &Arc<Self>, limit: usize) -> Result<Vec<ConversationId>> {
-        let mut writer = self.lock_writer();
-        let reassigned = self.write(&mut writer.state, |mut unit| {
+    pub(crate) fn reassign_some(self: &Arc<Self>, limit: usize) -> Result<Vec<ConversationId>> {
+        let (_lock, mut state) = self.lock_writer()?;
+        self.write(&mut state, |mut unit, summary| {
             let ids = unit.reassign_some(self.options.clock.now(), limit)?;
-            let summary = Summary::of_reassigned(ids.len());
-            Ok((ids, summary, unit))
-        });
-        reassigned.map(|(ids, _)| ids)
+            summary.reassigned = ids.len() as u64;
+            Ok((ids, unit))
+        })
     }
 }

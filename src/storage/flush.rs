@@ -66,7 +66,10 @@ impl UnitOfWork<'_> {
         for Difference { key, after, .. } in self.state.consumers.take_differences() {
             match after {
                 Some(position) => consumers::save(rows, &key, position)?,
-                None => consumers::remove(rows, &key)?,
+                None => {
+                    self.removed_consumer = true;
+                    consumers::remove(rows, &key)?;
+                }
             }
         }
         for event in self.events.drain(..) {

@@ -1,9 +1,9 @@
 //! Every read, on a snapshot or within a write transaction.
 
 use convodb_core::{
-    Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, Cursor, Error, Event, EventSeq, Filter, Message, MessageRange, MessageRef,
-    Note, Page, PagePosition, PageRequest, ProviderIdState, Result, Transcript,
+    Assignee, AssigneeId, Channel, CommitSeq, ConsumerName, ConsumerPosition, ContactId,
+    Conversation, ConversationId, Cursor, Error, Event, EventSeq, Filter, Message, MessageRange,
+    MessageRef, Note, Page, PagePosition, PageRequest, ProviderIdState, Result, Transcript,
 };
 
 use super::lists::{self, Start};
@@ -21,6 +21,11 @@ pub(crate) struct Reader<'a, R> {
 impl<'a, R: Read> Reader<'a, R> {
     pub(super) fn new(rows: &'a R, known: &'a Resident) -> Self {
         Self { rows, known }
+    }
+
+    /// The commit that is read, or the one before the write transaction.
+    pub(crate) fn commit_seq(&self) -> CommitSeq {
+        self.known.head.commit_seq
     }
 
     /// Whether conversations are stored under owners that were removed.
