@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use convodb_core::{
-    ConsumerName, ConsumerStart, Context, Error, Event, EventSeq, InvalidInput, Outcome, Result,
+    ConsumerName, ConsumerStart, Context, Event, EventSeq, InvalidInput, Outcome, Result,
 };
 
 use crate::execute::Execute;
@@ -19,6 +19,12 @@ use crate::store::Store;
 ///
 /// It keeps the store open. Dropping it changes nothing; [`remove`](Self::remove) deletes the position.
 /// See [`docs::events`](crate::docs::events).
+///
+/// # Errors
+///
+/// Every method returns [`NotFound`](crate::ErrorKind::NotFound) once the consumer is removed, and has
+/// the errors of [commands](Execute#errors) and [queries](crate::Read#errors). The methods list the
+/// others.
 #[derive(Debug)]
 pub struct Consumer {
     /// Without a context: acknowledgements have no key of the caller's.
@@ -66,8 +72,7 @@ impl Store {
     pub fn consumer_from(&self, name: &str, start: ConsumerStart) -> Result<Consumer> {
         let name = ConsumerName::new(name)?;
         let store = self.with(Context::new());
-        let known = store.query(|reader| reader.find_consumer(&name))?;
-        let returned = match known {
+        let returned = match store.query(|reader| reader.find_consumer(&name))? {
             Some(position) => position,
             None => store.add_consumer(&name, start)?.value,
         };
@@ -88,11 +93,6 @@ impl Consumer {
 
     /// Returns the last event that was acknowledged under this name;
     /// [`EventSeq::ZERO`](EventSeq::ZERO) before the first.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](crate::ErrorKind::NotFound), if the consumer was removed; and those of
-    /// [every query](crate::Read#errors).
     pub fn position(&self) -> Result<EventSeq> {
         self.store.query(|reader| reader.consumer(&self.name))
     }
@@ -102,11 +102,9 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::ErrorKind::NotFound), if the consumer was removed;
-    /// [`EventsPurged`](crate::ErrorKind::EventsPurged), if a forced purge has passed it; and those of
-    /// [every query](crate::Read#errors). To continue after a purge, acknowledge the event before the
-    /// [oldest](crate::Details::OldestEvent) with [`Execute::acknowledge`], and
-    /// [`rewind`](Self::rewind).
+    /// [`EventsPurged`](crate::ErrorKind::EventsPurged), if a forced purge has passed it. To continue,
+    /// acknowledge the event before the [oldest](crate::Details::OldestEvent) with
+    /// [`Execute::acknowledge`], and [`rewind`](Self::rewind).
     pub fn next(&mut self, limit: usize) -> Result<Vec<Event>> {
         let events = self.store.query(|reader| {
             reader.consumer(&self.name)?;
@@ -124,7 +122,7 @@ impl Consumer {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an event after the last one that this
-    /// consumer returned; and as [`Execute::acknowledge`].
+    /// consumer returned.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -137,56 +135,35 @@ impl Consumer {
     /// ```
     pub fn acknowledge(&mut self, up_to: EventSeq) -> Result<Outcome<EventSeq>> {
         if up_to > self.returned {
-            return Err(not_returned(self.returned));
+            let last = self.returned;
+            let reason = format!("must not be above the last event that was returned, {last}");
+            return Err(InvalidInput::new("up_to", reason).into());
         }
         self.store.acknowledge(&self.name, up_to)
     }
 
     /// Goes back to the last acknowledged event: [`next`](Self::next) returns the later ones again.
-    ///
-    /// # Errors
-    ///
-    /// As [`position`](Self::position).
     pub fn rewind(&mut self) -> Result<()> {
         self.returned = self.position()?;
         Ok(())
     }
 
     /// Blocks until [`next`](Self::next) has events to return, at most this long. Returns whether it
-    /// has.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](crate::ErrorKind::NotFound), also when the consumer is removed meanwhile; and as
-    /// [`Store::wait_for_events`].
+    /// has. The consumer's removal and what ends [`Store::wait_for_events`] wake it too.
     pub fn wait(&self, timeout: Duration) -> Result<bool> {
         let executor = self.store.executor();
         executor.wait_for_events(self.returned, Some(self.name.clone()), timeout)
     }
 
-    /// Returns a future that resolves when [`next`](Self::next) has events to return. It does not keep
-    /// the store open. See [`docs::asynchronous`](crate::docs::asynchronous).
-    ///
-    /// # Errors
-    ///
-    /// The future's are those of [`wait`](Self::wait).
+    /// The same as a future, without a limit. It does not keep the store open. See
+    /// [`docs::asynchronous`](crate::docs::asynchronous).
     pub fn changed(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let executor = self.store.executor();
         executor.events_changed(self.returned, Some(self.name.clone()))
     }
 
     /// Removes the consumer with its position, as [`Execute::remove_consumer`] does.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](crate::ErrorKind::NotFound), if it was removed before; and those of
-    /// [every command](Execute#errors).
     pub fn remove(self) -> Result<()> {
         self.store.remove_consumer(&self.name).map(drop)
     }
-}
-
-fn not_returned(last: EventSeq) -> Error {
-    let reason = format!("must not be above the last event that was returned, {last}");
-    InvalidInput::new("up_to", reason).into()
 }

@@ -2,14 +2,12 @@
 //!
 //! Invariant: one thread writes at a time, and the current snapshot changes only after its commit.
 
+mod background;
 mod current;
-mod flusher;
 pub(crate) mod group_commit;
 mod job;
 mod lifecycle;
 mod notifier;
-mod reassignment;
-mod trace;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -21,12 +19,11 @@ pub(crate) use current::Lease;
 pub use job::Pending;
 pub(crate) use lifecycle::Owner;
 
+use background::{BATCH, Background};
 use current::Current;
-use flusher::FlushSignal;
 use group_commit::{Group, Queue, WriterLock};
 use job::{Answer, Job};
 use lifecycle::WriteState;
-use reassignment::{BATCH, Reassignment};
 
 use crate::options::Options;
 use crate::storage::{CommitError, Given, Journaled, UnitOfWork, View};
@@ -37,8 +34,7 @@ pub(crate) struct Executor {
     queue: Queue<Job, Error>,
     write_state: Mutex<WriteState>,
     counters: Mutex<Counters>,
-    flush_signal: FlushSignal,
-    reassignment: Reassignment,
+    background: Background,
     pub(crate) options: Options,
 }
 
@@ -195,7 +191,8 @@ impl Executor {
         };
         let (commit, removed_consumer) = (applied.commit_seq(), applied.removed_consumer);
         let committed = {
-            let _span = trace::span!(commit);
+            #[cfg(feature = "tracing")]
+            let _span = tracing::debug_span!(target: "convodb", "commit").entered();
             engine.commit(raw, applied, summary.cost())
         };
         self.count(summary.commands, engine.journaled());
@@ -205,10 +202,8 @@ impl Executor {
             CommitError::Unknown(error) => Error::commit_unknown(commit, error),
         })?;
         self.current.publish(view, removed_consumer);
-        if self.options.flush_interval().is_some() {
-            self.flush_signal.committed();
-        }
-        self.start_reassignment();
+        // If its thread cannot be started, the next commit tries again.
+        let _ = self.work_behind();
         Ok(value)
     }
 

@@ -95,23 +95,18 @@ impl ManualClock {
 /// As [`Store::transaction`].
 ///
 /// ```
-/// use convodb::prelude::*;
-/// use convodb::testing::reassign_now;
-/// use convodb::{Channel, ContactId, Inbound, UserId};
-///
-/// let store = Store::options().reassign_by_hand().open_in_memory()?;
-/// let contact = ContactId::new("con_01HXYZ")?;
-/// let id = store.receive(Inbound::text(&contact, Channel::Webchat, "Hi"))?.value.conversation_id;
+/// # use convodb::testing::{example::*, reassign_now};
+/// # let store = Store::options().reassign_by_hand().open_in_memory()?;
+/// # let contact = ContactId::new("con_01HXYZ")?;
+/// let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hi"))?.value;
 /// let alice = UserId::new("usr_alice")?;
 /// store.save_user(&alice, "Alice")?;
-/// store.assign(id, &alice)?;
+/// store.assign(hello.conversation_id, &alice)?;
 /// store.remove_assignee(&alice.into(), None)?;
-/// assert_eq!(store.conversation(id)?.assigned_to, None);
-///
 /// assert_eq!(store.stats()?.to_reassign, 1);
-/// assert_eq!(reassign_now(&store, 100)?, [id]);
+/// assert_eq!(reassign_now(&store, 100)?, [hello.conversation_id]);
 /// assert_eq!(store.stats()?.to_reassign, 0);
-/// # Ok::<(), convodb::Error>(())
+/// # Ok::<(), Error>(())
 /// ```
 pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
     store.executor().reassign_some(limit)

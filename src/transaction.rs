@@ -52,8 +52,7 @@ impl<'t> Transaction<'t> {
     /// The same transaction; its commands carry this context.
     ///
     /// ```
-    /// # convodb::example!(store, id);
-    /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
+    /// # convodb::example!(store, id, contact, alice, bob);
     /// store.transaction(|tx| {
     ///     tx.with(Context::new().actor(alice)).add_note(id, "I called back.")?;
     ///     tx.with(Context::new().actor(bob)).resolve(id)?;

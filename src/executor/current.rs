@@ -46,12 +46,10 @@ fn read(slot: &Slot) -> Result<Arc<View>> {
     view.map_err(Error::from)
 }
 
-fn set(slot: &Slot, view: Result<Arc<View>, Unavailable>) {
+/// Returns what was there. It is dropped with the lock released, as that may close a file.
+fn set(slot: &Slot, view: Result<Arc<View>, Unavailable>) -> Option<Arc<View>> {
     let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
-    let old = std::mem::replace(&mut *slot, view);
-    // Dropped with the lock released: it may close a file.
-    drop(slot);
-    drop(old);
+    std::mem::replace(&mut *slot, view).ok()
 }
 
 /// The current snapshot, and the leases.
@@ -66,11 +64,9 @@ pub(crate) struct Current {
 
 impl Current {
     pub(super) fn new(view: View, ttl: Duration) -> Self {
-        let notifier = EventNotifier::default();
-        notifier.published(view.head().newest_event, false);
         Self {
             latest: RwLock::new(Ok(Arc::new(view))),
-            notifier,
+            notifier: EventNotifier::default(),
             leases: Mutex::default(),
             ttl,
         }
@@ -81,11 +77,14 @@ impl Current {
         read(&self.latest)
     }
 
-    /// Makes a snapshot the current one.
+    /// Makes a snapshot the current one. Waiters are woken if it has events that the one before had not,
+    /// or if a consumer was removed.
     pub(super) fn publish(&self, view: View, removed_consumer: bool) {
         let newest = view.head().newest_event;
-        set(&self.latest, Ok(Arc::new(view)));
-        self.notifier.published(newest, removed_consumer);
+        let before = set(&self.latest, Ok(Arc::new(view)));
+        if removed_consumer || before.is_none_or(|view| view.head().newest_event != newest) {
+            self.notifier.notify();
+        }
     }
 
     /// Whether there are events after this one.
@@ -107,7 +106,7 @@ impl Current {
     /// Withdraws the current snapshot, and ends the leases.
     pub(super) fn withdraw(&self, reason: Unavailable) {
         set(&self.latest, Err(reason));
-        self.notifier.withdrawn();
+        self.notifier.notify();
         self.revoke(match reason {
             Unavailable::Closed => Unavailable::Closed,
             Unavailable::NeedsReopen | Unavailable::Expired => Unavailable::Expired,
@@ -128,10 +127,11 @@ impl Current {
     pub(super) fn end_expired(&self, now: Instant) {
         let mut leases = lock(&self.leases);
         while let Some(oldest) = leases.front() {
-            match oldest.upgrade() {
-                Some(lease) if !lease.is_expired(now) => return,
-                Some(lease) => set(&lease.view, Err(Unavailable::Expired)),
-                None => {}
+            if let Some(lease) = oldest.upgrade() {
+                if !lease.is_expired(now) {
+                    return;
+                }
+                set(&lease.view, Err(Unavailable::Expired));
             }
             leases.pop_front();
         }

@@ -7,12 +7,11 @@ use std::thread::{self, JoinHandle};
 
 use convodb_core::{Command, Context, Error, ErrorKind, Result};
 
+use super::background::Background;
 use super::current::{Current, Unavailable};
-use super::flusher::FlushSignal;
 use super::group_commit::{Failure, Queue};
 use super::job::{Answer, Pending};
-use super::reassignment::Reassignment;
-use super::{Executor, lock, start_thread, trace};
+use super::{Executor, lock, start_thread};
 use crate::options::Options;
 use crate::storage::{Compacted, Engine, Location};
 
@@ -43,7 +42,6 @@ impl WriteState {
 /// The executor with its threads. Dropping it closes the store.
 pub(crate) struct Owner {
     pub(crate) executor: Arc<Executor>,
-    flusher: Option<JoinHandle<()>>,
     /// The thread that leads the groups of submitted commands, from the first of them until the store
     /// ends.
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -51,7 +49,8 @@ pub(crate) struct Owner {
 
 impl Owner {
     pub(crate) fn open(location: &Location, options: Options) -> Result<Self> {
-        let _span = trace::span!(open);
+        #[cfg(feature = "tracing")]
+        let _span = tracing::debug_span!(target: "convodb", "open").entered();
         let engine = Engine::open(location, &options.opening())?;
         let executor = Arc::new(Executor {
             current: Current::new(engine.view()?, options.snapshot_ttl),
@@ -63,21 +62,12 @@ impl Owner {
                 needs_rewrite: false,
             }),
             counters: Mutex::default(),
-            flush_signal: FlushSignal::default(),
-            reassignment: Reassignment::default(),
+            background: Background::default(),
             options,
         });
-        let flusher = executor.options.flush_interval().map(|interval| {
-            let own = Arc::clone(&executor);
-            // The next command returns the error of a flush.
-            let run = move || own.flush_signal.run(interval, || drop(own.flush()));
-            start_thread("convodb-flush", run)
-        });
-        let flusher = flusher.transpose()?;
-        executor.start_reassignment();
+        executor.work_behind()?;
         Ok(Self {
             executor,
-            flusher,
             committer: Mutex::default(),
         })
     }
@@ -137,14 +127,13 @@ impl Drop for Owner {
             // A waker dropped the last store under the write lock, where this thread cannot wait for
             // the others. The next opening recovers.
             executor.current.withdraw(Unavailable::Closed);
+            executor.background.end();
             return;
         }
         self.end_committer();
-        executor.reassignment.end();
-        executor.flush_signal.end();
-        if let Some(flusher) = self.flusher.take() {
-            // A disk of a test can panic; the commits are in the journal.
-            let _ = flusher.join();
+        if let Some(thread) = executor.background.end() {
+            // It catches panics.
+            let _ = thread.join();
         }
         // A snapshot that outlives the store must not keep the file open.
         executor.current.withdraw(Unavailable::Closed);
@@ -183,7 +172,8 @@ impl Executor {
 
     /// Replaces the file by a packed copy.
     pub(crate) fn compact(&self) -> Result<()> {
-        let _span = trace::span!(compact);
+        #[cfg(feature = "tracing")]
+        let _span = tracing::debug_span!(target: "convodb", "compact").entered();
         let (_lock, mut state) = self.lock_writer()?;
         let view = self.view()?;
         let engine = state.engine()?;
@@ -206,7 +196,8 @@ impl Executor {
 
     /// Closes the file and opens it again.
     pub(crate) fn reopen(self: &Arc<Self>) -> Result<()> {
-        let _span = trace::span!(reopen);
+        #[cfg(feature = "tracing")]
+        let _span = tracing::debug_span!(target: "convodb", "reopen").entered();
         let (_lock, mut state) = self.lock_writer()?;
         if let Err(Unavailable::Closed) = state.engine {
             return Err(Error::closed());
@@ -230,8 +221,9 @@ impl Executor {
         state.engine = Ok(engine);
         state.needs_reopen = false;
         state.needs_rewrite = false;
-        self.current.publish(view, true);
-        self.restart_reassignment();
+        self.current.publish(view, false);
+        self.background.restart();
+        let _ = self.work_behind();
         Ok(())
     }
 
@@ -252,7 +244,8 @@ impl Executor {
             unit.rebuild(&*self.view()?)?;
             Ok::<_, Error>(((), unit))
         })?;
-        self.restart_reassignment();
+        self.background.restart();
+        let _ = self.work_behind();
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -20,31 +20,15 @@ pub(super) struct EventNotifier(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    newest: EventSeq,
     /// Of waiting tasks, by their registrations.
     wakers: BTreeMap<u64, Waker>,
     next_registration: u64,
 }
 
 impl EventNotifier {
-    /// After a snapshot was published. A commit without events wakes a waiter only if it removed a
-    /// consumer.
-    pub(super) fn published(&self, newest: EventSeq, removed_consumer: bool) {
-        let mut state = lock(&self.0);
-        let previous = std::mem::replace(&mut state.newest, newest);
-        if previous != newest || removed_consumer {
-            Self::notify(state);
-        }
-    }
-
-    /// After the current snapshot was withdrawn.
-    pub(super) fn withdrawn(&self) {
-        Self::notify(lock(&self.0));
-    }
-
-    fn notify(mut state: MutexGuard<'_, State>) {
-        let wakers = std::mem::take(&mut state.wakers);
-        drop(state);
+    /// Wakes every waiter, to look again.
+    pub(super) fn notify(&self) {
+        let wakers = std::mem::take(&mut lock(&self.0).wakers);
         wakers.into_values().for_each(wake);
     }
 }
