@@ -1,9 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-// The disk of a harness, which a unit test includes, names the crate as its users do.
-#[cfg(all(test, feature = "testing"))]
-extern crate self as convodb;
-
 mod clock;
 mod consumer;
 pub mod docs;

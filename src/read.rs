@@ -31,6 +31,20 @@ pub(crate) trait Source {
 
     /// A lease for a query that goes on after the call. A transaction has none.
     fn lease(&self) -> Result<Option<Arc<Lease>>>;
+
+    /// For the rows of a conversation: a lease to read them under, or all of them.
+    fn rows<T>(
+        &self,
+        id: ConversationId,
+        all: impl FnOnce(&Reader<'_, Self::Tables>) -> Result<Vec<T>>,
+    ) -> Result<(Option<Arc<Lease>>, Vec<T>)> {
+        let lease = self.lease()?;
+        let held = match &lease {
+            Some(lease) => lease.view()?.reader().require(id).map(|()| Vec::new()),
+            None => self.query(|reader| reader.require(id).and_then(|()| all(reader))),
+        };
+        Ok((lease, held?))
+    }
 }
 
 /// The queries. A [`Store`] reads the latest commit, a [`Snapshot`] its own, and a [`Transaction`] the
@@ -88,10 +102,6 @@ pub trait Read: Source {
     /// // The page after it, by a cursor.
     /// let rest = store.list(&filter, (first.next.expect("a third"), 2))?;
     /// assert_eq!((rest.data.len(), rest.total, rest.next), (1, 3, None));
-    ///
-    /// // The page around a conversation.
-    /// let around = store.list(&filter, PageRequest::around(id, 2)?)?;
-    /// assert!(around.data.iter().any(|row| row.id == id));
     /// # Ok::<(), Error>(())
     /// ```
     fn list(
@@ -224,18 +234,13 @@ pub trait Read: Source {
     /// # Ok::<(), Error>(())
     /// ```
     fn messages(&self, id: ConversationId, range: impl Into<MessageRange>) -> Result<Messages> {
-        let (range, lease) = (range.into(), self.lease()?);
-        let held = match &lease {
-            Some(lease) => lease.view()?.reader().require(id).map(|()| Vec::new()),
-            None => self.query(|reader| {
-                reader.require(id)?;
-                reader.messages(id, &range, End::Oldest, usize::MAX)
-            }),
-        };
+        let range = range.into();
+        let all = |reader: &Reader<'_, _>| reader.messages(id, &range, End::Oldest, usize::MAX);
+        let (lease, held) = self.rows(id, all)?;
         Ok(Messages {
             conversation: id,
             unread: lease.map(|lease| (lease, range)),
-            front: held?.into(),
+            front: held.into(),
             back: VecDeque::new(),
         })
     }
@@ -264,18 +269,11 @@ pub trait Read: Source {
     /// # Ok::<(), Error>(())
     /// ```
     fn notes(&self, id: ConversationId) -> Result<Notes> {
-        let lease = self.lease()?;
-        let held = match &lease {
-            Some(lease) => lease.view()?.reader().require(id).map(|()| Vec::new()),
-            None => self.query(|reader| {
-                reader.require(id)?;
-                reader.notes(id, None, usize::MAX)
-            }),
-        };
+        let (lease, held) = self.rows(id, |reader| reader.notes(id, None, usize::MAX))?;
         Ok(Notes {
             conversation: id,
             unread: lease.map(|lease| (lease, None)),
-            held: held?.into(),
+            held: held.into(),
         })
     }
 
@@ -384,11 +382,11 @@ impl Source for Snapshot {
     type Tables = ReadTables;
 
     fn query<T>(&self, query: impl FnOnce(&Reader<'_, ReadTables>) -> Result<T>) -> Result<T> {
-        query(&self.view()?.reader())
+        query(&self.lease.view()?.reader())
     }
 
     fn lease(&self) -> Result<Option<Arc<Lease>>> {
-        Ok(Some(Arc::clone(Self::lease(self))))
+        Ok(Some(Arc::clone(&self.lease)))
     }
 }
 

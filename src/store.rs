@@ -121,8 +121,11 @@ impl Store {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let lease = self.executor().current.lease()?;
-        Ok(Snapshot::new(lease, self.executor().options.clock.now()))
+        let executor = self.executor();
+        Ok(Snapshot {
+            lease: executor.current.lease()?,
+            taken_at: executor.options.clock.now(),
+        })
     }
 
     /// Runs several commands as one: `Ok` commits them, and `Err` or a panic writes nothing.
