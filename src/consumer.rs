@@ -14,17 +14,15 @@ use crate::store::Store;
 ///
 /// [`Store::consumer`] returns it. [`next`](Self::next) returns events in order, each once;
 /// [`acknowledge`](Self::acknowledge) stores the position. After a crash, a consumer of the same name
-/// resumes after its last acknowledged event and may receive later events again: delivery is at least
-/// once.
+/// resumes after its last acknowledged event, and may receive later ones again: at least once.
 ///
 /// It keeps the store open. Dropping it changes nothing; [`remove`](Self::remove) deletes the position.
 /// See [`docs::events`](crate::docs::events).
 ///
 /// # Errors
 ///
-/// Every method returns [`NotFound`](crate::ErrorKind::NotFound) once the consumer is removed, and has
-/// the errors of [commands](Execute#errors) and [queries](crate::Read#errors). The methods list the
-/// others.
+/// Every method has those of [commands](Execute#errors) and [queries](crate::Read#errors), such as
+/// [`NotFound`](crate::ErrorKind::NotFound) once the consumer is removed. The methods list the others.
 #[derive(Debug)]
 pub struct Consumer {
     /// Without a context: acknowledgements have no key of the caller's.
@@ -35,8 +33,7 @@ pub struct Consumer {
 }
 
 impl Store {
-    /// Returns the durable consumer of this name. If it does not exist, it is added and starts at the
-    /// oldest event that is kept.
+    /// Returns the durable consumer of this name. A new one starts at the oldest event that is kept.
     ///
     /// # Errors
     ///
@@ -57,11 +54,8 @@ impl Store {
         self.consumer_from(name, ConsumerStart::Oldest)
     }
 
-    /// Returns the durable consumer of this name. If it does not exist, it is added with this start.
-    ///
-    /// # Errors
-    ///
-    /// As [`consumer`](Self::consumer).
+    /// Returns the durable consumer of this name, as [`consumer`](Self::consumer) does. A new one has
+    /// this start.
     ///
     /// ```
     /// # convodb::example!(store);

@@ -16,6 +16,9 @@ use convodb_core::{
     ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
 };
 
+/// The number of events in a step of a purge.
+const PURGED_AT_ONCE: u64 = 4 * 1024;
+
 pub(crate) mod sealed {
     /// Keeps the trait from being implemented elsewhere.
     pub trait Sealed {}
@@ -229,8 +232,7 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Assigns a conversation as [`assign`](Self::assign) does, on the condition that it is
-    /// unassigned.
+    /// Assigns a conversation as [`assign`](Self::assign) does, if it is unassigned.
     ///
     /// Of two claims at the same time one succeeds. The error of the other has the winner in
     /// [`Details::Precondition`](crate::Details::Precondition). See
@@ -338,9 +340,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Assigns many conversations in one commit, each as [`assign`](Self::assign) does.
     ///
-    /// The value has an item for each conversation, in the order of the ids or of the list. A
-    /// conversation that does not exist is [`NotFound`](crate::ErrorKind::NotFound) in its item and
-    /// affects no other.
+    /// The value has an item for each conversation, in the order of the ids or of the list. In that of
+    /// one that does not exist is [`NotFound`](crate::ErrorKind::NotFound).
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice);
@@ -426,13 +427,11 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Stores a whole conversation from elsewhere, with its messages, notes, ids and times, in
-    /// O(messages and notes).
+    /// Stores a whole conversation with its messages, notes, ids and times, in O(messages and notes).
     ///
     /// It reopens nothing. A user or team that it names joins the directory, unless it is there; then
-    /// the directory's name stays. The messages are put in
-    /// [order](crate::docs::rules#message-order). [`Store::import_all`](crate::Store::import_all)
-    /// loads many conversations.
+    /// the directory's name stays. The [order](crate::docs::rules#message-order) of the messages does
+    /// not matter. [`Store::import_all`](crate::Store::import_all) is for many conversations.
     ///
     /// # Errors
     ///
@@ -473,10 +472,9 @@ pub trait Execute: sealed::Sealed {
     /// Acknowledges all events up to this one for a consumer. The value is its position.
     ///
     /// A position never goes back: an earlier event changes nothing. A number above that of the newest
-    /// event is [`InvalidInput`](crate::ErrorKind::InvalidInput). In a
-    /// [transaction](crate::Store::transaction) the acknowledgement commits with the other commands.
-    /// [`Consumer::acknowledge`](crate::Consumer::acknowledge) also checks that the consumer has
-    /// returned the event.
+    /// event is [`InvalidInput`](crate::ErrorKind::InvalidInput), and for
+    /// [`Consumer::acknowledge`](crate::Consumer::acknowledge) one that it has not returned. In a
+    /// [transaction](crate::Store::transaction) it commits with the other commands.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -511,8 +509,7 @@ pub trait Execute: sealed::Sealed {
     /// acknowledged. The value is their number. Audit logs stay.
     ///
     /// On a store it purges in bounded steps, so that other commands run in between, unless its context
-    /// has an idempotency key. Steps that were committed before an error stay. In a transaction it is
-    /// one step.
+    /// has an idempotency key. Steps that were committed before an error stay.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -521,8 +518,21 @@ pub trait Execute: sealed::Sealed {
     /// # Ok::<(), Error>(())
     /// ```
     fn purge_events(&self, retention: Retention) -> Result<Outcome<u64>> {
-        let limit = u64::MAX;
-        self.execute(PurgeEvents { retention, limit })
+        // A key names one command.
+        let limit = match self.context().is_plain() {
+            true => PURGED_AT_ONCE,
+            false => u64::MAX,
+        };
+        let mut purged = 0;
+        loop {
+            let mut step = self.execute(PurgeEvents { retention, limit })?;
+            purged += step.value;
+            if step.value < limit || step.is_duplicate {
+                step.value = purged;
+                step.effect.changed = purged > 0;
+                return Ok(step);
+            }
+        }
     }
 
     /// Purges receipts that have waited this long for their messages. The value is the number of the
@@ -540,8 +550,7 @@ pub trait Execute: sealed::Sealed {
 
     /// Purges the records of idempotency keys of this age. The value is their number.
     ///
-    /// Records older than [their time to live](crate::Options::idempotency_ttl) are purged anyway, two
-    /// with each new one.
+    /// Records beyond [their time to live](crate::Options::idempotency_ttl) go two with each new one.
     ///
     /// ```
     /// # convodb::example!(store);

@@ -21,7 +21,7 @@ pub(crate) use lifecycle::Owner;
 
 use background::{BATCH, Background};
 use current::Current;
-use group_commit::{Group, Queue, WriterLock};
+use group_commit::{Group, Queue};
 use job::{Answer, Job};
 use lifecycle::WriteState;
 
@@ -31,7 +31,7 @@ use crate::storage::{CommitError, Given, Journaled, UnitOfWork, View};
 /// What all clones of a store share.
 pub(crate) struct Executor {
     pub(crate) current: Current,
-    queue: Queue<Job, Error>,
+    pub(crate) queue: Queue<Job, Error>,
     write_state: Mutex<WriteState>,
     counters: Mutex<Counters>,
     background: Background,
@@ -54,17 +54,8 @@ pub(crate) struct Counters {
 #[derive(Clone, Copy, Default)]
 struct Summary {
     commands: u64,
-    /// Conversations that the store itself reassigned.
-    reassigned: u64,
-}
-
-impl Summary {
-    /// Its cost, in commands, for the next checkpoint. Batches of reassignments follow one another
-    /// without a pause and change more rows than most commands.
-    fn cost(self) -> u64 {
-        const REASSIGNED: u64 = 4;
-        self.commands + self.reassigned * REASSIGNED
-    }
+    /// In commands, for the next checkpoint.
+    cost: u64,
 }
 
 /// A command of a store within its own transaction.
@@ -94,11 +85,6 @@ impl Executor {
             true => Err(reentrant()),
             false => Ok(()),
         }
-    }
-
-    /// Whether another thread waits to write.
-    pub(crate) fn is_contended(&self) -> bool {
-        self.queue.is_contended()
     }
 
     /// The current snapshot, for one call.
@@ -141,13 +127,13 @@ impl Executor {
     ) -> Result<T, E> {
         let (_lock, mut state) = self.lock_writer()?;
         self.write(&mut state, |unit, summary| {
-            summary.commands = 1;
+            (summary.commands, summary.cost) = (1, 1);
             work(unit)
         })
     }
 
     /// Waits for the right to write. The state is locked by its holder alone.
-    fn lock_writer(&self) -> Result<(WriterLock<'_, Job, Error>, MutexGuard<'_, WriteState>)> {
+    fn lock_writer(&self) -> Result<(Group<'_, Job, Error>, MutexGuard<'_, WriteState>)> {
         self.check_reentrancy()?;
         Ok((self.queue.lock_writer(), lock(&self.write_state)))
     }
@@ -161,6 +147,7 @@ impl Executor {
                 summary.commands += 1;
                 job(self, &mut unit)?;
             }
+            summary.cost = summary.commands;
             Ok(((), unit))
         })
     }
@@ -193,7 +180,7 @@ impl Executor {
         let committed = {
             #[cfg(feature = "tracing")]
             let _span = tracing::debug_span!(target: "convodb", "commit").entered();
-            engine.commit(raw, applied, summary.cost())
+            engine.commit(raw, applied, summary.cost)
         };
         self.count(summary.commands, engine.journaled());
         let view = committed.map_err(|error| match error {

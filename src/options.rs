@@ -33,16 +33,13 @@ pub enum Check {
 pub enum Durability {
     /// When it returns, by a journal beside the file (`inbox.redb-journal`). The command is appended to
     /// the journal and synced. A checkpoint in the background writes two thousand commands to the file.
-    /// Concurrent commands share a sync. The two files belong together; closing the store removes the
-    /// journal.
+    /// Concurrent commands share a sync. The files belong together; closing removes the journal.
     #[default]
     Full,
     /// At most 50 milliseconds after it returns, or after [`flush`](crate::Store::flush). Queries see
-    /// it at once. A crash of the process loses nothing; a crash of the system loses the last commands,
-    /// each as a whole and in order.
+    /// it at once. A crash of the process loses nothing; one of the system loses the last commands.
     Relaxed,
-    /// When it returns, in the file itself. There is no journal, and each commit writes every page that
-    /// it changes.
+    /// When it returns, in the file itself, without a journal: each commit writes all pages it changes.
     Direct,
 }
 
@@ -59,8 +56,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("inbox.redb");
-/// let options = Store::options().check(Check::Always).durability(Durability::Direct);
-/// let store = options.open(&path)?;
+/// let options = Store::options().cache_size(256 << 20).check(Check::Always);
+/// let store = options.durability(Durability::Direct).open(&path)?;
 /// # drop(store);
 /// // A file that must exist:
 /// let store = Store::options().create(false).open(&path)?;
@@ -137,12 +134,10 @@ impl Options {
     }
 
     /// The time to live of a [`Snapshot`](crate::Snapshot), and of an iterator over messages or notes;
-    /// ten minutes by default.
+    /// ten minutes by default. Zero ends it at once, [`Duration::MAX`] never.
     ///
-    /// A snapshot keeps the pages that it sees from being reused. The file grows by 20 to 40 KB with
-    /// each command then: some 1 GB in ten minutes at 50 commands a second. After this time the snapshot
-    /// returns [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), and the next checkpoint reuses
-    /// its pages. Zero ends it at once, [`Duration::MAX`] never.
+    /// The file grows by 20 to 40 KB with each command while a snapshot keeps its pages: some 1 GB in
+    /// ten minutes at 50 commands a second. Afterwards the next checkpoint reuses them.
     #[must_use]
     pub fn snapshot_ttl(mut self, ttl: Duration) -> Self {
         self.snapshot_ttl = ttl;
@@ -200,8 +195,7 @@ impl Options {
 
     /// Leaves the reassignment of conversations of
     /// [removed users and teams](crate::Execute::remove_assignee) to
-    /// [`testing::reassign_now`](crate::testing::reassign_now), so that a run is deterministic. With the
-    /// feature `testing`.
+    /// [`reassign_now`](crate::testing::reassign_now): a run is deterministic. With feature `testing`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn reassign_by_hand(mut self) -> Self {

@@ -65,8 +65,7 @@ pub(crate) trait Source {
 /// - [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted;
 /// - [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), on a snapshot that has ended;
 /// - [`Aborted`](crate::ErrorKind::Aborted), in a transaction after a storage error;
-/// - [`Io`](crate::ErrorKind::Io) and [`Corrupted`](crate::ErrorKind::Corrupted), if the file cannot be
-///   read.
+/// - [`Io`](crate::ErrorKind::Io) and [`Corrupted`](crate::ErrorKind::Corrupted), from the file.
 ///
 /// The methods list the others.
 ///
@@ -75,8 +74,7 @@ pub(crate) trait Source {
 /// A query takes O(values that it returns). The methods state what differs.
 #[expect(private_bounds, reason = "it seals the trait")]
 pub trait Read: Source {
-    /// Returns a page of the conversations that a filter selects, latest activity first, with their
-    /// exact number.
+    /// Returns a page of the conversations that a filter selects, latest activity first, and the total.
     ///
     /// The page is `(number, limit)`, `(cursor, limit)` or a [`PageRequest`], which can also be
     /// [around](PageRequest::around) a conversation. A page past the end, and a page around a
@@ -113,8 +111,7 @@ pub trait Read: Source {
         self.query(|reader| reader.list(filter, &page))
     }
 
-    /// Returns how many conversations a filter selects, in O(partitions of the filter), without reading
-    /// a row.
+    /// Returns how many conversations a filter selects, in O(partitions of the filter).
     ///
     /// ```
     /// # convodb::example!(store);
@@ -125,8 +122,7 @@ pub trait Read: Source {
         self.query(|reader| reader.count(filter))
     }
 
-    /// Returns how many conversations each of these filters selects, all on one commit: the counts of
-    /// all views of an inbox.
+    /// Returns how many conversations each of these filters selects, all on one commit.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -176,8 +172,7 @@ pub trait Read: Source {
         self.query(|reader| reader.conversations(ids))
     }
 
-    /// Returns the [one conversation](crate::docs::rules#one-conversation) of a contact on a channel,
-    /// if it exists.
+    /// Returns the [conversation](crate::docs::rules#one-conversation) of a contact on a channel, if any.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -222,9 +217,8 @@ pub trait Read: Source {
 
     /// Returns the messages of a part of a conversation, oldest first, as an iterator from either end.
     ///
-    /// On a store or a snapshot the iterator reads bounded batches, all on one commit, under a lease
-    /// like that of a [`Snapshot`]. On a transaction it holds all messages of the range. An error ends
-    /// it.
+    /// On a store or a snapshot it reads bounded batches, all on one commit, under a lease like that of
+    /// a [`Snapshot`]. On a transaction it holds all messages of the range. An error ends it.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -259,8 +253,7 @@ pub trait Read: Source {
         self.query(|reader| reader.last_messages(ids))
     }
 
-    /// Returns the internal notes of a conversation, oldest first, as an iterator like that of
-    /// [`messages`](Self::messages).
+    /// Returns the internal notes of a conversation, oldest first, like [`messages`](Self::messages).
     ///
     /// ```
     /// # convodb::example!(store, id);
@@ -277,8 +270,7 @@ pub trait Read: Source {
         })
     }
 
-    /// Returns a user or a team of the [directory](crate::docs::rules#directory), without reading the
-    /// file.
+    /// Returns a user or a team of the [directory](crate::docs::rules#directory), from memory.
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice);
@@ -289,8 +281,7 @@ pub trait Read: Source {
         self.query(|reader| reader.assignee(id))
     }
 
-    /// Returns every user and team, without reading the file: users first, each kind in the order of
-    /// the ids.
+    /// Returns every user and team, from memory: users first, each kind in the order of the ids.
     fn assignees(&self) -> Result<Vec<Assignee>> {
         self.query(|reader| Ok(reader.assignees()))
     }
@@ -317,8 +308,7 @@ pub trait Read: Source {
         self.query(|reader| reader.events(after, limit))
     }
 
-    /// Returns the audit log of a conversation, oldest first: its assignees and when it was resolved
-    /// and reopened.
+    /// Returns the audit log of a conversation, oldest first: its changes of status and assignee.
     ///
     /// The log is kept as long as the conversation, even when its [`events`](Self::events) are purged.
     /// A reassignment to a successor is in it when the conversation is stored under the successor,

@@ -27,8 +27,7 @@ pub struct Stats {
     pub newest_event: EventSeq,
     /// Messages that have not come and for which receipts wait.
     pub unmatched: u64,
-    /// Conversations of [removed](crate::Execute::remove_assignee) users and teams that are still to be
-    /// stored under their successors.
+    /// Conversations of [removed](crate::Execute::remove_assignee) users and teams, not reassigned yet.
     pub to_reassign: u64,
     /// Users in the directory.
     pub users: u64,

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use convodb_core::commands::PurgeEvents;
-use convodb_core::{Command, Context, Error, EventSeq, Import, Outcome, Result, Retention};
+use convodb_core::{Command, Context, Error, EventSeq, Import, Outcome, Result};
 
 use crate::execute::{self, Execute};
 use crate::executor::{Executor, Owner, Pending};
@@ -16,9 +15,6 @@ use crate::options::Options;
 use crate::snapshot::Snapshot;
 use crate::storage::Location;
 use crate::transaction::{self, Transaction};
-
-/// The number of events in a step of a purge.
-const PURGED_AT_ONCE: u64 = 4 * 1024;
 
 /// A commit of [`Store::import_all`] has at least this many conversations.
 const IMPORTED_AT_LEAST: u64 = 16 * 1024;
@@ -58,19 +54,11 @@ pub struct Store {
 
 impl Store {
     /// Opens the store in a file, and creates the file if it is missing, as [`Options::open`] does.
-    ///
-    /// # Errors
-    ///
-    /// As [`Options::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::options().open(path)
     }
 
-    /// Creates a store in memory. It is lost when its last clone is dropped.
-    ///
-    /// # Errors
-    ///
-    /// As [`Options::open_in_memory`].
+    /// Creates a store in memory, as [`Options::open_in_memory`] does.
     pub fn in_memory() -> Result<Self> {
         Self::options().open_in_memory()
     }
@@ -92,8 +80,7 @@ impl Store {
         &self.owner.executor
     }
 
-    /// The same store; its commands carry this context. It can be kept for a request or passed to a
-    /// thread.
+    /// The same store; its commands carry this context. It can be kept, or passed to a thread.
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice);
@@ -164,10 +151,6 @@ impl Store {
     /// thread that the first call starts leads their commits. See
     /// [`docs::asynchronous`](crate::docs::asynchronous).
     ///
-    /// # Errors
-    ///
-    /// The outcome's are those of the command.
-    ///
     /// ```
     /// # convodb::example!(store, id, contact);
     /// let [first, second] = ["Hello", "Anybody?"].map(|text| {
@@ -183,7 +166,7 @@ impl Store {
     }
 
     /// Imports many conversations, each as [`import`](Execute::import) does, sorted and in large
-    /// commits. The value is their number.
+    /// commits, in O(messages and notes) and the pages that they are on. The value is their number.
     ///
     /// A commit has 16,384 conversations or as many as the store has, whichever are more, but at most
     /// 96 MiB of rows. What is gathered for it needs about three times that memory beside the
@@ -194,13 +177,8 @@ impl Store {
     /// # Errors
     ///
     /// As [`import`](Execute::import), for the first conversation that is rejected. The field of
-    /// invalid input begins with the conversation's index, `import[7]`, from 0. Earlier commits stay.
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a context with an idempotency key or
-    /// preconditions.
-    ///
-    /// # Complexity
-    ///
-    /// O(messages and notes), and the pages of the file that they are on.
+    /// invalid input begins with the conversation's index, `import[7]`, from 0. Earlier commits stay. A
+    /// context with an idempotency key or preconditions is invalid too.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -223,7 +201,8 @@ impl Store {
             executor.write_alone(|mut unit| {
                 let mut taken = 0;
                 let mut batch = std::iter::from_fn(|| {
-                    let others_wait = || taken >= IMPORTED_AT_LEAST && executor.is_contended();
+                    let others_wait =
+                        || taken >= IMPORTED_AT_LEAST && executor.queue.is_contended();
                     if taken == at_most || others_wait() {
                         return None;
                     }
@@ -259,10 +238,6 @@ impl Store {
     }
 
     /// The same as a future, without a limit. It does not keep the store open.
-    ///
-    /// # Errors
-    ///
-    /// The future's are those of [`wait_for_events`](Self::wait_for_events).
     pub fn events_changed(
         &self,
         after: EventSeq,
@@ -280,24 +255,6 @@ impl Execute for Store {
 
     fn execute_in<C: Command>(&self, context: Context, command: C) -> Result<Outcome<C::Output>> {
         self.executor().execute(context, command)
-    }
-
-    fn purge_events(&self, retention: Retention) -> Result<Outcome<u64>> {
-        // A key names one command.
-        let limit = match self.context.is_plain() {
-            true => PURGED_AT_ONCE,
-            false => u64::MAX,
-        };
-        let mut purged = 0;
-        loop {
-            let mut step = self.execute(PurgeEvents { retention, limit })?;
-            purged += step.value;
-            if step.value < limit || step.is_duplicate {
-                step.value = purged;
-                step.effect.changed = purged > 0;
-                return Ok(step);
-            }
-        }
     }
 }
 
@@ -326,16 +283,7 @@ impl Options {
     ///
     /// # Complexity
     ///
-    /// O(users and teams), and the commits that are recovered from the journal. [`Check`](crate::Check)
-    /// can read the whole file.
-    ///
-    /// ```
-    /// # use convodb::Store;
-    /// # let directory = tempfile::tempdir()?;
-    /// # let path = directory.path().join("inbox.redb");
-    /// let store = Store::options().cache_size(256 << 20).open(&path)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// O(users and teams), and commits to recover; [`Check`](crate::Check) can read the whole file.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
         Store::open_at(&Location::File(self.place(path.as_ref())), self)
     }

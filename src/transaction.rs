@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::iter::Fuse;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,8 +17,7 @@ use crate::storage::UnitOfWork;
 /// Several commands that commit as one, or not at all.
 ///
 /// [`Store::transaction`](crate::Store::transaction) passes it to its closure. It has the commands of
-/// [`Execute`] and the queries of [`Read`](crate::Read), which see its own writes. It is neither
-/// `Send` nor `Sync`.
+/// [`Execute`] and the queries of [`Read`](crate::Read), which see its own writes, on one thread.
 ///
 /// An error of the storage during a command aborts the transaction: every later call returns
 /// [`Aborted`](crate::ErrorKind::Aborted), and so does the commit. A command that is rejected, for
@@ -93,15 +91,11 @@ impl<'t> Transaction<'t> {
     pub(crate) fn unit<T>(&self, run: impl FnOnce(&mut UnitOfWork<'t>) -> Result<T>) -> Result<T> {
         let borrowed = self.unit.try_borrow_mut();
         let mut slot = borrowed.map_err(|_| executor::reentrant())?;
-        let unit = slot.as_mut().ok_or_else(aborted)?;
-        match catch_unwind(AssertUnwindSafe(|| run(unit))) {
-            Ok(value) => value,
-            Err(panic) => {
-                // It may be half changed. The closure may catch the panic and go on.
-                *slot = None;
-                resume_unwind(panic)
-            }
-        }
+        // A panic leaves none: it may be half changed, and the closure may catch the panic and go on.
+        let mut unit = slot.take().ok_or_else(aborted)?;
+        let value = run(&mut unit);
+        *slot = Some(unit);
+        value
     }
 }
 
@@ -121,13 +115,10 @@ pub(crate) fn import_all<I: Iterator<Item = Import>>(
     loop {
         let (some, commit) = step(&mut imports, imported)?;
         if some == 0 {
-            let effect = Effect::new(imported > 0, imported > 0, false);
-            return Ok(Outcome::new(
-                imported,
-                effect,
-                false,
-                last.unwrap_or(commit),
-            ));
+            let is_any = imported > 0;
+            let effect = Effect::new(is_any, is_any, false);
+            let commit = last.unwrap_or(commit);
+            return Ok(Outcome::new(imported, effect, false, commit));
         }
         imported += some;
         last = Some(commit);

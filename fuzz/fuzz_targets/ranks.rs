@@ -5,4 +5,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| convodb::fuzzing::ranks(data));
+fuzz_target!(|data: &[u8]| convodb::fuzzing::ranks(data).unwrap());

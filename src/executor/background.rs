@@ -18,6 +18,10 @@ use crate::storage::View;
 /// stores the first batch.
 pub(super) const BATCH: usize = 64;
 
+/// The cost of a reassigned conversation, in commands: batches follow one another without a pause and
+/// change more rows than most commands.
+const REASSIGNED_COST: u64 = 4;
+
 #[derive(Default)]
 pub(super) struct Background {
     state: Mutex<State>,
@@ -139,7 +143,7 @@ impl Executor {
         let (_lock, mut state) = self.lock_writer()?;
         self.write(&mut state, |mut unit, summary| {
             let ids = unit.reassign_some(self.options.clock.now(), limit)?;
-            summary.reassigned = ids.len() as u64;
+            summary.cost = ids.len() as u64 * REASSIGNED_COST;
             Ok((ids, unit))
         })
     }

@@ -13,41 +13,26 @@ use super::lock;
 use super::notifier::EventNotifier;
 use crate::storage::View;
 
-/// Why there is no snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unavailable {
-    Closed,
-    /// The store is being reopened, or reopening failed.
-    NeedsReopen,
-    /// The lease outlived its time to live or its file.
-    Expired,
+/// The store is being reopened, or reopening failed.
+pub(super) fn needs_reopen() -> Error {
+    Error::new(ErrorKind::NeedsReopen, "the store is not open: reopen it")
 }
 
-impl From<Unavailable> for Error {
-    fn from(unavailable: Unavailable) -> Self {
-        match unavailable {
-            Unavailable::Closed => Self::closed(),
-            Unavailable::NeedsReopen => {
-                Self::new(ErrorKind::NeedsReopen, "the store is not open: reopen it")
-            }
-            Unavailable::Expired => Self::new(
-                ErrorKind::SnapshotExpired,
-                "the snapshot has ended: take another",
-            ),
-        }
-    }
+/// The lease outlived its time to live or its file.
+pub(super) fn expired() -> Error {
+    let message = "the snapshot has ended: take another";
+    Error::new(ErrorKind::SnapshotExpired, message)
 }
 
 /// A snapshot, or why there is none.
-type Slot = RwLock<Result<Arc<View>, Unavailable>>;
+type Slot = RwLock<Result<Arc<View>>>;
 
 fn read(slot: &Slot) -> Result<Arc<View>> {
-    let view = slot.read().unwrap_or_else(PoisonError::into_inner).clone();
-    view.map_err(Error::from)
+    slot.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Returns what was there. It is dropped with the lock released, as that may close a file.
-fn set(slot: &Slot, view: Result<Arc<View>, Unavailable>) -> Option<Arc<View>> {
+fn set(slot: &Slot, view: Result<Arc<View>>) -> Option<Arc<View>> {
     let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
     std::mem::replace(&mut *slot, view).ok()
 }
@@ -77,8 +62,7 @@ impl Current {
         read(&self.latest)
     }
 
-    /// Makes a snapshot the current one. Waiters are woken if it has events that the one before had not,
-    /// or if a consumer was removed.
+    /// Makes a snapshot the current one. Further events wake waiters, and so does a removed consumer.
     pub(super) fn publish(&self, view: View, removed_consumer: bool) {
         let newest = view.head().newest_event;
         let before = set(&self.latest, Ok(Arc::new(view)));
@@ -104,20 +88,22 @@ impl Current {
     }
 
     /// Withdraws the current snapshot, and ends the leases.
-    pub(super) fn withdraw(&self, reason: Unavailable) {
+    pub(super) fn withdraw(&self, reason: Error) {
+        let is_closed = reason.kind() == ErrorKind::Closed;
         set(&self.latest, Err(reason));
         self.notifier.notify();
-        self.revoke(match reason {
-            Unavailable::Closed => Unavailable::Closed,
-            Unavailable::NeedsReopen | Unavailable::Expired => Unavailable::Expired,
+        self.revoke(&if is_closed {
+            Error::closed()
+        } else {
+            expired()
         });
     }
 
     /// Ends every lease. The current snapshot stays.
-    pub(super) fn revoke(&self, reason: Unavailable) {
+    pub(super) fn revoke(&self, reason: &Error) {
         let leases = std::mem::take(&mut *lock(&self.leases));
         for lease in leases.iter().filter_map(Weak::upgrade) {
-            set(&lease.view, Err(reason));
+            set(&lease.view, Err(reason.clone()));
         }
     }
 
@@ -131,7 +117,7 @@ impl Current {
                 if !lease.is_expired(now) {
                     return;
                 }
-                set(&lease.view, Err(Unavailable::Expired));
+                set(&lease.view, Err(expired()));
             }
             leases.pop_front();
         }
@@ -164,8 +150,7 @@ impl Current {
     }
 }
 
-/// A hold on a snapshot. It can be revoked, and expires. Its holder takes the snapshot for one bounded
-/// read at a time.
+/// A hold on a snapshot, which can be revoked, and expires. It is read for one bounded read at a time.
 #[derive(Debug)]
 pub(crate) struct Lease {
     view: Slot,
@@ -177,8 +162,8 @@ impl Lease {
     pub(crate) fn view(&self) -> Result<Arc<View>> {
         let view = read(&self.view)?;
         if self.is_expired(Instant::now()) {
-            set(&self.view, Err(Unavailable::Expired));
-            return Err(Unavailable::Expired.into());
+            set(&self.view, Err(expired()));
+            return Err(expired());
         }
         Ok(view)
     }

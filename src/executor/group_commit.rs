@@ -135,12 +135,11 @@ impl<C, E: Clone> Queue<C, E> {
     ) -> Result<(), Failure<E>> {
         match self.enter(Some(command)) {
             Reply::Done(done) => done,
-            Reply::Granted(own) => self.run_group(own, Vec::new(), lead),
+            Reply::Granted(own) => self.begin(own, Vec::new()).run(lead),
         }
     }
 
-    /// Queues a command without waiting. `done` is called at the end of its group, on the thread of
-    /// the leader.
+    /// Queues a command without waiting. The leader's thread calls `done` at the end of its group.
     pub fn submit_detached(
         &self,
         command: C,
@@ -172,7 +171,8 @@ impl<C, E: Clone> Queue<C, E> {
         };
         drop(state);
         // The callback gets the failure.
-        let _ = self.run_group(Some(command), vec![Member::Detached(done)], lead);
+        let group = self.begin(Some(command), vec![Member::Detached(done)]);
+        let _ = group.run(lead);
         true
     }
 
@@ -182,11 +182,10 @@ impl<C, E: Clone> Queue<C, E> {
         self.granted.notify_one();
     }
 
-    /// Waits for the write lock, and holds it alone until the guard is dropped.
-    pub fn lock_writer(&self) -> WriterLock<'_, C, E> {
+    /// Waits for the write lock. A group without commands holds it until it is dropped.
+    pub fn lock_writer(&self) -> Group<'_, C, E> {
         self.enter(None);
-        lock(&self.state).holder = Some(thread::current().id());
-        WriterLock { queue: self }
+        self.begin(None, Vec::new())
     }
 
     /// Whether this thread holds the lock: another request of it would wait for ever.
@@ -225,22 +224,16 @@ impl<C, E: Clone> Queue<C, E> {
         }
     }
 
-    fn run_group(
-        &self,
-        own: Option<C>,
-        members: Vec<Member<C, E>>,
-        lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>,
-    ) -> Result<(), Failure<E>> {
+    /// For the thread that was granted the lock.
+    fn begin(&self, own: Option<C>, members: Vec<Member<C, E>>) -> Group<'_, C, E> {
         lock(&self.state).holder = Some(thread::current().id());
-        let mut group = Group {
+        Group {
             queue: self,
             own,
             taken: 0,
             members,
             done: Err(Failure::Abandoned),
-        };
-        group.done = lead(&mut group).map_err(Failure::Failed);
-        group.done.clone()
+        }
     }
 
     /// Passes the lock to the request that has waited longest.
@@ -263,7 +256,8 @@ impl<C, E: Clone> Queue<C, E> {
     }
 }
 
-/// Commands that commit together. Dropping it passes the lock on and notifies every member.
+/// The write lock, and commands that commit together. Dropping it passes the lock on and notifies every member.
+#[must_use]
 pub struct Group<'a, C, E: Clone> {
     queue: &'a Queue<C, E>,
     own: Option<C>,
@@ -273,6 +267,11 @@ pub struct Group<'a, C, E: Clone> {
 }
 
 impl<C, E: Clone> Group<'_, C, E> {
+    fn run(mut self, lead: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<(), Failure<E>> {
+        self.done = lead(&mut self).map_err(Failure::Failed);
+        self.done.clone()
+    }
+
     /// The next command: first the leader's own, then those that wait, up to a request for the lock.
     pub fn next_command(&mut self) -> Option<C> {
         let command = match self.own.take() {
@@ -310,7 +309,9 @@ impl<C, E: Clone> Group<'_, C, E> {
 
 impl<C, E: Clone> Drop for Group<'_, C, E> {
     fn drop(&mut self) {
-        lock(&self.queue.state).last_group = self.taken;
+        if self.taken > 0 {
+            lock(&self.queue.state).last_group = self.taken;
+        }
         // First, so that the next group runs while the members of this one are notified.
         self.queue.unlock();
         for member in self.members.drain(..) {
@@ -319,17 +320,5 @@ impl<C, E: Clone> Drop for Group<'_, C, E> {
                 Member::Detached(done) => done(self.done.clone()),
             }
         }
-    }
-}
-
-/// The write lock, for one thread. Dropping it passes the lock on.
-#[must_use]
-pub struct WriterLock<'a, C, E: Clone> {
-    queue: &'a Queue<C, E>,
-}
-
-impl<C, E: Clone> Drop for WriterLock<'_, C, E> {
-    fn drop(&mut self) {
-        self.queue.unlock();
     }
 }

@@ -15,8 +15,7 @@ use super::notifier::{block_on, wake};
 use super::{Executor, lock, reentrant};
 use crate::storage::UnitOfWork;
 
-/// A command that any thread can run as one of a group. After an error the unit of work must not
-/// commit.
+/// A command that any thread can run. After an error the unit of work must not commit.
 pub(super) type Job = Box<dyn FnOnce(&Executor, &mut UnitOfWork<'_>) -> Result<()> + Send>;
 
 /// How the group of a command ended.

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use convodb_core::{Command, Context, Error, ErrorKind, Result};
 
 use super::background::Background;
-use super::current::{Current, Unavailable};
+use super::current::{Current, expired, needs_reopen};
 use super::group_commit::{Failure, Queue};
 use super::job::{Answer, Pending};
 use super::{Executor, lock, start_thread};
@@ -17,7 +17,7 @@ use crate::storage::{Compacted, Engine, Location};
 
 /// What only the holder of the queue's lock uses.
 pub(super) struct WriteState {
-    engine: Result<Engine, Unavailable>,
+    engine: Result<Engine>,
     /// Where to reopen.
     location: Location,
     /// Which file has the name is uncertain: nothing is written until `reopen`.
@@ -30,11 +30,9 @@ impl WriteState {
     /// Returns the engine, unless only `reopen` can find out what the file holds.
     pub(super) fn engine(&mut self) -> Result<&mut Engine> {
         match &mut self.engine {
-            Ok(engine) if self.needs_reopen || engine.is_broken() => {
-                Err(Unavailable::NeedsReopen.into())
-            }
+            Ok(engine) if self.needs_reopen || engine.is_broken() => Err(needs_reopen()),
             Ok(engine) => Ok(engine),
-            Err(unavailable) => Err((*unavailable).into()),
+            Err(error) => Err(error.clone()),
         }
     }
 }
@@ -42,8 +40,7 @@ impl WriteState {
 /// The executor with its threads. Dropping it closes the store.
 pub(crate) struct Owner {
     pub(crate) executor: Arc<Executor>,
-    /// The thread that leads the groups of submitted commands, from the first of them until the store
-    /// ends.
+    /// The thread that leads the groups of submitted commands, from the first of them on.
     committer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -126,7 +123,7 @@ impl Drop for Owner {
         if executor.queue.is_held_here() {
             // A waker dropped the last store under the write lock, where this thread cannot wait for
             // the others. The next opening recovers.
-            executor.current.withdraw(Unavailable::Closed);
+            executor.current.withdraw(Error::closed());
             executor.background.end();
             return;
         }
@@ -136,13 +133,13 @@ impl Drop for Owner {
             let _ = thread.join();
         }
         // A snapshot that outlives the store must not keep the file open.
-        executor.current.withdraw(Unavailable::Closed);
+        executor.current.withdraw(Error::closed());
         let mut state = lock(&executor.write_state);
         if thread::panicking() {
             // The next opening recovers.
             return;
         }
-        if let Ok(mut engine) = mem::replace(&mut state.engine, Err(Unavailable::Closed)) {
+        if let Ok(mut engine) = mem::replace(&mut state.engine, Err(Error::closed())) {
             // Nothing is lost if it fails: the journal stays.
             let _ = engine.retire_journal();
         }
@@ -189,7 +186,7 @@ impl Executor {
         let packed = packed?;
         // In this order: a lease that is taken in between is on the old file, which stays open for
         // it, and does not end at once.
-        self.current.revoke(Unavailable::Expired);
+        self.current.revoke(&expired());
         self.current.publish(packed, false);
         Ok(())
     }
@@ -199,11 +196,13 @@ impl Executor {
         #[cfg(feature = "tracing")]
         let _span = tracing::debug_span!(target: "convodb", "reopen").entered();
         let (_lock, mut state) = self.lock_writer()?;
-        if let Err(Unavailable::Closed) = state.engine {
+        if let Err(error) = &state.engine
+            && error.kind() == ErrorKind::Closed
+        {
             return Err(Error::closed());
         }
-        self.current.withdraw(Unavailable::NeedsReopen);
-        if let Ok(old) = mem::replace(&mut state.engine, Err(Unavailable::NeedsReopen)) {
+        self.current.withdraw(needs_reopen());
+        if let Ok(old) = mem::replace(&mut state.engine, Err(needs_reopen())) {
             state.needs_rewrite |= old.is_broken();
             // The reason to reopen can keep the file from closing cleanly.
             let closed = old.close();
@@ -230,10 +229,10 @@ impl Executor {
     /// Closes the file.
     pub(crate) fn close(&self) -> Result<()> {
         let (_lock, mut state) = self.lock_writer()?;
-        self.current.withdraw(Unavailable::Closed);
-        match mem::replace(&mut state.engine, Err(Unavailable::Closed)) {
+        self.current.withdraw(Error::closed());
+        match mem::replace(&mut state.engine, Err(Error::closed())) {
             Ok(engine) => engine.close(),
-            Err(Unavailable::Closed) => Err(Error::closed()),
+            Err(error) if error.kind() == ErrorKind::Closed => Err(error),
             Err(_) => Ok(()),
         }
     }

@@ -33,8 +33,7 @@ impl EventNotifier {
     }
 }
 
-/// Resolves when there are events after one. With a consumer, it must be there. It does not keep the
-/// store open.
+/// Resolves when there are events after one. If a consumer is named, it must exist.
 pub(super) struct EventsChanged {
     executor: Arc<Executor>,
     after: EventSeq,

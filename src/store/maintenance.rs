@@ -50,8 +50,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`transaction`](Self::transaction), and then nothing was written; as [`verify`](Self::verify)
-    /// after the repair.
+    /// As [`transaction`](Self::transaction), and then nothing was written; after it, as `verify`.
     pub fn repair(&self) -> Result<VerifyReport> {
         self.executor().rebuild()?;
         self.verify()
@@ -93,8 +92,7 @@ impl Store {
     /// Closes the file and opens it again, for all clones. It is the way to continue after an I/O
     /// error. Snapshots and iterators that were taken before end.
     ///
-    /// After a failed sync it first rewrites the whole file, as the operating system may report pages
-    /// as written that are not.
+    /// After a failed sync it first rewrites the whole file: what is read may not be on the disk.
     ///
     /// # Errors
     ///
@@ -109,8 +107,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io), if the file could not be closed cleanly: no commit is lost, but
-    /// the next opening may recover.
+    /// [`Io`](crate::ErrorKind::Io), if that was not clean: no commit is lost; an opening may recover.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -134,8 +131,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io), if the checkpoint failed: nothing is written until the store is
-    /// reopened.
+    /// [`Io`](crate::ErrorKind::Io), if it failed: nothing is written until the store is reopened.
     #[cfg(feature = "testing")]
     pub fn await_checkpoint(&self) -> Result<()> {
         self.executor().await_checkpoint()
