@@ -21,8 +21,8 @@ use crate::store::Store;
 ///
 /// # Errors
 ///
-/// Every method has those of [commands](Execute#errors) and [queries](crate::Read#errors), such as
-/// [`NotFound`](crate::ErrorKind::NotFound) once the consumer is removed. The methods list the others.
+/// Those of [commands](Execute#errors) and [queries](crate::Read#errors), such as
+/// [`NotFound`](crate::ErrorKind::NotFound) once the consumer is removed. Methods list the others.
 #[derive(Debug)]
 pub struct Consumer {
     /// Without a context: acknowledgements have no key of the caller's.
@@ -33,7 +33,7 @@ pub struct Consumer {
 }
 
 impl Store {
-    /// Returns the durable consumer of this name. A new one starts at the oldest event that is kept.
+    /// Returns the durable consumer of this name. A new one starts at the oldest kept event.
     ///
     /// # Errors
     ///
@@ -54,8 +54,7 @@ impl Store {
         self.consumer_from(name, ConsumerStart::Oldest)
     }
 
-    /// Returns the durable consumer of this name, as [`consumer`](Self::consumer) does. A new one has
-    /// this start.
+    /// As [`consumer`](Self::consumer), but a new one has this start.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -96,7 +95,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`EventsPurged`](crate::ErrorKind::EventsPurged), if a forced purge has passed it. To continue,
+    /// [`EventsPurged`](crate::ErrorKind::EventsPurged), if a forced purge has passed it. Then
     /// acknowledge the event before the [oldest](crate::Details::OldestEvent) with
     /// [`Execute::acknowledge`], and [`rewind`](Self::rewind).
     pub fn next(&mut self, limit: usize) -> Result<Vec<Event>> {

@@ -272,10 +272,10 @@ pub trait Execute: sealed::Sealed {
 
     /// Marks the first `read_count` messages from the contact, in order of arrival, as read.
     ///
-    /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown, so
-    /// that messages that came since stay unread. A mark never goes back, and one above the number of
-    /// messages that came is [`InvalidInput`](crate::ErrorKind::InvalidInput). See
-    /// [Unread messages](crate::docs::rules#unread-messages).
+    /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown,
+    /// so that messages that came since stay unread. A mark never goes back. More messages than
+    /// came are [`InvalidInput`](crate::ErrorKind::InvalidInput). See [Unread
+    /// messages](crate::docs::rules#unread-messages).
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -309,10 +309,8 @@ pub trait Execute: sealed::Sealed {
     }
 
     /// Deletes a conversation with its messages, notes and audit log, in O(messages and notes). See
-    /// [Deletion](crate::docs::rules#deletion).
-    ///
-    /// Its bytes stay in free pages of the file until they are overwritten, or until
-    /// [`Store::compact`](crate::Store::compact).
+    /// [Deletion](crate::docs::rules#deletion). Its bytes stay in free pages of the file until they
+    /// are overwritten, or until [`Store::compact`](crate::Store::compact).
     ///
     /// ```
     /// # convodb::example!(store, id);
@@ -340,8 +338,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Assigns many conversations in one commit, each as [`assign`](Self::assign) does.
     ///
-    /// The value has an item for each conversation, in the order of the ids or of the list. In that of
-    /// one that does not exist is [`NotFound`](crate::ErrorKind::NotFound).
+    /// The value has an item for each conversation, in the order of the ids or of the list. One that
+    /// is missing is [`NotFound`](crate::ErrorKind::NotFound) in its item, and affects no other.
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice);
@@ -397,8 +395,8 @@ pub trait Execute: sealed::Sealed {
         self.execute(SaveAssignee { assignee, name })
     }
 
-    /// Removes a user or a team from the directory. Its conversations go to the successor, which must
-    /// be another, or become unassigned. The value is their number.
+    /// Removes a user or a team from the directory. Its conversations go to the successor, another
+    /// one, or become unassigned. The value is their number.
     ///
     /// Every query and command sees the successor from then on, with the revision one higher. That
     /// reopens nothing and is not activity. A user or team that is added under the same id later has
@@ -427,11 +425,11 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Stores a whole conversation with its messages, notes, ids and times, in O(messages and notes).
+    /// Stores a whole conversation, with messages, notes, ids and times, in O(messages and notes).
     ///
     /// It reopens nothing. A user or team that it names joins the directory, unless it is there; then
-    /// the directory's name stays. The [order](crate::docs::rules#message-order) of the messages does
-    /// not matter. [`Store::import_all`](crate::Store::import_all) is for many conversations.
+    /// the directory's name stays. The messages are [sorted](crate::docs::rules#message-order).
+    /// [`Store::import_all`](crate::Store::import_all) is for many conversations.
     ///
     /// # Errors
     ///
@@ -441,9 +439,8 @@ pub trait Execute: sealed::Sealed {
     /// note of another conversation.
     ///
     /// ```
-    /// # convodb::example!(store);
+    /// # convodb::example!(store, id, contact);
     /// # let created_at = chrono::DateTime::from_timestamp_millis(1_776_000_000_000).unwrap();
-    /// let contact = ContactId::new("con_01HXYZ")?;
     /// let id = ConversationId::new("conv_01HABC00000000000000000000")?;
     /// let conversation = Conversation::new(id, contact, Channel::Messenger, created_at);
     /// let imported = store.import(Import::new(conversation, vec![]))?.value;
@@ -471,8 +468,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Acknowledges all events up to this one for a consumer. The value is its position.
     ///
-    /// A position never goes back: an earlier event changes nothing. A number above that of the newest
-    /// event is [`InvalidInput`](crate::ErrorKind::InvalidInput), and for
+    /// A position never goes back: an earlier event changes nothing. One beyond the newest event is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), and for
     /// [`Consumer::acknowledge`](crate::Consumer::acknowledge) one that it has not returned. In a
     /// [transaction](crate::Store::transaction) it commits with the other commands.
     ///
@@ -548,9 +545,8 @@ pub trait Execute: sealed::Sealed {
         self.execute(PurgeUnmatched { older_than })
     }
 
-    /// Purges the records of idempotency keys of this age. The value is their number.
-    ///
-    /// Records beyond [their time to live](crate::Options::idempotency_ttl) go two with each new one.
+    /// Purges the records of idempotency keys of this age. The value is their number. A new record
+    /// purges two that are beyond [their time to live](crate::Options::idempotency_ttl) anyway.
     ///
     /// ```
     /// # convodb::example!(store);

@@ -1,7 +1,7 @@
 //! What a fuzz target needs of the index. Only in builds by `cargo fuzz`.
 
-/// Runs arbitrary bytes as commits of rows that are inserted and removed, and compares counts, pages
-/// and ranks with sorted lists after each.
+/// Runs arbitrary bytes as commits of inserted and removed rows, and compares counts, pages and
+/// ranks with sorted lists after each.
 ///
 /// # Errors
 ///

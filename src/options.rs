@@ -37,9 +37,10 @@ pub enum Durability {
     #[default]
     Full,
     /// At most 50 milliseconds after it returns, or after [`flush`](crate::Store::flush). Queries see
-    /// it at once. A crash of the process loses nothing; one of the system loses the last commands.
+    /// it at once. A crash of the process loses nothing; a crash of the system loses the last commands,
+    /// each as a whole and in order.
     Relaxed,
-    /// When it returns, in the file itself, without a journal: each commit writes all pages it changes.
+    /// When it returns, without a journal: each commit writes every page that it changes.
     Direct,
 }
 
@@ -136,7 +137,7 @@ impl Options {
     /// The time to live of a [`Snapshot`](crate::Snapshot), and of an iterator over messages or notes;
     /// ten minutes by default. Zero ends it at once, [`Duration::MAX`] never.
     ///
-    /// The file grows by 20 to 40 KB with each command while a snapshot keeps its pages: some 1 GB in
+    /// The file grows by 20 to 40 KB with each command while a snapshot keeps its pages: 1 GB in
     /// ten minutes at 50 commands a second. Afterwards the next checkpoint reuses them.
     #[must_use]
     pub fn snapshot_ttl(mut self, ttl: Duration) -> Self {
@@ -193,9 +194,9 @@ impl Options {
         self
     }
 
-    /// Leaves the reassignment of conversations of
-    /// [removed users and teams](crate::Execute::remove_assignee) to
-    /// [`reassign_now`](crate::testing::reassign_now): a run is deterministic. With feature `testing`.
+    /// Leaves it to [`testing::reassign_now`](crate::testing::reassign_now) to reassign
+    /// conversations of [removed](crate::Execute::remove_assignee) users and teams: a run is
+    /// deterministic. With the feature `testing`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn reassign_by_hand(mut self) -> Self {

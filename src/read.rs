@@ -74,20 +74,18 @@ pub(crate) trait Source {
 /// A query takes O(values that it returns). The methods state what differs.
 #[expect(private_bounds, reason = "it seals the trait")]
 pub trait Read: Source {
-    /// Returns a page of the conversations that a filter selects, latest activity first, and the total.
+    /// Returns a page of the conversations that a filter selects, latest activity first.
     ///
     /// The page is `(number, limit)`, `(cursor, limit)` or a [`PageRequest`], which can also be
     /// [around](PageRequest::around) a conversation. A page past the end, and a page around a
-    /// conversation that the filter does not select, is empty and has the true total. See
+    /// conversation that the filter does not select, is empty. The total is exact. See
     /// [Lists](crate::docs::rules#lists) and [Pages](crate::docs::rules#pages).
     ///
-    /// Each call on a store reads the list as it is then. If conversations become active between two
-    /// pages by number, the second page repeats rows that moved down and misses rows that moved up. To
-    /// avoid both, continue from [`next`](Page::next), or read all pages from one [`Snapshot`].
+    /// If conversations become active between two pages by number, the second page repeats rows that
+    /// moved down and misses rows that moved up. To avoid both, continue from [`next`](Page::next), or
+    /// read all pages from one [`Snapshot`].
     ///
-    /// # Complexity
-    ///
-    /// O(partitions of the filter · log conversations + rows of the page), at any depth.
+    /// It takes O(partitions of the filter · log conversations + rows of the page), at any depth.
     ///
     /// ```
     /// # convodb::example!(store, id);
@@ -172,7 +170,7 @@ pub trait Read: Source {
         self.query(|reader| reader.conversations(ids))
     }
 
-    /// Returns the [conversation](crate::docs::rules#one-conversation) of a contact on a channel, if any.
+    /// Returns [the conversation](crate::docs::rules#one-conversation) of a contact on a channel.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -217,8 +215,8 @@ pub trait Read: Source {
 
     /// Returns the messages of a part of a conversation, oldest first, as an iterator from either end.
     ///
-    /// On a store or a snapshot it reads bounded batches, all on one commit, under a lease like that of
-    /// a [`Snapshot`]. On a transaction it holds all messages of the range. An error ends it.
+    /// On a store or a snapshot it reads bounded batches, all on one commit, under a lease like
+    /// a [`Snapshot`]'s. On a transaction it holds all messages of the range. An error ends it.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -253,7 +251,7 @@ pub trait Read: Source {
         self.query(|reader| reader.last_messages(ids))
     }
 
-    /// Returns the internal notes of a conversation, oldest first, like [`messages`](Self::messages).
+    /// Returns the notes of a conversation, oldest first, like [`messages`](Self::messages).
     ///
     /// ```
     /// # convodb::example!(store, id);

@@ -21,9 +21,9 @@ const IMPORTED_AT_LEAST: u64 = 16 * 1024;
 
 /// A store of conversations in one file.
 ///
-/// It is `Clone + Send + Sync`. Clones share the file, and dropping the last one closes it. The
-/// commands are the methods of [`Execute`], the queries those of [`Read`](crate::Read). A command is
-/// durable when it returns; concurrent commands share a commit. Queries never wait for writers.
+/// It is `Clone + Send + Sync`. Clones share the file, and dropping the last one closes it. Its
+/// commands are the methods of [`Execute`], its queries those of [`Read`](crate::Read). A command
+/// is durable when it returns; concurrent commands share a commit. Queries wait for no writer.
 ///
 /// # Errors
 ///
@@ -96,8 +96,8 @@ impl Store {
         }
     }
 
-    /// Takes a snapshot: the same queries, all on the latest commit, as long as it is held, up to its
-    /// [time to live](Options::snapshot_ttl).
+    /// Takes a snapshot: the same queries, all on the latest commit, as long as it is held, up to
+    /// its [time to live](Options::snapshot_ttl).
     ///
     /// ```
     /// # convodb::example!(store, id);
@@ -117,9 +117,9 @@ impl Store {
 
     /// Runs several commands as one: `Ok` commits them, and `Err` or a panic writes nothing.
     ///
-    /// The closure runs on this thread, alone with the right to write. Its commands and queries go to
-    /// the [`Transaction`], whose queries see its own writes. The commands carry the context of this
-    /// store; [`Transaction::with`] sets another. A transaction that changes nothing commits nothing.
+    /// The closure runs on this thread, alone with the right to write. Its commands and queries go
+    /// to the [`Transaction`], whose queries see its own writes. Commands carry the context of this
+    /// store; [`Transaction::with`] sets another. If nothing is changed, nothing is committed.
     ///
     /// # Errors
     ///
@@ -177,8 +177,8 @@ impl Store {
     /// # Errors
     ///
     /// As [`import`](Execute::import), for the first conversation that is rejected. The field of
-    /// invalid input begins with the conversation's index, `import[7]`, from 0. Earlier commits stay. A
-    /// context with an idempotency key or preconditions is invalid too.
+    /// invalid input begins with the conversation's index, `import[7]`, from 0. Earlier commits stay.
+    /// A context with an idempotency key or preconditions is invalid too.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -218,12 +218,8 @@ impl Store {
 
     /// Blocks until there are events after this one, at most this long. Returns whether there are.
     ///
-    /// The thread sleeps until a commit has an event. [`close`](Self::close) and
-    /// [`reopen`](Self::reopen) wake it too.
-    ///
-    /// # Errors
-    ///
-    /// As [`Read::events`](crate::Read::events).
+    /// [`close`](Self::close) and [`reopen`](Self::reopen) end it too. It fails as
+    /// [`Read::events`](crate::Read::events).
     ///
     /// ```
     /// # convodb::example!(store, id);

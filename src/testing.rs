@@ -2,14 +2,13 @@
 //! the feature `testing`.
 //!
 //! ```
-//! use convodb::prelude::*;
 //! use convodb::testing::{ManualClock, SeededIds};
-//! use convodb::{Channel, ContactId, Inbound};
+//! # use convodb::testing::example::*;
 //!
 //! let clock = ManualClock::at("2026-04-16T09:10:00Z".parse()?);
 //! let store = Store::options().clock(clock.clone()).ids(SeededIds::new(7)).open_in_memory()?;
-//! let contact = ContactId::new("con_01HXYZ")?;
-//! let hello = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?.value;
+//! let hello = Inbound::text(ContactId::new("con_1")?, Channel::Whatsapp, "Hello");
+//! let hello = store.receive(hello)?.value;
 //! assert_eq!(hello.created_at, clock.get());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -97,8 +96,8 @@ impl ManualClock {
 /// ```
 /// # use convodb::testing::{example::*, reassign_now};
 /// # let store = Store::options().reassign_by_hand().open_in_memory()?;
-/// # let contact = ContactId::new("con_01HXYZ")?;
-/// let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hi"))?.value;
+/// # let hello = Inbound::text(ContactId::new("con_1")?, Channel::Webchat, "Hi");
+/// # let hello = store.receive(hello)?.value;
 /// let alice = UserId::new("usr_alice")?;
 /// store.save_user(&alice, "Alice")?;
 /// store.assign(hello.conversation_id, &alice)?;

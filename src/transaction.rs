@@ -67,11 +67,10 @@ impl<'t> Transaction<'t> {
         }
     }
 
-    /// Imports many conversations, each as [`import`](Execute::import) does, sorted: all of them commit
-    /// with the transaction, or none. The value is their number.
-    ///
-    /// [`Store::import_all`](crate::Store::import_all) imports them in several commits. Here too at most
-    /// 96 MiB of rows are gathered and written at a time.
+    /// Imports many conversations, each as [`import`](Execute::import) does, sorted: all of them
+    /// commit with the transaction, or none. The value is their number.
+    /// [`Store::import_all`](crate::Store::import_all) imports them in several commits. Here too at
+    /// most 96 MiB of rows are gathered and written at a time.
     ///
     /// # Errors
     ///
@@ -91,7 +90,7 @@ impl<'t> Transaction<'t> {
     pub(crate) fn unit<T>(&self, run: impl FnOnce(&mut UnitOfWork<'t>) -> Result<T>) -> Result<T> {
         let borrowed = self.unit.try_borrow_mut();
         let mut slot = borrowed.map_err(|_| executor::reentrant())?;
-        // A panic leaves none: it may be half changed, and the closure may catch the panic and go on.
+        // A panic leaves none: it may be half changed, and the closure may catch it and go on.
         let mut unit = slot.take().ok_or_else(aborted)?;
         let value = run(&mut unit);
         *slot = Some(unit);
@@ -99,7 +98,7 @@ impl<'t> Transaction<'t> {
     }
 }
 
-/// Imports many conversations in steps. Each returns how many it took, and the commit that holds them.
+/// Imports conversations in steps. Each returns how many it took, and the commit that holds them.
 pub(crate) fn import_all<I: Iterator<Item = Import>>(
     context: &Context,
     imports: impl IntoIterator<Item = Import, IntoIter = I>,

@@ -1,8 +1,8 @@
 //! The thread that works behind the commands: it makes relaxed commits durable, and stores
 //! conversations of removed users and teams under their successors.
 //!
-//! Invariant: the conversations are stored in bounded batches, and each waits for the write lock like a
-//! command, so that no command waits for more than one of them.
+//! Invariant: the conversations are stored in bounded batches, and each waits for the write lock
+//! like a command, so that no command waits for more than one of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -18,8 +18,8 @@ use crate::storage::View;
 /// stores the first batch.
 pub(super) const BATCH: usize = 64;
 
-/// The cost of a reassigned conversation, in commands: batches follow one another without a pause and
-/// change more rows than most commands.
+/// The cost of a reassigned conversation, in commands: batches follow one another without a pause,
+/// and change more rows than most commands.
 const REASSIGNED_COST: u64 = 4;
 
 #[derive(Default)]

@@ -62,7 +62,7 @@ impl Current {
         read(&self.latest)
     }
 
-    /// Makes a snapshot the current one. Further events wake waiters, and so does a removed consumer.
+    /// Makes a snapshot the current one. Events wake waiters, and so does a removed consumer.
     pub(super) fn publish(&self, view: View, removed_consumer: bool) {
         let newest = view.head().newest_event;
         let before = set(&self.latest, Ok(Arc::new(view)));
@@ -150,7 +150,7 @@ impl Current {
     }
 }
 
-/// A hold on a snapshot, which can be revoked, and expires. It is read for one bounded read at a time.
+/// A hold on a snapshot, for bounded reads. It can be revoked, and expires.
 #[derive(Debug)]
 pub(crate) struct Lease {
     view: Slot,

@@ -256,7 +256,8 @@ impl<C, E: Clone> Queue<C, E> {
     }
 }
 
-/// The write lock, and commands that commit together. Dropping it passes the lock on and notifies every member.
+/// The write lock, and commands that commit together. Dropping it passes the lock on, and notifies
+/// every member.
 #[must_use]
 pub struct Group<'a, C, E: Clone> {
     queue: &'a Queue<C, E>,

@@ -29,9 +29,9 @@ impl Store {
         self.executor().flush()
     }
 
-    /// Recomputes every index entry, total and unique key from the records, counts the messages from
-    /// each contact, checks the events and audit logs, and reports each difference by table and key,
-    /// and each damaged row, in O(rows of the file). Queries and commands continue.
+    /// Recomputes every index entry, total and unique key from the records, counts the messages
+    /// from each contact, checks the events and audit logs, and reports differences by table and
+    /// key, and damaged rows, in O(rows of the file). Queries and commands continue.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io), if that was not clean: no commit is lost; an opening may recover.
+    /// [`Io`](crate::ErrorKind::Io), if that was not clean: the next opening recovers all.
     ///
     /// ```
     /// # convodb::example!(store);
