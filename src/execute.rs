@@ -94,14 +94,12 @@ pub trait Execute: sealed::Sealed {
 
     /// Stores a message from a contact.
     ///
-    /// The first message on a channel [creates the conversation](crate::docs::rules#one-conversation).
-    /// A message to a resolved conversation [reopens it](crate::docs::rules#reopening). The message's
-    /// time is the provider's, if it is given and has come; see
-    /// [Message order](crate::docs::rules#message-order).
+    /// The first one on a channel [creates](crate::docs::rules#one-conversation) the conversation,
+    /// one to a resolved conversation [reopens](crate::docs::rules#reopening) it. Its time, and so
+    /// its [order](crate::docs::rules#message-order), is the provider's, if that is given and past.
     ///
-    /// With a [`provider_id`](Inbound::provider_id), the same message again changes nothing and
-    /// returns the stored one with [`is_duplicate`](Outcome::is_duplicate), so a webhook can be
-    /// retried. See [Provider ids](crate::docs::rules#provider-ids).
+    /// With a [provider's id](crate::docs::rules#provider-ids), a webhook can be retried: the
+    /// stored message is returned with [`is_duplicate`](Outcome::is_duplicate).
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -149,9 +147,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Merges a delivery receipt into a message.
     ///
-    /// Receipts may come late, twice and in any order; see
-    /// [Delivery status](crate::docs::rules#delivery-status). The value is `None` for a provider's id
-    /// that no message has yet: the receipt is kept and merged when the message arrives.
+    /// Receipts may come late, twice and in [any order](crate::docs::rules#delivery-status). For a
+    /// provider's id that no message has yet, the value is `None`: the receipt waits for it.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -172,8 +169,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Gives a stored message its provider's id, for providers that assign it after sending.
     ///
-    /// Receipts that came for the id before are merged into the message. The id that the message has
-    /// already changes nothing. See [Provider ids](crate::docs::rules#provider-ids).
+    /// Receipts that [wait](crate::docs::rules#provider-ids) for the id are merged into it. The id
+    /// that the message has already changes nothing.
     ///
     /// # Errors
     ///
@@ -234,9 +231,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Assigns a conversation as [`assign`](Self::assign) does, if it is unassigned.
     ///
-    /// Of two claims at the same time one succeeds. The error of the other has the winner in
-    /// [`Details::Precondition`](crate::Details::Precondition). See
-    /// [Claims and preconditions](crate::docs::rules#claims-and-preconditions).
+    /// Of two [claims](crate::docs::rules#claims-and-preconditions) at the same time one succeeds.
+    /// The other's error has the winner in [`Details::Precondition`](crate::Details::Precondition).
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice, bob);
@@ -258,8 +254,7 @@ pub trait Execute: sealed::Sealed {
         self.execute_in(context, assign)
     }
 
-    /// Resolves a conversation. It keeps its assignee. See
-    /// [Resolving](crate::docs::rules#resolving).
+    /// [Resolves](crate::docs::rules#resolving) a conversation, which keeps its assignee.
     ///
     /// ```
     /// # convodb::example!(store, id);
@@ -272,10 +267,9 @@ pub trait Execute: sealed::Sealed {
 
     /// Marks the first `read_count` messages from the contact, in order of arrival, as read.
     ///
-    /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown,
-    /// so that messages that came since stay unread. A mark never goes back. More messages than
-    /// came are [`InvalidInput`](crate::ErrorKind::InvalidInput). See [Unread
-    /// messages](crate::docs::rules#unread-messages).
+    /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown:
+    /// messages that came since stay [unread](crate::docs::rules#unread-messages). A mark never
+    /// goes back. More messages than came are [`InvalidInput`](crate::ErrorKind::InvalidInput).
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -292,8 +286,8 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Adds an internal note. The context's actor is its author. A note is never among the messages.
-    /// See [Notes](crate::docs::rules#notes).
+    /// Adds an [internal note](crate::docs::rules#notes), which is never among the messages. The
+    /// context's actor is its author.
     ///
     /// ```
     /// # convodb::example!(store, id);
@@ -308,9 +302,9 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Deletes a conversation with its messages, notes and audit log, in O(messages and notes). See
-    /// [Deletion](crate::docs::rules#deletion). Its bytes stay in free pages of the file until they
-    /// are overwritten, or until [`Store::compact`](crate::Store::compact).
+    /// [Deletes](crate::docs::rules#deletion) a conversation with its messages, notes and audit
+    /// log, in O(messages and notes). Its bytes stay in free pages of the file until they are
+    /// overwritten, or until [`Store::compact`](crate::Store::compact).
     ///
     /// ```
     /// # convodb::example!(store, id);
@@ -338,8 +332,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Assigns many conversations in one commit, each as [`assign`](Self::assign) does.
     ///
-    /// The value has an item for each conversation, in the order of the ids or of the list. One that
-    /// is missing is [`NotFound`](crate::ErrorKind::NotFound) in its item, and affects no other.
+    /// The value has an item for each conversation, in the order of the ids or of the list. In the
+    /// item of a missing one is [`NotFound`](crate::ErrorKind::NotFound).
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice);
@@ -375,8 +369,8 @@ pub trait Execute: sealed::Sealed {
         self.execute(ResolveAll { selection })
     }
 
-    /// Adds a user to the directory, or renames it, in O(users and teams). The name shows at once in
-    /// every conversation. See [Directory](crate::docs::rules#directory).
+    /// Adds a user to the [directory](crate::docs::rules#directory), or renames it, in O(users and
+    /// teams). The name shows at once in every conversation.
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice);
@@ -395,17 +389,17 @@ pub trait Execute: sealed::Sealed {
         self.execute(SaveAssignee { assignee, name })
     }
 
-    /// Removes a user or a team from the directory. Its conversations go to the successor, another
-    /// one, or become unassigned. The value is their number.
+    /// Removes a user or a team from the [directory](crate::docs::rules#directory). Its successor
+    /// takes its conversations, or they become unassigned. The value is their number.
     ///
     /// Every query and command sees the successor from then on, with the revision one higher. That
     /// reopens nothing and is not activity. A user or team that is added under the same id later has
-    /// none of these conversations. See [Directory](crate::docs::rules#directory).
+    /// none of these conversations.
     ///
-    /// It takes O(users and teams), whatever the number of conversations: the store writes them under
-    /// the successor in the background, in bounded batches between other commands, and continues after
-    /// a crash. Each has its [event](crate::docs::events) then.
-    /// [`Stats::to_reassign`](crate::Stats::to_reassign) counts those that are left.
+    /// It takes O(users and teams): the store writes the conversations under the successor in the
+    /// background, in bounded batches between other commands, and continues after a crash. Each has
+    /// its [event](crate::docs::events) then. [`Stats::to_reassign`](crate::Stats::to_reassign)
+    /// counts those that are left.
     ///
     /// ```
     /// # convodb::example!(store, id, contact, alice, bob);
@@ -532,8 +526,8 @@ pub trait Execute: sealed::Sealed {
         }
     }
 
-    /// Purges receipts that have waited this long for their messages. The value is the number of the
-    /// messages. See [Provider ids](crate::docs::rules#provider-ids).
+    /// Purges receipts that have [waited](crate::docs::rules#provider-ids) this long for their
+    /// messages. The value is the number of the messages.
     ///
     /// ```
     /// # convodb::example!(store);

@@ -81,9 +81,9 @@ pub trait Read: Source {
     /// conversation that the filter does not select, is empty. The total is exact. See
     /// [Lists](crate::docs::rules#lists) and [Pages](crate::docs::rules#pages).
     ///
-    /// If conversations become active between two pages by number, the second page repeats rows that
-    /// moved down and misses rows that moved up. To avoid both, continue from [`next`](Page::next), or
-    /// read all pages from one [`Snapshot`].
+    /// If conversations become active between two pages by number, the second page repeats rows
+    /// that moved down and misses rows that moved up. To avoid both, continue from
+    /// [`next`](Page::next), or read all pages from one [`Snapshot`].
     ///
     /// It takes O(partitions of the filter · log conversations + rows of the page), at any depth.
     ///
@@ -185,8 +185,7 @@ pub trait Read: Source {
         self.query(|reader| reader.find_conversation(contact, channel))
     }
 
-    /// Returns a conversation with all its messages, oldest first. See
-    /// [Message order](crate::docs::rules#message-order).
+    /// Returns a conversation with all messages, [oldest first](crate::docs::rules#message-order).
     ///
     /// ```
     /// # convodb::example!(store, id);

@@ -201,9 +201,8 @@ impl Store {
             executor.write_alone(|mut unit| {
                 let mut taken = 0;
                 let mut batch = std::iter::from_fn(|| {
-                    let others_wait =
-                        || taken >= IMPORTED_AT_LEAST && executor.queue.is_contended();
-                    if taken == at_most || others_wait() {
+                    let is_enough = taken >= IMPORTED_AT_LEAST;
+                    if taken == at_most || is_enough && executor.queue.is_contended() {
                         return None;
                     }
                     taken += 1;
