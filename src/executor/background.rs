@@ -103,10 +103,12 @@ impl Executor {
         }
         let mut state = lock(&self.background.state);
         state.reassigns = self.is_to_reassign();
-        if state.flush_at.is_none() {
-            state.flush_at = flushes_after.map(|interval| Instant::now() + interval);
+        if state.flush_at.is_none() || state.reassigns {
             self.background.changed.notify_one();
         }
+        state.flush_at = state
+            .flush_at
+            .or_else(|| Some(Instant::now() + flushes_after?));
         if state.thread.is_none() && !state.is_ended {
             let own = Arc::clone(self);
             state.thread = Some(start_thread("convodb-background", move || own.run_tasks())?);
