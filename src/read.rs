@@ -22,7 +22,7 @@ use crate::storage::{End, Reader};
 use crate::store::Store;
 use crate::transaction::Transaction;
 
-/// What every query is written on. It is private, which seals [`Read`](crate::Read).
+/// What every query is written on. It is private, which seals [`Read`].
 pub(crate) trait Source {
     type Tables: kv::Read;
 
