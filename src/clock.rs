@@ -4,9 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-/// A source of the time. The store never lets it run back; see
-/// [Time](crate::docs::rules#time).
-///
+/// A source of the time, which the store never lets run back; see [Time](crate::docs::rules#time).
 /// A closure that returns a time is a clock too.
 pub trait Clock: Send + Sync {
     /// The present time.

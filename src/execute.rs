@@ -16,6 +16,9 @@ use convodb_core::{
     ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
 };
 
+/// The number of events in a step of a purge.
+const PURGED_AT_ONCE: u64 = 4 * 1024;
+
 pub(crate) mod sealed {
     /// Keeps the trait from being implemented elsewhere.
     pub trait Sealed {}
@@ -42,6 +45,7 @@ pub(crate) mod sealed {
 ///
 /// - [`NotFound`](crate::ErrorKind::NotFound), if something that it names does not exist: a
 ///   conversation, a message, a user, a team or a consumer;
+/// - [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted;
 /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a value out of bounds, whose field is in the
 ///   error, and for preconditions on a command that is not about one conversation;
 /// - [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed), if it is about one conversation;
@@ -67,13 +71,11 @@ pub trait Execute: sealed::Sealed {
     /// Runs a command in another context.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let assignee = AssigneeId::from(UserId::new("usr_01H111")?);
-    /// let command = SaveAssignee { assignee, name: "Alice".to_owned() };
-    /// let once = Context::new().idempotency_key("import-7");
-    /// assert!(!store.execute_in(once.clone(), command.clone())?.is_duplicate);
-    /// assert!(store.execute_in(once, command)?.is_duplicate);
+    /// # convodb::example!(store, id);
+    /// let once = Context::new().idempotency_key("click-7");
+    /// let resolve = Resolve { conversation: id };
+    /// assert!(!store.execute_in(once.clone(), resolve.clone())?.is_duplicate);
+    /// assert!(store.execute_in(once, resolve)?.is_duplicate);
     /// # Ok::<(), Error>(())
     /// ```
     fn execute_in<C: Command>(&self, context: Context, command: C) -> Result<Outcome<C::Output>>;
@@ -81,8 +83,7 @@ pub trait Execute: sealed::Sealed {
     /// Runs a command. The other methods are names for it.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let message = Inbound::text(&contact, Channel::Whatsapp, "Hello");
     /// assert!(store.execute(ReceiveMessage { message })?.effect.created);
     /// # Ok::<(), Error>(())
@@ -93,23 +94,15 @@ pub trait Execute: sealed::Sealed {
 
     /// Stores a message from a contact.
     ///
-    /// The first message on a channel [creates the conversation](crate::docs::rules#one-conversation).
-    /// A message to a resolved conversation [reopens it](crate::docs::rules#reopening). The message's
-    /// time is the provider's, if it is given and has come; see
-    /// [Message order](crate::docs::rules#message-order).
+    /// The first one on a channel [creates](crate::docs::rules#one-conversation) the conversation,
+    /// one to a resolved conversation [reopens](crate::docs::rules#reopening) it. Its time, and so
+    /// its [order](crate::docs::rules#message-order), is the provider's, if that is given and past.
     ///
-    /// With a [`provider_id`](Inbound::provider_id), the same message again changes nothing and returns
-    /// the stored message with [`is_duplicate`](Outcome::is_duplicate), so a webhook can be retried. See
-    /// [Provider ids](crate::docs::rules#provider-ids).
-    ///
-    /// # Errors
-    ///
-    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
+    /// With a [provider's id](crate::docs::rules#provider-ids), a webhook can be retried: the
+    /// stored message is returned with [`is_duplicate`](Outcome::is_duplicate).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// # convodb::example!(store, id, contact);
     /// let first = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
     /// assert!(first.effect.created);
     /// let second = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Anybody?"))?;
@@ -124,13 +117,8 @@ pub trait Execute: sealed::Sealed {
     /// Stores a message to a contact. The conversation is created, reopened and ordered as by
     /// [`receive`](Self::receive); [`Outbound::reopen`] can leave a resolved conversation resolved.
     ///
-    /// # Errors
-    ///
-    /// As [`receive`](Self::receive).
-    ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
     /// assert_eq!(sent.status, DeliveryStatus::Sent);
     /// # Ok::<(), Error>(())
@@ -141,25 +129,13 @@ pub trait Execute: sealed::Sealed {
     }
 
     /// Stores a message to the contact of a conversation, and reopens the conversation unless
-    /// [`Reply::reopen`] says otherwise.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an [`Outbound`] to another contact or
-    /// channel; and as [`receive`](Self::receive).
+    /// [`Reply::reopen`] says otherwise. An [`Outbound`] to another contact or channel is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// store.resolve(id)?;
     /// assert!(store.reply(id, "One more thing.")?.effect.reopened);
-    ///
-    /// // Only if the conversation has not changed since it was read:
-    /// let seen = store.conversation(id)?;
-    /// store.resolve(id)?;
-    /// let unchanged = store.with(Context::new().if_revision(seen.revision));
-    /// let error = unchanged.reply(id, "Are you still there?").unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
     /// # Ok::<(), Error>(())
     /// ```
     fn reply(&self, id: ConversationId, reply: impl Into<Reply>) -> Result<Outcome<Message>> {
@@ -171,27 +147,15 @@ pub trait Execute: sealed::Sealed {
 
     /// Merges a delivery receipt into a message.
     ///
-    /// Receipts may come late, twice and in any order; see
-    /// [Delivery status](crate::docs::rules#delivery-status). The value is `None` for a provider's id
-    /// that no message has yet: the receipt is kept and merged when the message arrives.
-    ///
-    /// # Errors
-    ///
-    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
+    /// Receipts may come late, twice and in [any order](crate::docs::rules#delivery-status). For a
+    /// provider's id that no message has yet, the value is `None`: the receipt waits for it.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// # let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
     /// store.record_delivery(&sent, Receipt::read())?;
     /// let late = store.record_delivery(&sent, Receipt::delivered())?;
     /// assert_eq!(late.value.map(|message| message.status), Some(DeliveryStatus::Read));
-    ///
-    /// // A webhook may arrive before the message that it is about.
-    /// let early = (Channel::Whatsapp, ProviderId::new("wamid.1")?);
-    /// assert_eq!(store.record_delivery(early, Receipt::delivered())?.value, None);
-    /// let hello = Outbound::text(&contact, Channel::Whatsapp, "Hello").provider_id("wamid.1");
-    /// assert_eq!(store.send(hello)?.value.status, DeliveryStatus::Delivered);
     /// # Ok::<(), Error>(())
     /// ```
     fn record_delivery(
@@ -205,25 +169,19 @@ pub trait Execute: sealed::Sealed {
 
     /// Gives a stored message its provider's id, for providers that assign it after sending.
     ///
-    /// Receipts that came for the id before are merged into the message. The id that the message has
-    /// already changes nothing. See [Provider ids](crate::docs::rules#provider-ids).
+    /// Receipts that [wait](crate::docs::rules#provider-ids) for the id are merged into it. The id
+    /// that the message has already changes nothing.
     ///
     /// # Errors
     ///
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another message on the channel has the id,
-    /// or the message has another id; [`Gone`](crate::ErrorKind::Gone) for the id of a message that was
-    /// deleted.
+    /// or the message has another id.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
     /// let id = ProviderId::new("wamid.1")?;
     /// assert_eq!(store.set_provider_id(&sent, &id)?.value.provider_id, Some(id.clone()));
-    ///
-    /// let other = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hello?"))?.value;
-    /// let error = store.set_provider_id(&other, &id).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     /// # Ok::<(), Error>(())
     /// ```
     fn set_provider_id(
@@ -241,12 +199,9 @@ pub trait Execute: sealed::Sealed {
     /// reopens it if it is resolved. See [Assignment](crate::docs::rules#assignment).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// let alice = UserId::new("usr_01H111")?;
-    /// store.save_user(&alice, "Alice Support")?;
+    /// # convodb::example!(store, id, contact, alice);
     /// let assigned = store.assign(id, &alice)?.value;
-    /// assert_eq!(&*assigned.assigned_to.expect("Alice").name, "Alice Support");
+    /// assert_eq!(&*assigned.assigned_to.expect("Alice").name, "Alice");
     /// # Ok::<(), Error>(())
     /// ```
     fn assign(
@@ -263,8 +218,7 @@ pub trait Execute: sealed::Sealed {
     /// Makes a conversation unassigned. It does not reopen it.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// assert!(!store.unassign(id)?.effect.changed);
     /// # Ok::<(), Error>(())
     /// ```
@@ -275,25 +229,16 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Assigns a conversation as [`assign`](Self::assign) does, on the condition that it is
-    /// unassigned.
+    /// Assigns a conversation as [`assign`](Self::assign) does, if it is unassigned.
     ///
-    /// Of two claims at the same time one succeeds. The error of the other has the winner in
-    /// [`Details::Precondition`](crate::Details::Precondition). See
-    /// [Claims and preconditions](crate::docs::rules#claims-and-preconditions).
+    /// Of two [claims](crate::docs::rules#claims-and-preconditions) at the same time one succeeds.
+    /// The other's error has the winner in [`Details::Precondition`](crate::Details::Precondition).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
-    /// # store.save_user(&alice, "Alice")?;
-    /// # store.save_user(&bob, "Bob")?;
+    /// # convodb::example!(store, id, contact, alice, bob);
     /// store.claim(id, &alice)?;
     /// let lost = store.claim(id, &bob).unwrap_err();
-    /// let Details::Precondition { assignee, .. } = lost.details() else {
-    ///     panic!("{lost}");
-    /// };
-    /// assert_eq!(*assignee, Some(AssigneeId::from(alice)));
+    /// assert!(matches!(lost.details(), Details::Precondition { assignee: Some(_), .. }));
     /// # Ok::<(), Error>(())
     /// ```
     fn claim(
@@ -309,12 +254,10 @@ pub trait Execute: sealed::Sealed {
         self.execute_in(context, assign)
     }
 
-    /// Resolves a conversation. It keeps its assignee. See
-    /// [Resolving](crate::docs::rules#resolving).
+    /// [Resolves](crate::docs::rules#resolving) a conversation, which keeps its assignee.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// assert_eq!(store.resolve(id)?.value.status, Status::Resolved);
     /// # Ok::<(), Error>(())
     /// ```
@@ -324,23 +267,16 @@ pub trait Execute: sealed::Sealed {
 
     /// Marks the first `read_count` messages from the contact, in order of arrival, as read.
     ///
-    /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown, so
-    /// that messages that came since stay unread. A mark never goes back. See
-    /// [Unread messages](crate::docs::rules#unread-messages).
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a `read_count` above the number of messages
-    /// that came.
+    /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown:
+    /// messages that came since stay [unread](crate::docs::rules#unread-messages). A mark never
+    /// goes back. More messages than came are [`InvalidInput`](crate::ErrorKind::InvalidInput).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, id) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let shown = store.conversation(id)?;
     /// store.receive(Inbound::text(&contact, Channel::Webchat, "two"))?;
     /// let marked = store.mark_read(id, shown.inbound_count)?.value;
     /// assert_eq!(marked.unread_count, 1);
-    /// assert_eq!(store.count(&Filter::open().unread())?, 1);
     /// # Ok::<(), Error>(())
     /// ```
     fn mark_read(&self, id: ConversationId, read_count: u64) -> Result<Outcome<Conversation>> {
@@ -350,12 +286,11 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Adds an internal note. The context's actor is its author. A note is never among the messages.
-    /// See [Notes](crate::docs::rules#notes).
+    /// Adds an [internal note](crate::docs::rules#notes), which is never among the messages. The
+    /// context's actor is its author.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let note = store.add_note(id, "Customer is on the Enterprise plan.")?.value;
     /// assert_eq!(note.conversation_id, id);
     /// # Ok::<(), Error>(())
@@ -367,15 +302,12 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Deletes a conversation with its messages, notes and audit log, in O(messages and notes). See
-    /// [Deletion](crate::docs::rules#deletion).
-    ///
-    /// Its bytes stay in free pages of the file until they are overwritten, or until
-    /// [`Store::compact`](crate::Store::compact).
+    /// [Deletes](crate::docs::rules#deletion) a conversation with its messages, notes and audit
+    /// log, in O(messages and notes). Its bytes stay in free pages of the file until they are
+    /// overwritten, or until [`Store::compact`](crate::Store::compact).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// store.delete(id)?;
     /// assert_eq!(store.conversation(id).unwrap_err().kind(), ErrorKind::NotFound);
     /// # Ok::<(), Error>(())
@@ -388,8 +320,7 @@ pub trait Execute: sealed::Sealed {
     /// the journal by a checkpoint. The value is their number, which may be zero.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
     /// assert_eq!(store.erase_contact(&contact)?.value, 2);
     /// # Ok::<(), Error>(())
@@ -401,17 +332,13 @@ pub trait Execute: sealed::Sealed {
 
     /// Assigns many conversations in one commit, each as [`assign`](Self::assign) does.
     ///
-    /// The value has an item for each conversation, in the order of the ids or of the list. A
-    /// conversation that does not exist is [`NotFound`](crate::ErrorKind::NotFound) in its item and
-    /// affects no other.
+    /// The value has an item for each conversation, in the order of the ids or of the list. In the
+    /// item of a missing one is [`NotFound`](crate::ErrorKind::NotFound).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// let billing = TeamId::new("team_billing")?;
-    /// store.save_team(&billing, "Billing")?;
+    /// # convodb::example!(store, id, contact, alice);
     /// let unassigned = Selection::first(&Filter::open().unassigned(), 100)?;
-    /// for item in store.assign_all(&unassigned, &billing)?.value {
+    /// for item in store.assign_all(&unassigned, &alice)?.value {
     ///     assert_eq!(item.result?.id, item.id);
     /// }
     /// # Ok::<(), Error>(())
@@ -431,8 +358,7 @@ pub trait Execute: sealed::Sealed {
     /// like those of [`assign_all`](Self::assign_all).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let selection = Selection::ids([id])?;
     /// assert!(store.resolve_all(&selection)?.effect.changed);
     /// assert!(!store.resolve_all(&selection)?.effect.changed);
@@ -443,60 +369,43 @@ pub trait Execute: sealed::Sealed {
         self.execute(ResolveAll { selection })
     }
 
-    /// Adds a user to the directory, or renames it, in O(users and teams). The name shows at once in
-    /// every conversation. See [Directory](crate::docs::rules#directory).
+    /// Adds a user to the [directory](crate::docs::rules#directory), or renames it, in O(users and
+    /// teams). The name shows at once in every conversation.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let alice = UserId::new("usr_01H111")?;
-    /// assert!(store.save_user(&alice, "Alice")?.effect.created);
+    /// # convodb::example!(store, id, contact, alice);
     /// assert!(store.save_user(&alice, "Alice Support")?.effect.changed);
     /// assert!(!store.save_user(&alice, "Alice Support")?.effect.changed);
     /// # Ok::<(), Error>(())
     /// ```
     fn save_user(&self, id: &UserId, name: &str) -> Result<Outcome<Assignee>> {
-        self.execute(SaveAssignee {
-            assignee: id.into(),
-            name: name.to_owned(),
-        })
+        let (assignee, name) = (id.into(), name.to_owned());
+        self.execute(SaveAssignee { assignee, name })
     }
 
-    /// Adds a team to the directory, or renames it, as [`save_user`](Self::save_user) does with a
-    /// user.
+    /// Adds a team to the directory, or renames it, as [`save_user`](Self::save_user) a user.
     fn save_team(&self, id: &TeamId, name: &str) -> Result<Outcome<Assignee>> {
-        self.execute(SaveAssignee {
-            assignee: id.into(),
-            name: name.to_owned(),
-        })
+        let (assignee, name) = (id.into(), name.to_owned());
+        self.execute(SaveAssignee { assignee, name })
     }
 
-    /// Removes a user or a team from the directory. Its conversations go to the successor, or become
-    /// unassigned. The value is their number.
+    /// Removes a user or a team from the [directory](crate::docs::rules#directory). Its successor
+    /// takes its conversations, or they become unassigned. The value is their number.
     ///
     /// Every query and command sees the successor from then on, with the revision one higher. That
     /// reopens nothing and is not activity. A user or team that is added under the same id later has
-    /// none of these conversations. See [Directory](crate::docs::rules#directory).
+    /// none of these conversations.
     ///
-    /// It takes O(users and teams), whatever the number of conversations: the store writes them under
-    /// the successor in the background, in bounded batches between other commands, and continues after
-    /// a crash. Each has its [event](crate::docs::events) then.
-    /// [`Stats::to_reassign`](crate::Stats::to_reassign) counts those that are left.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a successor that is the one removed.
+    /// It takes O(users and teams): the store writes the conversations under the successor in the
+    /// background, in bounded batches between other commands, and continues after a crash. Each has
+    /// its [event](crate::docs::events) then. [`Stats::to_reassign`](crate::Stats::to_reassign)
+    /// counts those that are left.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// # let (alice, billing) = (UserId::new("usr_alice")?, TeamId::new("team_billing")?);
-    /// # store.save_user(&alice, "Alice")?;
-    /// # store.save_team(&billing, "Billing")?;
-    /// let (alice, billing) = (AssigneeId::from(alice), AssigneeId::from(billing));
+    /// # convodb::example!(store, id, contact, alice, bob);
     /// store.assign(id, &alice)?;
-    /// assert_eq!(store.remove_assignee(&alice, Some(&billing))?.value, 1);
-    /// assert_eq!(store.count(&Filter::open().assigned_to(&billing))?, 1);
+    /// assert_eq!(store.remove_assignee(&alice.into(), Some(&bob.clone().into()))?.value, 1);
+    /// assert_eq!(store.count(&Filter::open().assigned_to(bob))?, 1);
     /// # Ok::<(), Error>(())
     /// ```
     fn remove_assignee(
@@ -510,27 +419,22 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
-    /// Stores a whole conversation from elsewhere, with its messages, notes, ids and times, in
-    /// O(messages and notes).
+    /// Stores a whole conversation, with messages, notes, ids and times, in O(messages and notes).
     ///
     /// It reopens nothing. A user or team that it names joins the directory, unless it is there; then
-    /// the directory's name stays. The messages are put in
-    /// [order](crate::docs::rules#message-order). [`Store::import_all`](crate::Store::import_all)
-    /// loads many conversations.
+    /// the directory's name stays. The messages are [sorted](crate::docs::rules#message-order).
+    /// [`Store::import_all`](crate::Store::import_all) is for many conversations.
     ///
     /// # Errors
     ///
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the conversation exists, or another one
     /// of its contact and channel, or another message with the same provider's id;
-    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted;
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an id that occurs twice, and a message or
     /// note of another conversation.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store, id, contact);
     /// # let created_at = chrono::DateTime::from_timestamp_millis(1_776_000_000_000).unwrap();
-    /// let contact = ContactId::new("con_01HXYZ")?;
     /// let id = ConversationId::new("conv_01HABC00000000000000000000")?;
     /// let conversation = Conversation::new(id, contact, Channel::Messenger, created_at);
     /// let imported = store.import(Import::new(conversation, vec![]))?.value;
@@ -546,45 +450,34 @@ pub trait Execute: sealed::Sealed {
     /// [`Consumer`](crate::Consumer) to read with.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let name = ConsumerName::new("webhooks")?;
     /// assert!(store.add_consumer(&name, ConsumerStart::Oldest)?.effect.created);
     /// # Ok::<(), Error>(())
     /// ```
     fn add_consumer(&self, name: &ConsumerName, start: ConsumerStart) -> Result<Outcome<EventSeq>> {
-        self.execute(AddConsumer {
-            name: name.clone(),
-            start,
-        })
+        let name = name.clone();
+        self.execute(AddConsumer { name, start })
     }
 
     /// Acknowledges all events up to this one for a consumer. The value is its position.
     ///
-    /// A position never goes back: an earlier event changes nothing. In a
-    /// [transaction](crate::Store::transaction) the acknowledgement commits with the other commands.
-    /// [`Consumer::acknowledge`](crate::Consumer::acknowledge) also checks that the consumer has
-    /// returned the event.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number above that of the newest event.
+    /// A position never goes back: an earlier event changes nothing. One beyond the newest event is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), and for
+    /// [`Consumer::acknowledge`](crate::Consumer::acknowledge) one that it has not returned. In a
+    /// [transaction](crate::Store::transaction) it commits with the other commands.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// let name = ConsumerName::new("webhooks")?;
     /// store.add_consumer(&name, ConsumerStart::Oldest)?;
     /// let second = EventSeq::new(2);
     /// assert_eq!(store.acknowledge(&name, second)?.value, second);
-    /// assert!(!store.acknowledge(&name, EventSeq::new(1))?.effect.changed);
     /// # Ok::<(), Error>(())
     /// ```
     fn acknowledge(&self, consumer: &ConsumerName, up_to: EventSeq) -> Result<Outcome<EventSeq>> {
-        self.execute(Acknowledge {
-            consumer: consumer.clone(),
-            up_to,
-        })
+        let consumer = consumer.clone();
+        self.execute(Acknowledge { consumer, up_to })
     }
 
     /// Removes a consumer: it no longer keeps events from being purged. A thread or task that waits
@@ -592,8 +485,7 @@ pub trait Execute: sealed::Sealed {
     /// [`NotFound`](crate::ErrorKind::NotFound).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let webhooks = store.consumer("webhooks")?;
     /// store.remove_consumer(webhooks.name())?;
     /// assert!(store.consumers()?.is_empty());
@@ -608,33 +500,38 @@ pub trait Execute: sealed::Sealed {
     /// acknowledged. The value is their number. Audit logs stay.
     ///
     /// On a store it purges in bounded steps, so that other commands run in between, unless its context
-    /// has an idempotency key. Steps that were committed before an error stay. In a transaction it is
-    /// one step.
+    /// has an idempotency key. Steps that were committed before an error stay.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
     /// store.purge_events(Retention::younger_than(WEEK))?;
     /// # Ok::<(), Error>(())
     /// ```
     fn purge_events(&self, retention: Retention) -> Result<Outcome<u64>> {
-        self.execute(PurgeEvents {
-            retention,
-            limit: u64::MAX,
-        })
+        // A key names one command.
+        let limit = match self.context().is_plain() {
+            true => PURGED_AT_ONCE,
+            false => u64::MAX,
+        };
+        let mut purged = 0;
+        loop {
+            let mut step = self.execute(PurgeEvents { retention, limit })?;
+            purged += step.value;
+            if step.value < limit || step.is_duplicate {
+                step.value = purged;
+                step.effect.changed = purged > 0;
+                return Ok(step);
+            }
+        }
     }
 
-    /// Purges receipts that have waited this long for their messages. The value is the number of the
-    /// messages. See [Provider ids](crate::docs::rules#provider-ids).
+    /// Purges receipts that have [waited](crate::docs::rules#provider-ids) this long for their
+    /// messages. The value is the number of the messages.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let missing = (Channel::Whatsapp, ProviderId::new("wamid.lost")?);
-    /// store.record_delivery(missing, Receipt::delivered())?;
-    /// assert_eq!(store.stats()?.unmatched, 1);
-    /// let week = Duration::from_secs(7 * 24 * 60 * 60);
+    /// # convodb::example!(store);
+    /// let week = Duration::from_secs(7 * 24 * 3_600);
     /// assert_eq!(store.purge_unmatched(week)?.value, 0);
     /// # Ok::<(), Error>(())
     /// ```
@@ -642,14 +539,11 @@ pub trait Execute: sealed::Sealed {
         self.execute(PurgeUnmatched { older_than })
     }
 
-    /// Purges the records of idempotency keys of this age. The value is their number.
-    ///
-    /// Records older than [their time to live](crate::Options::idempotency_ttl) are purged anyway, two
-    /// with each new one.
+    /// Purges the records of idempotency keys of this age. The value is their number. A new record
+    /// purges two that are beyond [their time to live](crate::Options::idempotency_ttl) anyway.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let hour = Duration::from_secs(60 * 60);
     /// assert_eq!(store.purge_idempotency_keys(hour)?.value, 0);
     /// # Ok::<(), Error>(())

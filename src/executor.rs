@@ -2,37 +2,28 @@
 //!
 //! Invariant: one thread writes at a time, and the current snapshot changes only after its commit.
 
+mod background;
 mod current;
-mod flusher;
 pub(crate) mod group_commit;
 mod job;
 mod lifecycle;
 mod notifier;
-mod reassignment;
-mod trace;
-mod write_lock;
 
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use convodb_core::commands::RemoveConsumer;
-use convodb_core::{
-    Command, CommitSeq, ConsumerName, Context, Error, ErrorKind, EventSeq, Outcome, Result,
-};
+use convodb_core::{Command, Context, Error, ErrorKind, Outcome, Result};
 
 pub(crate) use current::Lease;
 pub use job::Pending;
 pub(crate) use lifecycle::Owner;
 
+use background::{BATCH, Background};
 use current::Current;
-use flusher::FlushSignal;
 use group_commit::{Group, Queue};
-use job::Job;
-use notifier::Registration;
-use reassignment::{BATCH, Reassignment};
-use write_lock::{WriteLock, WriteState, Writer};
+use job::{Answer, Job};
+use lifecycle::WriteState;
 
 use crate::options::Options;
 use crate::storage::{CommitError, Given, Journaled, UnitOfWork, View};
@@ -40,11 +31,10 @@ use crate::storage::{CommitError, Given, Journaled, UnitOfWork, View};
 /// What all clones of a store share.
 pub(crate) struct Executor {
     pub(crate) current: Current,
-    queue: Queue<Job, Error>,
-    write_lock: WriteLock,
+    pub(crate) queue: Queue<Job, Error>,
+    write_state: Mutex<WriteState>,
     counters: Mutex<Counters>,
-    flush_signal: FlushSignal,
-    reassignment: Reassignment,
+    background: Background,
     pub(crate) options: Options,
 }
 
@@ -61,41 +51,11 @@ pub(crate) struct Counters {
 }
 
 /// What a commit consists of.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Summary {
-    pub(crate) commands: u64,
-    pub(crate) reassigned: u64,
-    pub(crate) removes_consumer: bool,
-}
-
-impl Summary {
-    /// Of one transaction.
-    pub(crate) fn of_transaction() -> Self {
-        Self {
-            commands: 1,
-            ..Self::default()
-        }
-    }
-
-    /// Of conversations that the store itself reassigned.
-    fn of_reassigned(conversations: usize) -> Self {
-        Self {
-            reassigned: conversations as u64,
-            ..Self::default()
-        }
-    }
-
-    /// Its cost, in commands, for the next checkpoint. Batches of reassignments follow one another
-    /// without a pause and change more rows than most commands.
-    fn cost(self) -> u64 {
-        const REASSIGNED: u64 = 4;
-        self.commands + self.reassigned * REASSIGNED
-    }
-}
-
-/// Whether a command can end the wait of a consumer.
-pub(crate) fn removes_consumer<C: Command>() -> bool {
-    C::NAME == RemoveConsumer::NAME
+#[derive(Clone, Copy, Default)]
+struct Summary {
+    commands: u64,
+    /// In commands, for the next checkpoint.
+    cost: u64,
 }
 
 /// A command of a store within its own transaction.
@@ -119,22 +79,12 @@ fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinH
 }
 
 impl Executor {
-    /// Whether this thread runs a transaction or leads a group.
-    pub(crate) fn is_writing(&self) -> bool {
-        self.write_lock.is_entered()
-    }
-
     /// A thread that waits for others within its own transaction would wait for itself.
-    pub(crate) fn check_reentrancy(&self) -> Result<()> {
-        match self.is_writing() {
+    fn check_reentrancy(&self) -> Result<()> {
+        match self.queue.is_held_here() {
             true => Err(reentrant()),
             false => Ok(()),
         }
-    }
-
-    /// Whether another thread waits to write.
-    pub(crate) fn is_contended(&self) -> bool {
-        self.queue.is_contended()
     }
 
     /// The current snapshot, for one call.
@@ -144,36 +94,6 @@ impl Executor {
 
     pub(crate) fn counters(&self) -> Counters {
         *lock(&self.counters)
-    }
-
-    /// Blocks until there are events after this one, at most this long. With a consumer, it must be
-    /// there.
-    pub(crate) fn wait_for_events(
-        &self,
-        after: EventSeq,
-        consumer: Option<&ConsumerName>,
-        timeout: Duration,
-    ) -> Result<bool> {
-        self.check_reentrancy()?;
-        let deadline = Instant::now().checked_add(timeout);
-        let current = &self.current;
-        current
-            .notifier
-            .wait(deadline, || current.has_events(after, consumer))
-    }
-
-    /// The same as a future, without a limit. It does not keep the store open.
-    pub(crate) fn events_changed(
-        self: &Arc<Self>,
-        after: EventSeq,
-        consumer: Option<ConsumerName>,
-    ) -> impl Future<Output = Result<()>> + Send + use<> {
-        let own = Arc::clone(self);
-        let mut registration = Registration::new(&self.current.notifier);
-        poll_fn(move |context| {
-            let check = || own.current.has_events(after, consumer.as_ref());
-            registration.poll(context.waker(), check)
-        })
     }
 
     /// What a command is decided with.
@@ -195,108 +115,83 @@ impl Executor {
         command: C,
     ) -> Result<Outcome<C::Output>> {
         self.check_reentrancy()?;
-        let (job, answer) = Job::new(context, command);
+        let (answer, job) = Answer::of(context, command);
         let done = self.queue.submit(job, |group| self.lead(group));
         answer.take(done)
     }
 
-    /// Runs a piece of work alone with the right to write, and commits it. Returns its value, and the
-    /// number of the commit if it changed anything.
+    /// Runs a piece of work alone with the right to write, and commits it as one command.
     pub(crate) fn write_alone<T, E: From<Error>>(
         self: &Arc<Self>,
-        work: impl for<'t> FnOnce(UnitOfWork<'t>, &View) -> Result<(T, Summary, UnitOfWork<'t>), E>,
-    ) -> Result<(T, Option<CommitSeq>), E> {
-        self.check_reentrancy()?;
-        let mut writer = self.lock_writer();
-        let view = self.view()?;
-        self.write(&mut writer.state, |unit| work(unit, &view))
+        work: impl for<'t> FnOnce(UnitOfWork<'t>) -> Result<(T, UnitOfWork<'t>), E>,
+    ) -> Result<T, E> {
+        let (_lock, mut state) = self.lock_writer()?;
+        self.write(&mut state, |unit, summary| {
+            (summary.commands, summary.cost) = (1, 1);
+            work(unit)
+        })
     }
 
-    fn lock_writer(&self) -> Writer<'_> {
-        let lock = self.queue.lock_writer();
-        self.write_lock.enter(Some(lock))
+    /// Waits for the right to write. The state is locked by its holder alone.
+    fn lock_writer(&self) -> Result<(Group<'_, Job, Error>, MutexGuard<'_, WriteState>)> {
+        self.check_reentrancy()?;
+        Ok((self.queue.lock_writer(), lock(&self.write_state)))
     }
 
     /// Runs the commands of a group, and commits them together.
     fn lead(self: &Arc<Self>, group: &mut Group<'_, Job, Error>) -> Result<()> {
-        let mut writer = self.write_lock.enter(None);
-        let led = self.write(&mut writer.state, |mut unit| {
-            let mut summary = Summary::default();
+        self.write(&mut lock(&self.write_state), |mut unit, summary| {
             while !unit.is_full()
                 && let Some(job) = group.next_command()
             {
                 summary.commands += 1;
-                summary.removes_consumer |= job.removes_consumer;
-                job.run(self, &mut unit)?;
+                job(self, &mut unit)?;
             }
-            Ok(((), summary, unit))
-        });
-        led.map(drop)
-    }
-
-    /// For the committer: leads the next group of submitted commands. Returns whether it did.
-    fn lead_next(self: &Arc<Self>) -> bool {
-        self.queue.lead_next(|group| self.lead(group))
+            summary.cost = summary.commands;
+            Ok(((), unit))
+        })
     }
 
     /// Commits a piece of work, or nothing if it fails or changes nothing.
     fn write<T, E: From<Error>>(
         self: &Arc<Self>,
         state: &mut WriteState,
-        work: impl for<'t> FnOnce(UnitOfWork<'t>) -> Result<(T, Summary, UnitOfWork<'t>), E>,
-    ) -> Result<(T, Option<CommitSeq>), E> {
+        work: impl for<'t> FnOnce(UnitOfWork<'t>, &mut Summary) -> Result<(T, UnitOfWork<'t>), E>,
+    ) -> Result<T, E> {
         let engine = state.engine()?;
-        let view = self.current.latest()?;
+        let view = self.view()?;
         self.current.end_expired(Instant::now());
         let raw = match engine.begin_write() {
             Ok(raw) => raw,
             Err(error) => {
                 // A checkpoint may have failed.
-                if engine.is_broken() {
-                    state.fail();
-                }
                 state.needs_rewrite |= error.kind() == ErrorKind::Io;
                 return Err(error.into());
             }
         };
-        let (value, summary, unit) = work(raw.writer(&view))?;
+        let mut summary = Summary::default();
+        let (value, unit) = work(raw.writer(&view), &mut summary)?;
         let Some(applied) = unit.finish()? else {
             // Nothing was written. If the abort fails, the next transaction reports it.
             let _ = raw.abort();
-            return Ok((value, None));
+            return Ok(value);
         };
-        let commit = applied.commit_seq();
+        let (commit, removed_consumer) = (applied.commit_seq(), applied.removed_consumer);
         let committed = {
-            let _span = trace::span!(commit);
-            engine.commit(raw, applied, summary.cost())
+            #[cfg(feature = "tracing")]
+            let _span = tracing::debug_span!(target: "convodb", "commit").entered();
+            engine.commit(raw, applied, summary.cost)
         };
         self.count(summary.commands, engine.journaled());
-        match committed {
-            Ok(view) => {
-                self.publish(view, summary.removes_consumer);
-                Ok((value, Some(commit)))
-            }
-            Err(CommitError::Refused(error)) => {
-                if engine.is_broken() {
-                    state.fail();
-                }
-                Err(error.into())
-            }
-            Err(CommitError::Unknown(error)) => {
-                // The current snapshot stays: reads continue.
-                state.fail();
-                Err(Error::commit_unknown(commit, error).into())
-            }
-        }
-    }
-
-    /// Makes the snapshot of a commit the current one.
-    fn publish(self: &Arc<Self>, view: View, removed_consumer: bool) {
+        let view = committed.map_err(|error| match error {
+            CommitError::Refused(error) => error,
+            // The current snapshot stays: reads continue.
+            CommitError::Unknown(error) => Error::commit_unknown(commit, error),
+        })?;
         self.current.publish(view, removed_consumer);
-        if self.options.flush_interval().is_some() {
-            self.flush_signal.committed();
-        }
-        self.start_reassignment();
+        // If its thread cannot be started, the next commit tries again.
+        let _ = self.work_behind();
+        Ok(value)
     }
 
     /// Counts a commit; one without commands was made by the store itself.

@@ -24,7 +24,7 @@ mod transaction;
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod group_commit {
-    pub use crate::executor::group_commit::{Failure, Group, MAX_COMMANDS, Queue, WriterLock};
+    pub use crate::executor::group_commit::{Failure, Group, MAX_COMMANDS, Queue};
 }
 
 /// What most users need: the traits of commands and queries, and the store.

@@ -33,18 +33,19 @@ pub enum Check {
 pub enum Durability {
     /// When it returns, by a journal beside the file (`inbox.redb-journal`). The command is appended to
     /// the journal and synced. A checkpoint in the background writes two thousand commands to the file.
-    /// Concurrent commands share a sync. The two files belong together; closing the store removes the
-    /// journal.
+    /// Concurrent commands share a sync. The files belong together; closing removes the journal.
     #[default]
     Full,
     /// At most 50 milliseconds after it returns, or after [`flush`](crate::Store::flush). Queries see
     /// it at once. A crash of the process loses nothing; a crash of the system loses the last commands,
     /// each as a whole and in order.
     Relaxed,
-    /// When it returns, in the file itself. There is no journal, and each commit writes every page that
-    /// it changes.
+    /// When it returns, without a journal: each commit writes every page that it changes.
     Direct,
 }
+
+/// The largest file that [`Check::Auto`] checks.
+const CHECKED_BYTES: u64 = 1 << 30;
 
 /// The interval between a relaxed commit and its sync.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
@@ -56,11 +57,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("inbox.redb");
-/// let store = Store::options()
-///     .cache_size(256 << 20)
-///     .check(Check::Always)
-///     .durability(Durability::Direct)
-///     .open(&path)?;
+/// let options = Store::options().cache_size(256 << 20).check(Check::Always);
+/// let store = options.durability(Durability::Direct).open(&path)?;
 /// # drop(store);
 /// // A file that must exist:
 /// let store = Store::options().create(false).open(&path)?;
@@ -68,11 +66,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Options {
-    cache_bytes: usize,
-    check: Check,
-    create: bool,
-    durability: Durability,
-    checkpoint_commands: u64,
+    opening: Opening,
     disk: Arc<dyn Disk>,
     pub(crate) snapshot_ttl: Duration,
     pub(crate) idempotency_ttl: Duration,
@@ -85,11 +79,14 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: 64 << 20,
-            check: Check::default(),
-            create: true,
-            durability: Durability::default(),
-            checkpoint_commands: CHECKPOINT_COMMANDS,
+            opening: Opening {
+                cache_bytes: 64 << 20,
+                check_up_to_bytes: CHECKED_BYTES,
+                create: true,
+                seed: [0; 16],
+                journaling: Journaling::Synced,
+                checkpoint_commands: CHECKPOINT_COMMANDS,
+            },
             disk: Arc::new(SystemDisk),
             // Far longer than paging or exporting takes.
             snapshot_ttl: Duration::from_secs(10 * 60),
@@ -114,14 +111,18 @@ impl Options {
     /// some 10 MB under load, and a few times that when commands outrun the checkpoints.
     #[must_use]
     pub fn cache_size(mut self, bytes: usize) -> Self {
-        self.cache_bytes = bytes;
+        self.opening.cache_bytes = bytes;
         self
     }
 
     /// How much of the file an opening checks.
     #[must_use]
     pub fn check(mut self, check: Check) -> Self {
-        self.check = check;
+        self.opening.check_up_to_bytes = match check {
+            Check::Auto => CHECKED_BYTES,
+            Check::Always => u64::MAX,
+            Check::Never => 0,
+        };
         self
     }
 
@@ -129,17 +130,15 @@ impl Options {
     /// [`NotFound`](crate::ErrorKind::NotFound).
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
-        self.create = create;
+        self.opening.create = create;
         self
     }
 
     /// The time to live of a [`Snapshot`](crate::Snapshot), and of an iterator over messages or notes;
-    /// ten minutes by default.
+    /// ten minutes by default. Zero ends it at once, [`Duration::MAX`] never.
     ///
-    /// A snapshot keeps the pages that it sees from being reused. The file grows by 20 to 40 KB with
-    /// each command then: some 1 GB in ten minutes at 50 commands a second. After this time the snapshot
-    /// returns [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), and the next checkpoint reuses
-    /// its pages. Zero ends it at once, [`Duration::MAX`] never.
+    /// The file grows by 20 to 40 KB with each command while a snapshot keeps its pages: 1 GB in
+    /// ten minutes at 50 commands a second. Afterwards the next checkpoint reuses them.
     #[must_use]
     pub fn snapshot_ttl(mut self, ttl: Duration) -> Self {
         self.snapshot_ttl = ttl;
@@ -156,7 +155,11 @@ impl Options {
     /// When a command is durable. It has no effect on a store in memory.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
+        self.opening.journaling = match durability {
+            Durability::Full => Journaling::Synced,
+            Durability::Relaxed => Journaling::Unsynced,
+            Durability::Direct => Journaling::Off,
+        };
         self
     }
 
@@ -187,14 +190,13 @@ impl Options {
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn checkpoint_commands(mut self, commands: u64) -> Self {
-        self.checkpoint_commands = commands;
+        self.opening.checkpoint_commands = commands;
         self
     }
 
-    /// Leaves the reassignment of conversations of
-    /// [removed users and teams](crate::Execute::remove_assignee) to
-    /// [`testing::reassign_now`](crate::testing::reassign_now), so that a run is deterministic. With the
-    /// feature `testing`.
+    /// Leaves it to [`testing::reassign_now`](crate::testing::reassign_now) to reassign
+    /// conversations of [removed](crate::Execute::remove_assignee) users and teams: a run is
+    /// deterministic. With the feature `testing`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn reassign_by_hand(mut self) -> Self {
@@ -207,31 +209,16 @@ impl Options {
     }
 
     pub(crate) fn opening(&self) -> Opening {
+        // Two parts of 80 bits fill 128.
+        let seed = self.ids.random() ^ (self.ids.random() << 64);
         Opening {
-            cache_bytes: self.cache_bytes,
-            check_up_to_bytes: match self.check {
-                Check::Auto => 1 << 30,
-                Check::Always => u64::MAX,
-                Check::Never => 0,
-            },
-            create: self.create,
-            seed: self.seed(),
-            journaling: match self.durability {
-                Durability::Full => Journaling::Synced,
-                Durability::Relaxed => Journaling::Unsynced,
-                Durability::Direct => Journaling::Off,
-            },
-            checkpoint_commands: self.checkpoint_commands,
+            seed: seed.to_le_bytes(),
+            ..self.opening
         }
     }
 
     /// How long after a commit it is synced, if not at once.
     pub(crate) fn flush_interval(&self) -> Option<Duration> {
-        (self.durability == Durability::Relaxed).then_some(FLUSH_INTERVAL)
-    }
-
-    fn seed(&self) -> [u8; 16] {
-        // Two parts of 80 bits fill 128.
-        (self.ids.random() ^ (self.ids.random() << 64)).to_le_bytes()
+        (self.opening.journaling == Journaling::Unsynced).then_some(FLUSH_INTERVAL)
     }
 }

@@ -3,7 +3,9 @@
 //! Invariant: each query is written once, and reads one commit.
 
 mod iterators;
-mod source;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use convodb_core::{
     Assignee, AssigneeId, Channel, CommitSeq, ConsumerPosition, ContactId, Conversation,
@@ -12,12 +14,38 @@ use convodb_core::{
 };
 
 pub use iterators::{Messages, Notes};
-pub(crate) use source::Source;
 
+use crate::executor::Lease;
+use crate::kv::{self, ReadTables, WriteTables};
 use crate::snapshot::Snapshot;
-use crate::storage::End;
+use crate::storage::{End, Reader};
 use crate::store::Store;
 use crate::transaction::Transaction;
+
+/// What every query is written on. It is private, which seals [`Read`].
+pub(crate) trait Source {
+    type Tables: kv::Read;
+
+    /// Runs a query on one commit, or on that and the writes of a transaction.
+    fn query<T>(&self, query: impl FnOnce(&Reader<'_, Self::Tables>) -> Result<T>) -> Result<T>;
+
+    /// A lease for a query that goes on after the call. A transaction has none.
+    fn lease(&self) -> Result<Option<Arc<Lease>>>;
+
+    /// For the rows of a conversation: a lease to read them under, or all of them.
+    fn rows<T>(
+        &self,
+        id: ConversationId,
+        all: impl FnOnce(&Reader<'_, Self::Tables>) -> Result<Vec<T>>,
+    ) -> Result<(Option<Arc<Lease>>, Vec<T>)> {
+        let lease = self.lease()?;
+        let held = match &lease {
+            Some(lease) => lease.view()?.reader().require(id).map(|()| Vec::new()),
+            None => self.query(|reader| reader.require(id).and_then(|()| all(reader))),
+        };
+        Ok((lease, held?))
+    }
+}
 
 /// The queries. A [`Store`] reads the latest commit, a [`Snapshot`] its own, and a [`Transaction`] the
 /// commit before it with its own writes.
@@ -34,10 +62,10 @@ use crate::transaction::Transaction;
 ///   more than 64 users and teams;
 /// - [`Closed`](crate::ErrorKind::Closed) and [`NeedsReopen`](crate::ErrorKind::NeedsReopen), if the
 ///   store is closed or has to be reopened;
+/// - [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted;
 /// - [`SnapshotExpired`](crate::ErrorKind::SnapshotExpired), on a snapshot that has ended;
 /// - [`Aborted`](crate::ErrorKind::Aborted), in a transaction after a storage error;
-/// - [`Io`](crate::ErrorKind::Io) and [`Corrupted`](crate::ErrorKind::Corrupted), if the file cannot be
-///   read.
+/// - [`Io`](crate::ErrorKind::Io) and [`Corrupted`](crate::ErrorKind::Corrupted), from the file.
 ///
 /// The methods list the others.
 ///
@@ -46,28 +74,23 @@ use crate::transaction::Transaction;
 /// A query takes O(values that it returns). The methods state what differs.
 #[expect(private_bounds, reason = "it seals the trait")]
 pub trait Read: Source {
-    /// Returns a page of the conversations that a filter selects, latest activity first, with their
-    /// exact number.
+    /// Returns a page of the conversations that a filter selects, latest activity first.
     ///
     /// The page is `(number, limit)`, `(cursor, limit)` or a [`PageRequest`], which can also be
     /// [around](PageRequest::around) a conversation. A page past the end, and a page around a
-    /// conversation that the filter does not select, is empty and has the true total. See
+    /// conversation that the filter does not select, is empty. The total is exact. See
     /// [Lists](crate::docs::rules#lists) and [Pages](crate::docs::rules#pages).
     ///
-    /// Each call on a store reads the list as it is then. If conversations become active between two
-    /// pages by number, the second page repeats rows that moved down and misses rows that moved up. To
-    /// avoid both, continue from [`next`](Page::next), or read all pages from one [`Snapshot`].
+    /// If conversations become active between two pages by number, the second page repeats rows
+    /// that moved down and misses rows that moved up. To avoid both, continue from
+    /// [`next`](Page::next), or read all pages from one [`Snapshot`].
     ///
-    /// # Complexity
-    ///
-    /// O(partitions of the filter · log conversations + rows of the page), at any depth.
+    /// It takes O(partitions of the filter · log conversations + rows of the page), at any depth.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// # for contact in ["con_1", "con_2"] {
-    /// #     store.receive(Inbound::text(ContactId::new(contact)?, Channel::Webchat, "Hello"))?;
-    /// # }
+    /// # convodb::example!(store, id);
+    /// # store.send(Outbound::text(ContactId::new("con_1")?, Channel::Webchat, "Hi"))?;
+    /// # store.send(Outbound::text(ContactId::new("con_2")?, Channel::Webchat, "Hi"))?;
     /// let filter = Filter::open().channel(Channel::Webchat).unassigned();
     /// let first = store.list(&filter, (1, 2))?;
     /// assert_eq!((first.data.len(), first.total, first.number), (2, 3, Some(1)));
@@ -75,10 +98,6 @@ pub trait Read: Source {
     /// // The page after it, by a cursor.
     /// let rest = store.list(&filter, (first.next.expect("a third"), 2))?;
     /// assert_eq!((rest.data.len(), rest.total, rest.next), (1, 3, None));
-    ///
-    /// // The page around a conversation.
-    /// let around = store.list(&filter, PageRequest::around(id, 2)?)?;
-    /// assert!(around.data.iter().any(|row| row.id == id));
     /// # Ok::<(), Error>(())
     /// ```
     fn list(
@@ -90,12 +109,10 @@ pub trait Read: Source {
         self.query(|reader| reader.list(filter, &page))
     }
 
-    /// Returns how many conversations a filter selects, in O(partitions of the filter), without reading
-    /// a row.
+    /// Returns how many conversations a filter selects, in O(partitions of the filter).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// assert_eq!(store.count(&Filter::open().unassigned())?, 1);
     /// # Ok::<(), Error>(())
     /// ```
@@ -103,12 +120,10 @@ pub trait Read: Source {
         self.query(|reader| reader.count(filter))
     }
 
-    /// Returns how many conversations each of these filters selects, all on one commit: the counts of
-    /// all views of an inbox.
+    /// Returns how many conversations each of these filters selects, all on one commit.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// let views = [Filter::open(), Filter::open().unassigned(), Filter::resolved()];
     /// assert_eq!(store.counts(&views)?, [1, 1, 0]);
     /// # Ok::<(), Error>(())
@@ -121,8 +136,7 @@ pub trait Read: Source {
     /// `None` if the filter does not select it. O(partitions of the filter · log conversations).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// assert_eq!(store.rank(id, &Filter::open())?, Some(0));
     /// assert_eq!(store.rank(id, &Filter::resolved())?, None);
     /// # Ok::<(), Error>(())
@@ -134,10 +148,8 @@ pub trait Read: Source {
     /// Returns a conversation without its messages.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
-    /// let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?.value;
-    /// assert_eq!(store.conversation(hello.conversation_id)?.status, Status::Open);
+    /// # convodb::example!(store, id);
+    /// assert_eq!(store.conversation(id)?.status, Status::Open);
     /// # Ok::<(), Error>(())
     /// ```
     fn conversation(&self, id: ConversationId) -> Result<Conversation> {
@@ -148,8 +160,7 @@ pub trait Read: Source {
     /// commit. `None` for one that does not exist.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let missing = ConversationId::new("conv_01HABC00000000000000000000")?;
     /// let found = store.conversations(&[id, missing])?;
     /// assert!(found[0].is_some() && found[1].is_none());
@@ -159,12 +170,10 @@ pub trait Read: Source {
         self.query(|reader| reader.conversations(ids))
     }
 
-    /// Returns the [one conversation](crate::docs::rules#one-conversation) of a contact on a channel,
-    /// if it exists.
+    /// Returns [the conversation](crate::docs::rules#one-conversation) of a contact on a channel.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// assert_eq!(store.find_conversation(&contact, Channel::Instagram)?, None);
     /// # Ok::<(), Error>(())
     /// ```
@@ -176,12 +185,10 @@ pub trait Read: Source {
         self.query(|reader| reader.find_conversation(contact, channel))
     }
 
-    /// Returns a conversation with all its messages, oldest first. See
-    /// [Message order](crate::docs::rules#message-order).
+    /// Returns a conversation with all messages, [oldest first](crate::docs::rules#message-order).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let hello = &store.transcript(id)?.messages[0];
     /// assert_eq!(hello.content.as_text(), Some("Hello"));
     /// # Ok::<(), Error>(())
@@ -192,13 +199,8 @@ pub trait Read: Source {
 
     /// Returns a message by the store's ids or by its provider's id.
     ///
-    /// # Errors
-    ///
-    /// [`Gone`](crate::ErrorKind::Gone) for the provider's id of a message that was deleted.
-    ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let hello = Inbound::text(&contact, Channel::Whatsapp, "Hello").provider_id("wamid.1");
     /// let hello = store.receive(hello)?.value;
     /// assert_eq!(store.message((Channel::Whatsapp, ProviderId::new("wamid.1")?))?, hello);
@@ -212,13 +214,11 @@ pub trait Read: Source {
 
     /// Returns the messages of a part of a conversation, oldest first, as an iterator from either end.
     ///
-    /// On a store or a snapshot the iterator reads bounded batches, all on one commit, under a lease
-    /// like that of a [`Snapshot`]. On a transaction it holds all messages of the range. An error ends
-    /// it.
+    /// On a store or a snapshot it reads bounded batches, all on one commit, under a lease like
+    /// a [`Snapshot`]'s. On a transaction it holds all messages of the range. An error ends it.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, id) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// # store.receive(Inbound::text(&contact, Channel::Webchat, "two"))?;
     /// let newest = store.messages(id, ..)?.next_back().expect("two messages")?;
     /// assert_eq!(newest.content.as_text(), Some("two"));
@@ -226,23 +226,21 @@ pub trait Read: Source {
     /// ```
     fn messages(&self, id: ConversationId, range: impl Into<MessageRange>) -> Result<Messages> {
         let range = range.into();
-        if let Some(lease) = self.lease()? {
-            lease.view()?.reader().require(id)?;
-            return Ok(Messages::new(id, Vec::new(), Some((lease, range))));
-        }
-        let messages = self.query(|reader| {
-            reader.require(id)?;
-            reader.messages(id, &range, End::Oldest, usize::MAX)
-        });
-        Ok(Messages::new(id, messages?, None))
+        let all = |reader: &Reader<'_, _>| reader.messages(id, &range, End::Oldest, usize::MAX);
+        let (lease, held) = self.rows(id, all)?;
+        Ok(Messages {
+            conversation: id,
+            unread: lease.map(|lease| (lease, range)),
+            front: held.into(),
+            back: VecDeque::new(),
+        })
     }
 
     /// Returns the newest message of each of these conversations, in the order of the ids: the
     /// previews of a page. `None` for a conversation that has none or does not exist.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, ..) = inbox()?;
+    /// # convodb::example!(store);
     /// let page = store.list(&Filter::open(), (1, 20))?;
     /// let ids: Vec<_> = page.data.iter().map(|row| row.id).collect();
     /// assert!(store.last_messages(&ids)?[0].is_some());
@@ -252,45 +250,35 @@ pub trait Read: Source {
         self.query(|reader| reader.last_messages(ids))
     }
 
-    /// Returns the internal notes of a conversation, oldest first, as an iterator like that of
-    /// [`messages`](Self::messages).
+    /// Returns the notes of a conversation, oldest first, like [`messages`](Self::messages).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let note = store.add_note(id, "Enterprise plan.")?.value;
     /// assert_eq!(store.notes(id)?.collect::<Result<Vec<_>, _>>()?, [note]);
     /// # Ok::<(), Error>(())
     /// ```
     fn notes(&self, id: ConversationId) -> Result<Notes> {
-        if let Some(lease) = self.lease()? {
-            lease.view()?.reader().require(id)?;
-            return Ok(Notes::new(id, Vec::new(), Some(lease)));
-        }
-        let notes = self.query(|reader| {
-            reader.require(id)?;
-            reader.notes(id, None, usize::MAX)
-        });
-        Ok(Notes::new(id, notes?, None))
+        let (lease, held) = self.rows(id, |reader| reader.notes(id, None, usize::MAX))?;
+        Ok(Notes {
+            conversation: id,
+            unread: lease.map(|lease| (lease, None)),
+            held: held.into(),
+        })
     }
 
-    /// Returns a user or a team of the [directory](crate::docs::rules#directory), without reading the
-    /// file.
+    /// Returns a user or a team of the [directory](crate::docs::rules#directory), from memory.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let alice = UserId::new("usr_01H111")?;
-    /// store.save_user(&alice, "Alice Support")?;
-    /// assert_eq!(&*store.assignee(&AssigneeId::from(alice))?.name, "Alice Support");
+    /// # convodb::example!(store, id, contact, alice);
+    /// assert_eq!(&*store.assignee(&alice.into())?.name, "Alice");
     /// # Ok::<(), Error>(())
     /// ```
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         self.query(|reader| reader.assignee(id))
     }
 
-    /// Returns every user and team, without reading the file: users first, each kind in the order of
-    /// the ids.
+    /// Returns every user and team, from memory: users first, each kind in the order of the ids.
     fn assignees(&self) -> Result<Vec<Assignee>> {
         self.query(|reader| Ok(reader.assignees()))
     }
@@ -307,8 +295,7 @@ pub trait Read: Source {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a number above that of the newest event.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// store.resolve(id)?;
     /// let last = &store.events(EventSeq::new(2), 100)?[0];
     /// assert_eq!((last.seq, last.kind.as_str()), (EventSeq::new(3), "conversation.resolved"));
@@ -318,16 +305,14 @@ pub trait Read: Source {
         self.query(|reader| reader.events(after, limit))
     }
 
-    /// Returns the audit log of a conversation, oldest first: its assignees and when it was resolved
-    /// and reopened.
+    /// Returns the audit log of a conversation, oldest first: its changes of status and assignee.
     ///
     /// The log is kept as long as the conversation, even when its [`events`](Self::events) are purged.
     /// A reassignment to a successor is in it when the conversation is stored under the successor,
     /// which can be [after the removal](crate::Execute::remove_assignee).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// store.resolve(id)?;
     /// let log = store.audit_log(id)?;
     /// let types: Vec<_> = log.iter().map(|event| event.kind.as_str()).collect();
@@ -341,8 +326,7 @@ pub trait Read: Source {
     /// Returns every consumer of events with its position, in the order of the names.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// store.consumer("webhooks")?;
     /// assert_eq!(store.consumers()?[0].position, EventSeq::ZERO);
     /// # Ok::<(), Error>(())
@@ -359,14 +343,49 @@ pub trait Read: Source {
     /// [`Details::Commit`](crate::Details::Commit).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let saved = store.save_user(&UserId::new("usr_01H111")?, "Alice")?;
-    /// assert_eq!(Some(store.commit_seq()?), saved.commit);
+    /// # convodb::example!(store, id);
+    /// let resolved = store.resolve(id)?;
+    /// assert_eq!(Some(store.commit_seq()?), resolved.commit);
     /// # Ok::<(), Error>(())
     /// ```
     fn commit_seq(&self) -> Result<CommitSeq> {
-        self.commit()
+        self.query(|reader| Ok(reader.commit_seq()))
+    }
+}
+
+impl Source for Store {
+    type Tables = ReadTables;
+
+    fn query<T>(&self, query: impl FnOnce(&Reader<'_, ReadTables>) -> Result<T>) -> Result<T> {
+        query(&self.executor().view()?.reader())
+    }
+
+    fn lease(&self) -> Result<Option<Arc<Lease>>> {
+        self.executor().current.lease().map(Some)
+    }
+}
+
+impl Source for Snapshot {
+    type Tables = ReadTables;
+
+    fn query<T>(&self, query: impl FnOnce(&Reader<'_, ReadTables>) -> Result<T>) -> Result<T> {
+        query(&self.lease.view()?.reader())
+    }
+
+    fn lease(&self) -> Result<Option<Arc<Lease>>> {
+        Ok(Some(Arc::clone(&self.lease)))
+    }
+}
+
+impl<'t> Source for Transaction<'t> {
+    type Tables = WriteTables<'t>;
+
+    fn query<T>(&self, query: impl FnOnce(&Reader<'_, WriteTables<'t>>) -> Result<T>) -> Result<T> {
+        self.unit(|unit| unit.read(query))
+    }
+
+    fn lease(&self) -> Result<Option<Arc<Lease>>> {
+        Ok(None)
     }
 }
 

@@ -4,10 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use convodb_core::Result;
 
 use crate::executor::Lease;
-use crate::storage::View;
 
 /// The store as it was at one moment: every query of [`Read`](crate::Read), all on one commit.
 ///
@@ -19,27 +17,15 @@ use crate::storage::View;
 /// [time to live](crate::Options::snapshot_ttl), and when the store is reopened or compacted.
 #[derive(Clone)]
 pub struct Snapshot {
-    lease: Arc<Lease>,
-    taken_at: DateTime<Utc>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) taken_at: DateTime<Utc>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(lease: Arc<Lease>, taken_at: DateTime<Utc>) -> Self {
-        Self { lease, taken_at }
-    }
-
     /// When it was taken, by the store's clock.
     #[must_use]
     pub fn taken_at(&self) -> DateTime<Utc> {
         self.taken_at
-    }
-
-    pub(crate) fn view(&self) -> Result<Arc<View>> {
-        self.lease.view()
-    }
-
-    pub(crate) fn lease(&self) -> &Arc<Lease> {
-        &self.lease
     }
 }
 

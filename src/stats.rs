@@ -27,8 +27,7 @@ pub struct Stats {
     pub newest_event: EventSeq,
     /// Messages that have not come and for which receipts wait.
     pub unmatched: u64,
-    /// Conversations of [removed](crate::Execute::remove_assignee) users and teams that are still to be
-    /// stored under their successors.
+    /// Conversations of [removed](crate::Execute::remove_assignee) users and teams that are left.
     pub to_reassign: u64,
     /// Users in the directory.
     pub users: u64,
@@ -72,10 +71,8 @@ impl Stats {
         let [conversations, messages, notes, index_rows, catalog_rows] = view.counts()?;
         let [stored_bytes, used_bytes] = view.sizes()?;
         let file_bytes = view.file_bytes()?;
-        let of_kind = |kind| {
-            let assignees = view.reader().assignees();
-            assignees.iter().filter(|one| one.id.kind() == kind).count() as u64
-        };
+        let assignees = view.reader().assignees();
+        let of_kind = |kind| assignees.iter().filter(|one| one.id.kind() == kind).count() as u64;
         let synced = counters.journaled.and_then(|journaled| journaled.synced);
         Ok(Self {
             conversations,

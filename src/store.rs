@@ -7,27 +7,31 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use convodb_core::commands::PurgeEvents;
-use convodb_core::{Command, Context, Error, EventSeq, Import, Outcome, Result, Retention};
+use convodb_core::{Command, Context, Error, EventSeq, Import, Outcome, Result};
 
 use crate::execute::{self, Execute};
-use crate::executor::{Executor, Owner, Pending, Summary};
+use crate::executor::{Executor, Owner, Pending};
 use crate::options::Options;
 use crate::snapshot::Snapshot;
 use crate::storage::Location;
 use crate::transaction::{self, Transaction};
-
-/// The number of events in a step of a purge.
-const PURGED_AT_ONCE: u64 = 4 * 1024;
 
 /// A commit of [`Store::import_all`] has at least this many conversations.
 const IMPORTED_AT_LEAST: u64 = 16 * 1024;
 
 /// A store of conversations in one file.
 ///
-/// It is `Clone + Send + Sync`. Clones share the file, and dropping the last one closes it. The commands
-/// are the methods of [`Execute`], the queries those of [`Read`](crate::Read). A command is durable when
-/// it returns; concurrent commands share a commit. Queries never wait for writers.
+/// It is `Clone + Send + Sync`. Clones share the file, and dropping the last one closes it. Its
+/// commands are the methods of [`Execute`], its queries those of [`Read`](crate::Read). A command
+/// is durable when it returns; concurrent commands share a commit. Queries wait for no writer.
+///
+/// # Errors
+///
+/// A method of an open store can return [`Closed`](crate::ErrorKind::Closed) after
+/// [`close`](Self::close), [`NeedsReopen`](crate::ErrorKind::NeedsReopen) until
+/// [`reopen`](Self::reopen) succeeds, and [`Io`](crate::ErrorKind::Io). One that writes or waits
+/// returns [`ReentrantCommand`](crate::ErrorKind::ReentrantCommand) within the store's own
+/// transaction. The methods list the others.
 ///
 /// ```
 /// use convodb::prelude::*;
@@ -49,51 +53,38 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in a file, and creates the file if it is missing.
-    /// [`options`](Self::options) has more.
-    ///
-    /// # Errors
-    ///
-    /// As [`Options::open`].
+    /// Opens the store in a file, and creates the file if it is missing, as [`Options::open`] does.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::options().open(path)
     }
 
-    /// Creates a store in memory. It is lost when its last clone is dropped.
-    ///
-    /// # Errors
-    ///
-    /// As [`Options::open_in_memory`].
+    /// Creates a store in memory, as [`Options::open_in_memory`] does.
     pub fn in_memory() -> Result<Self> {
         Self::options().open_in_memory()
     }
 
-    /// Returns the default options, to change them and open a store.
-    ///
-    /// ```
-    /// # use convodb::testing::example::*;
-    /// # let directory = tempfile::tempdir()?;
-    /// # let path = directory.path().join("inbox.redb");
-    /// let store = Store::options().cache_size(256 << 20).open(&path)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// Returns the default [`Options`], to change them and open a store.
     #[must_use]
     pub fn options() -> Options {
         Options::new()
     }
 
-    pub(crate) fn executor(&self) -> &Arc<Executor> {
-        &self.owner
+    fn open_at(location: &Location, options: Options) -> Result<Self> {
+        Ok(Self {
+            owner: Arc::new(Owner::open(location, options)?),
+            context: Context::new(),
+        })
     }
 
-    /// The same store; its commands carry this context.
-    ///
-    /// The result is owned, so it can be kept for a request or passed to a thread.
+    pub(crate) fn executor(&self) -> &Arc<Executor> {
+        &self.owner.executor
+    }
+
+    /// The same store; its commands carry this context. It can be kept, or passed to a thread.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// let alice = store.with(Context::new().actor(UserId::new("usr_01H111")?));
+    /// # convodb::example!(store, id, contact, alice);
+    /// let alice = store.with(Context::new().actor(alice));
     /// alice.resolve(id)?;
     /// # Ok::<(), Error>(())
     /// ```
@@ -105,51 +96,41 @@ impl Store {
         }
     }
 
-    /// Takes a snapshot: the same queries, all on the latest commit, as long as it is held.
-    ///
-    /// A [`Snapshot`] keeps pages of the file from being reused. It ends at its
-    /// [time to live](Options::snapshot_ttl).
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen).
+    /// Takes a snapshot: the same queries, all on the latest commit, as long as it is held, up to
+    /// its [time to live](Options::snapshot_ttl).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store, id);
     /// let before = store.snapshot()?;
-    /// let contact = ContactId::new("con_01HXYZ")?;
-    /// store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
-    /// assert_eq!(before.count(&Filter::all())?, 0);
-    /// assert_eq!(store.count(&Filter::all())?, 1);
+    /// store.resolve(id)?;
+    /// assert_eq!(before.count(&Filter::open())?, 1);
+    /// assert_eq!(store.count(&Filter::open())?, 0);
     /// # Ok::<(), Error>(())
     /// ```
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let lease = self.executor().current.lease()?;
-        Ok(Snapshot::new(lease, self.executor().options.clock.now()))
+        let executor = self.executor();
+        Ok(Snapshot {
+            lease: executor.current.lease()?,
+            taken_at: executor.options.clock.now(),
+        })
     }
 
     /// Runs several commands as one: `Ok` commits them, and `Err` or a panic writes nothing.
     ///
-    /// The closure runs on this thread, alone with the right to write. Its commands and queries go to
-    /// the [`Transaction`], whose queries see its own writes. The commands carry the context of this
-    /// store; [`Transaction::with`] sets another. A command of the store itself returns
-    /// [`ReentrantCommand`](crate::ErrorKind::ReentrantCommand) there. A transaction that changes
-    /// nothing commits nothing.
+    /// The closure runs on this thread, alone with the right to write. Its commands and queries go
+    /// to the [`Transaction`], whose queries see its own writes. Commands carry the context of this
+    /// store; [`Transaction::with`] sets another. If nothing is changed, nothing is committed.
     ///
     /// # Errors
     ///
     /// The closure's, and those of [every command](Execute#errors).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
-    /// let contact = ContactId::new("con_01HXYZ")?;
-    /// let id = store.transaction(|tx| {
-    ///     let hello = tx.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?.value;
-    ///     tx.reply(hello.conversation_id, "We are closed until Monday.")?;
-    ///     tx.resolve(hello.conversation_id)?;
-    ///     Ok::<_, Error>(hello.conversation_id)
+    /// # convodb::example!(store, id);
+    /// store.transaction(|tx| {
+    ///     tx.reply(id, "We are closed until Monday.")?;
+    ///     tx.resolve(id)?;
+    ///     Ok::<_, Error>(())
     /// })?;
     /// assert_eq!(store.transcript(id)?.messages.len(), 2);
     /// # Ok::<(), Error>(())
@@ -160,9 +141,7 @@ impl Store {
     ) -> Result<T, E> {
         let executor = self.executor();
         let context = self.context.clone();
-        let written = executor
-            .write_alone(|unit, view| Transaction::run(unit, view, executor, context, work));
-        written.map(|(value, _)| value)
+        executor.write_alone(|unit| Transaction::run(unit, executor, context, work))
     }
 
     /// Queues a command for the next commit, and returns at once.
@@ -172,13 +151,8 @@ impl Store {
     /// thread that the first call starts leads their commits. See
     /// [`docs::asynchronous`](crate::docs::asynchronous).
     ///
-    /// The outcome has the errors of the command, and is
-    /// [`ReentrantCommand`](crate::ErrorKind::ReentrantCommand) within the store's own transaction.
-    ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// use convodb::commands::ReceiveMessage;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let [first, second] = ["Hello", "Anybody?"].map(|text| {
     ///     let message = Inbound::text(&contact, Channel::Webchat, text);
     ///     store.submit(ReceiveMessage { message })
@@ -192,28 +166,22 @@ impl Store {
     }
 
     /// Imports many conversations, each as [`import`](Execute::import) does, sorted and in large
-    /// commits. The value is their number.
+    /// commits, in O(messages and notes) and the pages that they are on. The value is their number.
     ///
     /// A commit has 16,384 conversations or as many as the store has, whichever are more, but at most
     /// 96 MiB of rows. What is gathered for it needs about three times that memory beside the
     /// [cache](Options::cache_size). If another command waits, the commit ends after 16,384
-    /// conversations, and the command runs before the next one. Large commits write each page less
-    /// often, so a load is fastest without other writers. [`Transaction::import_all`] imports all or none.
+    /// conversations, and the command runs before the next one. A load is fastest without other
+    /// writers. [`Transaction::import_all`] imports all or none.
     ///
     /// # Errors
     ///
     /// As [`import`](Execute::import), for the first conversation that is rejected. The field of
     /// invalid input begins with the conversation's index, `import[7]`, from 0. Earlier commits stay.
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a context with an idempotency key or
-    /// preconditions.
-    ///
-    /// # Complexity
-    ///
-    /// O(messages and notes), and the pages of the file that they are on.
+    /// A context with an idempotency key or preconditions is invalid too.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// # let created_at = chrono::DateTime::from_timestamp_millis(1_776_000_000_000).unwrap();
     /// let imports = (0..1_000).map(|n| {
     ///     let contact = ContactId::new(&format!("con_{n}")).expect("a valid id");
@@ -224,21 +192,17 @@ impl Store {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn import_all(&self, imports: impl IntoIterator<Item = Import>) -> Result<Outcome<u64>> {
-        transaction::check_plain(&self.context)?;
         let executor = self.executor();
-        let mut imports = imports.into_iter().fuse();
-        let mut imported = 0;
-        let mut last = None;
-        loop {
+        transaction::import_all(&self.context, imports, |imports, imported| {
             let [known, ..] = executor.view()?.counts()?;
             // Nearly every page of the unique keys is written by each commit: commits of one size
             // would make a load quadratic.
             let at_most = known.max(IMPORTED_AT_LEAST);
-            let (some, commit) = executor.write_alone(|mut unit, _| {
+            executor.write_alone(|mut unit| {
                 let mut taken = 0;
                 let mut batch = std::iter::from_fn(|| {
-                    let others_wait = || taken >= IMPORTED_AT_LEAST && executor.is_contended();
-                    if taken == at_most || others_wait() {
+                    let is_enough = taken >= IMPORTED_AT_LEAST;
+                    if taken == at_most || is_enough && executor.queue.is_contended() {
                         return None;
                     }
                     taken += 1;
@@ -246,34 +210,18 @@ impl Store {
                 });
                 let given = executor.given(&self.context);
                 let some = unit.whole(|unit| unit.import_some(&given, imported, &mut batch))?;
-                Ok::<_, Error>((some, Summary::of_transaction(), unit))
-            })?;
-            if some == 0 {
-                break;
-            }
-            imported += some;
-            last = commit;
-        }
-        let commit = match last {
-            Some(commit) => commit,
-            None => executor.view()?.head().commit_seq,
-        };
-        Ok(transaction::imported(imported, commit))
+                Ok(((some, unit.commit_seq()), unit))
+            })
+        })
     }
 
     /// Blocks until there are events after this one, at most this long. Returns whether there are.
     ///
-    /// The thread sleeps until a commit has an event. [`close`](Self::close) and
-    /// [`reopen`](Self::reopen) wake it too.
-    ///
-    /// # Errors
-    ///
-    /// As [`Read::events`](crate::Read::events), also when the store is closed meanwhile;
-    /// [`ReentrantCommand`](crate::ErrorKind::ReentrantCommand) within one's own transaction.
+    /// [`close`](Self::close) and [`reopen`](Self::reopen) end it too. It fails as
+    /// [`Read::events`](crate::Read::events).
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
+    /// # convodb::example!(store, id);
     /// let newest = EventSeq::new(2);
     /// assert!(!store.wait_for_events(newest, Duration::from_millis(1))?);
     /// store.resolve(id)?;
@@ -284,13 +232,7 @@ impl Store {
         self.executor().wait_for_events(after, None, timeout)
     }
 
-    /// Returns a future that resolves when there are events after this one. It does not keep the store
-    /// open.
-    ///
-    /// # Errors
-    ///
-    /// The future's are those of [`Read::events`](crate::Read::events), also when the store is closed
-    /// meanwhile.
+    /// The same as a future, without a limit. It does not keep the store open.
     pub fn events_changed(
         &self,
         after: EventSeq,
@@ -308,24 +250,6 @@ impl Execute for Store {
 
     fn execute_in<C: Command>(&self, context: Context, command: C) -> Result<Outcome<C::Output>> {
         self.executor().execute(context, command)
-    }
-
-    fn purge_events(&self, retention: Retention) -> Result<Outcome<u64>> {
-        // A key names one command.
-        let limit = match self.context.is_plain() {
-            true => PURGED_AT_ONCE,
-            false => u64::MAX,
-        };
-        let mut purged = 0;
-        loop {
-            let mut step = self.execute(PurgeEvents { retention, limit })?;
-            purged += step.value;
-            if step.value < limit || step.is_duplicate {
-                step.value = purged;
-                step.effect.changed = purged > 0;
-                return Ok(step);
-            }
-        }
     }
 }
 
@@ -354,11 +278,9 @@ impl Options {
     ///
     /// # Complexity
     ///
-    /// O(users and teams), and the commits that are recovered from the journal. [`Check`](crate::Check)
-    /// can read the whole file.
+    /// O(users and teams), and commits to recover; [`Check`](crate::Check) can read the whole file.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
-        let location = Location::File(self.place(path.as_ref()));
-        open_at(&location, self)
+        Store::open_at(&Location::File(self.place(path.as_ref())), self)
     }
 
     /// Creates a store in memory. It is lost when its last clone is dropped.
@@ -367,13 +289,6 @@ impl Options {
     ///
     /// [`Io`](crate::ErrorKind::Io), if a thread cannot be started.
     pub fn open_in_memory(self) -> Result<Store> {
-        open_at(&Location::memory(), self)
+        Store::open_at(&Location::memory(), self)
     }
-}
-
-fn open_at(location: &Location, options: Options) -> Result<Store> {
-    Ok(Store {
-        owner: Arc::new(Owner::open(location, options)?),
-        context: Context::new(),
-    })
 }

@@ -2,14 +2,13 @@
 //! the feature `testing`.
 //!
 //! ```
-//! use convodb::prelude::*;
 //! use convodb::testing::{ManualClock, SeededIds};
-//! use convodb::{Channel, ContactId, Inbound};
+//! # use convodb::testing::example::*;
 //!
 //! let clock = ManualClock::at("2026-04-16T09:10:00Z".parse()?);
 //! let store = Store::options().clock(clock.clone()).ids(SeededIds::new(7)).open_in_memory()?;
-//! let contact = ContactId::new("con_01HXYZ")?;
-//! let hello = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?.value;
+//! let hello = Inbound::text(ContactId::new("con_1")?, Channel::Whatsapp, "Hello");
+//! let hello = store.receive(hello)?.value;
 //! assert_eq!(hello.created_at, clock.get());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -33,12 +32,27 @@ pub mod example {
     pub use crate::commands::*;
     pub use crate::*;
 
-    /// A store with one conversation.
-    pub fn inbox() -> Result<(Store, ContactId, ConversationId)> {
+    /// A store with one conversation, and with two users in its directory.
+    pub fn inbox() -> Result<(Store, ConversationId, ContactId, UserId, UserId)> {
         let store = Store::in_memory()?;
+        let [alice, bob] = [UserId::new("usr_alice")?, UserId::new("usr_bob")?];
+        store.save_user(&alice, "Alice")?;
+        store.save_user(&bob, "Bob")?;
         let contact = ContactId::new("con_01HXYZ")?;
-        let hello = store.receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?;
-        Ok((store, contact, hello.value.conversation_id))
+        let hello = store
+            .receive(Inbound::text(&contact, Channel::Webchat, "Hello"))?
+            .value;
+        Ok((store, hello.conversation_id, contact, alice, bob))
+    }
+
+    /// Imports what an example uses, and names the first parts of [`inbox`].
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! example {
+        ($($name:ident),*) => {
+            use $crate::testing::example::*;
+            let ($($name,)* ..) = inbox()?;
+        };
     }
 }
 
@@ -80,26 +94,21 @@ impl ManualClock {
 /// As [`Store::transaction`].
 ///
 /// ```
-/// use convodb::prelude::*;
-/// use convodb::testing::reassign_now;
-/// use convodb::{Channel, ContactId, Inbound, UserId};
-///
-/// let store = Store::options().reassign_by_hand().open_in_memory()?;
-/// let contact = ContactId::new("con_01HXYZ")?;
-/// let id = store.receive(Inbound::text(&contact, Channel::Webchat, "Hi"))?.value.conversation_id;
+/// # use convodb::testing::{example::*, reassign_now};
+/// # let store = Store::options().reassign_by_hand().open_in_memory()?;
+/// # let hello = Inbound::text(ContactId::new("con_1")?, Channel::Webchat, "Hi");
+/// # let hello = store.receive(hello)?.value;
 /// let alice = UserId::new("usr_alice")?;
 /// store.save_user(&alice, "Alice")?;
-/// store.assign(id, &alice)?;
+/// store.assign(hello.conversation_id, &alice)?;
 /// store.remove_assignee(&alice.into(), None)?;
-/// assert_eq!(store.conversation(id)?.assigned_to, None);
-///
 /// assert_eq!(store.stats()?.to_reassign, 1);
-/// assert_eq!(reassign_now(&store, 100)?, [id]);
+/// assert_eq!(reassign_now(&store, 100)?, [hello.conversation_id]);
 /// assert_eq!(store.stats()?.to_reassign, 0);
-/// # Ok::<(), convodb::Error>(())
+/// # Ok::<(), Error>(())
 /// ```
 pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
-    store.executor().reassign_now(limit)
+    store.executor().reassign_some(limit)
 }
 
 impl Clock for ManualClock {

@@ -13,52 +13,34 @@ use super::lock;
 use super::notifier::EventNotifier;
 use crate::storage::View;
 
-/// Why there is no snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unavailable {
-    Closed,
-    /// The store is being reopened, or reopening failed.
-    NeedsReopen,
-    /// The lease outlived its time to live or its file.
-    Expired,
+/// The store is being reopened, or reopening failed.
+pub(super) fn needs_reopen() -> Error {
+    Error::new(ErrorKind::NeedsReopen, "the store is not open: reopen it")
 }
 
-impl From<Unavailable> for Error {
-    fn from(unavailable: Unavailable) -> Self {
-        match unavailable {
-            Unavailable::Closed => Self::closed(),
-            Unavailable::NeedsReopen => {
-                Self::new(ErrorKind::NeedsReopen, "the store is not open: reopen it")
-            }
-            Unavailable::Expired => Self::new(
-                ErrorKind::SnapshotExpired,
-                "the snapshot has ended: take another",
-            ),
-        }
-    }
+/// The lease outlived its time to live or its file.
+pub(super) fn expired() -> Error {
+    let message = "the snapshot has ended: take another";
+    Error::new(ErrorKind::SnapshotExpired, message)
 }
 
 /// A snapshot, or why there is none.
-type Slot = RwLock<Result<Arc<View>, Unavailable>>;
+type Slot = RwLock<Result<Arc<View>>>;
 
 fn read(slot: &Slot) -> Result<Arc<View>> {
-    let view = slot.read().unwrap_or_else(PoisonError::into_inner).clone();
-    view.map_err(Error::from)
+    slot.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn set(slot: &Slot, view: Result<Arc<View>, Unavailable>) {
-    let old = std::mem::replace(
-        &mut *slot.write().unwrap_or_else(PoisonError::into_inner),
-        view,
-    );
-    // Dropped with the lock released: it may close a file.
-    drop(old);
+/// Returns what was there. It is dropped with the lock released, as that may close a file.
+fn set(slot: &Slot, view: Result<Arc<View>>) -> Option<Arc<View>> {
+    let mut slot = slot.write().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *slot, view).ok()
 }
 
 /// The current snapshot, and the leases.
 pub(crate) struct Current {
     latest: Slot,
-    pub(super) notifier: Arc<EventNotifier>,
+    pub(super) notifier: EventNotifier,
     /// In the order in which they were taken.
     leases: Mutex<VecDeque<Weak<Lease>>>,
     /// The time to live of a lease.
@@ -67,11 +49,9 @@ pub(crate) struct Current {
 
 impl Current {
     pub(super) fn new(view: View, ttl: Duration) -> Self {
-        let notifier = Arc::<EventNotifier>::default();
-        notifier.published(view.head().newest_event, false);
         Self {
             latest: RwLock::new(Ok(Arc::new(view))),
-            notifier,
+            notifier: EventNotifier::default(),
             leases: Mutex::default(),
             ttl,
         }
@@ -82,11 +62,13 @@ impl Current {
         read(&self.latest)
     }
 
-    /// Makes a snapshot the current one.
+    /// Makes a snapshot the current one. Events wake waiters, and so does a removed consumer.
     pub(super) fn publish(&self, view: View, removed_consumer: bool) {
         let newest = view.head().newest_event;
-        set(&self.latest, Ok(Arc::new(view)));
-        self.notifier.published(newest, removed_consumer);
+        let before = set(&self.latest, Ok(Arc::new(view)));
+        if removed_consumer || before.is_none_or(|view| view.head().newest_event != newest) {
+            self.notifier.notify();
+        }
     }
 
     /// Whether there are events after this one.
@@ -106,20 +88,22 @@ impl Current {
     }
 
     /// Withdraws the current snapshot, and ends the leases.
-    pub(super) fn withdraw(&self, reason: Unavailable) {
+    pub(super) fn withdraw(&self, reason: Error) {
+        let is_closed = reason.kind() == ErrorKind::Closed;
         set(&self.latest, Err(reason));
-        self.notifier.withdrawn();
-        self.revoke(match reason {
-            Unavailable::Closed => Unavailable::Closed,
-            Unavailable::NeedsReopen | Unavailable::Expired => Unavailable::Expired,
+        self.notifier.notify();
+        self.revoke(&if is_closed {
+            Error::closed()
+        } else {
+            expired()
         });
     }
 
     /// Ends every lease. The current snapshot stays.
-    pub(super) fn revoke(&self, reason: Unavailable) {
+    pub(super) fn revoke(&self, reason: &Error) {
         let leases = std::mem::take(&mut *lock(&self.leases));
         for lease in leases.iter().filter_map(Weak::upgrade) {
-            set(&lease.view, Err(reason));
+            set(&lease.view, Err(reason.clone()));
         }
     }
 
@@ -127,23 +111,15 @@ impl Current {
     ///
     /// Before a commit, so that it can use the pages that only they held.
     pub(super) fn end_expired(&self, now: Instant) {
-        while let Some(lease) = self.take_expired(now) {
-            set(&lease.view, Err(Unavailable::Expired));
-        }
-    }
-
-    /// Takes the oldest lease off the list, if it has expired.
-    fn take_expired(&self, now: Instant) -> Option<Arc<Lease>> {
         let mut leases = lock(&self.leases);
-        loop {
-            let oldest = leases.front()?.upgrade();
-            if oldest.as_ref().is_some_and(|lease| !lease.is_expired(now)) {
-                return None;
+        while let Some(oldest) = leases.front() {
+            if let Some(lease) = oldest.upgrade() {
+                if !lease.is_expired(now) {
+                    return;
+                }
+                set(&lease.view, Err(expired()));
             }
             leases.pop_front();
-            if oldest.is_some() {
-                return oldest;
-            }
         }
     }
 
@@ -167,17 +143,14 @@ impl Current {
     pub(crate) fn leased(&self) -> (usize, Option<Duration>) {
         self.end_expired(Instant::now());
         let leases = lock(&self.leases);
-        let ages: Vec<_> = leases
-            .iter()
-            .filter_map(Weak::upgrade)
-            .map(|lease| lease.taken.elapsed())
-            .collect();
-        (ages.len(), ages.into_iter().max())
+        let held = leases.iter().filter_map(Weak::upgrade);
+        held.fold((0, None), |(count, oldest), lease| {
+            (count + 1, oldest.max(Some(lease.taken.elapsed())))
+        })
     }
 }
 
-/// A hold on a snapshot. It can be revoked, and expires. Its holder takes the snapshot for one bounded
-/// read at a time.
+/// A hold on a snapshot, for bounded reads. It can be revoked, and expires.
 #[derive(Debug)]
 pub(crate) struct Lease {
     view: Slot,
@@ -189,8 +162,8 @@ impl Lease {
     pub(crate) fn view(&self) -> Result<Arc<View>> {
         let view = read(&self.view)?;
         if self.is_expired(Instant::now()) {
-            set(&self.view, Err(Unavailable::Expired));
-            return Err(Unavailable::Expired.into());
+            set(&self.view, Err(expired()));
+            return Err(expired());
         }
         Ok(view)
     }

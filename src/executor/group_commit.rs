@@ -19,14 +19,14 @@ use std::sync::{Arc, PoisonError};
 #[cfg(not(shuttle))]
 use std::{
     sync::{Condvar, Mutex, MutexGuard},
-    thread::yield_now,
+    thread::{self, ThreadId},
 };
 
 // Runs the threads of the queue in many orders.
 #[cfg(shuttle)]
 use shuttle::{
     sync::{Condvar, Mutex, MutexGuard},
-    thread::yield_now,
+    thread::{self, ThreadId},
 };
 
 /// The largest number of commands in a group.
@@ -46,6 +46,8 @@ pub struct Queue<C, E> {
 
 struct State<C, E> {
     is_locked: bool,
+    /// The thread that runs with the lock, so that it does not wait for itself.
+    holder: Option<ThreadId>,
     /// Requests for the lock, each with its command, or for one thread alone.
     waiting: VecDeque<(Option<C>, Member<C, E>)>,
     /// The detached command with which the committer holds the lock, until it begins its group.
@@ -88,39 +90,19 @@ pub enum Failure<E> {
     Abandoned,
 }
 
+// No code of a caller runs while a lock is held, so none is poisoned.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code of a caller runs while it is held.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<C, E> Waiter<C, E> {
-    fn new() -> Self {
-        Self {
-            reply: Mutex::new(None),
-            replied: Condvar::new(),
-        }
-    }
+fn wait<'a, T>(changed: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
 
+impl<C, E> Waiter<C, E> {
     fn notify(&self, reply: Reply<C, E>) {
         *lock(&self.reply) = Some(reply);
         self.replied.notify_one();
-    }
-
-    fn wait(&self) -> Reply<C, E> {
-        let mut reply = lock(&self.reply);
-        loop {
-            if let Some(reply) = reply.take() {
-                return reply;
-            }
-            let waited = self.replied.wait(reply);
-            reply = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-impl<C, E: Clone> Default for Queue<C, E> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -130,6 +112,7 @@ impl<C, E: Clone> Queue<C, E> {
         Self {
             state: Mutex::new(State {
                 is_locked: false,
+                holder: None,
                 waiting: VecDeque::new(),
                 granted: None,
                 is_ended: false,
@@ -152,12 +135,11 @@ impl<C, E: Clone> Queue<C, E> {
     ) -> Result<(), Failure<E>> {
         match self.enter(Some(command)) {
             Reply::Done(done) => done,
-            Reply::Granted(own) => self.run_group(own, Vec::new(), lead),
+            Reply::Granted(own) => self.begin(own, Vec::new()).run(lead),
         }
     }
 
-    /// Queues a command without waiting. `done` is called at the end of its group, on the thread of
-    /// the leader.
+    /// Queues a command without waiting. The leader's thread calls `done` at the end of its group.
     pub fn submit_detached(
         &self,
         command: C,
@@ -177,27 +159,20 @@ impl<C, E: Clone> Queue<C, E> {
     /// For the committer: waits until a group begins with a detached command, and leads it. Returns
     /// false after [`end`](Self::end), when no detached command is left.
     pub fn lead_next(&self, lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>) -> bool {
-        {
-            let mut state = lock(&self.state);
-            while state.granted.is_none() {
-                if state.is_ended {
-                    return false;
-                }
-                let waited = self.granted.wait(state);
-                state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
+        let (command, done) = loop {
+            if let Some(granted) = state.granted.take() {
+                break granted;
             }
-        }
-        self.lead_granted(lead)
-    }
-
-    /// For the committer: leads a group if one begins with a detached command now. Returns whether it
-    /// did.
-    pub fn lead_granted(&self, lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>) -> bool {
-        let Some((command, done)) = lock(&self.state).granted.take() else {
-            return false;
+            if state.is_ended {
+                return false;
+            }
+            state = wait(&self.granted, state);
         };
+        drop(state);
         // The callback gets the failure.
-        let _ = self.run_group(Some(command), vec![Member::Detached(done)], lead);
+        let group = self.begin(Some(command), vec![Member::Detached(done)]);
+        let _ = group.run(lead);
         true
     }
 
@@ -207,10 +182,15 @@ impl<C, E: Clone> Queue<C, E> {
         self.granted.notify_one();
     }
 
-    /// Waits for the write lock, and holds it alone until the guard is dropped.
-    pub fn lock_writer(&self) -> WriterLock<'_, C, E> {
+    /// Waits for the write lock. A group without commands holds it until it is dropped.
+    pub fn lock_writer(&self) -> Group<'_, C, E> {
         self.enter(None);
-        WriterLock { queue: self }
+        self.begin(None, Vec::new())
+    }
+
+    /// Whether this thread holds the lock: another request of it would wait for ever.
+    pub fn is_held_here(&self) -> bool {
+        lock(&self.state).holder == Some(thread::current().id())
     }
 
     /// Whether a request waits for the lock.
@@ -227,29 +207,33 @@ impl<C, E: Clone> Queue<C, E> {
                 state.is_locked = true;
                 return Reply::Granted(command);
             }
-            let waiter = Arc::new(Waiter::new());
-            let own = Arc::clone(&waiter);
-            state.waiting.push_back((command, Member::Waiting(own)));
+            let waiter = Arc::new(Waiter {
+                reply: Mutex::new(None),
+                replied: Condvar::new(),
+            });
+            let own = Member::Waiting(Arc::clone(&waiter));
+            state.waiting.push_back((command, own));
             waiter
         };
-        waiter.wait()
+        let mut reply = lock(&waiter.reply);
+        loop {
+            match reply.take() {
+                Some(reply) => return reply,
+                None => reply = wait(&waiter.replied, reply),
+            }
+        }
     }
 
-    fn run_group(
-        &self,
-        own: Option<C>,
-        members: Vec<Member<C, E>>,
-        lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>,
-    ) -> Result<(), Failure<E>> {
-        let mut group = Group {
+    /// For the thread that was granted the lock.
+    fn begin(&self, own: Option<C>, members: Vec<Member<C, E>>) -> Group<'_, C, E> {
+        lock(&self.state).holder = Some(thread::current().id());
+        Group {
             queue: self,
             own,
             taken: 0,
             members,
             done: Err(Failure::Abandoned),
-        };
-        group.done = lead(&mut group).map_err(Failure::Failed);
-        group.done.clone()
+        }
     }
 
     /// Passes the lock to the request that has waited longest.
@@ -257,6 +241,7 @@ impl<C, E: Clone> Queue<C, E> {
         let mut state = lock(&self.state);
         let next = state.waiting.pop_front();
         state.is_locked = next.is_some();
+        state.holder = None;
         match next {
             Some((command, Member::Waiting(waiter))) => {
                 drop(state);
@@ -269,28 +254,11 @@ impl<C, E: Clone> Queue<C, E> {
             None => {}
         }
     }
-
-    /// Whether nothing waits, and the group before had more commands than this.
-    fn expects_more(&self, commands: usize) -> bool {
-        let state = lock(&self.state);
-        state.waiting.is_empty() && state.last_group > commands
-    }
-
-    /// The request that has waited longest, if it is a command.
-    fn take_command(&self) -> Option<(C, Member<C, E>)> {
-        let mut state = lock(&self.state);
-        let (command, member) = state.waiting.pop_front()?;
-        match command {
-            Some(command) => Some((command, member)),
-            None => {
-                state.waiting.push_front((None, member));
-                None
-            }
-        }
-    }
 }
 
-/// Commands that commit together. Dropping it passes the lock on and notifies every member.
+/// The write lock, and commands that commit together. Dropping it passes the lock on, and notifies
+/// every member.
+#[must_use]
 pub struct Group<'a, C, E: Clone> {
     queue: &'a Queue<C, E>,
     own: Option<C>,
@@ -300,29 +268,41 @@ pub struct Group<'a, C, E: Clone> {
 }
 
 impl<C, E: Clone> Group<'_, C, E> {
+    fn run(mut self, lead: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<(), Failure<E>> {
+        self.done = lead(&mut self).map_err(Failure::Failed);
+        self.done.clone()
+    }
+
     /// The next command: first the leader's own, then those that wait, up to a request for the lock.
     pub fn next_command(&mut self) -> Option<C> {
         let command = match self.own.take() {
             Some(own) => own,
-            None if self.taken >= MAX_COMMANDS => return None,
-            None => {
-                let (command, member) = self.await_command()?;
-                self.members.push(member);
-                command
-            }
+            None => self.await_command()?,
         };
         self.taken += 1;
         Some(command)
     }
 
     /// The next command that waits, or arrives while the group is smaller than the one before.
-    fn await_command(&self) -> Option<(C, Member<C, E>)> {
+    fn await_command(&mut self) -> Option<C> {
+        if self.taken >= MAX_COMMANDS {
+            return None;
+        }
         for _ in 0..SPINS {
-            let found = self.queue.take_command();
-            if found.is_some() || !self.queue.expects_more(self.taken) {
-                return found;
+            let mut state = lock(&self.queue.state);
+            match state.waiting.front() {
+                // A request for the lock alone.
+                Some((None, _)) => return None,
+                Some(_) => {
+                    let (command, member) = state.waiting.pop_front()?;
+                    self.members.push(member);
+                    return command;
+                }
+                None if self.taken >= state.last_group => return None,
+                None => {}
             }
-            yield_now();
+            drop(state);
+            thread::yield_now();
         }
         None
     }
@@ -330,7 +310,9 @@ impl<C, E: Clone> Group<'_, C, E> {
 
 impl<C, E: Clone> Drop for Group<'_, C, E> {
     fn drop(&mut self) {
-        lock(&self.queue.state).last_group = self.taken;
+        if self.taken > 0 {
+            lock(&self.queue.state).last_group = self.taken;
+        }
         // First, so that the next group runs while the members of this one are notified.
         self.queue.unlock();
         for member in self.members.drain(..) {
@@ -339,17 +321,5 @@ impl<C, E: Clone> Drop for Group<'_, C, E> {
                 Member::Detached(done) => done(self.done.clone()),
             }
         }
-    }
-}
-
-/// The write lock, for one thread. Dropping it passes the lock on.
-#[must_use]
-pub struct WriterLock<'a, C, E: Clone> {
-    queue: &'a Queue<C, E>,
-}
-
-impl<C, E: Clone> Drop for WriterLock<'_, C, E> {
-    fn drop(&mut self) {
-        self.queue.unlock();
     }
 }

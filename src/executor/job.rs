@@ -1,36 +1,28 @@
 //! A command on its way to the leader of its group, and its outcome on the way back.
 
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::thread;
+use std::time::Instant;
 
 use convodb_core::{Command, Context, Error, ErrorKind, Outcome, Result};
 
 use super::group_commit::Failure;
-use super::notifier::wake;
+use super::notifier::{block_on, wake};
 use super::{Executor, lock, reentrant};
 use crate::storage::UnitOfWork;
 
-/// A command that any thread can run.
-pub(super) struct Job {
-    run: Box<Run>,
-    pub(super) removes_consumer: bool,
-}
-
-type Run = dyn FnOnce(&Executor, &mut UnitOfWork<'_>) -> Result<()> + Send;
+/// A command that any thread can run. After an error the unit of work must not commit.
+pub(super) type Job = Box<dyn FnOnce(&Executor, &mut UnitOfWork<'_>) -> Result<()> + Send>;
 
 /// How the group of a command ended.
 type Ended = Result<(), Failure<Error>>;
 
 /// The place of a [`Job`]'s outcome.
-pub(super) struct Answer<T> {
-    state: Mutex<State<T>>,
-    ended: Condvar,
-}
+pub(super) struct Answer<T>(Mutex<State<T>>);
 
 struct State<T> {
     /// What running the command returned, or its panic.
@@ -40,49 +32,34 @@ struct State<T> {
     waker: Option<Waker>,
 }
 
-impl Job {
-    pub(super) fn new<C: Command>(
-        context: Context,
-        command: C,
-    ) -> (Self, Arc<Answer<Outcome<C::Output>>>) {
-        let answer = Arc::new(Answer {
-            state: Mutex::new(State {
-                own: None,
-                group: None,
-                waker: None,
-            }),
-            ended: Condvar::new(),
-        });
+impl<T: Send + 'static> Answer<Outcome<T>> {
+    /// The place of a command's outcome, and the job that fills it.
+    pub(super) fn of<C: Command<Output = T>>(context: Context, command: C) -> (Arc<Self>, Job) {
+        let answer = Arc::new(Self(Mutex::new(State {
+            own: None,
+            group: None,
+            waker: None,
+        })));
         let own = Arc::clone(&answer);
-        let run = move |executor: &Executor, unit: &mut UnitOfWork<'_>| {
+        let job = move |executor: &Executor, unit: &mut UnitOfWork<'_>| {
             // A clock or a disk of the caller's own can panic.
-            let ran = catch_unwind(AssertUnwindSafe(|| {
-                unit.execute(&executor.given(&context), &command)
-            }));
+            let run = AssertUnwindSafe(|| unit.execute(&executor.given(&context), &command));
+            let ran = catch_unwind(run);
             let health = match &ran {
                 Ok(_) => unit.check_health(),
                 Err(_) => Err(group_panicked()),
             };
-            lock(&own.state).own = Some(ran);
+            lock(&own.0).own = Some(ran);
             health
         };
-        let job = Self {
-            run: Box::new(run),
-            removes_consumer: super::removes_consumer::<C>(),
-        };
-        (job, answer)
-    }
-
-    /// Runs it, as one of several. After an error the unit of work must not commit.
-    pub(super) fn run(self, executor: &Executor, unit: &mut UnitOfWork<'_>) -> Result<()> {
-        (self.run)(executor, unit)
+        (answer, Box::new(job))
     }
 }
 
 impl<T> Answer<T> {
     /// The outcome, given that of its group. If the command panicked, the panic continues here.
     pub(super) fn take(&self, group: Ended) -> Result<T> {
-        let own = lock(&self.state).own.take();
+        let own = lock(&self.0).own.take();
         let group = group.map_err(|failure| match failure {
             Failure::Failed(error) => error,
             Failure::Abandoned => group_panicked(),
@@ -93,18 +70,19 @@ impl<T> Answer<T> {
             // The error that aborted the group.
             (Err(group), Some(Ok(Err(own)))) if group.kind() == ErrorKind::Aborted => Err(own),
             (Err(group), _) => Err(group),
-            (Ok(()), None) => Err(group_panicked()),
+            (Ok(()), None) => {
+                let message = "the outcome was returned before";
+                Err(Error::new(ErrorKind::Aborted, message))
+            }
         }
     }
 
     /// Sets how the group of a submitted command ended.
     pub(super) fn complete(&self, group: Ended) {
-        let waker = {
-            let mut state = lock(&self.state);
-            state.group = Some(group);
-            state.waker.take()
-        };
-        self.ended.notify_all();
+        let mut state = lock(&self.0);
+        state.group = Some(group);
+        let waker = state.waker.take();
+        drop(state);
         if let Some(waker) = waker {
             wake(waker);
         }
@@ -125,19 +103,11 @@ fn group_panicked() -> Error {
 /// Dropping it does not cancel the command.
 #[must_use = "the command runs anyway, but its error is lost"]
 pub struct Pending<T> {
-    /// None after it was returned.
-    answer: Option<Arc<Answer<Outcome<T>>>>,
-    executor: Arc<Executor>,
+    pub(super) answer: Arc<Answer<Outcome<T>>>,
+    pub(super) executor: Arc<Executor>,
 }
 
 impl<T> Pending<T> {
-    pub(super) fn new(answer: Arc<Answer<Outcome<T>>>, executor: Arc<Executor>) -> Self {
-        Self {
-            answer: Some(answer),
-            executor,
-        }
-    }
-
     /// Blocks until the command is durable or has failed, and returns its outcome.
     ///
     /// # Errors
@@ -147,52 +117,28 @@ impl<T> Pending<T> {
     /// store on this thread, if the command has not run yet: it runs after the transaction.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, _) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let message = Inbound::text(&contact, Channel::Whatsapp, "Hello");
     /// let pending = store.submit(ReceiveMessage { message });
     /// assert!(pending.wait()?.effect.created);
     /// # Ok::<(), Error>(())
     /// ```
     pub fn wait(self) -> Result<Outcome<T>> {
-        let answer = self.answer.ok_or_else(taken)?;
-        let mut state = lock(&answer.state);
-        loop {
-            if let Some(group) = state.group.take() {
-                drop(state);
-                return answer.take(group);
-            }
-            if self.executor.is_writing() {
-                return Err(reentrant());
-            }
-            let waited = answer.ended.wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
+        let deadline = self.executor.queue.is_held_here().then(Instant::now);
+        block_on(self, deadline).unwrap_or_else(|| Err(reentrant()))
     }
-}
-
-fn taken() -> Error {
-    Error::new(ErrorKind::Aborted, "the outcome was returned before")
 }
 
 impl<T> Future for Pending<T> {
     type Output = Result<Outcome<T>>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let Some(answer) = self.answer.take() else {
-            return Poll::Ready(Err(taken()));
-        };
-        let group = {
-            let mut state = lock(&answer.state);
-            if state.group.is_none() {
-                state.waker = Some(context.waker().clone());
-            }
-            state.group.take()
-        };
-        if let Some(group) = group {
-            return Poll::Ready(answer.take(group));
+    fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let mut state = lock(&self.answer.0);
+        if let Some(group) = state.group.clone() {
+            drop(state);
+            return Poll::Ready(self.answer.take(group));
         }
-        self.answer = Some(answer);
+        state.waker = Some(context.waker().clone());
         Poll::Pending
     }
 }

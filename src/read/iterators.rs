@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use convodb_core::{ConversationId, Error, Message, MessageRange, Note, Result};
+use convodb_core::{ConversationId, Message, MessageRange, Note, Result};
 
 use crate::executor::Lease;
 use crate::storage::End;
@@ -18,59 +18,48 @@ const BATCH: usize = 64;
 ///
 /// [`Read::messages`](crate::Read::messages) returns it. After an error it has no further items.
 pub struct Messages {
-    conversation: ConversationId,
+    pub(super) conversation: ConversationId,
     /// What is not read yet, and the lease to read it under.
-    unread: Option<(Arc<Lease>, MessageRange)>,
+    pub(super) unread: Option<(Arc<Lease>, MessageRange)>,
     /// Read from the front and not returned yet.
-    front: VecDeque<Message>,
+    pub(super) front: VecDeque<Message>,
     /// Read from the back and not returned yet, newest first.
-    back: VecDeque<Message>,
+    pub(super) back: VecDeque<Message>,
 }
 
 impl Messages {
-    /// Of what is held, and what is still to be read under a lease.
-    pub(super) fn new(
-        conversation: ConversationId,
-        held: Vec<Message>,
-        unread: Option<(Arc<Lease>, MessageRange)>,
-    ) -> Self {
-        Self {
-            conversation,
-            unread,
-            front: held.into(),
-            back: VecDeque::new(),
-        }
-    }
-
-    /// Reads a batch from one end. Fewer messages than asked for are the last ones.
-    fn read(&mut self, from: End) -> Result<()> {
-        let Some((lease, range)) = self.unread.take() else {
-            return Ok(());
+    /// The next message from one end, if need be of another batch.
+    fn take(&mut self, end: End) -> Option<Result<Message>> {
+        let (near, far) = match end {
+            End::Oldest => (&mut self.front, &mut self.back),
+            End::Newest => (&mut self.back, &mut self.front),
         };
-        let view = lease.view()?;
-        let reader = view.reader();
-        let batch = reader.messages(self.conversation, &range, from, BATCH)?;
-        if let Some(last) = batch.last()
-            && batch.len() == BATCH
+        if near.is_empty()
+            && let Some((lease, range)) = self.unread.take()
         {
-            let rest = match from {
-                End::Oldest => range.after(last),
-                End::Newest => range.before(last),
-            };
-            self.unread = Some((lease, rest));
+            let read = lease.view().and_then(|view| {
+                let reader = view.reader();
+                reader.messages(self.conversation, &range, end, BATCH)
+            });
+            match read {
+                Ok(batch) => {
+                    let rest = |last| match end {
+                        End::Oldest => range.after(last),
+                        End::Newest => range.before(last),
+                    };
+                    // Fewer messages than asked for are the last ones.
+                    let last = batch.last().filter(|_| batch.len() == BATCH);
+                    self.unread = last.map(|last| (lease, rest(last)));
+                    *near = batch.into();
+                }
+                Err(error) => {
+                    far.clear();
+                    return Some(Err(error));
+                }
+            }
         }
-        match from {
-            End::Oldest => self.front = batch.into(),
-            End::Newest => self.back = batch.into(),
-        }
-        Ok(())
-    }
-
-    fn fail(&mut self, error: Error) -> Option<Result<Message>> {
-        self.unread = None;
-        self.front.clear();
-        self.back.clear();
-        Some(Err(error))
+        // When all is read, one end continues with what was read from the other.
+        near.pop_front().or_else(|| far.pop_back()).map(Ok)
     }
 }
 
@@ -78,26 +67,13 @@ impl Iterator for Messages {
     type Item = Result<Message>;
 
     fn next(&mut self) -> Option<Result<Message>> {
-        if self.front.is_empty()
-            && let Err(error) = self.read(End::Oldest)
-        {
-            return self.fail(error);
-        }
-        // When all is read, the front continues with what was read from the back.
-        let next = self.front.pop_front().or_else(|| self.back.pop_back());
-        next.map(Ok)
+        self.take(End::Oldest)
     }
 }
 
 impl DoubleEndedIterator for Messages {
     fn next_back(&mut self) -> Option<Result<Message>> {
-        if self.back.is_empty()
-            && let Err(error) = self.read(End::Newest)
-        {
-            return self.fail(error);
-        }
-        let next = self.back.pop_front().or_else(|| self.front.pop_back());
-        next.map(Ok)
+        self.take(End::Newest)
     }
 }
 
@@ -113,54 +89,34 @@ impl fmt::Debug for Messages {
 ///
 /// [`Read::notes`](crate::Read::notes) returns it. After an error it has no further items.
 pub struct Notes {
-    conversation: ConversationId,
-    /// Notes after the last one are to be read under this lease.
-    unread: Option<Arc<Lease>>,
-    read: VecDeque<Note>,
-    last: Option<Note>,
-}
-
-impl Notes {
-    /// Of what is held, and what is still to be read under a lease.
-    pub(super) fn new(
-        conversation: ConversationId,
-        held: Vec<Note>,
-        unread: Option<Arc<Lease>>,
-    ) -> Self {
-        Self {
-            conversation,
-            unread,
-            read: held.into(),
-            last: None,
-        }
-    }
-
-    fn read(&mut self) -> Result<()> {
-        let Some(lease) = self.unread.take() else {
-            return Ok(());
-        };
-        let view = lease.view()?;
-        let reader = view.reader();
-        let batch = reader.notes(self.conversation, self.last.as_ref(), BATCH)?;
-        if batch.len() == BATCH {
-            self.unread = Some(lease);
-        }
-        self.last = batch.last().cloned();
-        self.read = batch.into();
-        Ok(())
-    }
+    pub(super) conversation: ConversationId,
+    /// What is not read yet: the notes after this one, under this lease.
+    pub(super) unread: Option<(Arc<Lease>, Option<Note>)>,
+    /// Read and not returned yet.
+    pub(super) held: VecDeque<Note>,
 }
 
 impl Iterator for Notes {
     type Item = Result<Note>;
 
     fn next(&mut self) -> Option<Result<Note>> {
-        if self.read.is_empty()
-            && let Err(error) = self.read()
+        if self.held.is_empty()
+            && let Some((lease, after)) = self.unread.take()
         {
-            return Some(Err(error));
+            let read = lease.view().and_then(|view| {
+                let reader = view.reader();
+                reader.notes(self.conversation, after.as_ref(), BATCH)
+            });
+            match read {
+                Ok(batch) => {
+                    let last = batch.last().filter(|_| batch.len() == BATCH);
+                    self.unread = last.map(|last| (lease, Some(last.clone())));
+                    self.held = batch.into();
+                }
+                Err(error) => return Some(Err(error)),
+            }
         }
-        self.read.pop_front().map(Ok)
+        self.held.pop_front().map(Ok)
     }
 }
 

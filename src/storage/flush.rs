@@ -67,7 +67,10 @@ impl UnitOfWork<'_> {
         for Difference { key, after, .. } in self.state.consumers.take_differences() {
             match after {
                 Some(position) => CONSUMERS.put(rows, &key, &ConsumerRecord { position })?,
-                None => CONSUMERS.remove(rows, &key)?,
+                None => {
+                    self.removed_consumer = true;
+                    CONSUMERS.remove(rows, &key)?;
+                }
             }
         }
         for event in self.events.drain(..) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use convodb_core::{
-    Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, Error, Event, EventSeq, Hashes, Message, MessageRange, MessageRef,
-    ProviderIdState, Result, Transcript,
+    Assignee, AssigneeId, Channel, CommitSeq, ConsumerName, ConsumerPosition, ContactId,
+    Conversation, ConversationId, Error, Event, EventSeq, Hashes, Message, MessageRange,
+    MessageRef, ProviderIdState, Result, Transcript,
 };
 
 use super::conversations::Stored;
@@ -49,6 +49,11 @@ pub(crate) struct Reader<'a, R> {
 }
 
 impl<'a, R: Read> Reader<'a, R> {
+    /// The commit that is read, or the one before the write transaction.
+    pub(crate) fn commit_seq(&self) -> CommitSeq {
+        self.known.head.commit_seq
+    }
+
     /// Whether conversations are stored under owners that were removed.
     pub(crate) fn has_redirects(&self) -> bool {
         self.known.directory.has_redirects()

@@ -50,6 +50,7 @@ pub(crate) struct UnitOfWork<'t> {
     /// Removed owners under which nothing may be stored any longer.
     pub(super) drained: BTreeSet<u32>,
     pub(super) forget_before: Option<DateTime<Utc>>,
+    pub(super) removed_consumer: bool,
 }
 
 /// A conversation that is stored under an owner that was removed.
@@ -101,6 +102,7 @@ pub(crate) struct Applied {
     pub(super) known: Resident,
     pub(super) log: Option<Payload>,
     pub(super) erases: bool,
+    pub(crate) removed_consumer: bool,
     /// The rows, unless they went through the engine.
     pub(super) rows: Option<Memtable>,
 }
@@ -135,6 +137,7 @@ impl<'t> UnitOfWork<'t> {
             redirected: BTreeMap::new(),
             drained: BTreeSet::new(),
             forget_before: None,
+            removed_consumer: false,
         }
     }
 
@@ -153,6 +156,14 @@ impl<'t> UnitOfWork<'t> {
             ));
         }
         Ok(())
+    }
+
+    /// The commit that will hold what was applied, or the latest one.
+    pub(crate) fn commit_seq(&self) -> CommitSeq {
+        match self.applied {
+            true => self.known.head.commit_seq.next(),
+            false => self.known.head.commit_seq,
+        }
     }
 
     /// The clock's time, unless it ran back.
@@ -460,6 +471,7 @@ impl<'t> UnitOfWork<'t> {
             known: self.known,
             log: self.log,
             erases: self.erases_log,
+            removed_consumer: self.removed_consumer,
             rows: self.rows.into_memtable(),
         }))
     }

@@ -14,9 +14,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`CommitUnknown`](crate::ErrorKind::CommitUnknown), if the sync failed;
-    /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen), [`Closed`](crate::ErrorKind::Closed),
-    /// [`ReentrantCommand`](crate::ErrorKind::ReentrantCommand).
+    /// [`CommitUnknown`](crate::ErrorKind::CommitUnknown), if the sync failed.
     ///
     /// ```
     /// # use convodb::testing::example::*;
@@ -28,24 +26,18 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flush(&self) -> Result<()> {
-        self.executor().check_reentrancy()?;
         self.executor().flush()
     }
 
-    /// Recomputes every index entry, total and unique key from the records, counts the messages from
-    /// each contact, checks the events and audit logs, and reports each difference by table and key, in
-    /// O(rows of the file). Queries and commands continue.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
-    /// [`Io`](crate::ErrorKind::Io). Damaged rows are in the report.
+    /// Recomputes every index entry, total and unique key from the records, counts the messages
+    /// from each contact, checks the events and audit logs, and reports differences by table and
+    /// key, and damaged rows, in O(rows of the file). Queries and commands continue.
     ///
     /// ```
-    /// # let store = convodb::Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let report = store.verify()?;
     /// assert!(report.is_clean(), "{:?}", report.findings);
-    /// # Ok::<(), convodb::Error>(())
+    /// # Ok::<(), Error>(())
     /// ```
     pub fn verify(&self) -> Result<VerifyReport> {
         storage::verify(&*self.executor().view()?)
@@ -58,8 +50,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`transaction`](Self::transaction), and then nothing was written; as [`verify`](Self::verify)
-    /// after the repair.
+    /// As [`transaction`](Self::transaction), and then nothing was written; after it, as `verify`.
     pub fn repair(&self) -> Result<VerifyReport> {
         self.executor().rebuild()?;
         self.verify()
@@ -71,15 +62,14 @@ impl Store {
     /// # Errors
     ///
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), if the path exists;
-    /// [`NotFound`](crate::ErrorKind::NotFound), if its directory does not;
-    /// [`Io`](crate::ErrorKind::Io), [`Closed`](crate::ErrorKind::Closed).
+    /// [`NotFound`](crate::ErrorKind::NotFound), if its directory does not.
     ///
     /// ```
-    /// # use convodb::Store;
+    /// # convodb::example!(store);
     /// # let directory = tempfile::tempdir()?;
-    /// # let store = Store::in_memory()?;
-    /// store.backup(directory.path().join("copy.redb"))?;
-    /// let copy = Store::open(directory.path().join("copy.redb"))?;
+    /// # let path = directory.path().join("copy.redb");
+    /// store.backup(&path)?;
+    /// let copy = Store::open(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<()> {
@@ -102,46 +92,35 @@ impl Store {
     /// Closes the file and opens it again, for all clones. It is the way to continue after an I/O
     /// error. Snapshots and iterators that were taken before end.
     ///
-    /// After a failed sync it first rewrites the whole file, as the operating system may report pages
-    /// as written that are not.
+    /// After a failed sync it first rewrites the whole file: what is read may not be on the disk.
     ///
     /// # Errors
     ///
-    /// As [`Options::open`](crate::Options::open); [`Closed`](crate::ErrorKind::Closed) after
-    /// [`close`](Self::close). After an error every call returns
+    /// As [`Options::open`](crate::Options::open). After an error every call returns
     /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen) until another `reopen` succeeds.
     pub fn reopen(&self) -> Result<()> {
         self.executor().reopen()
     }
 
-    /// Waits for the calls that are running and closes the file. Every other clone, snapshot and
-    /// iterator returns [`Closed`](crate::ErrorKind::Closed) from then on.
-    ///
-    /// Dropping the last clone closes the file too, without returning an error.
+    /// Waits for the calls that are running and closes the file, for all clones, snapshots and
+    /// iterators. Dropping the last clone closes the file too, without returning an error.
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed), if it was closed before; [`Io`](crate::ErrorKind::Io), if
-    /// the file could not be closed cleanly: no commit is lost, but the next opening may recover.
+    /// [`Io`](crate::ErrorKind::Io), if that was not clean: the next opening recovers all.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let store = Store::in_memory()?;
+    /// # convodb::example!(store);
     /// let clone = store.clone();
     /// store.close()?;
     /// assert_eq!(clone.count(&Filter::open()).unwrap_err().kind(), ErrorKind::Closed);
-    /// # Ok::<(), convodb::Error>(())
+    /// # Ok::<(), Error>(())
     /// ```
     pub fn close(self) -> Result<()> {
         self.executor().close()
     }
 
     /// Returns counts and sizes, in O(pages of the file).
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen),
-    /// [`Io`](crate::ErrorKind::Io).
     pub fn stats(&self) -> Result<Stats> {
         let executor = self.executor();
         let leased = executor.current.leased();
@@ -152,8 +131,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io), if the checkpoint failed: nothing is written until the store is
-    /// reopened. [`Closed`](crate::ErrorKind::Closed), [`NeedsReopen`](crate::ErrorKind::NeedsReopen).
+    /// [`Io`](crate::ErrorKind::Io), if it failed: nothing is written until the store is reopened.
     #[cfg(feature = "testing")]
     pub fn await_checkpoint(&self) -> Result<()> {
         self.executor().await_checkpoint()

@@ -124,7 +124,7 @@ fn many_conversations_are_reassigned_in_the_background_between_other_commands() 
     }
     assert!(is_reassigned(&store, 2_050));
     assert_eq!(store.count(&of_bob).unwrap(), 1_000);
-    // Another removal starts another thread.
+    // Another removal starts the thread again.
     store.remove_assignee(&bob, None).unwrap();
     assert!(is_reassigned(&store, 3_050));
     let events = store.events(EventSeq::ZERO, usize::MAX).unwrap();
@@ -141,7 +141,7 @@ struct Fragile {
 
 impl Clock for Fragile {
     fn now(&self) -> DateTime<Utc> {
-        let is_the_thread = thread::current().name() == Some("convodb-reassign");
+        let is_the_thread = thread::current().name() == Some("convodb-background");
         if is_the_thread {
             self.asked.store(true, Ordering::SeqCst);
             assert!(self.repaired.load(Ordering::SeqCst), "a clock");
@@ -206,7 +206,7 @@ struct Unwilling(AtomicBool);
 
 impl Gate for Unwilling {
     fn before(&self, call: Call) -> Fate {
-        let is_the_thread = thread::current().name() == Some("convodb-reassign");
+        let is_the_thread = thread::current().name() == Some("convodb-background");
         let changes = matches!(call, Call::Write { .. } | Call::Sync);
         if is_the_thread && changes && !self.0.load(Ordering::SeqCst) {
             Fate::Refused(std::io::ErrorKind::Other)

@@ -102,6 +102,7 @@ impl Engine {
             mut log,
             erases,
             rows,
+            ..
         } = applied;
         let payload = log.as_mut().map(|log| log.finish(&known.head));
         let sequence = known.head.commit_seq.get();

@@ -201,7 +201,9 @@ impl Run<'_> {
                 let origin = format!("{origin}, {crash} and again");
                 self.resume(history, &crash, &origin);
             }
-            self.hand_on(crash, &claims, &origin);
+            if !self.is_done() {
+                self.hand_on(crash, &claims, &origin);
+            }
         });
     }
 

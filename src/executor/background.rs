@@ -1,0 +1,152 @@
+//! The thread that works behind the commands: it makes relaxed commits durable, and stores
+//! conversations of removed users and teams under their successors.
+//!
+//! Invariant: the conversations are stored in bounded batches, and each waits for the write lock
+//! like a command, so that no command waits for more than one of them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use convodb_core::{ConversationId, Result};
+
+use super::{Executor, lock, start_thread};
+use crate::storage::View;
+
+/// The number of conversations in a batch, which takes one or two milliseconds. The removal itself
+/// stores the first batch.
+pub(super) const BATCH: usize = 64;
+
+/// The cost of a reassigned conversation, in commands: batches follow one another without a pause,
+/// and change more rows than most commands.
+const REASSIGNED_COST: u64 = 4;
+
+#[derive(Default)]
+pub(super) struct Background {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// From the first task on.
+    thread: Option<JoinHandle<()>>,
+    is_ended: bool,
+    /// When the relaxed commits since the last flush are to be durable.
+    flush_at: Option<Instant>,
+    /// Whether conversations are left to be reassigned.
+    reassigns: bool,
+    /// A batch of them failed. Reads are right all the same; the next follows a restart.
+    is_stopped: bool,
+    /// The cause of a failure may have been removed since the last batch began.
+    is_restarted: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    Flush,
+    Reassign,
+}
+
+impl Background {
+    /// Waits for the next task. There is none after the end.
+    fn next(&self) -> Option<Task> {
+        let mut state = lock(&self.state);
+        while !state.is_ended {
+            let left = state
+                .flush_at
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                // Before the flush: a commit after it starts another interval.
+                state.flush_at = None;
+                return Some(Task::Flush);
+            }
+            if state.reassigns && !state.is_stopped {
+                state.is_restarted = false;
+                return Some(Task::Reassign);
+            }
+            let waited = self
+                .changed
+                .wait_timeout(state, left.unwrap_or(Duration::MAX));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        None
+    }
+
+    /// Continues after a failure, as its cause may be gone.
+    pub(super) fn restart(&self) {
+        let mut state = lock(&self.state);
+        state.is_restarted = true;
+        state.is_stopped = false;
+    }
+
+    /// Starts no other task. Returns the thread, which may be running one.
+    pub(super) fn end(&self) -> Option<JoinHandle<()>> {
+        let mut state = lock(&self.state);
+        state.is_ended = true;
+        self.changed.notify_one();
+        state.thread.take()
+    }
+}
+
+impl Executor {
+    /// Notes what a published snapshot leaves to be done.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started. The next call tries again.
+    pub(super) fn work_behind(self: &Arc<Self>) -> Result<()> {
+        let flushes_after = self.options.flush_interval();
+        if flushes_after.is_none() && !self.is_to_reassign() {
+            return Ok(());
+        }
+        let mut state = lock(&self.background.state);
+        state.reassigns = self.is_to_reassign();
+        if state.flush_at.is_none() || state.reassigns {
+            self.background.changed.notify_one();
+        }
+        state.flush_at = state
+            .flush_at
+            .or_else(|| Some(Instant::now() + flushes_after?));
+        if state.thread.is_none() && !state.is_ended {
+            let own = Arc::clone(self);
+            state.thread = Some(start_thread("convodb-background", move || own.run_tasks())?);
+        }
+        Ok(())
+    }
+
+    fn is_to_reassign(&self) -> bool {
+        let has_redirects = |view: Arc<View>| view.reader().has_redirects();
+        self.options.reassigns && self.view().is_ok_and(has_redirects)
+    }
+
+    fn run_tasks(self: &Arc<Self>) {
+        while let Some(task) = self.background.next() {
+            // A clock or a disk of the caller's own can panic; nothing is committed then.
+            let ran = catch_unwind(AssertUnwindSafe(|| match task {
+                // The next command returns the error of a flush.
+                Task::Flush => self.flush().map(|()| true),
+                Task::Reassign => self.reassign_some(BATCH).map(|ids| !ids.is_empty()),
+            }));
+            if task == Task::Reassign {
+                // Under the lock, which a publisher takes afterwards: this thread finds what was
+                // published, or is notified of it.
+                let mut state = lock(&self.background.state);
+                state.reassigns = self.is_to_reassign();
+                let is_failed = state.reassigns && !matches!(ran, Ok(Ok(true)));
+                state.is_stopped = is_failed && !state.is_restarted;
+            }
+        }
+    }
+
+    /// Reassigns a batch of at most this many conversations, and returns their ids.
+    pub(crate) fn reassign_some(self: &Arc<Self>, limit: usize) -> Result<Vec<ConversationId>> {
+        let (_lock, mut state) = self.lock_writer()?;
+        self.write(&mut state, |mut unit, summary| {
+            let ids = unit.reassign_some(self.options.clock.now(), limit)?;
+            summary.cost = ids.len() as u64 * REASSIGNED_COST;
+            Ok((ids, unit))
+        })
+    }
+}
