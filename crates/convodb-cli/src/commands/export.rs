@@ -20,8 +20,8 @@ use crate::progress;
 /// Each user and team comes first, then each conversation with its messages and
 /// notes, latest activity first. Exports of one store are equal byte for byte, and
 /// `import` of them creates an equal store. The line of a conversation has the
-/// specified fields, then `unread_count`, `inbound_count`, `revision` and `notes`,
-/// each where it has a value.
+/// specified fields, then further ones that have a value, such as `unread_count` and
+/// `notes`.
 ///
 /// The export does not contain events, audit logs, consumers, idempotency keys,
 /// unmatched receipts and the provider ids of deleted messages. `backup` copies
