@@ -3,32 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use crate::{Effect, InvalidInput, Subject, text, time};
-
-/// A caller's name for one command: 1 to 255 bytes of any text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    pub fn new(text: &str) -> Result<Self, InvalidInput> {
-        let is_within = (1..=255).contains(&text.len());
-        InvalidInput::unless(is_within, "idempotency_key", "must have 1 to 255 bytes")?;
-        Ok(Self(text.to_owned()))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for IdempotencyKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::parse(deserializer, Self::new)
-    }
-}
+use crate::{Effect, Subject, time};
 
 /// What a command with a key did. It holds ids and no content, so that what is erased is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

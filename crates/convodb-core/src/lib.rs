@@ -69,8 +69,8 @@ pub use error::{Details, EntityKind, Error, ErrorKind, Result};
 pub use event::{Event, EventKind};
 pub use filter::{Filter, StatusFilter};
 pub use id::{
-    Actor, ConsumerName, ContactId, ConversationId, MessageId, NoteId, OwnId, ProviderId, TeamId,
-    TextId, UserId,
+    Actor, ConsumerName, ContactId, ConversationId, Id, MessageId, NoteId, ProviderId, TeamId,
+    UserId,
 };
 pub use import::Import;
 pub use invalid::InvalidInput;
@@ -96,8 +96,8 @@ pub use {
     event::NewEvent,
     evolve::evolve,
     hashes::{HASH_LEN, Hashes},
-    id::{OwnIdKind, TextIdKind},
-    idempotency::{IdempotencyKey, IdempotencyRecord},
+    id::{IdKind, IdValue, IdempotencyKey},
+    idempotency::IdempotencyRecord,
     inbox::InboxNumber,
     key::{Answer, Key, Query},
     message::Delivery,
