@@ -75,7 +75,7 @@ pub use id::{
 pub use import::Import;
 pub use invalid::InvalidInput;
 pub use message::{
-    Content, Deliveries, DeliveryStatus, Direction, Failure, Inbound, Message, MessageRef,
+    Content, Deliveries, DeliveryStatus, Direction, Draft, Failure, Inbound, Message, MessageRef,
     MessageType, Outbound, Receipt, Reply,
 };
 pub use note::Note;

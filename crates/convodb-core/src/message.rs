@@ -4,7 +4,6 @@ mod content;
 mod delivery;
 mod document;
 mod draft;
-mod draft_document;
 mod receipt;
 
 use chrono::{DateTime, Utc};
@@ -14,8 +13,8 @@ use crate::{Channel, ConversationId, InvalidInput, MessageField, MessageId, Prov
 
 pub use content::{Content, MessageType};
 pub use delivery::{Deliveries, Delivery, DeliveryStatus, Failure};
-pub(crate) use draft::Draft;
-pub use draft::{Inbound, Outbound, Reply};
+pub(crate) use draft::Address;
+pub use draft::{Draft, Inbound, Outbound, Reply};
 pub use receipt::Receipt;
 
 /// Which way a message went.

@@ -1,9 +1,8 @@
 use serde::Serialize;
 
-use super::append::Appended;
+use super::append::append;
 use crate::{
-    Command, ConversationId, Decision, Direction, Env, Halt, InvalidInput, Key, Message, Reply,
-    State,
+    Command, ConversationId, Decision, Env, Halt, InvalidInput, Key, Message, Reply, State,
 };
 
 /// Stores a message to the contact of a conversation.
@@ -26,18 +25,12 @@ impl Command for ReplyTo {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        if let Some((contact_id, channel)) = &self.reply.address {
-            let (own, reason) = (conversation, "is not the conversation's");
-            InvalidInput::unless(*contact_id == own.contact_id, "contact_id", reason)?;
-            InvalidInput::unless(*channel == own.channel, "channel", reason)?;
+        let own = (&conversation.contact_id, conversation.channel);
+        if let Some((contact, channel)) = &self.reply.address {
+            let reason = "is not the conversation's";
+            InvalidInput::unless(contact == own.0, "contact_id", reason)?;
+            InvalidInput::unless(*channel == own.1, "channel", reason)?;
         }
-        let appended = Appended {
-            direction: Direction::Outbound,
-            contact_id: &conversation.contact_id,
-            channel: conversation.channel,
-            draft: &self.reply.draft,
-            reopens: self.reply.reopen,
-        };
-        appended.decide(state, env, Some(conversation))
+        append(&self.reply, own, Some(conversation), state, env)
     }
 }
