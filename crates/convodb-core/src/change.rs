@@ -155,6 +155,18 @@ impl Change {
 }
 
 impl ChangeKind {
+    pub(crate) const fn message_updated(
+        conversation: ConversationId,
+        message: MessageId,
+        set: Vec<MessageField>,
+    ) -> Self {
+        Self::MessageUpdated {
+            conversation,
+            message,
+            set,
+        }
+    }
+
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {
             Self::ConversationCreated { conversation, .. }

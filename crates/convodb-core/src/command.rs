@@ -125,7 +125,9 @@ pub struct Decision {
 impl Env<'_> {
     /// Sets attributes of a conversation; nothing where none is given.
     pub(crate) fn update(&self, known: &Conversation, set: Vec<Field>) -> Result<Decision, Halt> {
-        self.context.check(Some(known), !set.is_empty())?;
+        if !set.is_empty() {
+            self.context.check(Some(known))?;
+        }
         Ok(Decision::update(known.id, set))
     }
 }

@@ -176,9 +176,9 @@ impl Context {
         !self.preconditions.is_empty()
     }
 
-    /// Whether a command that changes something may, on the conversation as it is.
-    pub(crate) fn check(&self, conversation: Option<&Conversation>, changes: bool) -> Result<()> {
-        if !changes || !self.has_preconditions() {
+    /// Whether a command may change something, on the conversation as it is.
+    pub(crate) fn check(&self, conversation: Option<&Conversation>) -> Result<()> {
+        if !self.has_preconditions() {
             return Ok(());
         }
         let Some(conversation) = conversation else {

@@ -1,9 +1,5 @@
-use serde::Serialize;
-
 use super::consumers::events;
-use crate::{
-    ChangeKind, Command, ConsumerName, Decision, Env, EventSeq, Halt, InvalidInput, State, Subject,
-};
+use super::*;
 
 /// Acknowledges the events up to one, and answers the consumer's position. A position never goes
 /// back.

@@ -1,11 +1,7 @@
 //! What `ReceiveMessage`, `SendMessage` and `ReplyTo` share: a message that joins its conversation.
 
+use super::*;
 use crate::message::{Address, Draft};
-use crate::{
-    ChangeKind, Channel, ContactId, Conversation, ConversationId, Decision, Effect, Env, Error,
-    Field, Halt, InboxNumber, Key, Message, MessageField, MessageId, ProviderIdState, State,
-    Status, Subject, time,
-};
 
 pub(super) fn reads<const INBOUND: bool>(draft: &Draft<Address, INBOUND>, keys: &mut Vec<Key>) {
     let (contact, channel) = &draft.address;
@@ -51,7 +47,7 @@ pub(super) fn append<A, const INBOUND: bool>(
             None => {}
         }
     }
-    env.context.check(conversation, true)?;
+    env.context.check(conversation)?;
 
     let mut changes = Vec::with_capacity(3);
     let of = match conversation {
@@ -88,18 +84,13 @@ pub(super) fn append<A, const INBOUND: bool>(
     message.provider_id = provider_id;
     changes.push(ChangeKind::MessageAppended(Box::new(message)));
     if draft.reopen && conversation.is_some_and(|known| known.status == Status::Resolved) {
-        changes.push(ChangeKind::ConversationUpdated {
-            conversation: of,
-            set: vec![Field::Status(Status::Open)],
-        });
+        let (conversation, set) = (of, vec![Field::Status(Status::Open)]);
+        changes.push(ChangeKind::ConversationUpdated { conversation, set });
     }
     if let Some(unmatched) = unmatched {
-        let receipts = unmatched.deliveries.receipts().into_iter();
-        changes.push(ChangeKind::MessageUpdated {
-            conversation: of,
-            message: id,
-            set: receipts.map(MessageField::Delivery).collect(),
-        });
+        let receipts = unmatched.deliveries.receipts();
+        let set = receipts.map(MessageField::Delivery).collect();
+        changes.push(ChangeKind::message_updated(of, id, set));
     }
     Ok(Decision::new(Subject::Message(of, id), changes))
 }

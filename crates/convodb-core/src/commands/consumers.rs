@@ -1,9 +1,4 @@
-use serde::{Deserialize, Serialize};
-
-use crate::{
-    Answer, ChangeKind, Command, ConsumerName, Decision, Env, Error, EventSeq, Halt, Query, State,
-    Subject,
-};
+use super::*;
 
 /// Where a new consumer of events starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,7 +1,4 @@
-use serde::Serialize;
-
-use super::append;
-use crate::{Command, Decision, Env, Halt, Inbound, Key, Message, State};
+use super::*;
 
 /// Stores a message from a contact. The first one creates the conversation; a later one reopens it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,9 +1,5 @@
-use serde::Serialize;
-
 use super::append::append;
-use crate::{
-    Command, ConversationId, Decision, Env, Halt, InvalidInput, Key, Message, Reply, State,
-};
+use super::*;
 
 /// Stores a message to the contact of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,4 @@
-use serde::Serialize;
-
-use crate::{Assignee, AssigneeId, ChangeKind, Command, Decision, Env, Halt, State, Subject};
+use super::*;
 
 /// Adds a user or a team to the directory, or renames it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

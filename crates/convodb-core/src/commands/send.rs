@@ -1,7 +1,4 @@
-use serde::Serialize;
-
-use super::append;
-use crate::{Command, Decision, Env, Halt, Key, Message, Outbound, State};
+use super::*;
 
 /// Stores a message to a contact. The first one creates the conversation; a later one reopens it
 /// unless it says otherwise.

@@ -149,19 +149,15 @@ impl Deliveries {
 
     /// The receipts that report the same.
     #[doc(hidden)]
-    pub fn receipts(&self) -> Vec<Delivery> {
-        let receipt = |status| {
+    pub fn receipts(&self) -> impl Iterator<Item = Delivery> + '_ {
+        DeliveryStatus::ALL.into_iter().filter_map(|status| {
+            let failed = status == DeliveryStatus::Failed;
             Some(Delivery {
                 status,
                 at: self.at(status)?,
-                failure: match status {
-                    DeliveryStatus::Failed => self.failure.clone(),
-                    _ => None,
-                },
+                failure: self.failure.clone().filter(|_| failed),
             })
-        };
-        let statuses = DeliveryStatus::ALL.into_iter();
-        statuses.filter_map(receipt).collect()
+        })
     }
 
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {
