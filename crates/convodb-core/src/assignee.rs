@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::object::Object;
+use crate::text::Object;
 use crate::{InvalidInput, TeamId, UserId, text, validate};
 
 /// Whether an assignee is a user or a team.

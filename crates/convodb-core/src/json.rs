@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::object::Object;
 use crate::records::ConversationRecord;
-use crate::records::embedded::Embedded;
+use crate::records::Embedded;
+use crate::text::Object;
 use crate::time::Time;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Import, InvalidInput,

@@ -30,8 +30,6 @@ mod id;
 #[doc(hidden)]
 mod idempotency;
 mod import;
-#[doc(hidden)]
-mod inbox;
 mod invalid;
 mod json;
 #[doc(hidden)]
@@ -39,11 +37,8 @@ mod key;
 mod message;
 mod note;
 mod number;
-mod object;
 mod outcome;
 mod page;
-#[doc(hidden)]
-mod provider_id;
 mod query_string;
 mod range;
 #[doc(hidden)]
@@ -90,6 +85,7 @@ pub use selection::Selection;
 #[doc(hidden)]
 pub use {
     change::{Change, ChangeKind, MessageField},
+    channel::InboxNumber,
     command::{Decision, Env, Halt, IdSequence, Subject, decide, reads},
     conversation::Field,
     error::Hex,
@@ -98,11 +94,9 @@ pub use {
     hashes::{HASH_LEN, Hashes},
     id::{IdKind, IdValue, IdempotencyKey},
     idempotency::IdempotencyRecord,
-    inbox::InboxNumber,
     key::{Answer, Key, Query},
-    message::Delivery,
+    message::{Delivery, ProviderIdState, UnmatchedReceipts},
     page::PagePosition,
-    provider_id::{ProviderIdState, UnmatchedReceipts},
     selection::Selected,
     state::{Difference, Entities, State},
 };

@@ -4,7 +4,6 @@ mod content;
 mod delivery;
 mod document;
 mod draft;
-mod receipt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::{Channel, ConversationId, InvalidInput, MessageField, MessageId, ProviderId, time};
 
 pub use content::{Content, MessageType};
-pub use delivery::{Deliveries, Delivery, DeliveryStatus, Failure};
+pub use delivery::{
+    Deliveries, Delivery, DeliveryStatus, Failure, ProviderIdState, Receipt, UnmatchedReceipts,
+};
 pub(crate) use draft::Address;
 pub use draft::{Draft, Inbound, Outbound, Reply};
-pub use receipt::Receipt;
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::object::Object;
+use crate::records::Embedded;
 use crate::records::NoteRecord;
-use crate::records::embedded::Embedded;
+use crate::text::Object;
 use crate::time::Time;
 use crate::{Actor, ConversationId, InvalidInput, NoteId, time, validate};
 

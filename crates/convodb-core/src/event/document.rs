@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Event, EventKind};
-use crate::object::Object;
+use crate::text::Object;
 use crate::time::Time;
 use crate::{
     Actor, AssigneeId, AssigneeKind, ConversationId, EventSeq, InvalidInput, MessageId, NoteId,

@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::content::ContentFields;
 use super::{Deliveries, DeliveryStatus, Direction, Failure, Message, MessageType};
-use crate::object::Object;
+use crate::records::Embedded;
 use crate::records::MessageRecord;
-use crate::records::embedded::Embedded;
+use crate::text::Object;
 use crate::time::Time;
 use crate::{ConversationId, MessageId, ProviderId};
 

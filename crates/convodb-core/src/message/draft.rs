@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::content::ContentFields;
 use super::{Content, Direction, MessageType};
-use crate::object::Object;
+use crate::text::Object;
 use crate::time::Time;
 use crate::{Channel, ContactId, InvalidInput, ProviderId, time};
 
