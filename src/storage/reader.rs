@@ -2,8 +2,8 @@
 
 use convodb_core::{
     Assignee, AssigneeId, Channel, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, Cursor, Error, Event, EventSeq, Filter, Message, MessageRange, MessageRef,
-    Note, Page, PagePosition, PageRequest, ProviderIdState, Result, Transcript,
+    ConversationId, Cursor, EntityKind, Error, Event, EventSeq, Filter, Message, MessageRange,
+    MessageRef, Note, Page, PagePosition, PageRequest, ProviderIdState, Result, Transcript,
 };
 
 use super::lists::{self, Start};
@@ -36,7 +36,7 @@ impl<'a, R: Read> Reader<'a, R> {
     /// A conversation that must be there.
     pub(crate) fn conversation(&self, id: ConversationId) -> Result<Conversation> {
         self.try_conversation(id)?
-            .ok_or_else(|| Error::conversation_not_found(id))
+            .ok_or_else(|| Error::not_found(EntityKind::Conversation, id))
     }
 
     fn try_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
@@ -86,7 +86,7 @@ impl<'a, R: Read> Reader<'a, R> {
                 match provider_ids::find(rows, hashes, (*channel).into(), provider_id)? {
                     Some(ProviderIdState::Message(conversation, id)) => (conversation, id),
                     Some(ProviderIdState::Tombstone) => return Err(Error::gone(provider_id)),
-                    _ => return Err(Error::provider_id_not_found(provider_id)),
+                    _ => return Err(Error::not_found(EntityKind::ProviderId, provider_id)),
                 }
             }
             MessageRef::Id {
@@ -95,7 +95,8 @@ impl<'a, R: Read> Reader<'a, R> {
             } => (*conversation, *message),
             other => return Err(Error::corrupted(format!("{other:?} is no message"))),
         };
-        messages::find(self.rows, conversation, id)?.ok_or_else(|| Error::message_not_found(id))
+        messages::find(self.rows, conversation, id)?
+            .ok_or_else(|| Error::not_found(EntityKind::Message, id))
     }
 
     pub(crate) fn messages(
@@ -151,7 +152,7 @@ impl<'a, R: Read> Reader<'a, R> {
     /// The position of a consumer that must be there.
     pub(crate) fn consumer(&self, name: &ConsumerName) -> Result<EventSeq> {
         self.find_consumer(name)?
-            .ok_or_else(|| Error::consumer_not_found(name))
+            .ok_or_else(|| Error::not_found(EntityKind::Consumer, name))
     }
 
     pub(crate) fn list(

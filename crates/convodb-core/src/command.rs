@@ -8,9 +8,9 @@ use ulid::Ulid;
 
 use crate::outcome::BatchItem;
 use crate::{
-    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, Error,
-    EventSeq, Field, Hashes, IdempotencyRecord, Key, Message, MessageId, Note, NoteId, Result,
-    State, idempotency, time,
+    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, EntityKind,
+    Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, Key, Message, MessageId, Note,
+    NoteId, Result, State, idempotency, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -258,7 +258,7 @@ impl Output for Note {
         };
         match state.notes.get(&(*of, *at, *id)) {
             Some(Some(note)) => Ok(note.clone()),
-            Some(None) => Err(Error::note_not_found(*id).into()),
+            Some(None) => Err(Error::not_found(EntityKind::Note, id).into()),
             None => Err(Halt::missing(Key::Note(*of, *at, *id))),
         }
     }
@@ -285,7 +285,7 @@ impl Output for Vec<BatchItem> {
             Ok(BatchItem {
                 id,
                 effect: effect.filter(|_| known.is_some()).unwrap_or_default(),
-                result: known.ok_or_else(|| Error::conversation_not_found(id)),
+                result: known.ok_or_else(|| Error::not_found(EntityKind::Conversation, id)),
             })
         };
         each.iter().map(item).collect()
@@ -321,7 +321,8 @@ pub fn decide<C: Command>(command: &C, state: &State, env: &mut Env<'_>) -> Resu
     let known = state.idempotency(&key)?;
     if let Some(record) = known.filter(|record| record.at >= forget_before) {
         if record.fingerprint != fingerprint {
-            return Err(Error::idempotency_key_reused().into());
+            let message = "the idempotency key was given with another command before";
+            return Err(Error::new(ErrorKind::IdempotencyKeyReused, message).into());
         }
         return Ok(Decision::duplicate(record.subject.clone(), record.effect));
     }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, AssigneeId, Conversation, Error, IdempotencyKey, InvalidInput, Result, Revision, Status,
+    Actor, AssigneeId, Conversation, Error, ErrorKind, IdempotencyKey, InvalidInput, Result,
+    Revision, Status,
 };
 
 /// The actor, the idempotency key and the preconditions of commands.
@@ -183,7 +184,7 @@ impl Context {
         }
         let Some(conversation) = conversation else {
             let reason = "the conversation does not exist yet: no precondition holds of it";
-            return Err(Error::not_created(reason));
+            return Err(Error::new(ErrorKind::PreconditionFailed, reason));
         };
         let mut preconditions = self.preconditions.iter();
         match preconditions.find(|expected| !expected.holds(conversation)) {

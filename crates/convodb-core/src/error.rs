@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    AssigneeId, AssigneeKind, CommitSeq, ConsumerName, Conversation, ConversationId, EventSeq,
-    InvalidInput, MessageId, NoteId, Precondition, ProviderId, Revision, Status,
+    AssigneeId, AssigneeKind, CommitSeq, Conversation, ConversationId, EventSeq, InvalidInput,
+    Precondition, ProviderId, Revision, Status,
 };
 
 /// The result of every call that can fail.
@@ -303,46 +303,23 @@ impl Error {
         }
     }
 
-    fn not_found(kind: EntityKind, id: impl fmt::Display) -> Self {
+    pub fn not_found(kind: EntityKind, id: impl fmt::Display) -> Self {
         let id = id.to_string();
         Self::new(ErrorKind::NotFound, format!("there is no {kind} `{id}`"))
             .with_details(Details::Entity { kind, id })
     }
 
-    pub fn conversation_not_found(id: ConversationId) -> Self {
-        Self::not_found(EntityKind::Conversation, id)
-    }
-
-    pub fn message_not_found(id: MessageId) -> Self {
-        Self::not_found(EntityKind::Message, id)
-    }
-
-    pub fn note_not_found(id: NoteId) -> Self {
-        Self::not_found(EntityKind::Note, id)
-    }
-
-    pub fn consumer_not_found(name: &ConsumerName) -> Self {
-        Self::not_found(EntityKind::Consumer, name)
-    }
-
     pub fn assignee_not_found(id: &AssigneeId) -> Self {
-        let kind = match id.kind() {
-            AssigneeKind::User => EntityKind::User,
-            AssigneeKind::Team => EntityKind::Team,
-        };
-        Self::not_found(kind, id)
-    }
-
-    pub fn provider_id_not_found(id: &ProviderId) -> Self {
-        Self::not_found(EntityKind::ProviderId, id)
+        match id.kind() {
+            AssigneeKind::User => Self::not_found(EntityKind::User, id),
+            AssigneeKind::Team => Self::not_found(EntityKind::Team, id),
+        }
     }
 
     pub fn gone(id: &ProviderId) -> Self {
+        let (kind, id) = (EntityKind::ProviderId, id.to_string());
         let message = format!("the message of the provider's id `{id}` was deleted");
-        Self::new(ErrorKind::Gone, message).with_details(Details::Entity {
-            kind: EntityKind::ProviderId,
-            id: id.to_string(),
-        })
+        Self::new(ErrorKind::Gone, message).with_details(Details::Entity { kind, id })
     }
 
     pub fn already_exists(
@@ -354,23 +331,12 @@ impl Error {
         Self::new(ErrorKind::AlreadyExists, message).with_details(Details::Existing { kind, id })
     }
 
-    pub(crate) fn idempotency_key_reused() -> Self {
-        let message = "the idempotency key was given with another command before";
-        Self::new(ErrorKind::IdempotencyKeyReused, message)
-    }
-
-    pub(crate) fn not_created(message: &'static str) -> Self {
-        Self::new(ErrorKind::PreconditionFailed, message)
-    }
-
     pub(crate) fn precondition_failed(expected: &Precondition, known: &Conversation) -> Self {
         let id = known.id;
         let message = match expected {
             Precondition::Revision(_) => {
-                format!(
-                    "the conversation `{id}` has changed: its revision is {}",
-                    known.revision
-                )
+                let revision = known.revision;
+                format!("the conversation `{id}` has changed: its revision is {revision}")
             }
             Precondition::Assignee(_) => match known.assignee_id() {
                 Some(assignee) => format!("the conversation `{id}` is assigned to `{assignee}`"),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Answer, Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId, Error,
-    EventSeq, Halt, IdempotencyKey, IdempotencyRecord, InboxNumber, Key, Message, MessageId, Note,
-    NoteId, ProviderId, ProviderIdState, Query,
+    Answer, Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId,
+    EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, InboxNumber, Key,
+    Message, MessageId, Note, NoteId, ProviderId, ProviderIdState, Query,
 };
 
 /// What commands are decided on, and what changes are applied to.
@@ -35,7 +35,7 @@ impl State {
 
     pub fn require_conversation(&self, id: ConversationId) -> Result<&Conversation, Halt> {
         let known = self.conversation(id)?;
-        known.ok_or_else(|| Error::conversation_not_found(id).into())
+        known.ok_or_else(|| Error::not_found(EntityKind::Conversation, id).into())
     }
 
     pub fn thread(
@@ -58,7 +58,7 @@ impl State {
 
     pub fn require_message(&self, of: ConversationId, id: MessageId) -> Result<&Message, Halt> {
         let known = self.message(of, id)?;
-        known.ok_or_else(|| Error::message_not_found(id).into())
+        known.ok_or_else(|| Error::not_found(EntityKind::Message, id).into())
     }
 
     pub fn provider_id(
@@ -97,7 +97,7 @@ impl State {
 
     pub fn require_consumer(&self, name: &ConsumerName) -> Result<EventSeq, Halt> {
         let known = self.consumer(name)?;
-        known.ok_or_else(|| Error::consumer_not_found(name).into())
+        known.ok_or_else(|| Error::not_found(EntityKind::Consumer, name).into())
     }
 
     pub fn answer(&self, query: &Query) -> Result<&Answer, Halt> {

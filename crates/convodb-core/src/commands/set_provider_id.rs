@@ -22,7 +22,9 @@ impl Command for SetProviderId {
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let message = match find(state, &self.message)? {
             Found::Message(message) => message,
-            Found::Nothing(_, id, _) => return Err(Error::provider_id_not_found(id).into()),
+            Found::Nothing(_, id, _) => {
+                return Err(Error::not_found(EntityKind::ProviderId, id).into());
+            }
         };
         let (of, id, own) = (message.conversation_id, message.id, &self.provider_id);
         let conversation = state.require_conversation(of)?;
