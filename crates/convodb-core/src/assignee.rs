@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::text::Object;
-use crate::{InvalidInput, TeamId, UserId, text, validate};
+use crate::{InvalidInput, TeamId, UserId, text};
 
 /// Whether an assignee is a user or a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,27 +97,15 @@ impl From<UserId> for AssigneeId {
     }
 }
 
-impl From<&UserId> for AssigneeId {
-    fn from(id: &UserId) -> Self {
-        Self::User(id.clone())
-    }
-}
-
 impl From<TeamId> for AssigneeId {
     fn from(id: TeamId) -> Self {
         Self::Team(id)
     }
 }
 
-impl From<&TeamId> for AssigneeId {
-    fn from(id: &TeamId) -> Self {
-        Self::Team(id.clone())
-    }
-}
-
-impl From<&AssigneeId> for AssigneeId {
-    fn from(id: &AssigneeId) -> Self {
-        id.clone()
+impl<T: Clone + Into<Self>> From<&T> for AssigneeId {
+    fn from(id: &T) -> Self {
+        id.clone().into()
     }
 }
 
@@ -177,11 +165,6 @@ impl Assignee {
             id: id.into(),
             name: name.into(),
         }
-    }
-
-    /// Checks the name of a user or team.
-    pub(crate) fn check_name(name: &str) -> Result<(), InvalidInput> {
-        validate::name("name", name)
     }
 }
 

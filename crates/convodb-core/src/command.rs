@@ -10,7 +10,7 @@ use crate::outcome::BatchItem;
 use crate::{
     Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, EntityKind,
     Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, Key, Message, MessageId, Note,
-    NoteId, Result, State, idempotency, time,
+    NoteId, Result, State, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -317,7 +317,7 @@ pub fn decide<C: Command>(command: &C, state: &State, env: &mut Env<'_>) -> Resu
         return command.decide(state, env);
     };
     let fingerprint = env.hashes.fingerprint(C::NAME, command)?;
-    let forget_before = idempotency::before(env.now, env.idempotency_ttl);
+    let forget_before = time::before(env.now, env.idempotency_ttl);
     let known = state.idempotency(&key)?;
     if let Some(record) = known.filter(|record| record.at >= forget_before) {
         if record.fingerprint != fingerprint {

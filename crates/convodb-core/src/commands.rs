@@ -31,7 +31,7 @@ use crate::{
     Conversation, ConversationId, Decision, Deliveries, Direction, Effect, EntityKind, Env, Error,
     EventSeq, Field, Filter, Halt, Import, Inbound, InboxNumber, InvalidInput, Key, Message,
     MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId, ProviderIdState,
-    Query, Receipt, Reply, Retention, Revision, Selection, State, Status, Subject, time,
+    Query, Receipt, Reply, Retention, Revision, Selection, State, Status, Subject, time, validate,
 };
 
 pub use acknowledge::Acknowledge;

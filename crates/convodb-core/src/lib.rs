@@ -27,8 +27,6 @@ mod filter;
 #[doc(hidden)]
 mod hashes;
 mod id;
-#[doc(hidden)]
-mod idempotency;
 mod import;
 mod invalid;
 mod json;
@@ -93,10 +91,10 @@ pub use {
     evolve::evolve,
     hashes::{HASH_LEN, Hashes},
     id::{IdKind, IdValue, IdempotencyKey},
-    idempotency::IdempotencyRecord,
     key::{Answer, Key, Query},
     message::{Delivery, ProviderIdState, UnmatchedReceipts},
     page::PagePosition,
+    records::IdempotencyRecord,
     selection::Selected,
     state::{Difference, Entities, State},
 };

@@ -78,13 +78,8 @@ impl Note {
         }
     }
 
-    /// Checks the text of a note.
-    pub(crate) fn check_content(content: &str) -> Result<(), InvalidInput> {
-        validate::text("content", content)
-    }
-
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
-        Self::check_content(&self.content)?;
+        validate::text("content", &self.content)?;
         time::checked("created_at", self.created_at).map(drop)
     }
 }

@@ -1,6 +1,9 @@
 //! What rows and changes store: one definition each.
 //!
-//! A record has no field that its key has. Ids, times and texts are checked when a record is decoded.
+//! A record has no field that its key has. An idempotency record, an event and the state of a provider's
+//! id are their own records: their keys have nothing of them.
+//!
+//! Ids, times and texts are checked when a record is decoded.
 //! A layout that was released is never edited: a changed one is another version.
 
 pub mod message;
@@ -11,14 +14,24 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::codec::{CodecError, Derived, Record};
+use crate::codec::{CodecError, Record};
 use crate::{
-    Actor, Assignee, AssigneeId, ContactId, Conversation, ConversationId, EventSeq, Field,
-    IdempotencyRecord, InboxNumber, NewEvent, Note, NoteId, ProviderIdState, Revision, Status,
-    time,
+    Actor, Assignee, AssigneeId, ContactId, Conversation, ConversationId, Effect, EventSeq, Field,
+    InboxNumber, Note, NoteId, Revision, Status, Subject, time,
 };
 
 pub use message::MessageRecord;
+
+/// What a command with a key did. It holds ids and no content, so that what is erased is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyRecord {
+    #[serde(with = "time")]
+    pub at: DateTime<Utc>,
+    /// The keyed hash of the command with all that was given with it.
+    pub fingerprint: [u8; 16],
+    pub subject: Subject,
+    pub effect: Effect,
+}
 
 /// A user or team, by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,19 +176,6 @@ impl NoteRecord<'_> {
         note
     }
 }
-
-impl Derived for AssigneeRecord {}
-impl Derived for ConsumerRecord {}
-impl Derived for ConversationRecord {}
-impl Derived for MessageTimeRecord {}
-impl Derived for NoteRecord<'_> {}
-impl Derived for RedirectRecord {}
-impl Derived for ThreadRecord {}
-
-// These are their own records: their keys have nothing of them.
-impl Derived for IdempotencyRecord {}
-impl Derived for NewEvent {}
-impl Derived for ProviderIdState {}
 
 /// A row within a change: its key, and its record with its version.
 #[derive(Serialize, Deserialize)]

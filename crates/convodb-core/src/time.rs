@@ -1,6 +1,8 @@
 //! Times: microseconds between the years 1970 and 9999, printed as RFC 3339 in UTC.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{InvalidInput, text};
@@ -31,6 +33,13 @@ pub fn checked(field: &'static str, time: DateTime<Utc>) -> Result<DateTime<Utc>
 /// The milliseconds since 1970: the time of an id.
 pub fn millis(time: DateTime<Utc>) -> u64 {
     u64::try_from(time.timestamp_millis()).unwrap_or(0)
+}
+
+/// The time that is this long ago; the earliest of all where none is.
+pub(crate) fn before(now: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
+    let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
+    let before = now.checked_sub_signed(age).unwrap_or_default();
+    before.max(DateTime::UNIX_EPOCH)
 }
 
 /// Prints whole seconds without a fraction, other times with six digits.

@@ -20,7 +20,7 @@ impl Command for AddNote {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        Note::check_content(&self.content)?;
+        validate::text("content", &self.content)?;
         env.context.check(Some(conversation))?;
         let id = NoteId::from_raw(env.ids.next(env.now));
         let mut note = Note::new(id, conversation.id, self.content.clone(), env.now);

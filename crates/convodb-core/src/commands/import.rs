@@ -112,7 +112,7 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     let is_ordered = conversation.updated_at >= conversation.created_at;
     InvalidInput::unless(is_ordered, "updated_at", "must not lie before created_at")?;
     if let Some(assignee) = &conversation.assigned_to {
-        Assignee::check_name(&assignee.name).map_err(|error| error.within("assigned_to"))?;
+        validate::name("name", &assignee.name).map_err(|error| error.within("assigned_to"))?;
     }
     let belongs = |of: ConversationId| {
         let reason = "must be the conversation's own id";

@@ -1,7 +1,7 @@
 use super::consumers::events;
 use super::*;
-use crate::idempotency::before;
 use crate::retention::Keep;
+use crate::time::before;
 
 /// Drops events, the oldest first, and answers how many. Those that a consumer has not acknowledged
 /// stay, unless the retention is forced.

@@ -15,7 +15,7 @@ impl Command for SaveAssignee {
 
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         let known = state.assignee(&self.assignee)?;
-        Assignee::check_name(&self.name)?;
+        validate::name("name", &self.name)?;
         let is_new = known.is_none_or(|known| *known.name != *self.name);
         let saved = is_new.then(|| ChangeKind::AssigneeSaved {
             assignee: self.assignee.clone(),

@@ -112,39 +112,34 @@ impl Deliveries {
         }
     }
 
-    /// Merges a receipt's time and reason. The result does not depend on the order of receipts.
+    /// Merges a receipt's time and reason, and returns whether that changed anything. The result does
+    /// not depend on the order of receipts.
+    ///
+    /// The reason of the earliest failure counts. Of equal times a reason stays rather than none, and
+    /// the smaller of two.
     #[doc(hidden)]
-    pub fn merge(&mut self, receipt: &Delivery) {
-        if self.is_better_failure(receipt) {
+    pub fn merge(&mut self, receipt: &Delivery) -> bool {
+        const fn rank(failure: &Option<Failure>) -> (bool, &Option<Failure>) {
+            (failure.is_none(), failure)
+        }
+        let known = self.at(receipt.status);
+        let is_earlier = known.is_none_or(|known| receipt.at < known);
+        let is_better_failure = receipt.status == DeliveryStatus::Failed
+            && (is_earlier
+                || known == Some(receipt.at) && rank(&receipt.failure) < rank(&self.failure));
+        if is_better_failure {
             self.failure.clone_from(&receipt.failure);
         }
-        if self.is_earlier(receipt) {
+        if is_earlier {
             *self.at_mut(receipt.status) = Some(receipt.at);
         }
+        is_earlier || is_better_failure
     }
 
     /// Whether merging a receipt changes anything.
     #[doc(hidden)]
     pub fn would_change(&self, receipt: &Delivery) -> bool {
-        self.is_earlier(receipt) || self.is_better_failure(receipt)
-    }
-
-    fn is_earlier(&self, receipt: &Delivery) -> bool {
-        self.at(receipt.status)
-            .is_none_or(|known| receipt.at < known)
-    }
-
-    /// The reason of the earliest failure counts. Of equal times a reason stays rather than none,
-    /// and the smaller of two.
-    fn is_better_failure(&self, receipt: &Delivery) -> bool {
-        if receipt.status != DeliveryStatus::Failed {
-            return false;
-        }
-        const fn rank(failure: &Option<Failure>) -> (bool, &Option<Failure>) {
-            (failure.is_none(), failure)
-        }
-        self.is_earlier(receipt)
-            || self.failed_at == Some(receipt.at) && rank(&receipt.failure) < rank(&self.failure)
+        self.clone().merge(receipt)
     }
 
     /// The receipts that report the same.
