@@ -141,13 +141,8 @@ impl Change {
                 ..
             } => keys.push(Key::Assignee(assignee.clone())),
             ChangeKind::ConversationImported(imported) => {
-                keys.extend(
-                    imported
-                        .conversation
-                        .assignee_id()
-                        .cloned()
-                        .map(Key::Assignee),
-                );
+                let assignee = imported.conversation.assignee_id();
+                keys.extend(assignee.cloned().map(Key::Assignee));
             }
             _ => {}
         }

@@ -14,18 +14,15 @@ use crate::{Conversation, ConversationId, InvalidInput, text, time};
 /// repeats nor skips a conversation that was not active in between.
 ///
 /// ```
-/// # use convodb::prelude::*;
-/// # use convodb::{Channel, ContactId, Cursor, Filter, Inbound, PageRequest, Store};
-/// # let store = Store::in_memory()?;
-/// # for contact in ["con_1", "con_2"] {
-/// #     store.receive(Inbound::text(&ContactId::new(contact)?, Channel::Webchat, "Hello"))?;
-/// # }
+/// # use convodb::testing::example::*;
+/// # let (store, contact, _) = inbox()?;
+/// store.receive(Inbound::text(&contact, Channel::Whatsapp, "A second conversation"))?;
 /// let first = store.list(&Filter::open(), PageRequest::number(1, 1)?)?;
 /// let cursor = first.next.expect("there is a second conversation");
 /// let parsed: Cursor = cursor.to_string().parse()?;
 /// let rest = store.list(&Filter::open(), PageRequest::after(parsed, 20)?)?;
 /// assert_eq!(rest.data.len(), 1);
-/// # Ok::<(), convodb::Error>(())
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {

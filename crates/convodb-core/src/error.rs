@@ -143,7 +143,6 @@ pub enum EntityKind {
 
 impl EntityKind {
     /// Its name in messages and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Conversation => "conversation",
@@ -201,19 +200,16 @@ impl fmt::Display for Hex<'_> {
 
 impl Error {
     /// What went wrong.
-    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// What it is about, as data.
-    #[must_use]
     pub fn details(&self) -> &Details {
         &self.0.details
     }
 
     /// The field of an invalid input.
-    #[must_use]
     pub fn field(&self) -> Option<&str> {
         match &self.0.details {
             Details::Field { name, .. } => Some(name),
@@ -222,7 +218,6 @@ impl Error {
     }
 
     /// What the field of an invalid input must be and is not.
-    #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match &self.0.details {
             Details::Field { reason, .. } => Some(reason),
@@ -231,21 +226,15 @@ impl Error {
     }
 
     /// Whether the same call may succeed unchanged: another holds the file, or a snapshot ended.
-    #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::Locked | ErrorKind::SnapshotExpired | ErrorKind::Aborted
-        )
+        use ErrorKind::{Aborted, Locked, SnapshotExpired};
+        matches!(self.0.kind, Locked | SnapshotExpired | Aborted)
     }
 
     /// Whether it is certain that the call wrote nothing.
-    #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        !matches!(
-            self.0.kind,
-            ErrorKind::CommitUnknown | ErrorKind::Io | ErrorKind::Corrupted
-        )
+        use ErrorKind::{CommitUnknown, Corrupted, Io};
+        !matches!(self.0.kind, CommitUnknown | Io | Corrupted)
     }
 }
 

@@ -23,17 +23,13 @@ pub(crate) use project::project;
 /// of the type, and `effective_at` and `actor` where it has them.
 ///
 /// ```
-/// # use convodb::prelude::*;
-/// # use convodb::{Channel, ContactId, EventSeq, Inbound, Store};
-/// # let store = Store::in_memory()?;
-/// let contact = ContactId::new("con_01HXYZ")?;
-/// let hello = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?.value;
-///
+/// # use convodb::testing::example::*;
+/// # let (store, _, id) = inbox()?;
 /// let events = store.events(EventSeq::ZERO, 100)?;
 /// let types: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
 /// assert_eq!(types, ["conversation.created", "message.received"]);
 /// let json = serde_json::to_value(&events[1])?;
-/// assert_eq!(json["message_id"], hello.id.to_string());
+/// assert_eq!(json["conversation_id"], id.to_string());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,18 +86,6 @@ impl NewEvent {
             actor: self.actor,
             effective_at: self.effective_at,
             kind: self.kind,
-        }
-    }
-}
-
-impl From<Event> for NewEvent {
-    fn from(event: Event) -> Self {
-        Self {
-            at: event.at,
-            actor: event.actor,
-            conversation_id: event.conversation_id,
-            effective_at: event.effective_at,
-            kind: event.kind,
         }
     }
 }
@@ -171,7 +155,6 @@ pub enum EventKind {
 
 impl EventKind {
     /// The type, as the JSON has it.
-    #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::ConversationCreated { .. } => "conversation.created",
@@ -205,7 +188,6 @@ impl EventKind {
 
 impl Event {
     /// An event without an actor.
-    #[must_use]
     pub const fn new(
         seq: EventSeq,
         at: DateTime<Utc>,

@@ -120,8 +120,11 @@ pub trait IdKind {
 pub trait IdValue: Clone {
     fn parse<K: IdKind>(text: &str) -> Result<Self, InvalidInput>;
     fn print<K: IdKind>(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
-    fn read<'de, K: IdKind, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    fn serialize<S: Serializer>(
+        id: &Id<impl IdKind<Value = Self>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error>;
+    fn deserialize<'de, K: IdKind, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
 }
 
 #[doc(hidden)]
@@ -252,7 +255,6 @@ impl<K: IdKind> Id<K> {
 impl<K: IdKind<Value = u128>> Id<K> {
     /// The id of a time in milliseconds since 1970 (48 bits of it) and a random number (80 bits of
     /// it), for ids that are generated outside the store.
-    #[must_use]
     pub const fn from_parts(timestamp_ms: u64, random: u128) -> Self {
         Self::from_raw(Ulid::from_parts(timestamp_ms, random).0)
     }
@@ -268,7 +270,6 @@ impl<K: IdKind<Value = u128>> Id<K> {
     }
 
     /// The milliseconds since 1970 that the id carries.
-    #[must_use]
     pub const fn timestamp_ms(self) -> u64 {
         Ulid(self.value).timestamp_ms()
     }
@@ -276,7 +277,6 @@ impl<K: IdKind<Value = u128>> Id<K> {
 
 impl<K: IdKind<Value: Text>> Id<K> {
     /// The id as it was given.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         self.value.as_ref()
     }
@@ -306,11 +306,13 @@ impl IdValue for u128 {
         let is_strict = encoded.len() == ulid::ULID_LEN
             && encoded.starts_with(|first: char| first <= '7')
             && !encoded.contains(|c: char| c.is_ascii_lowercase());
-        let ulid = Ulid::from_string(encoded).ok().filter(|_| is_strict);
-        ulid.map(|ulid| ulid.0).ok_or_else(|| {
-            let reason = format!("must be `{prefix}` and the 26 upper-case characters of a ULID");
-            InvalidInput::new(K::FIELD, reason)
-        })
+        match Ulid::from_string(encoded) {
+            Ok(ulid) if is_strict => Ok(ulid.0),
+            _ => Err(InvalidInput::new(
+                K::FIELD,
+                format!("must be `{prefix}` and the 26 upper-case characters of a ULID"),
+            )),
+        }
     }
 
     fn print<K: IdKind>(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -319,12 +321,22 @@ impl IdValue for u128 {
         f.write_str(Ulid(*self).array_to_str(&mut buffer))
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u128(*self)
+    /// A text in JSON, a number of 128 bits in records.
+    fn serialize<S: Serializer>(
+        id: &Id<impl IdKind<Value = Self>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match to.is_human_readable() {
+            true => to.collect_str(id),
+            false => to.serialize_u128(id.value),
+        }
     }
 
-    fn read<'de, K: IdKind, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        u128::deserialize(deserializer)
+    fn deserialize<'de, K: IdKind, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match from.is_human_readable() {
+            true => text::parse(from, Self::parse::<K>),
+            false => Deserialize::deserialize(from),
+        }
     }
 }
 
@@ -337,12 +349,15 @@ impl<T: Text> IdValue for T {
         f.write_str(self.as_ref())
     }
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_ref())
+    fn serialize<S: Serializer>(
+        id: &Id<impl IdKind<Value = Self>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(id.as_str())
     }
 
-    fn read<'de, K: IdKind, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::parse(deserializer, Self::parse::<K>)
+    fn deserialize<'de, K: IdKind, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        text::parse(from, Self::parse::<K>)
     }
 }
 
@@ -382,22 +397,15 @@ impl<K: IdKind> FromStr for Id<K> {
     }
 }
 
-/// A text in JSON. In records, an id of the store is a number of 128 bits.
 impl<K: IdKind> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match serializer.is_human_readable() {
-            true => serializer.collect_str(self),
-            false => self.value.write(serializer),
-        }
+        K::Value::serialize(self, serializer)
     }
 }
 
 impl<'de, K: IdKind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.is_human_readable() {
-            true => text::parse(deserializer, Self::new),
-            false => K::Value::read::<K, D>(deserializer).map(Self::unchecked),
-        }
+        K::Value::deserialize::<K, D>(deserializer).map(Self::unchecked)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A whole conversation from elsewhere, with its messages, notes, ids and times.
 
-use crate::{ContactId, Conversation, InboxNumber, Message, Note};
+use crate::{Conversation, Message, Note};
 
 /// A whole conversation to be imported. It keeps its messages, notes, ids and times.
 ///
@@ -61,11 +61,5 @@ impl Import {
     pub fn notes(mut self, notes: Vec<Note>) -> Self {
         self.notes = notes;
         self
-    }
-
-    /// The contact and its inbox.
-    pub(crate) fn thread(&self) -> (InboxNumber, &ContactId) {
-        let inbox = InboxNumber::from(self.conversation.channel);
-        (inbox, &self.conversation.contact_id)
     }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConversationId, Cursor, InvalidInput};
 
-/// Which page of a list, and how many rows it has. It is within its bounds by construction.
+/// Which page of a list, and how many rows it has. It is within its bounds by construction: a limit of
+/// 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT) is refused.
 ///
 /// ```
 /// use convodb::PageRequest;
@@ -39,36 +40,23 @@ impl PageRequest {
         Ok(Self { position, limit })
     }
 
-    /// The page of a number, from 1, where every page has `limit` rows.
-    ///
-    /// # Errors
-    ///
-    /// Page 0, and a limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
+    /// The page of a number, from 1, where every page has `limit` rows. Page 0 is refused.
     pub fn number(page: u64, limit: u32) -> Result<Self, InvalidInput> {
         InvalidInput::unless(page > 0, "page", "must be at least 1")?;
         Self::new(PagePosition::Number(page), limit)
     }
 
     /// The rows after a cursor: keyset pagination, whose cost does not depend on the position.
-    ///
-    /// # Errors
-    ///
-    /// A limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
     pub fn after(cursor: Cursor, limit: u32) -> Result<Self, InvalidInput> {
         Self::new(PagePosition::After(cursor), limit)
     }
 
     /// The rows around a conversation, which is one of them.
-    ///
-    /// # Errors
-    ///
-    /// A limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
     pub fn around(id: ConversationId, limit: u32) -> Result<Self, InvalidInput> {
         Self::new(PagePosition::Around(id), limit)
     }
 
     /// The number of rows of the page.
-    #[must_use]
     pub const fn limit(self) -> u32 {
         self.limit
     }

@@ -96,10 +96,8 @@ impl Filter {
         let pages = ["cursor", "around", "page"].into_iter();
         let mut pages = pages.filter(|name| given.contains(name));
         if let (Some(name), Some(_)) = (pages.next(), pages.next()) {
-            return Err(InvalidInput::new(
-                name,
-                "must not be given beside another page",
-            ));
+            let reason = "must not be given beside another page";
+            return Err(InvalidInput::new(name, reason));
         }
         let page = match position {
             PagePosition::Number(page) => PageRequest::number(page, limit)?,
@@ -110,7 +108,6 @@ impl Filter {
     }
 
     /// The query string that [`from_query`](Self::from_query) parses to this filter and page.
-    #[must_use]
     pub fn to_query(&self, page: &PageRequest) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("status", self.status().as_str());

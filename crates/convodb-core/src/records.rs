@@ -140,9 +140,10 @@ impl ConversationRecord {
             .ok_or_else(|| CodecError::malformed("more messages are read than there are"))?;
         match self.more.iter().all(|field| conversation.restore(field)) {
             true => Ok(conversation),
-            false => Err(CodecError::malformed(
-                "an attribute is stored where it does not belong",
-            )),
+            false => {
+                let reason = "an attribute is stored where it does not belong";
+                Err(CodecError::malformed(reason))
+            }
         }
     }
 }

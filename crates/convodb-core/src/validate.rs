@@ -55,28 +55,18 @@ pub(crate) fn url(field: &'static str, value: &str) -> Checked {
     InvalidInput::unless(rest.is_some(), field, reason)?;
     let is_spaced = value.chars().any(|c| c.is_whitespace() || c.is_control());
     let names_host = rest.is_some_and(|rest| !rest.is_empty()) && !is_spaced;
-    InvalidInput::unless(
-        names_host,
-        field,
-        "must name a host and hold no white space",
-    )
+    let reason = "must name a host and hold no white space";
+    InvalidInput::unless(names_host, field, reason)
 }
 
 /// An id that a caller made: visible ASCII, and something after its prefix.
 pub(crate) fn foreign_id(field: &'static str, value: &[u8], prefix: &str) -> Checked {
     at_most(field, value.len(), MAX_ID_BYTES)?;
-    let Some(rest) = value.strip_prefix(prefix.as_bytes()) else {
-        return Err(InvalidInput::new(
-            field,
-            format!("must begin with `{prefix}`"),
-        ));
-    };
-    InvalidInput::unless(!rest.is_empty(), field, "must not be empty")?;
-    InvalidInput::unless(
-        is_visible(value),
-        field,
-        "must be visible ASCII without spaces",
-    )
+    let reason = format_args!("must begin with `{prefix}`");
+    InvalidInput::unless(value.starts_with(prefix.as_bytes()), field, reason)?;
+    InvalidInput::unless(value.len() > prefix.len(), field, "must not be empty")?;
+    let reason = "must be visible ASCII without spaces";
+    InvalidInput::unless(is_visible(value), field, reason)
 }
 
 /// Whether all bytes are visible ASCII, eight at a time: each row of a page passes here.

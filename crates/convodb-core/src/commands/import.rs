@@ -8,9 +8,9 @@ impl Command for Import {
     const NAME: &'static str = "import";
 
     fn reads(&self, keys: &mut Vec<Key>) {
-        let (inbox, contact) = self.thread();
+        let (inbox, contact) = self.conversation.thread();
         keys.push(Key::Conversation(self.conversation.id));
-        keys.push(Key::Thread(inbox, contact.clone()));
+        keys.push(Key::Thread(inbox, contact));
         keys.extend(self.conversation.assignee_id().cloned().map(Key::Assignee));
         let provider_ids = self.messages.iter().filter_map(|it| it.provider_id.clone());
         keys.extend(provider_ids.map(|id| Key::ProviderId(inbox, id)));
@@ -27,7 +27,7 @@ impl Command for Import {
 pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
     check_state(&import, state)?;
     check(&import)?;
-    let inbox = import.thread().0;
+    let inbox = InboxNumber::from(import.conversation.channel);
     import.conversation.inbound_count = inbound_count(&import.messages);
     for message in &mut import.messages {
         // Receipts that came before their message become part of it.
@@ -63,8 +63,8 @@ fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
     if state.conversation(conversation.id)?.is_some() {
         return Err(conversation_exists(conversation.id).into());
     }
-    let (inbox, contact) = import.thread();
-    if let Some(existing) = state.thread(inbox, contact)? {
+    let inbox = InboxNumber::from(conversation.channel);
+    if let Some(existing) = state.thread(inbox, &conversation.contact_id)? {
         return Err(thread_exists(conversation, existing.id).into());
     }
     // Behind these: of a conversation that is there, every provider's id is taken too.

@@ -81,10 +81,8 @@ impl Command for RecordDelivery {
         }
         let change = match found {
             Found::Message(message) => {
-                let (of, set) = (
-                    message.conversation_id,
-                    vec![MessageField::Delivery(receipt)],
-                );
+                let of = message.conversation_id;
+                let set = vec![MessageField::Delivery(receipt)];
                 // A conversation is loaded for preconditions alone.
                 if env.context.has_preconditions() {
                     env.context.check(Some(state.require_conversation(of)?))?;

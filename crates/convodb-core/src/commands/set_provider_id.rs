@@ -54,9 +54,7 @@ impl Command for SetProviderId {
             Some(ProviderIdState::Tombstone) => return Err(Error::gone(own).into()),
         }
         env.context.check(Some(conversation))?;
-        Ok(Decision::new(
-            subject,
-            [ChangeKind::message_updated(of, id, set)],
-        ))
+        let updated = ChangeKind::message_updated(of, id, set);
+        Ok(Decision::new(subject, [updated]))
     }
 }
