@@ -61,7 +61,6 @@ impl AssigneeId {
     }
 
     /// Whether it is a user or a team.
-    #[must_use]
     pub fn kind(&self) -> AssigneeKind {
         match self {
             Self::User(_) => AssigneeKind::User,
@@ -70,7 +69,6 @@ impl AssigneeId {
     }
 
     /// The id as it was given.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::User(id) => id.as_str(),
@@ -159,7 +157,6 @@ pub struct Assignee {
 
 impl Assignee {
     /// An assignee for an [`Import`](crate::Import).
-    #[must_use]
     pub fn new(id: impl Into<AssigneeId>, name: &str) -> Self {
         Self {
             id: id.into(),

@@ -31,7 +31,6 @@ impl Channel {
     ];
 
     /// Its name in JSON and in query strings.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Whatsapp => "whatsapp",

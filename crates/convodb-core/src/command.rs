@@ -79,12 +79,10 @@ pub struct IdSequence {
 
 impl IdSequence {
     /// From one random number, above every id that was given out.
-    #[must_use]
     pub const fn new(random: u128, greatest: u128) -> Self {
         Self { random, greatest }
     }
 
-    #[must_use]
     pub const fn greatest(&self) -> u128 {
         self.greatest
     }
@@ -145,7 +143,6 @@ impl Decision {
     }
 
     /// Attributes of one conversation; nothing where none is set.
-    #[must_use]
     pub fn update(conversation: ConversationId, set: Vec<Field>) -> Self {
         let changed = !set.is_empty();
         let change = changed.then_some(ChangeKind::ConversationUpdated { conversation, set });

@@ -23,7 +23,6 @@ pub enum StatusFilter {
 
 impl StatusFilter {
     /// Its name in query strings.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -136,7 +135,6 @@ impl Filter {
     }
 
     /// The status.
-    #[must_use]
     pub const fn status(&self) -> StatusFilter {
         self.status
     }
@@ -147,7 +145,6 @@ impl Filter {
     }
 
     /// Whether the unassigned conversations were added.
-    #[must_use]
     pub const fn includes_unassigned(&self) -> bool {
         self.unassigned
     }
@@ -158,7 +155,6 @@ impl Filter {
     }
 
     /// Whether only unread conversations are selected.
-    #[must_use]
     pub const fn is_unread(&self) -> bool {
         self.unread
     }
@@ -186,7 +182,6 @@ impl Filter {
     }
 
     /// Whether it selects a conversation.
-    #[must_use]
     pub fn selects(&self, conversation: &Conversation) -> bool {
         let assignee = || match conversation.assignee_id() {
             Some(id) => self.assignees.contains(id),

@@ -68,7 +68,6 @@ pub struct Message {
 
 impl Message {
     /// A message with the first status of its direction, for an [`Import`](crate::Import).
-    #[must_use]
     pub const fn new(
         id: MessageId,
         conversation_id: ConversationId,

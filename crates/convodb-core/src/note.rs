@@ -62,7 +62,6 @@ impl<'de> Deserialize<'de> for Note {
 
 impl Note {
     /// A note without an author, for an [`Import`](crate::Import).
-    #[must_use]
     pub fn new(
         id: NoteId,
         conversation_id: ConversationId,

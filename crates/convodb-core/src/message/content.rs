@@ -118,7 +118,6 @@ impl Content {
     }
 
     /// Its type.
-    #[must_use]
     pub const fn message_type(&self) -> MessageType {
         match self {
             Self::Text { .. } => MessageType::Text,
@@ -129,7 +128,6 @@ impl Content {
     }
 
     /// The `content` of its JSON: a text, or a template's rendered text where there is one.
-    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text { text } => Some(text),

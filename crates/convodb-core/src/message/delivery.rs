@@ -36,7 +36,6 @@ pub struct Failure {
 
 impl Failure {
     /// A provider's code and explanation; either may be empty, as theirs are.
-    #[must_use]
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code: code.into(),
@@ -228,7 +227,6 @@ impl Receipt {
     }
 
     /// The status that it reports.
-    #[must_use]
     pub const fn status(&self) -> DeliveryStatus {
         self.status
     }
