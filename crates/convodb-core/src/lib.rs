@@ -18,7 +18,6 @@ mod command;
 pub mod commands;
 mod context;
 mod conversation;
-mod cursor;
 mod error;
 mod event;
 #[doc(hidden)]
@@ -37,7 +36,6 @@ mod note;
 mod number;
 mod outcome;
 mod page;
-mod query_string;
 mod range;
 #[doc(hidden)]
 pub mod records;
@@ -57,7 +55,6 @@ pub use command::{Command, Output};
 pub use commands::ConsumerStart;
 pub use context::{Context, Precondition};
 pub use conversation::{Conversation, Status, Transcript};
-pub use cursor::Cursor;
 pub use error::{Details, EntityKind, Error, ErrorKind, Result};
 pub use event::{Event, EventKind};
 pub use filter::{Filter, StatusFilter};
@@ -74,7 +71,7 @@ pub use message::{
 pub use note::Note;
 pub use number::{CommitSeq, EventSeq, Number, Revision};
 pub use outcome::{BatchItem, Effect, Outcome};
-pub use page::{Page, PageRequest};
+pub use page::{Cursor, Page, PageRequest};
 pub use range::MessageRange;
 pub use retention::{ConsumerPosition, Retention};
 pub use selection::Selection;
