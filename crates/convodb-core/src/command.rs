@@ -298,10 +298,10 @@ pub(crate) fn require_conversations(
         .filter(|id| !state.conversations.contains(id))
         .map(Key::Conversation)
         .collect();
-    if missing.is_empty() {
-        return Ok(());
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Halt::Missing(missing)),
     }
-    Err(Halt::Missing(missing))
 }
 
 /// Decides a command, unless the context's idempotency key says that it was done.
