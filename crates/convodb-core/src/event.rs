@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::text::Object;
+use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Actor, AssigneeId, AssigneeKind, Change, Conversation, ConversationId, EventSeq, InvalidInput,
@@ -208,36 +208,58 @@ impl Event {
     }
 }
 
-#[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct EventDocument<'a> {
-    sequence: EventSeq,
-    r#type: Cow<'a, str>,
-    created_at: Time,
-    conversation_id: ConversationId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous_status: Option<Status>,
-    /// `Some(None)` is `null`.
-    #[serde(default, deserialize_with = "present")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    assigned_to: Option<Option<Party<'a>>>,
-    #[serde(default, deserialize_with = "present")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previously_assigned_to: Option<Option<Party<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_id: Option<MessageId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note_id: Option<NoteId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    effective_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<Cow<'a, Actor>>,
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = ObjectWriter::new(serializer)?;
+        object.put("sequence", self.seq)?;
+        object.put("type", self.kind.as_str())?;
+        object.put("created_at", Time(self.at))?;
+        object.put("conversation_id", self.conversation_id)?;
+        match &self.kind {
+            EventKind::ConversationCreated {
+                status,
+                assigned_to,
+            } => {
+                object.put("status", status)?;
+                object.put("assigned_to", assigned_to.as_ref().map(Party::from))?;
+            }
+            EventKind::ConversationAssigned {
+                assigned_to,
+                previously_assigned_to: before,
+            } => {
+                object.put("assigned_to", Party::from(assigned_to))?;
+                object.put("previously_assigned_to", before.as_ref().map(Party::from))?;
+            }
+            EventKind::ConversationUnassigned {
+                previously_assigned_to: before,
+            } => {
+                object.put("assigned_to", None::<Party<'_>>)?;
+                object.put("previously_assigned_to", Party::from(before))?;
+            }
+            EventKind::ConversationResolved => {
+                object.put("status", Status::Resolved)?;
+                object.put("previous_status", Status::Open)?;
+            }
+            EventKind::ConversationReopened => {
+                object.put("status", Status::Open)?;
+                object.put("previous_status", Status::Resolved)?;
+            }
+            EventKind::ConversationDeleted => {}
+            EventKind::MessageReceived { message_id }
+            | EventKind::MessageSent { message_id }
+            | EventKind::MessageDelivered { message_id }
+            | EventKind::MessageRead { message_id }
+            | EventKind::MessageFailed { message_id } => object.put("message_id", message_id)?,
+            EventKind::NoteAdded { note_id } => object.put("note_id", note_id)?,
+        }
+        object.put_some("effective_at", self.effective_at.map(Time))?;
+        object.put_some("actor", self.actor.as_ref())?;
+        object.end()
+    }
 }
 
 /// A user or team without its name: the directory has the present one.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Party<'a> {
     r#type: AssigneeKind,
@@ -253,95 +275,45 @@ impl<'a> From<&'a AssigneeId> for Party<'a> {
     }
 }
 
-impl Party<'_> {
-    fn into_id(self) -> Result<AssigneeId, InvalidInput> {
-        AssigneeId::of_kind(self.r#type, &self.id)
-    }
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct EventDocument {
+    sequence: EventSeq,
+    r#type: String,
+    created_at: Time,
+    conversation_id: ConversationId,
+    status: Option<Status>,
+    #[serde(rename = "previous_status")]
+    _previous_status: Option<Status>,
+    assigned_to: Option<Party<'static>>,
+    previously_assigned_to: Option<Party<'static>>,
+    message_id: Option<MessageId>,
+    note_id: Option<NoteId>,
+    effective_at: Option<Time>,
+    actor: Option<Actor>,
 }
 
-/// A field that is there, `null` or not.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-impl<'a> From<&'a Event> for EventDocument<'a> {
-    fn from(event: &'a Event) -> Self {
-        let mut document = Self {
-            sequence: event.seq,
-            r#type: event.kind.as_str().into(),
-            created_at: Time(event.at),
-            conversation_id: event.conversation_id,
-            status: None,
-            previous_status: None,
-            assigned_to: None,
-            previously_assigned_to: None,
-            message_id: None,
-            note_id: None,
-            effective_at: event.effective_at.map(Time),
-            actor: event.actor.as_ref().map(Cow::Borrowed),
-        };
-        match &event.kind {
-            EventKind::ConversationCreated {
-                status,
-                assigned_to,
-            } => {
-                document.status = Some(*status);
-                document.assigned_to = Some(assigned_to.as_ref().map(Party::from));
-            }
-            EventKind::ConversationAssigned {
-                assigned_to,
-                previously_assigned_to: before,
-            } => {
-                document.assigned_to = Some(Some(assigned_to.into()));
-                document.previously_assigned_to = Some(before.as_ref().map(Party::from));
-            }
-            EventKind::ConversationUnassigned {
-                previously_assigned_to: before,
-            } => {
-                document.assigned_to = Some(None);
-                document.previously_assigned_to = Some(Some(before.into()));
-            }
-            EventKind::ConversationResolved => {
-                document.status = Some(Status::Resolved);
-                document.previous_status = Some(Status::Open);
-            }
-            EventKind::ConversationReopened => {
-                document.status = Some(Status::Open);
-                document.previous_status = Some(Status::Resolved);
-            }
-            EventKind::ConversationDeleted => {}
-            EventKind::MessageReceived { message_id }
-            | EventKind::MessageSent { message_id }
-            | EventKind::MessageDelivered { message_id }
-            | EventKind::MessageRead { message_id }
-            | EventKind::MessageFailed { message_id } => document.message_id = Some(*message_id),
-            EventKind::NoteAdded { note_id } => document.note_id = Some(*note_id),
-        }
-        document
-    }
-}
-
-impl EventDocument<'_> {
-    fn kind(&mut self) -> Result<EventKind, InvalidInput> {
+impl EventDocument {
+    fn kind(&self) -> Result<EventKind, InvalidInput> {
         let required = |field| InvalidInput::new(field, "is required for this type of event");
-        let id = |party: Option<Option<Party<'_>>>| {
-            let party = party.flatten();
-            party.map(Party::into_id).transpose()
+        let id = |party: &Option<Party<'_>>| {
+            let id = party
+                .as_ref()
+                .map(|it| AssigneeId::of_kind(it.r#type, &it.id));
+            id.transpose()
         };
         let message_id = self.message_id.ok_or_else(|| required("message_id"));
         Ok(match &*self.r#type {
             "conversation.created" => EventKind::ConversationCreated {
                 status: self.status.ok_or_else(|| required("status"))?,
-                assigned_to: id(self.assigned_to.take())?,
+                assigned_to: id(&self.assigned_to)?,
             },
             "conversation.assigned" => EventKind::ConversationAssigned {
-                assigned_to: id(self.assigned_to.take())?.ok_or_else(|| required("assigned_to"))?,
-                previously_assigned_to: id(self.previously_assigned_to.take())?,
+                assigned_to: id(&self.assigned_to)?.ok_or_else(|| required("assigned_to"))?,
+                previously_assigned_to: id(&self.previously_assigned_to)?,
             },
             "conversation.unassigned" => EventKind::ConversationUnassigned {
-                previously_assigned_to: id(self.previously_assigned_to.take())?
+                previously_assigned_to: id(&self.previously_assigned_to)?
                     .ok_or_else(|| required("previously_assigned_to"))?,
             },
             "conversation.resolved" => EventKind::ConversationResolved,
@@ -370,21 +342,15 @@ impl EventDocument<'_> {
     }
 }
 
-impl Serialize for Event {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        EventDocument::from(self).serialize(serializer)
-    }
-}
-
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut document = EventDocument::deserialize(Object(deserializer))?;
+        let document = EventDocument::deserialize(Object(deserializer))?;
         let kind = document.kind().map_err(de::Error::custom)?;
         Ok(Self {
             seq: document.sequence,
             at: document.created_at.get(),
             conversation_id: document.conversation_id,
-            actor: document.actor.map(Cow::into_owned),
+            actor: document.actor,
             effective_at: document.effective_at.map(Time::get),
             kind,
         })

@@ -4,13 +4,11 @@ mod content;
 mod delivery;
 mod draft;
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::records::{Embedded, MessageRecord};
-use crate::text::Object;
+use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{Channel, ConversationId, InvalidInput, MessageField, MessageId, ProviderId, time};
 use content::ContentFields;
@@ -124,39 +122,6 @@ impl Message {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct MessageDocument<'a> {
-    id: MessageId,
-    conversation_id: ConversationId,
-    direction: Direction,
-    r#type: MessageType,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<Cow<'a, str>>,
-    status: Option<DeliveryStatus>,
-    created_at: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    template_name: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    template_params: Option<Cow<'a, [String]>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    media_url: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    caption: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider_id: Option<Cow<'a, ProviderId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sent_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivered_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    read_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failed_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Cow<'a, Failure>>,
-}
-
 /// An object in JSON, a row in changes.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -165,28 +130,46 @@ impl Serialize for Message {
             let record = MessageRecord::from(self);
             return Embedded { key, record }.serialize(serializer);
         }
-        let fields = ContentFields::from(&self.content);
-        MessageDocument {
-            id: self.id,
-            conversation_id: self.conversation_id,
-            direction: self.direction,
-            r#type: self.content.message_type(),
-            content: fields.content,
-            status: Some(self.status),
-            created_at: Time(self.created_at),
-            template_name: fields.template_name,
-            template_params: fields.template_params,
-            media_url: fields.media_url,
-            caption: fields.caption,
-            provider_id: self.provider_id.as_ref().map(Cow::Borrowed),
-            sent_at: self.deliveries.sent_at.map(Time),
-            delivered_at: self.deliveries.delivered_at.map(Time),
-            read_at: self.deliveries.read_at.map(Time),
-            failed_at: self.deliveries.failed_at.map(Time),
-            error: self.deliveries.failure.as_ref().map(Cow::Borrowed),
-        }
-        .serialize(serializer)
+        let deliveries = &self.deliveries;
+        let mut object = ObjectWriter::new(serializer)?;
+        object.put("id", self.id)?;
+        object.put("conversation_id", self.conversation_id)?;
+        object.put("direction", self.direction)?;
+        object.put("type", self.content.message_type())?;
+        object.put_some("content", self.content.as_text())?;
+        object.put("status", self.status)?;
+        object.put("created_at", Time(self.created_at))?;
+        self.content.write_more(&mut object)?;
+        object.put_some("provider_id", self.provider_id.as_ref())?;
+        object.put_some("sent_at", deliveries.sent_at.map(Time))?;
+        object.put_some("delivered_at", deliveries.delivered_at.map(Time))?;
+        object.put_some("read_at", deliveries.read_at.map(Time))?;
+        object.put_some("failed_at", deliveries.failed_at.map(Time))?;
+        object.put_some("error", deliveries.failure.as_ref())?;
+        object.end()
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct MessageDocument {
+    id: MessageId,
+    conversation_id: ConversationId,
+    direction: Direction,
+    r#type: MessageType,
+    content: Option<String>,
+    status: Option<DeliveryStatus>,
+    created_at: Time,
+    template_name: Option<String>,
+    template_params: Option<Vec<String>>,
+    media_url: Option<String>,
+    caption: Option<String>,
+    provider_id: Option<ProviderId>,
+    sent_at: Option<Time>,
+    delivered_at: Option<Time>,
+    read_at: Option<Time>,
+    failed_at: Option<Time>,
+    error: Option<Failure>,
 }
 
 impl<'de> Deserialize<'de> for Message {
@@ -197,29 +180,28 @@ impl<'de> Deserialize<'de> for Message {
             return Ok(row.record.into_message(conversation, created_at, id));
         }
         let document = MessageDocument::deserialize(Object(deserializer))?;
-        let fields = ContentFields {
+        let content = ContentFields {
             content: document.content,
             template_name: document.template_name,
             template_params: document.template_params,
             media_url: document.media_url,
             caption: document.caption,
         };
-        let content = fields.into_content(document.r#type);
-        let direction = document.direction;
+        let content = content.into_content(document.r#type);
         Ok(Self {
             id: document.id,
             conversation_id: document.conversation_id,
-            direction,
+            direction: document.direction,
             content: content.map_err(de::Error::custom)?,
-            status: document.status.unwrap_or(direction.first_status()),
+            status: document.status.unwrap_or(document.direction.first_status()),
             created_at: document.created_at.get(),
-            provider_id: document.provider_id.map(Cow::into_owned),
+            provider_id: document.provider_id,
             deliveries: Deliveries {
                 sent_at: document.sent_at.map(Time::get),
                 delivered_at: document.delivered_at.map(Time::get),
                 read_at: document.read_at.map(Time::get),
                 failed_at: document.failed_at.map(Time::get),
-                failure: document.error.map(Cow::into_owned),
+                failure: document.error,
             },
         })
     }

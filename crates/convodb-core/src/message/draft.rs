@@ -1,13 +1,11 @@
 //! Messages that are yet to be stored.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::content::ContentFields;
 use super::{Content, Direction, MessageType};
-use crate::text::Object;
+use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{Channel, ContactId, InvalidInput, ProviderId, time};
 
@@ -173,64 +171,49 @@ impl From<Outbound> for Reply {
     }
 }
 
-/// The JSON of a draft.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct DraftDocument<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    contact_id: Option<Cow<'a, ContactId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<Channel>,
-    r#type: MessageType,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    template_name: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    template_params: Option<Cow<'a, [String]>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    media_url: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    caption: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider_id: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sent_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reopen: Option<bool>,
-}
-
 impl<A, const INBOUND: bool> Draft<A, INBOUND> {
     /// `reopen` is written where it is not the default.
-    fn document<'a>(&'a self, address: Option<&'a Address>) -> DraftDocument<'a> {
-        let fields = ContentFields::from(&self.content);
-        DraftDocument {
-            contact_id: address.map(|(contact_id, _)| Cow::Borrowed(contact_id)),
-            channel: address.map(|(_, channel)| *channel),
-            r#type: self.content.message_type(),
-            content: fields.content,
-            template_name: fields.template_name,
-            template_params: fields.template_params,
-            media_url: fields.media_url,
-            caption: fields.caption,
-            provider_id: self.provider_id.as_deref().map(Cow::Borrowed),
-            sent_at: self.provider_time.map(Time),
-            reopen: (!self.reopen).then_some(false),
-        }
+    fn write<S: Serializer>(&self, to: Option<&Address>, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = ObjectWriter::new(serializer)?;
+        object.put_some("contact_id", to.map(|(contact_id, _)| contact_id))?;
+        object.put_some("channel", to.map(|(_, channel)| channel))?;
+        object.put("type", self.content.message_type())?;
+        object.put_some("content", self.content.as_text())?;
+        self.content.write_more(&mut object)?;
+        object.put_some("provider_id", self.provider_id.as_deref())?;
+        object.put_some("sent_at", self.provider_time.map(Time))?;
+        object.put_some("reopen", (!self.reopen).then_some(false))?;
+        object.end()
     }
 }
 
 impl<const INBOUND: bool> Serialize for Draft<Address, INBOUND> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.document(Some(&self.address)).serialize(serializer)
+        self.write(Some(&self.address), serializer)
     }
 }
 
 /// The fields of an [`Outbound`]; `contact_id` and `channel` only where the reply names them.
 impl Serialize for Reply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.document(self.address.as_ref()).serialize(serializer)
+        self.write(self.address.as_ref(), serializer)
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct DraftDocument {
+    contact_id: Option<ContactId>,
+    channel: Option<Channel>,
+    r#type: MessageType,
+    content: Option<String>,
+    template_name: Option<String>,
+    template_params: Option<Vec<String>>,
+    media_url: Option<String>,
+    caption: Option<String>,
+    provider_id: Option<String>,
+    sent_at: Option<Time>,
+    reopen: Option<bool>,
 }
 
 impl<'de, const INBOUND: bool> Deserialize<'de> for Draft<Address, INBOUND> {
@@ -242,7 +225,7 @@ impl<'de, const INBOUND: bool> Deserialize<'de> for Draft<Address, INBOUND> {
         let missing = <D::Error as de::Error>::missing_field;
         let contact_id = document.contact_id.ok_or_else(|| missing("contact_id"))?;
         let channel = document.channel.ok_or_else(|| missing("channel"))?;
-        let fields = ContentFields {
+        let content = ContentFields {
             content: document.content,
             template_name: document.template_name,
             template_params: document.template_params,
@@ -251,11 +234,11 @@ impl<'de, const INBOUND: bool> Deserialize<'de> for Draft<Address, INBOUND> {
         };
         let provider_id = document.provider_id.as_deref().map(ProviderId::new);
         provider_id.transpose().map_err(de::Error::custom)?;
-        let content = fields.into_content(document.r#type);
+        let content = content.into_content(document.r#type);
         Ok(Self {
-            address: (contact_id.into_owned(), channel),
+            address: (contact_id, channel),
             content: content.map_err(de::Error::custom)?,
-            provider_id: document.provider_id.map(Cow::into_owned),
+            provider_id: document.provider_id,
             provider_time: document.sent_at.map(Time::get),
             reopen: document.reopen.unwrap_or(true),
         })
