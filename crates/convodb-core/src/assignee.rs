@@ -29,7 +29,8 @@ pub enum AssigneeKind {
 /// assert_eq!(AssigneeId::new("billing")?.kind(), AssigneeKind::Team);
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
 pub enum AssigneeId {
     /// A user's id.
     User(UserId),
@@ -128,12 +129,6 @@ impl FromStr for AssigneeId {
 
     fn from_str(text: &str) -> Result<Self, InvalidInput> {
         Self::new(text)
-    }
-}
-
-impl Serialize for AssigneeId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

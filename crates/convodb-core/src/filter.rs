@@ -202,16 +202,7 @@ impl Filter {
 }
 
 /// The parameters of a query string.
-const NAMES: [&str; 8] = [
-    "status",
-    "channel",
-    "assigned_to",
-    "unread",
-    "page",
-    "cursor",
-    "around",
-    "limit",
-];
+const NAMES: &str = "status channel assigned_to unread page cursor around limit";
 
 impl Filter {
     /// Parses the query string of a list: `status`, `channel`, `assigned_to` and `unread`; `page`,
@@ -254,7 +245,7 @@ impl Filter {
         let mut limit = PageRequest::default().limit();
         for (name, value) in pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
-            let Some(name) = NAMES.into_iter().find(|known| *known == name) else {
+            let Some(name) = NAMES.split(' ').find(|known| *known == name) else {
                 let reason = "is no parameter of this list";
                 return Err(InvalidInput::new(name.to_owned(), reason));
             };

@@ -71,7 +71,7 @@ pub struct Message {
 
 impl Message {
     /// A message with the first status of its direction, for an [`Import`](crate::Import).
-    pub const fn new(
+    pub fn new(
         id: MessageId,
         conversation_id: ConversationId,
         direction: Direction,
@@ -86,7 +86,7 @@ impl Message {
             status: direction.first_status(),
             created_at,
             provider_id: None,
-            deliveries: Deliveries::NONE,
+            deliveries: Deliveries::default(),
         }
     }
 

@@ -83,14 +83,6 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    pub(crate) const NONE: Self = Self {
-        sent_at: None,
-        delivered_at: None,
-        read_at: None,
-        failed_at: None,
-        failure: None,
-    };
-
     /// When a status was reached, where a receipt reported it.
     #[doc(hidden)]
     pub const fn at(&self, status: DeliveryStatus) -> Option<DateTime<Utc>> {
@@ -265,10 +257,10 @@ pub struct UnmatchedReceipts {
 
 #[doc(hidden)]
 impl UnmatchedReceipts {
-    pub const fn new(since: DateTime<Utc>) -> Self {
+    pub fn new(since: DateTime<Utc>) -> Self {
         Self {
             since,
-            deliveries: Deliveries::NONE,
+            deliveries: Deliveries::default(),
         }
     }
 }

@@ -83,7 +83,7 @@ pub fn decode(
     }
     let mut fields = Fields::new(payload);
     let (direction, status, kind, has) = read_head(&mut fields).ok_or_else(malformed)?;
-    let mut deliveries = Deliveries::NONE;
+    let mut deliveries = Deliveries::default();
     let mut provider_id = None;
     if has & !has::CAPTION != 0 {
         provider_id = read_more(has, &mut fields, &mut deliveries).ok_or_else(malformed)?;
