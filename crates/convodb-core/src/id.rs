@@ -105,30 +105,29 @@ pub type IdempotencyKey = Id<kind::Command>;
 #[doc(hidden)]
 pub trait IdKind {
     type Value: IdValue;
-    /// The field that an [`InvalidInput`] names.
-    const FIELD: &'static str;
-    const PREFIX: &'static str = "";
+    const PREFIX: &'static str;
 
-    /// Checks a text that is not the store's own.
-    fn check(text: &str) -> Result<(), InvalidInput> {
-        validate::foreign_id(Self::FIELD, text.as_bytes(), Self::PREFIX)
-    }
+    fn parse(text: &str) -> Result<Self::Value, InvalidInput>;
 }
 
-/// How an id is held: the number of a ULID, or a text.
+/// How an id is held.
 #[doc(hidden)]
 pub trait IdValue: Clone {
-    fn parse<K: IdKind>(text: &str) -> Result<Self, InvalidInput>;
-    fn print<K: IdKind>(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-    fn serialize<S: Serializer>(
-        id: &Id<impl IdKind<Value = Self>>,
-        to: S,
-    ) -> Result<S::Ok, S::Error>;
-    fn deserialize<'de, K: IdKind, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
+    /// Of a ULID. In records it is its number, in JSON its text.
+    const FROM_NUMBER: Option<fn(u128) -> Self>;
+
+    fn view(&self) -> View<'_>;
 }
 
 #[doc(hidden)]
-pub trait Text: Clone + AsRef<str> + for<'a> From<&'a str> {}
+#[derive(Debug)]
+pub enum View<'a> {
+    Number(u128),
+    Text(&'a str),
+}
+
+#[doc(hidden)]
+pub trait Text: Clone + AsRef<str> {}
 
 impl Text for Arc<str> {}
 impl Text for ShortText {}
@@ -157,82 +156,31 @@ mod kind {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Command;
 
-    impl IdKind for Conversation {
-        type Value = u128;
-        const FIELD: &'static str = "conversation_id";
-        const PREFIX: &'static str = "conv_";
+    macro_rules! kinds {
+        ($($kind:ident: $value:ty = $parse:ident($field:literal, $prefix:literal);)*) => {$(
+            impl IdKind for $kind {
+                type Value = $value;
+                const PREFIX: &'static str = $prefix;
+
+                fn parse(text: &str) -> Result<$value, InvalidInput> {
+                    validate::$parse($field, text, $prefix).map(Into::into)
+                }
+            }
+        )*};
     }
 
-    impl IdKind for Message {
-        type Value = u128;
-        const FIELD: &'static str = "message_id";
-        const PREFIX: &'static str = "msg_";
-    }
-
-    impl IdKind for Note {
-        type Value = u128;
-        const FIELD: &'static str = "note_id";
-        const PREFIX: &'static str = "note_";
-    }
-
-    impl IdKind for Contact {
-        /// Every row of a list has one.
-        type Value = ShortText;
-        const FIELD: &'static str = "contact_id";
-        const PREFIX: &'static str = "con_";
-    }
-
-    impl IdKind for User {
-        type Value = Arc<str>;
-        const FIELD: &'static str = "user_id";
-        const PREFIX: &'static str = "usr_";
-
-        fn check(text: &str) -> Result<(), InvalidInput> {
-            validate::assignee_id(Self::FIELD, text, Self::PREFIX)
-        }
-    }
-
-    impl IdKind for Team {
-        type Value = Arc<str>;
-        const FIELD: &'static str = "team_id";
-
-        fn check(text: &str) -> Result<(), InvalidInput> {
-            validate::assignee_id(Self::FIELD, text, "")?;
-            let is_reserved = matches!(text, "unassigned" | "none" | "any");
-            let reason =
-                format_args!("`{text}` names no team: it is a user's id or a reserved word");
-            let names_team = !is_reserved && !text.starts_with(User::PREFIX);
-            InvalidInput::unless(names_team, Self::FIELD, reason)
-        }
-    }
-
-    impl IdKind for Provider {
-        type Value = Arc<str>;
-        const FIELD: &'static str = "provider_id";
-
-        fn check(text: &str) -> Result<(), InvalidInput> {
-            validate::provider_id(Self::FIELD, text)
-        }
-    }
-
-    impl IdKind for Actor {
-        type Value = Arc<str>;
-        const FIELD: &'static str = "actor";
-    }
-
-    impl IdKind for Consumer {
-        type Value = Arc<str>;
-        const FIELD: &'static str = "consumer";
-    }
-
-    impl IdKind for Command {
-        type Value = Arc<str>;
-        const FIELD: &'static str = "idempotency_key";
-
-        fn check(text: &str) -> Result<(), InvalidInput> {
-            let is_within = (1..=255).contains(&text.len());
-            InvalidInput::unless(is_within, Self::FIELD, "must have 1 to 255 bytes")
-        }
+    // A contact is held inline, as every row of a list has one.
+    kinds! {
+        Conversation: u128 = ulid("conversation_id", "conv_");
+        Message: u128 = ulid("message_id", "msg_");
+        Note: u128 = ulid("note_id", "note_");
+        Contact: ShortText = foreign_id("contact_id", "con_");
+        User: Arc<str> = assignee_id("user_id", "usr_");
+        Team: Arc<str> = team_id("team_id", "");
+        Provider: Arc<str> = provider_id("provider_id", "");
+        Actor: Arc<str> = foreign_id("actor", "");
+        Consumer: Arc<str> = foreign_id("consumer", "");
+        Command: Arc<str> = idempotency_key("idempotency_key", "");
     }
 }
 
@@ -248,7 +196,7 @@ impl<K: IdKind> Id<K> {
     ///
     /// A text outside the bounds of the type. A ULID has one spelling, and at most 128 bits.
     pub fn new(text: &str) -> Result<Self, InvalidInput> {
-        K::Value::parse::<K>(text).map(Self::unchecked)
+        K::parse(text).map(Self::unchecked)
     }
 }
 
@@ -286,7 +234,7 @@ impl<K: IdKind<Value: Text>> Id<K> {
 impl ContactId {
     #[inline]
     pub fn from_bytes(text: &[u8]) -> Result<Self, InvalidInput> {
-        validate::foreign_id(kind::Contact::FIELD, text, kind::Contact::PREFIX)?;
+        validate::foreign_bytes("contact_id", text, kind::Contact::PREFIX)?;
         Ok(Self::unchecked(ShortText::new(text)))
     }
 
@@ -296,80 +244,36 @@ impl ContactId {
 }
 
 impl IdValue for u128 {
-    fn parse<K: IdKind>(text: &str) -> Result<Self, InvalidInput> {
-        let prefix = K::PREFIX;
-        let Some(encoded) = text.strip_prefix(prefix) else {
-            let reason = format!("must begin with `{prefix}`");
-            return Err(InvalidInput::new(K::FIELD, reason));
-        };
-        // ulid drops the bits of a first character above 7, and accepts lower case.
-        let is_strict = encoded.len() == ulid::ULID_LEN
-            && encoded.starts_with(|first: char| first <= '7')
-            && !encoded.contains(|c: char| c.is_ascii_lowercase());
-        match Ulid::from_string(encoded) {
-            Ok(ulid) if is_strict => Ok(ulid.0),
-            _ => Err(InvalidInput::new(
-                K::FIELD,
-                format!("must be `{prefix}` and the 26 upper-case characters of a ULID"),
-            )),
-        }
-    }
+    const FROM_NUMBER: Option<fn(u128) -> Self> = Some(|number| number);
 
-    fn print<K: IdKind>(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; ulid::ULID_LEN];
-        f.write_str(K::PREFIX)?;
-        f.write_str(Ulid(*self).array_to_str(&mut buffer))
-    }
-
-    /// A text in JSON, a number of 128 bits in records.
-    fn serialize<S: Serializer>(
-        id: &Id<impl IdKind<Value = Self>>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match to.is_human_readable() {
-            true => to.collect_str(id),
-            false => to.serialize_u128(id.value),
-        }
-    }
-
-    fn deserialize<'de, K: IdKind, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match from.is_human_readable() {
-            true => text::parse(from, Self::parse::<K>),
-            false => Deserialize::deserialize(from),
-        }
+    fn view(&self) -> View<'_> {
+        View::Number(*self)
     }
 }
 
 impl<T: Text> IdValue for T {
-    fn parse<K: IdKind>(text: &str) -> Result<Self, InvalidInput> {
-        K::check(text).map(|()| text.into())
-    }
+    const FROM_NUMBER: Option<fn(u128) -> Self> = None;
 
-    fn print<K: IdKind>(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_ref())
-    }
-
-    fn serialize<S: Serializer>(
-        id: &Id<impl IdKind<Value = Self>>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.serialize_str(id.as_str())
-    }
-
-    fn deserialize<'de, K: IdKind, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        text::parse(from, Self::parse::<K>)
+    fn view(&self) -> View<'_> {
+        View::Text(self.as_ref())
     }
 }
 
 impl<K: IdKind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.print::<K>(f)
+        match self.value.view() {
+            View::Text(text) => f.write_str(text),
+            View::Number(number) => {
+                f.write_str(K::PREFIX)?;
+                f.write_str(Ulid(number).array_to_str(&mut [0; ulid::ULID_LEN]))
+            }
+        }
     }
 }
 
 impl<K: IdKind> fmt::Debug for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.print::<K>(f)
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -399,13 +303,23 @@ impl<K: IdKind> FromStr for Id<K> {
 
 impl<K: IdKind> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        K::Value::serialize(self, serializer)
+        match self.value.view() {
+            View::Text(text) => serializer.serialize_str(text),
+            View::Number(_) if serializer.is_human_readable() => serializer.collect_str(self),
+            View::Number(number) => serializer.serialize_u128(number),
+        }
     }
 }
 
 impl<'de, K: IdKind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        K::Value::deserialize::<K, D>(deserializer).map(Self::unchecked)
+        let value = match K::Value::FROM_NUMBER {
+            Some(from) if !deserializer.is_human_readable() => {
+                from(u128::deserialize(deserializer)?)
+            }
+            _ => text::parse(deserializer, K::parse)?,
+        };
+        Ok(Self::unchecked(value))
     }
 }
 
