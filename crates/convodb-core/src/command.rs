@@ -203,40 +203,28 @@ impl Output for () {
     }
 }
 
-impl Output for u64 {
-    fn read(_: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Count(count) => Ok(*count),
-            other => Err(another(other)),
+/// What is read from the one kind of subject that it may be about.
+macro_rules! outputs {
+    ($($output:ty: $subject:pat => $read:expr;)*) => {$(
+        impl Output for $output {
+            fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+                match subject {
+                    $subject => ($read)(state),
+                    other => Err(another(other)),
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl Output for EventSeq {
-    fn read(_: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Position(position) => Ok(*position),
-            other => Err(another(other)),
-        }
-    }
-}
-
-impl Output for Conversation {
-    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Conversation(id) => state.require_conversation(*id).cloned(),
-            other => Err(another(other)),
-        }
-    }
-}
-
-impl Output for Message {
-    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Message(of, id) => state.require_message(*of, *id).cloned(),
-            other => Err(another(other)),
-        }
-    }
+outputs! {
+    u64: Subject::Count(count) => |_| Ok(*count);
+    EventSeq: Subject::Position(position) => |_| Ok(*position);
+    Conversation: Subject::Conversation(id) => |state: &State| {
+        state.require_conversation(*id).cloned()
+    };
+    Message: Subject::Message(of, id) => |state: &State| state.require_message(*of, *id).cloned();
+    Assignee: Subject::Assignee(id) => |state: &State| state.require_assignee(id).cloned();
 }
 
 impl Output for Option<Message> {
@@ -257,15 +245,6 @@ impl Output for Note {
             Some(Some(note)) => Ok(note.clone()),
             Some(None) => Err(Error::not_found(EntityKind::Note, id).into()),
             None => Err(Halt::missing(Key::Note(*of, *at, *id))),
-        }
-    }
-}
-
-impl Output for Assignee {
-    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Assignee(id) => state.require_assignee(id).cloned(),
-            other => Err(another(other)),
         }
     }
 }
