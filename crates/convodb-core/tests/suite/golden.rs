@@ -244,15 +244,10 @@ fn add_changes(goldens: &mut Goldens) {
         }
         goldens.change(&format!("change.{}", name_of_change(&kind)), kind);
     }
-    for field in every_field() {
-        let name = match field {
-            Field::Status(_) => "field.status",
-            Field::Assignee(_) => "field.assigned_to",
-            Field::ReadCount(_) => "field.read_count",
-            _ => panic!("{field:?} has no golden file"),
-        };
+    for (name, field) in every_field() {
         let (conversation, set) = (id(1), vec![field]);
-        goldens.change(name, ChangeKind::ConversationUpdated { conversation, set });
+        let updated = ChangeKind::ConversationUpdated { conversation, set };
+        goldens.change(&format!("field.{name}"), updated);
     }
 }
 
