@@ -116,7 +116,17 @@ pub enum MessageField {
 
 impl Change {
     pub fn conversation(&self) -> Option<ConversationId> {
-        self.kind.conversation()
+        match &self.kind {
+            ChangeKind::ConversationCreated { conversation, .. }
+            | ChangeKind::ConversationUpdated { conversation, .. }
+            | ChangeKind::ConversationDeleted { conversation }
+            | ChangeKind::MessageUpdated { conversation, .. }
+            | ChangeKind::Reassigned { conversation, .. } => Some(*conversation),
+            ChangeKind::ConversationImported(imported) => Some(imported.conversation.id),
+            ChangeKind::MessageAppended(message) => Some(message.conversation_id),
+            ChangeKind::NoteAdded(note) => Some(note.conversation_id),
+            _ => None,
+        }
     }
 
     /// The entities that applying it reads or writes, for replay, where no decision loaded them.
@@ -159,20 +169,6 @@ impl ChangeKind {
             conversation,
             message,
             set,
-        }
-    }
-
-    pub fn conversation(&self) -> Option<ConversationId> {
-        match self {
-            Self::ConversationCreated { conversation, .. }
-            | Self::ConversationUpdated { conversation, .. }
-            | Self::ConversationDeleted { conversation }
-            | Self::MessageUpdated { conversation, .. }
-            | Self::Reassigned { conversation, .. } => Some(*conversation),
-            Self::ConversationImported(imported) => Some(imported.conversation.id),
-            Self::MessageAppended(message) => Some(message.conversation_id),
-            Self::NoteAdded(note) => Some(note.conversation_id),
-            _ => None,
         }
     }
 

@@ -34,24 +34,15 @@ use crate::{
     Query, Receipt, Reply, Retention, Revision, Selection, State, Status, Subject, time, validate,
 };
 
-pub use acknowledge::Acknowledge;
-pub use add_note::AddNote;
-pub use assign::Assign;
-pub use bulk::{AssignAll, ResolveAll};
-pub use consumers::{AddConsumer, ConsumerStart, RemoveConsumer};
-pub use delete::Delete;
-pub use erase_contact::EraseContact;
-pub use mark_read::MarkRead;
-pub use purge::{PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched};
-pub use receive::ReceiveMessage;
-pub use record_delivery::RecordDelivery;
-pub use remove_assignee::RemoveAssignee;
-pub use reply::ReplyTo;
-pub use resolve::Resolve;
-pub use save_assignee::SaveAssignee;
-pub use send::SendMessage;
-pub use set_provider_id::SetProviderId;
-
+pub use self::{
+    acknowledge::Acknowledge, add_note::AddNote, assign::Assign, bulk::AssignAll, bulk::ResolveAll,
+    consumers::AddConsumer, consumers::ConsumerStart, consumers::RemoveConsumer, delete::Delete,
+    erase_contact::EraseContact, mark_read::MarkRead, purge::PurgeEvents,
+    purge::PurgeIdempotencyKeys, purge::PurgeUnmatched, receive::ReceiveMessage,
+    record_delivery::RecordDelivery, remove_assignee::RemoveAssignee, reply::ReplyTo,
+    resolve::Resolve, save_assignee::SaveAssignee, send::SendMessage,
+    set_provider_id::SetProviderId,
+};
 #[doc(hidden)]
 pub use import::{conversation_exists, decide as decide_import, provider_id_taken, thread_exists};
 

@@ -130,7 +130,6 @@ impl Serialize for Message {
             let record = MessageRecord::from(self);
             return Embedded { key, record }.serialize(serializer);
         }
-        let deliveries = &self.deliveries;
         let mut object = ObjectWriter::new(serializer)?;
         object.put("id", self.id)?;
         object.put("conversation_id", self.conversation_id)?;
@@ -141,11 +140,10 @@ impl Serialize for Message {
         object.put("created_at", Time(self.created_at))?;
         self.content.write_more(&mut object)?;
         object.put_some("provider_id", self.provider_id.as_ref())?;
-        object.put_some("sent_at", deliveries.sent_at.map(Time))?;
-        object.put_some("delivered_at", deliveries.delivered_at.map(Time))?;
-        object.put_some("read_at", deliveries.read_at.map(Time))?;
-        object.put_some("failed_at", deliveries.failed_at.map(Time))?;
-        object.put_some("error", deliveries.failure.as_ref())?;
+        for (field, status) in Deliveries::FIELDS {
+            object.put_some(field, self.deliveries.at(status).map(Time))?;
+        }
+        object.put_some("error", self.deliveries.failure.as_ref())?;
         object.end()
     }
 }

@@ -83,6 +83,14 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
+    /// The fields of times, and the statuses that they are of.
+    pub(crate) const FIELDS: [(&'static str, DeliveryStatus); 4] = [
+        ("sent_at", DeliveryStatus::Sent),
+        ("delivered_at", DeliveryStatus::Delivered),
+        ("read_at", DeliveryStatus::Read),
+        ("failed_at", DeliveryStatus::Failed),
+    ];
+
     /// When a status was reached, where a receipt reported it.
     #[doc(hidden)]
     pub const fn at(&self, status: DeliveryStatus) -> Option<DateTime<Utc>> {
@@ -94,7 +102,7 @@ impl Deliveries {
         }
     }
 
-    const fn at_mut(&mut self, status: DeliveryStatus) -> &mut Option<DateTime<Utc>> {
+    pub(crate) const fn at_mut(&mut self, status: DeliveryStatus) -> &mut Option<DateTime<Utc>> {
         match status {
             DeliveryStatus::Sent => &mut self.sent_at,
             DeliveryStatus::Failed => &mut self.failed_at,
@@ -147,15 +155,9 @@ impl Deliveries {
     }
 
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {
-        for (field, at) in [
-            ("sent_at", self.sent_at),
-            ("delivered_at", self.delivered_at),
-            ("read_at", self.read_at),
-            ("failed_at", self.failed_at),
-        ] {
-            if let Some(at) = at {
-                time::checked(field, at)?;
-            }
+        for (field, status) in Self::FIELDS {
+            self.at(status)
+                .map_or(Ok(()), |at| time::checked(field, at).map(drop))?;
         }
         self.failure.iter().try_for_each(Failure::validate)
     }

@@ -22,10 +22,8 @@ pub struct MessageRecord<'a>(Cow<'a, Message>);
 /// Which optional fields a message has.
 mod has {
     pub(super) const PROVIDER_ID: u8 = 1;
-    pub(super) const SENT: u8 = 1 << 1;
-    pub(super) const DELIVERED: u8 = 1 << 2;
-    pub(super) const READ: u8 = 1 << 3;
-    pub(super) const FAILED: u8 = 1 << 4;
+    /// The first of the times, in the order of [`Deliveries::FIELDS`](super::Deliveries::FIELDS).
+    pub(super) const TIME: u8 = 1 << 1;
     pub(super) const FAILURE: u8 = 1 << 5;
     pub(super) const CAPTION: u8 = 1 << 6;
     pub(super) const ALL: u8 = (1 << 7) - 1;
@@ -123,21 +121,17 @@ fn caption(content: &Content) -> Option<&str> {
 fn write(message: &Message, bytes: &mut Vec<u8>) {
     let deliveries = &message.deliveries;
     let failure = deliveries.failure.as_ref();
-    let times = [
-        (has::SENT, deliveries.sent_at),
-        (has::DELIVERED, deliveries.delivered_at),
-        (has::READ, deliveries.read_at),
-        (has::FAILED, deliveries.failed_at),
-    ];
+    let times = Deliveries::FIELDS.map(|(_, status)| deliveries.at(status));
     let flag = |flag: u8, has: bool| if has { flag } else { 0 };
-    let flags = flag(has::PROVIDER_ID, message.provider_id.is_some())
+    let mut flags = flag(has::PROVIDER_ID, message.provider_id.is_some())
         | flag(has::FAILURE, failure.is_some())
         | flag(has::CAPTION, caption(&message.content).is_some());
-    let of_time = |flags, (has, time): &(u8, Option<_>)| flags | flag(*has, time.is_some());
-    let flags = times.iter().fold(flags, of_time);
+    for (index, time) in times.iter().enumerate() {
+        flags |= flag(has::TIME << index, time.is_some());
+    }
     let kind = message.content.message_type() as u8;
     bytes.extend_from_slice(&[message.direction as u8, message.status as u8, kind, flags]);
-    for time in times.iter().filter_map(|(_, time)| *time) {
+    for time in times.into_iter().flatten() {
         bytes.extend_from_slice(&time.timestamp_micros().to_le_bytes());
     }
     if let Some(id) = &message.provider_id {
@@ -178,14 +172,9 @@ fn read_head(fields: &mut Fields<'_>) -> Option<(Direction, DeliveryStatus, Mess
 
 /// Reads what most messages do not have.
 fn read_more(has: u8, fields: &mut Fields<'_>, to: &mut Deliveries) -> Option<Option<ProviderId>> {
-    for (flag, time) in [
-        (has::SENT, &mut to.sent_at),
-        (has::DELIVERED, &mut to.delivered_at),
-        (has::READ, &mut to.read_at),
-        (has::FAILED, &mut to.failed_at),
-    ] {
-        if has & flag != 0 {
-            *time = Some(time::from_micros(fields.i64()?)?);
+    for (index, (_, status)) in Deliveries::FIELDS.into_iter().enumerate() {
+        if has & (has::TIME << index) != 0 {
+            *to.at_mut(status) = Some(time::from_micros(fields.i64()?)?);
         }
     }
     let mut provider_id = None;
