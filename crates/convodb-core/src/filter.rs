@@ -175,9 +175,8 @@ impl Filter {
 
     #[doc(hidden)]
     pub fn channels_or_all(&self) -> impl Iterator<Item = Channel> + '_ {
-        Channel::ALL
-            .into_iter()
-            .filter(|channel| self.channels.is_empty() || self.channels.contains(channel))
+        let is_selected = |of: &Channel| self.channels.is_empty() || self.channels.contains(of);
+        Channel::ALL.into_iter().filter(is_selected)
     }
 
     /// Whether it selects a conversation.
@@ -252,18 +251,18 @@ impl Filter {
             InvalidInput::unless(!given.contains(&name), name, "must be given once")?;
             InvalidInput::unless(!value.is_empty(), name, "must not be empty")?;
             given.push(name);
+            let in_field = |error: InvalidInput| error.in_field(name);
             match name {
                 "status" => filter.status = value.parse()?,
                 "channel" => {
-                    for channel in value.split(',') {
-                        filter.channels.insert(channel.parse()?);
-                    }
+                    let channels = value.split(',').map(str::parse);
+                    filter.channels = channels.collect::<Result<_, _>>()?;
                 }
                 "assigned_to" => {
                     for id in value.split(',') {
                         filter = match id {
                             "unassigned" => filter.unassigned(),
-                            id => filter.assigned_to(within(name, AssigneeId::new(id))?),
+                            id => filter.assigned_to(AssigneeId::new(id).map_err(in_field)?),
                         };
                     }
                 }
@@ -274,8 +273,8 @@ impl Filter {
                 "page" => position = PagePosition::Number(number(name, value)?),
                 "cursor" => position = PagePosition::After(value.parse()?),
                 "around" => {
-                    let id = ConversationId::new(value);
-                    position = PagePosition::Around(within(name, id)?);
+                    let id = ConversationId::new(value).map_err(in_field)?;
+                    position = PagePosition::Around(id);
                 }
                 _ => limit = number(name, value)?,
             }
@@ -287,12 +286,7 @@ impl Filter {
             let reason = "must not be given beside another page";
             return Err(InvalidInput::new(name, reason));
         }
-        let page = match position {
-            PagePosition::Number(page) => PageRequest::number(page, limit)?,
-            PagePosition::After(cursor) => PageRequest::after(cursor, limit)?,
-            PagePosition::Around(id) => PageRequest::around(id, limit)?,
-        };
-        Ok((filter, page))
+        Ok((filter, PageRequest::new(position, limit)?))
     }
 
     /// The query string that [`from_query`](Self::from_query) parses to this filter and page.
@@ -320,10 +314,6 @@ impl Filter {
         query.append_pair("limit", &page.limit().to_string());
         query.finish()
     }
-}
-
-fn within<T>(name: &'static str, parsed: Result<T, InvalidInput>) -> Result<T, InvalidInput> {
-    parsed.map_err(|error| error.in_field(name))
 }
 
 fn number<T: FromStr>(name: &'static str, digits: &str) -> Result<T, InvalidInput> {

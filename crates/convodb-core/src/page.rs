@@ -38,7 +38,9 @@ impl PageRequest {
     /// The most rows of a page.
     pub const MAX_LIMIT: u32 = 100;
 
-    fn new(position: PagePosition, limit: u32) -> Result<Self, InvalidInput> {
+    pub(crate) fn new(position: PagePosition, limit: u32) -> Result<Self, InvalidInput> {
+        let is_page = position != PagePosition::Number(0);
+        InvalidInput::unless(is_page, "page", "must be at least 1")?;
         let is_within = (1..=Self::MAX_LIMIT).contains(&limit);
         InvalidInput::unless(is_within, "limit", "must be between 1 and 100")?;
         Ok(Self { position, limit })
@@ -46,7 +48,6 @@ impl PageRequest {
 
     /// The page of a number, from 1, where every page has `limit` rows. Page 0 is refused.
     pub fn number(page: u64, limit: u32) -> Result<Self, InvalidInput> {
-        InvalidInput::unless(page > 0, "page", "must be at least 1")?;
         Self::new(PagePosition::Number(page), limit)
     }
 

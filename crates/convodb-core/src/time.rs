@@ -44,12 +44,11 @@ pub(crate) fn before(now: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
 
 /// Prints whole seconds without a fraction, other times with six digits.
 fn print(time: DateTime<Utc>) -> String {
-    let mut text = time.to_rfc3339_opts(SecondsFormat::Micros, true);
-    if text.ends_with(".000000Z") {
-        text.truncate(text.len() - ".000000Z".len());
-        text.push('Z');
-    }
-    text
+    let format = match time.timestamp_subsec_micros() {
+        0 => SecondsFormat::Secs,
+        _ => SecondsFormat::Micros,
+    };
+    time.to_rfc3339_opts(format, true)
 }
 
 fn parse(text: &str) -> Result<DateTime<Utc>, String> {
