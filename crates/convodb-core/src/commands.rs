@@ -1,7 +1,6 @@
 //! The commands, one file each: what it reads, and what it decides. The files share the imports of this
 //! one.
 
-mod acknowledge;
 mod add_note;
 mod append;
 mod assign;
@@ -35,7 +34,7 @@ use crate::{
 };
 
 pub use self::{
-    acknowledge::Acknowledge, add_note::AddNote, assign::Assign, bulk::AssignAll, bulk::ResolveAll,
+    add_note::AddNote, assign::Assign, bulk::AssignAll, bulk::ResolveAll, consumers::Acknowledge,
     consumers::AddConsumer, consumers::ConsumerStart, consumers::RemoveConsumer, delete::Delete,
     erase_contact::EraseContact, mark_read::MarkRead, purge::PurgeEvents,
     purge::PurgeIdempotencyKeys, purge::PurgeUnmatched, receive::ReceiveMessage,
