@@ -9,8 +9,8 @@ use ulid::Ulid;
 use crate::outcome::BatchItem;
 use crate::{
     Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, EntityKind,
-    Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, Key, Message, MessageId, Note,
-    NoteId, Result, State, time,
+    Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, InvalidInput, Key, Message,
+    MessageId, Note, NoteId, Result, State, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -286,9 +286,9 @@ pub(crate) fn require_conversations(
 /// Decides a command, unless the context's idempotency key says that it was done.
 #[doc(hidden)]
 pub fn decide<C: Command>(command: &C, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
-    if !C::CONDITIONAL {
-        env.context.refuse_preconditions()?;
-    }
+    let is_honoured = C::CONDITIONAL || !env.context.has_preconditions();
+    let reason = "belong to a command about one conversation";
+    InvalidInput::unless(is_honoured, "preconditions", reason)?;
     let Some(key) = env.context.checked_key()? else {
         return command.decide(state, env);
     };

@@ -179,10 +179,4 @@ impl Context {
     pub(crate) const fn has_preconditions(&self) -> bool {
         !self.preconditions.is_empty()
     }
-
-    /// Nothing is silently ignored.
-    pub(crate) fn refuse_preconditions(&self) -> Result<(), InvalidInput> {
-        let reason = "belong to a command about one conversation";
-        InvalidInput::unless(!self.has_preconditions(), "preconditions", reason)
-    }
 }

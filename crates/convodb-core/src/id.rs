@@ -314,9 +314,7 @@ impl<K: IdKind> Serialize for Id<K> {
 impl<'de, K: IdKind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = match K::Value::FROM_NUMBER {
-            Some(from) if !deserializer.is_human_readable() => {
-                from(u128::deserialize(deserializer)?)
-            }
+            Some(of) if !deserializer.is_human_readable() => of(u128::deserialize(deserializer)?),
             _ => text::parse(deserializer, K::parse)?,
         };
         Ok(Self::unchecked(value))

@@ -178,10 +178,7 @@ impl Cursor {
 impl From<&Conversation> for Cursor {
     /// The position after this row of a list.
     fn from(row: &Conversation) -> Self {
-        Self {
-            updated_at: row.updated_at,
-            id: row.id,
-        }
+        Self::new(row.updated_at, row.id)
     }
 }
 

@@ -33,20 +33,18 @@ pub(crate) enum Keep {
 }
 
 impl Retention {
+    const fn new(keep: Keep) -> Self {
+        Self { keep, force: false }
+    }
+
     /// Keeps this many, the newest ones.
     pub const fn newest(count: u64) -> Self {
-        Self {
-            keep: Keep::Newest(count),
-            force: false,
-        }
+        Self::new(Keep::Newest(count))
     }
 
     /// Keeps those that are not older than this.
     pub const fn younger_than(age: Duration) -> Self {
-        Self {
-            keep: Keep::Younger(age),
-            force: false,
-        }
+        Self::new(Keep::Younger(age))
     }
 
     /// Purges events whether consumers have acknowledged them or not. A consumer that reads on gets
