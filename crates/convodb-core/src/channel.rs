@@ -59,9 +59,9 @@ impl FromStr for Channel {
     }
 }
 
-#[doc(hidden)]
 /// The number of an inbox, as stored keys hold it. 0 to 3 are the nameless inboxes of the four
 /// channels, for callers that name none.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InboxNumber(u32);

@@ -1,5 +1,5 @@
-//! The commands, one file each: what it reads, and what it decides. The files share the imports of this
-//! one.
+//! The commands, one file each: what it reads, and what it decides. The files share the imports of
+//! this one.
 
 mod add_note;
 mod append;

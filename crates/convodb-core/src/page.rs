@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Conversation, ConversationId, InvalidInput, text, time};
 
-/// Which page of a list, and how many rows it has. It is within its bounds by construction: a limit of
-/// 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT) is refused.
+/// Which page of a list, and how many rows it has. It is within its bounds by construction: a limit
+/// of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT) is refused.
 ///
 /// ```
 /// use convodb::PageRequest;

@@ -1,10 +1,9 @@
 //! What rows and changes store: one definition each.
 //!
-//! A record has no field that its key has. An idempotency record, an event and the state of a provider's
-//! id are their own records: their keys have nothing of them.
-//!
-//! Ids, times and texts are checked when a record is decoded.
-//! A layout that was released is never edited: a changed one is another version.
+//! A record has no field that its key has. An idempotency record, an event and the state of a
+//! provider's id are their own records: their keys have nothing of them. Ids, times and texts are
+//! checked when a record is decoded. A layout that was released is never edited: a changed one is
+//! another version.
 
 pub mod message;
 pub mod packed;

@@ -111,11 +111,11 @@ impl Deliveries {
         }
     }
 
-    /// Merges a receipt's time and reason, and returns whether that changed anything. The result does
-    /// not depend on the order of receipts.
+    /// Merges a receipt's time and reason, and returns whether that changed anything. The result
+    /// does not depend on the order of receipts.
     ///
-    /// The reason of the earliest failure counts. Of equal times a reason stays rather than none, and
-    /// the smaller of two.
+    /// The reason of the earliest failure counts. Of equal times a reason stays rather than none,
+    /// and the smaller of two.
     #[doc(hidden)]
     pub fn merge(&mut self, receipt: &Delivery) -> bool {
         const fn rank(failure: &Option<Failure>) -> (bool, &Option<Failure>) {
@@ -237,8 +237,8 @@ impl Receipt {
     }
 }
 
-#[doc(hidden)]
 /// What the store has under a provider's id.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProviderIdState {
     Message(ConversationId, MessageId),
@@ -247,8 +247,8 @@ pub enum ProviderIdState {
     Tombstone,
 }
 
-#[doc(hidden)]
 /// Receipts that came before their message, merged.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedReceipts {
     /// When the first of them came.
