@@ -37,12 +37,11 @@ pub mod prelude {
 pub use convodb_core::{
     Actor, Assignee, AssigneeId, AssigneeKind, BatchItem, Channel, Command, CommitSeq,
     ConsumerName, ConsumerPosition, ConsumerStart, ContactId, Content, Context, Conversation,
-    ConversationId, Cursor, Deliveries, DeliveryStatus, Details, Direction, Effect, EntityKind,
-    Error, ErrorKind, Event, EventKind, EventSeq, Failure, Filter, Import, Inbound, InvalidInput,
-    Message, MessageId, MessageRange, MessageRef, MessageType, Note, NoteId, Number, Outbound,
-    Outcome, Output, OwnId, Page, PageRequest, Precondition, ProviderId, Receipt, Reply, Result,
-    Retention, Revision, Selection, Status, StatusFilter, TeamId, TextId, Transcript, UserId,
-    commands,
+    ConversationId, Cursor, Deliveries, DeliveryStatus, Details, Direction, Draft, Effect,
+    EntityKind, Error, ErrorKind, Event, EventKind, EventSeq, Failure, Filter, Id, Import, Inbound,
+    InvalidInput, Message, MessageId, MessageRange, MessageRef, MessageType, Note, NoteId, Number,
+    Outbound, Outcome, Output, Page, PageRequest, Precondition, ProviderId, Receipt, Reply, Result,
+    Retention, Revision, Selection, Status, StatusFilter, TeamId, Transcript, UserId, commands,
 };
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};

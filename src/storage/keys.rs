@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    AssigneeId, Channel, ConversationId, Error, EventSeq, Hex, InboxNumber, MessageId, NoteId,
-    Result, Status, TextId, TextIdKind, time,
+    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex,
+    InboxNumber, MessageId, NoteId, Result, Status, time,
 };
 
 use super::tables;
@@ -137,7 +137,17 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     std::str::from_utf8(std::mem::take(rest)).ok()
 }
 
-impl<K: TextIdKind> Part for TextId<K> {
+impl Part for ContactId {
+    fn put(&self, key: &mut Key) {
+        key.push(self.as_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        Self::from_bytes(std::mem::take(rest)).ok()
+    }
+}
+
+impl Part for ConsumerName {
     fn put(&self, key: &mut Key) {
         key.push(self.as_str().as_bytes());
     }

@@ -3,11 +3,9 @@
 //! A file of another version of the layout is refused, never guessed at.
 
 use chrono::{DateTime, Utc};
-use convodb_core::codec::Derived;
 use convodb_core::{CommitSeq, Error, ErrorKind, EventSeq, Result, time};
 use serde::{Deserialize, Serialize};
 
-use super::journal::Epoch;
 use super::{keys, kinds, tables};
 use crate::kv::{Database, Read, Table, WriteTables};
 
@@ -32,10 +30,6 @@ pub(crate) struct Head {
 /// The seed of a file's hashes. No two files have the same.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Identity(pub(super) [u8; 16]);
-
-impl Derived for Head {}
-impl Derived for Identity {}
-impl Derived for Epoch {}
 
 impl Head {
     /// Those of a new file.

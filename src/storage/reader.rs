@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use convodb_core::{
     Assignee, AssigneeId, Channel, CommitSeq, ConsumerName, ConsumerPosition, ContactId,
-    Conversation, ConversationId, Error, Event, EventSeq, Hashes, Message, MessageRange,
-    MessageRef, ProviderIdState, Result, Transcript,
+    Conversation, ConversationId, EntityKind, Error, Event, EventSeq, Hashes, Message,
+    MessageRange, MessageRef, ProviderIdState, Result, Transcript,
 };
 
 use super::conversations::Stored;
@@ -62,7 +62,7 @@ impl<'a, R: Read> Reader<'a, R> {
     /// A conversation that must be there.
     pub(crate) fn conversation(&self, id: ConversationId) -> Result<Conversation> {
         self.try_conversation(id)?
-            .ok_or_else(|| Error::conversation_not_found(id))
+            .ok_or_else(|| Error::not_found(EntityKind::Conversation, id))
     }
 
     fn try_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
@@ -112,7 +112,7 @@ impl<'a, R: Read> Reader<'a, R> {
                 match provider_ids::find(self.rows, &key)? {
                     Some(ProviderIdState::Message(conversation, id)) => (conversation, id),
                     Some(ProviderIdState::Tombstone) => return Err(Error::gone(provider_id)),
-                    _ => return Err(Error::provider_id_not_found(provider_id)),
+                    _ => return Err(Error::not_found(EntityKind::ProviderId, provider_id)),
                 }
             }
             MessageRef::Id {
@@ -121,7 +121,8 @@ impl<'a, R: Read> Reader<'a, R> {
             } => (*conversation, *message),
             other => return Err(Error::corrupted(format!("{other:?} is no message"))),
         };
-        messages::find(self.rows, conversation, id)?.ok_or_else(|| Error::message_not_found(id))
+        messages::find(self.rows, conversation, id)?
+            .ok_or_else(|| Error::not_found(EntityKind::Message, id))
     }
 
     pub(crate) fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
@@ -159,7 +160,7 @@ impl<'a, R: Read> Reader<'a, R> {
     /// The position of a consumer that must be there.
     pub(crate) fn consumer(&self, name: &ConsumerName) -> Result<EventSeq> {
         self.find_consumer(name)?
-            .ok_or_else(|| Error::consumer_not_found(name))
+            .ok_or_else(|| Error::not_found(EntityKind::Consumer, name))
     }
 
     /// A user or team that must be there.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::object::Object;
-use crate::{InvalidInput, TeamId, UserId, text, validate};
+use crate::text::Object;
+use crate::{InvalidInput, TeamId, UserId, text};
 
 /// Whether an assignee is a user or a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,7 +29,8 @@ pub enum AssigneeKind {
 /// assert_eq!(AssigneeId::new("billing")?.kind(), AssigneeKind::Team);
 /// # Ok::<(), convodb::InvalidInput>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
 pub enum AssigneeId {
     /// A user's id.
     User(UserId),
@@ -61,7 +62,6 @@ impl AssigneeId {
     }
 
     /// Whether it is a user or a team.
-    #[must_use]
     pub fn kind(&self) -> AssigneeKind {
         match self {
             Self::User(_) => AssigneeKind::User,
@@ -70,7 +70,6 @@ impl AssigneeId {
     }
 
     /// The id as it was given.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::User(id) => id.as_str(),
@@ -97,27 +96,15 @@ impl From<UserId> for AssigneeId {
     }
 }
 
-impl From<&UserId> for AssigneeId {
-    fn from(id: &UserId) -> Self {
-        Self::User(id.clone())
-    }
-}
-
 impl From<TeamId> for AssigneeId {
     fn from(id: TeamId) -> Self {
         Self::Team(id)
     }
 }
 
-impl From<&TeamId> for AssigneeId {
-    fn from(id: &TeamId) -> Self {
-        Self::Team(id.clone())
-    }
-}
-
-impl From<&AssigneeId> for AssigneeId {
-    fn from(id: &AssigneeId) -> Self {
-        id.clone()
+impl<T: Clone + Into<Self>> From<&T> for AssigneeId {
+    fn from(id: &T) -> Self {
+        id.clone().into()
     }
 }
 
@@ -145,12 +132,6 @@ impl FromStr for AssigneeId {
     }
 }
 
-impl Serialize for AssigneeId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 impl<'de> Deserialize<'de> for AssigneeId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text::parse(deserializer, Self::new)
@@ -171,17 +152,11 @@ pub struct Assignee {
 
 impl Assignee {
     /// An assignee for an [`Import`](crate::Import).
-    #[must_use]
     pub fn new(id: impl Into<AssigneeId>, name: &str) -> Self {
         Self {
             id: id.into(),
             name: name.into(),
         }
-    }
-
-    /// Checks the name of a user or team.
-    pub(crate) fn check_name(name: &str) -> Result<(), InvalidInput> {
-        validate::name("name", name)
     }
 }
 

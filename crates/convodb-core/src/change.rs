@@ -116,7 +116,17 @@ pub enum MessageField {
 
 impl Change {
     pub fn conversation(&self) -> Option<ConversationId> {
-        self.kind.conversation()
+        match &self.kind {
+            ChangeKind::ConversationCreated { conversation, .. }
+            | ChangeKind::ConversationUpdated { conversation, .. }
+            | ChangeKind::ConversationDeleted { conversation }
+            | ChangeKind::MessageUpdated { conversation, .. }
+            | ChangeKind::Reassigned { conversation, .. } => Some(*conversation),
+            ChangeKind::ConversationImported(imported) => Some(imported.conversation.id),
+            ChangeKind::MessageAppended(message) => Some(message.conversation_id),
+            ChangeKind::NoteAdded(note) => Some(note.conversation_id),
+            _ => None,
+        }
     }
 
     /// The entities that applying it reads or writes, for replay, where no decision loaded them.
@@ -141,13 +151,8 @@ impl Change {
                 ..
             } => keys.push(Key::Assignee(assignee.clone())),
             ChangeKind::ConversationImported(imported) => {
-                keys.extend(
-                    imported
-                        .conversation
-                        .assignee_id()
-                        .cloned()
-                        .map(Key::Assignee),
-                );
+                let assignee = imported.conversation.assignee_id();
+                keys.extend(assignee.cloned().map(Key::Assignee));
             }
             _ => {}
         }
@@ -155,17 +160,15 @@ impl Change {
 }
 
 impl ChangeKind {
-    pub fn conversation(&self) -> Option<ConversationId> {
-        match self {
-            Self::ConversationCreated { conversation, .. }
-            | Self::ConversationUpdated { conversation, .. }
-            | Self::ConversationDeleted { conversation }
-            | Self::MessageUpdated { conversation, .. }
-            | Self::Reassigned { conversation, .. } => Some(*conversation),
-            Self::ConversationImported(imported) => Some(imported.conversation.id),
-            Self::MessageAppended(message) => Some(message.conversation_id),
-            Self::NoteAdded(note) => Some(note.conversation_id),
-            _ => None,
+    pub(crate) const fn message_updated(
+        conversation: ConversationId,
+        message: MessageId,
+        set: Vec<MessageField>,
+    ) -> Self {
+        Self::MessageUpdated {
+            conversation,
+            message,
+            set,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The channels that conversations run on.
+//! The channels and inboxes that conversations run through.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +31,6 @@ impl Channel {
     ];
 
     /// Its name in JSON and in query strings.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Whatsapp => "whatsapp",
@@ -57,5 +56,35 @@ impl FromStr for Channel {
             let reason = "must be `whatsapp`, `instagram`, `messenger` or `webchat`";
             InvalidInput::new("channel", reason)
         })
+    }
+}
+
+/// The number of an inbox, as stored keys hold it. 0 to 3 are the nameless inboxes of the four
+/// channels, for callers that name none.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InboxNumber(u32);
+
+#[doc(hidden)]
+impl InboxNumber {
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The channel of a nameless inbox.
+    #[inline]
+    pub fn channel(self) -> Option<Channel> {
+        Channel::ALL.get(self.0 as usize).copied()
+    }
+}
+
+impl From<Channel> for InboxNumber {
+    fn from(channel: Channel) -> Self {
+        Self(channel as u32)
     }
 }

@@ -28,9 +28,7 @@ pub trait Record: Sized {
 }
 
 /// A record that has had one version only, which is its derived encoding.
-pub trait Derived: Serialize + DeserializeOwned {}
-
-impl<R: Derived> Record for R {
+impl<R: Serialize + DeserializeOwned> Record for R {
     const VERSION: u8 = 1;
 
     fn encode(&self, payload: &mut Vec<u8>) -> Result<(), CodecError> {

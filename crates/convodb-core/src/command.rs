@@ -8,9 +8,9 @@ use ulid::Ulid;
 
 use crate::outcome::BatchItem;
 use crate::{
-    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, Error,
-    EventSeq, Field, Hashes, IdempotencyRecord, Key, Message, MessageId, Note, NoteId, Result,
-    State, idempotency, time,
+    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, EntityKind,
+    Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, InvalidInput, Key, Message,
+    MessageId, Note, NoteId, Result, State, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -79,12 +79,10 @@ pub struct IdSequence {
 
 impl IdSequence {
     /// From one random number, above every id that was given out.
-    #[must_use]
     pub const fn new(random: u128, greatest: u128) -> Self {
         Self { random, greatest }
     }
 
-    #[must_use]
     pub const fn greatest(&self) -> u128 {
         self.greatest
     }
@@ -125,7 +123,9 @@ pub struct Decision {
 impl Env<'_> {
     /// Sets attributes of a conversation; nothing where none is given.
     pub(crate) fn update(&self, known: &Conversation, set: Vec<Field>) -> Result<Decision, Halt> {
-        self.context.check(Some(known), !set.is_empty())?;
+        if !set.is_empty() {
+            self.context.check(Some(known))?;
+        }
         Ok(Decision::update(known.id, set))
     }
 }
@@ -143,7 +143,6 @@ impl Decision {
     }
 
     /// Attributes of one conversation; nothing where none is set.
-    #[must_use]
     pub fn update(conversation: ConversationId, set: Vec<Field>) -> Self {
         let changed = !set.is_empty();
         let change = changed.then_some(ChangeKind::ConversationUpdated { conversation, set });
@@ -204,40 +203,28 @@ impl Output for () {
     }
 }
 
-impl Output for u64 {
-    fn read(_: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Count(count) => Ok(*count),
-            other => Err(another(other)),
+/// What is read from the one kind of subject that it may be about.
+macro_rules! outputs {
+    ($($output:ty: $subject:pat => $read:expr;)*) => {$(
+        impl Output for $output {
+            fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
+                match subject {
+                    $subject => ($read)(state),
+                    other => Err(another(other)),
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl Output for EventSeq {
-    fn read(_: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Position(position) => Ok(*position),
-            other => Err(another(other)),
-        }
-    }
-}
-
-impl Output for Conversation {
-    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Conversation(id) => state.require_conversation(*id).cloned(),
-            other => Err(another(other)),
-        }
-    }
-}
-
-impl Output for Message {
-    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Message(of, id) => state.require_message(*of, *id).cloned(),
-            other => Err(another(other)),
-        }
-    }
+outputs! {
+    u64: Subject::Count(count) => |_| Ok(*count);
+    EventSeq: Subject::Position(position) => |_| Ok(*position);
+    Conversation: Subject::Conversation(id) => |state: &State| {
+        state.require_conversation(*id).cloned()
+    };
+    Message: Subject::Message(of, id) => |state: &State| state.require_message(*of, *id).cloned();
+    Assignee: Subject::Assignee(id) => |state: &State| state.require_assignee(id).cloned();
 }
 
 impl Output for Option<Message> {
@@ -256,17 +243,8 @@ impl Output for Note {
         };
         match state.notes.get(&(*of, *at, *id)) {
             Some(Some(note)) => Ok(note.clone()),
-            Some(None) => Err(Error::note_not_found(*id).into()),
+            Some(None) => Err(Error::not_found(EntityKind::Note, id).into()),
             None => Err(Halt::missing(Key::Note(*of, *at, *id))),
-        }
-    }
-}
-
-impl Output for Assignee {
-    fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
-        match subject {
-            Subject::Assignee(id) => state.require_assignee(id).cloned(),
-            other => Err(another(other)),
         }
     }
 }
@@ -283,7 +261,7 @@ impl Output for Vec<BatchItem> {
             Ok(BatchItem {
                 id,
                 effect: effect.filter(|_| known.is_some()).unwrap_or_default(),
-                result: known.ok_or_else(|| Error::conversation_not_found(id)),
+                result: known.ok_or_else(|| Error::not_found(EntityKind::Conversation, id)),
             })
         };
         each.iter().map(item).collect()
@@ -299,27 +277,28 @@ pub(crate) fn require_conversations(
         .filter(|id| !state.conversations.contains(id))
         .map(Key::Conversation)
         .collect();
-    if missing.is_empty() {
-        return Ok(());
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Halt::Missing(missing)),
     }
-    Err(Halt::Missing(missing))
 }
 
 /// Decides a command, unless the context's idempotency key says that it was done.
 #[doc(hidden)]
 pub fn decide<C: Command>(command: &C, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
-    if !C::CONDITIONAL {
-        env.context.refuse_preconditions()?;
-    }
+    let is_honoured = C::CONDITIONAL || !env.context.has_preconditions();
+    let reason = "belong to a command about one conversation";
+    InvalidInput::unless(is_honoured, "preconditions", reason)?;
     let Some(key) = env.context.checked_key()? else {
         return command.decide(state, env);
     };
     let fingerprint = env.hashes.fingerprint(C::NAME, command)?;
-    let forget_before = idempotency::before(env.now, env.idempotency_ttl);
+    let forget_before = time::before(env.now, env.idempotency_ttl);
     let known = state.idempotency(&key)?;
     if let Some(record) = known.filter(|record| record.at >= forget_before) {
         if record.fingerprint != fingerprint {
-            return Err(Error::idempotency_key_reused().into());
+            let message = "the idempotency key was given with another command before";
+            return Err(Error::new(ErrorKind::IdempotencyKeyReused, message).into());
         }
         return Ok(Decision::duplicate(record.subject.clone(), record.effect));
     }

@@ -1,6 +1,6 @@
-//! The commands, one file each: what it reads, and what it decides.
+//! The commands, one file each: what it reads, and what it decides. The files share the imports of
+//! this one.
 
-mod acknowledge;
 mod add_note;
 mod append;
 mod assign;
@@ -20,49 +20,37 @@ mod save_assignee;
 mod send;
 mod set_provider_id;
 
-use crate::Import;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
 use crate::command::sealed::Sealed;
+use crate::{
+    Answer, Assignee, AssigneeId, BatchItem, ChangeKind, Channel, Command, ConsumerName, ContactId,
+    Conversation, ConversationId, Decision, Deliveries, Direction, Effect, EntityKind, Env, Error,
+    EventSeq, Field, Filter, Halt, Import, Inbound, InboxNumber, InvalidInput, Key, Message,
+    MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId, ProviderIdState,
+    Query, Receipt, Reply, Retention, Revision, Selection, State, Status, Subject, time, validate,
+};
 
-pub use acknowledge::Acknowledge;
-pub use add_note::AddNote;
-pub use assign::Assign;
-pub use bulk::{AssignAll, ResolveAll};
-pub use consumers::{AddConsumer, ConsumerStart, RemoveConsumer};
-pub use delete::Delete;
-pub use erase_contact::EraseContact;
-pub use mark_read::MarkRead;
-pub use purge::{PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched};
-pub use receive::ReceiveMessage;
-pub use record_delivery::RecordDelivery;
-pub use remove_assignee::RemoveAssignee;
-pub use reply::ReplyTo;
-pub use resolve::Resolve;
-pub use save_assignee::SaveAssignee;
-pub use send::SendMessage;
-pub use set_provider_id::SetProviderId;
-
+pub use self::{
+    add_note::AddNote, assign::Assign, bulk::AssignAll, bulk::ResolveAll, consumers::Acknowledge,
+    consumers::AddConsumer, consumers::ConsumerStart, consumers::RemoveConsumer, delete::Delete,
+    erase_contact::EraseContact, mark_read::MarkRead, purge::PurgeEvents,
+    purge::PurgeIdempotencyKeys, purge::PurgeUnmatched, receive::ReceiveMessage,
+    record_delivery::RecordDelivery, remove_assignee::RemoveAssignee, reply::ReplyTo,
+    resolve::Resolve, save_assignee::SaveAssignee, send::SendMessage,
+    set_provider_id::SetProviderId,
+};
 #[doc(hidden)]
 pub use import::{conversation_exists, decide as decide_import, provider_id_taken, thread_exists};
 
-impl Sealed for Acknowledge {}
-impl Sealed for AddConsumer {}
-impl Sealed for AddNote {}
-impl Sealed for Assign {}
-impl Sealed for AssignAll {}
-impl Sealed for Delete {}
-impl Sealed for EraseContact {}
-impl Sealed for Import {}
-impl Sealed for MarkRead {}
-impl Sealed for PurgeEvents {}
-impl Sealed for PurgeIdempotencyKeys {}
-impl Sealed for PurgeUnmatched {}
-impl Sealed for ReceiveMessage {}
-impl Sealed for RecordDelivery {}
-impl Sealed for RemoveAssignee {}
-impl Sealed for RemoveConsumer {}
-impl Sealed for ReplyTo {}
-impl Sealed for Resolve {}
-impl Sealed for ResolveAll {}
-impl Sealed for SaveAssignee {}
-impl Sealed for SendMessage {}
-impl Sealed for SetProviderId {}
+macro_rules! seal {
+    ($($command:ident)*) => { $(impl Sealed for $command {})* };
+}
+
+seal! {
+    Acknowledge AddConsumer AddNote Assign AssignAll Delete EraseContact Import MarkRead
+    PurgeEvents PurgeIdempotencyKeys PurgeUnmatched ReceiveMessage RecordDelivery RemoveAssignee
+    RemoveConsumer ReplyTo Resolve ResolveAll SaveAssignee SendMessage SetProviderId
+}

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, AssigneeId, Conversation, Error, IdempotencyKey, InvalidInput, Result, Revision, Status,
+    Actor, AssigneeId, Conversation, Error, ErrorKind, IdempotencyKey, InvalidInput, Result,
+    Revision, Status,
 };
 
 /// The actor, the idempotency key and the preconditions of commands.
@@ -11,11 +12,8 @@ use crate::{
 /// The actor goes into the change that the command makes; a note keeps it as its author.
 ///
 /// ```
-/// # use convodb::prelude::*;
-/// # use convodb::{Actor, Channel, ContactId, Context, Inbound, Store};
-/// # let store = Store::in_memory()?;
-/// # let contact = ContactId::new("con_01HXYZ")?;
-/// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+/// # use convodb::testing::example::*;
+/// # let (store, _, id) = inbox()?;
 /// let alice = Context::new().actor(Actor::new("usr_01H111")?);
 /// let note = store.with(alice).add_note(id, "Enterprise plan.")?.value;
 /// assert_eq!(note.author, Some(Actor::new("usr_01H111")?));
@@ -76,11 +74,8 @@ impl Context {
     /// is now, and [`NotFound`](crate::ErrorKind::NotFound) where that was deleted.
     ///
     /// ```
-    /// # use convodb::prelude::*;
-    /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store};
-    /// # let store = Store::in_memory()?;
-    /// # let contact = ContactId::new("con_01HXYZ")?;
-    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, id) = inbox()?;
     /// let request = store.with(Context::new().idempotency_key("8e03978e"));
     /// let noted = request.add_note(id, "Enterprise plan.")?;
     /// let again = request.add_note(id, "Enterprise plan.")?;
@@ -103,11 +98,8 @@ impl Context {
     /// A command that would change nothing succeeds whatever its preconditions.
     ///
     /// ```
-    /// # use convodb::prelude::*;
-    /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store};
-    /// # let store = Store::in_memory()?;
-    /// # let contact = ContactId::new("con_01HXYZ")?;
-    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// # use convodb::testing::example::*;
+    /// # let (store, contact, id) = inbox()?;
     /// let seen = store.conversation(id)?;
     /// store.resolve(id)?;
     /// store.receive(Inbound::text(&contact, Channel::Webchat, "It broke again."))?;
@@ -124,18 +116,14 @@ impl Context {
     /// The same, unless this is the assignee of the conversation; `None`: it is unassigned.
     ///
     /// ```
-    /// # use convodb::prelude::*;
-    /// # use convodb::{Channel, ContactId, Context, ErrorKind, Inbound, Store, UserId};
-    /// # let store = Store::in_memory()?;
-    /// # let contact = ContactId::new("con_01HXYZ")?;
-    /// # let id = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value.conversation_id;
+    /// # use convodb::testing::example::*;
+    /// # let (store, _, id) = inbox()?;
     /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
     /// # store.save_user(&alice, "Alice")?;
     /// # store.save_user(&bob, "Bob")?;
     /// store.assign(id, &alice)?;
     /// let unassigned = store.with(Context::new().if_assignee(None));
-    /// let error = unassigned.assign(id, &bob).unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::PreconditionFailed);
+    /// assert!(unassigned.assign(id, &bob).is_err());
     /// store.with(Context::new().if_assignee(Some(alice.into()))).assign(id, &bob)?;
     /// # Ok::<(), convodb::Error>(())
     /// ```
@@ -172,18 +160,14 @@ impl Context {
         key.map(IdempotencyKey::new).transpose()
     }
 
-    pub(crate) fn has_preconditions(&self) -> bool {
-        !self.preconditions.is_empty()
-    }
-
-    /// Whether a command that changes something may, on the conversation as it is.
-    pub(crate) fn check(&self, conversation: Option<&Conversation>, changes: bool) -> Result<()> {
-        if !changes || !self.has_preconditions() {
-            return Ok(());
-        }
+    /// Whether a command may change something, on the conversation as it is.
+    pub(crate) fn check(&self, conversation: Option<&Conversation>) -> Result<()> {
         let Some(conversation) = conversation else {
             let reason = "the conversation does not exist yet: no precondition holds of it";
-            return Err(Error::not_created(reason));
+            return match self.has_preconditions() {
+                true => Err(Error::new(ErrorKind::PreconditionFailed, reason)),
+                false => Ok(()),
+            };
         };
         let mut preconditions = self.preconditions.iter();
         match preconditions.find(|expected| !expected.holds(conversation)) {
@@ -192,13 +176,7 @@ impl Context {
         }
     }
 
-    /// Nothing is silently ignored.
-    pub(crate) fn refuse_preconditions(&self) -> Result<()> {
-        let reason = "belong to a command about one conversation";
-        Ok(InvalidInput::unless(
-            !self.has_preconditions(),
-            "preconditions",
-            reason,
-        )?)
+    pub(crate) const fn has_preconditions(&self) -> bool {
+        !self.preconditions.is_empty()
     }
 }

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InvalidInput, Message,
-    Revision,
+    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InboxNumber, InvalidInput,
+    Message, Revision,
 };
 
 /// Whether a conversation needs work.
@@ -27,7 +27,6 @@ impl Status {
     pub const ALL: [Self; 2] = [Self::Open, Self::Resolved];
 
     /// Its name in JSON and in query strings.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -135,21 +134,12 @@ impl Field {
             _ => None,
         }
     }
-
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Status(_) => "status",
-            Self::Assignee(_) => "assigned_to",
-            Self::ReadCount(_) => "read_count",
-        }
-    }
 }
 
 impl Conversation {
     /// An open, unassigned conversation without a message, as the start of an
     /// [`Import`](crate::Import).
     #[inline]
-    #[must_use]
     pub const fn new(
         id: ConversationId,
         contact_id: ContactId,
@@ -171,13 +161,16 @@ impl Conversation {
     }
 
     /// The id of the user or team that it is assigned to.
-    #[must_use]
     pub fn assignee_id(&self) -> Option<&AssigneeId> {
         self.assigned_to.as_ref().map(|assignee| &assignee.id)
     }
 
+    /// Its inbox and contact, which it is found by.
+    pub(crate) fn thread(&self) -> (InboxNumber, ContactId) {
+        (self.channel.into(), self.contact_id.clone())
+    }
+
     /// How many messages from the contact, by arrival, are marked as read.
-    #[must_use]
     pub const fn read_count(&self) -> u64 {
         self.inbound_count.saturating_sub(self.unread_count)
     }

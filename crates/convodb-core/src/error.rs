@@ -1,14 +1,13 @@
 //! The one error of every call: one word large, with its kind and what it is about as data.
 
-mod constructors;
-
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    AssigneeId, CommitSeq, ConversationId, EventSeq, InvalidInput, Precondition, Revision, Status,
+    AssigneeId, AssigneeKind, CommitSeq, Conversation, ConversationId, EventSeq, InvalidInput,
+    Precondition, ProviderId, Revision, Status,
 };
 
 /// The result of every call that can fail.
@@ -144,7 +143,6 @@ pub enum EntityKind {
 
 impl EntityKind {
     /// Its name in messages and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Conversation => "conversation",
@@ -202,19 +200,16 @@ impl fmt::Display for Hex<'_> {
 
 impl Error {
     /// What went wrong.
-    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// What it is about, as data.
-    #[must_use]
     pub fn details(&self) -> &Details {
         &self.0.details
     }
 
     /// The field of an invalid input.
-    #[must_use]
     pub fn field(&self) -> Option<&str> {
         match &self.0.details {
             Details::Field { name, .. } => Some(name),
@@ -223,7 +218,6 @@ impl Error {
     }
 
     /// What the field of an invalid input must be and is not.
-    #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match &self.0.details {
             Details::Field { reason, .. } => Some(reason),
@@ -232,21 +226,120 @@ impl Error {
     }
 
     /// Whether the same call may succeed unchanged: another holds the file, or a snapshot ended.
-    #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::Locked | ErrorKind::SnapshotExpired | ErrorKind::Aborted
-        )
+        use ErrorKind::{Aborted, Locked, SnapshotExpired};
+        matches!(self.0.kind, Locked | SnapshotExpired | Aborted)
     }
 
     /// Whether it is certain that the call wrote nothing.
-    #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        !matches!(
-            self.0.kind,
-            ErrorKind::CommitUnknown | ErrorKind::Io | ErrorKind::Corrupted
-        )
+        use ErrorKind::{CommitUnknown, Corrupted, Io};
+        !matches!(self.0.kind, CommitUnknown | Io | Corrupted)
+    }
+}
+
+/// What backends and commands make errors with.
+#[doc(hidden)]
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Repr {
+            kind,
+            message: message.into(),
+            details: Details::None,
+            source: None,
+        }))
+    }
+
+    pub fn corrupted(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Corrupted, message)
+    }
+
+    pub fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "the store is closed")
+    }
+
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    pub fn with_details(mut self, details: Details) -> Self {
+        self.0.details = details;
+        self
+    }
+
+    /// Whether this commit happened is unknown.
+    pub fn commit_unknown(commit: CommitSeq, source: Self) -> Self {
+        let message = format!("commit {commit} failed, and may have happened all the same");
+        Self::new(ErrorKind::CommitUnknown, message)
+            .with_source(source)
+            .with_details(Details::Commit(commit))
+    }
+
+    /// Events before this one were asked for, and are gone.
+    pub fn events_purged(oldest: EventSeq) -> Self {
+        let message = format!("the events before {oldest} were purged");
+        Self::new(ErrorKind::EventsPurged, message).with_details(Details::OldestEvent(oldest))
+    }
+
+    /// The same error; the field of an invalid input is named within an item of a list.
+    pub fn within(self, item: &str) -> Self {
+        match self.0.details {
+            Details::Field { name, reason } => {
+                InvalidInput::new(format!("{item}.{name}"), reason).into()
+            }
+            _ => self,
+        }
+    }
+
+    pub fn not_found(kind: EntityKind, id: impl fmt::Display) -> Self {
+        let id = id.to_string();
+        Self::new(ErrorKind::NotFound, format!("there is no {kind} `{id}`"))
+            .with_details(Details::Entity { kind, id })
+    }
+
+    pub fn assignee_not_found(id: &AssigneeId) -> Self {
+        match id.kind() {
+            AssigneeKind::User => Self::not_found(EntityKind::User, id),
+            AssigneeKind::Team => Self::not_found(EntityKind::Team, id),
+        }
+    }
+
+    pub fn gone(id: &ProviderId) -> Self {
+        let (kind, id) = (EntityKind::ProviderId, id.to_string());
+        let message = format!("the message of the provider's id `{id}` was deleted");
+        Self::new(ErrorKind::Gone, message).with_details(Details::Entity { kind, id })
+    }
+
+    pub fn already_exists(
+        kind: EntityKind,
+        id: impl fmt::Display,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let id = id.to_string();
+        Self::new(ErrorKind::AlreadyExists, message).with_details(Details::Existing { kind, id })
+    }
+
+    pub(crate) fn precondition_failed(expected: &Precondition, known: &Conversation) -> Self {
+        let id = known.id;
+        let message = match expected {
+            Precondition::Revision(_) => {
+                let revision = known.revision;
+                format!("the conversation `{id}` has changed: its revision is {revision}")
+            }
+            Precondition::Assignee(_) => match known.assignee_id() {
+                Some(assignee) => format!("the conversation `{id}` is assigned to `{assignee}`"),
+                None => format!("the conversation `{id}` is unassigned"),
+            },
+            Precondition::Status(_) => format!("the conversation `{id}` is {}", known.status),
+        };
+        Self::new(ErrorKind::PreconditionFailed, message).with_details(Details::Precondition {
+            conversation: id,
+            expected: expected.clone(),
+            revision: known.revision,
+            status: known.status,
+            assignee: known.assignee_id().cloned(),
+        })
     }
 }
 

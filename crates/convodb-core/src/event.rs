@@ -4,15 +4,18 @@
 //! has none. It names ids of the store and of the team, and holds no content and no contact: nothing
 //! of what is erased stays in it.
 
-mod document;
 mod project;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::text::{Object, ObjectWriter};
+use crate::time::Time;
 use crate::{
-    Actor, AssigneeId, Change, Conversation, ConversationId, EventSeq, MessageId, NoteId, Status,
-    time,
+    Actor, AssigneeId, AssigneeKind, Change, Conversation, ConversationId, EventSeq, InvalidInput,
+    MessageId, NoteId, Status, time,
 };
 
 pub(crate) use project::project;
@@ -23,17 +26,13 @@ pub(crate) use project::project;
 /// of the type, and `effective_at` and `actor` where it has them.
 ///
 /// ```
-/// # use convodb::prelude::*;
-/// # use convodb::{Channel, ContactId, EventSeq, Inbound, Store};
-/// # let store = Store::in_memory()?;
-/// let contact = ContactId::new("con_01HXYZ")?;
-/// let hello = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?.value;
-///
+/// # use convodb::testing::example::*;
+/// # let (store, _, id) = inbox()?;
 /// let events = store.events(EventSeq::ZERO, 100)?;
 /// let types: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
 /// assert_eq!(types, ["conversation.created", "message.received"]);
 /// let json = serde_json::to_value(&events[1])?;
-/// assert_eq!(json["message_id"], hello.id.to_string());
+/// assert_eq!(json["conversation_id"], id.to_string());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,18 +89,6 @@ impl NewEvent {
             actor: self.actor,
             effective_at: self.effective_at,
             kind: self.kind,
-        }
-    }
-}
-
-impl From<Event> for NewEvent {
-    fn from(event: Event) -> Self {
-        Self {
-            at: event.at,
-            actor: event.actor,
-            conversation_id: event.conversation_id,
-            effective_at: event.effective_at,
-            kind: event.kind,
         }
     }
 }
@@ -171,7 +158,6 @@ pub enum EventKind {
 
 impl EventKind {
     /// The type, as the JSON has it.
-    #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::ConversationCreated { .. } => "conversation.created",
@@ -205,7 +191,6 @@ impl EventKind {
 
 impl Event {
     /// An event without an actor.
-    #[must_use]
     pub const fn new(
         seq: EventSeq,
         at: DateTime<Utc>,
@@ -220,5 +205,154 @@ impl Event {
             effective_at: None,
             kind,
         }
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = ObjectWriter::new(serializer)?;
+        object.put("sequence", self.seq)?;
+        object.put("type", self.kind.as_str())?;
+        object.put("created_at", Time(self.at))?;
+        object.put("conversation_id", self.conversation_id)?;
+        match &self.kind {
+            EventKind::ConversationCreated {
+                status,
+                assigned_to,
+            } => {
+                object.put("status", status)?;
+                object.put("assigned_to", assigned_to.as_ref().map(Party::from))?;
+            }
+            EventKind::ConversationAssigned {
+                assigned_to,
+                previously_assigned_to: before,
+            } => {
+                object.put("assigned_to", Party::from(assigned_to))?;
+                object.put("previously_assigned_to", before.as_ref().map(Party::from))?;
+            }
+            EventKind::ConversationUnassigned {
+                previously_assigned_to: before,
+            } => {
+                object.put("assigned_to", None::<Party<'_>>)?;
+                object.put("previously_assigned_to", Party::from(before))?;
+            }
+            EventKind::ConversationResolved => {
+                object.put("status", Status::Resolved)?;
+                object.put("previous_status", Status::Open)?;
+            }
+            EventKind::ConversationReopened => {
+                object.put("status", Status::Open)?;
+                object.put("previous_status", Status::Resolved)?;
+            }
+            EventKind::ConversationDeleted => {}
+            EventKind::MessageReceived { message_id }
+            | EventKind::MessageSent { message_id }
+            | EventKind::MessageDelivered { message_id }
+            | EventKind::MessageRead { message_id }
+            | EventKind::MessageFailed { message_id } => object.put("message_id", message_id)?,
+            EventKind::NoteAdded { note_id } => object.put("note_id", note_id)?,
+        }
+        object.put_some("effective_at", self.effective_at.map(Time))?;
+        object.put_some("actor", self.actor.as_ref())?;
+        object.end()
+    }
+}
+
+/// A user or team without its name: the directory has the present one.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Party<'a> {
+    r#type: AssigneeKind,
+    id: Cow<'a, str>,
+}
+
+impl<'a> From<&'a AssigneeId> for Party<'a> {
+    fn from(id: &'a AssigneeId) -> Self {
+        Self {
+            r#type: id.kind(),
+            id: id.as_str().into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct EventDocument {
+    sequence: EventSeq,
+    r#type: String,
+    created_at: Time,
+    conversation_id: ConversationId,
+    status: Option<Status>,
+    #[serde(rename = "previous_status")]
+    _previous_status: Option<Status>,
+    assigned_to: Option<Party<'static>>,
+    previously_assigned_to: Option<Party<'static>>,
+    message_id: Option<MessageId>,
+    note_id: Option<NoteId>,
+    effective_at: Option<Time>,
+    actor: Option<Actor>,
+}
+
+impl EventDocument {
+    fn kind(&self) -> Result<EventKind, InvalidInput> {
+        let required = |field| InvalidInput::new(field, "is required for this type of event");
+        let id = |party: &Option<Party<'_>>| {
+            let id = party
+                .as_ref()
+                .map(|it| AssigneeId::of_kind(it.r#type, &it.id));
+            id.transpose()
+        };
+        let message_id = self.message_id.ok_or_else(|| required("message_id"));
+        Ok(match &*self.r#type {
+            "conversation.created" => EventKind::ConversationCreated {
+                status: self.status.ok_or_else(|| required("status"))?,
+                assigned_to: id(&self.assigned_to)?,
+            },
+            "conversation.assigned" => EventKind::ConversationAssigned {
+                assigned_to: id(&self.assigned_to)?.ok_or_else(|| required("assigned_to"))?,
+                previously_assigned_to: id(&self.previously_assigned_to)?,
+            },
+            "conversation.unassigned" => EventKind::ConversationUnassigned {
+                previously_assigned_to: id(&self.previously_assigned_to)?
+                    .ok_or_else(|| required("previously_assigned_to"))?,
+            },
+            "conversation.resolved" => EventKind::ConversationResolved,
+            "conversation.reopened" => EventKind::ConversationReopened,
+            "conversation.deleted" => EventKind::ConversationDeleted,
+            "message.received" => EventKind::MessageReceived {
+                message_id: message_id?,
+            },
+            "message.sent" => EventKind::MessageSent {
+                message_id: message_id?,
+            },
+            "message.delivered" => EventKind::MessageDelivered {
+                message_id: message_id?,
+            },
+            "message.read" => EventKind::MessageRead {
+                message_id: message_id?,
+            },
+            "message.failed" => EventKind::MessageFailed {
+                message_id: message_id?,
+            },
+            "note.added" => EventKind::NoteAdded {
+                note_id: self.note_id.ok_or_else(|| required("note_id"))?,
+            },
+            _ => return Err(InvalidInput::new("type", "is no type of event")),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = EventDocument::deserialize(Object(deserializer))?;
+        let kind = document.kind().map_err(de::Error::custom)?;
+        Ok(Self {
+            seq: document.sequence,
+            at: document.created_at.get(),
+            conversation_id: document.conversation_id,
+            actor: document.actor,
+            effective_at: document.effective_at.map(Time::get),
+            kind,
+        })
     }
 }

@@ -24,10 +24,8 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             channel,
             created_at,
         } => {
-            let thread = (InboxNumber::from(channel), contact_id.clone());
-            state.threads.put(thread, Some(conversation));
             let created = Conversation::new(conversation, contact_id, channel, created_at);
-            state.conversations.put(conversation, Some(created));
+            insert(state, created);
         }
         ChangeKind::ConversationUpdated { conversation, set } => {
             for field in &set {
@@ -54,8 +52,7 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             update(state, conversation, |known| known.reassign(successor))?;
         }
         ChangeKind::ConversationDeleted { conversation } => {
-            let known = state.require_conversation(conversation)?;
-            let thread = (InboxNumber::from(known.channel), known.contact_id.clone());
+            let thread = state.require_conversation(conversation)?.thread();
             state.threads.put(thread, None);
             state.conversations.put(conversation, None);
         }
@@ -65,10 +62,7 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
                 // The directory's name.
                 conversation.assigned_to = Some(state.require_assignee(&id)?.clone());
             }
-            let inbox = InboxNumber::from(conversation.channel);
-            let thread = (inbox, conversation.contact_id.clone());
-            state.threads.put(thread, Some(conversation.id));
-            state.conversations.put(conversation.id, Some(conversation));
+            insert(state, conversation);
         }
         ChangeKind::MessageAppended(message) => {
             let of = message.conversation_id;
@@ -127,6 +121,13 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         | ChangeKind::EventsPurged { .. } => {}
     }
     Ok(())
+}
+
+fn insert(state: &mut State, conversation: Conversation) {
+    state
+        .threads
+        .put(conversation.thread(), Some(conversation.id));
+    state.conversations.put(conversation.id, Some(conversation));
 }
 
 fn update(

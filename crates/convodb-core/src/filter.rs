@@ -1,4 +1,4 @@
-//! Filters: which conversations a list selects.
+//! Filters: which conversations a list selects, and query strings.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::{AssigneeId, Channel, Conversation, InvalidInput, Status};
+use crate::page::PagePosition;
+use crate::{
+    AssigneeId, Channel, Conversation, ConversationId, InvalidInput, PageRequest, Status, text,
+};
 
 /// Which statuses a list selects. The default is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,7 +26,6 @@ pub enum StatusFilter {
 
 impl StatusFilter {
     /// Its name in query strings.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -92,10 +94,6 @@ impl Filter {
         }
     }
 
-    pub(crate) fn with_status(self, status: StatusFilter) -> Self {
-        Self { status, ..self }
-    }
-
     /// Open conversations: the default inbox view.
     pub fn open() -> Self {
         Self::new(StatusFilter::Open)
@@ -136,7 +134,6 @@ impl Filter {
     }
 
     /// The status.
-    #[must_use]
     pub const fn status(&self) -> StatusFilter {
         self.status
     }
@@ -147,7 +144,6 @@ impl Filter {
     }
 
     /// Whether the unassigned conversations were added.
-    #[must_use]
     pub const fn includes_unassigned(&self) -> bool {
         self.unassigned
     }
@@ -158,7 +154,6 @@ impl Filter {
     }
 
     /// Whether only unread conversations are selected.
-    #[must_use]
     pub const fn is_unread(&self) -> bool {
         self.unread
     }
@@ -180,13 +175,11 @@ impl Filter {
 
     #[doc(hidden)]
     pub fn channels_or_all(&self) -> impl Iterator<Item = Channel> + '_ {
-        Channel::ALL
-            .into_iter()
-            .filter(|channel| self.channels.is_empty() || self.channels.contains(channel))
+        let is_selected = |of: &Channel| self.channels.is_empty() || self.channels.contains(of);
+        Channel::ALL.into_iter().filter(is_selected)
     }
 
     /// Whether it selects a conversation.
-    #[must_use]
     pub fn selects(&self, conversation: &Conversation) -> bool {
         let assignee = || match conversation.assignee_id() {
             Some(id) => self.assignees.contains(id),
@@ -205,4 +198,125 @@ impl Filter {
         let reason = format_args!("must be at most {max} users and teams, and are {assignees}");
         InvalidInput::unless(assignees <= max, "assigned_to", reason)
     }
+}
+
+/// The parameters of a query string.
+const NAMES: &str = "status channel assigned_to unread page cursor around limit";
+
+impl Filter {
+    /// Parses the query string of a list: `status`, `channel`, `assigned_to` and `unread`; `page`,
+    /// `cursor` or `around`; and `limit`.
+    ///
+    /// `channel` and `assigned_to` take several values, separated by commas; `unassigned` is a value
+    /// of the latter. `unread` takes `true` alone. A missing `status` is `open`, and a missing page
+    /// is the first one of 20 rows.
+    ///
+    /// ```
+    /// use convodb::{Channel, Filter, PageRequest};
+    ///
+    /// let (filter, page) = Filter::from_query("status=open&channel=whatsapp&limit=50")?;
+    /// assert_eq!(filter, Filter::open().channel(Channel::Whatsapp));
+    /// assert_eq!(page, PageRequest::number(1, 50)?);
+    ///
+    /// let error = Filter::from_query("status=closed").unwrap_err();
+    /// assert_eq!(error.to_string(), "status: must be `open`, `resolved` or `all`");
+    /// # Ok::<(), convodb::InvalidInput>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// An unknown parameter, one that occurs twice, one that is empty, and an invalid value, by the
+    /// name of the parameter.
+    pub fn from_query(query: &str) -> Result<(Self, PageRequest), InvalidInput> {
+        Self::from_query_pairs(form_urlencoded::parse(query.as_bytes()))
+    }
+
+    /// The same from parameters that are decoded already.
+    ///
+    /// # Errors
+    ///
+    /// See [`from_query`](Self::from_query).
+    pub fn from_query_pairs<K: AsRef<str>, V: AsRef<str>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(Self, PageRequest), InvalidInput> {
+        let mut given = Vec::new();
+        let (mut filter, mut position) = (Self::open(), PagePosition::Number(1));
+        let mut limit = PageRequest::default().limit();
+        for (name, value) in pairs {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            let Some(name) = NAMES.split(' ').find(|known| *known == name) else {
+                let reason = "is no parameter of this list";
+                return Err(InvalidInput::new(name.to_owned(), reason));
+            };
+            InvalidInput::unless(!given.contains(&name), name, "must be given once")?;
+            InvalidInput::unless(!value.is_empty(), name, "must not be empty")?;
+            given.push(name);
+            let in_field = |error: InvalidInput| error.in_field(name);
+            match name {
+                "status" => filter.status = value.parse()?,
+                "channel" => {
+                    let channels = value.split(',').map(str::parse);
+                    filter.channels = channels.collect::<Result<_, _>>()?;
+                }
+                "assigned_to" => {
+                    for id in value.split(',') {
+                        filter = match id {
+                            "unassigned" => filter.unassigned(),
+                            id => filter.assigned_to(AssigneeId::new(id).map_err(in_field)?),
+                        };
+                    }
+                }
+                "unread" => {
+                    InvalidInput::unless(value == "true", name, "must be `true`")?;
+                    filter.unread = true;
+                }
+                "page" => position = PagePosition::Number(number(name, value)?),
+                "cursor" => position = PagePosition::After(value.parse()?),
+                "around" => {
+                    let id = ConversationId::new(value).map_err(in_field)?;
+                    position = PagePosition::Around(id);
+                }
+                _ => limit = number(name, value)?,
+            }
+        }
+        filter.validate()?;
+        let pages = ["cursor", "around", "page"].into_iter();
+        let mut pages = pages.filter(|name| given.contains(name));
+        if let (Some(name), Some(_)) = (pages.next(), pages.next()) {
+            let reason = "must not be given beside another page";
+            return Err(InvalidInput::new(name, reason));
+        }
+        Ok((filter, PageRequest::new(position, limit)?))
+    }
+
+    /// The query string that [`from_query`](Self::from_query) parses to this filter and page.
+    pub fn to_query(&self, page: &PageRequest) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("status", self.status.as_str());
+        let channels: Vec<_> = self.channels().map(Channel::as_str).collect();
+        if !channels.is_empty() {
+            query.append_pair("channel", &channels.join(","));
+        }
+        let unassigned = self.includes_unassigned().then_some("unassigned");
+        let assignees = self.assignees().map(AssigneeId::as_str);
+        let assignees: Vec<_> = unassigned.into_iter().chain(assignees).collect();
+        if !assignees.is_empty() {
+            query.append_pair("assigned_to", &assignees.join(","));
+        }
+        if self.is_unread() {
+            query.append_pair("unread", "true");
+        }
+        match page.position() {
+            PagePosition::Number(number) => query.append_pair("page", &number.to_string()),
+            PagePosition::After(cursor) => query.append_pair("cursor", &cursor.to_string()),
+            PagePosition::Around(id) => query.append_pair("around", &id.to_string()),
+        };
+        query.append_pair("limit", &page.limit().to_string());
+        query.finish()
+    }
+}
+
+fn number<T: FromStr>(name: &'static str, digits: &str) -> Result<T, InvalidInput> {
+    let number = text::digits(digits);
+    number.ok_or_else(|| InvalidInput::new(name, "must be a whole number within its bounds"))
 }

@@ -1,7 +1,340 @@
-//! Typed ids. The store's own ids are ULIDs behind a prefix; the others are texts within bounds.
+//! Typed ids. The store's own are ULIDs behind a prefix; the others are texts within bounds.
 
-mod own;
-mod text;
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+use std::sync::Arc;
 
-pub use own::{ConversationId, MessageId, NoteId, OwnId, OwnIdKind};
-pub use text::{Actor, ConsumerName, ContactId, ProviderId, TeamId, TextId, TextIdKind, UserId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ulid::Ulid;
+
+use crate::short::ShortText;
+use crate::{InvalidInput, text, validate};
+
+/// An id. The store makes a [`ConversationId`], a [`MessageId`] and a [`NoteId`]; callers and
+/// providers make the others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id<K: IdKind> {
+    value: K::Value,
+    kind: PhantomData<K>,
+}
+
+/// The id of a conversation: `conv_` and the 26 upper-case characters of a ULID.
+///
+/// ```
+/// use convodb::ConversationId;
+///
+/// let id = ConversationId::new("conv_01HABC00000000000000000000")?;
+/// assert_eq!(id.to_string(), "conv_01HABC00000000000000000000");
+/// assert!(ConversationId::new("conv_8ZZZZZZZZZZZZZZZZZZZZZZZZZ").is_err());
+/// # Ok::<(), convodb::InvalidInput>(())
+/// ```
+pub type ConversationId = Id<kind::Conversation>;
+
+/// The id of a message: `msg_` and a ULID whose time is the message's own, in milliseconds.
+///
+/// ```
+/// let id = convodb::MessageId::new("msg_01HMN000000000000000000000")?;
+/// assert_eq!(convodb::MessageId::from_parts(id.timestamp_ms(), 0), id);
+/// # Ok::<(), convodb::InvalidInput>(())
+/// ```
+pub type MessageId = Id<kind::Message>;
+
+/// The id of an internal note: `note_` and a ULID.
+///
+/// ```
+/// assert!(convodb::NoteId::new("note_01HPQR00000000000000000000").is_ok());
+/// ```
+pub type NoteId = Id<kind::Note>;
+
+/// The id of a contact: `con_` and more, at most 128 bytes of visible ASCII.
+///
+/// ```
+/// assert!(convodb::ContactId::new("con_01HXYZ").is_ok());
+/// assert!(convodb::ContactId::new("01HXYZ").is_err());
+/// ```
+pub type ContactId = Id<kind::Contact>;
+
+/// The id of a user: `usr_` and more, at most 128 bytes of visible ASCII, no comma.
+///
+/// ```
+/// assert_eq!(convodb::UserId::new("usr_01H111")?.as_str(), "usr_01H111");
+/// # Ok::<(), convodb::InvalidInput>(())
+/// ```
+pub type UserId = Id<kind::User>;
+
+/// The id of a team: at most 128 bytes of visible ASCII, no comma. A user's id and the words
+/// `unassigned`, `none` and `any` name no team.
+///
+/// ```
+/// assert!(convodb::TeamId::new("team_billing").is_ok());
+/// assert!(convodb::TeamId::new("unassigned").is_err());
+/// assert!(convodb::TeamId::new("usr_01H111").is_err());
+/// ```
+pub type TeamId = Id<kind::Team>;
+
+/// The id that a channel's provider gave a message: 1 to 512 bytes.
+///
+/// ```
+/// assert!(convodb::ProviderId::new("wamid.HBgL").is_ok());
+/// assert!(convodb::ProviderId::new("").is_err());
+/// ```
+pub type ProviderId = Id<kind::Provider>;
+
+/// The actor of a command: a user's id or a service's name, at most 128 bytes of visible ASCII.
+///
+/// ```
+/// assert!(convodb::Actor::new("usr_01H111").is_ok());
+/// assert!(convodb::Actor::new("").is_err());
+/// ```
+pub type Actor = Id<kind::Actor>;
+
+/// The name of a consumer of events: at most 128 bytes of visible ASCII.
+///
+/// ```
+/// assert!(convodb::ConsumerName::new("webhooks").is_ok());
+/// assert!(convodb::ConsumerName::new("").is_err());
+/// ```
+pub type ConsumerName = Id<kind::Consumer>;
+
+/// A caller's name for one command: 1 to 255 bytes of any text.
+#[doc(hidden)]
+pub type IdempotencyKey = Id<kind::Command>;
+
+/// What an id names.
+#[doc(hidden)]
+pub trait IdKind {
+    type Value: IdValue;
+    const PREFIX: &'static str;
+
+    fn parse(text: &str) -> Result<Self::Value, InvalidInput>;
+}
+
+/// How an id is held.
+#[doc(hidden)]
+pub trait IdValue: Clone {
+    /// Of a ULID. In records it is its number, in JSON its text.
+    const FROM_NUMBER: Option<fn(u128) -> Self>;
+
+    fn view(&self) -> View<'_>;
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum View<'a> {
+    Number(u128),
+    Text(&'a str),
+}
+
+#[doc(hidden)]
+pub trait Text: Clone + AsRef<str> {}
+
+impl Text for Arc<str> {}
+impl Text for ShortText {}
+
+mod kind {
+    use super::{Arc, IdKind, InvalidInput, ShortText, validate};
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Conversation;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Message;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Note;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Contact;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct User;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Team;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Provider;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Actor;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Consumer;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Command;
+
+    macro_rules! kinds {
+        ($($kind:ident: $value:ty = $parse:ident($field:literal, $prefix:literal);)*) => {$(
+            impl IdKind for $kind {
+                type Value = $value;
+                const PREFIX: &'static str = $prefix;
+
+                fn parse(text: &str) -> Result<$value, InvalidInput> {
+                    validate::$parse($field, text, $prefix).map(Into::into)
+                }
+            }
+        )*};
+    }
+
+    // A contact is held inline, as every row of a list has one.
+    kinds! {
+        Conversation: u128 = ulid("conversation_id", "conv_");
+        Message: u128 = ulid("message_id", "msg_");
+        Note: u128 = ulid("note_id", "note_");
+        Contact: ShortText = foreign_id("contact_id", "con_");
+        User: Arc<str> = assignee_id("user_id", "usr_");
+        Team: Arc<str> = team_id("team_id", "");
+        Provider: Arc<str> = provider_id("provider_id", "");
+        Actor: Arc<str> = foreign_id("actor", "");
+        Consumer: Arc<str> = foreign_id("consumer", "");
+        Command: Arc<str> = idempotency_key("idempotency_key", "");
+    }
+}
+
+impl<K: IdKind> Id<K> {
+    const fn unchecked(value: K::Value) -> Self {
+        let kind = PhantomData;
+        Self { value, kind }
+    }
+
+    /// Checks an id and takes it.
+    ///
+    /// # Errors
+    ///
+    /// A text outside the bounds of the type. A ULID has one spelling, and at most 128 bits.
+    pub fn new(text: &str) -> Result<Self, InvalidInput> {
+        K::parse(text).map(Self::unchecked)
+    }
+}
+
+impl<K: IdKind<Value = u128>> Id<K> {
+    /// The id of a time in milliseconds since 1970 (48 bits of it) and a random number (80 bits of
+    /// it), for ids that are generated outside the store.
+    pub const fn from_parts(timestamp_ms: u64, random: u128) -> Self {
+        Self::from_raw(Ulid::from_parts(timestamp_ms, random).0)
+    }
+
+    #[doc(hidden)]
+    pub const fn from_raw(raw: u128) -> Self {
+        Self::unchecked(raw)
+    }
+
+    #[doc(hidden)]
+    pub const fn raw(self) -> u128 {
+        self.value
+    }
+
+    /// The milliseconds since 1970 that the id carries.
+    pub const fn timestamp_ms(self) -> u64 {
+        Ulid(self.value).timestamp_ms()
+    }
+}
+
+impl<K: IdKind<Value: Text>> Id<K> {
+    /// The id as it was given.
+    pub fn as_str(&self) -> &str {
+        self.value.as_ref()
+    }
+}
+
+#[doc(hidden)]
+impl ContactId {
+    #[inline]
+    pub fn from_bytes(text: &[u8]) -> Result<Self, InvalidInput> {
+        validate::foreign_bytes("contact_id", text, kind::Contact::PREFIX)?;
+        Ok(Self::unchecked(ShortText::new(text)))
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        self.value.as_bytes()
+    }
+}
+
+impl IdValue for u128 {
+    const FROM_NUMBER: Option<fn(u128) -> Self> = Some(|number| number);
+
+    fn view(&self) -> View<'_> {
+        View::Number(*self)
+    }
+}
+
+impl<T: Text> IdValue for T {
+    const FROM_NUMBER: Option<fn(u128) -> Self> = None;
+
+    fn view(&self) -> View<'_> {
+        View::Text(self.as_ref())
+    }
+}
+
+impl<K: IdKind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value.view() {
+            View::Text(text) => f.write_str(text),
+            View::Number(number) => {
+                f.write_str(K::PREFIX)?;
+                f.write_str(Ulid(number).array_to_str(&mut [0; ulid::ULID_LEN]))
+            }
+        }
+    }
+}
+
+impl<K: IdKind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<K: IdKind> TryFrom<&str> for Id<K> {
+    type Error = InvalidInput;
+
+    fn try_from(text: &str) -> Result<Self, InvalidInput> {
+        Self::new(text)
+    }
+}
+
+impl<K: IdKind> TryFrom<String> for Id<K> {
+    type Error = InvalidInput;
+
+    fn try_from(text: String) -> Result<Self, InvalidInput> {
+        Self::new(&text)
+    }
+}
+
+impl<K: IdKind> FromStr for Id<K> {
+    type Err = InvalidInput;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        Self::new(text)
+    }
+}
+
+impl<K: IdKind> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.value.view() {
+            View::Text(text) => serializer.serialize_str(text),
+            View::Number(_) if serializer.is_human_readable() => serializer.collect_str(self),
+            View::Number(number) => serializer.serialize_u128(number),
+        }
+    }
+}
+
+impl<'de, K: IdKind> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = match K::Value::FROM_NUMBER {
+            Some(of) if !deserializer.is_human_readable() => of(u128::deserialize(deserializer)?),
+            _ => text::parse(deserializer, K::parse)?,
+        };
+        Ok(Self::unchecked(value))
+    }
+}
+
+impl<K: IdKind<Value: Text> + Clone> From<&Self> for Id<K> {
+    fn from(id: &Self) -> Self {
+        id.clone()
+    }
+}
+
+impl From<&UserId> for Actor {
+    fn from(user: &UserId) -> Self {
+        Self::unchecked(user.value.clone())
+    }
+}
+
+impl From<UserId> for Actor {
+    fn from(user: UserId) -> Self {
+        Self::unchecked(user.value)
+    }
+}

@@ -41,13 +41,11 @@ impl InvalidInput {
     }
 
     /// The field by its name in JSON; within a list `messages[3].content`.
-    #[must_use]
     pub fn field(&self) -> &str {
         &self.field
     }
 
     /// What the field must be and is not.
-    #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -1,78 +1,78 @@
 //! The JSON of conversations: one document for a row of a list, a transcript and an import.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::object::Object;
 use crate::records::ConversationRecord;
-use crate::records::embedded::Embedded;
+use crate::records::Embedded;
+use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Import, InvalidInput,
     Message, Note, Revision, Status, Transcript,
 };
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
-struct Document<'a> {
+struct Document {
     id: ConversationId,
-    contact_id: Cow<'a, ContactId>,
+    contact_id: ContactId,
     channel: Channel,
     status: Status,
-    assigned_to: Option<Cow<'a, Assignee>>,
+    assigned_to: Option<Assignee>,
     #[serde(default)]
-    messages: Cow<'a, [Message]>,
+    messages: Vec<Message>,
     created_at: Time,
     updated_at: Time,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     unread_count: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     inbound_count: u64,
-    #[serde(default, skip_serializing_if = "Revision::is_zero")]
+    #[serde(default)]
     revision: Revision,
-    #[serde(default, skip_serializing_if = "<[Note]>::is_empty")]
-    notes: Cow<'a, [Note]>,
+    #[serde(default)]
+    notes: Vec<Note>,
 }
 
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-impl<'a> Document<'a> {
-    fn new(conversation: &'a Conversation, messages: &'a [Message], notes: &'a [Note]) -> Self {
-        Self {
-            id: conversation.id,
-            contact_id: Cow::Borrowed(&conversation.contact_id),
-            channel: conversation.channel,
-            status: conversation.status,
-            assigned_to: conversation.assigned_to.as_ref().map(Cow::Borrowed),
-            messages: Cow::Borrowed(messages),
-            created_at: Time(conversation.created_at),
-            updated_at: Time(conversation.updated_at),
-            unread_count: conversation.unread_count,
-            inbound_count: conversation.inbound_count,
-            revision: conversation.revision,
-            notes: Cow::Borrowed(notes),
-        }
-    }
-
-    fn into_parts(self) -> (Conversation, Vec<Message>, Vec<Note>) {
+impl From<Document> for Import {
+    fn from(document: Document) -> Self {
         let conversation = Conversation {
-            id: self.id,
-            contact_id: self.contact_id.into_owned(),
-            channel: self.channel,
-            status: self.status,
-            assigned_to: self.assigned_to.map(Cow::into_owned),
-            created_at: self.created_at.get(),
-            updated_at: self.updated_at.get(),
-            revision: self.revision,
-            inbound_count: self.inbound_count,
-            unread_count: self.unread_count,
+            id: document.id,
+            contact_id: document.contact_id,
+            channel: document.channel,
+            status: document.status,
+            assigned_to: document.assigned_to,
+            created_at: document.created_at.get(),
+            updated_at: document.updated_at.get(),
+            revision: document.revision,
+            inbound_count: document.inbound_count,
+            unread_count: document.unread_count,
         };
-        let (messages, notes) = (self.messages.into_owned(), self.notes.into_owned());
-        (conversation, messages, notes)
+        Self::new(conversation, document.messages).notes(document.notes)
     }
+}
+
+/// Counts are left out where they are zero, and notes where there are none.
+fn write<S: Serializer>(
+    conversation: &Conversation,
+    messages: &[Message],
+    notes: &[Note],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let counted = |count: u64| (count > 0).then_some(count);
+    let mut object = ObjectWriter::new(serializer)?;
+    object.put("id", conversation.id)?;
+    object.put("contact_id", &conversation.contact_id)?;
+    object.put("channel", conversation.channel)?;
+    object.put("status", conversation.status)?;
+    object.put("assigned_to", conversation.assigned_to.as_ref())?;
+    object.put("messages", messages)?;
+    object.put("created_at", Time(conversation.created_at))?;
+    object.put("updated_at", Time(conversation.updated_at))?;
+    object.put_some("unread_count", counted(conversation.unread_count))?;
+    object.put_some("inbound_count", counted(conversation.inbound_count))?;
+    object.put_some("revision", counted(conversation.revision.get()))?;
+    object.put_some("notes", (!notes.is_empty()).then_some(notes))?;
+    object.end()
 }
 
 /// Nothing is silently dropped.
@@ -84,7 +84,7 @@ fn refuse<T, E: de::Error>(field: &'static str, items: &[T]) -> Result<(), E> {
 impl Serialize for Conversation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            return Document::new(self, &[], &[]).serialize(serializer);
+            return write(self, &[], &[], serializer);
         }
         let key = (self.id, self.assignee_id());
         let record = ConversationRecord::new(self, 0);
@@ -101,26 +101,24 @@ impl<'de> Deserialize<'de> for Conversation {
             let conversation = row.record.into_conversation(id, assigned_to);
             return conversation.map_err(de::Error::custom);
         }
-        let document = Document::deserialize(Object(deserializer))?;
-        let (conversation, messages, notes) = document.into_parts();
-        refuse("messages", &messages)?;
-        refuse("notes", &notes)?;
-        Ok(conversation)
+        let import = Import::from(Document::deserialize(Object(deserializer))?);
+        refuse("messages", &import.messages)?;
+        refuse("notes", &import.notes)?;
+        Ok(import.conversation)
     }
 }
 
 impl Serialize for Transcript {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Document::new(&self.conversation, &self.messages, &[]).serialize(serializer)
+        write(&self.conversation, &self.messages, &[], serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Transcript {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = Document::deserialize(Object(deserializer))?;
-        let (conversation, messages, notes) = document.into_parts();
-        refuse("notes", &notes)?;
-        Ok(Self::new(conversation, messages))
+        let import = Import::from(Document::deserialize(Object(deserializer))?);
+        refuse("notes", &import.notes)?;
+        Ok(Self::new(import.conversation, import.messages))
     }
 }
 
@@ -128,7 +126,7 @@ impl Serialize for Import {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (conversation, messages, notes) = (&self.conversation, &self.messages, &self.notes);
         match serializer.is_human_readable() {
-            true => Document::new(conversation, messages, notes).serialize(serializer),
+            true => write(conversation, messages, notes, serializer),
             false => (conversation, messages, notes).serialize(serializer),
         }
     }
@@ -136,10 +134,10 @@ impl Serialize for Import {
 
 impl<'de> Deserialize<'de> for Import {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (conversation, messages, notes) = match deserializer.is_human_readable() {
-            true => Document::deserialize(Object(deserializer))?.into_parts(),
-            false => Deserialize::deserialize(deserializer)?,
-        };
+        if deserializer.is_human_readable() {
+            return Document::deserialize(Object(deserializer)).map(Self::from);
+        }
+        let (conversation, messages, notes) = Deserialize::deserialize(deserializer)?;
         Ok(Self::new(conversation, messages).notes(notes))
     }
 }

@@ -18,7 +18,6 @@ mod command;
 pub mod commands;
 mod context;
 mod conversation;
-mod cursor;
 mod error;
 mod event;
 #[doc(hidden)]
@@ -27,11 +26,7 @@ mod filter;
 #[doc(hidden)]
 mod hashes;
 mod id;
-#[doc(hidden)]
-mod idempotency;
 mod import;
-#[doc(hidden)]
-mod inbox;
 mod invalid;
 mod json;
 #[doc(hidden)]
@@ -39,12 +34,8 @@ mod key;
 mod message;
 mod note;
 mod number;
-mod object;
 mod outcome;
 mod page;
-#[doc(hidden)]
-mod provider_id;
-mod query_string;
 mod range;
 #[doc(hidden)]
 pub mod records;
@@ -64,24 +55,23 @@ pub use command::{Command, Output};
 pub use commands::ConsumerStart;
 pub use context::{Context, Precondition};
 pub use conversation::{Conversation, Status, Transcript};
-pub use cursor::Cursor;
 pub use error::{Details, EntityKind, Error, ErrorKind, Result};
 pub use event::{Event, EventKind};
 pub use filter::{Filter, StatusFilter};
 pub use id::{
-    Actor, ConsumerName, ContactId, ConversationId, MessageId, NoteId, OwnId, ProviderId, TeamId,
-    TextId, UserId,
+    Actor, ConsumerName, ContactId, ConversationId, Id, MessageId, NoteId, ProviderId, TeamId,
+    UserId,
 };
 pub use import::Import;
 pub use invalid::InvalidInput;
 pub use message::{
-    Content, Deliveries, DeliveryStatus, Direction, Failure, Inbound, Message, MessageRef,
+    Content, Deliveries, DeliveryStatus, Direction, Draft, Failure, Inbound, Message, MessageRef,
     MessageType, Outbound, Receipt, Reply,
 };
 pub use note::Note;
 pub use number::{CommitSeq, EventSeq, Number, Revision};
 pub use outcome::{BatchItem, Effect, Outcome};
-pub use page::{Page, PageRequest};
+pub use page::{Cursor, Page, PageRequest};
 pub use range::MessageRange;
 pub use retention::{ConsumerPosition, Retention};
 pub use selection::Selection;
@@ -90,19 +80,18 @@ pub use selection::Selection;
 #[doc(hidden)]
 pub use {
     change::{Change, ChangeKind, MessageField},
+    channel::InboxNumber,
     command::{Decision, Env, Halt, IdSequence, Subject, decide, reads},
     conversation::Field,
     error::Hex,
     event::NewEvent,
     evolve::evolve,
     hashes::{HASH_LEN, Hashes},
-    id::{OwnIdKind, TextIdKind},
-    idempotency::{IdempotencyKey, IdempotencyRecord},
-    inbox::InboxNumber,
+    id::{IdKind, IdValue, IdempotencyKey},
     key::{Answer, Key, Query},
-    message::Delivery,
+    message::{Delivery, ProviderIdState, UnmatchedReceipts},
     page::PagePosition,
-    provider_id::{ProviderIdState, UnmatchedReceipts},
+    records::IdempotencyRecord,
     selection::Selected,
     state::{Difference, Entities, State},
 };

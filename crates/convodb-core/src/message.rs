@@ -2,21 +2,23 @@
 
 mod content;
 mod delivery;
-mod document;
 mod draft;
-mod draft_document;
-mod receipt;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::records::{Embedded, MessageRecord};
+use crate::text::{Object, ObjectWriter};
+use crate::time::Time;
 use crate::{Channel, ConversationId, InvalidInput, MessageField, MessageId, ProviderId, time};
+use content::ContentFields;
 
 pub use content::{Content, MessageType};
-pub use delivery::{Deliveries, Delivery, DeliveryStatus, Failure};
-pub(crate) use draft::Draft;
-pub use draft::{Inbound, Outbound, Reply};
-pub use receipt::Receipt;
+pub use delivery::{
+    Deliveries, Delivery, DeliveryStatus, Failure, ProviderIdState, Receipt, UnmatchedReceipts,
+};
+pub(crate) use draft::Address;
+pub use draft::{Draft, Inbound, Outbound, Reply};
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -69,8 +71,7 @@ pub struct Message {
 
 impl Message {
     /// A message with the first status of its direction, for an [`Import`](crate::Import).
-    #[must_use]
-    pub const fn new(
+    pub fn new(
         id: MessageId,
         conversation_id: ConversationId,
         direction: Direction,
@@ -85,7 +86,7 @@ impl Message {
             status: direction.first_status(),
             created_at,
             provider_id: None,
-            deliveries: Deliveries::NONE,
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -118,6 +119,89 @@ impl Message {
             MessageField::Delivery(receipt) => self.record(&receipt),
             MessageField::ProviderId(provider_id) => self.provider_id = Some(provider_id),
         }
+    }
+}
+
+/// An object in JSON, a row in changes.
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            let key = (self.conversation_id, self.id, Time(self.created_at));
+            let record = MessageRecord::from(self);
+            return Embedded { key, record }.serialize(serializer);
+        }
+        let mut object = ObjectWriter::new(serializer)?;
+        object.put("id", self.id)?;
+        object.put("conversation_id", self.conversation_id)?;
+        object.put("direction", self.direction)?;
+        object.put("type", self.content.message_type())?;
+        object.put_some("content", self.content.as_text())?;
+        object.put("status", self.status)?;
+        object.put("created_at", Time(self.created_at))?;
+        self.content.write_more(&mut object)?;
+        object.put_some("provider_id", self.provider_id.as_ref())?;
+        for (field, status) in Deliveries::FIELDS {
+            object.put_some(field, self.deliveries.at(status).map(Time))?;
+        }
+        object.put_some("error", self.deliveries.failure.as_ref())?;
+        object.end()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct MessageDocument {
+    id: MessageId,
+    conversation_id: ConversationId,
+    direction: Direction,
+    r#type: MessageType,
+    content: Option<String>,
+    status: Option<DeliveryStatus>,
+    created_at: Time,
+    template_name: Option<String>,
+    template_params: Option<Vec<String>>,
+    media_url: Option<String>,
+    caption: Option<String>,
+    provider_id: Option<ProviderId>,
+    sent_at: Option<Time>,
+    delivered_at: Option<Time>,
+    read_at: Option<Time>,
+    failed_at: Option<Time>,
+    error: Option<Failure>,
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            let row = Embedded::<_, MessageRecord<'_>>::deserialize(deserializer)?;
+            let (conversation, id, Time(created_at)) = row.key;
+            return Ok(row.record.into_message(conversation, created_at, id));
+        }
+        let document = MessageDocument::deserialize(Object(deserializer))?;
+        let content = ContentFields {
+            content: document.content,
+            template_name: document.template_name,
+            template_params: document.template_params,
+            media_url: document.media_url,
+            caption: document.caption,
+        };
+        let content = content.into_content(document.r#type);
+        Ok(Self {
+            id: document.id,
+            conversation_id: document.conversation_id,
+            direction: document.direction,
+            content: content.map_err(de::Error::custom)?,
+            status: document.status.unwrap_or(document.direction.first_status()),
+            created_at: document.created_at.get(),
+            provider_id: document.provider_id,
+            deliveries: Deliveries {
+                sent_at: document.sent_at.map(Time::get),
+                delivered_at: document.delivered_at.map(Time::get),
+                read_at: document.read_at.map(Time::get),
+                failed_at: document.failed_at.map(Time::get),
+                failure: document.error,
+            },
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::object::Object;
+use crate::records::Embedded;
 use crate::records::NoteRecord;
-use crate::records::embedded::Embedded;
+use crate::text::Object;
 use crate::time::Time;
 use crate::{Actor, ConversationId, InvalidInput, NoteId, time, validate};
 
@@ -62,7 +62,6 @@ impl<'de> Deserialize<'de> for Note {
 
 impl Note {
     /// A note without an author, for an [`Import`](crate::Import).
-    #[must_use]
     pub fn new(
         id: NoteId,
         conversation_id: ConversationId,
@@ -78,13 +77,8 @@ impl Note {
         }
     }
 
-    /// Checks the text of a note.
-    pub(crate) fn check_content(content: &str) -> Result<(), InvalidInput> {
-        validate::text("content", content)
-    }
-
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
-        Self::check_content(&self.content)?;
+        validate::text("content", &self.content)?;
         time::checked("created_at", self.created_at).map(drop)
     }
 }

@@ -46,7 +46,6 @@ impl<K> Number<K> {
     pub const ZERO: Self = Self::new(0);
 
     /// The number of this value.
-    #[must_use]
     pub const fn new(value: u64) -> Self {
         Self {
             value,
@@ -55,7 +54,6 @@ impl<K> Number<K> {
     }
 
     /// The value.
-    #[must_use]
     pub const fn get(self) -> u64 {
         self.value
     }
@@ -67,7 +65,6 @@ impl<K> Number<K> {
     }
 
     /// Whether it is zero.
-    #[must_use]
     pub const fn is_zero(&self) -> bool {
         self.value == 0
     }

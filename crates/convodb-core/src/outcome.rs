@@ -31,17 +31,6 @@ impl<T> Outcome<T> {
             commit: Some(commit),
         }
     }
-
-    /// The same with another value.
-    #[doc(hidden)]
-    pub fn with<U>(self, value: U) -> Outcome<U> {
-        Outcome {
-            value,
-            effect: self.effect,
-            is_duplicate: self.is_duplicate,
-            commit: self.commit,
-        }
-    }
 }
 
 /// What a command did.

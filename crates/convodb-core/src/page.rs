@@ -1,10 +1,15 @@
-//! Pages of a list.
+//! Pages of a list, and where a list continues.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
-use crate::{ConversationId, Cursor, InvalidInput};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Which page of a list, and how many rows it has. It is within its bounds by construction.
+use crate::{Conversation, ConversationId, InvalidInput, text, time};
+
+/// Which page of a list, and how many rows it has. It is within its bounds by construction: a limit
+/// of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT) is refused.
 ///
 /// ```
 /// use convodb::PageRequest;
@@ -33,42 +38,30 @@ impl PageRequest {
     /// The most rows of a page.
     pub const MAX_LIMIT: u32 = 100;
 
-    fn new(position: PagePosition, limit: u32) -> Result<Self, InvalidInput> {
+    pub(crate) fn new(position: PagePosition, limit: u32) -> Result<Self, InvalidInput> {
+        let is_page = position != PagePosition::Number(0);
+        InvalidInput::unless(is_page, "page", "must be at least 1")?;
         let is_within = (1..=Self::MAX_LIMIT).contains(&limit);
         InvalidInput::unless(is_within, "limit", "must be between 1 and 100")?;
         Ok(Self { position, limit })
     }
 
-    /// The page of a number, from 1, where every page has `limit` rows.
-    ///
-    /// # Errors
-    ///
-    /// Page 0, and a limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
+    /// The page of a number, from 1, where every page has `limit` rows. Page 0 is refused.
     pub fn number(page: u64, limit: u32) -> Result<Self, InvalidInput> {
-        InvalidInput::unless(page > 0, "page", "must be at least 1")?;
         Self::new(PagePosition::Number(page), limit)
     }
 
     /// The rows after a cursor: keyset pagination, whose cost does not depend on the position.
-    ///
-    /// # Errors
-    ///
-    /// A limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
     pub fn after(cursor: Cursor, limit: u32) -> Result<Self, InvalidInput> {
         Self::new(PagePosition::After(cursor), limit)
     }
 
     /// The rows around a conversation, which is one of them.
-    ///
-    /// # Errors
-    ///
-    /// A limit of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT).
     pub fn around(id: ConversationId, limit: u32) -> Result<Self, InvalidInput> {
         Self::new(PagePosition::Around(id), limit)
     }
 
     /// The number of rows of the page.
-    #[must_use]
     pub const fn limit(self) -> u32 {
         self.limit
     }
@@ -140,5 +133,92 @@ impl<T> Page<T> {
             offset: None,
             next,
         }
+    }
+}
+
+/// A position in the order of lists: after one conversation, at the time of its latest activity.
+///
+/// It is valid for any filter, on any snapshot, at any time. A list that continues from it neither
+/// repeats nor skips a conversation that was not active in between.
+///
+/// ```
+/// # use convodb::testing::example::*;
+/// # let (store, contact, _) = inbox()?;
+/// store.receive(Inbound::text(&contact, Channel::Whatsapp, "A second conversation"))?;
+/// let first = store.list(&Filter::open(), PageRequest::number(1, 1)?)?;
+/// let cursor = first.next.expect("there is a second conversation");
+/// let parsed: Cursor = cursor.to_string().parse()?;
+/// let rest = store.list(&Filter::open(), PageRequest::after(parsed, 20)?)?;
+/// assert_eq!(rest.data.len(), 1);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    updated_at: DateTime<Utc>,
+    id: ConversationId,
+}
+
+impl Cursor {
+    #[doc(hidden)]
+    pub const fn new(updated_at: DateTime<Utc>, id: ConversationId) -> Self {
+        Self { updated_at, id }
+    }
+
+    #[doc(hidden)]
+    pub const fn updated_at(self) -> DateTime<Utc> {
+        self.updated_at
+    }
+
+    #[doc(hidden)]
+    pub const fn id(self) -> ConversationId {
+        self.id
+    }
+}
+
+impl From<&Conversation> for Cursor {
+    /// The position after this row of a list.
+    fn from(row: &Conversation) -> Self {
+        Self::new(row.updated_at, row.id)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.updated_at.timestamp_micros(), self.id)
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidInput;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInput> {
+        let parse = || {
+            let (micros, id) = text.split_once('.')?;
+            let cursor = Self {
+                updated_at: time::from_micros(micros.parse().ok()?)?,
+                id: ConversationId::new(id).ok()?,
+            };
+            // A position has one spelling: no sign, no leading zero.
+            (cursor.to_string() == text).then_some(cursor)
+        };
+        parse().ok_or_else(|| InvalidInput::new("cursor", "must be a cursor as a list gave it"))
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::parse(deserializer, str::parse)
     }
 }

@@ -27,18 +27,13 @@ fn place_of(message: &Message) -> Place {
 /// later counts.
 ///
 /// ```
-/// use convodb::MessageRange;
-/// # use convodb::prelude::*;
-/// # use convodb::{Channel, ContactId, Inbound, Store};
-/// # let store = Store::in_memory()?;
-/// # let contact = ContactId::new("con_1")?;
-/// # let first = store.receive(Inbound::text(&contact, Channel::Webchat, "one"))?.value;
-/// # let second = store.receive(Inbound::text(&contact, Channel::Webchat, "two"))?.value;
-///
+/// # use convodb::testing::example::*;
+/// # let (store, _, id) = inbox()?;
+/// let first = store.reply(id, "one")?.value;
+/// let second = store.reply(id, "two")?.value;
 /// let later = MessageRange::all().after(&first);
-/// let messages: Vec<_> = store.messages(first.conversation_id, later)?.collect::<Result<_, _>>()?;
-/// assert_eq!(messages, [second]);
-/// # Ok::<(), convodb::Error>(())
+/// assert_eq!(store.messages(id, later)?.collect::<Result<Vec<_>>>()?, [second]);
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]

@@ -1,30 +1,36 @@
 //! What rows and changes store: one definition each.
 //!
-//! A record has no field that its key has. Ids, times and texts are checked when a record is decoded.
-//! A layout that was released is never edited: a changed one is another version.
+//! A record has no field that its key has. An idempotency record, an event and the state of a
+//! provider's id are their own records: their keys have nothing of them. Ids, times and texts are
+//! checked when a record is decoded. A layout that was released is never edited: a changed one is
+//! another version.
 
-mod conversation;
-pub(crate) mod embedded;
 pub mod message;
-mod note;
 pub mod packed;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use crate::codec::Derived;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+use crate::codec::{CodecError, Record};
 use crate::{
-    Actor, AssigneeId, ConversationId, EventSeq, IdempotencyRecord, NewEvent, ProviderIdState, time,
+    Actor, Assignee, AssigneeId, ContactId, Conversation, ConversationId, Effect, EventSeq, Field,
+    InboxNumber, Note, NoteId, Revision, Status, Subject, time,
 };
 
-pub use conversation::ConversationRecord;
 pub use message::MessageRecord;
-pub use note::NoteRecord;
 
-// These are their own records: their keys have nothing of them.
-impl Derived for IdempotencyRecord {}
-impl Derived for NewEvent {}
-impl Derived for ProviderIdState {}
+/// What a command with a key did. It holds ids and no content, so that what is erased is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyRecord {
+    #[serde(with = "time")]
+    pub at: DateTime<Utc>,
+    /// The keyed hash of the command with all that was given with it.
+    pub fingerprint: [u8; 16],
+    pub subject: Subject,
+    pub effect: Effect,
+}
 
 /// A user or team, by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +39,6 @@ pub struct AssigneeRecord {
     pub owner: u32,
     pub name: String,
 }
-
-impl Derived for AssigneeRecord {}
 
 /// A removed user or team, by its number: where the conversations belong that are still stored under
 /// that number.
@@ -45,8 +49,6 @@ pub struct RedirectRecord {
     /// that is present, or to none.
     pub steps: Vec<RedirectStep>,
 }
-
-impl Derived for RedirectRecord {}
 
 /// A removal on the way of a redirect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,8 +69,6 @@ pub struct ThreadRecord {
     pub conversation: ConversationId,
 }
 
-impl Derived for ThreadRecord {}
-
 /// The time of a message whose id has another millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageTimeRecord {
@@ -76,12 +76,128 @@ pub struct MessageTimeRecord {
     pub created_at: DateTime<Utc>,
 }
 
-impl Derived for MessageTimeRecord {}
-
 /// The position of a consumer, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsumerRecord {
     pub position: EventSeq,
 }
 
-impl Derived for ConsumerRecord {}
+/// A conversation without its id, which its key has. Its assignee is the owner of a number, so that
+/// a removal does not rewrite conversations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationRecord {
+    pub inbox: InboxNumber,
+    pub contact_id: ContactId,
+    pub status: Status,
+    /// The number of its assignee in the directory, or that of no assignee.
+    pub owner: u32,
+    #[serde(with = "time")]
+    pub created_at: DateTime<Utc>,
+    #[serde(with = "time")]
+    pub updated_at: DateTime<Utc>,
+    pub revision: Revision,
+    pub inbound_count: u64,
+    pub read_count: u64,
+    /// The attributes that have no field here, where they have a value: another attribute changes no
+    /// layout.
+    pub more: Vec<Field>,
+}
+
+impl ConversationRecord {
+    /// The record of a conversation whose assignee has this number in the directory.
+    pub fn new(conversation: &Conversation, owner: u32) -> Self {
+        Self {
+            inbox: InboxNumber::from(conversation.channel),
+            contact_id: conversation.contact_id.clone(),
+            status: conversation.status,
+            owner,
+            created_at: conversation.created_at,
+            updated_at: conversation.updated_at,
+            revision: conversation.revision,
+            inbound_count: conversation.inbound_count,
+            read_count: conversation.read_count(),
+            more: conversation.more(),
+        }
+    }
+
+    /// The conversation of this record under a key, with its assignee as the directory has it.
+    pub fn into_conversation(
+        self,
+        id: ConversationId,
+        assigned_to: Option<Assignee>,
+    ) -> Result<Conversation, CodecError> {
+        let channel = self.inbox.channel();
+        let channel = channel.ok_or_else(|| CodecError::malformed("the inbox has no channel"))?;
+        let unread_count = self.inbound_count.checked_sub(self.read_count);
+        let mut conversation = Conversation::new(id, self.contact_id, channel, self.created_at);
+        conversation.status = self.status;
+        conversation.assigned_to = assigned_to;
+        conversation.updated_at = self.updated_at;
+        conversation.revision = self.revision;
+        conversation.inbound_count = self.inbound_count;
+        conversation.unread_count = unread_count
+            .ok_or_else(|| CodecError::malformed("more messages are read than there are"))?;
+        match self.more.iter().all(|field| conversation.restore(field)) {
+            true => Ok(conversation),
+            false => {
+                let reason = "an attribute is stored where it does not belong";
+                Err(CodecError::malformed(reason))
+            }
+        }
+    }
+}
+
+/// A note without its ids and its time, which its key has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteRecord<'a> {
+    content: Cow<'a, str>,
+    author: Option<Actor>,
+}
+
+impl<'a> From<&'a Note> for NoteRecord<'a> {
+    fn from(note: &'a Note) -> Self {
+        Self {
+            content: Cow::Borrowed(&note.content),
+            author: note.author.clone(),
+        }
+    }
+}
+
+impl NoteRecord<'_> {
+    /// The note of this record under a key.
+    pub fn into_note(
+        self,
+        conversation: ConversationId,
+        created_at: DateTime<Utc>,
+        id: NoteId,
+    ) -> Note {
+        let mut note = Note::new(id, conversation, self.content, created_at);
+        note.author = self.author;
+        note
+    }
+}
+
+/// A row within a change: its key, and its record with its version.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "K: Serialize, R: Record",
+    deserialize = "K: Deserialize<'de>, R: Record"
+))]
+pub(crate) struct Embedded<K, R> {
+    pub(crate) key: K,
+    #[serde(serialize_with = "serialize", deserialize_with = "deserialize")]
+    pub(crate) record: R,
+}
+
+fn serialize<R: Record, S: Serializer>(record: &R, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut bytes = vec![R::VERSION];
+    record.encode(&mut bytes).map_err(ser::Error::custom)?;
+    serializer.serialize_bytes(&bytes)
+}
+
+fn deserialize<'de, R: Record, D: Deserializer<'de>>(deserializer: D) -> Result<R, D::Error> {
+    let Some((version, payload)) = <&[u8]>::deserialize(deserializer)?.split_first() else {
+        return Err(de::Error::custom("a record within a change is empty"));
+    };
+    R::decode(*version, payload).map_err(de::Error::custom)
+}

@@ -9,16 +9,11 @@ use crate::{ConsumerName, EventSeq};
 /// Which events to keep. The others are purged, except those that a consumer has not acknowledged.
 ///
 /// ```
-/// # use convodb::prelude::*;
-/// # use convodb::{Channel, ContactId, EventSeq, Inbound, Retention, Store};
-/// # let store = Store::in_memory()?;
-/// # let contact = ContactId::new("con_01HXYZ")?;
-/// for text in ["one", "two", "three"] {
-///     store.receive(Inbound::text(&contact, Channel::Webchat, text))?;
-/// }
-/// assert_eq!(store.purge_events(Retention::newest(1))?.value, 3);
-/// assert_eq!(store.events(EventSeq::new(3), 100)?.len(), 1);
-/// # Ok::<(), convodb::Error>(())
+/// # use convodb::testing::example::*;
+/// # let (store, ..) = inbox()?;
+/// assert_eq!(store.purge_events(Retention::newest(1))?.value, 1);
+/// assert_eq!(store.events(EventSeq::new(1), 100)?.len(), 1);
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[must_use]
@@ -38,20 +33,18 @@ pub(crate) enum Keep {
 }
 
 impl Retention {
+    const fn new(keep: Keep) -> Self {
+        Self { keep, force: false }
+    }
+
     /// Keeps this many, the newest ones.
     pub const fn newest(count: u64) -> Self {
-        Self {
-            keep: Keep::Newest(count),
-            force: false,
-        }
+        Self::new(Keep::Newest(count))
     }
 
     /// Keeps those that are not older than this.
     pub const fn younger_than(age: Duration) -> Self {
-        Self {
-            keep: Keep::Younger(age),
-            force: false,
-        }
+        Self::new(Keep::Younger(age))
     }
 
     /// Purges events whether consumers have acknowledged them or not. A consumer that reads on gets

@@ -1,14 +1,13 @@
 //! A short text of visible ASCII that is stored inline.
 
 use std::cmp::Ordering;
-use std::hash::{Hash, Hasher};
 
 /// A ULID behind a prefix of four characters, as most contacts have it.
 const INLINE_BYTES: usize = 30;
 
 /// Visible ASCII. A page shows twenty of them, and allocating each would cost it a sixth of its
 /// time; longer ones are rare, and boxed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ShortText {
     Inline { len: u8, bytes: [u8; INLINE_BYTES] },
     Boxed(Box<[u8]>),
@@ -47,14 +46,6 @@ impl AsRef<str> for ShortText {
     }
 }
 
-impl PartialEq for ShortText {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
-
-impl Eq for ShortText {}
-
 impl PartialOrd for ShortText {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -64,11 +55,5 @@ impl PartialOrd for ShortText {
 impl Ord for ShortText {
     fn cmp(&self, other: &Self) -> Ordering {
         self.as_bytes().cmp(other.as_bytes())
-    }
-}
-
-impl Hash for ShortText {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_ref().hash(state);
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Answer, Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId, Error,
-    EventSeq, Halt, IdempotencyKey, IdempotencyRecord, InboxNumber, Key, Message, MessageId, Note,
-    NoteId, ProviderId, ProviderIdState, Query,
+    Answer, Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId,
+    EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, InboxNumber, Key,
+    Message, MessageId, Note, NoteId, ProviderId, ProviderIdState, Query,
 };
 
 /// What commands are decided on, and what changes are applied to.
@@ -35,7 +35,7 @@ impl State {
 
     pub fn require_conversation(&self, id: ConversationId) -> Result<&Conversation, Halt> {
         let known = self.conversation(id)?;
-        known.ok_or_else(|| Error::conversation_not_found(id).into())
+        known.ok_or_else(|| Error::not_found(EntityKind::Conversation, id).into())
     }
 
     pub fn thread(
@@ -43,12 +43,9 @@ impl State {
         inbox: InboxNumber,
         contact: &ContactId,
     ) -> Result<Option<&Conversation>, Halt> {
-        let key = (inbox, contact.clone());
-        match self.threads.get(&key) {
-            Some(Some(id)) => self.require_conversation(*id).map(Some),
-            Some(None) => Ok(None),
-            None => Err(Halt::missing(Key::Thread(key.0, key.1))),
-        }
+        let known = self.threads.get(&(inbox, contact.clone()));
+        let id = known.ok_or_else(|| Halt::missing(Key::Thread(inbox, contact.clone())))?;
+        id.map(|id| self.require_conversation(*id)).transpose()
     }
 
     pub fn message(&self, of: ConversationId, id: MessageId) -> Result<Option<&Message>, Halt> {
@@ -58,7 +55,7 @@ impl State {
 
     pub fn require_message(&self, of: ConversationId, id: MessageId) -> Result<&Message, Halt> {
         let known = self.message(of, id)?;
-        known.ok_or_else(|| Error::message_not_found(id).into())
+        known.ok_or_else(|| Error::not_found(EntityKind::Message, id).into())
     }
 
     pub fn provider_id(
@@ -66,11 +63,8 @@ impl State {
         inbox: InboxNumber,
         id: &ProviderId,
     ) -> Result<Option<&ProviderIdState>, Halt> {
-        let key = (inbox, id.clone());
-        match self.provider_ids.get(&key) {
-            Some(known) => Ok(known),
-            None => Err(Halt::missing(Key::ProviderId(key.0, key.1))),
-        }
+        let known = self.provider_ids.get(&(inbox, id.clone()));
+        known.ok_or_else(|| Halt::missing(Key::ProviderId(inbox, id.clone())))
     }
 
     pub fn assignee(&self, id: &AssigneeId) -> Result<Option<&Assignee>, Halt> {
@@ -89,22 +83,21 @@ impl State {
     }
 
     pub fn consumer(&self, name: &ConsumerName) -> Result<Option<EventSeq>, Halt> {
-        let known = self.consumers.get(name);
-        known
-            .map(Option::<&EventSeq>::copied)
-            .ok_or_else(|| Halt::missing(Key::Consumer(name.clone())))
+        let known = self.consumers.get(name).map(|known| known.copied());
+        known.ok_or_else(|| Halt::missing(Key::Consumer(name.clone())))
     }
 
     pub fn require_consumer(&self, name: &ConsumerName) -> Result<EventSeq, Halt> {
         let known = self.consumer(name)?;
-        known.ok_or_else(|| Error::consumer_not_found(name).into())
+        known.ok_or_else(|| Error::not_found(EntityKind::Consumer, name).into())
     }
 
     pub fn answer(&self, query: &Query) -> Result<&Answer, Halt> {
-        let known = self.answers.iter().find(|(asked, _)| asked == query);
-        known
-            .map(|(_, answer)| answer)
-            .ok_or_else(|| Halt::missing(Key::Query(query.clone())))
+        let mut answers = self.answers.iter();
+        match answers.find(|(asked, _)| asked == query) {
+            Some((_, answer)) => Ok(answer),
+            None => Err(Halt::missing(Key::Query(query.clone()))),
+        }
     }
 
     pub fn number(&self, query: &Query) -> Result<u64, Halt> {

@@ -1,6 +1,8 @@
 //! Times: microseconds between the years 1970 and 9999, printed as RFC 3339 in UTC.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{InvalidInput, text};
@@ -33,14 +35,20 @@ pub fn millis(time: DateTime<Utc>) -> u64 {
     u64::try_from(time.timestamp_millis()).unwrap_or(0)
 }
 
+/// The time that is this long ago; the earliest of all where none is.
+pub(crate) fn before(now: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
+    let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
+    let before = now.checked_sub_signed(age).unwrap_or_default();
+    before.max(DateTime::UNIX_EPOCH)
+}
+
 /// Prints whole seconds without a fraction, other times with six digits.
 fn print(time: DateTime<Utc>) -> String {
-    let mut text = time.to_rfc3339_opts(SecondsFormat::Micros, true);
-    if text.ends_with(".000000Z") {
-        text.truncate(text.len() - ".000000Z".len());
-        text.push('Z');
-    }
-    text
+    let format = match time.timestamp_subsec_micros() {
+        0 => SecondsFormat::Secs,
+        _ => SecondsFormat::Micros,
+    };
+    time.to_rfc3339_opts(format, true)
 }
 
 fn parse(text: &str) -> Result<DateTime<Utc>, String> {

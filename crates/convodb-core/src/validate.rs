@@ -1,5 +1,7 @@
 //! The bounds of texts, each in one place.
 
+use ulid::Ulid;
+
 use crate::InvalidInput;
 
 const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -10,6 +12,7 @@ const MAX_PROVIDER_ID_BYTES: usize = 512;
 const MAX_TEMPLATE_PARAMS: usize = 256;
 
 type Checked = Result<(), InvalidInput>;
+type Text<'v> = Result<&'v str, InvalidInput>;
 
 fn at_most(field: &'static str, len: usize, max_bytes: usize) -> Checked {
     let reason = format_args!("must be at most {max_bytes} bytes, and has {len}");
@@ -55,28 +58,42 @@ pub(crate) fn url(field: &'static str, value: &str) -> Checked {
     InvalidInput::unless(rest.is_some(), field, reason)?;
     let is_spaced = value.chars().any(|c| c.is_whitespace() || c.is_control());
     let names_host = rest.is_some_and(|rest| !rest.is_empty()) && !is_spaced;
-    InvalidInput::unless(
-        names_host,
-        field,
-        "must name a host and hold no white space",
-    )
+    let reason = "must name a host and hold no white space";
+    InvalidInput::unless(names_host, field, reason)
 }
 
-/// An id that a caller made: visible ASCII, and something after its prefix.
-pub(crate) fn foreign_id(field: &'static str, value: &[u8], prefix: &str) -> Checked {
-    at_most(field, value.len(), MAX_ID_BYTES)?;
-    let Some(rest) = value.strip_prefix(prefix.as_bytes()) else {
+/// An id of the store: its prefix and a ULID. An id has one spelling.
+pub(crate) fn ulid(field: &'static str, value: &str, prefix: &str) -> Result<u128, InvalidInput> {
+    let Some(encoded) = value.strip_prefix(prefix) else {
         return Err(InvalidInput::new(
             field,
             format!("must begin with `{prefix}`"),
         ));
     };
-    InvalidInput::unless(!rest.is_empty(), field, "must not be empty")?;
-    InvalidInput::unless(
-        is_visible(value),
-        field,
-        "must be visible ASCII without spaces",
-    )
+    // ulid drops the bits of a first character above 7, and accepts lower case.
+    let is_strict = encoded.len() == ulid::ULID_LEN
+        && encoded.starts_with(|first: char| first <= '7')
+        && !encoded.contains(|c: char| c.is_ascii_lowercase());
+    let ulid = Ulid::from_string(encoded).ok().filter(|_| is_strict);
+    ulid.map(|ulid| ulid.0).ok_or_else(|| {
+        let reason = format!("must be `{prefix}` and the 26 upper-case characters of a ULID");
+        InvalidInput::new(field, reason)
+    })
+}
+
+/// An id that a caller made: visible ASCII, and something after its prefix.
+pub(crate) fn foreign_id<'v>(field: &'static str, value: &'v str, prefix: &str) -> Text<'v> {
+    foreign_bytes(field, value.as_bytes(), prefix).map(|()| value)
+}
+
+#[inline]
+pub(crate) fn foreign_bytes(field: &'static str, value: &[u8], prefix: &str) -> Checked {
+    at_most(field, value.len(), MAX_ID_BYTES)?;
+    let reason = format_args!("must begin with `{prefix}`");
+    InvalidInput::unless(value.starts_with(prefix.as_bytes()), field, reason)?;
+    InvalidInput::unless(value.len() > prefix.len(), field, "must not be empty")?;
+    let reason = "must be visible ASCII without spaces";
+    InvalidInput::unless(is_visible(value), field, reason)
 }
 
 /// Whether all bytes are visible ASCII, eight at a time: each row of a page passes here.
@@ -97,12 +114,25 @@ fn is_visible(bytes: &[u8]) -> bool {
 }
 
 /// Filters separate the ids of users and teams by commas, so an id has no comma.
-pub(crate) fn assignee_id(field: &'static str, value: &str, prefix: &str) -> Checked {
-    foreign_id(field, value.as_bytes(), prefix)?;
-    InvalidInput::unless(!value.contains(','), field, "must hold no comma")
+pub(crate) fn assignee_id<'v>(field: &'static str, value: &'v str, prefix: &str) -> Text<'v> {
+    foreign_id(field, value, prefix)?;
+    InvalidInput::unless(!value.contains(','), field, "must hold no comma").map(|()| value)
 }
 
-pub(crate) fn provider_id(field: &'static str, value: &str) -> Checked {
+pub(crate) fn team_id<'v>(field: &'static str, value: &'v str, prefix: &str) -> Text<'v> {
+    assignee_id(field, value, prefix)?;
+    let is_reserved = matches!(value, "unassigned" | "none" | "any");
+    let reason = format_args!("`{value}` names no team: it is a user's id or a reserved word");
+    let names_team = !is_reserved && !value.starts_with("usr_");
+    InvalidInput::unless(names_team, field, reason).map(|()| value)
+}
+
+pub(crate) fn provider_id<'v>(field: &'static str, value: &'v str, _: &str) -> Text<'v> {
     InvalidInput::unless(!value.is_empty(), field, "must not be empty")?;
-    at_most(field, value.len(), MAX_PROVIDER_ID_BYTES)
+    at_most(field, value.len(), MAX_PROVIDER_ID_BYTES).map(|()| value)
+}
+
+pub(crate) fn idempotency_key<'v>(field: &'static str, value: &'v str, _: &str) -> Text<'v> {
+    let is_within = (1..=255).contains(&value.len());
+    InvalidInput::unless(is_within, field, "must have 1 to 255 bytes").map(|()| value)
 }

@@ -1,8 +1,4 @@
-use serde::Serialize;
-
-use crate::{
-    ChangeKind, Command, ConversationId, Decision, Env, Halt, Key, Note, NoteId, State, Subject,
-};
+use super::*;
 
 /// Adds an internal note. It never reopens, and it is activity. The context's actor is its author.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,8 +20,8 @@ impl Command for AddNote {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        Note::check_content(&self.content)?;
-        env.context.check(Some(conversation), true)?;
+        validate::text("content", &self.content)?;
+        env.context.check(Some(conversation))?;
         let id = NoteId::from_raw(env.ids.next(env.now));
         let mut note = Note::new(id, conversation.id, self.content.clone(), env.now);
         note.author = env.context.actor.clone();

@@ -1,9 +1,4 @@
-use serde::Serialize;
-
-use crate::{
-    AssigneeId, Command, Conversation, ConversationId, Decision, Env, Field, Halt, Key, State,
-    Status,
-};
+use super::*;
 
 /// Assigns a conversation to a user or a team, or unassigns it. Assigning reopens a resolved
 /// conversation; unassigning does not.

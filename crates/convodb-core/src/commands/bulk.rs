@@ -1,13 +1,6 @@
-use serde::Serialize;
-
-use super::{assign, resolve};
+use super::*;
 use crate::command::require_conversations;
-use crate::outcome::BatchItem;
 use crate::selection::Selected;
-use crate::{
-    Answer, AssigneeId, Command, Conversation, Decision, Env, Error, Field, Halt, Key, Query,
-    Selection, State, Subject,
-};
 
 /// Assigns many conversations, each as `Assign` does. One that is not there is not found in its
 /// place and affects no other.

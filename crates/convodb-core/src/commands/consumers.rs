@@ -1,9 +1,4 @@
-use serde::{Deserialize, Serialize};
-
-use crate::{
-    Answer, ChangeKind, Command, ConsumerName, Decision, Env, Error, EventSeq, Halt, Query, State,
-    Subject,
-};
+use super::*;
 
 /// Where a new consumer of events starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +19,16 @@ pub struct AddConsumer {
     pub name: ConsumerName,
     /// Where it starts.
     pub start: ConsumerStart,
+}
+
+/// Acknowledges the events up to one, and answers the consumer's position. A position never goes
+/// back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Acknowledge {
+    /// The consumer.
+    pub consumer: ConsumerName,
+    /// The last event that it is done with.
+    pub up_to: EventSeq,
 }
 
 /// Removes a consumer of events.
@@ -57,6 +62,24 @@ impl Command for AddConsumer {
         let consumer = self.name.clone();
         let added = ChangeKind::ConsumerMoved { consumer, position };
         Ok(Decision::new(Subject::Position(position), [added]).created(true))
+    }
+}
+
+impl Command for Acknowledge {
+    type Output = EventSeq;
+    const NAME: &'static str = "acknowledge";
+
+    fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
+        let position = state.require_consumer(&self.consumer)?;
+        let (_, newest) = events(state)?;
+        let reason = format_args!("must not be above the number of the newest event, {newest}");
+        InvalidInput::unless(self.up_to <= newest, "up_to", reason)?;
+        let moved = (self.up_to > position).then(|| ChangeKind::ConsumerMoved {
+            consumer: self.consumer.clone(),
+            position: self.up_to,
+        });
+        let position = position.max(self.up_to);
+        Ok(Decision::new(Subject::Position(position), moved))
     }
 }
 

@@ -1,6 +1,4 @@
-use serde::Serialize;
-
-use crate::{ChangeKind, Command, ConversationId, Decision, Env, Halt, Key, State, Subject};
+use super::*;
 
 /// Deletes a conversation with all that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,7 +18,7 @@ impl Command for Delete {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        env.context.check(Some(conversation), true)?;
+        env.context.check(Some(conversation))?;
         let conversation = conversation.id;
         let deleted = ChangeKind::ConversationDeleted { conversation };
         Ok(Decision::new(Subject::Nothing, [deleted]))

@@ -1,6 +1,4 @@
-use serde::Serialize;
-
-use crate::{ChangeKind, Channel, Command, ContactId, Decision, Env, Halt, Key, State, Subject};
+use super::*;
 
 /// Deletes every conversation of a contact, and leaves nothing of them in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,10 +1,6 @@
 use std::collections::HashSet;
 
-use crate::{
-    Assignee, ChangeKind, Command, Conversation, ConversationId, Decision, Direction, EntityKind,
-    Env, Error, Halt, Import, InboxNumber, InvalidInput, Key, Message, MessageId, ProviderIdState,
-    Revision, State, Subject, time,
-};
+use super::*;
 
 /// Stores a whole conversation from elsewhere with its history, ids and times.
 impl Command for Import {
@@ -12,15 +8,11 @@ impl Command for Import {
     const NAME: &'static str = "import";
 
     fn reads(&self, keys: &mut Vec<Key>) {
-        let conversation = &self.conversation;
-        let inbox = InboxNumber::from(conversation.channel);
-        keys.push(Key::Conversation(conversation.id));
-        keys.push(Key::Thread(inbox, conversation.contact_id.clone()));
-        keys.extend(conversation.assignee_id().cloned().map(Key::Assignee));
-        let provider_ids = self
-            .messages
-            .iter()
-            .filter_map(|message| message.provider_id.clone());
+        let (inbox, contact) = self.conversation.thread();
+        keys.push(Key::Conversation(self.conversation.id));
+        keys.push(Key::Thread(inbox, contact));
+        keys.extend(self.conversation.assignee_id().cloned().map(Key::Assignee));
+        let provider_ids = self.messages.iter().filter_map(|it| it.provider_id.clone());
         keys.extend(provider_ids.map(|id| Key::ProviderId(inbox, id)));
     }
 
@@ -32,43 +24,37 @@ impl Command for Import {
 
 /// The decision, of an import that is taken rather than copied.
 #[doc(hidden)]
-pub fn decide(import: Import, state: &State) -> Result<Decision, Halt> {
+pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
     check_state(&import, state)?;
     check(&import)?;
-    let Import {
-        mut conversation,
-        mut messages,
-        mut notes,
-    } = import;
-    let inbox = InboxNumber::from(conversation.channel);
-    conversation.inbound_count = inbound_count(&messages);
-    for message in &mut messages {
-        let Some(id) = &message.provider_id else {
-            continue;
-        };
+    let inbox = InboxNumber::from(import.conversation.channel);
+    import.conversation.inbound_count = inbound_count(&import.messages);
+    for message in &mut import.messages {
         // Receipts that came before their message become part of it.
-        if let Some(ProviderIdState::Unmatched(unmatched)) = state.provider_id(inbox, id)? {
-            for receipt in unmatched.deliveries.receipts() {
-                message.record(&receipt);
-            }
+        if let Some(id) = &message.provider_id
+            && let Some(ProviderIdState::Unmatched(known)) = state.provider_id(inbox, id)?
+        {
+            known
+                .deliveries
+                .receipts()
+                .for_each(|receipt| message.record(&receipt));
         }
     }
-    messages.sort_by_key(Message::position);
-    notes.sort_by_key(|note| note.id);
+    import.messages.sort_by_key(Message::position);
+    import.notes.sort_by_key(|note| note.id);
 
-    let mut saved = None;
-    if let Some(assignee) = &conversation.assigned_to
+    let mut changes = Vec::with_capacity(2);
+    if let Some(assignee) = &import.conversation.assigned_to
         && state.assignee(&assignee.id)?.is_none()
     {
-        saved = Some(ChangeKind::AssigneeSaved {
+        changes.push(ChangeKind::AssigneeSaved {
             assignee: assignee.id.clone(),
             name: assignee.name.to_string(),
         });
     }
-    let subject = Subject::Conversation(conversation.id);
-    let import = Import::new(conversation, messages).notes(notes);
-    let imported = ChangeKind::ConversationImported(Box::new(import));
-    Ok(Decision::new(subject, saved.into_iter().chain([imported])))
+    let subject = Subject::Conversation(import.conversation.id);
+    changes.push(ChangeKind::ConversationImported(Box::new(import)));
+    Ok(Decision::new(subject, changes))
 }
 
 /// What it must not meet in the store.
@@ -120,17 +106,13 @@ pub fn provider_id_taken(message: &Message, existing: MessageId) -> Error {
 
 /// Checks a whole conversation against itself.
 fn check(import: &Import) -> Result<(), InvalidInput> {
-    let Import {
-        conversation,
-        messages,
-        notes,
-    } = import;
+    let (conversation, messages) = (&import.conversation, &import.messages);
     time::checked("created_at", conversation.created_at)?;
     time::checked("updated_at", conversation.updated_at)?;
     let is_ordered = conversation.updated_at >= conversation.created_at;
     InvalidInput::unless(is_ordered, "updated_at", "must not lie before created_at")?;
     if let Some(assignee) = &conversation.assigned_to {
-        Assignee::check_name(&assignee.name).map_err(|error| error.within("assigned_to"))?;
+        validate::name("name", &assignee.name).map_err(|error| error.within("assigned_to"))?;
     }
     let belongs = |of: ConversationId| {
         let reason = "must be the conversation's own id";
@@ -141,28 +123,20 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     };
     let mut ids = HashSet::with_capacity(messages.len());
     let mut provider_ids = HashSet::new();
-    for (index, message) in messages.iter().enumerate() {
-        let mut check = || {
-            message.validate()?;
-            belongs(message.conversation_id)?;
-            is_new("id", ids.insert(message.id))?;
-            let provider_id = message.provider_id.as_ref();
-            is_new(
-                "provider_id",
-                provider_id.is_none_or(|id| provider_ids.insert(id)),
-            )
-        };
-        check().map_err(|error| error.within(&format!("messages[{index}]")))?;
-    }
-    let mut ids = HashSet::with_capacity(notes.len());
-    for (index, note) in notes.iter().enumerate() {
-        let mut check = || {
-            note.validate()?;
-            belongs(note.conversation_id)?;
-            is_new("id", ids.insert(note.id))
-        };
-        check().map_err(|error| error.within(&format!("notes[{index}]")))?;
-    }
+    each("messages", messages, |message| {
+        message.validate()?;
+        belongs(message.conversation_id)?;
+        is_new("id", ids.insert(message.id))?;
+        let provider_id = message.provider_id.as_ref();
+        let is_new_id = provider_id.is_none_or(|id| provider_ids.insert(id));
+        is_new("provider_id", is_new_id)
+    })?;
+    let mut ids = HashSet::with_capacity(import.notes.len());
+    each("notes", &import.notes, |note| {
+        note.validate()?;
+        belongs(note.conversation_id)?;
+        is_new("id", ids.insert(note.id))
+    })?;
     let inbound = inbound_count(messages);
     let count = conversation.inbound_count;
     let reason = format_args!("must be the number of inbound messages, {inbound}");
@@ -173,12 +147,22 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     InvalidInput::unless(conversation.revision <= MAX_REVISION, "revision", reason)
 }
 
+/// Checks each item of a list. An error names the item.
+fn each<'a, T>(
+    list: &str,
+    items: &'a [T],
+    mut check: impl FnMut(&'a T) -> Result<(), InvalidInput>,
+) -> Result<(), InvalidInput> {
+    items.iter().enumerate().try_for_each(|(index, item)| {
+        check(item).map_err(|error| error.within(&format!("{list}[{index}]")))
+    })
+}
+
 fn inbound_count(messages: &[Message]) -> u64 {
-    let mut inbound = 0;
-    for message in messages {
-        inbound += u64::from(message.direction == Direction::Inbound);
-    }
-    inbound
+    let inbound = messages
+        .iter()
+        .filter(|it| it.direction == Direction::Inbound);
+    inbound.count() as u64
 }
 
 /// The greatest number that every reader of JSON takes as it is: room for as many changes again.

@@ -1,8 +1,4 @@
-use serde::Serialize;
-
-use crate::{
-    Command, Conversation, ConversationId, Decision, Env, Field, Halt, InvalidInput, Key, State,
-};
+use super::*;
 
 /// Marks the first `read_count` messages from the contact, by arrival, as read. A mark never goes
 /// back.

@@ -1,11 +1,7 @@
-use std::time::Duration;
-
-use serde::Serialize;
-
 use super::consumers::events;
-use crate::idempotency::before;
-use crate::retention::{Keep, Retention};
-use crate::{Answer, ChangeKind, Command, Decision, Env, EventSeq, Halt, Query, State, Subject};
+use super::*;
+use crate::retention::Keep;
+use crate::time::before;
 
 /// Drops events, the oldest first, and answers how many. Those that a consumer has not acknowledged
 /// stay, unless the retention is forced.

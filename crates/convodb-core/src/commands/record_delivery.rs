@@ -1,9 +1,4 @@
-use serde::Serialize;
-
-use crate::{
-    ChangeKind, Command, Decision, Env, Error, Halt, InboxNumber, Key, Message, MessageField,
-    MessageRef, ProviderIdState, Receipt, State, Subject,
-};
+use super::*;
 
 /// Records a delivery receipt. Receipts merge as a maximum, in whichever order they come. One for a
 /// provider's id that is not known yet waits for its message.
@@ -16,55 +11,47 @@ pub struct RecordDelivery {
 }
 
 pub(super) fn reads(message: &MessageRef, keys: &mut Vec<Key>) {
-    keys.push(match message {
+    keys.push(match message.clone() {
         MessageRef::Id {
             conversation,
             message,
-        } => Key::Message(*conversation, *message),
+        } => Key::Message(conversation, message),
         MessageRef::ProviderId {
             channel,
             provider_id,
-        } => Key::ProviderId(InboxNumber::from(*channel), provider_id.clone()),
+        } => Key::ProviderId(channel.into(), provider_id),
     });
 }
 
-/// The message that is meant; nothing where it has not come yet.
-pub(super) fn find<'s>(
-    state: &'s State,
-    message: &MessageRef,
-) -> Result<Option<&'s Message>, Halt> {
-    let (channel, provider_id) = match message {
+/// What a reference leads to.
+pub(super) enum Found<'a> {
+    Message(&'a Message),
+    /// A message that has not come yet, with the receipts that wait for it.
+    Nothing(InboxNumber, &'a ProviderId, Option<&'a Deliveries>),
+}
+
+pub(super) fn find<'a>(state: &'a State, message: &'a MessageRef) -> Result<Found<'a>, Halt> {
+    let (of, id) = match message {
         MessageRef::Id {
             conversation,
             message,
-        } => return state.require_message(*conversation, *message).map(Some),
+        } => (conversation, message),
         MessageRef::ProviderId {
             channel,
             provider_id,
-        } => (*channel, provider_id),
+        } => {
+            let inbox = InboxNumber::from(*channel);
+            match state.provider_id(inbox, provider_id)? {
+                Some(ProviderIdState::Message(of, id)) => (of, id),
+                Some(ProviderIdState::Tombstone) => return Err(Error::gone(provider_id).into()),
+                Some(ProviderIdState::Unmatched(known)) => {
+                    return Ok(Found::Nothing(inbox, provider_id, Some(&known.deliveries)));
+                }
+                None => return Ok(Found::Nothing(inbox, provider_id, None)),
+            }
+        }
     };
-    match state.provider_id(channel.into(), provider_id)? {
-        Some(ProviderIdState::Message(of, id)) => state.require_message(*of, *id).map(Some),
-        Some(ProviderIdState::Tombstone) => Err(Error::gone(provider_id).into()),
-        Some(ProviderIdState::Unmatched(_)) | None => Ok(None),
-    }
-}
-
-/// Checks preconditions on the conversation of a message.
-pub(super) fn check(
-    state: &State,
-    env: &Env<'_>,
-    message: Option<&Message>,
-    changes: bool,
-) -> Result<(), Halt> {
-    if !changes || !env.context.has_preconditions() {
-        return Ok(());
-    }
-    let conversation = match message {
-        Some(message) => Some(state.require_conversation(message.conversation_id)?),
-        None => None,
-    };
-    Ok(env.context.check(conversation, true)?)
+    state.require_message(*of, *id).map(Found::Message)
 }
 
 impl Command for RecordDelivery {
@@ -77,45 +64,40 @@ impl Command for RecordDelivery {
     }
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
-        let message = find(state, &self.message)?;
+        let found = find(state, &self.message)?;
         let receipt = self.receipt.resolve(env.now)?;
-        let (subject, change) = match (message, &self.message) {
-            (Some(message), _) => {
-                let (of, id) = (message.conversation_id, message.id);
-                let is_new = message.would_change(&receipt);
-                let change = is_new.then(|| ChangeKind::MessageUpdated {
-                    conversation: of,
-                    message: id,
-                    set: vec![MessageField::Delivery(receipt)],
-                });
-                (Subject::Message(of, id), change)
+        let (subject, is_new) = match found {
+            Found::Message(message) => {
+                let subject = Subject::Message(message.conversation_id, message.id);
+                (subject, message.would_change(&receipt))
             }
-            (
-                None,
-                MessageRef::ProviderId {
-                    channel,
-                    provider_id,
-                },
-            ) => {
-                let inbox = InboxNumber::from(*channel);
-                let is_new = match state.provider_id(inbox, provider_id)? {
-                    Some(ProviderIdState::Unmatched(known)) => {
-                        known.deliveries.would_change(&receipt)
-                    }
-                    _ => true,
-                };
-                let change = is_new.then(|| ChangeKind::ReceiptUnmatched {
+            Found::Nothing(.., known) => {
+                let is_new = known.is_none_or(|known| known.would_change(&receipt));
+                (Subject::Nothing, is_new)
+            }
+        };
+        if !is_new {
+            return Ok(Decision::new(subject, None));
+        }
+        let change = match found {
+            Found::Message(message) => {
+                let of = message.conversation_id;
+                let set = vec![MessageField::Delivery(receipt)];
+                // A conversation is loaded for preconditions alone.
+                if env.context.has_preconditions() {
+                    env.context.check(Some(state.require_conversation(of)?))?;
+                }
+                ChangeKind::message_updated(of, message.id, set)
+            }
+            Found::Nothing(inbox, provider_id, _) => {
+                env.context.check(None)?;
+                ChangeKind::ReceiptUnmatched {
                     inbox,
                     provider_id: provider_id.clone(),
                     receipt,
-                });
-                (Subject::Nothing, change)
-            }
-            (None, MessageRef::Id { message, .. }) => {
-                return Err(Error::message_not_found(*message).into());
+                }
             }
         };
-        check(state, env, message, change.is_some())?;
-        Ok(Decision::new(subject, change))
+        Ok(Decision::new(subject, [change]))
     }
 }

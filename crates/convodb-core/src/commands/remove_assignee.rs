@@ -1,9 +1,4 @@
-use serde::Serialize;
-
-use crate::{
-    AssigneeId, ChangeKind, Command, Decision, Env, Filter, Halt, InvalidInput, Query, State,
-    Subject,
-};
+use super::*;
 
 /// Removes a user or a team from the directory. Its conversations go to the successor, or become
 /// unassigned; that is not activity and reopens nothing.

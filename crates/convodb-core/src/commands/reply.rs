@@ -1,10 +1,5 @@
-use serde::Serialize;
-
-use super::append::Appended;
-use crate::{
-    Command, ConversationId, Decision, Direction, Env, Halt, InvalidInput, Key, Message, Reply,
-    State,
-};
+use super::append::append;
+use super::*;
 
 /// Stores a message to the contact of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,18 +21,12 @@ impl Command for ReplyTo {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        if let Some((contact_id, channel)) = &self.reply.address {
-            let (own, reason) = (conversation, "is not the conversation's");
-            InvalidInput::unless(*contact_id == own.contact_id, "contact_id", reason)?;
-            InvalidInput::unless(*channel == own.channel, "channel", reason)?;
+        let own = (&conversation.contact_id, conversation.channel);
+        if let Some((contact, channel)) = &self.reply.address {
+            let reason = "is not the conversation's";
+            InvalidInput::unless(contact == own.0, "contact_id", reason)?;
+            InvalidInput::unless(*channel == own.1, "channel", reason)?;
         }
-        let appended = Appended {
-            direction: Direction::Outbound,
-            contact_id: &conversation.contact_id,
-            channel: conversation.channel,
-            draft: &self.reply.draft,
-            reopens: self.reply.reopen,
-        };
-        appended.decide(state, env, Some(conversation))
+        append(&self.reply, own, Some(conversation), state, env)
     }
 }

@@ -1,8 +1,4 @@
-use serde::Serialize;
-
-use crate::{
-    Command, Conversation, ConversationId, Decision, Env, Field, Halt, Key, State, Status,
-};
+use super::*;
 
 /// Resolves a conversation. It keeps its assignee.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,4 @@
-use serde::Serialize;
-
-use crate::{Assignee, AssigneeId, ChangeKind, Command, Decision, Env, Halt, State, Subject};
+use super::*;
 
 /// Adds a user or a team to the directory, or renames it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,7 +15,7 @@ impl Command for SaveAssignee {
 
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         let known = state.assignee(&self.assignee)?;
-        Assignee::check_name(&self.name)?;
+        validate::name("name", &self.name)?;
         let is_new = known.is_none_or(|known| *known.name != *self.name);
         let saved = is_new.then(|| ChangeKind::AssigneeSaved {
             assignee: self.assignee.clone(),

@@ -1,11 +1,5 @@
-use serde::Serialize;
-
-use super::record_delivery::{check, find, reads};
-use crate::error::EntityKind;
-use crate::{
-    ChangeKind, Command, Decision, Env, Error, Halt, Key, Message, MessageField, MessageRef,
-    ProviderId, ProviderIdState, State, Subject,
-};
+use super::record_delivery::{Found, find, reads};
+use super::*;
 
 /// Gives a message that was stored without one its provider's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,47 +20,41 @@ impl Command for SetProviderId {
     }
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
-        let Some(message) = find(state, &self.message)? else {
-            let missing = match &self.message {
-                MessageRef::ProviderId { provider_id, .. } => provider_id,
-                MessageRef::Id { .. } => &self.provider_id,
-            };
-            return Err(Error::provider_id_not_found(missing).into());
+        let message = match find(state, &self.message)? {
+            Found::Message(message) => message,
+            Found::Nothing(_, id, _) => {
+                return Err(Error::not_found(EntityKind::ProviderId, id).into());
+            }
         };
-        let (of, id) = (message.conversation_id, message.id);
-        let channel = state.require_conversation(of)?.channel;
-        let known = state.provider_id(channel.into(), &self.provider_id)?;
+        let (of, id, own) = (message.conversation_id, message.id, &self.provider_id);
+        let conversation = state.require_conversation(of)?;
+        let channel = conversation.channel;
+        let known = state.provider_id(channel.into(), own)?;
         let subject = Subject::Message(of, id);
         match &message.provider_id {
-            Some(own) if *own == self.provider_id => return Ok(Decision::new(subject, None)),
-            Some(own) => {
-                let text = format!("the message has the provider's id `{own}` already");
-                return Err(Error::already_exists(EntityKind::ProviderId, own, text).into());
-            }
             None => {}
+            Some(same) if same == own => return Ok(Decision::new(subject, None)),
+            Some(other) => {
+                let text = format!("the message has the provider's id `{other}` already");
+                return Err(Error::already_exists(EntityKind::ProviderId, other, text).into());
+            }
         }
-        let mut set = vec![MessageField::ProviderId(self.provider_id.clone())];
+        let mut set = vec![MessageField::ProviderId(own.clone())];
         match known {
             None => {}
             Some(ProviderIdState::Unmatched(unmatched)) => {
-                let receipts = unmatched.deliveries.receipts().into_iter();
-                set.extend(receipts.map(MessageField::Delivery));
+                set.extend(unmatched.deliveries.receipts().map(MessageField::Delivery));
             }
             Some(ProviderIdState::Message(_, other)) => {
-                let id = &self.provider_id;
                 let text = format!(
-                    "the provider's id `{id}` on `{channel}` is that of the message `{other}`"
+                    "the provider's id `{own}` on `{channel}` is that of the message `{other}`"
                 );
                 return Err(Error::already_exists(EntityKind::Message, other, text).into());
             }
-            Some(ProviderIdState::Tombstone) => return Err(Error::gone(&self.provider_id).into()),
+            Some(ProviderIdState::Tombstone) => return Err(Error::gone(own).into()),
         }
-        check(state, env, Some(message), true)?;
-        let updated = ChangeKind::MessageUpdated {
-            conversation: of,
-            message: id,
-            set,
-        };
+        env.context.check(Some(conversation))?;
+        let updated = ChangeKind::message_updated(of, id, set);
         Ok(Decision::new(subject, [updated]))
     }
 }

@@ -1,9 +1,8 @@
 //! What a message says or shows, by its type.
 
-use std::borrow::Cow;
+use serde::{Deserialize, Serialize, Serializer};
 
-use serde::{Deserialize, Serialize};
-
+use crate::text::ObjectWriter;
 use crate::{InvalidInput, validate};
 
 /// The type of a message.
@@ -118,7 +117,6 @@ impl Content {
     }
 
     /// Its type.
-    #[must_use]
     pub const fn message_type(&self) -> MessageType {
         match self {
             Self::Text { .. } => MessageType::Text,
@@ -129,7 +127,6 @@ impl Content {
     }
 
     /// The `content` of its JSON: a text, or a template's rendered text where there is one.
-    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text { text } => Some(text),
@@ -169,52 +166,52 @@ impl From<String> for Content {
     }
 }
 
-/// The fields of a content in JSON, of whichever type.
-#[derive(Default)]
-pub(super) struct ContentFields<'a> {
-    pub(super) content: Option<Cow<'a, str>>,
-    pub(super) template_name: Option<Cow<'a, str>>,
-    pub(super) template_params: Option<Cow<'a, [String]>>,
-    pub(super) media_url: Option<Cow<'a, str>>,
-    pub(super) caption: Option<Cow<'a, str>>,
-}
-
-impl<'a> From<&'a Content> for ContentFields<'a> {
-    fn from(content: &'a Content) -> Self {
-        let mut fields = Self::default();
-        match content {
-            Content::Text { text } => fields.content = Some(text.into()),
-            Content::Template { name, params, text } => {
-                fields.content = text.as_ref().map(Into::into);
-                fields.template_name = Some(name.into());
-                fields.template_params = Some(params.into());
+impl Content {
+    /// Writes the fields of its JSON beside `type` and `content`.
+    pub(super) fn write_more<S: Serializer>(
+        &self,
+        object: &mut ObjectWriter<S>,
+    ) -> Result<(), S::Error> {
+        match self {
+            Self::Text { .. } => Ok(()),
+            Self::Template { name, params, .. } => {
+                object.put("template_name", name)?;
+                object.put("template_params", params)
             }
-            Content::Image { media_url, caption } | Content::Document { media_url, caption } => {
-                fields.media_url = Some(media_url.into());
-                fields.caption = caption.as_ref().map(Into::into);
+            Self::Image { media_url, caption } | Self::Document { media_url, caption } => {
+                object.put("media_url", media_url)?;
+                object.put_some("caption", caption.as_deref())
             }
         }
-        fields
     }
 }
 
-impl ContentFields<'_> {
+/// The fields of a content in JSON, of whichever type.
+pub(super) struct ContentFields {
+    pub(super) content: Option<String>,
+    pub(super) template_name: Option<String>,
+    pub(super) template_params: Option<Vec<String>>,
+    pub(super) media_url: Option<String>,
+    pub(super) caption: Option<String>,
+}
+
+impl ContentFields {
     /// The content of this type. A field of another type is refused: nothing is silently dropped.
     pub(super) fn into_content(mut self, r#type: MessageType) -> Result<Content, InvalidInput> {
         let content = match r#type {
             MessageType::Text => Content::text(required("content", &mut self.content)?),
             MessageType::Template => Content::Template {
                 name: required("template_name", &mut self.template_name)?,
-                params: self.template_params.take().unwrap_or_default().into_owned(),
-                text: self.content.take().map(Cow::into_owned),
+                params: self.template_params.take().unwrap_or_default(),
+                text: self.content.take(),
             },
             MessageType::Image => Content::Image {
                 media_url: required("media_url", &mut self.media_url)?,
-                caption: self.caption.take().map(Cow::into_owned),
+                caption: self.caption.take(),
             },
             MessageType::Document => Content::Document {
                 media_url: required("media_url", &mut self.media_url)?,
-                caption: self.caption.take().map(Cow::into_owned),
+                caption: self.caption.take(),
             },
         };
         for (field, is_used) in [
@@ -230,7 +227,7 @@ impl ContentFields<'_> {
     }
 }
 
-fn required(field: &'static str, value: &mut Option<Cow<'_, str>>) -> Result<String, InvalidInput> {
+fn required(field: &'static str, value: &mut Option<String>) -> Result<String, InvalidInput> {
     let missing = || InvalidInput::new(field, "is required for this type of message");
-    value.take().map(Cow::into_owned).ok_or_else(missing)
+    value.take().ok_or_else(missing)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{InvalidInput, time, validate};
+use crate::{ConversationId, InvalidInput, MessageId, time, validate};
 
 /// How far a message has come. The order is the lattice's: a later status wins over an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,7 +36,6 @@ pub struct Failure {
 
 impl Failure {
     /// A provider's code and explanation; either may be empty, as theirs are.
-    #[must_use]
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code: code.into(),
@@ -84,13 +83,13 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    pub(crate) const NONE: Self = Self {
-        sent_at: None,
-        delivered_at: None,
-        read_at: None,
-        failed_at: None,
-        failure: None,
-    };
+    /// The fields of times, and the statuses that they are of.
+    pub(crate) const FIELDS: [(&'static str, DeliveryStatus); 4] = [
+        ("sent_at", DeliveryStatus::Sent),
+        ("delivered_at", DeliveryStatus::Delivered),
+        ("read_at", DeliveryStatus::Read),
+        ("failed_at", DeliveryStatus::Failed),
+    ];
 
     /// When a status was reached, where a receipt reported it.
     #[doc(hidden)]
@@ -103,7 +102,7 @@ impl Deliveries {
         }
     }
 
-    const fn at_mut(&mut self, status: DeliveryStatus) -> &mut Option<DateTime<Utc>> {
+    pub(crate) const fn at_mut(&mut self, status: DeliveryStatus) -> &mut Option<DateTime<Utc>> {
         match status {
             DeliveryStatus::Sent => &mut self.sent_at,
             DeliveryStatus::Failed => &mut self.failed_at,
@@ -112,69 +111,158 @@ impl Deliveries {
         }
     }
 
-    /// Merges a receipt's time and reason. The result does not depend on the order of receipts.
+    /// Merges a receipt's time and reason, and returns whether that changed anything. The result
+    /// does not depend on the order of receipts.
+    ///
+    /// The reason of the earliest failure counts. Of equal times a reason stays rather than none,
+    /// and the smaller of two.
     #[doc(hidden)]
-    pub fn merge(&mut self, receipt: &Delivery) {
-        if self.is_better_failure(receipt) {
+    pub fn merge(&mut self, receipt: &Delivery) -> bool {
+        const fn rank(failure: &Option<Failure>) -> (bool, &Option<Failure>) {
+            (failure.is_none(), failure)
+        }
+        let known = self.at(receipt.status);
+        let is_earlier = known.is_none_or(|known| receipt.at < known);
+        let is_better_failure = receipt.status == DeliveryStatus::Failed
+            && (is_earlier
+                || known == Some(receipt.at) && rank(&receipt.failure) < rank(&self.failure));
+        if is_better_failure {
             self.failure.clone_from(&receipt.failure);
         }
-        if self.is_earlier(receipt) {
+        if is_earlier {
             *self.at_mut(receipt.status) = Some(receipt.at);
         }
+        is_earlier || is_better_failure
     }
 
     /// Whether merging a receipt changes anything.
     #[doc(hidden)]
     pub fn would_change(&self, receipt: &Delivery) -> bool {
-        self.is_earlier(receipt) || self.is_better_failure(receipt)
-    }
-
-    fn is_earlier(&self, receipt: &Delivery) -> bool {
-        self.at(receipt.status)
-            .is_none_or(|known| receipt.at < known)
-    }
-
-    /// The reason of the earliest failure counts. Of equal times a reason stays rather than none,
-    /// and the smaller of two.
-    fn is_better_failure(&self, receipt: &Delivery) -> bool {
-        if receipt.status != DeliveryStatus::Failed {
-            return false;
-        }
-        const fn rank(failure: &Option<Failure>) -> (bool, &Option<Failure>) {
-            (failure.is_none(), failure)
-        }
-        self.is_earlier(receipt)
-            || self.failed_at == Some(receipt.at) && rank(&receipt.failure) < rank(&self.failure)
+        self.clone().merge(receipt)
     }
 
     /// The receipts that report the same.
     #[doc(hidden)]
-    pub fn receipts(&self) -> Vec<Delivery> {
-        let receipt = |status| {
+    pub fn receipts(&self) -> impl Iterator<Item = Delivery> + '_ {
+        DeliveryStatus::ALL.into_iter().filter_map(|status| {
+            let failed = status == DeliveryStatus::Failed;
             Some(Delivery {
                 status,
                 at: self.at(status)?,
-                failure: match status {
-                    DeliveryStatus::Failed => self.failure.clone(),
-                    _ => None,
-                },
+                failure: self.failure.clone().filter(|_| failed),
             })
-        };
-        let statuses = DeliveryStatus::ALL.into_iter();
-        statuses.filter_map(receipt).collect()
+        })
     }
 
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {
-        for (field, at) in [
-            ("sent_at", self.sent_at),
-            ("delivered_at", self.delivered_at),
-            ("read_at", self.read_at),
-            ("failed_at", self.failed_at),
-        ] {
-            if let Some(at) = at {
-                time::checked(field, at)?;
-            }
+        for (field, status) in Self::FIELDS {
+            self.at(status)
+                .map_or(Ok(()), |at| time::checked(field, at).map(drop))?;
         }
         self.failure.iter().try_for_each(Failure::validate)
+    }
+}
+
+/// A provider's report on a message that was sent.
+///
+/// ```
+/// use convodb::{DeliveryStatus, Receipt};
+///
+/// let receipt = Receipt::failed("131026", "undeliverable");
+/// assert_eq!(receipt.status(), DeliveryStatus::Failed);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[must_use]
+pub struct Receipt {
+    status: DeliveryStatus,
+    #[serde(with = "time::optional", skip_serializing_if = "Option::is_none")]
+    at: Option<DateTime<Utc>>,
+    #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+impl Receipt {
+    /// A receipt of this status, at the time of the command.
+    pub const fn new(status: DeliveryStatus) -> Self {
+        Self {
+            status,
+            at: None,
+            failure: None,
+        }
+    }
+
+    /// The provider took the message.
+    pub const fn sent() -> Self {
+        Self::new(DeliveryStatus::Sent)
+    }
+
+    /// The message is on the contact's device.
+    pub const fn delivered() -> Self {
+        Self::new(DeliveryStatus::Delivered)
+    }
+
+    /// The contact has seen the message.
+    pub const fn read() -> Self {
+        Self::new(DeliveryStatus::Read)
+    }
+
+    /// The message did not arrive, for the provider's reason.
+    pub fn failed(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            failure: Some(Failure::new(code, message)),
+            ..Self::new(DeliveryStatus::Failed)
+        }
+    }
+
+    /// When it happened, by the provider's clock; without it, the time of the command.
+    pub const fn at(mut self, at: DateTime<Utc>) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// The status that it reports.
+    pub const fn status(&self) -> DeliveryStatus {
+        self.status
+    }
+
+    /// The receipt, checked, with its time: the provider's, but never one in the future.
+    pub(crate) fn resolve(&self, now: DateTime<Utc>) -> Result<Delivery, InvalidInput> {
+        self.failure.iter().try_for_each(Failure::validate)?;
+        let at = self.at.map_or(Ok(now), |at| time::checked("at", at))?;
+        Ok(Delivery {
+            status: self.status,
+            at: at.min(now),
+            failure: self.failure.clone(),
+        })
+    }
+}
+
+/// What the store has under a provider's id.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProviderIdState {
+    Message(ConversationId, MessageId),
+    Unmatched(UnmatchedReceipts),
+    /// Its message was deleted, and is not stored again.
+    Tombstone,
+}
+
+/// Receipts that came before their message, merged.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmatchedReceipts {
+    /// When the first of them came.
+    #[serde(with = "time")]
+    pub since: DateTime<Utc>,
+    pub deliveries: Deliveries,
+}
+
+#[doc(hidden)]
+impl UnmatchedReceipts {
+    pub fn new(since: DateTime<Utc>) -> Self {
+        Self {
+            since,
+            deliveries: Deliveries::default(),
+        }
     }
 }

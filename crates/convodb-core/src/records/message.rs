@@ -22,10 +22,8 @@ pub struct MessageRecord<'a>(Cow<'a, Message>);
 /// Which optional fields a message has.
 mod has {
     pub(super) const PROVIDER_ID: u8 = 1;
-    pub(super) const SENT: u8 = 1 << 1;
-    pub(super) const DELIVERED: u8 = 1 << 2;
-    pub(super) const READ: u8 = 1 << 3;
-    pub(super) const FAILED: u8 = 1 << 4;
+    /// The first of the times, in the order of [`Deliveries::FIELDS`](super::Deliveries::FIELDS).
+    pub(super) const TIME: u8 = 1 << 1;
     pub(super) const FAILURE: u8 = 1 << 5;
     pub(super) const CAPTION: u8 = 1 << 6;
     pub(super) const ALL: u8 = (1 << 7) - 1;
@@ -82,18 +80,13 @@ pub fn decode(
         return Err(CodecError::UnknownVersion(version));
     }
     let mut fields = Fields::new(payload);
-    let Some(head) = Head::read(&mut fields) else {
-        return Err(malformed());
-    };
-    let mut deliveries = Deliveries::NONE;
+    let (direction, status, kind, has) = read_head(&mut fields).ok_or_else(malformed)?;
+    let mut deliveries = Deliveries::default();
     let mut provider_id = None;
-    if head.has & !has::CAPTION != 0 {
-        let Some(id) = read_more(head.has, &mut fields, &mut deliveries) else {
-            return Err(malformed());
-        };
-        provider_id = id;
+    if has & !has::CAPTION != 0 {
+        provider_id = read_more(has, &mut fields, &mut deliveries).ok_or_else(malformed)?;
     }
-    let Some(content) = read_content(head.kind, head.has & has::CAPTION != 0, &mut fields) else {
+    let Some(content) = read_content(kind, has & has::CAPTION != 0, &mut fields) else {
         return Err(malformed());
     };
     if !fields.is_empty() {
@@ -103,9 +96,9 @@ pub fn decode(
     Ok(Message {
         id,
         conversation_id: conversation,
-        direction: head.direction,
+        direction,
         content,
-        status: head.status,
+        status,
         created_at,
         provider_id,
         deliveries,
@@ -128,22 +121,17 @@ fn caption(content: &Content) -> Option<&str> {
 fn write(message: &Message, bytes: &mut Vec<u8>) {
     let deliveries = &message.deliveries;
     let failure = deliveries.failure.as_ref();
-    let times = [
-        (has::SENT, deliveries.sent_at),
-        (has::DELIVERED, deliveries.delivered_at),
-        (has::READ, deliveries.read_at),
-        (has::FAILED, deliveries.failed_at),
-    ];
+    let times = Deliveries::FIELDS.map(|(_, status)| deliveries.at(status));
     let flag = |flag: u8, has: bool| if has { flag } else { 0 };
-    let flags = times.iter().fold(
-        flag(has::PROVIDER_ID, message.provider_id.is_some())
-            | flag(has::FAILURE, failure.is_some())
-            | flag(has::CAPTION, caption(&message.content).is_some()),
-        |flags, (has, time)| flags | flag(*has, time.is_some()),
-    );
+    let mut flags = flag(has::PROVIDER_ID, message.provider_id.is_some())
+        | flag(has::FAILURE, failure.is_some())
+        | flag(has::CAPTION, caption(&message.content).is_some());
+    for (index, time) in times.iter().enumerate() {
+        flags |= flag(has::TIME << index, time.is_some());
+    }
     let kind = message.content.message_type() as u8;
     bytes.extend_from_slice(&[message.direction as u8, message.status as u8, kind, flags]);
-    for time in times.iter().filter_map(|(_, time)| *time) {
+    for time in times.into_iter().flatten() {
         bytes.extend_from_slice(&time.timestamp_micros().to_le_bytes());
     }
     if let Some(id) = &message.provider_id {
@@ -172,41 +160,21 @@ fn write_content(content: &Content, bytes: &mut Vec<u8>) {
     }
 }
 
-/// The first four bytes.
-struct Head {
-    direction: Direction,
-    status: DeliveryStatus,
-    kind: MessageType,
-    has: u8,
-}
-
-impl Head {
-    #[inline]
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let head = Self {
-            direction: *Direction::ALL.get(usize::from(fields.byte()?))?,
-            status: *DeliveryStatus::ALL.get(usize::from(fields.byte()?))?,
-            kind: *MessageType::ALL.get(usize::from(fields.byte()?))?,
-            has: fields.byte()?,
-        };
-        (head.has & !has::ALL == 0).then_some(head)
-    }
+/// Reads the first four bytes.
+#[inline]
+fn read_head(fields: &mut Fields<'_>) -> Option<(Direction, DeliveryStatus, MessageType, u8)> {
+    let direction = *Direction::ALL.get(usize::from(fields.byte()?))?;
+    let status = *DeliveryStatus::ALL.get(usize::from(fields.byte()?))?;
+    let kind = *MessageType::ALL.get(usize::from(fields.byte()?))?;
+    let has = fields.byte()?;
+    (has & !has::ALL == 0).then_some((direction, status, kind, has))
 }
 
 /// Reads what most messages do not have.
-fn read_more(
-    has: u8,
-    fields: &mut Fields<'_>,
-    deliveries: &mut Deliveries,
-) -> Option<Option<ProviderId>> {
-    for (flag, time) in [
-        (has::SENT, &mut deliveries.sent_at),
-        (has::DELIVERED, &mut deliveries.delivered_at),
-        (has::READ, &mut deliveries.read_at),
-        (has::FAILED, &mut deliveries.failed_at),
-    ] {
-        if has & flag != 0 {
-            *time = Some(time::from_micros(fields.i64()?)?);
+fn read_more(has: u8, fields: &mut Fields<'_>, to: &mut Deliveries) -> Option<Option<ProviderId>> {
+    for (index, (_, status)) in Deliveries::FIELDS.into_iter().enumerate() {
+        if has & (has::TIME << index) != 0 {
+            *to.at_mut(status) = Some(time::from_micros(fields.i64()?)?);
         }
     }
     let mut provider_id = None;
@@ -214,7 +182,7 @@ fn read_more(
         provider_id = Some(ProviderId::new(fields.text()?).ok()?);
     }
     if has & has::FAILURE != 0 {
-        deliveries.failure = Some(Failure::new(fields.text()?, fields.text()?));
+        to.failure = Some(Failure::new(fields.text()?, fields.text()?));
     }
     Some(provider_id)
 }
@@ -226,10 +194,10 @@ fn read_content(kind: MessageType, has_caption: bool, fields: &mut Fields<'_>) -
         MessageType::Text => Content::text(fields.last_text()?),
         MessageType::Template => {
             let name = fields.text()?.to_owned();
-            let text = match has_caption {
-                true => Some(fields.text()?.to_owned()),
-                false => None,
-            };
+            let mut text = None;
+            if has_caption {
+                text = Some(fields.text()?.to_owned());
+            }
             let mut params = Vec::new();
             while !fields.is_empty() {
                 params.push(fields.text()?.to_owned());
@@ -238,10 +206,10 @@ fn read_content(kind: MessageType, has_caption: bool, fields: &mut Fields<'_>) -
         }
         MessageType::Image | MessageType::Document => {
             let media_url = fields.text()?.to_owned();
-            let caption = match has_caption {
-                true => Some(fields.last_text()?.to_owned()),
-                false => None,
-            };
+            let mut caption = None;
+            if has_caption {
+                caption = Some(fields.last_text()?.to_owned());
+            }
             match kind {
                 MessageType::Image => Content::Image { media_url, caption },
                 _ => Content::Document { media_url, caption },

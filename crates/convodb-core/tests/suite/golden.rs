@@ -243,10 +243,10 @@ fn add_changes(goldens: &mut Goldens) {
         }
         goldens.change(&format!("change.{}", name_of_change(&kind)), kind);
     }
-    for field in every_field() {
-        let name = format!("field.{}", field.name());
+    for (name, field) in every_field() {
         let (conversation, set) = (id(1), vec![field]);
-        goldens.change(&name, ChangeKind::ConversationUpdated { conversation, set });
+        let updated = ChangeKind::ConversationUpdated { conversation, set };
+        goldens.change(&format!("field.{name}"), updated);
     }
 }
 

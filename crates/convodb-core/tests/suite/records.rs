@@ -299,10 +299,10 @@ fn every_change_is_stored_whole() {
 }
 
 /// A value of each attribute, for the golden files.
-pub(crate) fn every_field() -> Vec<Field> {
+pub(crate) fn every_field() -> Vec<(&'static str, Field)> {
     vec![
-        Field::Status(Status::Resolved),
-        Field::Assignee(Some(alice())),
-        Field::ReadCount(300),
+        ("status", Field::Status(Status::Resolved)),
+        ("assigned_to", Field::Assignee(Some(alice()))),
+        ("read_count", Field::ReadCount(300)),
     ]
 }
