@@ -6,7 +6,7 @@
 mod counted;
 mod ordered;
 
-pub(crate) use counted::{
+pub use counted::{
     Builder, Edits, Entry, HEAD, Levels, Total, encode_node, node_key, parse_node_key, rank, select,
 };
-pub(crate) use ordered::{Key, POSITION_LEN, Place, Position, Start, Stream, Streams, position_of};
+pub use ordered::{Key, POSITION_LEN, Place, Position, Start, Stream, Streams, position_of};

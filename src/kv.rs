@@ -4,10 +4,6 @@
 //! value means. Another ordered, transactional engine must be able to stand in its place.
 
 mod backend;
-#[cfg_attr(
-    not(feature = "testing"),
-    expect(unreachable_pub, reason = "public for tests alone")
-)]
 mod disk;
 mod failure;
 mod file;
@@ -25,23 +21,22 @@ use convodb_core::{Error, Result};
 use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
 
 #[cfg(feature = "testing")]
-pub use disk::{Disk, DiskFile, Metadata, SystemDisk};
-#[cfg(not(feature = "testing"))]
-pub(crate) use disk::{Disk, DiskFile, SystemDisk};
-pub(crate) use file::{Place, Published, Replaced};
-pub(crate) use memory::Memory;
-pub(crate) use memtable::Memtable;
-pub(crate) use rows::{Range, Rows, Slice};
-pub(crate) use write::{Durability, WriteTables, WriteTransaction};
+pub use disk::Metadata;
+pub use disk::{Disk, DiskFile, SystemDisk};
+pub use file::{Place, Published, Replaced};
+pub use memory::Memory;
+pub use memtable::Memtable;
+pub use rows::{Range, Rows, Slice};
+pub use write::{Durability, WriteTables, WriteTransaction};
 
 type Bytes = &'static [u8];
 type Guard<'a> = redb::AccessGuard<'a, Bytes>;
 
 /// A table: its place among the tables of a database, and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Table {
-    pub(crate) index: usize,
-    pub(crate) name: &'static str,
+pub struct Table {
+    pub index: usize,
+    pub name: &'static str,
 }
 
 impl Table {
@@ -51,15 +46,15 @@ impl Table {
 }
 
 /// What of a key range to read.
-pub(crate) type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 /// How much an opening checks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Setup {
-    pub(crate) tables: &'static [Table],
-    pub(crate) cache_bytes: usize,
+pub struct Setup {
+    pub tables: &'static [Table],
+    pub cache_bytes: usize,
     /// Files up to this size are checked whole on opening.
-    pub(crate) check_up_to_bytes: u64,
+    pub check_up_to_bytes: u64,
 }
 
 impl Setup {
@@ -77,7 +72,7 @@ impl Setup {
 /// What a commit puts goes to the engine at once, or is *buffered* in a memtable over the engine's
 /// rows, which reading sees alike, and goes there later with that of many others: the engine copies
 /// each page that a commit of its own touches, up to the root.
-pub(crate) struct Database {
+pub struct Database {
     // Before the engine: it holds pages of it.
     latest: Mutex<Option<Latest>>,
     inner: redb::Database,
@@ -93,13 +88,13 @@ struct Latest {
 
 impl Database {
     /// Opens an existing file, which this process then holds alone.
-    pub(crate) fn open(place: &Place, setup: &Setup) -> Result<Self> {
+    pub fn open(place: &Place, setup: &Setup) -> Result<Self> {
         file::open(place, setup)
     }
 
     /// Makes a new file and publishes it whole: after a crash the path holds all that `fill`
     /// wrote, or nothing. Where the path exists meanwhile, it stays; the answer tells.
-    pub(crate) fn create(
+    pub fn create(
         place: &Place,
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<()>,
@@ -112,7 +107,7 @@ impl Database {
     /// Makes a new file, opens it, and puts it in the place of an existing one, whole or not at
     /// all. It is this process's before it has the path, so no other can take it in between.
     /// An error leaves the existing one where it is.
-    pub(crate) fn replace(
+    pub fn replace(
         place: &Place,
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<()>,
@@ -123,7 +118,7 @@ impl Database {
     }
 
     /// Opens a database in memory; empty memory becomes an empty database.
-    pub(crate) fn open_memory(memory: &Memory, setup: &Setup) -> Result<Self> {
+    pub fn open_memory(memory: &Memory, setup: &Setup) -> Result<Self> {
         let inner = setup
             .builder(u64::MAX)
             .create_with_backend(memory.clone())
@@ -140,13 +135,13 @@ impl Database {
     }
 
     /// What the last commit left, the engine's or a buffered one.
-    pub(crate) fn begin_read(&self) -> Result<ReadTables> {
+    pub fn begin_read(&self) -> Result<ReadTables> {
         let Latest { engine, memtable } = self.read_latest(&mut self.latest())?.clone();
         Ok(ReadTables { engine, memtable })
     }
 
     /// The engine's of other tables: those of an older layout, or the one that tells which it is.
-    pub(crate) fn begin_read_of(&self, tables: &[Table]) -> Result<ReadTables> {
+    pub fn begin_read_of(&self, tables: &[Table]) -> Result<ReadTables> {
         let engine = Arc::new(self.read_engine(tables)?);
         Ok(ReadTables {
             engine,
@@ -181,23 +176,19 @@ impl Database {
 
     /// A transaction of the engine, which sees nothing of what is buffered. Waits for another one of
     /// the engine to end. Never call it twice on one thread.
-    pub(crate) fn begin_write(&self) -> Result<WriteTransaction> {
+    pub fn begin_write(&self) -> Result<WriteTransaction> {
         WriteTransaction::of_engine(self)
     }
 
     /// A transaction whose commit can be buffered; it becomes one of the engine where it has to. One
     /// at a time.
-    pub(crate) fn begin_buffered(self: &Arc<Self>) -> Result<WriteTransaction> {
+    pub fn begin_buffered(self: &Arc<Self>) -> Result<WriteTransaction> {
         let latest = self.read_latest(&mut self.latest())?.clone();
         Ok(WriteTransaction::buffered(Arc::clone(self), latest))
     }
 
     /// Commits a transaction of the engine. An error leaves open whether it happened.
-    pub(crate) fn commit(
-        &self,
-        transaction: WriteTransaction,
-        durability: Durability,
-    ) -> Result<()> {
+    pub fn commit(&self, transaction: WriteTransaction, durability: Durability) -> Result<()> {
         transaction.commit(durability)?;
         // All that was buffered is in it.
         *self.latest() = None;
@@ -206,25 +197,25 @@ impl Database {
 
     /// Commits what a buffered transaction came to, in memory alone. No error comes where a transaction
     /// has begun.
-    pub(crate) fn commit_buffered(&self, memtable: Memtable) -> Result<()> {
+    pub fn commit_buffered(&self, memtable: Memtable) -> Result<()> {
         self.read_latest(&mut self.latest())?.memtable = memtable;
         Ok(())
     }
 
     /// All that is buffered now, to be [given](WriteTransaction::write_frozen) to the engine.
-    pub(crate) fn freeze(&self) -> Result<Memtable> {
+    pub fn freeze(&self) -> Result<Memtable> {
         Ok(self.read_latest(&mut self.latest())?.memtable.freeze())
     }
 
     /// How many bytes were buffered since it was frozen last.
-    pub(crate) fn buffered_bytes(&self) -> usize {
+    pub fn buffered_bytes(&self) -> usize {
         let latest = self.latest();
         latest.as_ref().map_or(0, |latest| latest.memtable.bytes())
     }
 
     /// Forgets what was frozen, once the engine has it. No transaction may be under way. O(rows that
     /// are buffered).
-    pub(crate) fn forget_frozen(&self, frozen: &Memtable) -> Result<()> {
+    pub fn forget_frozen(&self, frozen: &Memtable) -> Result<()> {
         let engine = Arc::new(self.read_engine(self.tables)?);
         let mut latest = self.latest();
         if let Some(latest) = &mut *latest {
@@ -235,12 +226,12 @@ impl Database {
     }
 
     /// Packs the pages of a file that nobody reads.
-    pub(crate) fn pack(&mut self) -> Result<()> {
+    pub fn pack(&mut self) -> Result<()> {
         *self.latest() = None;
         self.inner.compact().map(drop).map_err(failure::compaction)
     }
 
-    pub(crate) fn close(self) -> Result<()> {
+    pub fn close(self) -> Result<()> {
         *self.latest() = None;
         self.inner.close().map_err(failure::database)
     }
@@ -253,7 +244,7 @@ impl fmt::Debug for Database {
 }
 
 /// Reading, in a view or within a write transaction.
-pub(crate) trait Read {
+pub trait Read {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice<'_>>>;
     fn range(&self, table: Table, keys: KeyRange<'_>) -> Result<Range<'_>>;
     /// The number of rows, without reading them. O(rows that are buffered).
@@ -274,23 +265,23 @@ impl EngineTables {
 }
 
 /// Every table as one commit left it.
-pub(crate) struct ReadTables {
+pub struct ReadTables {
     engine: Arc<EngineTables>,
     memtable: Memtable,
 }
 
 /// What a table takes up.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TableSize {
+pub struct TableSize {
     /// Its keys and values.
-    pub(crate) stored_bytes: u64,
+    pub stored_bytes: u64,
     /// The engine's pages, without what lies over them.
-    pub(crate) used_bytes: u64,
+    pub used_bytes: u64,
 }
 
 impl ReadTables {
     /// Walks every page that the engine has of the table. O(pages)!
-    pub(crate) fn size(&self, table: Table) -> Result<TableSize> {
+    pub fn size(&self, table: Table) -> Result<TableSize> {
         let over = self.memtable.sheet(table);
         let table = self.engine.table(table)?;
         let stats = table.stats().map_err(failure::storage)?;

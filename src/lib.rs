@@ -5,10 +5,31 @@ mod consumer;
 pub mod docs;
 mod execute;
 mod executor;
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "public for tests alone")
+)]
+#[cfg_attr(
+    feature = "testing",
+    expect(
+        missing_docs,
+        missing_debug_implementations,
+        reason = "public for tests alone"
+    )
+)]
 mod index;
-#[cfg(feature = "testing")]
-#[doc(hidden)]
-pub mod internals;
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "public for tests alone")
+)]
+#[cfg_attr(
+    feature = "testing",
+    expect(
+        missing_docs,
+        missing_debug_implementations,
+        reason = "public for tests alone"
+    )
+)]
 mod kv;
 mod options;
 mod read;
@@ -19,6 +40,19 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transaction;
+
+/// The parts beneath a store that the testkit holds to models.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod internals {
+    pub mod index {
+        pub use crate::index::*;
+    }
+    pub mod kv {
+        pub use crate::kv::*;
+    }
+    pub use crate::storage::{index_rows, message_key, thread_key};
+}
 
 /// The queue of group commits, for the test that runs its threads in many orders.
 #[cfg(shuttle)]
@@ -34,15 +68,7 @@ pub mod prelude {
 }
 
 #[doc(inline)]
-pub use convodb_core::{
-    Actor, Assignee, AssigneeId, AssigneeKind, BatchItem, Channel, Command, CommitSeq,
-    ConsumerName, ConsumerPosition, ConsumerStart, ContactId, Content, Context, Conversation,
-    ConversationId, Cursor, Deliveries, DeliveryStatus, Details, Direction, Draft, Effect,
-    EntityKind, Error, ErrorKind, Event, EventKind, EventSeq, Failure, Filter, Id, Import, Inbound,
-    InvalidInput, Message, MessageId, MessageRange, MessageRef, MessageType, Note, NoteId, Number,
-    Outbound, Outcome, Output, Page, PageRequest, Precondition, ProviderId, Receipt, Reply, Result,
-    Retention, Revision, Selection, Status, StatusFilter, TeamId, Transcript, UserId, commands,
-};
+pub use convodb_core::{api::*, commands};
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
 pub use consumer::Consumer;

@@ -19,9 +19,9 @@ use siphasher::sip::SipHasher13;
 
 use super::ordered::{Key, MAX_KEY_LEN, POSITION_LEN, Position, Stream, append};
 
-pub(crate) use build::Builder;
-pub(crate) use edit::Edits;
-pub(crate) use select::{rank, select};
+pub use build::Builder;
+pub use edit::Edits;
+pub use select::{rank, select};
 
 /// One row in 8 rises to level 1: a page of eight streams walks what is left of an entry in each.
 const FIRST_BITS: u32 = 3;
@@ -29,21 +29,21 @@ const FIRST_BITS: u32 = 3;
 const FURTHER_BITS: u32 = 5;
 
 /// The zero position, before every row.
-pub(crate) const HEAD: Position = [0; POSITION_LEN];
+pub const HEAD: Position = [0; POSITION_LEN];
 
 /// The seed of a file's hashes.
 #[derive(Clone, Copy)]
-pub(crate) struct Levels {
+pub struct Levels {
     seed: [u8; 16],
 }
 
 impl Levels {
-    pub(crate) const fn new(seed: [u8; 16]) -> Self {
+    pub const fn new(seed: [u8; 16]) -> Self {
         Self { seed }
     }
 
     /// The level that a position rises to; most stay at 0.
-    pub(crate) fn of(&self, position: &Position) -> u8 {
+    pub fn of(&self, position: &Position) -> u8 {
         let zeros = SipHasher13::new_with_key(&self.seed)
             .hash(position)
             .trailing_zeros();
@@ -62,19 +62,19 @@ impl std::fmt::Debug for Levels {
 
 /// What is known of a whole stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Total {
+pub struct Total {
     /// The number of its rows.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// Its highest level; 0 where no row has risen.
-    pub(crate) height: u8,
+    pub height: u8,
     /// Its first row, so that a merge opens no stream whose rows come later.
-    pub(crate) first: Position,
+    pub first: Position,
 }
 
 const TOTAL_LEN: usize = 8 + 1 + POSITION_LEN;
 
 impl Total {
-    pub(crate) fn encode(self) -> Key<TOTAL_LEN> {
+    pub fn encode(self) -> Key<TOTAL_LEN> {
         let mut bytes = Key::default();
         bytes.push(&self.rows.to_be_bytes());
         bytes.push(&[self.height]);
@@ -82,7 +82,7 @@ impl Total {
         bytes
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
         let parse = || {
             let (rows, rest) = bytes.split_first_chunk()?;
             let (height, first) = rest.split_first()?;
@@ -97,7 +97,7 @@ impl Total {
 }
 
 /// A position and the number of rows from it up to the next of its level.
-pub(crate) type Entry = (Position, u32);
+pub type Entry = (Position, u32);
 
 const ENTRY_LEN: usize = POSITION_LEN + 4;
 
@@ -115,7 +115,7 @@ fn decode_entry(bytes: &[u8; ENTRY_LEN]) -> Entry {
     (position, u32::from_be_bytes(count))
 }
 
-pub(crate) fn encode_node(entries: &[Entry]) -> Vec<u8> {
+pub fn encode_node(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(entries.len() * ENTRY_LEN);
     for (position, count) in entries {
         bytes.extend_from_slice(position);
@@ -130,12 +130,7 @@ const MAX_NODE_KEY_LEN: usize = 1 + MAX_KEY_LEN + 1;
 /// The key of a node: kind, stream, first entry, level. So the nodes of a small stream are in one
 /// page, and those of all levels that the newest rows stand in beside each other: a command that
 /// makes a conversation the newest writes them all.
-pub(crate) fn node_key(
-    kind: u8,
-    level: u8,
-    stream: &Stream,
-    first: &Position,
-) -> Key<MAX_NODE_KEY_LEN> {
+pub fn node_key(kind: u8, level: u8, stream: &Stream, first: &Position) -> Key<MAX_NODE_KEY_LEN> {
     let mut bytes = [kind; MAX_NODE_KEY_LEN];
     let [_, rest @ ..] = &mut bytes;
     append(rest, stream, first);
@@ -150,7 +145,7 @@ pub(crate) fn node_key(
 }
 
 /// What a node's key names.
-pub(crate) fn parse_node_key(key: &[u8]) -> Option<(u8, Stream, Position)> {
+pub fn parse_node_key(key: &[u8]) -> Option<(u8, Stream, Position)> {
     let (_, rest) = key.split_first()?;
     let (level, rest) = rest.split_last()?;
     let (prefix, first) = rest.split_last_chunk()?;

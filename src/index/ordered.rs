@@ -11,13 +11,13 @@ use super::counted::Total;
 use crate::kv::{Range, Read, Rows, Table};
 
 /// The length of a position.
-pub(crate) const POSITION_LEN: usize = 24;
+pub const POSITION_LEN: usize = 24;
 
 /// The place of a row in its stream; ascending.
-pub(crate) type Position = [u8; POSITION_LEN];
+pub type Position = [u8; POSITION_LEN];
 
 /// A row: its stream, and where it is in it.
-pub(crate) type Place = (Stream, Position);
+pub type Place = (Stream, Position);
 
 /// A position as numbers: merging and leaping compare hundreds of them, and mostly the first one decides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,11 +53,11 @@ pub(super) const MAX_KEY_LEN: usize = MAX_STREAM_LEN + POSITION_LEN;
 
 /// A stream: the prefix that its rows share. Unused bytes are zero, so the derived order is the
 /// order of the prefixes of one length.
-pub(crate) type Stream = Key<MAX_STREAM_LEN>;
+pub type Stream = Key<MAX_STREAM_LEN>;
 
 impl Stream {
     /// A prefix of at most ten bytes.
-    pub(crate) fn new(prefix: &[u8]) -> Self {
+    pub fn new(prefix: &[u8]) -> Self {
         debug_assert!(prefix.len() <= MAX_STREAM_LEN, "a stream's prefix is short");
         let mut stream = Self::default();
         stream.push(prefix);
@@ -65,7 +65,7 @@ impl Stream {
     }
 
     /// The stream of a prefix that comes from the disk, if it can be one.
-    pub(crate) fn parse(prefix: &[u8]) -> Option<Self> {
+    pub fn parse(prefix: &[u8]) -> Option<Self> {
         (prefix.len() <= MAX_STREAM_LEN).then(|| Self::new(prefix))
     }
 
@@ -84,7 +84,7 @@ impl Stream {
     }
 
     /// The key of a row.
-    pub(crate) fn key(&self, position: &Position) -> Key<MAX_KEY_LEN> {
+    pub fn key(&self, position: &Position) -> Key<MAX_KEY_LEN> {
         let mut bytes = [0; MAX_KEY_LEN];
         append(&mut bytes, self, position);
         Key {
@@ -108,7 +108,7 @@ pub(super) fn append(bytes: &mut [u8], stream: &Stream, position: &Position) {
 
 /// A key of at most so many bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key<const MAX: usize> {
+pub struct Key<const MAX: usize> {
     pub(super) bytes: [u8; MAX],
     pub(super) len: u8,
 }
@@ -123,7 +123,7 @@ impl<const MAX: usize> Default for Key<MAX> {
 impl<const MAX: usize> Key<MAX> {
     /// Appends a part that is short enough.
     #[inline]
-    pub(crate) fn push(&mut self, part: &[u8]) {
+    pub fn push(&mut self, part: &[u8]) {
         let tail = self.bytes.get_mut(usize::from(self.len)..);
         let slot = tail.and_then(|tail| tail.get_mut(..part.len()));
         debug_assert!(slot.is_some(), "a key is short enough");
@@ -134,7 +134,7 @@ impl<const MAX: usize> Key<MAX> {
     }
 
     /// The last key that begins so.
-    pub(crate) fn last(mut self) -> Self {
+    pub fn last(mut self) -> Self {
         if let Some(rest) = self.bytes.get_mut(usize::from(self.len)..) {
             rest.fill(u8::MAX);
         }
@@ -158,28 +158,28 @@ impl<const MAX: usize> std::ops::Deref for Key<MAX> {
     }
 }
 
-pub(crate) fn position_of(key: &[u8]) -> Result<&Position> {
+pub fn position_of(key: &[u8]) -> Result<&Position> {
     key.last_chunk()
         .ok_or_else(|| Error::corrupted(format!("a key of a stream is cut short: {}", Hex(key))))
 }
 
 /// The streams of one table, whose totals and nodes of counts have prefixes of their own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Streams {
-    pub(crate) table: Table,
-    pub(crate) totals: u8,
-    pub(crate) ranks: u8,
+pub struct Streams {
+    pub table: Table,
+    pub totals: u8,
+    pub ranks: u8,
 }
 
 impl Streams {
-    pub(crate) fn total_key(self, stream: &Stream) -> Vec<u8> {
+    pub fn total_key(self, stream: &Stream) -> Vec<u8> {
         let mut key = vec![self.totals];
         key.extend_from_slice(stream);
         key
     }
 
     /// What is known of a whole stream. O(1): one read.
-    pub(crate) fn total(self, rows: &impl Read, stream: &Stream) -> Result<Total> {
+    pub fn total(self, rows: &impl Read, stream: &Stream) -> Result<Total> {
         match rows.get(self.table, &self.total_key(stream))? {
             Some(value) => Total::decode(&value),
             None => Ok(Total::default()),
@@ -187,7 +187,7 @@ impl Streams {
     }
 
     /// The rows of a stream from a position on.
-    pub(crate) fn rows<'a, R: Read>(
+    pub fn rows<'a, R: Read>(
         self,
         rows: &'a R,
         stream: &Stream,
@@ -220,7 +220,7 @@ impl Streams {
     /// Merges streams into one list in the order of their positions. A stream is opened only once
     /// the list comes to where it can begin. O(streams * log streams) to begin, O(streams that the
     /// next row comes behind) a row.
-    pub(crate) fn merge<'a, R: Read>(self, rows: &'a R, from: &'a [Start]) -> Merge<'a, R> {
+    pub fn merge<'a, R: Read>(self, rows: &'a R, from: &'a [Start]) -> Merge<'a, R> {
         let head = |(index, start): (usize, &Start)| (Point::from(&start.least), index);
         let mut order: Vec<_> = from.iter().enumerate().map(head).collect();
         order.sort_unstable_by_key(|(place, _)| Reverse(*place));
@@ -237,15 +237,15 @@ impl Streams {
 
 /// Where a stream begins in a merge.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
-    pub(crate) stream: Stream,
-    pub(crate) from: Bound<Position>,
+pub struct Start {
+    pub stream: Stream,
+    pub from: Bound<Position>,
     /// No row from there on is before this.
-    pub(crate) least: Position,
+    pub least: Position,
 }
 
 /// Rows of one or many streams in the order of their positions, read one by one.
-pub(crate) struct Merge<'a, R> {
+pub struct Merge<'a, R> {
     rows: &'a R,
     table: Table,
     from: &'a [Start],
@@ -262,7 +262,7 @@ pub(crate) struct Merge<'a, R> {
 impl<'a, R: Read> Merge<'a, R> {
     /// The next row, its key and its value, where they lie. After an error there is none: a list
     /// that went on would lack rows without saying so.
-    pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         let found = self.find_next().inspect_err(|_| self.order.clear())?;
         let opened = found.and_then(|index| self.opened.get(index)?.as_ref());
         Ok(opened.and_then(Rows::row))

@@ -16,22 +16,22 @@ use super::{Database, Setup, backend, failure};
 
 /// A path on a disk.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     disk: Arc<dyn Disk>,
     path: PathBuf,
 }
 
 impl Place {
-    pub(crate) fn new(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
+    pub fn new(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
         Self { disk, path }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The file itself, wherever the process or a link goes later.
-    pub(crate) fn resolve(&self) -> Result<Self> {
+    pub fn resolve(&self) -> Result<Self> {
         let path = self.disk.canonicalize(&self.path);
         Ok(Self {
             path: path.map_err(|error| failure::io("the file's path cannot be resolved", error))?,
@@ -40,7 +40,7 @@ impl Place {
     }
 
     /// How many bytes the file has.
-    pub(crate) fn file_len(&self) -> Result<u64> {
+    pub fn file_len(&self) -> Result<u64> {
         let metadata = self.disk.metadata(&self.path);
         metadata
             .map(|metadata| metadata.len)
@@ -48,7 +48,7 @@ impl Place {
     }
 
     /// The file of the same name with this behind it.
-    pub(crate) fn beside(&self, suffix: &str) -> Self {
+    pub fn beside(&self, suffix: &str) -> Self {
         let mut path = self.path.clone().into_os_string();
         path.push(suffix);
         Self {
@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// The file, where there is one.
-    pub(crate) fn open(&self) -> Result<Option<Box<dyn DiskFile>>> {
+    pub fn open(&self) -> Result<Option<Box<dyn DiskFile>>> {
         match self.disk.open(&self.path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -67,13 +67,13 @@ impl Place {
     }
 
     /// An empty file where none is.
-    pub(crate) fn create(&self) -> Result<Box<dyn DiskFile>> {
+    pub fn create(&self) -> Result<Box<dyn DiskFile>> {
         let file = self.disk.create_new(&self.path);
         file.map_err(|error| failure::io("the journal cannot be created", error))
     }
 
     /// Takes the name away, durably.
-    pub(crate) fn remove(&self) -> Result<()> {
+    pub fn remove(&self) -> Result<()> {
         self.disk
             .remove_file(&self.path)
             .map_err(|error| failure::io("the journal cannot be removed", error))?;
@@ -91,7 +91,7 @@ impl Place {
     /// Writes every byte of the file once more and syncs it, for what is left by a sync that failed:
     /// a system may take pages for written that are not (Linux marks them clean), and would never
     /// write them. A crash in the midst leaves what one before could have left. O(file)!
-    pub(crate) fn rewrite(&self) -> Result<()> {
+    pub fn rewrite(&self) -> Result<()> {
         const CHUNK: usize = 1 << 20;
         let rewrite = || {
             let file = self.disk.open(&self.path)?;
@@ -120,7 +120,7 @@ impl Place {
         })
     }
 
-    pub(crate) fn sync_directory(&self) -> Result<()> {
+    pub fn sync_directory(&self) -> Result<()> {
         self.disk
             .sync_directory(self.directory())
             .map_err(|error| failure::io("the directory cannot be synced", error))
@@ -129,14 +129,14 @@ impl Place {
 
 /// What became of a file that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Published {
+pub enum Published {
     New,
     /// The path was taken meanwhile; what is there stays.
     Exists,
 }
 
 /// What became of a file that was to take another's place.
-pub(crate) enum Replaced {
+pub enum Replaced {
     New(Database),
     /// Which of the two has the name, now or after a crash, is not known; they hold the same.
     Unknown(Error),

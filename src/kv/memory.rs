@@ -6,11 +6,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The bytes of a database without a file.
 #[derive(Clone, Default)]
-pub(crate) struct Memory(Arc<RwLock<Vec<u8>>>);
+pub struct Memory(Arc<RwLock<Vec<u8>>>);
 
 impl Memory {
-    pub(crate) fn len(&self) -> u64 {
+    pub fn len(&self) -> u64 {
         self.bytes().len() as u64
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn bytes(&self) -> RwLockReadGuard<'_, Vec<u8>> {

@@ -303,7 +303,7 @@ impl<'a> Rows<'a> {
 
 /// One version of what the engine does not have yet.
 #[derive(Clone, Default)]
-pub(crate) struct Memtable {
+pub struct Memtable {
     /// By the places of their tables; those without rows may be missing.
     sheets: Vec<Arc<Sheet>>,
     /// What is put now belongs to this one.
@@ -336,7 +336,7 @@ impl Memtable {
     }
 
     /// How many bytes were put since it was frozen last, those that were put over included.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 

@@ -8,7 +8,7 @@ use super::memtable;
 use super::{Bytes, Guard, failure};
 
 /// A key or value where it lies.
-pub(crate) struct Slice<'a>(Lies<'a>);
+pub struct Slice<'a>(Lies<'a>);
 
 enum Lies<'a> {
     InEngine(Guard<'a>),
@@ -45,7 +45,7 @@ enum Row<'a> {
 }
 
 /// Rows in key order, from either end.
-pub(crate) struct Range<'a> {
+pub struct Range<'a> {
     engine: redb::Range<'a, Bytes, Bytes>,
     /// What is put over the engine's rows, where anything is.
     over: Option<Box<Over<'a>>>,
@@ -172,7 +172,7 @@ impl DoubleEndedIterator for Range<'_> {
 
 /// Rows in key order, of which one at a time is looked at where it lies: to hand a row on costs as
 /// much as the engine's finding it.
-pub(crate) struct Rows<'a> {
+pub struct Rows<'a> {
     rest: Range<'a>,
     row: Option<Row<'a>>,
 }
@@ -188,7 +188,7 @@ impl Rows<'_> {
     /// arms: sharing them, also with those of the iterator, or turning the answer inside out, costs a
     /// copy of two guards, 60 to 100 instructions a row, 4 % of a first page.
     #[inline]
-    pub(crate) fn advance(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+    pub fn advance(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         if self.rest.over.is_some() {
             self.row = None;
             self.row = self.rest.next_row()?;
@@ -207,7 +207,7 @@ impl Rows<'_> {
 
     /// The same from the other end.
     #[inline]
-    pub(crate) fn advance_back(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+    pub fn advance_back(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         if self.rest.over.is_some() {
             self.row = None;
             self.row = self.rest.next_row_back()?;
@@ -226,7 +226,7 @@ impl Rows<'_> {
 
     /// The row that it stands on: its key and its value.
     #[inline]
-    pub(crate) fn row(&self) -> Option<(&[u8], &[u8])> {
+    pub fn row(&self) -> Option<(&[u8], &[u8])> {
         match self.row.as_ref()? {
             Row::InEngine((key, value)) => Some((key.value(), value.value())),
             Row::InMemory(key, value) => Some((key, value)),

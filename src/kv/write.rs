@@ -16,7 +16,7 @@ use super::{
 
 /// What a commit of the engine makes durable when it returns: itself, and all before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
+pub enum Durability {
     Durable,
     /// And what makes opening after a crash quick, at about 1.7 times the cost.
     QuicklyRepaired,
@@ -29,7 +29,7 @@ const MOST_BUFFERED_BYTES: usize = 8 << 20;
 const MOST_REMOVED_ROWS: usize = 10_000;
 
 /// A write transaction, whose tables borrow it.
-pub(crate) struct WriteTransaction {
+pub struct WriteTransaction {
     tables: &'static [Table],
     /// Begun at once, or when it is to be written through.
     engine: OnceLock<redb::WriteTransaction>,
@@ -60,13 +60,13 @@ impl WriteTransaction {
         }
     }
 
-    pub(crate) fn tables(&self) -> WriteTables<'_> {
+    pub fn tables(&self) -> WriteTables<'_> {
         let buffered = self.buffered.as_ref();
         self.resume(buffered.map(|buffered| buffered.began.memtable.clone()))
     }
 
     /// Its tables with what they [came to](WriteTables::into_memtable).
-    pub(crate) fn resume(&self, memtable: Option<Memtable>) -> WriteTables<'_> {
+    pub fn resume(&self, memtable: Option<Memtable>) -> WriteTables<'_> {
         WriteTables {
             transaction: self,
             memtable,
@@ -92,7 +92,7 @@ impl WriteTransaction {
 
     /// Gives to the engine what was frozen, and some more, durably, while others read and buffer. An
     /// error leaves open whether it happened.
-    pub(crate) fn write_frozen(
+    pub fn write_frozen(
         self,
         frozen: &Memtable,
         more: impl FnOnce(&mut WriteTables<'_>) -> Result<()>,
@@ -111,7 +111,7 @@ impl WriteTransaction {
         engine.commit().map_err(failure::commit)
     }
 
-    pub(crate) fn abort(self) -> Result<()> {
+    pub fn abort(self) -> Result<()> {
         match self.engine.into_inner() {
             Some(engine) => engine.abort().map_err(failure::storage),
             None => Ok(()),
@@ -131,7 +131,7 @@ fn nowhere() -> Error {
 }
 
 /// The tables of a write transaction.
-pub(crate) struct WriteTables<'t> {
+pub struct WriteTables<'t> {
     transaction: &'t WriteTransaction,
     /// Where rows are put; nothing where they go through the engine.
     memtable: Option<Memtable>,
@@ -176,7 +176,7 @@ impl<'t> WriteTables<'t> {
 
     /// From here on everything goes through the engine, with what was put before: what is larger than
     /// should be buffered. Waits for another transaction of the engine to end.
-    pub(crate) fn write_through(&mut self) -> Result<()> {
+    pub fn write_through(&mut self) -> Result<()> {
         let Some(memtable) = self.memtable.take() else {
             return Ok(());
         };
@@ -197,7 +197,7 @@ impl<'t> WriteTables<'t> {
     }
 
     /// What a transaction came to, unless it went through the engine.
-    pub(crate) fn into_memtable(self) -> Option<Memtable> {
+    pub fn into_memtable(self) -> Option<Memtable> {
         self.memtable
     }
 
@@ -221,7 +221,7 @@ impl<'t> WriteTables<'t> {
 
     /// Takes a table of the engine out, so that another thread writes it while this one writes the
     /// others. It is to come [back](Self::rejoin), as nobody can open it again.
-    pub(crate) fn part(&mut self, table: Table) -> Result<Self> {
+    pub fn part(&mut self, table: Table) -> Result<Self> {
         self.write_through()?;
         let take = |(index, cell): (usize, &mut OnceCell<_>)| {
             let taken = (index == table.index).then(|| cell.take()).flatten();
@@ -235,7 +235,7 @@ impl<'t> WriteTables<'t> {
         })
     }
 
-    pub(crate) fn rejoin(&mut self, part: Self) {
+    pub fn rejoin(&mut self, part: Self) {
         for (cell, mut parted) in self.opened.iter_mut().zip(part.opened) {
             if let Some(table) = parted.take() {
                 *cell = OnceCell::from(table);
@@ -243,7 +243,7 @@ impl<'t> WriteTables<'t> {
         }
     }
 
-    pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+    pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
         if self.buffer(table, key, Some(value))? {
             return Ok(());
         }
@@ -254,7 +254,7 @@ impl<'t> WriteTables<'t> {
     /// Writes many rows, in the order of their keys: where enough of them lie between two that are
     /// there, the engine fills their pages to the brim and writes them at once. O(rows), a descent
     /// for the others.
-    pub(crate) fn put_sorted<'r>(
+    pub fn put_sorted<'r>(
         &mut self,
         table: Table,
         mut rows: impl Iterator<Item = (&'r [u8], &'r [u8])> + Clone,
@@ -266,7 +266,7 @@ impl<'t> WriteTables<'t> {
     }
 
     /// Whether there was such a row.
-    pub(crate) fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool> {
+    pub fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool> {
         if self.memtable.is_some() {
             let is_there = self.get(table, key)?.is_some();
             if is_there {
@@ -283,20 +283,20 @@ impl<'t> WriteTables<'t> {
     /// Removes a row that is known to be there. Where rows are buffered nobody looks whether it is: that
     /// would read a page, and of all that a command reads the one that is least likely to lie in memory.
     /// `verify` finds what was missing.
-    pub(crate) fn take(&mut self, table: Table, key: &[u8]) -> Result<()> {
+    pub fn take(&mut self, table: Table, key: &[u8]) -> Result<()> {
         if self.buffer(table, key, None)? || self.remove(table, key)? {
             return Ok(());
         }
         Err(Error::corrupted(format!("a row is missing: {}", Hex(key))))
     }
 
-    pub(crate) fn remove_range(&mut self, table: Table, keys: KeyRange<'_>) -> Result<()> {
+    pub fn remove_range(&mut self, table: Table, keys: KeyRange<'_>) -> Result<()> {
         self.retain(table, keys, |_, _| Ok(false))
     }
 
     /// Removes the rows of a range that are not to be kept. After an error some of them may be there
     /// yet.
-    pub(crate) fn retain(
+    pub fn retain(
         &mut self,
         table: Table,
         keys: KeyRange<'_>,
@@ -332,7 +332,7 @@ impl<'t> WriteTables<'t> {
     }
 
     /// Makes every table, so that reading never meets a missing one.
-    pub(crate) fn create_all(&self) -> Result<()> {
+    pub fn create_all(&self) -> Result<()> {
         let mut tables = self.transaction.tables.iter();
         tables.try_for_each(|table| self.table(*table).map(drop))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use convodb_core::records::{ConversationRecord, ThreadRecord};
+use convodb_core::records::ConversationRecord;
 use convodb_core::{Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
@@ -55,8 +55,7 @@ pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {
 
 /// The conversation of a contact in an inbox.
 pub(super) fn find(rows: &impl Read, thread: &ThreadKey) -> Result<Option<ConversationId>> {
-    let record = THREADS.get(rows, thread)?;
-    Ok(record.map(|record| record.conversation))
+    THREADS.get(rows, thread)
 }
 
 /// The key of a conversation's thread.
@@ -154,10 +153,7 @@ pub(super) fn stage_derived(
     conversation: &Conversation,
     owner: u32,
 ) -> Result<()> {
-    let record = ThreadRecord {
-        conversation: conversation.id,
-    };
-    THREADS.put(batch, &thread_of(conversation), &record)?;
+    THREADS.put(batch, &thread_of(conversation), &conversation.id)?;
     let payload = index_entry::payload(conversation, owner);
     for place in plan::placements(conversation, owner).into_iter().flatten() {
         index.put(place, &payload);

@@ -187,7 +187,7 @@ impl Engine {
     pub(crate) fn open(location: &Location, opening: &Opening) -> Result<Self> {
         let (database, location) = match location {
             Location::Memory(memory) => {
-                let new = memory.len() == 0;
+                let new = memory.is_empty();
                 let database = Database::open_memory(memory, &opening.setup())?;
                 if new {
                     initialise(&database, opening.seed)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use convodb_core::records::{ConsumerRecord, RedirectStep, ThreadRecord};
+use convodb_core::records::RedirectStep;
 use convodb_core::{Change, ChangeKind, Conversation, Difference, ProviderIdState, Result};
 
 use super::kinds::{AUDIT_LOGS, CONSUMERS, THREADS, UNMATCHED};
@@ -37,7 +37,7 @@ impl UnitOfWork<'_> {
         }
         for Difference { key, after, .. } in self.state.threads.take_differences() {
             match after {
-                Some(conversation) => THREADS.put(rows, &key, &ThreadRecord { conversation })?,
+                Some(conversation) => THREADS.put(rows, &key, &conversation)?,
                 None => THREADS.remove(rows, &key)?,
             }
         }
@@ -66,7 +66,7 @@ impl UnitOfWork<'_> {
         }
         for Difference { key, after, .. } in self.state.consumers.take_differences() {
             match after {
-                Some(position) => CONSUMERS.put(rows, &key, &ConsumerRecord { position })?,
+                Some(position) => CONSUMERS.put(rows, &key, &position)?,
                 None => {
                     self.removed_consumer = true;
                     CONSUMERS.remove(rows, &key)?;

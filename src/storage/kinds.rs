@@ -7,8 +7,8 @@ use std::ops::Bound;
 use chrono::{DateTime, Utc};
 use convodb_core::codec::Record;
 use convodb_core::records::{
-    AssigneeRecord, ConsumerRecord, ConversationRecord, MessageRecord, MessageTimeRecord,
-    NoteRecord, RedirectRecord, ThreadRecord,
+    AssigneeRecord, ConversationRecord, MessageRecord, MessageTimeRecord, NoteRecord,
+    RedirectRecord,
 };
 use convodb_core::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, HASH_LEN, IdempotencyRecord,
@@ -42,7 +42,7 @@ pub(super) const IDENTITY: Kind<(), Identity> = catalog(b"\x01identity");
 /// Which journal counts beside the file; none before the first.
 pub(super) const JOURNAL: Kind<(), Epoch> = catalog(b"\x01journal");
 pub(super) const DIRECTORY: Kind<AssigneeId, AssigneeRecord> = catalog(b"\x02");
-pub(super) const THREADS: Kind<ThreadKey, ThreadRecord> = catalog(b"\x03");
+pub(super) const THREADS: Kind<ThreadKey, ConversationId> = catalog(b"\x03");
 /// The times of messages whose ids carry another millisecond.
 pub(super) const MESSAGE_TIMES: Kind<(ConversationId, MessageId), MessageTimeRecord> =
     catalog(b"\x04");
@@ -52,7 +52,7 @@ pub(super) const PROVIDER_IDS: Kind<ProviderKey, ProviderIdState> = catalog(b"\x
 pub(super) const UNMATCHED: Kind<ProviderKey, ProviderIdState> = catalog(b"\x06");
 pub(super) const COMMANDS: Kind<Hash, IdempotencyRecord> = catalog(b"\x07");
 pub(super) const COMMAND_TIMES: Kind<(DateTime<Utc>, Hash), ()> = catalog(b"\x08");
-pub(super) const CONSUMERS: Kind<ConsumerName, ConsumerRecord> = catalog(b"\x09");
+pub(super) const CONSUMERS: Kind<ConsumerName, EventSeq> = catalog(b"\x09");
 /// By the numbers of removed owners.
 pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
 

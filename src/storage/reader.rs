@@ -147,14 +147,12 @@ impl<'a, R: Read> Reader<'a, R> {
     /// All consumers, by their names.
     pub(crate) fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
         let rows = CONSUMERS.all(self.rows)?;
-        let read =
-            rows.map(|row| row.map(|(name, known)| ConsumerPosition::new(name, known.position)));
+        let read = rows.map(|row| row.map(|(name, known)| ConsumerPosition::new(name, known)));
         read.collect()
     }
 
     pub(crate) fn find_consumer(&self, name: &ConsumerName) -> Result<Option<EventSeq>> {
-        let record = CONSUMERS.get(self.rows, name)?;
-        Ok(record.map(|record| record.position))
+        CONSUMERS.get(self.rows, name)
     }
 
     /// The position of a consumer that must be there.

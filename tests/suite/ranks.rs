@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::thread;
 
-use convodb::internals::level;
 use convodb_testkit::harness::random::Random;
 use convodb_testkit::ranks::{Position, load, position, run, run_bytes, run_text};
+use convodb_testkit::tables::level;
 
 const CASES: u64 = 24;
 

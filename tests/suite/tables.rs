@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::iter::repeat_n;
 use std::ops::{Bound, RangeBounds as _};
 
-use convodb::internals::{Row, Rows, Tables, View};
 use convodb_testkit::harness::random::Random;
+use convodb_testkit::tables::{Row, Rows, Tables, View};
 
 type Key = [u8; 2];
 type Model = BTreeMap<(usize, Key), Vec<u8>>;

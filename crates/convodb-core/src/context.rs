@@ -12,8 +12,7 @@ use crate::{
 /// The actor goes into the change that the command makes; a note keeps it as its author.
 ///
 /// ```
-/// # use convodb::testing::example::*;
-/// # let (store, _, id) = inbox()?;
+/// # convodb::example!(store, id);
 /// let alice = Context::new().actor(Actor::new("usr_01H111")?);
 /// let note = store.with(alice).add_note(id, "Enterprise plan.")?.value;
 /// assert_eq!(note.author, Some(Actor::new("usr_01H111")?));
@@ -74,8 +73,7 @@ impl Context {
     /// is now, and [`NotFound`](crate::ErrorKind::NotFound) where that was deleted.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, id) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let request = store.with(Context::new().idempotency_key("8e03978e"));
     /// let noted = request.add_note(id, "Enterprise plan.")?;
     /// let again = request.add_note(id, "Enterprise plan.")?;
@@ -98,8 +96,7 @@ impl Context {
     /// A command that would change nothing succeeds whatever its preconditions.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, contact, id) = inbox()?;
+    /// # convodb::example!(store, id, contact);
     /// let seen = store.conversation(id)?;
     /// store.resolve(id)?;
     /// store.receive(Inbound::text(&contact, Channel::Webchat, "It broke again."))?;
@@ -116,11 +113,7 @@ impl Context {
     /// The same, unless this is the assignee of the conversation; `None`: it is unassigned.
     ///
     /// ```
-    /// # use convodb::testing::example::*;
-    /// # let (store, _, id) = inbox()?;
-    /// # let (alice, bob) = (UserId::new("usr_alice")?, UserId::new("usr_bob")?);
-    /// # store.save_user(&alice, "Alice")?;
-    /// # store.save_user(&bob, "Bob")?;
+    /// # convodb::example!(store, id, contact, alice, bob);
     /// store.assign(id, &alice)?;
     /// let unassigned = store.with(Context::new().if_assignee(None));
     /// assert!(unassigned.assign(id, &bob).is_err());

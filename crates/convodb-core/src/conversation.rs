@@ -175,9 +175,8 @@ impl Conversation {
         self.inbound_count.saturating_sub(self.unread_count)
     }
 
-    /// Sets an attribute, with what follows from it: the revision, and the time of the latest
-    /// activity.
-    pub(crate) fn set(&mut self, field: &Field, assignee: Option<Assignee>, at: DateTime<Utc>) {
+    /// Sets an attribute alone.
+    pub(crate) fn put(&mut self, field: &Field, assignee: Option<Assignee>) {
         match field {
             Field::Status(status) => self.status = *status,
             Field::Assignee(_) => self.assigned_to = assignee,
@@ -187,6 +186,12 @@ impl Conversation {
                 self.unread_count = self.inbound_count - read_count;
             }
         }
+    }
+
+    /// Sets an attribute, with what follows from it: the revision, and the time of the latest
+    /// activity.
+    pub(crate) fn set(&mut self, field: &Field, assignee: Option<Assignee>, at: DateTime<Utc>) {
+        self.put(field, assignee);
         if field.is_revised() {
             self.revision = self.revision.next();
         }
@@ -199,14 +204,6 @@ impl Conversation {
     /// variants of [`Field`]. Every conversation has the others.
     pub(crate) fn more(&self) -> Vec<Field> {
         Vec::new()
-    }
-
-    /// Takes one of these attributes from a record. Returns false if it is not one of them, or was
-    /// taken before.
-    pub(crate) fn restore(&mut self, field: &Field) -> bool {
-        match field {
-            Field::Status(_) | Field::Assignee(_) | Field::ReadCount(_) => false,
-        }
     }
 
     /// Replaces a removed assignee by its successor. Not activity.

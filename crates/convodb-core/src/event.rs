@@ -26,8 +26,7 @@ pub(crate) use project::project;
 /// of the type, and `effective_at` and `actor` where it has them.
 ///
 /// ```
-/// # use convodb::testing::example::*;
-/// # let (store, _, id) = inbox()?;
+/// # convodb::example!(store, id);
 /// let events = store.events(EventSeq::ZERO, 100)?;
 /// let types: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
 /// assert_eq!(types, ["conversation.created", "message.received"]);

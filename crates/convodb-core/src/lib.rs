@@ -49,32 +49,38 @@ mod text;
 pub mod time;
 mod validate;
 
-pub use assignee::{Assignee, AssigneeId, AssigneeKind};
-pub use channel::Channel;
-pub use command::{Command, Output};
-pub use commands::ConsumerStart;
-pub use context::{Context, Precondition};
-pub use conversation::{Conversation, Status, Transcript};
-pub use error::{Details, EntityKind, Error, ErrorKind, Result};
-pub use event::{Event, EventKind};
-pub use filter::{Filter, StatusFilter};
-pub use id::{
-    Actor, ConsumerName, ContactId, ConversationId, Id, MessageId, NoteId, ProviderId, TeamId,
-    UserId,
-};
-pub use import::Import;
-pub use invalid::InvalidInput;
-pub use message::{
-    Content, Deliveries, DeliveryStatus, Direction, Draft, Failure, Inbound, Message, MessageRef,
-    MessageType, Outbound, Receipt, Reply,
-};
-pub use note::Note;
-pub use number::{CommitSeq, EventSeq, Number, Revision};
-pub use outcome::{BatchItem, Effect, Outcome};
-pub use page::{Cursor, Page, PageRequest};
-pub use range::MessageRange;
-pub use retention::{ConsumerPosition, Retention};
-pub use selection::Selection;
+/// What the crate `convodb` exports, beside the [commands].
+#[doc(hidden)]
+pub mod api {
+    pub use crate::assignee::{Assignee, AssigneeId, AssigneeKind};
+    pub use crate::channel::Channel;
+    pub use crate::command::{Command, Output};
+    pub use crate::commands::ConsumerStart;
+    pub use crate::context::{Context, Precondition};
+    pub use crate::conversation::{Conversation, Status, Transcript};
+    pub use crate::error::{Details, EntityKind, Error, ErrorKind, Result};
+    pub use crate::event::{Event, EventKind};
+    pub use crate::filter::{Filter, StatusFilter};
+    pub use crate::id::{
+        Actor, ConsumerName, ContactId, ConversationId, Id, MessageId, NoteId, ProviderId, TeamId,
+        UserId,
+    };
+    pub use crate::import::Import;
+    pub use crate::invalid::InvalidInput;
+    pub use crate::message::{
+        Content, Deliveries, DeliveryStatus, Direction, Draft, Failure, Inbound, Message,
+        MessageRef, MessageType, Outbound, Receipt, Reply,
+    };
+    pub use crate::note::Note;
+    pub use crate::number::{CommitSeq, EventSeq, Number, Revision};
+    pub use crate::outcome::{BatchItem, Effect, Outcome};
+    pub use crate::page::{Cursor, Page, PageRequest};
+    pub use crate::range::MessageRange;
+    pub use crate::retention::{ConsumerPosition, Retention};
+    pub use crate::selection::Selection;
+}
+
+pub use api::*;
 
 // For the other crates of the workspace.
 #[doc(hidden)]

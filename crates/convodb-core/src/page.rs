@@ -142,8 +142,7 @@ impl<T> Page<T> {
 /// repeats nor skips a conversation that was not active in between.
 ///
 /// ```
-/// # use convodb::testing::example::*;
-/// # let (store, contact, _) = inbox()?;
+/// # convodb::example!(store, id, contact);
 /// store.receive(Inbound::text(&contact, Channel::Whatsapp, "A second conversation"))?;
 /// let first = store.list(&Filter::open(), PageRequest::number(1, 1)?)?;
 /// let cursor = first.next.expect("there is a second conversation");

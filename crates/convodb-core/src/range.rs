@@ -27,8 +27,7 @@ fn place_of(message: &Message) -> Place {
 /// later counts.
 ///
 /// ```
-/// # use convodb::testing::example::*;
-/// # let (store, _, id) = inbox()?;
+/// # convodb::example!(store, id);
 /// let first = store.reply(id, "one")?.value;
 /// let second = store.reply(id, "two")?.value;
 /// let later = MessageRange::all().after(&first);

@@ -1,9 +1,9 @@
 //! What rows and changes store: one definition each.
 //!
-//! A record has no field that its key has. An idempotency record, an event and the state of a
-//! provider's id are their own records: their keys have nothing of them. Ids, times and texts are
-//! checked when a record is decoded. A layout that was released is never edited: a changed one is
-//! another version.
+//! A record has no field that its key has. An idempotency record, an event, the state of a provider's
+//! id, the conversation of a thread and the position of a consumer are their own records: their keys
+//! have nothing of them. Ids, times and texts are checked when a record is decoded. A layout that was
+//! released is never edited: a changed one is another version.
 
 pub mod message;
 pub mod packed;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::codec::{CodecError, Record};
 use crate::{
-    Actor, Assignee, AssigneeId, ContactId, Conversation, ConversationId, Effect, EventSeq, Field,
+    Actor, Assignee, AssigneeId, ContactId, Conversation, ConversationId, Effect, Field,
     InboxNumber, Note, NoteId, Revision, Status, Subject, time,
 };
 
@@ -63,23 +63,11 @@ pub struct RedirectStep {
     pub actor: Option<Actor>,
 }
 
-/// The conversation of a contact in an inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThreadRecord {
-    pub conversation: ConversationId,
-}
-
 /// The time of a message whose id has another millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageTimeRecord {
     #[serde(with = "time")]
     pub created_at: DateTime<Utc>,
-}
-
-/// The position of a consumer, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConsumerRecord {
-    pub position: EventSeq,
 }
 
 /// A conversation without its id, which its key has. Its assignee is the owner of a number, so that
@@ -137,13 +125,14 @@ impl ConversationRecord {
         conversation.inbound_count = self.inbound_count;
         conversation.unread_count = unread_count
             .ok_or_else(|| CodecError::malformed("more messages are read than there are"))?;
-        match self.more.iter().all(|field| conversation.restore(field)) {
-            true => Ok(conversation),
-            false => {
-                let reason = "an attribute is stored where it does not belong";
-                Err(CodecError::malformed(reason))
-            }
+        self.more
+            .iter()
+            .for_each(|field| conversation.put(field, None));
+        if conversation.more() != self.more {
+            let reason = "an attribute is stored twice, or where it does not belong";
+            return Err(CodecError::malformed(reason));
         }
+        Ok(conversation)
     }
 }
 

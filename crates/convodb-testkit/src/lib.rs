@@ -27,5 +27,6 @@ pub mod replay;
 pub mod rules;
 pub mod specification;
 pub mod strategy;
+pub mod tables;
 pub mod text;
 pub mod verdict;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convodb::Result;
-use convodb::internals::{Rows, Tables, counts};
+
+use crate::tables::{Rows, Tables, counts};
 
 /// The place of a row in its stream.
 pub type Position = [u8; 24];

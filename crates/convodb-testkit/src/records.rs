@@ -10,8 +10,8 @@ use convodb::{
 };
 use convodb_core::codec::{self, CodecError, Record};
 use convodb_core::records::{
-    AssigneeRecord, ConsumerRecord, ConversationRecord, MessageRecord, MessageTimeRecord,
-    NoteRecord, RedirectRecord, RedirectStep, ThreadRecord,
+    AssigneeRecord, ConversationRecord, MessageRecord, MessageTimeRecord, NoteRecord,
+    RedirectRecord, RedirectStep,
 };
 use convodb_core::{
     Change, ChangeKind, Delivery, Field, IdempotencyKey, IdempotencyRecord, Import, MessageField,
@@ -43,9 +43,9 @@ pub fn check(data: &[u8]) -> bool {
         1 => message(version, payload),
         2 => note(version, payload),
         3 => record::<AssigneeRecord>(version, payload).is_some(),
-        4 => record::<ThreadRecord>(version, payload).is_some(),
+        4 => record::<ConversationId>(version, payload).is_some(),
         5 => record::<MessageTimeRecord>(version, payload).is_some(),
-        6 => record::<ConsumerRecord>(version, payload).is_some(),
+        6 => record::<EventSeq>(version, payload).is_some(),
         7 => record::<RedirectRecord>(version, payload).is_some(),
         8 => record::<ProviderIdState>(version, payload).is_some(),
         9 => record::<IdempotencyRecord>(version, payload).is_some(),
@@ -277,11 +277,10 @@ pub fn examples() -> Vec<Vec<u8>> {
     };
     add(3, &|bytes| assignee.encode(bytes));
     let (conversation, message, _) = ids();
-    add(4, &|bytes| ThreadRecord { conversation }.encode(bytes));
+    add(4, &|bytes| conversation.encode(bytes));
     let created_at = now();
     add(5, &|bytes| MessageTimeRecord { created_at }.encode(bytes));
-    let position = EventSeq::new(300);
-    add(6, &|bytes| ConsumerRecord { position }.encode(bytes));
+    add(6, &|bytes| EventSeq::new(300).encode(bytes));
     let step = RedirectStep {
         successor: Some(alice()),
         owner: 5,

@@ -12,7 +12,7 @@ struct Open {
 }
 
 /// Takes the rows of a stream in order, and hands out each node once it is complete.
-pub(crate) struct Builder<F> {
+pub struct Builder<F> {
     levels: Levels,
     rows: u32,
     first: Position,
@@ -23,7 +23,7 @@ pub(crate) struct Builder<F> {
 
 impl<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>> Builder<F> {
     /// `emit` gets each node: its level, its first entry, and all of them.
-    pub(crate) fn new(levels: Levels, emit: F) -> Self {
+    pub fn new(levels: Levels, emit: F) -> Self {
         Self {
             levels,
             rows: 0,
@@ -34,7 +34,7 @@ impl<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>> Builder<F> {
     }
 
     /// The next row.
-    pub(crate) fn row(&mut self, position: &Position) -> Result<()> {
+    pub fn row(&mut self, position: &Position) -> Result<()> {
         let level = usize::from(self.levels.of(position));
         while self.open.len() < level {
             self.open.push(Open {
@@ -63,7 +63,7 @@ impl<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>> Builder<F> {
     }
 
     /// All rows were given.
-    pub(crate) fn finish(mut self) -> Result<Total> {
+    pub fn finish(mut self) -> Result<Total> {
         for (below, open) in self.open.iter_mut().enumerate() {
             emit(&mut self.emit, below, open)?;
         }

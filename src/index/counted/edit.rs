@@ -36,7 +36,7 @@ impl Edit {
 }
 
 /// The streams that a transaction changes, with the nodes that it read and changed.
-pub(crate) struct Edits {
+pub struct Edits {
     streams: Streams,
     levels: Levels,
     edits: BTreeMap<Stream, Edit>,
@@ -49,7 +49,7 @@ pub(crate) struct Edits {
 const WORTH_A_REBUILD: u64 = 8;
 
 impl Edits {
-    pub(crate) fn new(streams: Streams, levels: Levels) -> Self {
+    pub fn new(streams: Streams, levels: Levels) -> Self {
         Self {
             streams,
             levels,
@@ -59,7 +59,7 @@ impl Edits {
     }
 
     /// Adds a row that is not there yet. O(log rows of the stream).
-    pub(crate) fn insert(
+    pub fn insert(
         &mut self,
         rows: &mut WriteTables<'_>,
         (stream, position): &Place,
@@ -71,7 +71,7 @@ impl Edits {
     }
 
     /// Takes a row out that is there. O(log rows of the stream).
-    pub(crate) fn remove(&mut self, rows: &mut WriteTables<'_>, place: &Place) -> Result<()> {
+    pub fn remove(&mut self, rows: &mut WriteTables<'_>, place: &Place) -> Result<()> {
         let (stream, position) = place;
         rows.take(self.streams.table, &stream.key(position))?;
         let level = self.levels.of(position);
@@ -79,7 +79,7 @@ impl Edits {
     }
 
     /// Adds many rows of one stream, in the order of their positions.
-    pub(crate) fn insert_many<'v>(
+    pub fn insert_many<'v>(
         &mut self,
         rows: &mut WriteTables<'_>,
         stream: &Stream,
@@ -123,7 +123,7 @@ impl Edits {
     }
 
     /// Writes what changed, each node and total once, in key order, and reports the totals.
-    pub(crate) fn settle(
+    pub fn settle(
         &mut self,
         rows: &mut WriteTables<'_>,
         report: impl FnMut(&Stream, Total),
@@ -150,7 +150,7 @@ impl Edits {
     }
 
     /// Reports the totals that have changed since the last report.
-    pub(crate) fn report(&mut self, mut report: impl FnMut(&Stream, Total)) {
+    pub fn report(&mut self, mut report: impl FnMut(&Stream, Total)) {
         for stream in self.unreported.drain(..) {
             if let Some(edit) = self.edits.get(&stream) {
                 report(&stream, edit.total);

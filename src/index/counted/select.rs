@@ -23,7 +23,7 @@ const ABOUT_AS_WIDE: u64 = 4;
 /// Where in each stream to begin so that, merged, `skip` rows lie before the first row wanted but
 /// for the few that are still to be skipped. `skip` is less than the rows of all streams.
 /// O(streams * log rows).
-pub(crate) fn select(
+pub fn select(
     rows: &impl Read,
     streams: Streams,
     among: &[(Stream, Total)],
@@ -62,7 +62,7 @@ pub(crate) fn select(
 }
 
 /// How many rows of these streams lie before a position. O(streams * log rows).
-pub(crate) fn rank(
+pub fn rank(
     rows: &impl Read,
     streams: Streams,
     among: &[(Stream, Total)],

@@ -32,7 +32,7 @@ impl Verifier<'_> {
             } else if CONSUMERS.has(key) {
                 otherwise = FindingKind::Different;
                 let consumer = CONSUMERS.decode(key, bytes);
-                consumer.map(|(_, consumer)| consumer.position <= view.head().newest_event)
+                consumer.map(|(_, consumer)| consumer <= view.head().newest_event)
             } else if REDIRECTS.has(key) {
                 match REDIRECTS.parse(key) {
                     // A total that cannot be read is reported once, among the totals.
@@ -60,7 +60,7 @@ impl Verifier<'_> {
 
 /// Whether a thread leads to the conversation of its contact and channel, as far as that can be read.
 fn is_thread(view: &View, key: &[u8], bytes: &[u8]) -> Result<bool> {
-    let id = THREADS.record(key, bytes)?.conversation;
+    let id = THREADS.record(key, bytes)?;
     let stored = view.reader().stored(id);
     Ok(unless_corrupted(stored)?.is_none_or(|stored| {
         stored.is_some_and(|stored| {

@@ -140,15 +140,9 @@ fn add_records(goldens: &mut Goldens) {
     goldens.record("conversation", &ConversationRecord::new(&known, 7));
     goldens.record("note", &NoteRecord::from(&note()));
     goldens.record("assignee", &AssigneeRecord { owner: 7, name });
-    goldens.record(
-        "thread",
-        &ThreadRecord {
-            conversation: id(1),
-        },
-    );
+    goldens.record("thread", &id(1));
     goldens.record("message_time", &MessageTimeRecord { created_at: at });
-    let position = EventSeq::new(7);
-    goldens.record("consumer", &ConsumerRecord { position });
+    goldens.record("consumer", &EventSeq::new(7));
     let step = RedirectStep {
         successor: Some(bob()),
         owner: 7,

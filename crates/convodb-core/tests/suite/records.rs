@@ -121,13 +121,9 @@ fn every_record_is_stored_whole() {
     let name = "Alice".to_owned();
     is_stored_whole(&NoteRecord::from(&note()));
     is_stored_whole(&AssigneeRecord { owner: 7, name });
-    is_stored_whole(&ThreadRecord {
-        conversation: id(1),
-    });
+    is_stored_whole(&id(1));
     is_stored_whole(&MessageTimeRecord { created_at: at });
-    is_stored_whole(&ConsumerRecord {
-        position: EventSeq::new(7),
-    });
+    is_stored_whole(&EventSeq::new(7));
     is_stored_whole(&RedirectRecord {
         removed: alice(),
         steps: vec![RedirectStep {

@@ -1,20 +1,15 @@
-//! The tables, keys and index beneath a store, for tests that hold them to models. Not a part of
-//! the API.
-
-#![expect(missing_debug_implementations, reason = "for tests alone")]
+//! The tables and the index beneath a store, as tests drive them.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, Deref};
 use std::sync::Arc;
 
-use convodb_core::Result;
-
-use crate::index::{self, Builder, Edits, Levels, Position, Stream, Streams};
-use crate::kv::{
+use convodb::Result;
+use convodb::internals::index::{self, Builder, Edits, Levels, Position, Stream, Streams};
+use convodb::internals::kv::{
     self, Database, Durability, KeyRange, Memory, Memtable, Range, Read, ReadTables, Setup, Slice,
     Table, WriteTables,
 };
-pub use crate::storage::{index_rows, message_key, thread_key};
 
 const TABLES: &[Table] = &[table(0), table(1)];
 /// They share the first table with other rows.
