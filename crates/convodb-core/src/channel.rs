@@ -1,11 +1,6 @@
 //! The channels and inboxes that conversations run through.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
-
-use crate::InvalidInput;
 
 /// The channel that a conversation runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,24 +33,6 @@ impl Channel {
             Self::Messenger => "messenger",
             Self::Webchat => "webchat",
         }
-    }
-}
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Channel {
-    type Err = InvalidInput;
-
-    fn from_str(text: &str) -> Result<Self, InvalidInput> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|channel| channel.as_str() == text).ok_or_else(|| {
-            let reason = "must be `whatsapp`, `instagram`, `messenger` or `webchat`";
-            InvalidInput::new("channel", reason)
-        })
     }
 }
 

@@ -34,13 +34,9 @@ use crate::{
 };
 
 pub use self::{
-    add_note::AddNote, assign::Assign, bulk::AssignAll, bulk::ResolveAll, consumers::Acknowledge,
-    consumers::AddConsumer, consumers::ConsumerStart, consumers::RemoveConsumer, delete::Delete,
-    erase_contact::EraseContact, mark_read::MarkRead, purge::PurgeEvents,
-    purge::PurgeIdempotencyKeys, purge::PurgeUnmatched, receive::ReceiveMessage,
-    record_delivery::RecordDelivery, remove_assignee::RemoveAssignee, reply::ReplyTo,
-    resolve::Resolve, save_assignee::SaveAssignee, send::SendMessage,
-    set_provider_id::SetProviderId,
+    add_note::*, assign::*, bulk::*, consumers::*, delete::*, erase_contact::*, mark_read::*,
+    purge::*, receive::*, record_delivery::*, remove_assignee::*, reply::*, resolve::*,
+    save_assignee::*, send::*, set_provider_id::*,
 };
 #[doc(hidden)]
 pub use import::{conversation_exists, decide as decide_import, provider_id_taken, thread_exists};

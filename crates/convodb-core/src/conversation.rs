@@ -1,15 +1,12 @@
 //! A conversation: the public type, the entity that commands decide on, and the one home of its
 //! attributes.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InboxNumber, InvalidInput,
-    Message, Revision,
+    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InboxNumber, Message,
+    Revision,
 };
 
 /// Whether a conversation needs work.
@@ -32,22 +29,6 @@ impl Status {
             Self::Open => "open",
             Self::Resolved => "resolved",
         }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Status {
-    type Err = InvalidInput;
-
-    fn from_str(text: &str) -> Result<Self, InvalidInput> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|status| status.as_str() == text)
-            .ok_or_else(|| InvalidInput::new("status", "must be `open` or `resolved`"))
     }
 }
 

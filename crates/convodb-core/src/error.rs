@@ -158,12 +158,6 @@ impl EntityKind {
     }
 }
 
-impl fmt::Display for EntityKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// The error of every call. Its [`kind`](Error::kind) is for programs, its
 /// [`details`](Error::details) are what it is about, its `Display` is for people, and its
 /// [`source`](std::error::Error::source) is the cause beneath.

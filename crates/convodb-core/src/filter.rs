@@ -1,7 +1,6 @@
 //! Filters: which conversations a list selects, and query strings.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -25,6 +24,8 @@ pub enum StatusFilter {
 }
 
 impl StatusFilter {
+    pub(crate) const ALL: [Self; 3] = [Self::Open, Self::Resolved, Self::All];
+
     /// Its name in query strings.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,23 +33,6 @@ impl StatusFilter {
             Self::Resolved => "resolved",
             Self::All => "all",
         }
-    }
-}
-
-impl fmt::Display for StatusFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for StatusFilter {
-    type Err = InvalidInput;
-
-    fn from_str(text: &str) -> Result<Self, InvalidInput> {
-        [Self::Open, Self::Resolved, Self::All]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| InvalidInput::new("status", "must be `open`, `resolved` or `all`"))
     }
 }
 

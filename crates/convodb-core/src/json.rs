@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::records::ConversationRecord;
-use crate::records::Embedded;
+use crate::records::{ConversationRecord, Embedded};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{

@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::records::Embedded;
-use crate::records::NoteRecord;
+use crate::records::{Embedded, NoteRecord};
 use crate::text::Object;
 use crate::time::Time;
 use crate::{Actor, ConversationId, InvalidInput, NoteId, time, validate};

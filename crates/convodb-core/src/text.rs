@@ -1,4 +1,4 @@
-//! Values of texts, and JSON objects.
+//! Values of texts, names, and JSON objects.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -7,10 +7,40 @@ use serde::de::{self, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 
+use crate::{AssigneeId, Channel, EntityKind, InvalidInput, Status, StatusFilter};
+
 /// The number of decimal digits alone: `str::parse` would also take a plus sign.
 pub(crate) fn digits<T: FromStr>(text: &str) -> Option<T> {
     let are_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     are_digits.then(|| text.parse().ok()).flatten()
+}
+
+/// Prints types by their `as_str`, and parses those of which all values have a name.
+macro_rules! named {
+    ($($type:ty $(: $field:literal, $names:literal)?;)*) => {$(
+        impl Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+        $(impl FromStr for $type {
+            type Err = InvalidInput;
+
+            fn from_str(text: &str) -> Result<Self, InvalidInput> {
+                let mut all = Self::ALL.into_iter();
+                all.find(|known| known.as_str() == text)
+                    .ok_or_else(|| InvalidInput::new($field, concat!("must be ", $names)))
+            }
+        })?
+    )*};
+}
+
+named! {
+    AssigneeId;
+    EntityKind;
+    Channel: "channel", "`whatsapp`, `instagram`, `messenger` or `webchat`";
+    Status: "status", "`open` or `resolved`";
+    StatusFilter: "status", "`open`, `resolved` or `all`";
 }
 
 /// Parses a text that serde reads, without a copy of it.
