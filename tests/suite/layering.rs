@@ -10,7 +10,6 @@ const MODULES: &[(&str, &[&str])] = &[
     ("kv", &[]),
     ("index", &["kv"]),
     ("storage", &["index", "kv"]),
-    ("internals", &["index", "kv", "storage"]),
     ("clock", &[]),
     ("options", &["clock", "storage"]),
     ("executor", &["options", "storage"]),
