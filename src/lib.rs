@@ -7,7 +7,7 @@ mod execute;
 mod executor;
 #[cfg_attr(
     not(feature = "testing"),
-    expect(unreachable_pub, reason = "public for tests alone")
+    expect(unreachable_pub, reason = "for tests")
 )]
 #[cfg_attr(
     feature = "testing",
@@ -20,7 +20,7 @@ mod executor;
 mod index;
 #[cfg_attr(
     not(feature = "testing"),
-    expect(unreachable_pub, reason = "public for tests alone")
+    expect(unreachable_pub, reason = "for tests")
 )]
 #[cfg_attr(
     feature = "testing",

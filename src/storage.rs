@@ -24,6 +24,7 @@ mod meta;
 mod plan;
 mod provider_ids;
 mod reader;
+mod reassignment;
 mod scan;
 mod tables;
 mod totals;

@@ -45,11 +45,12 @@ struct Gathered {
 
 impl Gathered {
     fn begin(unit: &UnitOfWork<'_>) -> Result<Self> {
+        let unmatched = UNMATCHED.range(&unit.rows, &())?.next();
         Ok(Self {
             rows: Batch::default(),
             index: IndexRows::default(),
             head: unit.known.head,
-            matched: provider_ids::has_unmatched(&unit.rows)?.then(Vec::new),
+            matched: unmatched.transpose()?.map(|_| Vec::new()),
             log: unit.log.is_some().then(Payload::new),
         })
     }

@@ -2,9 +2,10 @@
 
 use convodb_core::{Answer, ConversationId, EventSeq, Key, Query, Result};
 
+use super::UnitOfWork;
 use super::kinds::{COMMANDS, NOTES};
 use super::lists::Start;
-use super::unit_of_work::{Redirected, UnitOfWork};
+use super::reassignment::Redirected;
 use super::{conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {

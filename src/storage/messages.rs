@@ -182,9 +182,3 @@ pub(super) fn check_message(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Resul
     let found = has_time != carries_its_time(&message);
     Ok((message, found))
 }
-
-/// What `verify` checks of every time of a message: that its message is there.
-pub(super) fn has_message(rows: &impl Read, key: &[u8]) -> Result<bool> {
-    let (conversation, message) = MESSAGE_TIMES.parse(key)?;
-    find(rows, conversation, message).map(|found| found.is_some())
-}

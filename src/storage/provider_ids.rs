@@ -83,12 +83,6 @@ pub(super) fn purge_unmatched(rows: &mut WriteTables<'_>, before: DateTime<Utc>)
     })
 }
 
-/// Whether receipts wait for any message. O(1).
-pub(super) fn has_unmatched(rows: &impl Read) -> Result<bool> {
-    let first = UNMATCHED.range(rows, &())?.next().transpose()?;
-    Ok(first.is_some())
-}
-
 /// What `verify` checks of every id: that its message is there, and has it.
 pub(super) fn is_valid(rows: &impl Read, hashes: Hashes, key: &[u8], bytes: &[u8]) -> Result<bool> {
     let ((inbox, hash), known) = PROVIDER_IDS.decode(key, bytes)?;

@@ -11,11 +11,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use convodb_core::{
     Change, ChangeKind, Command, CommitSeq, Context, ConversationId, Decision, Env, Error,
-    ErrorKind, Halt, IdSequence, Key, NewEvent, Outcome, Output, Result, State, Subject, evolve,
-    time,
+    ErrorKind, Halt, IdSequence, NewEvent, Outcome, Output, Result, State, Subject, evolve, time,
 };
 
 use super::journal::Payload;
+use super::reassignment::Redirected;
 use super::{Head, Reader, Resident, changes, journal, plan};
 use crate::index::{Edits, Levels};
 use crate::kv::{Memtable, WriteTables};
@@ -51,15 +51,6 @@ pub(crate) struct UnitOfWork<'t> {
     pub(super) drained: BTreeSet<u32>,
     pub(super) forget_before: Option<DateTime<Utc>>,
     pub(super) removed_consumer: bool,
-}
-
-/// A conversation that is stored under an owner that was removed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Redirected {
-    /// The number of that owner.
-    pub(super) owner: u32,
-    /// Whether the changes that store it under the successor are applied.
-    pub(super) is_reassigned: bool,
 }
 
 /// Who gives a command, and what it is decided with.
@@ -212,13 +203,10 @@ impl<'t> UnitOfWork<'t> {
         // A command that cannot be answered leaves nothing.
         self.failed |= value.is_err() && is_applied;
         let value = value?;
-        if self.state.len() > MOST_ENTITIES {
+        if self.state.size() > MOST_ENTITIES {
             self.whole(Self::begin_anew)?;
         }
-        let mut commit = self.known.head.commit_seq;
-        if self.applied {
-            commit = commit.next();
-        }
+        let commit = self.commit_seq();
         Ok(Outcome::new(value, effect, is_duplicate, commit))
     }
 
@@ -322,95 +310,6 @@ impl<'t> UnitOfWork<'t> {
         Ok(())
     }
 
-    /// Puts the changes that store a conversation under its successor before the first change of it:
-    /// what is decided rests on them.
-    fn with_reassignments(&mut self, decided: Vec<Change>) -> Result<Vec<Change>> {
-        if self.replays || !self.known.directory.has_redirects() {
-            return Ok(decided);
-        }
-        let mut changes = Vec::with_capacity(decided.len() + 1);
-        for change in decided {
-            if let Some(id) = change.conversation() {
-                // A command about a message has not loaded its conversation.
-                self.load(&[Key::Conversation(id)])?;
-                self.reassignments(id, change.at, &mut changes)?;
-            }
-            changes.push(change);
-        }
-        Ok(changes)
-    }
-
-    /// Shows a conversation as it is stored, where the changes are due that store it under its
-    /// successor. Answers the number of its owner then.
-    fn show_stored(&mut self, id: ConversationId) -> Option<u32> {
-        let redirected = self.redirected.get_mut(&id)?;
-        if std::mem::replace(&mut redirected.is_reassigned, true) {
-            return None;
-        }
-        self.state.conversations.show_stored(&id);
-        Some(redirected.owner)
-    }
-
-    /// The changes that store a conversation under its successor, where they are due. Whether they
-    /// are.
-    fn reassignments(
-        &mut self,
-        id: ConversationId,
-        now: DateTime<Utc>,
-        changes: &mut Vec<Change>,
-    ) -> Result<bool> {
-        let Some(owner) = self.show_stored(id) else {
-            return Ok(false);
-        };
-        let steps = self.known.directory.steps(owner);
-        let successors = steps.iter().filter_map(|step| step.successor.clone());
-        // A successor may have been removed since.
-        let keys: Vec<_> = successors.map(Key::Assignee).collect();
-        changes.extend(steps.into_iter().map(|step| Change {
-            at: now,
-            actor: step.actor,
-            kind: ChangeKind::Reassigned {
-                conversation: id,
-                assignee: step.successor,
-                since: step.at,
-            },
-        }));
-        self.load(&keys).map(|()| true)
-    }
-
-    /// Stores some conversations of removed assignees under their successors. Answers which.
-    pub(crate) fn reassign_some(
-        &mut self,
-        now: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<Vec<ConversationId>> {
-        self.whole(|unit| {
-            let now = unit.clamped(now);
-            unit.reassign(now, limit)
-        })
-    }
-
-    fn reassign(&mut self, now: DateTime<Utc>, limit: usize) -> Result<Vec<ConversationId>> {
-        if limit == 0 || !self.known.directory.has_redirects() {
-            return Ok(Vec::new());
-        }
-        self.flush()?;
-        let ids = self.reader().redirected(limit)?;
-        let mut changes = Vec::with_capacity(ids.len());
-        for id in &ids {
-            self.load(&[Key::Conversation(*id)])?;
-            if !self.reassignments(*id, now, &mut changes)? {
-                return Err(Error::corrupted(format!(
-                    "the conversation {id} is not stored under the owner of its index entry"
-                )));
-            }
-        }
-        if !changes.is_empty() {
-            self.apply(changes)?;
-        }
-        Ok(ids)
-    }
-
     /// Reads what was there before and what was applied since.
     pub(crate) fn read<T>(
         &mut self,
@@ -446,17 +345,6 @@ impl<'t> UnitOfWork<'t> {
         self.index.settle(&mut self.rows, report)
     }
 
-    /// Forgets the redirects of owners under which nothing is stored any longer.
-    pub(super) fn forget_drained(&mut self) -> Result<()> {
-        for owner in std::mem::take(&mut self.drained) {
-            let known = &mut self.known;
-            if known.directory.is_redirected(owner) && known.totals.of_bucket(owner)? == 0 {
-                Arc::make_mut(&mut known.directory).forget(&mut self.rows, owner)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Writes all of it, and the counters, for the commit. Nothing where nothing was applied.
     pub(crate) fn finish(mut self) -> Result<Option<Applied>> {
         self.check_health()?;
@@ -484,7 +372,7 @@ impl<'t> UnitOfWork<'t> {
         self.replays = true;
         for (commit, payload) in records {
             let (newest_time, newest_id) = journal::replay(payload, |changes| {
-                if self.state.len() > MOST_ENTITIES {
+                if self.state.size() > MOST_ENTITIES {
                     self.begin_anew()?;
                 }
                 changes

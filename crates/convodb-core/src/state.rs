@@ -131,7 +131,8 @@ impl State {
         self.answers.clear();
     }
 
-    pub fn len(&self) -> usize {
+    /// How many entities were loaded.
+    pub fn size(&self) -> usize {
         self.conversations.entries.len()
             + self.threads.entries.len()
             + self.messages.entries.len()
@@ -140,10 +141,6 @@ impl State {
             + self.assignees.entries.len()
             + self.idempotency.entries.len()
             + self.consumers.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

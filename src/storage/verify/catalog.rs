@@ -19,7 +19,10 @@ impl Verifier<'_> {
             let holds = if THREADS.has(key) {
                 is_thread(view, key, bytes)
             } else if MESSAGE_TIMES.has(key) {
-                messages::has_message(rows, key)
+                let found = MESSAGE_TIMES
+                    .parse(key)
+                    .and_then(|(of, id)| messages::find(rows, of, id));
+                found.map(|message| message.is_some())
             } else if PROVIDER_IDS.has(key) {
                 provider_ids::is_valid(rows, view.known.hashes, key, bytes)
             } else if UNMATCHED.has(key) {
