@@ -35,8 +35,8 @@ impl UnitOfWork<'_> {
         Ok(changes)
     }
 
-    /// Shows a conversation as it is stored, where the changes are due that store it under its
-    /// successor. Answers the number of its owner then.
+    /// Shows a conversation as it is stored, if the changes that store it under its successor are due.
+    /// Returns the number of its owner then.
     pub(super) fn show_stored(&mut self, id: ConversationId) -> Option<u32> {
         let redirected = self.redirected.get_mut(&id)?;
         if std::mem::replace(&mut redirected.is_reassigned, true) {
@@ -46,8 +46,7 @@ impl UnitOfWork<'_> {
         Some(redirected.owner)
     }
 
-    /// The changes that store a conversation under its successor, where they are due. Whether they
-    /// are.
+    /// Adds the changes that store a conversation under its successor. Returns whether they are due.
     fn reassignments(
         &mut self,
         id: ConversationId,
@@ -73,7 +72,7 @@ impl UnitOfWork<'_> {
         self.load(&keys).map(|()| true)
     }
 
-    /// Stores some conversations of removed assignees under their successors. Answers which.
+    /// Stores some conversations of removed assignees under their successors. Returns which.
     pub(crate) fn reassign_some(
         &mut self,
         now: DateTime<Utc>,
