@@ -9,8 +9,7 @@ use crate::{ConsumerName, EventSeq};
 /// Which events to keep. The others are purged, except those that a consumer has not acknowledged.
 ///
 /// ```
-/// # use convodb::testing::example::*;
-/// # let (store, ..) = inbox()?;
+/// # convodb::example!(store);
 /// assert_eq!(store.purge_events(Retention::newest(1))?.value, 1);
 /// assert_eq!(store.events(EventSeq::new(1), 100)?.len(), 1);
 /// # Ok::<(), Error>(())
