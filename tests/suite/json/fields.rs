@@ -288,8 +288,8 @@ fn a_conversation_with_an_unknown_or_missing_field_is_refused() {
     let whole = r#"{"id":"conv_01HABC00000000000000000000","contact_id":"con_1","channel":"webchat","status":"open","assigned_to":null,"messages":[],"created_at":"2026-04-16T09:10:00Z","updated_at":"2026-04-16T09:10:00Z"}"#;
     let read = |json: &str| serde_json::from_str::<Import>(json);
     assert!(read(whole).is_ok());
-    let unknown = whole.replace(r#""messages""#, r#""priority":1,"messages""#);
-    assert!(read(&unknown).unwrap_err().to_string().contains("priority"));
+    let unknown = whole.replace(r#""messages""#, r#""starred":1,"messages""#);
+    assert!(read(&unknown).unwrap_err().to_string().contains("starred"));
     for field in [
         "id",
         "contact_id",

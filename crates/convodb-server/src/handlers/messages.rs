@@ -91,6 +91,6 @@ pub(crate) async fn status(
     let command = RecordDelivery { message, receipt };
     match app.execute(context, command).await?.value {
         Some(message) => Answer::ok(&message),
-        None => Answer::new(StatusCode::ACCEPTED, &json!({"parked": true})),
+        None => Answer::new(StatusCode::ACCEPTED, &json!({"unmatched": true})),
     }
 }

@@ -215,7 +215,7 @@ documented! {
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct Parked {
-        parked: bool,
+        unmatched: bool,
     }
 
     #[derive(ToSchema)]

@@ -135,7 +135,7 @@ fn receipts_come_by_either_pair_of_ids_late_and_before_their_message() {
     let early = r#"{"channel":"whatsapp","provider_id":"wamid.1","status":"delivered","at":"2026-04-16T09:11:00Z"}"#;
     assert_eq!(
         server.post(STATUS, early).expect(202),
-        json!({"parked": true})
+        json!({"unmatched": true})
     );
     let body = r#"{"contact_id":"con_1","channel":"whatsapp","type":"text","content":"Hi","provider_id":"wamid.1"}"#;
     let sent = server.post(SEND, body).expect(201);
