@@ -81,7 +81,7 @@ fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinH
 impl Executor {
     /// A thread that waits for others within its own transaction would wait for itself.
     fn check_reentrancy(&self) -> Result<()> {
-        match self.queue.is_held_here() {
+        match self.queue.is_reentrant_here() {
             true => Err(reentrant()),
             false => Ok(()),
         }

@@ -90,13 +90,9 @@ impl Current {
     /// Withdraws the current snapshot, and ends the leases.
     pub(super) fn withdraw(&self, reason: Error) {
         let is_closed = reason.kind() == ErrorKind::Closed;
-        set(&self.latest, Err(reason));
+        set(&self.latest, Err(reason.clone()));
         self.notifier.notify();
-        self.revoke(&if is_closed {
-            Error::closed()
-        } else {
-            expired()
-        });
+        self.revoke(&if is_closed { reason } else { expired() });
     }
 
     /// Ends every lease. The current snapshot stays.

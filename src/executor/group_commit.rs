@@ -52,7 +52,9 @@ struct State<C, E> {
     waiting: VecDeque<(Option<C>, Member<C, E>)>,
     /// The detached command with which the committer holds the lock, until it begins its group.
     granted: Option<(C, Callback<E>)>,
-    /// The committer is to return once nothing is granted to it.
+    /// The thread that leads the groups of detached commands.
+    committer: Option<ThreadId>,
+    /// The committer is to return once no detached command is left.
     is_ended: bool,
     /// The number of commands in the group before.
     last_group: usize,
@@ -115,6 +117,7 @@ impl<C, E: Clone> Queue<C, E> {
                 holder: None,
                 waiting: VecDeque::new(),
                 granted: None,
+                committer: None,
                 is_ended: false,
                 last_group: 0,
             }),
@@ -159,12 +162,15 @@ impl<C, E: Clone> Queue<C, E> {
     /// For the committer: waits until a group begins with a detached command, and leads it. Returns
     /// false after [`end`](Self::end), when no detached command is left.
     pub fn lead_next(&self, lead: impl FnOnce(&mut Group<'_, C, E>) -> Result<(), E>) -> bool {
+        let is_detached = |(_, member): &_| matches!(member, Member::Detached(_));
         let mut state = lock(&self.state);
+        state.committer = Some(thread::current().id());
         let (command, done) = loop {
             if let Some(granted) = state.granted.take() {
                 break granted;
             }
-            if state.is_ended {
+            // Another leader may take those that wait, or pass the lock to one.
+            if state.is_ended && !state.waiting.iter().any(is_detached) {
                 return false;
             }
             state = wait(&self.granted, state);
@@ -188,9 +194,16 @@ impl<C, E: Clone> Queue<C, E> {
         self.begin(None, Vec::new())
     }
 
-    /// Whether this thread holds the lock: another request of it would wait for ever.
+    /// Whether this thread holds the lock.
     pub fn is_held_here(&self) -> bool {
         lock(&self.state).holder == Some(thread::current().id())
+    }
+
+    /// Whether a request of this thread could wait for itself: it holds the lock, or is the committer,
+    /// which calls `done` when the lock may have been passed to it again.
+    pub fn is_reentrant_here(&self) -> bool {
+        let (state, own) = (lock(&self.state), Some(thread::current().id()));
+        state.holder == own || state.committer == own
     }
 
     /// Whether a request waits for the lock.
@@ -242,6 +255,9 @@ impl<C, E: Clone> Queue<C, E> {
         let next = state.waiting.pop_front();
         state.is_locked = next.is_some();
         state.holder = None;
+        if state.is_ended {
+            self.granted.notify_one();
+        }
         match next {
             Some((command, Member::Waiting(waiter))) => {
                 drop(state);

@@ -70,10 +70,7 @@ impl<T> Answer<T> {
             // The error that aborted the group.
             (Err(group), Some(Ok(Err(own)))) if group.kind() == ErrorKind::Aborted => Err(own),
             (Err(group), _) => Err(group),
-            (Ok(()), None) => {
-                let message = "the outcome was returned before";
-                Err(Error::new(ErrorKind::Aborted, message))
-            }
+            (Ok(()), None) => Err(Error::new(ErrorKind::Aborted, "it was returned before")),
         }
     }
 
@@ -124,7 +121,7 @@ impl<T> Pending<T> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn wait(self) -> Result<Outcome<T>> {
-        let deadline = self.executor.queue.is_held_here().then(Instant::now);
+        let deadline = self.executor.queue.is_reentrant_here().then(Instant::now);
         block_on(self, deadline).unwrap_or_else(|| Err(reentrant()))
     }
 }
@@ -138,7 +135,9 @@ impl<T> Future for Pending<T> {
             drop(state);
             return Poll::Ready(self.answer.take(group));
         }
-        state.waker = Some(context.waker().clone());
+        let before = state.waker.replace(context.waker().clone());
+        // Dropped with the lock released: a waker is code of the caller's runtime.
+        drop((state, before));
         Poll::Pending
     }
 }

@@ -99,50 +99,45 @@ impl Owner {
         }
         Ok(())
     }
-
-    /// Waits until every submitted command has run, and ends the committer.
-    fn end_committer(&self) {
-        let Some(committer) = lock(&self.committer).take() else {
-            return;
-        };
-        let executor = &self.executor;
-        executor.queue.end();
-        if committer.thread().id() == thread::current().id() {
-            // A waker dropped the last store: the thread cannot wait for itself.
-            while executor.queue.lead_next(|group| executor.lead(group)) {}
-        } else {
-            // It catches panics.
-            let _ = committer.join();
-        }
-    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
         let executor = Arc::clone(&self.executor);
+        let committer = lock(&self.committer).take();
         if executor.queue.is_held_here() {
             // A waker dropped the last store under the write lock, where this thread cannot wait for
-            // the others. The next opening recovers.
-            executor.current.withdraw(Error::closed());
-            executor.background.end();
-            return;
+            // the others. If no thread can be started, the next opening recovers.
+            let _ = start_thread("convodb-close", move || end(&executor, committer));
+        } else {
+            end(&executor, committer);
         }
-        self.end_committer();
-        if let Some(thread) = executor.background.end() {
-            // It catches panics.
-            let _ = thread.join();
+    }
+}
+
+/// Waits until every submitted command has run, ends the threads, and closes the file.
+fn end(executor: &Arc<Executor>, committer: Option<JoinHandle<()>>) {
+    executor.queue.end();
+    match committer {
+        // A waker dropped the last store: the thread cannot wait for itself.
+        Some(committer) if committer.thread().id() == thread::current().id() => {
+            while executor.queue.lead_next(|group| executor.lead(group)) {}
         }
-        // A snapshot that outlives the store must not keep the file open.
-        executor.current.withdraw(Error::closed());
-        let mut state = lock(&executor.write_state);
-        if thread::panicking() {
-            // The next opening recovers.
-            return;
-        }
-        if let Ok(mut engine) = mem::replace(&mut state.engine, Err(Error::closed())) {
-            // Nothing is lost if it fails: the journal stays.
-            let _ = engine.retire_journal();
-        }
+        // It catches panics, as does the other one.
+        Some(committer) => drop(committer.join()),
+        None => {}
+    }
+    if let Some(thread) = executor.background.end() {
+        let _ = thread.join();
+    }
+    // A snapshot that outlives the store must not keep the file open.
+    executor.current.withdraw(Error::closed());
+    let mut state = lock(&executor.write_state);
+    if let Ok(mut engine) = mem::replace(&mut state.engine, Err(Error::closed()))
+        && !thread::panicking()
+    {
+        // Nothing is lost if it fails: the journal stays.
+        let _ = engine.retire_journal();
     }
 }
 

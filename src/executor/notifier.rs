@@ -58,7 +58,9 @@ impl Future for EventsChanged {
             state.next_registration += 1;
             state.next_registration
         });
-        state.wakers.insert(registration, context.waker().clone());
+        let before = state.wakers.insert(registration, context.waker().clone());
+        // Dropped with the lock released: a waker is code of the caller's runtime.
+        drop((state, before));
         Poll::Pending
     }
 }
@@ -67,7 +69,6 @@ impl Drop for EventsChanged {
     fn drop(&mut self) {
         let notifier = &self.executor.current.notifier;
         let remove = |number| lock(&notifier.0).wakers.remove(&number);
-        // Dropped with the lock released: a waker is code of the caller's runtime.
         drop(self.registration.map(remove));
     }
 }

@@ -1,9 +1,11 @@
 //! Commands that are submitted without waiting: futures, and their commits.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc;
-use std::task::Poll;
-use std::thread;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+use std::{panic, thread};
 
 use convodb::commands::{Assign, ReceiveMessage, ReplyTo, Resolve};
 use convodb::prelude::*;
@@ -305,4 +307,186 @@ fn many_threads_submit_beside_others_that_execute() {
         "some shared a commit: {stats:?}"
     );
     assert!(store.verify().unwrap().is_clean());
+}
+
+/// Runs a closure when it is woken.
+struct Run<F>(Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send + 'static> Run<F> {
+    fn waker(run: F) -> Waker {
+        Arc::new(Self(Mutex::new(Some(run)))).into()
+    }
+}
+
+impl<F: FnOnce() + Send + 'static> Wake for Run<F> {
+    fn wake(self: Arc<Self>) {
+        if let Some(run) = self.0.lock().unwrap().take() {
+            run();
+        }
+    }
+}
+
+/// Opens a file that another thread may be closing.
+fn open_soon(path: &std::path::Path) -> Store {
+    let since = Instant::now();
+    loop {
+        match Store::open(path) {
+            Err(error) if error.kind() == ErrorKind::Locked => {
+                assert!(since.elapsed() < Duration::from_secs(60), "{error}");
+                thread::sleep(Duration::from_millis(1));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
+#[test]
+fn dropping_the_last_store_beside_the_background_thread_runs_every_submitted_command() {
+    for round in 0..8 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("inbox.redb");
+        let inbox = Inbox::new();
+        let alice = inbox.user("usr_alice", "Alice");
+        for number in 0..500 {
+            let id = inbox.hello(&format!("con_{number}")).conversation_id;
+            inbox.store.assign(id, &alice).unwrap();
+        }
+        inbox.store.backup(&path).unwrap();
+        let store = Store::open(&path).unwrap();
+        store.submit(hello("con_first")).wait().unwrap();
+        store.remove_assignee(&alice, None).unwrap();
+        thread::sleep(Duration::from_micros(200 * round));
+        let pending = store.submit(hello("con_last"));
+        drop(store);
+        let last = pending.wait().unwrap().value;
+        assert_eq!(Store::open(&path).unwrap().message(&last).unwrap(), last);
+    }
+}
+
+#[test]
+fn a_command_in_a_waker_of_the_committer_is_refused_and_stops_no_other() {
+    let store = Store::in_memory().unwrap();
+    store.submit(hello("con_0")).wait().unwrap();
+    let (sender, kinds) = mpsc::channel();
+    let waker = Run::waker({
+        let store = store.clone();
+        move || {
+            let received = store.receive(hello("con_waker").message);
+            let waited = store.submit(hello("con_waker")).wait();
+            let kind = |error: Option<Error>| error.map(|error| error.kind());
+            let kinds = [kind(received.err()), kind(waited.err())];
+            sender.send(kinds).unwrap();
+        }
+    });
+    let submitted: Vec<_> = while_locked(&store, || {
+        let submitted = (0..600).map(|number| store.submit(hello(&format!("con_{number}"))));
+        let mut submitted: Vec<_> = submitted.map(Box::pin).collect();
+        let first = submitted[0].as_mut();
+        assert!(
+            first
+                .poll(&mut TaskContext::from_waker(&waker))
+                .is_pending()
+        );
+        submitted
+    });
+    let refused = kinds.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(refused, [Some(ErrorKind::ReentrantCommand); 2]);
+    for pending in submitted.into_iter().skip(1) {
+        block_on(pending).unwrap();
+    }
+    store.receive(hello("con_after").message).unwrap();
+}
+
+#[test]
+fn a_waker_that_drops_the_last_store_closes_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let store = Store::open(&path).unwrap();
+    let mut changed = Box::pin(store.events_changed(EventSeq::ZERO));
+    let last = Arc::new(Mutex::new(Some(store.clone())));
+    let own = Arc::clone(&last);
+    let waker = Run::waker(move || drop(own.lock().unwrap().take()));
+    let polled = changed.as_mut().poll(&mut TaskContext::from_waker(&waker));
+    assert!(polled.is_pending());
+    let pending = store.submit(hello("con_1"));
+    drop(store);
+    let received = pending.wait().unwrap().value;
+    // The future does not keep it open.
+    let store = open_soon(&path);
+    assert_eq!(store.message(&received).unwrap(), received);
+    assert!(last.lock().unwrap().is_none());
+    drop(changed);
+}
+
+#[test]
+fn a_store_that_is_dropped_by_a_panic_closes_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let store = Store::open(&path).unwrap();
+    let received = store.receive(hello("con_1").message).unwrap().value;
+    let changed = store.events_changed(EventSeq::new(2));
+    let panicked = thread::spawn(move || {
+        let _store = store;
+        panic::resume_unwind(Box::new("the service failed"));
+    });
+    assert!(panicked.join().is_err());
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.message(&received).unwrap(), received);
+    drop(changed);
+}
+
+#[test]
+fn a_waker_may_own_what_waits_when_another_replaces_it() {
+    let store = Store::in_memory().unwrap();
+    let mut inner = Box::pin(store.events_changed(EventSeq::ZERO));
+    let mut outer = pin!(store.events_changed(EventSeq::ZERO));
+    let noop = || Run::waker(|| {});
+    assert!(
+        inner
+            .as_mut()
+            .poll(&mut TaskContext::from_waker(&noop()))
+            .is_pending()
+    );
+    let owner = Run::waker(move || drop(inner));
+    assert!(
+        outer
+            .as_mut()
+            .poll(&mut TaskContext::from_waker(&owner))
+            .is_pending()
+    );
+    drop(owner);
+    assert!(
+        outer
+            .as_mut()
+            .poll(&mut TaskContext::from_waker(&noop()))
+            .is_pending()
+    );
+
+    let mut pending = while_locked(&store, || {
+        let mut pending = Box::pin(store.submit(hello("con_1")));
+        let mut inner = Box::pin(store.submit(hello("con_2")));
+        assert!(
+            inner
+                .as_mut()
+                .poll(&mut TaskContext::from_waker(&noop()))
+                .is_pending()
+        );
+        let owner = Run::waker(move || drop(inner));
+        assert!(
+            pending
+                .as_mut()
+                .poll(&mut TaskContext::from_waker(&owner))
+                .is_pending()
+        );
+        drop(owner);
+        assert!(
+            pending
+                .as_mut()
+                .poll(&mut TaskContext::from_waker(&noop()))
+                .is_pending()
+        );
+        pending
+    });
+    block_on(pending.as_mut()).unwrap();
+    assert_eq!(store.count(&Filter::all()).unwrap(), 2);
 }

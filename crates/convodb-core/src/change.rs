@@ -134,7 +134,10 @@ impl Change {
         keys.extend(self.conversation().map(Key::Conversation));
         match &self.kind {
             ChangeKind::ConversationUpdated { set, .. } => {
-                keys.extend(set.iter().filter_map(Field::assignee).map(Key::Assignee));
+                keys.extend(set.iter().filter_map(|field| match field {
+                    Field::Assignee(Some(id)) => Some(Key::Assignee(id.clone())),
+                    _ => None,
+                }));
             }
             ChangeKind::MessageUpdated {
                 conversation,

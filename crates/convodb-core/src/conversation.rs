@@ -108,13 +108,6 @@ impl Field {
     pub const fn is_revised(&self) -> bool {
         matches!(self, Self::Status(_) | Self::Assignee(_))
     }
-
-    pub fn assignee(&self) -> Option<AssigneeId> {
-        match self {
-            Self::Assignee(assignee) => assignee.clone(),
-            _ => None,
-        }
-    }
 }
 
 impl Conversation {

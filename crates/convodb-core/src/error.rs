@@ -25,7 +25,7 @@ pub enum ErrorKind {
     /// Nothing was written.
     AlreadyExists,
     /// A precondition of the [`Context`](crate::Context) does not hold, or a
-    /// claim was lost: [`Details::Precondition`]. Nothing was written.
+    /// claim was lost: [`Details::Precondition`], if the conversation exists. Nothing was written.
     PreconditionFailed,
     /// The idempotency key was given with another command before. Nothing was written.
     IdempotencyKeyReused,

@@ -6,6 +6,7 @@ use crate::{ChangeKind, CommitSeq, Conversation, ConversationId, Field, Result, 
 
 /// What a command answers: its value, and how it came about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Outcome<T> {
     /// What the command is about, as it is now.

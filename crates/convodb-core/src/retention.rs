@@ -56,6 +56,7 @@ impl Retention {
 
 /// The position of a consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ConsumerPosition {
     /// Its name.

@@ -8,6 +8,7 @@ use crate::{InvalidInput, validate};
 /// The type of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum MessageType {
     /// Plain text.
     Text,

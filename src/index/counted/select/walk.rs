@@ -77,13 +77,8 @@ impl Walk {
         self.skipped = self.before(index);
     }
 
-    /// The index of the node's end.
-    fn last(&self) -> usize {
-        self.begins.len() - 1
-    }
-
     pub(super) fn node_end(&self) -> Point {
-        self.begin(self.last())
+        self.begin(self.begins.len() - 1)
     }
 
     /// Where the present entry ends: where the next one begins.
@@ -152,7 +147,7 @@ impl Walk {
     /// behind the one above names it.
     pub(super) fn follow(&mut self, rows: &impl Read, streams: Streams) -> Result<()> {
         let level = self.level;
-        while self.index == self.last() {
+        while self.index == self.begins.len() - 1 {
             let (node, index) = self.above.pop().ok_or_else(missing)?;
             self.begins.truncate(self.node);
             self.before.truncate(self.node);
