@@ -9,6 +9,21 @@ use crate::harness::random::Random;
 /// A write is torn between these, and nowhere else.
 const SECTOR: usize = 512;
 
+/// A file system keeps the length of a file that grew in whole blocks: a part of a torn write beyond the
+/// old length has zeros behind it, to the end of its block. The store sets a length before it writes
+/// there, so no length in between was ever its own.
+const BLOCK: usize = 4_096;
+
+fn write_part(image: &mut Image, file: usize, offset: u64, part: &[u8]) {
+    let before = image.files.get(file).map_or(0, |contents| contents.len());
+    image.write(file, offset, part);
+    let len = image.files[file].len();
+    if len > before {
+        let zeros = vec![0; len.next_multiple_of(BLOCK) - len];
+        image.write(file, len as u64, &zeros);
+    }
+}
+
 /// So many of each kind between two syncs, where there are more.
 const MOST: usize = 8;
 
@@ -246,9 +261,9 @@ impl Walk<'_> {
             let others = self.pending.iter().copied().filter(|place| *place != event);
             let mut image = self.image(others);
             if front {
-                image.write(*file, *offset, &bytes[..cut]);
+                write_part(&mut image, *file, *offset, &bytes[..cut]);
             } else {
-                image.write(*file, *offset + cut as u64, &bytes[cut..]);
+                write_part(&mut image, *file, *offset + cut as u64, &bytes[cut..]);
             }
             let survivors = Survivors::Torn {
                 event,
@@ -263,7 +278,7 @@ impl Walk<'_> {
             .copied()
             .take_while(|place| *place < event);
         let mut image = self.image(before);
-        image.write(*file, *offset, &bytes[..cut]);
+        write_part(&mut image, *file, *offset, &bytes[..cut]);
         emit(Survivors::TornLast { event, sector }, image);
     }
 
@@ -284,7 +299,7 @@ impl Walk<'_> {
                 ) => {
                     for (sector, part) in bytes.chunks(SECTOR).enumerate() {
                         if random.below(2) == 0 {
-                            image.write(*file, *offset + (sector * SECTOR) as u64, part);
+                            write_part(&mut image, *file, *offset + (sector * SECTOR) as u64, part);
                         }
                     }
                 }
