@@ -64,7 +64,6 @@ impl UnitOfWork<'_> {
                 let answer = self.answer_query(query)?;
                 self.state.insert_answer(query.clone(), answer);
             }
-            _ => {}
         }
         Ok(())
     }
@@ -129,10 +128,6 @@ impl UnitOfWork<'_> {
                 oldest: head.oldest_event,
                 newest: EventSeq::new(head.newest_event.get() + self.events.len() as u64),
             },
-            other => {
-                let message = format!("this store cannot answer {other:?}");
-                return Err(convodb_core::Error::corrupted(message));
-            }
         })
     }
 }

@@ -9,7 +9,6 @@ use crate::{
 
 /// The address of one entity, or a question about many.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Key {
     Conversation(ConversationId),
     /// The conversation of a contact in an inbox.
@@ -27,7 +26,6 @@ pub enum Key {
 
 /// What bulk commands, removals and purges ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Query {
     /// The first conversations of a list: [`Answer::Conversations`].
     First(Filter, u32),
