@@ -1,7 +1,7 @@
 //! Commands that are submitted without waiting: futures, and their commits.
 
 use std::collections::BTreeSet;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -435,56 +435,32 @@ fn a_store_that_is_dropped_by_a_panic_closes_its_file() {
     drop(changed);
 }
 
+fn is_pending<F: Future>(future: Pin<&mut F>, waker: &Waker) -> bool {
+    future
+        .poll(&mut TaskContext::from_waker(waker))
+        .is_pending()
+}
+
 #[test]
 fn a_waker_may_own_what_waits_when_another_replaces_it() {
+    let noop = Run::waker(|| {});
     let store = Store::in_memory().unwrap();
     let mut inner = Box::pin(store.events_changed(EventSeq::ZERO));
     let mut outer = pin!(store.events_changed(EventSeq::ZERO));
-    let noop = || Run::waker(|| {});
-    assert!(
-        inner
-            .as_mut()
-            .poll(&mut TaskContext::from_waker(&noop()))
-            .is_pending()
-    );
+    assert!(is_pending(inner.as_mut(), &noop));
     let owner = Run::waker(move || drop(inner));
-    assert!(
-        outer
-            .as_mut()
-            .poll(&mut TaskContext::from_waker(&owner))
-            .is_pending()
-    );
+    assert!(is_pending(outer.as_mut(), &owner));
     drop(owner);
-    assert!(
-        outer
-            .as_mut()
-            .poll(&mut TaskContext::from_waker(&noop()))
-            .is_pending()
-    );
+    assert!(is_pending(outer.as_mut(), &noop));
 
     let mut pending = while_locked(&store, || {
         let mut pending = Box::pin(store.submit(hello("con_1")));
         let mut inner = Box::pin(store.submit(hello("con_2")));
-        assert!(
-            inner
-                .as_mut()
-                .poll(&mut TaskContext::from_waker(&noop()))
-                .is_pending()
-        );
+        assert!(is_pending(inner.as_mut(), &noop));
         let owner = Run::waker(move || drop(inner));
-        assert!(
-            pending
-                .as_mut()
-                .poll(&mut TaskContext::from_waker(&owner))
-                .is_pending()
-        );
+        assert!(is_pending(pending.as_mut(), &owner));
         drop(owner);
-        assert!(
-            pending
-                .as_mut()
-                .poll(&mut TaskContext::from_waker(&noop()))
-                .is_pending()
-        );
+        assert!(is_pending(pending.as_mut(), &noop));
         pending
     });
     block_on(pending.as_mut()).unwrap();

@@ -104,7 +104,6 @@ impl Given {
                 let answer = known.map_or(Answer::Number(0), |(_, answer)| answer.clone());
                 state.insert_answer(query, answer);
             }
-            other => unreachable!("{other:?} is no key of this version"),
         }
     }
 
