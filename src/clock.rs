@@ -4,7 +4,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-/// A source of the time, which the store never lets run back; see [Time](crate::docs::rules#time).
+/// A source of the time. A small step back does not reach the store; see
+/// [Time](crate::docs::rules#time).
 /// A closure that returns a time is a clock too.
 pub trait Clock: Send + Sync {
     /// The present time.
@@ -27,7 +28,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A source of the random part of ids. The store puts the time before it, and keeps its ids ascending.
+/// A source of the random part of ids. The store puts the time before it, and keeps its ids ascending
+/// until the clock is [corrected](crate::docs::rules#time). Numbers must not come again.
 pub trait IdGenerator: Send + Sync {
     /// A random number, of which 80 bits are used.
     fn random(&self) -> u128;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use convodb_core::{AssigneeKind, CommitSeq, EventSeq, Result};
 
 use crate::executor::Counters;
@@ -29,12 +30,17 @@ pub struct Stats {
     pub unmatched: u64,
     /// Conversations of [removed](crate::Execute::remove_assignee) users and teams that are left.
     pub to_reassign: u64,
+    /// Conversations whose latest activity lies in the future: a clock was wrong.
+    /// [`repair`](crate::Store::repair) clamps all times in the future.
+    pub times_in_the_future: u64,
     /// Users in the directory.
     pub users: u64,
     /// Teams in the directory.
     pub teams: u64,
     /// The number of commits that changed the store.
     pub commit_seq: CommitSeq,
+    /// The time of the last of them, by the store's clock; 1970 before the first.
+    pub last_commit_at: DateTime<Utc>,
     /// The size of the file, in bytes.
     pub file_bytes: u64,
     /// The bytes of all keys and values.
@@ -65,6 +71,7 @@ pub struct Stats {
 impl Stats {
     pub(crate) fn read(
         view: &View,
+        now: DateTime<Utc>,
         (snapshots, oldest_snapshot): (usize, Option<Duration>),
         counters: &Counters,
     ) -> Result<Self> {
@@ -84,9 +91,11 @@ impl Stats {
             newest_event: view.head().newest_event,
             unmatched: view.reader().count_unmatched()?,
             to_reassign: view.reader().count_redirected()?,
+            times_in_the_future: view.reader().count_after(view.head().clock(now))?,
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),
             commit_seq: view.head().commit_seq,
+            last_commit_at: view.head().newest_time,
             file_bytes,
             stored_bytes,
             free_bytes: file_bytes.saturating_sub(used_bytes),

@@ -235,7 +235,7 @@ impl Executor {
     /// Rebuilds the indexes from the records.
     pub(crate) fn rebuild(self: &Arc<Self>) -> Result<()> {
         self.write_alone(|mut unit| {
-            unit.rebuild(&*self.view()?)?;
+            unit.rebuild(&*self.view()?, self.options.clock.now())?;
             Ok::<_, Error>(((), unit))
         })?;
         self.background.restart();

@@ -137,7 +137,7 @@ impl UnitOfWork<'_> {
         import: Import,
         greatest: Option<ConversationId>,
     ) -> Result<Vec<Change>> {
-        let at = self.clamped(given.now);
+        let at = self.read_clock(given.now);
         let id = import.conversation.id;
         let mut keys = Vec::new();
         import.reads(&mut keys);

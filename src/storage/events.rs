@@ -91,8 +91,8 @@ pub(super) fn audit_log(
     ))
 }
 
-/// The number of the first event that is not older than a time, or of the next one. O(log events),
-/// as times never run back.
+/// The number of the first event that is not older than a time, or of the next one. O(log events).
+/// Times descend where the clock was corrected: the event before the answer is older even then.
 pub(super) fn first_since(rows: &impl Read, head: &Head, at: DateTime<Utc>) -> Result<EventSeq> {
     let (mut from, mut to) = (head.oldest_event.get(), head.newest_event.get() + 1);
     while from < to {

@@ -63,7 +63,7 @@ pub(super) fn forget_all(
 }
 
 /// Forgets commands before a time, oldest first, at most this many. Answers how many. No command is
-/// dated before one that was forgotten, so the next call goes on behind the last: the tombstones of
+/// dated before one that was forgotten, until the clock is corrected, so the next call goes on behind the last: the tombstones of
 /// the memtable would be walked each time.
 fn forget(
     rows: &mut WriteTables<'_>,

@@ -2,8 +2,10 @@
 
 use std::ops::Bound;
 
+use chrono::{DateTime, Utc};
 use convodb_core::{
     Conversation, ConversationId, Cursor, Filter, Page, PagePosition, PageRequest, Result,
+    StatusFilter,
 };
 
 use super::keys::{self, StreamKey};
@@ -132,6 +134,13 @@ impl<R: Read> Reader<'_, R> {
         let position = keys::position(conversation.updated_at, id);
         let rank = index::rank(self.rows, STREAMS, &streams, &position)?;
         Ok(Some((rank, total)))
+    }
+
+    /// How many conversations had their latest activity after a time. O(partitions * log rows).
+    pub(crate) fn count_after(&self, at: DateTime<Utc>) -> Result<u64> {
+        let Selection { streams, .. } = self.select(&Filter::new(StatusFilter::All))?;
+        let position = keys::position(at, ConversationId::from_raw(u128::MAX));
+        index::rank(self.rows, STREAMS, &streams, &position)
     }
 
     pub(crate) fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {

@@ -14,10 +14,10 @@ use crate::kv::{Database, Read, Table, WriteTables};
 pub(crate) struct Head {
     /// The number of commits that changed something.
     pub(crate) commit_seq: CommitSeq,
-    /// The latest time that the store's clock gave out.
+    /// The time that the store's clock gave out last.
     #[serde(with = "time")]
     pub(crate) newest_time: DateTime<Utc>,
-    /// The greatest id that the store gave out.
+    /// The greatest id that the store gave out since its clock was last set back.
     pub(crate) newest_id: u128,
     /// The number of the next owner; none is used twice.
     pub(crate) next_owner: u32,
@@ -42,6 +42,11 @@ impl Head {
             oldest_event: EventSeq::new(1),
             newest_event: EventSeq::ZERO,
         }
+    }
+
+    /// The time of the store's clock, where the given one shows this.
+    pub(crate) fn clock(&self, shown: DateTime<Utc>) -> DateTime<Utc> {
+        time::monotonic(shown, self.newest_time)
     }
 
     /// How many events are kept.

@@ -79,7 +79,7 @@ impl UnitOfWork<'_> {
         limit: usize,
     ) -> Result<Vec<ConversationId>> {
         self.whole(|unit| {
-            let now = unit.clamped(now);
+            let now = unit.read_clock(now);
             unit.reassign(now, limit)
         })
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use convodb_core::{
     Change, ChangeKind, Command, CommitSeq, Context, ConversationId, Decision, Env, Error,
-    ErrorKind, Halt, IdSequence, NewEvent, Outcome, Output, Result, State, Subject, evolve, time,
+    ErrorKind, Halt, IdSequence, NewEvent, Outcome, Output, Result, State, Subject, evolve,
 };
 
 use super::journal::Payload;
@@ -157,11 +157,17 @@ impl<'t> UnitOfWork<'t> {
         }
     }
 
-    /// The clock's time, unless it ran back.
-    pub(super) fn clamped(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let newest = &mut self.known.head.newest_time;
-        *newest = time::clamped(now).max(*newest);
-        *newest
+    /// The time of a command. Where the clock was corrected, ids and the forgetting of idempotency
+    /// keys begin anew at the present time.
+    pub(super) fn read_clock(&mut self, shown: DateTime<Utc>) -> DateTime<Utc> {
+        let known = &mut self.known;
+        let now = known.head.clock(shown);
+        if now < known.head.newest_time {
+            known.head.newest_id = 0;
+            known.forgotten = None;
+        }
+        known.head.newest_time = now;
+        now
     }
 
     /// Decides a command and applies what it changes.
@@ -171,7 +177,7 @@ impl<'t> UnitOfWork<'t> {
         command: &C,
     ) -> Result<Outcome<C::Output>> {
         self.check_health()?;
-        let now = self.clamped(given.now);
+        let now = self.read_clock(given.now);
         let decided = self.decide(given, now, command);
         self.state.forget_answers();
         let Decision {

@@ -11,7 +11,8 @@ mod rebuild;
 
 use std::fmt;
 
-use convodb_core::{ErrorKind, EventSeq, Hex, Result};
+use chrono::{DateTime, Utc};
+use convodb_core::{ErrorKind, EventSeq, Hex, Result, time};
 
 use super::conversations::{self, Stored};
 use super::scan::Scan;
@@ -75,6 +76,9 @@ pub struct VerifyReport {
     pub index_rows: u64,
     /// The events that were read, those in the histories of conversations aside.
     pub events: u64,
+    /// The conversations, messages and notes with a time after the store's clock. They are no
+    /// findings; [`repair`](crate::Store::repair) clamps them.
+    pub times_in_the_future: u64,
     /// Every difference, in the order in which it was met.
     pub findings: Vec<Finding>,
 }
@@ -88,9 +92,10 @@ impl VerifyReport {
 }
 
 /// O(rows).
-pub(crate) fn verify(view: &View) -> Result<VerifyReport> {
+pub(crate) fn verify(view: &View, shown: DateTime<Utc>) -> Result<VerifyReport> {
     let report = VerifyReport::default();
-    let mut verifier = Verifier { view, report };
+    let now = view.head().clock(shown);
+    let mut verifier = Verifier { view, now, report };
     verifier.check_conversations()?;
     verifier.check_index()?;
     verifier.check_catalog()?;
@@ -111,10 +116,15 @@ fn unless_corrupted<T>(read: Result<T>) -> Result<Option<T>> {
 /// A walk through all tables.
 struct Verifier<'a> {
     view: &'a View,
+    now: DateTime<Utc>,
     report: VerifyReport,
 }
 
 impl Verifier<'_> {
+    fn count_ahead<'t>(&mut self, times: impl IntoIterator<Item = &'t mut DateTime<Utc>>) {
+        self.report.times_in_the_future += u64::from(time::clamp(times, self.now));
+    }
+
     fn found(&mut self, table: Table, key: &[u8], kind: FindingKind) {
         self.report.findings.push(Finding {
             table: table.name,
@@ -176,9 +186,13 @@ impl Verifier<'_> {
             verifier.report.conversations += 1;
             let decoded = conversations::decode(&verifier.view.known.directory, key, bytes);
             match verifier.readable(tables::CONVERSATIONS, key, decoded)? {
-                Some(stored) => verifier.check_derived(key, &stored),
-                None => Ok(()),
+                Some(mut stored) => {
+                    verifier.check_derived(key, &stored)?;
+                    verifier.count_ahead(stored.conversation.times());
+                }
+                None => {}
             }
+            Ok(())
         })
     }
 

@@ -30,8 +30,9 @@ impl Store {
     }
 
     /// Recomputes every index entry, total and unique key from the records, counts the messages
-    /// from each contact, checks the events and audit logs, and reports differences by table and
-    /// key, and damaged rows, in O(rows of the file). Queries and commands continue.
+    /// from each contact, checks the events and audit logs, counts times in the future, and reports
+    /// differences by table and key, and damaged rows, in O(rows of the file). Queries and commands
+    /// continue.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -40,11 +41,13 @@ impl Store {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn verify(&self) -> Result<VerifyReport> {
-        storage::verify(&*self.executor().view()?)
+        let executor = self.executor();
+        storage::verify(&*executor.view()?, executor.options.clock.now())
     }
 
     /// Deletes every index entry, total and unique key, derives them from the records in one commit,
-    /// and returns the report of [`verify`](Self::verify).
+    /// and returns the report of [`verify`](Self::verify). The times of conversations, messages and
+    /// notes that lie in the future become the present time.
     ///
     /// Records and events that cannot be read stay, and are in the report.
     ///
@@ -124,7 +127,8 @@ impl Store {
     pub fn stats(&self) -> Result<Stats> {
         let executor = self.executor();
         let leased = executor.current.leased();
-        Stats::read(&*executor.view()?, leased, &executor.counters())
+        let now = executor.options.clock.now();
+        Stats::read(&*executor.view()?, now, leased, &executor.counters())
     }
 
     /// Waits for a checkpoint that is running. With the feature `testing`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InboxNumber, Message,
-    Revision,
+    Revision, time,
 };
 
 /// Whether a conversation needs work.
@@ -170,7 +170,7 @@ impl Conversation {
             self.revision = self.revision.next();
         }
         if field.is_activity() {
-            self.active(at);
+            self.active(at, at);
         }
     }
 
@@ -187,17 +187,24 @@ impl Conversation {
     }
 
     /// Counts another message. It may be the oldest one, and it is activity at its own time.
-    pub(crate) fn append(&mut self, message: &Message) {
+    pub(crate) fn append(&mut self, message: &Message, now: DateTime<Utc>) {
         self.created_at = self.created_at.min(message.created_at);
         if message.direction == Direction::Inbound {
             self.inbound_count += 1;
             self.unread_count += 1;
         }
-        self.active(message.created_at);
+        self.active(message.created_at, now);
     }
 
-    /// The time of the latest activity never goes back.
-    pub(crate) fn active(&mut self, at: DateTime<Utc>) {
+    /// The time of the latest activity never goes back, unless it lies in the future: a clock was
+    /// wrong then.
+    pub(crate) fn active(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) {
+        time::clamp(self.times(), now);
         self.updated_at = self.updated_at.max(at);
+    }
+
+    #[doc(hidden)]
+    pub const fn times(&mut self) -> [&mut DateTime<Utc>; 2] {
+        [&mut self.created_at, &mut self.updated_at]
     }
 }

@@ -66,7 +66,7 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         }
         ChangeKind::MessageAppended(message) => {
             let of = message.conversation_id;
-            update(state, of, |known| known.append(&message))?;
+            update(state, of, |known| known.append(&message, at))?;
             if let Some(id) = &message.provider_id {
                 register(state, id.clone(), of, message.id)?;
             }
@@ -89,7 +89,7 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         }
         ChangeKind::NoteAdded(note) => {
             let of = note.conversation_id;
-            update(state, of, |known| known.active(note.created_at))?;
+            update(state, of, |known| known.active(note.created_at, at))?;
             let key = (of, note.created_at, note.id);
             state.notes.put(key, Some(*note));
         }

@@ -96,6 +96,11 @@ impl Message {
         (self.created_at, self.id)
     }
 
+    #[doc(hidden)]
+    pub fn times(&mut self) -> impl Iterator<Item = &mut DateTime<Utc>> {
+        std::iter::once(&mut self.created_at).chain(self.deliveries.times())
+    }
+
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
         self.content.validate()?;
         self.deliveries.validate()?;

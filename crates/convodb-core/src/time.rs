@@ -24,6 +24,28 @@ pub fn clamped(time: DateTime<Utc>) -> DateTime<Utc> {
     from_micros(time.timestamp_micros().clamp(0, MAX_MICROS)).unwrap_or_default()
 }
 
+/// A step back of more than this is the correction of a clock that was wrong.
+const MAX_CLAMPED_STEP: TimeDelta = TimeDelta::minutes(1);
+
+/// The time of a monotonic clock that gave out `newest` last and now shows `shown`.
+pub fn monotonic(shown: DateTime<Utc>, newest: DateTime<Utc>) -> DateTime<Utc> {
+    let shown = clamped(shown);
+    match newest - shown > MAX_CLAMPED_STEP {
+        true => shown,
+        false => shown.max(newest),
+    }
+}
+
+/// Brings times in the future back to the present. Returns whether there were any.
+pub fn clamp<'a>(
+    times: impl IntoIterator<Item = &'a mut DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> bool {
+    times.into_iter().fold(false, |is_ahead, time| {
+        is_ahead | (std::mem::replace(time, now.min(*time)) > now)
+    })
+}
+
 /// A caller's time, cut to the microsecond.
 pub fn checked(field: &'static str, time: DateTime<Utc>) -> Result<DateTime<Utc>, InvalidInput> {
     from_micros(time.timestamp_micros())

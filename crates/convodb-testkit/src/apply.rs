@@ -157,6 +157,13 @@ fn run_in(
         }
         Op::MoveClock { micros } => {
             let moved = model.clock.get() + TimeDelta::microseconds(*micros);
+            if model.is_correction(moved) {
+                // Of the keys that expired by the wrong clock, the store may have forgotten any.
+                (model.key, model.actor) = (None, None);
+                let older_ms = u32::try_from(model.key_age.num_milliseconds()).unwrap_or(u32::MAX);
+                let purge = Op::PurgeKeys { older_ms };
+                run_in(commands, model, &purge, Context::new(), &[])?;
+            }
             model.clock.set(moved);
             Ok(())
         }

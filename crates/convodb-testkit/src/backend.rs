@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use chrono::{DateTime, Utc};
 use convodb::commands::PurgeEvents;
 use convodb::testing::reassign_now;
 use convodb::{
@@ -78,6 +79,9 @@ pub trait Backend: Commands + Queries {
 
     fn commit_seq(&self) -> Result<CommitSeq>;
 
+    /// By the backend's clock.
+    fn last_commit_at(&self) -> Result<DateTime<Utc>>;
+
     /// Verifies what is stored, and counts it.
     ///
     /// # Panics
@@ -100,6 +104,8 @@ pub struct Counts {
     pub unmatched: u64,
     /// Conversations that are stored under a removed assignee.
     pub to_reassign: u64,
+    /// Conversations whose latest activity lies in the future.
+    pub times_in_the_future: u64,
     pub commits: CommitSeq,
 }
 
@@ -218,6 +224,10 @@ impl Backend for Store {
         Read::commit_seq(self)
     }
 
+    fn last_commit_at(&self) -> Result<DateTime<Utc>> {
+        Ok(self.stats()?.last_commit_at)
+    }
+
     fn verified_counts(&self) -> Result<Counts> {
         let report = self.verify()?;
         assert!(report.is_clean(), "{:?}", report.findings);
@@ -249,6 +259,7 @@ impl Backend for Store {
             newest_event: stats.newest_event,
             unmatched: stats.unmatched,
             to_reassign: stats.to_reassign,
+            times_in_the_future: stats.times_in_the_future,
             commits: stats.commit_seq,
         })
     }

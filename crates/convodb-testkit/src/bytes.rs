@@ -177,7 +177,7 @@ impl Bytes<'_> {
     }
 
     fn move_clock(&mut self) -> Op {
-        const STEPS: [i64; 9] = [
+        const STEPS: [i64; 10] = [
             1,
             1_000,
             999,
@@ -188,9 +188,11 @@ impl Bytes<'_> {
             -1,
             -1_000,
             -60_000_000,
+            // More than a minute: a clock that was wrong.
+            -7_200_000_000,
         ];
         Op::MoveClock {
-            micros: STEPS[usize::from(self.below(9))],
+            micros: STEPS[usize::from(self.below(10))],
         }
     }
 

@@ -298,6 +298,7 @@ pub fn sound(backend: &impl Backend, model: &Model) {
         newest_event: model.newest_event(),
         unmatched: model.unmatched.len() as u64,
         to_reassign: model.to_reassign(),
+        times_in_the_future: model.times_in_the_future(),
         commits: CommitSeq::new(model.sequence),
     };
     assert_eq!(backend.verified_counts().unwrap(), expected);

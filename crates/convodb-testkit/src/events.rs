@@ -160,17 +160,33 @@ impl Model {
         Expected::plain((), true)
     }
 
+    /// How many events are older than a time. Where the clock was corrected times descend, and of the
+    /// places where a younger one follows an older one, bisection finds one.
+    fn count_before(&self, at: DateTime<Utc>) -> usize {
+        let (mut from, mut to) = (0, self.events.len());
+        while from < to {
+            let middle = from + (to - from) / 2;
+            match self.events[middle].at < at {
+                true => from = middle + 1,
+                false => to = middle,
+            }
+        }
+        from
+    }
+
     /// One after the other from the oldest on, until one is to be kept.
     pub fn purge(&mut self, plan: RetentionPlan) -> Expected<u64> {
+        let old = match plan.keep {
+            Keep::YoungerMs(ms) => self.count_before(before(self.newest, ms)),
+            Keep::Newest(count) => self.events.len().saturating_sub(count.into()),
+        };
         let slowest = self.consumers.iter().map(|(_, position)| *position).min();
         let mut purged = 0;
-        while let Some(oldest) = self.events.first() {
-            let is_kept = match plan.keep {
-                Keep::Newest(count) => self.events.len() <= usize::from(count),
-                Keep::YoungerMs(ms) => oldest.at >= before(self.newest, ms),
-            };
+        while purged < old as u64
+            && let Some(oldest) = self.events.first()
+        {
             let is_awaited = slowest.is_some_and(|slowest| slowest < oldest.seq);
-            if is_kept || is_awaited && !plan.force {
+            if is_awaited && !plan.force {
                 break;
             }
             self.events.remove(0);

@@ -11,7 +11,6 @@ use convodb::{
 use super::backend::{Backend, Commands};
 use super::keys;
 use super::model::Model;
-use super::plan::first_moment;
 use super::provided::{PROVIDED, provider_id};
 
 /// What is known of a provider's id.
@@ -69,8 +68,7 @@ impl Memory {
     /// Asks by commands that are rolled back, at the time of the latest commit.
     pub fn of_backend(backend: &impl Backend, clock: &ManualClock) -> Result<Self> {
         let now = clock.get();
-        // It never runs back.
-        clock.set(first_moment());
+        clock.set(backend.last_commit_at()?);
         let asked =
             backend.transaction(|tx| -> Result<(), Asked> { Err(Asked::Heard(Self::ask(tx)?)) });
         clock.set(now);

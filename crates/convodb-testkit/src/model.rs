@@ -77,9 +77,9 @@ impl Entry {
 pub struct Model {
     /// The store's clock: a clone of the model shares it.
     pub clock: ManualClock,
-    /// The latest time that the store gave out.
+    /// The time that the store gave out last.
     pub newest: DateTime<Utc>,
-    /// The greatest id that the store gave out, without its prefix.
+    /// The greatest id that the store gave out since its clock was corrected, without its prefix.
     pub newest_id: String,
     /// In no order.
     pub entries: Vec<Entry>,
@@ -138,9 +138,28 @@ impl Model {
         }
     }
 
-    /// The clock's time, which never runs back. A command reads it once, at its beginning.
+    /// Conversations whose latest activity lies in the future.
+    pub fn times_in_the_future(&self) -> u64 {
+        let mut present = self.clone();
+        present.read_clock();
+        let is_ahead = |entry: &&Entry| entry.updated_at > present.newest;
+        self.entries.iter().filter(is_ahead).count() as u64
+    }
+
+    /// The clock's time, which never runs back by up to a minute. Where it runs back further, it was
+    /// wrong before. A command reads it once, at its beginning.
     pub fn read_clock(&mut self) {
-        self.newest = self.newest.max(self.clock.get());
+        let shown = self.clock.get();
+        if self.is_correction(shown) {
+            self.newest_id.clear();
+            self.newest = shown;
+        }
+        self.newest = self.newest.max(shown);
+    }
+
+    /// Whether a clock that shows this was wrong before.
+    pub fn is_correction(&self, shown: DateTime<Utc>) -> bool {
+        shown < self.newest - TimeDelta::minutes(1)
     }
 
     /// Ids ascend, so that what happens at one time is listed in the order in which it happened.

@@ -8,7 +8,7 @@
 mod bulk;
 mod imports;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
     Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation, ConversationId,
     DeliveryStatus, Direction, ErrorKind, EventKind, Message, MessageId, Note, NoteId, ProviderId,
@@ -39,8 +39,45 @@ pub(super) fn refused_if(refused: bool, refusal: Refusal) -> Option<Refusal> {
 
 impl Model {
     fn active(&mut self, id: ConversationId, at: DateTime<Utc>) {
+        let now = self.newest;
         let entry = self.entry_mut(id);
-        entry.updated_at = entry.updated_at.max(at);
+        entry.created_at = entry.created_at.min(now);
+        entry.updated_at = entry.updated_at.min(now).max(at);
+    }
+
+    /// A repair is a commit, and nothing stays in the future.
+    pub fn repair(&mut self) {
+        self.read_clock();
+        self.sequence += 1;
+        let now = self.newest;
+        for entry in &mut self.entries {
+            entry.created_at = entry.created_at.min(now);
+            entry.updated_at = entry.updated_at.min(now);
+            let mut next = now;
+            for message in &mut entry.messages {
+                let deliveries = &mut message.deliveries;
+                let reported = [
+                    &mut deliveries.sent_at,
+                    &mut deliveries.delivered_at,
+                    &mut deliveries.read_at,
+                    &mut deliveries.failed_at,
+                ];
+                for at in reported.into_iter().flatten() {
+                    *at = now.min(*at);
+                }
+                // Messages keep their order.
+                if message.created_at > now {
+                    message.created_at = next;
+                    self.newest = self.newest.max(next);
+                    next += TimeDelta::microseconds(1);
+                }
+            }
+            for note in &mut entry.notes {
+                note.created_at = note.created_at.min(now);
+            }
+            entry.messages.sort_by_key(|one| (one.created_at, one.id));
+            entry.notes.sort_by_key(|note| (note.created_at, note.id));
+        }
     }
 
     pub fn entry_mut(&mut self, id: ConversationId) -> &mut Entry {

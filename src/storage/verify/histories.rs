@@ -17,7 +17,7 @@ impl Verifier<'_> {
             verifier.look_up(tables::MESSAGES, key)?;
             let checked = messages::check_message(&verifier.view.rows, key, bytes);
             let checked = verifier.readable(tables::MESSAGES, key, checked)?;
-            let Some((message, found_by_id)) = checked else {
+            let Some((mut message, found_by_id)) = checked else {
                 return Ok(());
             };
             if !found_by_id {
@@ -28,16 +28,18 @@ impl Verifier<'_> {
                 Some(None) => verifier.found(tables::MESSAGES, key, FindingKind::Unexpected),
                 None => {}
             }
+            verifier.count_ahead(message.times());
             Ok(())
         })?;
         self.each(tables::NOTES, |verifier, key, bytes| {
             verifier.report.notes += 1;
             verifier.look_up(tables::NOTES, key)?;
             let decoded = messages::decode_note(key, bytes);
-            if let Some(note) = verifier.readable(tables::NOTES, key, decoded)?
-                && homes.of(note.conversation_id)? == Some(None)
-            {
-                verifier.found(tables::NOTES, key, FindingKind::Unexpected);
+            if let Some(mut note) = verifier.readable(tables::NOTES, key, decoded)? {
+                if homes.of(note.conversation_id)? == Some(None) {
+                    verifier.found(tables::NOTES, key, FindingKind::Unexpected);
+                }
+                verifier.count_ahead([&mut note.created_at]);
             }
             Ok(())
         })

@@ -3,7 +3,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use convodb_core::{Channel, Conversation, ConversationId, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use convodb_core::{Channel, Conversation, ConversationId, Result, time};
 
 use super::unless_corrupted;
 use crate::storage::batch::Batch;
@@ -56,8 +57,10 @@ const REBUILT_AT_ONCE: usize = 16_384;
 
 impl UnitOfWork<'_> {
     /// Throws every index entry, total, thread and message's provider's id away, and derives them
-    /// anew from the records that can be read; so is each count of inbound messages. O(everything).
-    pub(crate) fn rebuild(&mut self, view: &View) -> Result<()> {
+    /// anew from the records that can be read; so is each count of inbound messages. Times in the
+    /// future become the present time. O(everything).
+    pub(crate) fn rebuild(&mut self, view: &View, shown: DateTime<Utc>) -> Result<()> {
+        let now = self.read_clock(shown);
         self.begin_anew()?;
         self.settle()?;
         self.applied = true;
@@ -79,7 +82,7 @@ impl UnitOfWork<'_> {
                     conversation,
                     owner,
                 } = &mut stored;
-                if recount(view, conversation)? {
+                if recount(view, conversation)? | time::clamp(conversation.times(), now) {
                     conversations::save_record(&mut batch, conversation, *owner)?;
                 }
                 conversations::stage_derived(&mut batch, &mut entries, conversation, *owner)?;
@@ -93,20 +96,42 @@ impl UnitOfWork<'_> {
         entries.write(rows, index)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
+        // Messages of the future keep their order, a microsecond apart.
+        let mut clamped = (None, now);
         for (nth, row) in Scan::new(&view.rows, tables::MESSAGES)?.enumerate() {
             let (key, bytes) = row?;
-            if let Some(message) = unless_corrupted(messages::decode(&key, &bytes))?
-                && let Some(Some(channel)) = homes.of(message.conversation_id)?
-            {
-                provider_ids::save_message(
-                    &mut batch,
-                    view.known.hashes,
-                    channel.into(),
-                    &message,
-                )?;
+            if let Some(mut message) = unless_corrupted(messages::decode(&key, &bytes))? {
+                if let Some(Some(channel)) = homes.of(message.conversation_id)? {
+                    let hashes = view.known.hashes;
+                    provider_ids::save_message(&mut batch, hashes, channel.into(), &message)?;
+                }
+                let is_ahead = message.created_at > now;
+                if time::clamp(message.times(), now) {
+                    if is_ahead {
+                        let (of, at) = (Some(message.conversation_id), clamped.1);
+                        let next = at + TimeDelta::microseconds(1);
+                        clamped = (of, if of == clamped.0 { next } else { now });
+                        message.created_at = clamped.1;
+                        let newest = &mut self.known.head.newest_time;
+                        *newest = clamped.1.max(*newest);
+                    }
+                    rows.remove(tables::MESSAGES, &key)?;
+                    let dated = (message.conversation_id, message.id);
+                    kinds::MESSAGE_TIMES.remove(rows, &dated)?;
+                    messages::save(&mut batch, &message)?;
+                }
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;
+            }
+        }
+        for row in Scan::new(&view.rows, tables::NOTES)? {
+            let (key, bytes) = row?;
+            if let Some(mut note) = unless_corrupted(messages::decode_note(&key, &bytes))?
+                && time::clamp([&mut note.created_at], now)
+            {
+                rows.remove(tables::NOTES, &key)?;
+                messages::save_note(&mut batch, &note)?;
             }
         }
         batch.write(rows)?;

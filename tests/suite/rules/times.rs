@@ -1,15 +1,18 @@
-//! The order of messages, the clock that never runs back, and the time of the latest activity.
+//! The order of messages, the store's clock, and the time of the latest activity.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::{
-    Channel, CommitSeq, DeliveryStatus, ErrorKind, Filter, Inbound, Options, Outbound, PageRequest,
-    Receipt, Reply, Status,
+    Channel, CommitSeq, ConversationId, DeliveryStatus, ErrorKind, Filter, Inbound, Options,
+    Outbound, PageRequest, Receipt, Reply, Status,
 };
+
+use convodb_testkit::harness::disk::MemoryDisk;
 
 use super::inbox::{Inbox, contact, time};
 
@@ -141,12 +144,12 @@ fn a_clock_that_is_out_of_bounds_counts_as_the_nearest_time_within() {
 }
 
 #[test]
-fn the_stores_clock_never_runs_back() {
+fn the_stores_clock_never_runs_back_by_a_minute() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let latest = inbox.later();
     inbox.store.add_note(id, "at the latest time").unwrap();
-    inbox.clock.set(latest - Duration::from_secs(86_400));
+    inbox.clock.set(latest - Duration::from_secs(60));
 
     let got = inbox.store.receive(inbound("after")).unwrap().value;
     assert_eq!(got.created_at, latest);
@@ -180,7 +183,7 @@ fn the_stores_clock_never_runs_back_over_a_restart() {
     store.receive(inbound("before")).unwrap();
     store.close().unwrap();
 
-    clock.set(latest - Duration::from_secs(86_400));
+    clock.set(latest - Duration::from_secs(60));
     let store = reopened(&path, &clock);
     let after = store.receive(inbound("after")).unwrap().value;
     assert_eq!(after.created_at, latest);
@@ -195,13 +198,13 @@ fn the_stores_clock_never_runs_back_over_a_restart() {
 }
 
 #[test]
-fn ids_ascend_over_restarts_and_clocks_set_back() {
+fn ids_ascend_over_restarts_and_clocks_set_back_by_a_minute() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("inbox.redb");
     let start = time("2026-04-16T09:00:00Z");
     let clock = ManualClock::at(start);
     let mut ids: Vec<u128> = Vec::new();
-    for shown in [0_i64, -3_600, 60, -60, 61] {
+    for shown in [0_i64, -59, 60, 1, 61] {
         clock.set(start + chrono::TimeDelta::seconds(shown));
         let store = reopened(&path, &clock);
         for n in 0..20 {
@@ -216,6 +219,147 @@ fn ids_ascend_over_restarts_and_clocks_set_back() {
         store.close().unwrap();
     }
     assert!(ids.is_sorted_by(|a, b| a < b), "{ids:x?}");
+}
+
+/// A clock that is a year ahead for two messages and a note, and is then corrected.
+fn corrected() -> (Inbox, ConversationId, DateTime<Utc>) {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let present = inbox.later();
+    inbox.clock.set(present + Duration::from_secs(365 * 86_400));
+    for text in ["ahead 1", "ahead 2"] {
+        let message = inbound(text).provider_id(text);
+        inbox.store.receive(message).unwrap();
+        inbox.clock.advance(Duration::from_micros(1));
+    }
+    inbox.store.add_note(id, "ahead").unwrap();
+    inbox.clock.set(present);
+    (inbox, id, present)
+}
+
+#[test]
+fn a_step_back_of_more_than_a_minute_corrects_the_clock() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let latest = inbox.later();
+    inbox.store.add_note(id, "before").unwrap();
+    let back = latest - Duration::from_micros(60_000_001);
+    inbox.clock.set(back);
+    let note = inbox.store.add_note(id, "after").unwrap().value;
+    assert_eq!(note.created_at, back);
+    let got = inbox.store.receive(inbound("after")).unwrap().value;
+    assert_eq!(got.created_at, back);
+    let millis = u64::try_from(back.timestamp_millis()).unwrap();
+    assert_eq!(got.id.timestamp_ms(), millis, "its id has the present time");
+    let ahead = inbound("ahead").provider_time(latest);
+    assert_eq!(inbox.store.receive(ahead).unwrap().value.created_at, back);
+    inbox.assert_sound();
+}
+
+#[test]
+fn a_clock_is_corrected_over_a_restart_and_a_crash_keeps_that() {
+    let disk = MemoryDisk::default();
+    let ahead = time("2036-04-16T09:00:00Z");
+    let clock = ManualClock::at(ahead);
+    let options = || Options::new().clock(clock.clone()).ids(SeededIds::new(7));
+    let opened = |disk: &MemoryDisk| options().disk(Arc::new(disk.clone())).open("/inbox.redb");
+    let store = opened(&disk).unwrap();
+    let id = store
+        .receive(inbound("ahead"))
+        .unwrap()
+        .value
+        .conversation_id;
+    store.close().unwrap();
+
+    let present = time("2026-04-16T09:00:00Z");
+    clock.set(present);
+    let store = opened(&disk).unwrap();
+    let after = store.receive(inbound("present")).unwrap().value;
+    assert_eq!(after.created_at, present);
+    let seen = store.transcript(id).unwrap();
+    let crashed = MemoryDisk::of(disk.image());
+    // Recovery does not read the clock.
+    clock.set(ahead);
+    let recovered = opened(&crashed).unwrap();
+    assert_eq!(recovered.transcript(id).unwrap(), seen);
+    clock.set(present - Duration::from_secs(30));
+    let next = recovered.receive(inbound("next")).unwrap().value;
+    assert_eq!(next.created_at, present, "the last commit's time");
+    assert!(recovered.verify().unwrap().is_clean());
+}
+
+#[test]
+fn an_activity_time_in_the_future_becomes_the_present_at_the_next_activity() {
+    let (inbox, id, present) = corrected();
+    assert!(inbox.show(id).updated_at > present);
+    assert_eq!(inbox.store.stats().unwrap().times_in_the_future, 1);
+    let report = inbox.store.verify().unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    // A conversation, two messages, a note.
+    assert_eq!(report.times_in_the_future, 4);
+
+    let resolved = inbox.store.resolve(id).unwrap().value;
+    assert_eq!(resolved.updated_at, present);
+    assert_eq!(inbox.store.stats().unwrap().times_in_the_future, 0);
+    let late = inbox.later();
+    inbox.store.add_note(id, "later").unwrap();
+    assert_eq!(inbox.show(id).updated_at, late);
+    inbox.assert_sound();
+}
+
+#[test]
+fn a_message_with_an_earlier_time_brings_a_future_activity_back_to_the_present() {
+    let (inbox, id, present) = corrected();
+    let earlier = present - Duration::from_secs(1);
+    let late = inbound("late").provider_time(earlier);
+    inbox.store.receive(late).unwrap();
+    assert_eq!(inbox.show(id).updated_at, present);
+}
+
+#[test]
+fn a_conversation_that_began_in_the_future_stays_one_that_can_be_imported() {
+    let inbox = Inbox::new();
+    let present = inbox.clock.get();
+    inbox.clock.advance(Duration::from_secs(86_400));
+    let id = inbox.conversation();
+    inbox.clock.set(present);
+    let resolved = inbox.store.resolve(id).unwrap().value;
+    assert_eq!(
+        (resolved.created_at, resolved.updated_at),
+        (present, present)
+    );
+    let transcript = inbox.store.transcript(id).unwrap();
+    let export = convodb::Import::new(transcript.conversation, transcript.messages);
+    Inbox::new().store.import(export).unwrap();
+}
+
+#[test]
+fn repair_makes_times_in_the_future_the_present_and_keeps_their_order() {
+    let (inbox, id, present) = corrected();
+    let message = inbox.store.receive(inbound("present")).unwrap().value;
+    inbox.later();
+    let report = inbox.store.repair().unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    assert_eq!(report.times_in_the_future, 0);
+    assert_eq!(inbox.store.stats().unwrap().times_in_the_future, 0);
+    assert_eq!(inbox.texts(id), ["Hello", "present", "ahead 1", "ahead 2"]);
+    let soon = inbox.clock.get() + Duration::from_micros(1);
+    let transcript = inbox.store.transcript(id).unwrap();
+    let newest = transcript.messages.last().unwrap();
+    assert_eq!(newest.created_at, soon);
+    assert_eq!(transcript.messages[1], message, "others stay");
+    let notes: Vec<_> = inbox.store.notes(id).unwrap().map(Result::unwrap).collect();
+    assert_eq!(notes[0].created_at, inbox.clock.get());
+    // They are found by their ids, and provider's ids.
+    let found = inbox.store.message(newest).unwrap();
+    assert_eq!(found, *newest);
+    let again = inbound("ahead 2").provider_id("ahead 2");
+    assert!(inbox.store.receive(again).unwrap().is_duplicate);
+    assert_eq!(inbox.show(id).updated_at, present);
+    inbox.later();
+    let after = inbox.store.receive(inbound("after")).unwrap().value;
+    assert_eq!(after.created_at, inbox.clock.get());
+    assert_eq!(inbox.texts(id).last().unwrap(), "after");
 }
 
 /// The number behind an id's prefix, whatever it names.

@@ -29,6 +29,8 @@ pub(crate) struct Verify {
 
 /// Rebuild every index entry, total and unique key from the records
 ///
+/// Times in the future become the present time.
+///
 /// Exits with 1 if there are differences afterwards: records that cannot be read are
 /// not changed. It is one transaction; if it is interrupted, nothing has changed.
 #[derive(Args)]
@@ -46,6 +48,7 @@ struct Document<'a> {
     messages: u64,
     notes: u64,
     index_rows: u64,
+    times_in_the_future: u64,
     findings: Vec<Finding<'a>>,
 }
 
@@ -97,6 +100,7 @@ fn print(output: &mut Output, report: &VerifyReport) -> Result<Verdict, Failure>
         messages: report.messages,
         notes: report.notes,
         index_rows: report.index_rows,
+        times_in_the_future: report.times_in_the_future,
         findings: findings.collect(),
     };
     output.print(&document, |_| text(report))?;
@@ -107,13 +111,17 @@ fn print(output: &mut Output, report: &VerifyReport) -> Result<Verdict, Failure>
 }
 
 pub(super) fn text(report: &VerifyReport) -> String {
-    let read = format!(
+    let mut read = format!(
         "{}, {}, {} and {} read",
         counted(report.conversations, "conversation"),
         counted(report.messages, "message"),
         counted(report.notes, "note"),
         counted(report.index_rows, "index row"),
     );
+    if report.times_in_the_future > 0 {
+        let ahead = counted(report.times_in_the_future, "record");
+        read += &format!("\n{ahead} with times in the future; repair sets them to the present");
+    }
     if report.is_clean() {
         return format!("{read}\nclean: every index entry and total agrees with the records");
     }

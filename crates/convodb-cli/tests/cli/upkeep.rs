@@ -86,3 +86,28 @@ fn compacting_frees_the_space_of_deleted_conversations() {
     assert_eq!(desk.ok(&["export", "one.redb"]), exported);
     assert_eq!(desk.names(), ["one.redb"]);
 }
+
+#[test]
+fn times_in_the_future_are_counted_and_repaired() {
+    let desk = Desk::new();
+    let ahead = convodb::testing::ManualClock::at("2106-01-01T00:00:00Z".parse().unwrap());
+    let options = convodb::Store::options().clock(ahead);
+    let store = options.open(desk.path("one.redb")).unwrap();
+    let contact = convodb::ContactId::new("con_1").unwrap();
+    let hello = convodb::Inbound::text(contact, convodb::Channel::Webchat, "Hello");
+    store.receive(hello).unwrap();
+    store.close().unwrap();
+
+    assert_eq!(desk.json(&["stats", "one.redb"])["times_in_the_future"], 1);
+    // The conversation and its message.
+    let report = desk.json(&["verify", "one.redb"]);
+    assert_eq!(report["times_in_the_future"], 2);
+    let printed = desk.ok(&["verify", "one.redb"]);
+    assert!(
+        printed.contains("2 records with times in the future"),
+        "{printed}"
+    );
+    let report = desk.json(&["repair", "one.redb"]);
+    assert_eq!(report["times_in_the_future"], 0);
+    assert_eq!(desk.json(&["stats", "one.redb"])["times_in_the_future"], 0);
+}

@@ -111,6 +111,19 @@ impl Deliveries {
         }
     }
 
+    pub(super) fn times(&mut self) -> impl Iterator<Item = &mut DateTime<Utc>> {
+        let Self {
+            sent_at,
+            delivered_at,
+            read_at,
+            failed_at,
+            failure: _,
+        } = self;
+        [sent_at, delivered_at, read_at, failed_at]
+            .into_iter()
+            .flatten()
+    }
+
     /// Merges a receipt's time and reason, and returns whether that changed anything. The result
     /// does not depend on the order of receipts.
     ///

@@ -155,7 +155,7 @@ pub(crate) fn workload(seed: u64) -> History {
             0 => recorder.back_up(format!("/copy.{number}").into()),
             1 => recorder.step(|store, model| {
                 assert!(store.repair().unwrap().is_clean());
-                model.sequence = store.commit_seq().unwrap().get();
+                model.repair();
             }),
             _ => {}
         }
