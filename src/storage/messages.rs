@@ -36,21 +36,29 @@ fn carries_its_time(message: &Message) -> bool {
     i64::try_from(message.id.timestamp_ms()) == Ok(message.created_at.timestamp_millis())
 }
 
-/// A message by its id. O(messages of the conversation in the id's millisecond).
+/// A message by its id. Reads at most two rows of each microsecond of the id's millisecond: all
+/// messages of a conversation may have one time, if their provider's clock has seconds only.
 pub(super) fn find(
     rows: &impl Read,
     conversation: ConversationId,
     id: MessageId,
 ) -> Result<Option<Message>> {
-    let from_us = id.timestamp_ms() * 1_000;
-    let first = MESSAGES.beginning(&(conversation, from_us));
-    let last = MESSAGES.beginning(&(conversation, from_us + 999)).last();
-    let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
-    for row in rows.range(tables::MESSAGES, keys)? {
-        let (key, bytes) = row?;
-        if MESSAGES.parse(&key)?.2 == id {
+    let mut from_us = id.timestamp_ms() * 1_000;
+    let last_us = from_us + 999;
+    let last = MESSAGES.beginning(&(conversation, last_us)).last();
+    while from_us <= last_us {
+        let from = MESSAGES.beginning(&(conversation, from_us, id));
+        let keys = (Bound::Included(&from[..]), Bound::Included(&last[..]));
+        let Some((key, bytes)) = rows.range(tables::MESSAGES, keys)?.next().transpose()? else {
+            break;
+        };
+        let (_, created_at, found) = MESSAGES.parse(&key)?;
+        let found_us = created_at.timestamp_micros().unsigned_abs();
+        if found == id {
             return decode(&key, &bytes).map(Some);
         }
+        // A later microsecond, in which the message may be before this one.
+        from_us = found_us.max(from_us + 1);
     }
     let time = MESSAGE_TIMES.get(rows, &(conversation, id))?;
     let Some(MessageTimeRecord { created_at }) = time else {

@@ -26,6 +26,9 @@ const FULL_BYTES: usize = 256 << 10;
 /// An identity map of more entities is written and begun anew between two commands.
 const MOST_ENTITIES: usize = 4_096;
 
+/// So many bytes of log records are replayed on one identity map: it holds what they say.
+const REPLAYED_BYTES: usize = 8 << 20;
+
 /// A write transaction's tables with the identity map over them.
 pub(crate) struct UnitOfWork<'t> {
     pub(super) rows: WriteTables<'t>,
@@ -370,16 +373,20 @@ impl<'t> UnitOfWork<'t> {
         }))
     }
 
-    /// Applies log records, and writes the counters as of the last one.
+    /// Applies log records, and writes the counters as of the last one. Between two flushes an entity
+    /// is loaded and written once, however many changes it has.
     pub(super) fn replay<'r>(
         mut self,
         records: impl Iterator<Item = (u64, &'r [u8])>,
     ) -> Result<Option<Memtable>> {
         self.replays = true;
+        let mut replayed = 0;
         for (commit, payload) in records {
+            replayed += payload.len();
             let (newest_time, newest_id) = journal::replay(payload, |changes| {
-                if self.state.size() > MOST_ENTITIES {
+                if self.state.size() > MOST_ENTITIES || replayed > REPLAYED_BYTES {
                     self.begin_anew()?;
+                    replayed = 0;
                 }
                 changes
                     .into_iter()

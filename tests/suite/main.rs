@@ -17,6 +17,7 @@ mod durability;
 mod errors;
 mod events;
 mod examples;
+mod hostile;
 mod idempotency;
 mod imports;
 mod journal;
