@@ -1,11 +1,13 @@
 //! Table cells and tables of conversations, messages and notes, which several commands print.
 
+use std::collections::HashMap;
+
 use comfy_table::{Cell, Color};
 use convodb::{
     Assignee, AssigneeKind, Channel, Conversation, DeliveryStatus, Direction, Message, Note, Status,
 };
 
-use crate::output::{Screen, dim, shrink_only};
+use crate::output::{Screen, dim};
 use crate::texts::{details, grouped, plain, preview, second};
 
 pub(crate) fn channel(channel: Channel) -> Cell {
@@ -36,9 +38,11 @@ pub(crate) fn assignee(assignee: Option<&Assignee>) -> Cell {
 }
 
 /// The last message of a conversation, if it has one.
-pub(crate) fn last_message(last: Option<&Message>) -> Cell {
+pub(crate) fn last_message(screen: &Screen, last: Option<&Message>) -> Cell {
+    let most = usize::from(screen.width);
+    let preview = last.map(|message| preview(message, most));
     // Without a delimiter to break at, the line is filled to its end.
-    Cell::new(last.map(preview).unwrap_or_default()).set_delimiter('\n')
+    Cell::new(preview.unwrap_or_default()).set_delimiter('\n')
 }
 
 /// A number of unread messages; nothing for none.
@@ -60,19 +64,15 @@ pub(crate) fn state(conversation: &Conversation) -> String {
 
 pub(crate) fn messages(screen: &Screen, messages: &[Message]) -> String {
     let mut table = screen.table(["created_at", "from", "message", "status"]);
-    for message in messages {
+    let rows = messages.iter().map(|message| {
         let from = match message.direction {
             Direction::Inbound => Cell::new("contact").fg(Color::Cyan),
             Direction::Outbound => Cell::new("team").fg(Color::Magenta),
         };
-        table.add_row([
-            dim(second(message.created_at)),
-            from,
-            Cell::new(details(message)),
-            delivery(message.status),
-        ]);
-    }
-    shrink_only(&mut table, 2);
+        let time = dim(second(message.created_at));
+        (vec![time, from, delivery(message.status)], details(message))
+    });
+    screen.add_texts(&mut table, rows.collect(), 2);
     table.trim_fmt()
 }
 
@@ -97,19 +97,19 @@ pub(crate) const fn delivery_name(status: DeliveryStatus) -> &'static str {
 
 pub(crate) fn notes(screen: &Screen, notes: &[Note], directory: &[Assignee]) -> String {
     let mut table = screen.table(["created_at", "author", "note"]);
-    for note in notes {
-        let author = note.author.as_ref().map(|author| {
-            let known = directory
-                .iter()
-                .find(|one| one.id.as_str() == author.as_str());
-            known.map_or(author.as_str(), |known| &known.name)
+    let named = directory.iter().map(|one| (one.id.as_str(), &*one.name));
+    let names: HashMap<_, _> = named.collect();
+    let rows = notes.iter().map(|note| {
+        let author = note.author.as_ref().map_or("–", |author| {
+            let id = author.as_str();
+            names.get(id).copied().unwrap_or(id)
         });
-        table.add_row([
-            dim(second(note.created_at)),
-            Cell::new(plain(author.unwrap_or("–"))).fg(Color::Yellow),
-            Cell::new(plain(&note.content)),
-        ]);
-    }
-    shrink_only(&mut table, 2);
+        let author = Cell::new(plain(author)).fg(Color::Yellow);
+        (
+            vec![dim(second(note.created_at)), author],
+            plain(&note.content),
+        )
+    });
+    screen.add_texts(&mut table, rows.collect(), 2);
     table.trim_fmt()
 }

@@ -10,8 +10,10 @@ use comfy_table::{
     TableComponent, presets,
 };
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::failure::Failure;
+use crate::texts::wrapped;
 
 /// The narrowest screen on which ids are shown whole.
 const WIDE: u16 = 140;
@@ -159,6 +161,32 @@ impl Screen {
             table.add_row([Cell::new(what), right(value)]);
         }
         table.trim_fmt()
+    }
+
+    /// Adds rows with a text each, which has this column and the width that the others leave.
+    pub(crate) fn add_texts(
+        &self,
+        table: &mut Table,
+        rows: Vec<(Vec<Cell>, String)>,
+        column: usize,
+    ) {
+        const PADDING: usize = 2;
+        const NARROWEST: usize = 8;
+        let mut widths = Vec::new();
+        for (cells, _) in &rows {
+            widths.resize(cells.len().max(widths.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(cells) {
+                *width = cell.content().width().max(*width);
+            }
+        }
+        let others: usize = widths.iter().map(|width| width + PADDING).sum();
+        let left = usize::from(self.width).saturating_sub(others + PADDING);
+        for (mut cells, text) in rows {
+            let text = wrapped(&text, left.max(NARROWEST));
+            cells.insert(column, Cell::new(text).set_delimiter('\n'));
+            table.add_row(cells);
+        }
+        shrink_only(table, column);
     }
 
     /// An id, whole on a wide screen, otherwise its prefix and its last characters, which differ

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use convodb::{Content, Message};
+use unicode_width::UnicodeWidthChar as _;
 
 /// `1 conversation`, `12,000 conversations`.
 pub(crate) fn counted(number: u64, thing: &str) -> String {
@@ -49,15 +50,68 @@ pub(crate) fn second(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// Text without control characters, which could control the terminal.
-pub(crate) fn plain(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n', " ")
+/// Whether a character could control the terminal, or the direction of the text behind it.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The same in one line.
-pub(crate) fn one_line(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    plain(&words.join(" "))
+/// Text without control characters.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(|c| is_control(c) && c != '\n', " ")
+}
+
+/// The beginning of a text in one line, of at most this many characters. What is cut off is not read.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    let mut chars = text.trim_start().chars().peekable();
+    for _ in 0..most {
+        match chars.next() {
+            None => break,
+            Some(c) if c.is_whitespace() => {
+                while chars.next_if(|next| next.is_whitespace()).is_some() {}
+                line.push(' ');
+            }
+            Some(c) => line.push(if is_control(c) { ' ' } else { c }),
+        }
+    }
+    if chars.peek().is_some() {
+        line.push('…');
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// Breaks lines at this width, between words where it can, in linear time. A table would measure the
+/// rest of a long word again for each line.
+pub(crate) fn wrapped(text: &str, width: usize) -> String {
+    let mut wrapped = String::with_capacity(text.len() + text.len() / width.max(1));
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            wrapped.push('\n');
+        }
+        let mut column = 0;
+        for (number, word) in line.split(' ').enumerate() {
+            let widths = word.chars().map(|c| c.width().unwrap_or(0));
+            let needed = widths.sum::<usize>() + usize::from(number > 0);
+            if column > 0 && column + needed > width {
+                wrapped.push('\n');
+                column = 0;
+            } else if number > 0 {
+                wrapped.push(' ');
+                column += 1;
+            }
+            for c in word.chars() {
+                let wide = c.width().unwrap_or(0);
+                if column > 0 && column + wide > width {
+                    wrapped.push('\n');
+                    column = 0;
+                }
+                wrapped.push(c);
+                column += wide;
+            }
+        }
+    }
+    wrapped
 }
 
 /// The text of a message, if it has any.
@@ -68,11 +122,11 @@ fn text(content: &Content) -> Option<&str> {
     }
 }
 
-/// A message in one line.
-pub(crate) fn preview(message: &Message) -> String {
+/// The beginning of a message in one line, of at most so many characters of its text.
+pub(crate) fn preview(message: &Message, most: usize) -> String {
     match (text(&message.content), &message.content) {
-        (Some(text), _) => one_line(text),
-        (None, Content::Template { name, .. }) => format!("(template {})", one_line(name)),
+        (Some(text), _) => one_line(text, most),
+        (None, Content::Template { name, .. }) => format!("(template {})", one_line(name, most)),
         (None, Content::Image { .. }) => "(image)".to_owned(),
         (None, Content::Document { .. }) => "(document)".to_owned(),
         (None, _) => String::new(),

@@ -121,7 +121,7 @@ fn rows(screen: &Screen, rows: &[Conversation], last: &[Option<Message>]) -> Str
             Cell::new(screen.id(row.id)),
             cells::channel(row.channel),
             cells::assignee(row.assigned_to.as_ref()),
-            cells::last_message(last.as_ref()),
+            cells::last_message(screen, last.as_ref()),
             Cell::new(minute(row.updated_at)),
         ];
         if wide {

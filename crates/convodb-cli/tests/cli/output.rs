@@ -225,3 +225,63 @@ fn help_lists_the_exit_codes_and_every_shell_has_its_completions() {
         assert!(script.contains("convodb") && script.contains("completions"));
     }
 }
+
+/// A conversation for each text, with a message and a note of it.
+fn with_texts(desk: &Desk, texts: &[String]) {
+    let store = desk.open("one.redb");
+    for (number, text) in texts.iter().enumerate() {
+        let contact = convodb::ContactId::new(&format!("con_{number}")).unwrap();
+        let hello = convodb::Inbound::text(contact, convodb::Channel::Webchat, text.as_str());
+        let hello = store.receive(hello).unwrap().value;
+        store
+            .add_note(hello.conversation_id, text.as_str())
+            .unwrap();
+    }
+    store.close().unwrap();
+}
+
+#[test]
+fn texts_of_any_content_fit_their_tables() {
+    const LONG: usize = (64 << 10) - 1;
+    let repeated = |part: &str| part.repeat(LONG / part.len());
+    let texts = [
+        repeated("x"),
+        repeated("word "),
+        repeated("漢"),
+        format!("e{}", repeated("\u{301}")),
+        format!("{}end", " ".repeat(LONG - 3)),
+        repeated("\n\u{1b}[31m"),
+        "\u{202e}backwards\u{2066} a\tb  c".to_owned(),
+    ];
+    let desk = Desk::new();
+    with_texts(&desk, &texts);
+    let list = desk.ok(&["list", "one.redb"]);
+    // One line each, a header, a rule, and a summary: no more than fits is printed.
+    assert_eq!(list.trim_end().lines().count(), texts.len() + 4, "{list}");
+    assert!(list.len() < 8_000, "{} bytes", list.len());
+    let text = "backwards  a b c";
+    assert!(list.contains(text), "{list}");
+    for (number, sent) in texts.iter().enumerate() {
+        let store = desk.open("one.redb");
+        let contact = convodb::ContactId::new(&format!("con_{number}")).unwrap();
+        let channel = convodb::Channel::Webchat;
+        let found = store.find_conversation(&contact, channel).unwrap().unwrap();
+        store.close().unwrap();
+        let shown = desk.ok(&["show", "one.redb", &found.id.to_string()]);
+        let is_control = |c: char| c.is_control() && c != '\n';
+        assert!(!shown.contains(is_control), "{number}");
+        let widest = shown.lines().map(|line| line.chars().count()).max();
+        // Combining marks take no room.
+        assert!(
+            widest.unwrap() <= 160 || sent.contains('\u{301}'),
+            "{number}"
+        );
+        let visible = |of: &str| {
+            of.chars()
+                .filter(|c| matches!(c, 'x' | '漢' | '\u{301}'))
+                .count()
+        };
+        // As the message and as the note.
+        assert_eq!(visible(&shown), 2 * visible(sent), "{number}");
+    }
+}

@@ -78,7 +78,7 @@ pub(super) fn inbox(
             dim(screen.id(&row.contact_id)),
             cells::channel(row.channel),
             cells::assignee(row.assigned_to.as_ref()),
-            cells::last_message(last.as_ref()),
+            cells::last_message(screen, last.as_ref()),
             cells::unread(row.unread_count),
             Cell::new(minute(row.updated_at)),
         ]));
