@@ -20,7 +20,7 @@ use super::journal::Epoch;
 use super::keys::{Key, Part, malformed};
 use super::meta::{Head, Identity};
 use super::{codec, tables};
-use crate::kv::{Range, Read, Table, WriteTables};
+use crate::kv::{KeyRange, Range, Read, Table, WriteTables};
 
 type Hash = [u8; HASH_LEN];
 pub(super) type ProviderKey = (InboxNumber, Hash);
@@ -143,14 +143,15 @@ impl<K: Part, R> Kind<K, R> {
         rows.remove(self.table, &self.key(key)).map(drop)
     }
 
+    /// The first and the last key that have these parts first.
+    fn ends(&self, parts: &impl Part) -> [Key; 2] {
+        let first = self.beginning(parts);
+        [first, first.last()]
+    }
+
     /// The rows whose keys have these parts first.
     pub(super) fn range<'r>(&self, rows: &'r impl Read, parts: &impl Part) -> Result<Range<'r>> {
-        let first = self.beginning(parts);
-        let last = first.last();
-        rows.range(
-            self.table,
-            (Bound::Included(&first), Bound::Included(&last)),
-        )
+        rows.range(self.table, bounds(&self.ends(parts)))
     }
 
     pub(super) fn remove_range(&self, rows: &mut WriteTables<'_>, parts: &impl Part) -> Result<()> {
@@ -164,10 +165,7 @@ impl<K: Part, R> Kind<K, R> {
         parts: &impl Part,
         keep: impl FnMut(&[u8], &[u8]) -> Result<bool>,
     ) -> Result<()> {
-        let first = self.beginning(parts);
-        let last = first.last();
-        let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
-        rows.retain(self.table, keys, keep)
+        rows.retain(self.table, bounds(&self.ends(parts)), keep)
     }
 }
 
@@ -195,6 +193,10 @@ impl<K: Part, R: Record> Kind<K, R> {
             self.decode(key, bytes)
         }))
     }
+}
+
+fn bounds([first, last]: &[Key; 2]) -> KeyRange<'_> {
+    (Bound::Included(first), Bound::Included(last))
 }
 
 /// Rows as they are decoded.

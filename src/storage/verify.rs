@@ -185,12 +185,9 @@ impl Verifier<'_> {
         self.each(tables::CONVERSATIONS, |verifier, key, bytes| {
             verifier.report.conversations += 1;
             let decoded = conversations::decode(&verifier.view.known.directory, key, bytes);
-            match verifier.readable(tables::CONVERSATIONS, key, decoded)? {
-                Some(mut stored) => {
-                    verifier.check_derived(key, &stored)?;
-                    verifier.count_ahead(stored.conversation.times());
-                }
-                None => {}
+            if let Some(mut stored) = verifier.readable(tables::CONVERSATIONS, key, decoded)? {
+                verifier.check_derived(key, &stored)?;
+                verifier.count_ahead(stored.conversation.times());
             }
             Ok(())
         })

@@ -3,12 +3,13 @@
 pub(super) mod lines;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{ErrorKind, Transaction};
+use convodb::{AssigneeId, AssigneeKind, ErrorKind, Transaction};
 use serde::Serialize;
 
 use super::Tool;
@@ -89,6 +90,8 @@ impl Import {
 pub(super) struct Importer {
     lines: RefCell<Lines>,
     imported: RefCell<Imported>,
+    /// The users and teams of lines and of conversations.
+    assignees: RefCell<HashSet<AssigneeId>>,
     /// The item that follows a run of conversations.
     other: RefCell<Option<Result<Item, Failure>>>,
 }
@@ -98,6 +101,7 @@ impl Importer {
         Self {
             lines: RefCell::new(lines),
             imported: RefCell::default(),
+            assignees: RefCell::default(),
             other: RefCell::default(),
         }
     }
@@ -111,11 +115,11 @@ impl Importer {
                 None => break,
                 Some(Item::Conversation(import)) => tx.import(*import).map(drop),
                 Some(Item::User(user)) => {
-                    self.imported.borrow_mut().users += 1;
+                    self.count_assignee(&user.id.clone().into());
                     tx.save_user(&user.id, &user.name).map(drop)
                 }
                 Some(Item::Team(team)) => {
-                    self.imported.borrow_mut().teams += 1;
+                    self.count_assignee(&team.id.clone().into());
                     tx.save_team(&team.id, &team.name).map(drop)
                 }
             };
@@ -127,11 +131,25 @@ impl Importer {
         Ok(self.imported.into_inner())
     }
 
+    /// Counts a user or team once.
+    fn count_assignee(&self, id: &AssigneeId) {
+        if self.assignees.borrow_mut().insert(id.clone()) {
+            let mut imported = self.imported.borrow_mut();
+            match id.kind() {
+                AssigneeKind::User => imported.users += 1,
+                AssigneeKind::Team => imported.teams += 1,
+            }
+        }
+    }
+
     fn next_conversation(&self) -> Option<convodb::Import> {
         let next = self.lines.borrow_mut().next().transpose()?;
         match next {
             Ok(Item::Conversation(import)) => {
                 self.imported.borrow_mut().count(&import);
+                if let Some(id) = import.conversation.assignee_id() {
+                    self.count_assignee(id);
+                }
                 Some(*import)
             }
             other => {

@@ -144,6 +144,23 @@ fn an_import_prints_what_it_stored() {
 }
 
 #[test]
+fn an_import_counts_the_users_and_teams_that_come_with_conversations() {
+    let desk = Desk::with(50, "one.redb");
+    let exported = desk.ok(&["export", "one.redb"]);
+    let conversations: Vec<_> = exported
+        .lines()
+        .filter(|line| line.contains("contact_id"))
+        .collect();
+    write(&desk.path("one.ndjson"), &conversations);
+    let printed = desk.json(&["import", "one.ndjson", "other.redb"]);
+    let stats = desk.json(&["stats", "other.redb"]);
+    assert_ne!(printed["users"], 0);
+    for what in ["users", "teams"] {
+        assert_eq!(printed[what], stats[what], "{what}");
+    }
+}
+
+#[test]
 fn a_line_of_the_directory_adds_or_renames_at_any_position() {
     let desk = Desk::new();
     write(
