@@ -187,14 +187,14 @@ impl Op {
         )
     }
 
-    /// Whether it is no command, within whatever context.
-    pub fn moves_clock(&self) -> bool {
+    /// By how many microseconds it moves the clock, within whatever context. It is no command then.
+    pub fn clock_step(&self) -> Option<i64> {
         match self {
-            Self::MoveClock { .. } => true,
+            Self::MoveClock { micros } => Some(*micros),
             Self::By { op, .. } | Self::Conditional { op, .. } | Self::Keyed { op, .. } => {
-                op.moves_clock()
+                op.clock_step()
             }
-            _ => false,
+            _ => None,
         }
     }
 
