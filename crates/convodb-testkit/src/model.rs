@@ -180,6 +180,9 @@ impl Model {
             *self = draft;
             self.sequence += 1;
             self.touched = false;
+        } else {
+            // A purge of keys that the store had forgotten before is no commit.
+            self.done = draft.done;
         }
     }
 
