@@ -6,6 +6,9 @@ pub mod architecture {}
 #[doc = include_str!("docs/async.md")]
 pub mod asynchronous {}
 
+#[doc = include_str!("docs/durability.md")]
+pub mod durability {}
+
 #[doc = include_str!("docs/events.md")]
 pub mod events {}
 

@@ -317,7 +317,7 @@ pub trait Execute: sealed::Sealed {
     }
 
     /// Deletes every conversation of a contact as [`delete`](Self::delete) does, and erases them from
-    /// the journal by a checkpoint. The value is their number, which may be zero.
+    /// the write-ahead log by a checkpoint. The value is their number, which may be zero.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);

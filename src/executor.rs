@@ -26,7 +26,7 @@ use job::{Answer, Job};
 use lifecycle::WriteState;
 
 use crate::options::Options;
-use crate::storage::{CommitError, Given, Journaled, UnitOfWork, View};
+use crate::storage::{CommitError, Engine, Given, Logged, Monitor, UnitOfWork, View};
 
 /// What all clones of a store share.
 pub(crate) struct Executor {
@@ -36,6 +36,9 @@ pub(crate) struct Executor {
     counters: Mutex<Counters>,
     background: Background,
     pub(crate) options: Options,
+    pub(crate) monitor: Monitor,
+    /// Whether commits go to a log, which is checkpointed.
+    has_log: bool,
 }
 
 /// Since the store was opened.
@@ -47,8 +50,11 @@ pub(crate) struct Counters {
     pub(crate) commands: u64,
     /// The number of commands of the largest group.
     pub(crate) largest_group: u64,
-    pub(crate) journaled: Option<Journaled>,
+    pub(crate) logged: Option<Logged>,
 }
+
+/// A query does not meet more handles of redb that damaged pages have ended.
+const MOST_RESTARTS: usize = 16;
 
 /// What a commit consists of.
 #[derive(Clone, Copy, Default)]
@@ -138,18 +144,40 @@ impl Executor {
         Ok((self.queue.lock_writer(), lock(&self.write_state)))
     }
 
-    /// Runs the commands of a group, and commits them together.
+    /// Runs the commands of a group, and commits them together. Where an error of the file ended redb's
+    /// handle meanwhile, they run again on a new one.
     fn lead(self: &Arc<Self>, group: &mut Group<'_, Job, Error>) -> Result<()> {
-        self.write(&mut lock(&self.write_state), |mut unit, summary| {
-            while !unit.is_full()
-                && let Some(job) = group.next_command()
-            {
-                summary.commands += 1;
-                job(self, &mut unit)?;
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut restarts = 0;
+        loop {
+            let led = self.write(&mut lock(&self.write_state), |mut unit, summary| {
+                let mut next = 0;
+                while next < jobs.len() || !unit.is_full() {
+                    if next == jobs.len() {
+                        match group.next_command() {
+                            Some(job) => jobs.push(job),
+                            None => break,
+                        }
+                    }
+                    if let Some(job) = jobs.get(next) {
+                        job(self, &mut unit)?;
+                    }
+                    next += 1;
+                }
+                (summary.commands, summary.cost) = (next as u64, next as u64);
+                Ok(((), unit))
+            });
+            restarts += 1;
+            match led {
+                Err(error) if self.is_restartable(&error) && restarts < MOST_RESTARTS => {}
+                led => return led,
             }
-            summary.cost = summary.commands;
-            Ok(((), unit))
-        })
+        }
+    }
+
+    /// Whether what returned this error can run again on another handle of redb.
+    fn is_restartable(&self, error: &Error) -> bool {
+        error.kind() == ErrorKind::NeedsReopen && self.monitor.check_write().is_ok()
     }
 
     /// Commits a piece of work, or nothing if it fails or changes nothing.
@@ -159,16 +187,10 @@ impl Executor {
         work: impl for<'t> FnOnce(UnitOfWork<'t>, &mut Summary) -> Result<(T, UnitOfWork<'t>), E>,
     ) -> Result<T, E> {
         let engine = state.engine()?;
-        let view = self.view()?;
         self.current.end_expired(Instant::now());
-        let raw = match engine.begin_write() {
-            Ok(raw) => raw,
-            Err(error) => {
-                // A checkpoint may have failed.
-                state.needs_rewrite |= error.kind() == ErrorKind::Io;
-                return Err(error.into());
-            }
-        };
+        let raw = engine.begin_write();
+        let view = self.republish(engine)?;
+        let raw = raw?;
         let mut summary = Summary::default();
         let (value, unit) = work(raw.writer(&view), &mut summary)?;
         let Some(applied) = unit.finish()? else {
@@ -182,7 +204,8 @@ impl Executor {
             let _span = tracing::debug_span!(target: "convodb", "commit").entered();
             engine.commit(raw, applied, summary.cost)
         };
-        self.count(summary.commands, engine.journaled());
+        self.count(summary.commands, engine.logged());
+        self.republish(engine)?;
         let view = committed.map_err(|error| match error {
             CommitError::Refused(error) => error,
             // The current snapshot stays: reads continue.
@@ -194,12 +217,54 @@ impl Executor {
         Ok(value)
     }
 
+    /// Returns the current snapshot, and takes it anew where redb was restarted.
+    fn republish(&self, engine: &mut Engine) -> Result<Arc<View>> {
+        let view = self.view()?;
+        if !engine.take_restarted() {
+            return Ok(view);
+        }
+        self.current.publish(engine.refresh(&view)?, false);
+        self.current.revoke(&current::expired());
+        self.view()
+    }
+
+    /// Runs a query on the current snapshot. A damaged page fails the queries that need it alone: redb's
+    /// handle, which it ends, is opened anew, and the others run again.
+    pub(crate) fn read<T>(&self, query: impl Fn(&View) -> Result<T>) -> Result<T> {
+        for _ in 0..MOST_RESTARTS {
+            let view = self.view()?;
+            let answer = query(&view);
+            let Err(error) = &answer else {
+                return answer;
+            };
+            let is_of_handle = error.kind() == ErrorKind::NeedsReopen;
+            let is_ended = is_of_handle || view.is_ended();
+            // A closing that has the write lock waits until no query holds a view.
+            drop(view);
+            if is_ended && self.restart().is_err() || !is_of_handle {
+                return answer;
+            }
+        }
+        query(&*self.view()?)
+    }
+
+    /// Restarts redb, if a damaged page has ended its handle.
+    fn restart(&self) -> Result<()> {
+        let (_lock, mut state) = self.lock_writer()?;
+        let Some(engine) = state.engine_to_read() else {
+            return Ok(());
+        };
+        // An error of its checkpoint is one of commands.
+        let _ = engine.restart_if_ended();
+        self.republish(engine).map(drop)
+    }
+
     /// Counts a commit; one without commands was made by the store itself.
-    fn count(&self, commands: u64, journaled: Journaled) {
+    fn count(&self, commands: u64, logged: Logged) {
         let mut counters = lock(&self.counters);
         counters.groups += u64::from(commands > 0);
         counters.commands += commands;
         counters.largest_group = counters.largest_group.max(commands);
-        counters.journaled = Some(journaled);
+        counters.logged = Some(logged);
     }
 }

@@ -7,6 +7,7 @@ mod counted;
 mod ordered;
 
 pub use counted::{
-    Builder, Edits, Entry, HEAD, Levels, Total, encode_node, node_key, parse_node_key, rank, select,
+    Builder, Edits, Entry, HEAD, Levels, Total, Totals, encode_node, node_key, parse_node_key,
+    rank, select,
 };
 pub use ordered::{Key, POSITION_LEN, Place, Position, Start, Stream, Streams, position_of};

@@ -5,60 +5,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, IdGenerator, RandomIds, SystemClock};
-use crate::storage::{CHECKPOINT_COMMANDS, Disk, Journaling, Opening, Place, SystemDisk};
-
-/// How much of the file an opening checks.
-///
-/// The check reads the whole file, about 1.5 seconds a GiB, and returns
-/// [`Corrupted`](crate::ErrorKind::Corrupted) for any damage. Without it, damage to the pages of the
-/// file can make redb panic, or hide rows. A record is checked by its own checksum whenever it is read,
-/// and [`Store::verify`](crate::Store::verify) finds missing rows.
-///
-/// After a crash, damage to the pages of the last commit looks like a crash during that commit. It is
-/// then rolled back, with or without the check.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Check {
-    /// Files up to 1 GiB.
-    #[default]
-    Auto,
-    /// Every file.
-    Always,
-    /// None. Recovery after a crash does not depend on the check.
-    Never,
-}
+use crate::storage::{Disk, Opening, Place, SystemDisk};
 
 /// When a command is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// When it returns, by a journal beside the file (`inbox.redb-journal`). The command is appended to
-    /// the journal and synced. A checkpoint in the background writes two thousand commands to the file.
-    /// Concurrent commands share a sync. The files belong together; closing removes the journal.
+    /// When it returns: its record is in the write-ahead log and synced. Concurrent commands share a
+    /// sync.
     #[default]
-    Full,
-    /// At most 50 milliseconds after it returns, or after [`flush`](crate::Store::flush). Queries see
-    /// it at once. A crash of the process loses nothing; a crash of the system loses the last commands,
-    /// each as a whole and in order.
-    Relaxed,
-    /// When it returns, without a journal: each commit writes every page that it changes.
-    Direct,
+    Commit,
+    /// At most this long after it returns, or after [`flush`](crate::Store::flush). Queries see it at
+    /// once. A crash of the process loses nothing; a crash of the system loses the last commands, each
+    /// as a whole and in order.
+    Interval(Duration),
 }
 
-/// The largest file that [`Check::Auto`] checks.
-const CHECKED_BYTES: u64 = 1 << 30;
+/// The size of the write-ahead log of a new file, and the least.
+const WAL_BYTES: u64 = 16 << 20;
+const LEAST_WAL_BYTES: u64 = 64 << 10;
 
-/// The interval between a relaxed commit and its sync.
-const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
+/// A store that falls idle looks for a checkpoint after this, and again after as long.
+const CHECKPOINT_AGE: Duration = Duration::from_secs(20);
 
 /// The options of a store. [`Store::options`](crate::Store::options) returns the defaults.
 ///
 /// ```
-/// use convodb::{Check, Durability, Store};
+/// use std::time::Duration;
+///
+/// use convodb::{Durability, Store};
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("inbox.redb");
-/// let options = Store::options().cache_size(256 << 20).check(Check::Always);
-/// let store = options.durability(Durability::Direct).open(&path)?;
+/// let options = Store::options().cache_size(256 << 20);
+/// let store = options.durability(Durability::Interval(Duration::from_millis(50))).open(&path)?;
 /// # drop(store);
 /// // A file that must exist:
 /// let store = Store::options().create(false).open(&path)?;
@@ -68,6 +48,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 pub struct Options {
     opening: Opening,
     disk: Arc<dyn Disk>,
+    /// How long after a commit it is synced, if not at once.
+    pub(crate) flush_interval: Option<Duration>,
     pub(crate) snapshot_ttl: Duration,
     pub(crate) idempotency_ttl: Duration,
     /// Whether conversations of removed assignees are reassigned in the background.
@@ -80,14 +62,18 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             opening: Opening {
-                cache_bytes: 64 << 20,
-                check_up_to_bytes: CHECKED_BYTES,
+                cache_bytes: 256 << 20,
                 create: true,
+                read_only: false,
+                lock_timeout: Duration::ZERO,
                 seed: [0; 16],
-                journaling: Journaling::Synced,
-                checkpoint_commands: CHECKPOINT_COMMANDS,
+                wal_bytes: WAL_BYTES,
+                syncs: true,
+                checkpoint_commands: u64::MAX,
+                checkpoint_age: CHECKPOINT_AGE,
             },
             disk: Arc::new(SystemDisk),
+            flush_interval: None,
             // Far longer than paging or exporting takes.
             snapshot_ttl: Duration::from_secs(10 * 60),
             // Longer than a client retries.
@@ -100,29 +86,19 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults: a cache of 64 MiB, [`Check::Auto`], [`Durability::Full`], a missing file is
-    /// created, snapshots of ten minutes, idempotency keys of a day, the system's clock.
+    /// The defaults: a cache of 256 MiB, a log of 16 MiB, [`Durability::Commit`], a missing file is created,
+    /// snapshots of ten minutes, idempotency keys of a day, the system's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The size of the page cache in bytes. Commits that are not in the file yet need further memory:
-    /// some 10 MB under load, and a few times that when commands outrun the checkpoints.
+    /// The size of the page cache in bytes; 256 MiB by default. Commits that no checkpoint contains need
+    /// further memory: up to 48 MiB, and a few times that when commands outrun the checkpoints. With a
+    /// smaller cache there are more checkpoints, which write more.
     #[must_use]
     pub fn cache_size(mut self, bytes: usize) -> Self {
         self.opening.cache_bytes = bytes;
-        self
-    }
-
-    /// How much of the file an opening checks.
-    #[must_use]
-    pub fn check(mut self, check: Check) -> Self {
-        self.opening.check_up_to_bytes = match check {
-            Check::Auto => CHECKED_BYTES,
-            Check::Always => u64::MAX,
-            Check::Never => 0,
-        };
         self
     }
 
@@ -132,6 +108,48 @@ impl Options {
     pub fn create(mut self, create: bool) -> Self {
         self.opening.create = create;
         self
+    }
+
+    /// Whether the store only reads. It then shares the file with other stores that only read, in any
+    /// process, but not with one that writes; nothing is written to the file, and commits that a crash
+    /// left in the log are replayed in memory. A command returns
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly). No file is created.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.opening.read_only = read_only;
+        self
+    }
+
+    /// How long opening waits for a file that is open elsewhere; by default it does not. Zero returns
+    /// [`Locked`](crate::ErrorKind::Locked) at once, [`Duration::MAX`] never.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use convodb::{ErrorKind, Store};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("inbox.redb");
+    /// let store = Store::open(&path)?;
+    /// let waits = Store::options().lock_timeout(Duration::from_millis(20));
+    /// assert_eq!(waits.clone().open(&path).unwrap_err().kind(), ErrorKind::Locked);
+    /// let other = std::thread::spawn({
+    ///     let path = path.clone();
+    ///     move || waits.lock_timeout(Duration::from_secs(60)).open(path)
+    /// });
+    /// store.close()?;
+    /// assert!(other.join().unwrap().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.opening.lock_timeout = timeout;
+        self
+    }
+
+    /// Whether the store only reads.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.opening.read_only
     }
 
     /// The time to live of a [`Snapshot`](crate::Snapshot), and of an iterator over messages or notes;
@@ -155,11 +173,21 @@ impl Options {
     /// When a command is durable. It has no effect on a store in memory.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.opening.journaling = match durability {
-            Durability::Full => Journaling::Synced,
-            Durability::Relaxed => Journaling::Unsynced,
-            Durability::Direct => Journaling::Off,
+        self.flush_interval = match durability {
+            Durability::Commit => None,
+            Durability::Interval(interval) => Some(interval),
         };
+        self.opening.syncs = self.flush_interval.is_none();
+        self
+    }
+
+    /// The size in bytes of the write-ahead log of a file that is created, or made by
+    /// [`compact`](crate::Store::compact) or [`backup`](crate::Store::backup): 16 MiB by default, at
+    /// least 64 KiB, rounded up to blocks of 4 KiB. Recovery after a crash replays at most as much.
+    /// A commit of more than a quarter of it is written to the pages of the file at once.
+    #[must_use]
+    pub fn wal_size(mut self, bytes: u64) -> Self {
+        self.opening.wal_bytes = bytes.max(LEAST_WAL_BYTES);
         self
     }
 
@@ -185,12 +213,21 @@ impl Options {
         self
     }
 
-    /// The number of commands in the journal that starts a checkpoint; 2,000 by default. Recovery after
-    /// a crash replays up to six times as many. With the feature `testing`.
+    /// A number of commands in the write-ahead log that starts a checkpoint, beside what the memtable and
+    /// the log hold; none by default. With the feature `testing`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn checkpoint_commands(mut self, commands: u64) -> Self {
         self.opening.checkpoint_commands = commands;
+        self
+    }
+
+    /// The age of a commit in the write-ahead log that starts a checkpoint; 20 seconds by default. With
+    /// the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn checkpoint_after(mut self, age: Duration) -> Self {
+        self.opening.checkpoint_age = age;
         self
     }
 
@@ -204,6 +241,10 @@ impl Options {
         self
     }
 
+    pub(crate) fn checkpoint_age(&self) -> Duration {
+        self.opening.checkpoint_age
+    }
+
     pub(crate) fn place(&self, path: &Path) -> Place {
         Place::new(Arc::clone(&self.disk), path.to_owned())
     }
@@ -215,10 +256,5 @@ impl Options {
             seed: seed.to_le_bytes(),
             ..self.opening
         }
-    }
-
-    /// How long after a commit it is synced, if not at once.
-    pub(crate) fn flush_interval(&self) -> Option<Duration> {
-        (self.opening.journaling == Journaling::Unsynced).then_some(FLUSH_INTERVAL)
     }
 }

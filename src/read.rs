@@ -27,7 +27,7 @@ pub(crate) trait Source {
     type Tables: kv::Read;
 
     /// Runs a query on one commit, or on that and the writes of a transaction.
-    fn query<T>(&self, query: impl FnOnce(&Reader<'_, Self::Tables>) -> Result<T>) -> Result<T>;
+    fn query<T>(&self, query: impl Fn(&Reader<'_, Self::Tables>) -> Result<T>) -> Result<T>;
 
     /// A lease for a query that goes on after the call. A transaction has none.
     fn lease(&self) -> Result<Option<Arc<Lease>>>;
@@ -36,11 +36,11 @@ pub(crate) trait Source {
     fn rows<T>(
         &self,
         id: ConversationId,
-        all: impl FnOnce(&Reader<'_, Self::Tables>) -> Result<Vec<T>>,
+        all: impl Fn(&Reader<'_, Self::Tables>) -> Result<Vec<T>>,
     ) -> Result<(Option<Arc<Lease>>, Vec<T>)> {
         let lease = self.lease()?;
         let held = match &lease {
-            Some(lease) => lease.view()?.reader().require(id).map(|()| Vec::new()),
+            Some(lease) => lease.read(|view| view.reader().require(id).map(|()| Vec::new())),
             None => self.query(|reader| reader.require(id).and_then(|()| all(reader))),
         };
         Ok((lease, held?))
@@ -356,8 +356,8 @@ pub trait Read: Source {
 impl Source for Store {
     type Tables = ReadTables;
 
-    fn query<T>(&self, query: impl FnOnce(&Reader<'_, ReadTables>) -> Result<T>) -> Result<T> {
-        query(&self.executor().view()?.reader())
+    fn query<T>(&self, query: impl Fn(&Reader<'_, ReadTables>) -> Result<T>) -> Result<T> {
+        self.executor().read(|view| query(&view.reader()))
     }
 
     fn lease(&self) -> Result<Option<Arc<Lease>>> {
@@ -368,8 +368,8 @@ impl Source for Store {
 impl Source for Snapshot {
     type Tables = ReadTables;
 
-    fn query<T>(&self, query: impl FnOnce(&Reader<'_, ReadTables>) -> Result<T>) -> Result<T> {
-        query(&self.lease.view()?.reader())
+    fn query<T>(&self, query: impl Fn(&Reader<'_, ReadTables>) -> Result<T>) -> Result<T> {
+        self.lease.read(|view| query(&view.reader()))
     }
 
     fn lease(&self) -> Result<Option<Arc<Lease>>> {
@@ -380,7 +380,7 @@ impl Source for Snapshot {
 impl<'t> Source for Transaction<'t> {
     type Tables = WriteTables<'t>;
 
-    fn query<T>(&self, query: impl FnOnce(&Reader<'_, WriteTables<'t>>) -> Result<T>) -> Result<T> {
+    fn query<T>(&self, query: impl Fn(&Reader<'_, WriteTables<'t>>) -> Result<T>) -> Result<T> {
         self.unit(|unit| unit.read(query))
     }
 

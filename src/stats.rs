@@ -48,20 +48,23 @@ pub struct Stats {
     /// The free bytes of the file at the last checkpoint. Later commits reuse them, and
     /// [`compact`](crate::Store::compact) returns them to the file system.
     pub free_bytes: u64,
-    /// The bytes of the journal that were not in the file yet at the last commit.
-    pub journal_bytes: u64,
+    /// The bytes of the write-ahead log that no checkpoint contained at the last commit.
+    pub wal_bytes: u64,
     /// The commands in them. A reassigned conversation counts as four.
-    pub journal_commands: u64,
+    pub wal_commands: u64,
     /// Commit groups since the store was opened.
     pub groups: u64,
     /// The commands of these groups.
     pub grouped_commands: u64,
     /// The number of commands of the largest group.
     pub largest_group: u64,
-    /// How long ago the journal was last synced, if it was synced since the store was opened.
+    /// How long ago the write-ahead log was last synced, if it was synced since the store was opened.
     pub last_sync: Option<Duration>,
     /// How long that sync took.
     pub last_sync_took: Option<Duration>,
+    /// The longest time for which a step of a checkpoint has held the write lock since the store was
+    /// opened. Waiting for a checkpoint that commands have outrun is not a step.
+    pub longest_checkpoint_step: Duration,
     /// Leases: snapshots and iterators that are held.
     pub snapshots: usize,
     /// How long the oldest of them has been held.
@@ -80,7 +83,7 @@ impl Stats {
         let file_bytes = view.file_bytes()?;
         let assignees = view.reader().assignees();
         let of_kind = |kind| assignees.iter().filter(|one| one.id.kind() == kind).count() as u64;
-        let synced = counters.journaled.and_then(|journaled| journaled.synced);
+        let synced = counters.logged.and_then(|logged| logged.synced);
         Ok(Self {
             conversations,
             messages,
@@ -98,14 +101,17 @@ impl Stats {
             last_commit_at: view.head().newest_time,
             file_bytes,
             stored_bytes,
-            free_bytes: file_bytes.saturating_sub(used_bytes),
-            journal_bytes: counters.journaled.map_or(0, |journaled| journaled.bytes),
-            journal_commands: counters.journaled.map_or(0, |journaled| journaled.commands),
+            free_bytes: file_bytes.saturating_sub(view.reserved_bytes() + used_bytes),
+            wal_bytes: counters.logged.map_or(0, |logged| logged.bytes),
+            wal_commands: counters.logged.map_or(0, |logged| logged.commands),
             groups: counters.groups,
             grouped_commands: counters.commands,
             largest_group: counters.largest_group,
             last_sync: synced.map(|(at, _)| at.elapsed()),
             last_sync_took: synced.map(|(_, took)| took),
+            longest_checkpoint_step: counters
+                .logged
+                .map_or(Duration::ZERO, |logged| logged.longest_step),
             snapshots,
             oldest_snapshot,
         })

@@ -14,11 +14,11 @@ mod events;
 mod flush;
 mod idempotency;
 mod index_entry;
-mod journal;
 mod keys;
 mod kinds;
 mod lists;
 mod load;
+mod log_record;
 mod messages;
 mod meta;
 mod plan;
@@ -33,13 +33,16 @@ mod verify;
 
 pub(crate) use crate::kv::Place;
 #[cfg(feature = "testing")]
-pub use crate::kv::{Disk, DiskFile, Metadata, SystemDisk};
+pub use crate::kv::{Access, Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
 pub(crate) use crate::kv::{Disk, SystemDisk};
+#[cfg(feature = "testing")]
+pub(crate) use crate::kv::{StorageBackend, pages_on};
 pub(crate) use engine::{
-    CHECKPOINT_COMMANDS, CommitError, Compacted, Engine, Journaled, Journaling, Location, Opening,
-    View, backup,
+    CommitError, Compacted, Engine, Incident, Location, Logged, Monitor, Opening, Tended, View,
+    backup, recover, stream,
 };
+pub use engine::{Health, Recovered};
 #[cfg(feature = "testing")]
 pub use index_entry::index_rows;
 #[cfg(feature = "testing")]

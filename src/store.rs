@@ -266,19 +266,18 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// - [`Locked`](crate::ErrorKind::Locked), if the file is open already, here or in another process;
+    /// - [`Locked`](crate::ErrorKind::Locked), if the file is open already, here or in another process,
+    ///   and stays so for the [timeout](Options::lock_timeout);
     /// - [`NotADatabase`](crate::ErrorKind::NotADatabase),
     ///   [`UnsupportedVersion`](crate::ErrorKind::UnsupportedVersion) and
-    ///   [`Corrupted`](crate::ErrorKind::Corrupted), for a file or a journal of another kind, of a
-    ///   newer version, and a damaged one;
-    /// - [`WrongJournal`](crate::ErrorKind::WrongJournal), if the file's journal is missing or that of
-    ///   another file;
+    ///   [`Corrupted`](crate::ErrorKind::Corrupted), for a file of another kind, of a newer version,
+    ///   and a damaged one;
     /// - [`NotFound`](crate::ErrorKind::NotFound), if the file or its directory is missing;
     /// - [`Io`](crate::ErrorKind::Io).
     ///
     /// # Complexity
     ///
-    /// O(users and teams), and commits to recover; [`Check`](crate::Check) can read the whole file.
+    /// O(users and teams), and commits to recover.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
         Store::open_at(&Location::File(self.place(path.as_ref())), self)
     }

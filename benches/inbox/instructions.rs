@@ -31,8 +31,8 @@ use convodb::commands::ReceiveMessage;
 use convodb::prelude::*;
 use convodb::testing::SeededIds;
 use convodb::{
-    AssigneeId, Check, Conversation, ConversationId, Filter, Inbound, Options, PageRequest,
-    Pending, Status, UserId,
+    AssigneeId, Conversation, ConversationId, Filter, Inbound, Options, PageRequest, Pending,
+    Status, UserId,
 };
 
 use generate::{History, TEXT};
@@ -180,7 +180,7 @@ struct Inbox {
 
 impl Inbox {
     fn open(file: &Path, conversations: u64) -> Self {
-        let store = options().create(false).check(Check::Never).open(file);
+        let store = options().create(false).open(file);
         let mut generated = generate::imports(conversations, History::Mixed)
             .map(|import| import.conversation)
             .peekable();

@@ -1,19 +1,14 @@
-//! Opening a closed file, with and without the check of the whole file, compared with redb.
+//! Opening a closed file, compared with redb.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use convodb::prelude::*;
-use convodb::{Check, Filter, Options};
-use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
+use convodb::{Filter, Options};
+use criterion::{BenchmarkId, Criterion, SamplingMode};
+use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 
 use crate::Subject;
-
-/// The checks of an opening, and their names in the ids.
-const CASES: [(&str, Check, bool); 2] = [
-    ("checked", Check::Always, true),
-    ("instant", Check::Never, false),
-];
 
 pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
     let mut group = criterion.benchmark_group("open");
@@ -24,22 +19,14 @@ pub(crate) fn all(criterion: &mut Criterion, subjects: &[Subject]) {
         .measurement_time(Duration::from_secs(3));
     for subject in subjects {
         let (_directory, path) = copy_of(subject);
-        let len = std::fs::metadata(&path).unwrap().len();
-        for (case, check, is_checked) in CASES {
-            if is_checked {
-                group.throughput(Throughput::Bytes(len));
-            } else {
-                // It reads little, whatever the size of the file.
-                group.throughput(Throughput::Elements(1));
-            }
-            let id = |engine| BenchmarkId::new(format!("{case}/{}", subject.size.name), engine);
-            group.bench_function(id("convodb"), |bencher| {
-                bencher.iter_custom(|times| (0..times).map(|_| open(&path, check)).sum());
-            });
-            group.bench_function(id("redb"), |bencher| {
-                bencher.iter_custom(|times| (0..times).map(|_| open_raw(&path, is_checked)).sum());
-            });
-        }
+        let (_other_directory, raw) = raw_copy_of(&path);
+        let id = |engine| BenchmarkId::new(subject.size.name, engine);
+        group.bench_function(id("convodb"), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| open(&path)).sum());
+        });
+        group.bench_function(id("redb"), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| open_raw(&raw)).sum());
+        });
     }
     group.finish();
 }
@@ -56,9 +43,31 @@ fn copy_of(subject: &Subject) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
+/// The same rows in a file of redb's own.
+fn raw_copy_of(path: &Path) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("copy.redb");
+    let pages = convodb::testing::pages(path).unwrap();
+    let from = redb::Database::builder().create_with_backend(pages);
+    let from = from.unwrap();
+    let from = from.begin_read().unwrap();
+    let into = redb::Database::create(&copy).unwrap();
+    let write = into.begin_write().unwrap();
+    for name in from.list_tables().unwrap() {
+        let table: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(name.name());
+        let mut rows = write.open_table(table).unwrap();
+        for row in from.open_table(table).unwrap().iter().unwrap() {
+            let (key, value) = row.unwrap();
+            rows.insert(key.value(), value.value()).unwrap();
+        }
+    }
+    write.commit().unwrap();
+    (directory, copy)
+}
+
 /// The time of an opening, without closing.
-fn open(path: &Path, check: Check) -> Duration {
-    let options = Options::new().check(check).create(false);
+fn open(path: &Path) -> Duration {
+    let options = Options::new().create(false);
     let begun = Instant::now();
     let store = options.open(path).unwrap();
     let took = begun.elapsed();
@@ -66,11 +75,9 @@ fn open(path: &Path, check: Check) -> Duration {
     took
 }
 
-fn open_raw(path: &Path, is_checked: bool) -> Duration {
+fn open_raw(path: &Path) -> Duration {
     let mut builder = redb::Database::builder();
-    builder
-        .set_cache_size(64 << 20)
-        .set_check_integrity_on_open(is_checked);
+    builder.set_cache_size(64 << 20);
     let begun = Instant::now();
     let database = builder.open(path).unwrap();
     let took = begun.elapsed();

@@ -1,10 +1,11 @@
-//! The thread that works behind the commands: it makes relaxed commits durable, and stores
-//! conversations of removed users and teams under their successors.
+//! The thread that works behind the commands: it makes commits of an interval durable, checkpoints
+//! them when commands pause, and stores conversations of removed users and teams under their successors.
 //!
 //! Invariant: the conversations are stored in bounded batches, and each waits for the write lock
 //! like a command, so that no command waits for more than one of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use convodb_core::{ConversationId, Result};
 
 use super::{Executor, lock, start_thread};
-use crate::storage::View;
+use crate::storage::{Tended, View};
 
 /// The number of conversations in a batch, which takes one or two milliseconds. The removal itself
 /// stores the first batch.
@@ -22,10 +23,15 @@ pub(super) const BATCH: usize = 64;
 /// and change more rows than most commands.
 const REASSIGNED_COST: u64 = 4;
 
+/// How long a checkpoint that is under way, or had no room, is left alone.
+const SOON: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
 pub(super) struct Background {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether the thread is to look after checkpoints.
+    is_tending: AtomicBool,
 }
 
 #[derive(Default)]
@@ -33,8 +39,10 @@ struct State {
     /// From the first task on.
     thread: Option<JoinHandle<()>>,
     is_ended: bool,
-    /// When the relaxed commits since the last flush are to be durable.
+    /// When the commits since the last flush are to be durable.
     flush_at: Option<Instant>,
+    /// When to look whether a checkpoint is due.
+    checkpoint_at: Option<Instant>,
     /// Whether conversations are left to be reassigned.
     reassigns: bool,
     /// A batch of them failed. Reads are right all the same; the next follows a restart.
@@ -46,6 +54,7 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Task {
     Flush,
+    Checkpoint,
     Reassign,
 }
 
@@ -54,14 +63,18 @@ impl Background {
     fn next(&self) -> Option<Task> {
         let mut state = lock(&self.state);
         while !state.is_ended {
-            let left = state
-                .flush_at
-                .map(|at| at.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                // Before the flush: a commit after it starts another interval.
+            let now = Instant::now();
+            // Before the task: a commit after it starts another interval.
+            if state.flush_at.is_some_and(|at| at <= now) {
                 state.flush_at = None;
                 return Some(Task::Flush);
             }
+            if state.checkpoint_at.is_some_and(|at| at <= now) {
+                state.checkpoint_at = None;
+                return Some(Task::Checkpoint);
+            }
+            let next = state.flush_at.into_iter().chain(state.checkpoint_at).min();
+            let left = next.map(|at| at.saturating_duration_since(now));
             if state.reassigns && !state.is_stopped {
                 state.is_restarted = false;
                 return Some(Task::Reassign);
@@ -97,18 +110,21 @@ impl Executor {
     ///
     /// The thread cannot be started. The next call tries again.
     pub(super) fn work_behind(self: &Arc<Self>) -> Result<()> {
-        let flushes_after = self.options.flush_interval();
-        if flushes_after.is_none() && !self.is_to_reassign() {
+        let flushes_after = self.options.flush_interval;
+        let tends = self.has_log && !self.background.is_tending.swap(true, Ordering::Relaxed);
+        if flushes_after.is_none() && !tends && !self.is_to_reassign() {
             return Ok(());
         }
         let mut state = lock(&self.background.state);
         state.reassigns = self.is_to_reassign();
-        if state.flush_at.is_none() || state.reassigns {
+        if state.flush_at.is_none() || state.reassigns || tends {
             self.background.changed.notify_one();
         }
-        state.flush_at = state
-            .flush_at
-            .or_else(|| Some(Instant::now() + flushes_after?));
+        let now = Instant::now();
+        state.flush_at = state.flush_at.or_else(|| Some(now + flushes_after?));
+        if tends {
+            state.checkpoint_at = Some(now + self.options.checkpoint_age());
+        }
         if state.thread.is_none() && !state.is_ended {
             let own = Arc::clone(self);
             state.thread = Some(start_thread("convodb-background", move || own.run_tasks())?);
@@ -127,6 +143,7 @@ impl Executor {
             let ran = catch_unwind(AssertUnwindSafe(|| match task {
                 // The next command returns the error of a flush.
                 Task::Flush => self.flush().map(|()| true),
+                Task::Checkpoint => self.tend_checkpoint().map(|()| true),
                 Task::Reassign => self.reassign_some(BATCH).map(|ids| !ids.is_empty()),
             }));
             if task == Task::Reassign {
@@ -138,6 +155,33 @@ impl Executor {
                 state.is_stopped = is_failed && !state.is_restarted;
             }
         }
+    }
+
+    /// Finishes a checkpoint, or begins one that is due, and comes back while something is left.
+    fn tend_checkpoint(self: &Arc<Self>) -> Result<()> {
+        let tended = self.lock_writer().and_then(|(_lock, mut state)| {
+            let engine = state.engine()?;
+            let tended = engine.tend_checkpoint();
+            self.republish(engine)?;
+            lock(&self.counters).logged = Some(engine.logged());
+            // Under the write lock: a commit that comes afterwards has it done again.
+            let is_done = matches!(tended, Ok(Tended::Done));
+            self.background
+                .is_tending
+                .store(!is_done, Ordering::Relaxed);
+            tended
+        });
+        let after = match &tended {
+            Ok(Tended::Done) => None,
+            Ok(Tended::Waits) => Some(SOON),
+            // An error stays until the store is reopened, and commands return it.
+            Ok(Tended::Logged) | Err(_) => Some(self.options.checkpoint_age()),
+        };
+        let mut state = lock(&self.background.state);
+        if let Some(after) = after {
+            state.checkpoint_at = Some(Instant::now() + after);
+        }
+        tended.map(drop)
     }
 
     /// Reassigns a batch of at most this many conversations, and returns their ids.

@@ -164,6 +164,14 @@ impl Lease {
         Ok(view)
     }
 
+    /// Runs a query on the snapshot, which ends where redb's handle did.
+    pub(crate) fn read<T>(&self, query: impl FnOnce(&View) -> Result<T>) -> Result<T> {
+        query(&*self.view()?).map_err(|error| match error.kind() {
+            ErrorKind::NeedsReopen => expired(),
+            _ => error,
+        })
+    }
+
     fn is_expired(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.taken) >= self.ttl
     }

@@ -16,7 +16,7 @@ use super::{Executor, lock, reentrant};
 use crate::storage::UnitOfWork;
 
 /// A command that any thread can run. After an error the unit of work must not commit.
-pub(super) type Job = Box<dyn FnOnce(&Executor, &mut UnitOfWork<'_>) -> Result<()> + Send>;
+pub(super) type Job = Box<dyn Fn(&Executor, &mut UnitOfWork<'_>) -> Result<()> + Send>;
 
 /// How the group of a command ended.
 type Ended = Result<(), Failure<Error>>;
@@ -46,6 +46,8 @@ impl<T: Send + 'static> Answer<Outcome<T>> {
             let run = AssertUnwindSafe(|| unit.execute(&executor.given(&context), &command));
             let ran = catch_unwind(run);
             let health = match &ran {
+                // The group runs again.
+                Ok(Err(error)) if error.kind() == ErrorKind::NeedsReopen => Err(error.clone()),
                 Ok(_) => unit.check_health(),
                 Err(_) => Err(group_panicked()),
             };

@@ -1,6 +1,5 @@
 //! Opening, reopening, compacting and closing: whatever replaces the engine.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -13,27 +12,27 @@ use super::group_commit::{Failure, Queue};
 use super::job::{Answer, Pending};
 use super::{Executor, lock, start_thread};
 use crate::options::Options;
-use crate::storage::{Compacted, Engine, Location};
+use crate::storage::{Compacted, Engine, Health, Incident, Location, Monitor, View};
 
 /// What only the holder of the queue's lock uses.
 pub(super) struct WriteState {
-    engine: Result<Engine>,
+    /// None while it is closed.
+    engine: Option<Engine>,
     /// Where to reopen.
     location: Location,
-    /// Which file has the name is uncertain: nothing is written until `reopen`.
-    needs_reopen: bool,
-    /// A sync may have failed: what is read may differ from what the disk holds.
-    pub(super) needs_rewrite: bool,
+    monitor: Monitor,
 }
 
 impl WriteState {
-    /// Returns the engine, unless only `reopen` can find out what the file holds.
+    /// Returns the engine, if it can be written.
     pub(super) fn engine(&mut self) -> Result<&mut Engine> {
-        match &mut self.engine {
-            Ok(engine) if self.needs_reopen || engine.is_broken() => Err(needs_reopen()),
-            Ok(engine) => Ok(engine),
-            Err(error) => Err(error.clone()),
-        }
+        self.monitor.check_write()?;
+        self.engine.as_mut().ok_or_else(Error::closed)
+    }
+
+    /// Returns the engine, if the store is open.
+    pub(super) fn engine_to_read(&mut self) -> Option<&mut Engine> {
+        self.engine.as_mut()
     }
 }
 
@@ -48,16 +47,18 @@ impl Owner {
     pub(crate) fn open(location: &Location, options: Options) -> Result<Self> {
         #[cfg(feature = "tracing")]
         let _span = tracing::debug_span!(target: "convodb", "open").entered();
-        let engine = Engine::open(location, &options.opening())?;
+        let monitor = Monitor::new(options.is_read_only());
+        let engine = Engine::open(location, &options.opening(), monitor.clone())?;
         let executor = Arc::new(Executor {
             current: Current::new(engine.view()?, options.snapshot_ttl),
             queue: Queue::new(),
             write_state: Mutex::new(WriteState {
                 location: engine.location().clone(),
-                engine: Ok(engine),
-                needs_reopen: false,
-                needs_rewrite: false,
+                engine: Some(engine),
+                monitor: monitor.clone(),
             }),
+            has_log: matches!(location, Location::File(_)) && !options.is_read_only(),
+            monitor,
             counters: Mutex::default(),
             background: Background::default(),
             options,
@@ -133,12 +134,13 @@ fn end(executor: &Arc<Executor>, committer: Option<JoinHandle<()>>) {
     // A snapshot that outlives the store must not keep the file open.
     executor.current.withdraw(Error::closed());
     let mut state = lock(&executor.write_state);
-    if let Ok(mut engine) = mem::replace(&mut state.engine, Err(Error::closed()))
+    if let Some(mut engine) = state.engine.take()
         && !thread::panicking()
     {
-        // Nothing is lost if it fails: the journal stays.
-        let _ = engine.retire_journal();
+        // Nothing is lost if it fails: the next opening recovers.
+        let _ = engine.close_cleanly();
     }
+    state.monitor.report(Incident::Closed);
 }
 
 impl Executor {
@@ -148,17 +150,20 @@ impl Executor {
         let engine = state.engine()?;
         let commit = self.view()?.head().commit_seq;
         let flushed = engine.flush();
-        lock(&self.counters).journaled = Some(engine.journaled());
+        lock(&self.counters).logged = Some(engine.logged());
         flushed.map_err(|error| Error::commit_unknown(commit, error))
     }
 
-    /// Waits for a checkpoint that is running.
+    /// Waits for a checkpoint that is running, or for one of every commit.
     #[cfg(feature = "testing")]
-    pub(crate) fn await_checkpoint(&self) -> Result<()> {
+    pub(crate) fn await_checkpoint(&self, of_all: bool) -> Result<()> {
         let (_lock, mut state) = self.lock_writer()?;
         let engine = state.engine()?;
-        let ended = engine.await_checkpoint();
-        lock(&self.counters).journaled = Some(engine.journaled());
+        let ended = match of_all {
+            true => engine.checkpoint_all(),
+            false => engine.await_checkpoint(),
+        };
+        lock(&self.counters).logged = Some(engine.logged());
         ended
     }
 
@@ -167,18 +172,20 @@ impl Executor {
         #[cfg(feature = "tracing")]
         let _span = tracing::debug_span!(target: "convodb", "compact").entered();
         let (_lock, mut state) = self.lock_writer()?;
-        let view = self.view()?;
         let engine = state.engine()?;
+        let awaited = engine.await_checkpoint();
+        let view = self.republish(engine)?;
+        awaited?;
         if let Compacted::Unknown(error) = engine.compact(&view, &self.options.opening())? {
             // Reads continue in the old file, which holds the same.
-            state.needs_reopen = true;
-            state.needs_rewrite = true;
+            state.monitor.report(Incident::WriteFailed(error.clone()));
             return Err(error);
         }
         let packed = engine.view();
         state.location = engine.location().clone();
-        state.needs_reopen = packed.is_err();
-        let packed = packed?;
+        let packed = packed.inspect_err(|error| {
+            state.monitor.report(Incident::WriteFailed(error.clone()));
+        })?;
         // In this order: a lease that is taken in between is on the old file, which stays open for
         // it, and does not end at once.
         self.current.revoke(&expired());
@@ -191,45 +198,57 @@ impl Executor {
         #[cfg(feature = "tracing")]
         let _span = tracing::debug_span!(target: "convodb", "reopen").entered();
         let (_lock, mut state) = self.lock_writer()?;
-        if let Err(error) = &state.engine
-            && error.kind() == ErrorKind::Closed
-        {
+        if let Health::Closed = state.monitor.health() {
             return Err(Error::closed());
         }
+        // Another file than the store's own is never opened in its place.
+        if let Some(engine) = &state.engine {
+            engine.check_path()?;
+        }
         self.current.withdraw(needs_reopen());
-        if let Ok(old) = mem::replace(&mut state.engine, Err(needs_reopen())) {
-            state.needs_rewrite |= old.is_broken();
-            // The reason to reopen can keep the file from closing cleanly.
-            let closed = old.close();
-            state.needs_rewrite |= closed.is_err_and(|error| error.kind() == ErrorKind::Io);
-        }
-        if state.needs_rewrite {
-            state.location.rewrite()?;
-        }
-        // Opening may recover, and so write and sync.
-        state.needs_rewrite = true;
-        let mut opening = self.options.opening();
-        opening.create = false;
-        let engine = Engine::open(&state.location, &opening)?;
-        let view = engine.view()?;
-        state.engine = Ok(engine);
-        state.needs_reopen = false;
-        state.needs_rewrite = false;
+        let reopened = self.open_again(&mut state);
+        let (engine, view) = reopened.inspect_err(|error| {
+            state.monitor.report(Incident::ReopenFailed(error.clone()));
+            if let Err(offline) = state.monitor.check_write() {
+                self.current.withdraw(offline);
+            }
+        })?;
+        state.engine = Some(engine);
+        state.monitor.report(Incident::Reopened);
         self.current.publish(view, false);
         self.background.restart();
         let _ = self.work_behind();
         Ok(())
     }
 
+    fn open_again(&self, state: &mut WriteState) -> Result<(Engine, View)> {
+        let mut has_failed = state.monitor.has_failed();
+        if let Some(old) = state.engine.take() {
+            // The reason to reopen can keep the file from closing cleanly.
+            let closed = old.close();
+            has_failed |= closed.is_err_and(|error| error.kind() == ErrorKind::Io);
+        }
+        if has_failed {
+            // A sync may have failed: what is read may differ from what the disk holds.
+            state.location.rewrite()?;
+        }
+        let mut opening = self.options.opening();
+        opening.create = false;
+        let engine = Engine::open(&state.location, &opening, state.monitor.clone())?;
+        let view = engine.view()?;
+        Ok((engine, view))
+    }
+
     /// Closes the file.
     pub(crate) fn close(&self) -> Result<()> {
         let (_lock, mut state) = self.lock_writer()?;
-        self.current.withdraw(Error::closed());
-        match mem::replace(&mut state.engine, Err(Error::closed())) {
-            Ok(engine) => engine.close(),
-            Err(error) if error.kind() == ErrorKind::Closed => Err(error),
-            Err(_) => Ok(()),
+        if let Health::Closed = state.monitor.health() {
+            return Err(Error::closed());
         }
+        self.current.withdraw(Error::closed());
+        let closed = state.engine.take().map_or(Ok(()), Engine::close);
+        state.monitor.report(Incident::Closed);
+        closed
     }
 
     /// Rebuilds the indexes from the records.

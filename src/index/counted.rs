@@ -9,15 +9,24 @@
 //!
 //! So everything here is a pure function of the set of rows, whatever their history: `build`
 //! computes it anew, which is how `verify` checks and `repair` mends.
+//!
+//! Totals and nodes are the engine's, and count the engine's rows. What rows in memory add is summed
+//! up in the nodes of their tree, so a read adds that, and to buffer a row writes no node: these were
+//! 8.7 of the 18.6 rows that an append put, and 93 % of their bytes. What gives the rows to the engine
+//! folds what they add into its totals and nodes.
 
 mod build;
 mod edit;
+mod fold;
 mod select;
+
+use std::ops::Bound;
 
 use convodb_core::{Error, Result};
 use siphasher::sip::SipHasher13;
 
-use super::ordered::{Key, MAX_KEY_LEN, POSITION_LEN, Position, Stream, append};
+use super::ordered::{Key, MAX_KEY_LEN, POSITION_LEN, Position, Stream, Streams, append};
+use crate::kv::{Read, Slice};
 
 pub use build::Builder;
 pub use edit::Edits;
@@ -65,7 +74,7 @@ impl std::fmt::Debug for Levels {
 pub struct Total {
     /// The number of its rows.
     pub rows: u64,
-    /// Its highest level; 0 where no row has risen.
+    /// The highest level of the engine's rows, 0 where none has risen; beside a view, what it was once.
     pub height: u8,
     /// Its first row, so that a merge opens no stream whose rows come later.
     pub first: Position,
@@ -94,6 +103,46 @@ impl Total {
         };
         parse().ok_or_else(|| Error::corrupted("a stream's total is malformed"))
     }
+}
+
+/// The totals of all streams, with what lies over the engine's rows.
+pub trait Totals {
+    fn total_mut(&mut self, stream: &Stream) -> Result<&mut Total>;
+}
+
+/// The level and the bytes of the highest node of a stream of which the engine has so many rows, if it
+/// has any node. A checkpoint may have changed the height since it was known: then the last of the head's
+/// nodes, which are beside each other, is looked for.
+fn top<'a>(
+    rows: &'a impl Read,
+    Streams { table, ranks, .. }: Streams,
+    stream: &Stream,
+    known: &Total,
+    count: u64,
+) -> Result<Option<(u8, Slice<'a>)>> {
+    let holds_all = |node: &[u8]| {
+        let counts = entries(node)?
+            .iter()
+            .map(|entry| u64::from(decode_entry(entry).1));
+        Ok::<_, Error>(counts.sum::<u64>() == count)
+    };
+    if known.height > 0
+        && let Some(node) = rows.get(table, &node_key(ranks, known.height, stream, &HEAD))?
+        && holds_all(&node)?
+    {
+        return Ok(Some((known.height, node)));
+    }
+    let first = node_key(ranks, 0, stream, &HEAD);
+    let last = node_key(ranks, u8::MAX, stream, &HEAD);
+    let keys = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+    let Some(top) = rows.range_beneath(table, keys)?.next_back() else {
+        return Ok(None);
+    };
+    let (key, node) = top?;
+    if !holds_all(&node)? {
+        return Err(edit::inconsistent());
+    }
+    Ok(Some((key.last().copied().unwrap_or_default(), node)))
 }
 
 /// A position and the number of rows from it up to the next of its level.

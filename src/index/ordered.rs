@@ -1,5 +1,4 @@
-//! Streams in one table: each a key prefix, its rows in the order of their positions, and the
-//! number of them kept beside.
+//! Streams in one table: each a key prefix, and its rows in the order of their positions.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -7,8 +6,7 @@ use std::ops::Bound;
 
 use convodb_core::{Error, Hex, Result};
 
-use super::counted::Total;
-use crate::kv::{Range, Read, Rows, Table};
+use crate::kv::{OverRows, Range, Read, Rows, Table, TierRows};
 
 /// The length of a position.
 pub const POSITION_LEN: usize = 24;
@@ -40,6 +38,7 @@ impl Point {
 }
 
 impl From<&Position> for Point {
+    #[inline]
     fn from(position: &Position) -> Self {
         let (words, _) = position.as_chunks();
         let mut numbers = words.iter().map(|word| u64::from_be_bytes(*word));
@@ -158,6 +157,7 @@ impl<const MAX: usize> std::ops::Deref for Key<MAX> {
     }
 }
 
+#[inline]
 pub fn position_of(key: &[u8]) -> Result<&Position> {
     key.last_chunk()
         .ok_or_else(|| Error::corrupted(format!("a key of a stream is cut short: {}", Hex(key))))
@@ -178,12 +178,16 @@ impl Streams {
         key
     }
 
-    /// What is known of a whole stream. O(1): one read.
-    pub fn total(self, rows: &impl Read, stream: &Stream) -> Result<Total> {
-        match rows.get(self.table, &self.total_key(stream))? {
-            Some(value) => Total::decode(&value),
-            None => Ok(Total::default()),
-        }
+    /// The first row of a stream, or the first behind a position.
+    pub fn first(
+        self,
+        rows: &impl Read,
+        stream: &Stream,
+        behind: Option<&Position>,
+    ) -> Result<Option<Position>> {
+        let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let first = self.rows(rows, stream, from)?.next().transpose()?;
+        first.map(|(key, _)| position_of(&key).copied()).transpose()
     }
 
     /// The rows of a stream from a position on.
@@ -203,18 +207,40 @@ impl Streams {
         rows.range(self.table, (start, Bound::Included(&last[..])))
     }
 
-    /// How many rows a stream has from a position up to another one. O(these).
-    pub(super) fn walk(
+    /// The engine's rows of a stream from a position up to another one.
+    pub(super) fn beneath<'a>(
         self,
-        rows: &impl Read,
+        rows: &'a impl Read,
         stream: &Stream,
         from: &Position,
         to: &Position,
-    ) -> Result<u32> {
+    ) -> Result<Range<'a>> {
         let (from, to) = (stream.key(from), stream.key(to));
         let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-        let mut rows = rows.range(self.table, keys)?;
-        rows.try_fold(0, |count, row| row.map(|_| count + 1))
+        rows.range_beneath(self.table, keys)
+    }
+
+    /// What lies over these, if anything does.
+    pub(super) fn over<'a>(
+        self,
+        rows: &'a impl Read,
+        stream: &Stream,
+        from: &Position,
+        to: &Position,
+    ) -> Option<OverRows<'a>> {
+        let (from, to) = (stream.key(from), stream.key(to));
+        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
+        rows.over(self.table, keys)
+    }
+
+    /// The places that rows over the engine's change, with how many rows each adds.
+    pub fn each_added(self, over: OverRows<'_>) -> impl Iterator<Item = (Place, i8)> {
+        let added = over.tiers().into_iter().flat_map(TierRows::each_added);
+        let added = added.filter(|(_, added)| *added != 0);
+        added.filter_map(|(key, added)| {
+            let (stream, position) = key.split_last_chunk()?;
+            Some(((Stream::parse(stream)?, *position), added))
+        })
     }
 
     /// Merges streams into one list in the order of their positions. A stream is opened only once

@@ -1,13 +1,14 @@
 //! The one way to the file system: every call of the store goes through a [`Disk`], which is the
 //! operating system's unless a test gives another.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the files of a store lie: a seam for tests of services that embed one, with the feature
-/// `testing`. The operating system's is the default, and has no detour.
+/// `testing`. The operating system's is the default.
 ///
 /// A call does what `std::fs` does under the same name, and fails with the same kinds of errors:
 /// the store tells [`NotFound`](io::ErrorKind::NotFound) and
@@ -83,12 +84,42 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// The system's.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
+    /// Opens an existing file, to be read alone.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    fn open_read_only(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.open(path)
+    }
+
     /// Makes an empty file where none is.
     ///
     /// # Errors
     ///
     /// The system's.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Makes an empty file where none is, with the permissions and the owner of another from the
+    /// moment at which others can open it.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and then there is no such file.
+    fn create_like(&self, path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
+        let _ = access;
+        self.create_new(path)
+    }
+
+    /// The names in a directory, where the system lists them.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    fn read_directory(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let _ = path;
+        Ok(Vec::new())
+    }
 
     /// What the path leads to.
     ///
@@ -156,6 +187,17 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// The system's; any part of the bytes may be written then.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Writes all the bytes at this place, and makes these durable when it returns. What was written
+    /// elsewhere need not be durable then.
+    ///
+    /// # Errors
+    ///
+    /// The system's; any part of the bytes may be written then, and be durable or not.
+    fn write_all_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(bytes, offset)?;
+        self.sync_data()
+    }
+
     /// Cuts the file, or fills it up with zeros.
     ///
     /// # Errors
@@ -177,18 +219,26 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// [`Unsupported`](io::ErrorKind::Unsupported) where there are no locks, and the system's.
     fn try_lock(&self) -> io::Result<bool>;
 
+    /// Takes the file for this handle and others that only read. Whether it is free is the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_lock`](Self::try_lock).
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        self.try_lock()
+    }
+
+    /// The process that holds the file, where the system has it.
+    fn lock_holder(&self) -> Option<u32> {
+        None
+    }
+
     /// Gives up what [`try_lock`](Self::try_lock) took.
     ///
     /// # Errors
     ///
     /// The system's.
     fn unlock(&self) -> io::Result<()>;
-
-    /// The operating system's file, where it is one: the engine then reads, writes and locks it
-    /// in its own way instead of by the calls above.
-    fn as_system(&self) -> Option<&File> {
-        None
-    }
 }
 
 /// What a [`Disk`] tells of a file.
@@ -199,19 +249,57 @@ pub struct Metadata {
     pub len: u64,
     /// What tells it from other files, whatever their names, where the system has it.
     pub identity: Option<(u64, u64)>,
+    /// Who may open it, where the system has it.
+    pub access: Option<Access>,
+}
+
+/// Who may open a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The bits of its permissions.
+    pub mode: u32,
+    /// The numbers of its user and group; none are those of the process.
+    pub owner: Option<(u32, u32)>,
+}
+
+impl Access {
+    /// For the user of the process alone.
+    pub const PRIVATE: Self = Self {
+        mode: 0o600,
+        owner: None,
+    };
+
+    /// The same for a file that the process owns: its group may be another one, and gets nothing.
+    pub(super) fn of_process(self) -> Self {
+        Self {
+            mode: self.mode & !0o070,
+            owner: None,
+        }
+    }
 }
 
 impl Metadata {
     /// What there is to tell.
     #[must_use]
     pub const fn new(len: u64, identity: Option<(u64, u64)>) -> Self {
-        Self { len, identity }
+        Self {
+            len,
+            identity,
+            access: None,
+        }
     }
 
     #[cfg(unix)]
     fn of(metadata: &fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
-        Self::new(metadata.len(), Some((metadata.dev(), metadata.ino())))
+        let identity = (metadata.dev(), metadata.ino());
+        Self {
+            access: Some(Access {
+                mode: metadata.mode() & 0o7777,
+                owner: Some((metadata.uid(), metadata.gid())),
+            }),
+            ..Self::new(metadata.len(), Some(identity))
+        }
     }
 
     // Elsewhere an open file cannot be replaced, so nothing asks.
@@ -231,8 +319,41 @@ impl Disk for SystemDisk {
         Ok(Box::new(file))
     }
 
+    fn open_read_only(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(File::create_new(path)?))
+    }
+
+    #[cfg(unix)]
+    fn create_like(&self, path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
+        use std::os::unix::fs::{
+            MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+        };
+        // Others cannot open it before it is as it is to be.
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create_new(true);
+        let file = options.mode(0o600 & access.mode).open(path)?;
+        let made = file.metadata().and_then(|made| {
+            if let Some((user, group)) = access.owner
+                && (made.uid(), made.gid()) != (user, group)
+            {
+                fchown(&file, Some(user), Some(group))?;
+            }
+            file.set_permissions(fs::Permissions::from_mode(access.mode))
+        });
+        if let Err(error) = made {
+            let _ = fs::remove_file(path);
+            return Err(error);
+        }
+        Ok(Box::new(file))
+    }
+
+    fn read_directory(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()));
+        names.collect()
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
@@ -264,6 +385,15 @@ impl Disk for SystemDisk {
     }
 }
 
+/// Whether a lock was free.
+fn locked(taken: Result<(), TryLockError>) -> io::Result<bool> {
+    match taken {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 impl DiskFile for File {
     fn metadata(&self) -> io::Result<Metadata> {
         Self::metadata(self).map(|metadata| Metadata::of(&metadata))
@@ -279,22 +409,57 @@ impl DiskFile for File {
         std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
     }
 
-    // Elsewhere the place in the file is the handle's. The journal has its handle to itself, and the
-    // engine has the operating system's files without a detour.
-    #[cfg(not(unix))]
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        use io::{Read as _, Seek as _};
-        let mut file = self;
-        file.seek(io::SeekFrom::Start(offset))?;
-        file.read_exact(buffer)
+    // A sync would make a checkpoint's pages durable too: the 99th percentile of a commit beside a
+    // checkpoint was 6 to 12 times as long.
+    #[cfg(target_os = "linux")]
+    fn write_all_durable_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+        use rustix::io::{Errno, ReadWriteFlags, pwritev2};
+        while !bytes.is_empty() {
+            let piece = [io::IoSlice::new(bytes)];
+            match pwritev2(self, &piece, offset, ReadWriteFlags::DSYNC) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    bytes = bytes.get(written..).unwrap_or_default();
+                    offset += written as u64;
+                }
+                Err(Errno::INTR) => {}
+                // An old kernel, or a file system that has no such writes.
+                Err(Errno::NOSYS | Errno::OPNOTSUPP) => {
+                    DiskFile::write_all_at(self, bytes, offset)?;
+                    return Self::sync_data(self);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
-    #[cfg(not(unix))]
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        use io::{Seek as _, Write as _};
-        let mut file = self;
-        file.seek(io::SeekFrom::Start(offset))?;
-        file.write_all(bytes)
+    #[cfg(windows)]
+    fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        use std::os::windows::fs::FileExt as _;
+        while !buffer.is_empty() {
+            let read = self.seek_read(buffer, offset)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buffer = buffer.get_mut(read..).unwrap_or_default();
+            offset += read as u64;
+        }
+        Ok(())
+    }
+
+    #[cfg(windows)]
+    fn write_all_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+        use std::os::windows::fs::FileExt as _;
+        while !bytes.is_empty() {
+            let written = self.seek_write(bytes, offset)?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = bytes.get(written..).unwrap_or_default();
+            offset += written as u64;
+        }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -306,18 +471,31 @@ impl DiskFile for File {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match Self::try_lock(self) {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        locked(Self::try_lock(self))
+    }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        locked(Self::try_lock_shared(self))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn lock_holder(&self) -> Option<u32> {
+        let (device, inode) = DiskFile::metadata(self).ok()?.identity?;
+        let major = (device >> 8) & 0xFFF | (device >> 32) & !0xFFF;
+        let minor = device & 0xFF | (device >> 12) & !0xFF;
+        let file = format!("{major:02x}:{minor:02x}:{inode}");
+        // Number, class, kind, mode, process, file, range.
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        locks.lines().find_map(|lock| {
+            let fields: Vec<_> = lock.split_ascii_whitespace().collect();
+            let process = fields.iter().rev().nth(3)?;
+            fields
+                .contains(&file.as_str())
+                .then(|| process.parse().ok())?
+        })
     }
 
     fn unlock(&self) -> io::Result<()> {
         Self::unlock(self)
-    }
-
-    fn as_system(&self) -> Option<&File> {
-        Some(self)
     }
 }

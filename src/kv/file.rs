@@ -4,15 +4,25 @@
 //! name of its own, closed, and only then given the path. A new store takes its path by a hard
 //! link, which fails where the path exists: a rename would let two creators each own a store.
 
-use std::ffi::OsString;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use convodb_core::{Details, EntityKind, Error, ErrorKind, Result};
 
-use super::disk::{Disk, DiskFile};
-use super::{Database, Setup, backend, failure};
+use super::disk::{Access, Disk, DiskFile, Metadata};
+use super::overlay::Overlay;
+#[cfg(feature = "testing")]
+use super::pager::Pages;
+use super::pager::{Pager, take};
+#[cfg(feature = "testing")]
+use super::superblock::Superblock;
+use super::superblock::{StoreFile, could_begin};
+use super::{Database, Setup, failure};
 
 /// A path on a disk.
 #[derive(Clone, Debug)]
@@ -26,10 +36,6 @@ impl Place {
         Self { disk, path }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The file itself, wherever the process or a link goes later.
     pub fn resolve(&self) -> Result<Self> {
         let path = self.disk.canonicalize(&self.path);
@@ -37,6 +43,25 @@ impl Place {
             path: path.map_err(|error| failure::io("the file's path cannot be resolved", error))?,
             disk: Arc::clone(&self.disk),
         })
+    }
+
+    /// An error unless the path leads to this open file.
+    pub fn check_leads_to(&self, file: &StoreFile) -> Result<()> {
+        let changed = |what: &str| {
+            let path = self.path.display();
+            let message =
+                format!("the path `{path}` leads to {what}: the store writes nothing more");
+            Error::new(ErrorKind::PathChanged, message)
+        };
+        let own = file.disk().metadata().map_err(unreadable)?;
+        match self.disk.metadata(&self.path) {
+            Ok(found) if found.identity == own.identity => Ok(()),
+            Ok(_) => Err(changed("another file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(changed("no file").with_source(error))
+            }
+            Err(error) => Err(unreadable(error)),
+        }
     }
 
     /// How many bytes the file has.
@@ -47,37 +72,94 @@ impl Place {
             .map_err(|error| failure::io("the file's size cannot be read", error))
     }
 
-    /// The file of the same name with this behind it.
-    pub fn beside(&self, suffix: &str) -> Self {
-        let mut path = self.path.clone().into_os_string();
-        path.push(suffix);
+    /// Makes an empty file where none is, for those who may open the store.
+    fn create(&self, access: Option<Access>) -> io::Result<Box<dyn DiskFile>> {
+        match access {
+            Some(access) => self.disk.create_like(&self.path, &access),
+            None => self.disk.create_new(&self.path),
+        }
+    }
+
+    /// The same, but for the owner where the system lets the process give it to no other.
+    fn create_copy(&self, access: Option<Access>) -> io::Result<Box<dyn DiskFile>> {
+        let made = self.create(access);
+        made.or_else(|error| match (error.kind(), access) {
+            (io::ErrorKind::PermissionDenied, Some(access)) => {
+                self.create(Some(access.of_process()))
+            }
+            _ => Err(error),
+        })
+    }
+
+    /// Makes a file of these bytes where none is, durably, for those who may open the store.
+    pub fn save(&self, bytes: &[u8], access: Option<Access>) -> Result<()> {
+        let file = self.create_copy(access);
+        let file = file.map_err(|error| self.cannot_create(error))?;
+        let saved = file.write_all_at(bytes, 0).and_then(|()| file.sync_data());
+        let saved = saved.map_err(|error| failure::io("the file cannot be written", error));
+        saved
+            .and_then(|()| self.sync_directory())
+            .inspect_err(|_| drop(self.disk.remove_file(&self.path)))
+    }
+
+    fn cannot_create(&self, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => self.exists(),
+            _ => failure::io("the file cannot be created", error),
+        }
+    }
+
+    /// An error: something has the path.
+    pub fn exists(&self) -> Error {
+        let path = self.path.display();
+        Error::already_exists(EntityKind::File, &path, format!("`{path}` exists already"))
+    }
+
+    /// Removes what processes that ended left of the files that they were making for this path. Errors
+    /// leave it to the next call. O(names in the directory).
+    pub fn remove_leftovers(&self) {
+        let Some(name) = self.path.file_name() else {
+            return;
+        };
+        let own = self.disk.metadata(&self.path);
+        let own = own.ok().and_then(|own| own.identity);
+        let names = self.disk.read_directory(self.directory());
+        for found in names.unwrap_or_default() {
+            if is_draft_of(name, &found) {
+                let draft = self.sibling(&found);
+                let _ = draft.remove_unless_held(own);
+            }
+        }
+    }
+
+    /// Removes a draft that its maker does not hold any more, or a second name of the store.
+    fn remove_unless_held(&self, store: Option<(u64, u64)>) -> io::Result<()> {
+        let file = self.disk.open(&self.path)?;
+        let Metadata { identity, len, .. } = file.metadata()?;
+        let mut start = [0; 16];
+        let start = match usize::try_from(len).unwrap_or(usize::MAX) {
+            len if len < start.len() => start.get_mut(..len).unwrap_or_default(),
+            _ => &mut start[..],
+        };
+        file.read_exact_at(start, 0)?;
+        let is_second_name = identity.is_some() && identity == store;
+        let is_left = is_second_name
+            || could_begin(start)
+                && file.try_lock()?
+                // Its maker may have given it another name meanwhile.
+                && self.disk.metadata(&self.path)?.identity == identity;
+        match is_left {
+            true => self.disk.remove_file(&self.path),
+            false => Ok(()),
+        }
+    }
+
+    /// Another name beside it.
+    fn sibling(&self, name: &OsStr) -> Self {
         Self {
+            path: self.directory().join(name),
             disk: Arc::clone(&self.disk),
-            path: path.into(),
         }
-    }
-
-    /// The file, where there is one.
-    pub fn open(&self) -> Result<Option<Box<dyn DiskFile>>> {
-        match self.disk.open(&self.path) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failure::io("the journal cannot be opened", error)),
-        }
-    }
-
-    /// An empty file where none is.
-    pub fn create(&self) -> Result<Box<dyn DiskFile>> {
-        let file = self.disk.create_new(&self.path);
-        file.map_err(|error| failure::io("the journal cannot be created", error))
-    }
-
-    /// Takes the name away, durably.
-    pub fn remove(&self) -> Result<()> {
-        self.disk
-            .remove_file(&self.path)
-            .map_err(|error| failure::io("the journal cannot be removed", error))?;
-        self.sync_directory()
     }
 
     /// The names beside it.
@@ -95,10 +177,7 @@ impl Place {
         const CHUNK: usize = 1 << 20;
         let rewrite = || {
             let file = self.disk.open(&self.path)?;
-            // Nobody may write meanwhile. The engine's own lock is this one on Linux alone.
-            if file.as_system().is_some() && !cfg!(target_os = "linux") {
-                return Ok(());
-            }
+            // Nobody may write meanwhile.
             if !file.try_lock()? {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
@@ -115,7 +194,7 @@ impl Place {
             file.sync_data()
         };
         rewrite().map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::WouldBlock => failure::locked(),
+            io::ErrorKind::WouldBlock => failure::locked(None),
             _ => failure::io("the file cannot be written again", error),
         })
     }
@@ -137,29 +216,70 @@ pub enum Published {
 
 /// What became of a file that was to take another's place.
 pub enum Replaced {
-    New(Database),
+    New(Box<Database>),
     /// Which of the two has the name, now or after a crash, is not known; they hold the same.
     Unknown(Error),
 }
 
-pub(super) fn open(place: &Place, setup: &Setup) -> Result<Database> {
-    loop {
-        let file = place
-            .disk
-            .open(&place.path)
-            .map_err(|error| cannot_open(&place.path, error))?;
+/// How often a file that is open elsewhere is tried again.
+const LOCK_POLL: Duration = Duration::from_millis(10);
+
+/// A file that this process has taken, and may open as a database.
+pub struct Taken(Arc<dyn DiskFile>);
+
+impl Taken {
+    /// Takes an existing file, as soon as no other has it.
+    pub fn take(place: &Place, setup: &Setup) -> Result<Self> {
+        let until = Instant::now().checked_add(setup.lock_timeout);
+        loop {
+            match Self::try_take(place, setup) {
+                Ok(Some(taken)) => return Ok(taken),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Locked => {
+                    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                    match left.unwrap_or(LOCK_POLL) {
+                        Duration::ZERO => return Err(error),
+                        left => thread::sleep(left.min(LOCK_POLL)),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// None where another file has the path meanwhile.
+    fn try_take(place: &Place, setup: &Setup) -> Result<Option<Self>> {
+        let opened = match setup.read_only {
+            true => place
+                .disk
+                .open_read_only(&place.path)
+                .and_then(|file| Overlay::of(Arc::from(file))),
+            false => place.disk.open(&place.path),
+        };
+        let file = opened.map_err(|error| cannot_open(&place.path, error))?;
         let opened = file.metadata().map_err(unreadable)?;
         if opened.len == 0 {
             // The engine would make an empty file into a database; it is somebody's mistake.
             return Err(Error::new(ErrorKind::NotADatabase, "the file is empty"));
         }
-        let inner = backend::database(file, setup, opened.len)?;
+        let taken = take(file)?;
         // Between opening and locking, another process may have put a packed copy in the path's
         // place: what was locked then is a file without a name.
         let named = place.disk.metadata(&place.path).map_err(unreadable)?;
-        if named.identity == opened.identity {
-            return Ok(Database::new(inner, setup));
-        }
+        Ok((named.identity == opened.identity).then_some(Self(taken)))
+    }
+
+    pub fn open(&self, setup: &Setup) -> Result<Database> {
+        let pager = Pager::open(Arc::clone(&self.0))?;
+        Database::of_pages(Arc::new(pager), setup)
+    }
+
+    /// The database as the file has it: what is written to it stays in memory. The file is given up
+    /// when this one is dropped.
+    pub fn preview(&self, setup: &Setup) -> Result<Database> {
+        let overlay = Overlay::of(Arc::clone(&self.0)).map_err(unreadable)?;
+        let pager = Pager::open(Arc::from(overlay))?;
+        Database::of_pages(Arc::new(pager), setup)
     }
 }
 
@@ -179,57 +299,136 @@ fn unreadable(error: io::Error) -> Error {
     failure::io("the file cannot be read", error)
 }
 
-/// A file under a name of its own, removed unless it was published.
+/// The engine's pages in a store file, or in a new one where none is, with so many blocks for the
+/// log: for tests that read and write them, or the tables with the engine alone.
+#[cfg(feature = "testing")]
+pub fn pages_on(
+    disk: &dyn Disk,
+    path: &Path,
+    wal_blocks: u32,
+) -> Result<impl redb::StorageBackend + use<>> {
+    let id = *b"a file of a test";
+    let pager = match disk.create_new(path) {
+        Ok(file) => {
+            let superblock = Superblock {
+                id,
+                wal_blocks,
+                clean_at: Some(0),
+            };
+            Pager::create(take(file)?, superblock)?
+        }
+        Err(_) => Pager::open(take(disk.open(path).map_err(unreadable)?)?)?,
+    };
+    Pages::new(&Arc::new(pager)).map_err(unreadable)
+}
+
+/// A name that is taken away when it is dropped, if it is there still.
+struct OwnName(Place);
+
+impl Drop for OwnName {
+    fn drop(&mut self) {
+        let Self(place) = self;
+        let _ = place.disk.remove_file(&place.path);
+    }
+}
+
+/// What the names of drafts end with.
+const DRAFT_SUFFIX: &str = ".tmp";
+
+/// The name of a draft for a file: `.{name}.{process}-{number}.tmp`.
+fn draft_name(name: &OsStr, number: u64) -> OsString {
+    let mut own = OsString::from(".");
+    own.push(name);
+    own.push(format!(".{}-{number}{DRAFT_SUFFIX}", std::process::id()));
+    own
+}
+
+/// Whether it is such a name, by any process.
+fn is_draft_of(name: &OsStr, found: &OsStr) -> bool {
+    let found = found.as_encoded_bytes().strip_prefix(b".");
+    let found = found.and_then(|found| found.strip_prefix(name.as_encoded_bytes()));
+    let numbers = found
+        .and_then(|found| found.strip_prefix(b"."))
+        .and_then(|found| found.strip_suffix(DRAFT_SUFFIX.as_bytes()));
+    let mut parts = numbers.unwrap_or_default().split(|byte| *byte == b'-');
+    let mut is_number = || {
+        let part = parts.next().unwrap_or_default();
+        !part.is_empty() && part.iter().all(u8::is_ascii_digit)
+    };
+    is_number() && is_number() && parts.next().is_none()
+}
+
+/// How a file is made: the store's own, or a copy of it.
+type Create = fn(&Place, Option<Access>) -> io::Result<Box<dyn DiskFile>>;
+
+/// A file under a name of its own, removed unless it was published. It is locked until then: what is
+/// not is left by a process that ended.
 pub(super) struct Draft {
-    place: Place,
+    // Before the pager: the name goes while the file is locked.
+    name: OwnName,
+    pager: Arc<Pager>,
 }
 
 impl Draft {
-    /// Makes an empty file beside the path it is for.
-    pub(super) fn beside(place: &Place) -> Result<Self> {
+    /// Makes a file without pages beside the path that replaces what is there.
+    pub(super) fn instead_of(place: &Place, setup: &Setup) -> Result<Self> {
+        Self::create(place, setup, Place::create)
+    }
+
+    /// Makes a file without pages beside the path it is for.
+    pub(super) fn beside(place: &Place, setup: &Setup) -> Result<Self> {
+        Self::create(place, setup, Place::create_copy)
+    }
+
+    fn create(place: &Place, setup: &Setup, create: Create) -> Result<Self> {
+        // No two drafts of this process have one name.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let name = place.path.file_name().ok_or_else(|| {
             Error::new(ErrorKind::Io, "the path names no file")
                 .with_source(io::Error::from(io::ErrorKind::InvalidInput))
         })?;
-        for attempt in 0_u32.. {
-            let mut own = OsString::from(".");
-            own.push(name);
-            own.push(format!(".{}-{attempt}.tmp", std::process::id()));
-            let path = place.directory().join(own);
-            match place.disk.create_new(&path) {
-                Ok(_) => {
-                    let disk = Arc::clone(&place.disk);
-                    let place = Place { disk, path };
-                    return Ok(Self { place });
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failure::io("the file cannot be created", error)),
+        place.remove_leftovers();
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let own = place.sibling(&draft_name(name, number));
+            let file = match create(&own, setup.access) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.map_err(|error| own.cannot_create(error))?,
+            };
+            let name = OwnName(own);
+            let file = match take(file) {
+                // An opening takes it for left behind, before it was locked.
+                Err(error) if error.kind() == ErrorKind::Locked => continue,
+                taken => taken?,
+            };
+            let own = file.metadata().map_err(unreadable)?.identity;
+            let found = place.disk.metadata(&name.0.path);
+            if found.is_ok_and(|found| found.identity == own) {
+                let pager = Pager::create(file, setup.superblock())?;
+                let pager = Arc::new(pager);
+                return Ok(Self { name, pager });
             }
         }
-        Err(Error::new(ErrorKind::Io, "no free name for a new file"))
     }
 
     pub(super) fn fill(
         &self,
         setup: &Setup,
-        fill: impl FnOnce(&Database) -> Result<()>,
+        fill: impl FnOnce(&Database) -> Result<u64>,
     ) -> Result<()> {
-        let Place { disk, path } = &self.place;
-        let file = disk
-            .open(path)
-            .map_err(|error| failure::io("the file cannot be created", error))?;
-        let inner = backend::database(file, setup, u64::MAX)?;
-        let mut database = Database::new(inner, setup);
-        fill(&database)?;
+        let mut database = Database::of_pages(Arc::clone(&self.pager), setup)?;
+        let commit = fill(&database)?;
+        let file = self.pager.file();
+        file.set_clean_at(Some(commit))?;
         database.pack()?;
         database.close()?;
-        disk.open(path)
-            .and_then(|file| file.sync_data())
-            .map_err(|error| failure::io("the file cannot be synced", error))
+        let synced = file.disk().sync_data();
+        synced.map_err(|error| failure::io("the file cannot be synced", error))
     }
 
     pub(super) fn publish_new(self, place: &Place) -> Result<Published> {
-        match place.disk.hard_link(&self.place.path, &place.path) {
+        let OwnName(own) = &self.name;
+        match place.disk.hard_link(&own.path, &place.path) {
             Ok(()) => place.sync_directory().map(|()| Published::New),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Exists),
             Err(error) => Err(failure::io("the file cannot be given its name", error)),
@@ -237,22 +436,38 @@ impl Draft {
     }
 
     pub(super) fn publish_over(self, place: &Place, setup: &Setup) -> Result<Replaced> {
-        let database = open(&self.place, setup)?;
+        let database = Database::of_pages(Arc::clone(&self.pager), setup)?;
+        let OwnName(own) = &self.name;
         let renamed = place
             .disk
-            .rename(&self.place.path, &place.path)
+            .rename(&own.path, &place.path)
             .map_err(|error| failure::io("the file cannot be replaced", error))
             .and_then(|()| place.sync_directory());
         Ok(match renamed {
-            Ok(()) => Replaced::New(database),
+            Ok(()) => Replaced::New(Box::new(database)),
             Err(error) => Replaced::Unknown(error),
         })
     }
-}
 
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // Published by a rename, or gone already: either way nothing is left to remove.
-        let _ = self.place.disk.remove_file(&self.place.path);
+    /// Writes the bytes of the file, which has no name any more: however the process ends, nothing is
+    /// left of it.
+    pub(super) fn stream(self, out: &mut dyn Write) -> Result<()> {
+        const CHUNK: usize = 1 << 20;
+        let Self { name, pager } = self;
+        drop(name);
+        let file = pager.file().disk();
+        let len = file.metadata().map_err(unreadable)?.len;
+        let mut buffer = vec![0; CHUNK];
+        let mut offset = 0;
+        while offset < len {
+            let rest = usize::try_from(len - offset).unwrap_or(CHUNK);
+            let chunk = buffer.get_mut(..rest.min(CHUNK)).unwrap_or_default();
+            file.read_exact_at(chunk, offset).map_err(unreadable)?;
+            let written = out.write_all(chunk);
+            written.map_err(|error| failure::io("the copy cannot be written", error))?;
+            offset += chunk.len() as u64;
+        }
+        let flushed = out.flush();
+        flushed.map_err(|error| failure::io("the copy cannot be written", error))
     }
 }

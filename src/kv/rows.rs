@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use convodb_core::Result;
 
+use super::damage::{Step, Steps};
 use super::memtable;
 use super::{Bytes, Guard, failure};
 
@@ -36,7 +37,7 @@ impl std::ops::Deref for Slice<'_> {
     }
 }
 
-type EngineRow<'a> = (Guard<'a>, Guard<'a>);
+pub(super) type EngineRow<'a> = (Guard<'a>, Guard<'a>);
 
 /// A row of a range.
 enum Row<'a> {
@@ -55,6 +56,8 @@ pub struct Range<'a> {
 /// at before it is its turn.
 struct Over<'a> {
     rows: memtable::Rows<'a>,
+    /// Where the file is known to be damaged.
+    steps: Option<Steps<'a>>,
     front: Option<EngineRow<'a>>,
     back: Option<EngineRow<'a>>,
 }
@@ -62,11 +65,14 @@ struct Over<'a> {
 impl<'a> Range<'a> {
     pub(super) fn new(
         engine: redb::Range<'a, Bytes, Bytes>,
-        over: Option<memtable::Rows<'a>>,
+        rows: Option<memtable::Rows<'a>>,
+        steps: Option<Steps<'a>>,
     ) -> Self {
-        let over = over.filter(|rows| !rows.is_empty()).map(|rows| {
+        let is_plain = rows.is_none() && steps.is_none();
+        let over = (!is_plain).then(|| {
             Box::new(Over {
-                rows,
+                rows: rows.unwrap_or_default(),
+                steps,
                 front: None,
                 back: None,
             })
@@ -100,11 +106,27 @@ impl<'a> Range<'a> {
 }
 
 impl<'a> Over<'a> {
+    /// The engine's next row from either end.
+    fn step(
+        &mut self,
+        step: Step,
+        engine: &mut redb::Range<'a, Bytes, Bytes>,
+    ) -> Result<Option<EngineRow<'a>>> {
+        let mut next = || match step {
+            Step::NextBack => engine.next_back(),
+            _ => engine.next(),
+        };
+        match &mut self.steps {
+            Some(steps) => steps.take(step, next),
+            None => next().transpose().map_err(failure::storage),
+        }
+    }
+
     fn next(&mut self, engine: &mut redb::Range<'a, Bytes, Bytes>) -> Result<Option<Row<'a>>> {
         loop {
             if self.front.is_none() {
-                self.front = match engine.next() {
-                    Some(row) => Some(row.map_err(failure::storage)?),
+                self.front = match self.step(Step::Next, engine)? {
+                    Some(row) => Some(row),
                     None => self.back.take(),
                 };
             }
@@ -127,8 +149,8 @@ impl<'a> Over<'a> {
     fn next_back(&mut self, engine: &mut redb::Range<'a, Bytes, Bytes>) -> Result<Option<Row<'a>>> {
         loop {
             if self.back.is_none() {
-                self.back = match engine.next_back() {
-                    Some(row) => Some(row.map_err(failure::storage)?),
+                self.back = match self.step(Step::NextBack, engine)? {
+                    Some(row) => Some(row),
                     None => self.front.take(),
                 };
             }

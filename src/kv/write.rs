@@ -2,16 +2,17 @@
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
 use convodb_core::{Error, ErrorKind, Hex, Result};
-use redb::ReadableTable as _;
+use redb::{ReadableTable as _, ReadableTableMetadata as _};
 
-use super::memtable::Memtable;
+use super::memtable::{Frozen, Memtable, Over, Rows, Tier};
 use super::rows::{Range, Slice};
 use super::{
-    Bytes, Database, EngineTables, KeyRange, Latest, Read, Table, failure, merged_len, no_table,
-    sorted,
+    Bytes, Database, EngineTables, Fold, KeyRange, Latest, Read, ReadTables, Table, engine_range,
+    failure, merged_len, no_table, sorted,
 };
 
 /// What a commit of the engine makes durable when it returns: itself, and all before it.
@@ -31,6 +32,7 @@ const MOST_REMOVED_ROWS: usize = 10_000;
 /// A write transaction, whose tables borrow it.
 pub struct WriteTransaction {
     tables: &'static [Table],
+    fold: Fold,
     /// Begun at once, or when it is to be written through.
     engine: OnceLock<redb::WriteTransaction>,
     buffered: Option<Buffered>,
@@ -46,7 +48,8 @@ impl WriteTransaction {
     pub(super) fn of_engine(database: &Database) -> Result<Self> {
         let engine = begin(database)?;
         Ok(Self {
-            tables: database.tables,
+            tables: database.setup.tables,
+            fold: database.setup.fold,
             engine: OnceLock::from(engine),
             buffered: None,
         })
@@ -54,7 +57,8 @@ impl WriteTransaction {
 
     pub(super) fn buffered(database: Arc<Database>, began: Latest) -> Self {
         Self {
-            tables: database.tables,
+            tables: database.setup.tables,
+            fold: database.setup.fold,
             engine: OnceLock::new(),
             buffered: Some(Buffered { database, began }),
         }
@@ -62,7 +66,7 @@ impl WriteTransaction {
 
     pub fn tables(&self) -> WriteTables<'_> {
         let buffered = self.buffered.as_ref();
-        self.resume(buffered.map(|buffered| buffered.began.memtable.clone()))
+        self.resume(buffered.map(|buffered| buffered.began.tiers.live.clone()))
     }
 
     /// Its tables with what they [came to](WriteTables::into_memtable).
@@ -94,19 +98,26 @@ impl WriteTransaction {
     /// error leaves open whether it happened.
     pub fn write_frozen(
         self,
-        frozen: &Memtable,
+        frozen: Frozen,
         more: impl FnOnce(&mut WriteTables<'_>) -> Result<()>,
     ) -> Result<()> {
+        let mut is_written = frozen.tier.is_written();
         {
             let mut rows = self.tables();
-            rows.write(frozen)?;
+            if !*is_written {
+                rows.write(&Memtable::default(), Some(&frozen.tier))?;
+            }
             more(&mut rows)?;
         }
-        self.commit(Durability::QuicklyRepaired)
+        self.commit(Durability::QuicklyRepaired)?;
+        *is_written = true;
+        Ok(())
     }
 
     pub(super) fn commit(self, durability: Durability) -> Result<()> {
         let mut engine = self.engine.into_inner().ok_or_else(nowhere)?;
+        // Of a one-phase commit, a repair would read pages that a crash left without checksums.
+        engine.set_two_phase_commit(true);
         engine.set_quick_repair(durability == Durability::QuicklyRepaired);
         engine.commit().map_err(failure::commit)
     }
@@ -120,7 +131,7 @@ impl WriteTransaction {
 }
 
 fn begin(database: &Database) -> Result<redb::WriteTransaction> {
-    database.inner.begin_write().map_err(failure::transaction)
+    database.inner().begin_write().map_err(failure::transaction)
 }
 
 fn nowhere() -> Error {
@@ -128,6 +139,10 @@ fn nowhere() -> Error {
         ErrorKind::Aborted,
         "a transaction has not begun in the engine",
     )
+}
+
+fn missing(key: &[u8]) -> Error {
+    Error::corrupted(format!("a row is missing: {}", Hex(key)))
 }
 
 /// The tables of a write transaction.
@@ -167,11 +182,16 @@ impl<'t> WriteTables<'t> {
             .ok_or_else(|| no_table(table))
     }
 
-    /// The memtable, and the engine's tables beneath, where rows are buffered.
-    fn buffered(&self) -> Option<(&Memtable, &'t EngineTables)> {
-        let memtable = self.memtable.as_ref()?;
-        let buffered = self.transaction.buffered.as_ref()?;
-        Some((memtable, &*buffered.began.engine))
+    /// The tiers, and the engine's tables beneath, where rows are buffered.
+    fn buffered(&self) -> Option<(Over<'_>, &'t EngineTables)> {
+        let live = self.memtable.as_ref()?;
+        let began = &self.transaction.buffered.as_ref()?.began;
+        let over = Over::new(live, began.tiers.frozen.as_deref());
+        Some((over, &*began.engine))
+    }
+
+    pub fn is_buffered(&self) -> bool {
+        self.memtable.is_some()
     }
 
     /// From here on everything goes through the engine, with what was put before: what is larger than
@@ -181,15 +201,25 @@ impl<'t> WriteTables<'t> {
             return Ok(());
         };
         self.transaction.begin_engine()?;
-        self.write(&memtable)
+        let began = self.transaction.buffered.as_ref();
+        let frozen = began.and_then(|buffered| buffered.began.tiers.frozen.as_deref());
+        // The engine has it unless its checkpoint failed.
+        self.write(&memtable, frozen.filter(|frozen| !*frozen.is_written()))
     }
 
     /// Puts a row in memory, or that there is none; whether rows are put there.
-    fn buffer(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<bool> {
+    fn buffer(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: Option<&[u8]>,
+        added: i8,
+    ) -> Result<bool> {
         let Some(memtable) = &mut self.memtable else {
             return Ok(false);
         };
-        self.buffered_bytes += memtable.put(table, key, value);
+        memtable.put(table, key, value, added);
+        self.buffered_bytes += key.len() + value.map_or(0, <[u8]>::len);
         if self.buffered_bytes > MOST_BUFFERED_BYTES {
             self.write_through()?;
         }
@@ -201,14 +231,13 @@ impl<'t> WriteTables<'t> {
         self.memtable
     }
 
-    /// Gives the engine what was buffered, in the order of the keys.
-    pub(super) fn write(&mut self, memtable: &Memtable) -> Result<()> {
+    /// Gives the engine what was buffered, in the order of the keys, and folds what it adds.
+    fn write(&mut self, live: &Memtable, frozen: Option<&Tier>) -> Result<()> {
+        let over = Over::new(live, frozen);
         for table in self.transaction.tables {
-            let Some(sheet) = memtable.sheet(*table) else {
-                continue;
-            };
-            let engine = self.table_mut(*table)?;
-            for row in sheet.iter() {
+            let mut rows = over.range(*table, (Bound::Unbounded, Bound::Unbounded));
+            while let Some(row) = rows.as_mut().and_then(Rows::next) {
+                let engine = self.table_mut(*table)?;
                 let before = match row.value() {
                     Some(value) => engine.insert(row.key(), value),
                     None => engine.remove(row.key()),
@@ -216,7 +245,12 @@ impl<'t> WriteTables<'t> {
                 before.map(drop).map_err(failure::storage)?;
             }
         }
-        Ok(())
+        (self.transaction.fold)(self, over)
+    }
+
+    /// Folds what lies over the engine's rows in a view all of whose rows were put here.
+    pub fn fold(&mut self, copied: &ReadTables) -> Result<()> {
+        (self.transaction.fold)(self, copied.tiers.over())
     }
 
     /// Takes a table of the engine out, so that another thread writes it while this one writes the
@@ -244,11 +278,20 @@ impl<'t> WriteTables<'t> {
     }
 
     pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        if self.buffer(table, key, Some(value))? {
-            return Ok(());
+        self.put_row(table, key, value, 0).map(drop)
+    }
+
+    /// Puts a row that is not there, and counts it where rows are buffered; whether it did.
+    pub fn put_new(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<bool> {
+        self.put_row(table, key, value, 1)
+    }
+
+    fn put_row(&mut self, table: Table, key: &[u8], value: &[u8], added: i8) -> Result<bool> {
+        if self.buffer(table, key, Some(value), added)? {
+            return Ok(true);
         }
         let before = self.table_mut(table)?.insert(key, value);
-        before.map(drop).map_err(failure::storage)
+        before.map(|_| false).map_err(failure::storage)
     }
 
     /// Writes many rows, in the order of their keys: where enough of them lie between two that are
@@ -270,7 +313,7 @@ impl<'t> WriteTables<'t> {
         if self.memtable.is_some() {
             let is_there = self.get(table, key)?.is_some();
             if is_there {
-                self.buffer(table, key, None)?;
+                self.buffer(table, key, None, 0)?;
             }
             return Ok(is_there);
         }
@@ -280,14 +323,17 @@ impl<'t> WriteTables<'t> {
             .map_err(failure::storage)
     }
 
-    /// Removes a row that is known to be there. Where rows are buffered nobody looks whether it is: that
-    /// would read a page, and of all that a command reads the one that is least likely to lie in memory.
-    /// `verify` finds what was missing.
-    pub fn take(&mut self, table: Table, key: &[u8]) -> Result<()> {
-        if self.buffer(table, key, None)? || self.remove(table, key)? {
-            return Ok(());
+    /// Removes a row that is known to be there, and counts that where rows are buffered; whether it did.
+    /// There nobody looks whether it is: that would read a page, and of all that a command reads the one
+    /// that is least likely to lie in memory. `verify` finds what was missing.
+    pub fn take(&mut self, table: Table, key: &[u8]) -> Result<bool> {
+        if self.buffer(table, key, None, -1)? {
+            return Ok(true);
         }
-        Err(Error::corrupted(format!("a row is missing: {}", Hex(key))))
+        match self.remove(table, key)? {
+            true => Ok(false),
+            false => Err(missing(key)),
+        }
     }
 
     pub fn remove_range(&mut self, table: Table, keys: KeyRange<'_>) -> Result<()> {
@@ -314,7 +360,13 @@ impl<'t> WriteTables<'t> {
                 }
             }
             if gone.len() <= MOST_REMOVED_ROWS {
-                return gone.iter().try_for_each(|key| self.take(table, key));
+                let mut gone = gone.iter();
+                return gone.try_for_each(|key| {
+                    let is_buffered = self.buffer(table, key, None, 0)?;
+                    (is_buffered || self.remove(table, key)?)
+                        .then_some(())
+                        .ok_or_else(|| missing(key))
+                });
             }
             self.write_through()?;
         }
@@ -346,31 +398,35 @@ impl fmt::Debug for WriteTables<'_> {
 
 impl Read for WriteTables<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice<'_>>> {
-        let Some((memtable, engine)) = self.buffered() else {
-            let found = self.table(table)?.get(key).map_err(failure::storage)?;
-            return Ok(found.map(Slice::in_engine));
-        };
-        if let Some(row) = memtable.get(table, key) {
-            return Ok(row.value().map(Slice::in_memory));
+        if let Some((over, engine)) = self.buffered() {
+            return engine.get(over, table, key);
         }
-        let found = engine.table(table)?.get(key).map_err(failure::storage)?;
+        let found = self.table(table)?.get(key).map_err(failure::storage)?;
         Ok(found.map(Slice::in_engine))
     }
 
     fn range(&self, table: Table, keys: KeyRange<'_>) -> Result<Range<'_>> {
-        let Some((memtable, engine)) = self.buffered() else {
-            let range = self.table(table)?.range::<&[u8]>(keys);
-            return Ok(Range::new(range.map_err(failure::storage)?, None));
-        };
-        let range = engine.table(table)?.range::<&[u8]>(keys);
-        let over = memtable.sheet(table).map(|sheet| sheet.range(keys));
-        Ok(Range::new(range.map_err(failure::storage)?, over))
+        if let Some((over, engine)) = self.buffered() {
+            return engine.range(Some(over), table, keys);
+        }
+        engine_range(self.table(table)?, keys)
     }
 
     fn len(&self, table: Table) -> Result<u64> {
         match self.buffered() {
-            None => merged_len(self.table(table)?, None),
-            Some((memtable, engine)) => merged_len(engine.table(table)?, memtable.sheet(table)),
+            None => self.table(table)?.len().map_err(failure::storage),
+            Some((over, engine)) => merged_len(engine.table(table)?, over, table),
         }
+    }
+
+    fn range_beneath(&self, table: Table, keys: KeyRange<'_>) -> Result<Range<'_>> {
+        match self.buffered() {
+            None => engine_range(self.table(table)?, keys),
+            Some((_, engine)) => engine_range(engine.table(table)?, keys),
+        }
+    }
+
+    fn over(&self, table: Table, keys: KeyRange<'_>) -> Option<Rows<'_>> {
+        self.buffered()?.0.range(table, keys)
     }
 }

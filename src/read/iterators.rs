@@ -37,7 +37,7 @@ impl Messages {
         if near.is_empty()
             && let Some((lease, range)) = self.unread.take()
         {
-            let read = lease.view().and_then(|view| {
+            let read = lease.read(|view| {
                 let reader = view.reader();
                 reader.messages(self.conversation, &range, end, BATCH)
             });
@@ -103,7 +103,7 @@ impl Iterator for Notes {
         if self.held.is_empty()
             && let Some((lease, after)) = self.unread.take()
         {
-            let read = lease.view().and_then(|view| {
+            let read = lease.read(|view| {
                 let reader = view.reader();
                 reader.notes(self.conversation, after.as_ref(), BATCH)
             });

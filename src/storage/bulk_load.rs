@@ -19,8 +19,8 @@ use convodb_core::{
 
 use super::batch::Batch;
 use super::conversations::IndexRows;
-use super::journal::Payload;
 use super::kinds::{ProviderKey, UNMATCHED};
+use super::log_record::LogRecord;
 use super::unit_of_work::{Given, UnitOfWork, refusal};
 use super::{Head, changes, conversations, events, messages, provider_ids, tables};
 
@@ -40,7 +40,7 @@ struct Gathered {
     head: Head,
     /// The provider's ids for which receipts may have waited, where any wait.
     matched: Option<Vec<ProviderKey>>,
-    log: Option<Payload>,
+    log: Option<LogRecord>,
 }
 
 impl Gathered {
@@ -51,7 +51,7 @@ impl Gathered {
             index: IndexRows::default(),
             head: unit.known.head,
             matched: unmatched.transpose()?.map(|_| Vec::new()),
-            log: unit.log.is_some().then(Payload::new),
+            log: unit.log.as_ref().map(LogRecord::fresh),
         })
     }
 
@@ -166,7 +166,10 @@ impl UnitOfWork<'_> {
         }
         if gathered.bytes() < WORTH_A_THREAD {
             gathered.rows.write(&mut self.rows)?;
-            gathered.index.write(&mut self.rows, &mut self.index)?;
+            let totals = Arc::make_mut(&mut self.known.totals);
+            gathered
+                .index
+                .write(&mut self.rows, &mut self.index, totals)?;
             return self.settle();
         }
         // The index takes about as long as the records.
@@ -175,8 +178,8 @@ impl UnitOfWork<'_> {
         let totals = Arc::make_mut(&mut self.known.totals);
         let written = thread::scope(|scope| {
             let lists = scope.spawn(|| {
-                gathered.index.write(&mut part, index)?;
-                index.settle(&mut part, |stream, total| totals.set(stream, total))
+                gathered.index.write(&mut part, index, totals)?;
+                index.settle(&mut part)
             });
             let recorded = gathered.rows.write(rows);
             let listed = lists.join().unwrap_or_else(|cause| resume_unwind(cause));

@@ -8,7 +8,7 @@ use convodb_core::{Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
 use super::kinds::{CONVERSATIONS, THREADS, ThreadKey};
-use super::{Directory, Reader, codec, index_entry, plan, tables};
+use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
 use crate::index::{Edits, Place, Position, Stream};
 use crate::kv::{Read, WriteTables};
 
@@ -66,7 +66,7 @@ pub(super) fn thread_of(conversation: &Conversation) -> ThreadKey {
 /// Makes of what is stored what it has become, record and index entries alike.
 pub(super) fn save(
     rows: &mut WriteTables<'_>,
-    index: &mut Edits,
+    (index, totals): (&mut Edits, &mut Totals),
     before: Option<&(Conversation, u32)>,
     after: Option<&(Conversation, u32)>,
 ) -> Result<()> {
@@ -82,7 +82,7 @@ pub(super) fn save(
         if let Some(place) = old
             && old != new
         {
-            index.remove(rows, &place)?;
+            index.remove(rows, totals, &place)?;
         }
         if let Some(place) = new {
             let key = place.0.key(&place.1);
@@ -90,7 +90,7 @@ pub(super) fn save(
             if old == new {
                 rows.put(plan::STREAMS.table, &key, &value)?;
             } else {
-                index.insert(rows, &place, &value)?;
+                index.insert(rows, totals, &place, &value)?;
             }
         }
     }
@@ -125,7 +125,12 @@ impl IndexRows {
     }
 
     /// Writes them stream by stream, in the order of their positions.
-    pub(super) fn write(&mut self, rows: &mut WriteTables<'_>, index: &mut Edits) -> Result<()> {
+    pub(super) fn write(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        index: &mut Edits,
+        totals: &mut Totals,
+    ) -> Result<()> {
         let Self {
             values, streams, ..
         } = std::mem::take(self);
@@ -135,7 +140,7 @@ impl IndexRows {
                 let value = values.get(value).unwrap_or_default();
                 (position, value)
             });
-            index.insert_many(rows, &stream, &sealed.collect::<Vec<_>>())?;
+            index.insert_many(rows, totals, &stream, &sealed.collect::<Vec<_>>())?;
         }
         Ok(())
     }

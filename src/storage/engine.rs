@@ -2,22 +2,30 @@
 
 mod checkpoint;
 mod commit;
+mod health;
+mod recovery;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use convodb_core::{EntityKind, Error, ErrorKind, Result};
+use convodb_core::{CommitSeq, Error, ErrorKind, Result};
 
 use checkpoint::Checkpoint;
-use commit::recover;
-pub(crate) use commit::{CHECKPOINT_COMMANDS, CommitError, Journaled};
+pub(crate) use commit::{CommitError, Logged, Tended};
+use commit::{FIRST_DUE_BYTES, Stalled};
+pub use health::Health;
+pub(crate) use health::{Incident, Monitor};
+pub use recovery::Recovered;
+pub(crate) use recovery::recover;
 
-use super::journal::{self, Journal, Lineage, Payload};
+use super::log_record::LogRecord;
 use super::meta::Identity;
-use super::{Head, Reader, Resident, UnitOfWork, kinds, meta, scan, tables};
+use super::{Head, Reader, Resident, UnitOfWork, kinds, meta, plan, scan, tables};
 use crate::index::Levels;
 use crate::kv::{
-    self, Database, Durability, Memory, Place, Published, Read as _, ReadTables, Replaced, Setup,
+    self, Access, Database, Durability, Memory, Place, Published, Read as _, ReadTables, Records,
+    Replaced, Setup, Wal, WalPosition,
 };
 
 /// Where the bytes lie.
@@ -46,53 +54,71 @@ impl Location {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening {
     pub(crate) cache_bytes: usize,
-    pub(crate) check_up_to_bytes: u64,
     pub(crate) create: bool,
-    /// Random bytes, for a file that is made and for the lineage of a journal.
+    pub(crate) read_only: bool,
+    /// How long to wait for a file that is open elsewhere.
+    pub(crate) lock_timeout: Duration,
+    /// Random bytes, for a file that is made.
     pub(crate) seed: [u8; 16],
-    pub(crate) journaling: Journaling,
-    /// After how many commands in the journal a checkpoint begins.
+    /// The size of the log of a file that is made.
+    pub(crate) wal_bytes: u64,
+    /// Whether a commit is durable when it returns.
+    pub(crate) syncs: bool,
+    /// A number of commands in the log that makes a checkpoint due.
     pub(crate) checkpoint_commands: u64,
-}
-
-/// What of a commit is durable when it returns, and by what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Journaling {
-    /// All of it, by the file itself.
-    Off,
-    /// All of it, by the journal.
-    Synced,
-    /// What the last [`Engine::flush`] found.
-    Unsynced,
+    /// The age of the oldest of them that does so too.
+    pub(crate) checkpoint_age: Duration,
 }
 
 impl Opening {
     fn setup(&self) -> Setup {
         Setup {
             tables: tables::ALL,
+            fold: plan::fold,
             cache_bytes: self.cache_bytes,
-            check_up_to_bytes: self.check_up_to_bytes,
+            read_only: self.read_only,
+            lock_timeout: self.lock_timeout,
+            file_id: self.seed,
+            access: None,
+            wal_bytes: self.wal_bytes,
         }
+    }
+
+    /// How a copy of a database is made, for those who may open it.
+    fn setup_like(&self, database: &Database) -> Result<Setup> {
+        Ok(Setup {
+            access: database.access()?,
+            ..self.setup()
+        })
     }
 }
 
-/// An open file, and its journal.
+/// An open file.
 #[derive(Debug)]
 pub(crate) struct Engine {
     database: Arc<Database>,
     location: Arc<Location>,
     levels: Levels,
-    journaling: Journaling,
+    /// None in memory.
+    wal: Option<Wal>,
+    /// Whether a commit is durable when it returns.
+    syncs: bool,
+    cache_bytes: usize,
+    /// The bytes in the live tier that make a checkpoint due.
+    due_bytes: usize,
     checkpoint_commands: u64,
-    lineage: Lineage,
-    /// Made by the first commit that needs it.
-    journal: Option<Journal>,
-    journaled: Journaled,
+    checkpoint_age: Duration,
+    logged: Logged,
     /// The one that is under way.
     checkpoint: Option<Checkpoint>,
-    /// A commit or a checkpoint failed: what the file and the journal hold is for the next opening to
-    /// find out.
-    broken: bool,
+    /// The position of the one whose rows are frozen and not known to be written.
+    unwritten: Option<WalPosition>,
+    stalled: Option<Stalled>,
+    /// Redb was opened anew, and earlier views answer errors.
+    is_restarted: bool,
+    /// The path may lead to a packed copy, which holds the same: nothing more is written here.
+    may_be_replaced: bool,
+    monitor: Monitor,
 }
 
 /// The file as one commit left it.
@@ -101,7 +127,7 @@ pub(crate) struct View {
     // Before the database, so that it is dropped before: a file that a packed copy has replaced
     // is open for as long as somebody reads it.
     pub(super) rows: ReadTables,
-    _database: Arc<Database>,
+    database: Arc<Database>,
     pub(super) known: Resident,
     location: Arc<Location>,
     pub(super) levels: Levels,
@@ -115,6 +141,11 @@ impl View {
         }
     }
 
+    /// Whether it answers nothing more that it has to read: a damaged page ended the handle of redb.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.database.is_ended()
+    }
+
     pub(crate) fn head(&self) -> Head {
         self.known.head
     }
@@ -124,6 +155,12 @@ impl View {
             Location::Memory(memory) => Ok(memory.len()),
             Location::File(place) => place.file_len(),
         }
+    }
+
+    /// The bytes of the file in front of the pages.
+    pub(crate) fn reserved_bytes(&self) -> u64 {
+        let file = self.database.file();
+        file.map_or(0, |file| file.superblock().wal().end)
     }
 
     /// The rows of conversations, messages, notes, the index and the catalog. O(rows that are
@@ -154,13 +191,14 @@ impl View {
 /// A write transaction that has not begun to change anything.
 pub(crate) struct WriteTransaction {
     raw: kv::WriteTransaction,
-    journaled: bool,
+    /// The bytes of the largest log record; none without a log.
+    log_bytes: Option<usize>,
 }
 
 impl WriteTransaction {
     /// Its tables, on what the last commit left.
     pub(crate) fn writer(&self, view: &View) -> UnitOfWork<'_> {
-        let log = self.journaled.then(Payload::new);
+        let log = self.log_bytes.map(LogRecord::new);
         UnitOfWork::new(self.raw.tables(), view.known.clone(), view.levels, log)
     }
 
@@ -172,8 +210,8 @@ impl WriteTransaction {
 /// What became of a packed copy.
 pub(crate) enum Compacted {
     Done,
-    /// Whether the file that is open still has its name, or its journal, is not known: what would be
-    /// written to it could be lost. The file has to be opened again, whichever it is.
+    /// It is not known whether the open file still has its name: what would be written to it could be
+    /// lost. The path has to be opened again, whichever file it leads to.
     Unknown(Error),
 }
 
@@ -184,7 +222,7 @@ const POLL: Duration = Duration::from_micros(50);
 const MAX_CREATIONS: usize = 16;
 
 impl Engine {
-    pub(crate) fn open(location: &Location, opening: &Opening) -> Result<Self> {
+    pub(crate) fn open(location: &Location, opening: &Opening, monitor: Monitor) -> Result<Self> {
         let (database, location) = match location {
             Location::Memory(memory) => {
                 let new = memory.is_empty();
@@ -200,32 +238,67 @@ impl Engine {
                 let place = place.resolve()?;
                 // Who gave the file its name may have been killed before the name was durable:
                 // nothing is acknowledged in a file that a power cut could take away whole.
-                place.sync_directory()?;
+                if !opening.read_only {
+                    place.sync_directory()?;
+                    place.remove_leftovers();
+                }
                 (database, Location::File(place))
             }
         };
+        let mut engine = Self::of(database, location, opening, monitor)?;
+        engine.open_wal()?;
+        Ok(engine)
+    }
+
+    /// An engine that has no log yet.
+    fn of(
+        database: Database,
+        location: Location,
+        opening: &Opening,
+        monitor: Monitor,
+    ) -> Result<Self> {
         meta::check_format(&database)?;
         let database = Arc::new(database);
         let levels = Levels::new(meta::read_seed(&database.begin_read()?)?);
-        let journaling = match &location {
-            Location::Memory(_) => Journaling::Off,
-            Location::File(place) => {
-                recover(&database, place, levels)?;
-                opening.journaling
-            }
-        };
         Ok(Self {
             database,
             location: Arc::new(location),
             levels,
-            journaling,
+            wal: None,
+            syncs: opening.syncs,
+            cache_bytes: opening.cache_bytes,
+            due_bytes: FIRST_DUE_BYTES,
             checkpoint_commands: opening.checkpoint_commands,
-            lineage: opening.seed,
-            journal: None,
-            journaled: Journaled::new(),
+            checkpoint_age: opening.checkpoint_age,
+            logged: Logged::new(),
             checkpoint: None,
-            broken: false,
+            unwritten: None,
+            stalled: None,
+            is_restarted: false,
+            may_be_replaced: false,
+            monitor,
         })
+    }
+
+    /// Opens the log and replays it.
+    fn open_wal(&mut self) -> Result<()> {
+        let Some(file) = self.database.file().cloned() else {
+            return Ok(());
+        };
+        let checkpoint = checkpoint(&self.database)?;
+        self.wal = Some(Wal::new(Arc::clone(&file), checkpoint));
+        match file.superblock().clean_at {
+            Some(commit) if commit == checkpoint.commit => Ok(()),
+            Some(_) => Err(Error::corrupted(
+                "the pages are of another commit; `convodb recover`, or `Options::recover`, opens the \
+                 store as they are",
+            )),
+            None => {
+                let records = Records::read(&file, checkpoint)?;
+                records.check_complete()?;
+                self.recover(&records)
+            }
+        }
     }
 
     /// The file as it is now. O(users and teams).
@@ -233,34 +306,46 @@ impl Engine {
         self.view_of(Resident::read(&self.database.begin_read()?)?)
     }
 
+    /// The same commit, as redb shows it that was opened anew.
+    pub(crate) fn refresh(&self, view: &View) -> Result<View> {
+        self.view_of(view.known.clone())
+    }
+
     /// The file as the commit that ended with this left it.
     fn view_of(&self, known: Resident) -> Result<View> {
         Ok(View {
             rows: self.database.begin_read()?,
-            _database: Arc::clone(&self.database),
+            database: Arc::clone(&self.database),
             known,
             location: Arc::clone(&self.location),
             levels: self.levels,
         })
     }
 
-    /// A packed copy of the file takes its place. What was viewed before stays readable, and can be
+    /// A packed copy of the file takes its place, while no checkpoint is under way. What was viewed before stays readable, and can be
     /// written only if the answer is that the copy is in place.
     pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<Compacted> {
-        // The copy has none.
-        if let Err(error) = self.retire_journal() {
-            return Ok(Compacted::Unknown(error));
-        }
+        self.check_path()?;
         let fill = |database: &Database| copy(view, database);
-        let (database, location) = match rewrite(&self.location, &opening.setup(), fill)? {
+        let setup = opening.setup_like(&self.database)?;
+        let (database, location) = match rewrite(&self.database, &self.location, &setup, fill)? {
             Rewritten::Done(database, location) => (database, location),
-            Rewritten::Unknown(error) => return Ok(Compacted::Unknown(error)),
+            Rewritten::Unknown(error) => {
+                self.may_be_replaced = true;
+                return Ok(Compacted::Unknown(error));
+            }
         };
         // The old file has no name any more. It closes when nobody reads it any longer, and
         // whether it does so cleanly is nobody's concern.
-        self.database = Arc::new(database);
+        self.database = database;
         self.location = Arc::new(location);
-        Ok(Compacted::Done)
+        self.logged = Logged::new();
+        self.unwritten = None;
+        self.stalled = None;
+        Ok(match self.open_wal() {
+            Ok(()) => Compacted::Done,
+            Err(error) => Compacted::Unknown(error),
+        })
     }
 
     pub(crate) fn location(&self) -> &Location {
@@ -269,11 +354,11 @@ impl Engine {
 
     /// Waits for the reads that are under way; none is longer than a call.
     pub(crate) fn close(mut self) -> Result<()> {
-        let retired = self.retire_journal();
+        let closed = self.close_cleanly();
         let mut shared = self.database;
         loop {
             match Arc::try_unwrap(shared) {
-                Ok(database) => return retired.and(database.close()),
+                Ok(database) => return closed.and(database.close()),
                 Err(still_read) => shared = still_read,
             }
             std::thread::sleep(POLL);
@@ -285,7 +370,9 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
     let setup = opening.setup();
     for _ in 0..MAX_CREATIONS {
         match Database::open(place, &setup) {
-            Err(error) if error.kind() == ErrorKind::NotFound && opening.create => {
+            Err(error)
+                if error.kind() == ErrorKind::NotFound && opening.create && !opening.read_only =>
+            {
                 // Whoever published first, the file that is there now is opened.
                 Database::create(place, &setup, |database| initialise(database, opening.seed))?;
             }
@@ -298,22 +385,29 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
     ))
 }
 
+/// Where recovery begins.
+fn checkpoint(database: &Database) -> Result<WalPosition> {
+    let checkpoint = kinds::CHECKPOINT.get(&database.begin_read()?, &())?;
+    checkpoint.ok_or_else(|| Error::corrupted("there is no checkpoint"))
+}
+
 /// What became of a new file that was to take the place of one that is open.
 enum Rewritten {
-    Done(Database, Location),
+    Done(Arc<Database>, Location),
     /// The old file may have its name still, or not.
     Unknown(Error),
 }
 
 /// A new file in the place of one that is open: after a crash it is the old or the new one.
 fn rewrite(
+    open: &Database,
     location: &Location,
     setup: &Setup,
-    fill: impl FnOnce(&Database) -> Result<()>,
+    fill: impl FnOnce(&Database) -> Result<u64>,
 ) -> Result<Rewritten> {
     Ok(match location {
-        Location::File(place) => match Database::replace(place, setup, fill)? {
-            Replaced::New(database) => Rewritten::Done(database, location.clone()),
+        Location::File(place) => match open.replace(place, setup, fill)? {
+            Replaced::New(database) => Rewritten::Done(Arc::new(*database), location.clone()),
             Replaced::Unknown(error) => Rewritten::Unknown(error),
         },
         Location::Memory(_) => {
@@ -321,42 +415,57 @@ fn rewrite(
             let mut database = Database::open_memory(&memory, setup)?;
             fill(&database)?;
             database.pack()?;
-            Rewritten::Done(database, Location::Memory(memory))
+            Rewritten::Done(Arc::new(database), Location::Memory(memory))
         }
     })
 }
 
-fn initialise(database: &Database, seed: [u8; 16]) -> Result<()> {
+/// Makes the tables of a new file, and returns the number of its last commit.
+fn initialise(database: &Database, seed: [u8; 16]) -> Result<u64> {
     let transaction = database.begin_write()?;
     {
         let mut rows = transaction.tables();
         rows.create_all()?;
         meta::write_format(&mut rows)?;
         kinds::IDENTITY.put(&mut rows, &(), &Identity(seed))?;
+        kinds::CHECKPOINT.put(&mut rows, &(), &WalPosition::default())?;
         Head::new().write(&mut rows)?;
     }
-    database.commit(transaction, Durability::Durable)
+    database.commit(transaction, Durability::Durable)?;
+    Ok(0)
 }
 
 /// A consistent copy of a view in a new file, whole or not there at all.
 pub(crate) fn backup(view: &View, place: &Place, opening: &Opening) -> Result<()> {
-    if journal::lies_beside(place)? {
-        let path = place.path().display();
-        let message = format!("beside `{path}` lies a journal");
-        return Err(Error::already_exists(EntityKind::File, path, message));
-    }
-    match Database::create(place, &opening.setup(), |database| copy(view, database))? {
+    let setup = opening.setup_like(&view.database)?;
+    match Database::create(place, &setup, |database| copy(view, database))? {
         Published::New => Ok(()),
-        Published::Exists => {
-            let path = place.path().display();
-            let message = format!("`{path}` exists already");
-            Err(Error::already_exists(EntityKind::File, path, message))
-        }
+        Published::Exists => Err(place.exists()),
     }
 }
 
-/// Every row of a view, in key order, in one transaction.
-fn copy(view: &View, database: &Database) -> Result<()> {
+/// The bytes of such a copy, which is made beside the file of the view, or beside this path of one in
+/// memory. Returns the number of its last commit.
+pub(crate) fn stream(
+    view: &View,
+    beside: Place,
+    opening: &Opening,
+    out: &mut dyn io::Write,
+) -> Result<CommitSeq> {
+    let mut setup = opening.setup_like(&view.database)?;
+    let place = match &*view.location {
+        Location::File(place) => place,
+        Location::Memory(_) => {
+            setup.access = Some(Access::PRIVATE);
+            &beside
+        }
+    };
+    Database::stream(place, &setup, |database| copy(view, database), out)?;
+    Ok(view.known.head.commit_seq)
+}
+
+/// Every row of a view, in key order, in one transaction. Returns the number of the view's commit.
+fn copy(view: &View, database: &Database) -> Result<u64> {
     let transaction = database.begin_write()?;
     {
         let mut rows = transaction.tables();
@@ -364,8 +473,13 @@ fn copy(view: &View, database: &Database) -> Result<()> {
         for table in tables::ALL {
             scan::copy(&view.rows, *table, &mut rows)?;
         }
-        // What is in the journal is in the copy.
-        kinds::JOURNAL.remove(&mut rows, &())?;
+        rows.fold(&view.rows)?;
+        let position = WalPosition {
+            commit: view.known.head.commit_seq.get(),
+            ..WalPosition::default()
+        };
+        kinds::CHECKPOINT.put(&mut rows, &(), &position)?;
     }
-    database.commit(transaction, Durability::Durable)
+    database.commit(transaction, Durability::Durable)?;
+    Ok(view.known.head.commit_seq.get())
 }

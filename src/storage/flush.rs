@@ -10,7 +10,7 @@ use super::unit_of_work::UnitOfWork;
 use super::{conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
-    /// Writes what became of the identity map; the counts of the index stay in memory.
+    /// Writes what became of the identity map.
     pub(super) fn flush(&mut self) -> Result<()> {
         let (rows, hashes) = (&mut self.rows, self.known.hashes);
         for saved in self.state.assignees.take_differences() {
@@ -21,6 +21,7 @@ impl UnitOfWork<'_> {
             }
         }
         let directory = &self.known.directory;
+        let totals = Arc::make_mut(&mut self.known.totals);
         for Difference { key, before, after } in self.state.conversations.take_differences() {
             let redirected = self.redirected.remove(&key);
             let redirected = redirected.map(|redirected| redirected.owner);
@@ -33,7 +34,8 @@ impl UnitOfWork<'_> {
                 stored.transpose()
             };
             let (before, after) = (stored(before, redirected)?, stored(after, None)?);
-            conversations::save(rows, &mut self.index, before.as_ref(), after.as_ref())?;
+            let index = (&mut self.index, &mut *totals);
+            conversations::save(rows, index, before.as_ref(), after.as_ref())?;
         }
         for Difference { key, after, .. } in self.state.threads.take_differences() {
             match after {
@@ -76,8 +78,6 @@ impl UnitOfWork<'_> {
         for event in self.events.drain(..) {
             events::append(rows, &mut self.known.head, &event)?;
         }
-        let totals = Arc::make_mut(&mut self.known.totals);
-        self.index.report(|stream, total| totals.set(stream, total));
         self.forget_drained()
     }
 

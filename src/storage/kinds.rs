@@ -16,11 +16,10 @@ use convodb_core::{
 };
 
 use super::batch::Sink;
-use super::journal::Epoch;
 use super::keys::{Key, Part, malformed};
 use super::meta::{Head, Identity};
 use super::{codec, tables};
-use crate::kv::{KeyRange, Range, Read, Table, WriteTables};
+use crate::kv::{KeyRange, Range, Read, Table, WalPosition, WriteTables};
 
 type Hash = [u8; HASH_LEN];
 pub(super) type ProviderKey = (InboxNumber, Hash);
@@ -39,8 +38,8 @@ pub(super) const META: Kind<(), ()> = catalog(b"\x01");
 pub(super) const FORMAT: Kind<(), ()> = catalog(b"\x01format");
 pub(super) const HEAD: Kind<(), Head> = catalog(b"\x01head");
 pub(super) const IDENTITY: Kind<(), Identity> = catalog(b"\x01identity");
-/// Which journal counts beside the file; none before the first.
-pub(super) const JOURNAL: Kind<(), Epoch> = catalog(b"\x01journal");
+/// Where recovery begins in the write-ahead log.
+pub(super) const CHECKPOINT: Kind<(), WalPosition> = catalog(b"\x01checkpoint");
 pub(super) const DIRECTORY: Kind<AssigneeId, AssigneeRecord> = catalog(b"\x02");
 pub(super) const THREADS: Kind<ThreadKey, ConversationId> = catalog(b"\x03");
 /// The times of messages whose ids carry another millisecond.

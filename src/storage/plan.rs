@@ -1,10 +1,13 @@
 //! Which lists a conversation is in, and which streams hold the rows of a filter.
 
+use std::ops::Bound;
+
 use convodb_core::{Conversation, Filter, Result};
 
 use super::keys::{self, StreamKey};
-use super::{Directory, tables};
-use crate::index::{Place, Stream, Streams};
+use super::{Directory, meta, tables};
+use crate::index::{Edits, Levels, Place, Stream, Streams};
+use crate::kv::{Over, WriteTables};
 
 /// The indexes, as the streams of one table.
 pub(super) const STREAMS: Streams = Streams {
@@ -12,6 +15,15 @@ pub(super) const STREAMS: Streams = Streams {
     totals: keys::index_kind::TOTALS,
     ranks: keys::index_kind::RANKS,
 };
+
+/// Folds what index entries add that were buffered into totals and nodes.
+pub(super) fn fold(rows: &mut WriteTables<'_>, over: Over<'_>) -> Result<()> {
+    let Some(over) = over.range(STREAMS.table, (Bound::Unbounded, Bound::Unbounded)) else {
+        return Ok(());
+    };
+    let levels = Levels::new(meta::read_seed(rows)?);
+    Edits::new(STREAMS, levels).fold(rows, over)
+}
 
 /// Where a conversation is: in each of its partitions once, by its sort key. These are by status
 /// and inbox, by owner, and both again while it has unread messages. A pure function of the record.

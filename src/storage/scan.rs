@@ -1,7 +1,7 @@
 //! Whole tables, row by row, held to what the engine says of them: as many rows as it counts, in
 //! ascending order.
 //!
-//! In a file that was opened unchecked a damaged page can hide rows, show some twice or never end.
+//! A page whose write was lost together with its checksum can hide rows, show some twice or never end.
 //! No copy is made of such a table, and `verify` reports it.
 
 use std::ops::Bound;

@@ -1,16 +1,19 @@
 //! The total of every stream, held in memory beside each view: a list reads none from the disk.
 //!
-//! The file's own totals are written with each commit and read when it is opened. They take 40
-//! bytes a stream, 640 a user or team; a commit copies the blocks that it changes.
+//! The file's own totals are those of its rows; what is buffered over these is added when they are
+//! read. They take 40 bytes a stream, 640 a user or team; a commit copies the blocks that it changes.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use convodb_core::{Channel, Error, InboxNumber, Result, Status};
 
 use super::keys::{self, StreamKey, index_kind};
+use super::plan::STREAMS;
 use super::tables;
-use crate::index::{HEAD, Stream, Total};
+use crate::index::Totals as _;
+use crate::index::{self, HEAD, Stream, Total};
 use crate::kv::Read;
 
 const STATES: usize = Status::ALL.len() * Channel::ALL.len();
@@ -21,10 +24,10 @@ type Family = [Total; 2 * STATES];
 /// Five KiB a block: copying one costs a commit nothing beside its sync.
 const FAMILIES_A_BLOCK: usize = 8;
 
-/// A total whose row cannot be read; no stream is as high.
+/// A total whose row cannot be read; no stream has as many rows.
 const UNREADABLE: Total = Total {
-    rows: 0,
-    height: u8::MAX,
+    rows: u64::MAX,
+    height: 0,
     first: HEAD,
 };
 
@@ -43,20 +46,37 @@ impl Totals {
             let (key, value) = row?;
             // What belongs to no stream of the file is for `verify` to tell of.
             let known = keys::parse_stream(key.get(1..).unwrap_or_default());
-            if let Some(stream) = known.filter(|stream| stream.bucket < Some(next_owner)) {
-                totals.put(stream, Total::decode(&value).unwrap_or(UNREADABLE));
+            let known = known.filter(|stream| stream.bucket < Some(next_owner));
+            if let Some(slot) = known.and_then(|stream| totals.slot(stream)) {
+                *slot = Total::decode(&value).unwrap_or(UNREADABLE);
             }
         }
+        totals.add_over(rows)?;
         Ok(totals)
+    }
+
+    /// Adds what lies over the file's rows. O(these rows).
+    fn add_over(&mut self, rows: &impl Read) -> Result<()> {
+        let mut changed: BTreeMap<Stream, i64> = BTreeMap::new();
+        let over = rows.over(tables::INDEX, (Bound::Unbounded, Bound::Unbounded));
+        for ((stream, _), added) in over.into_iter().flat_map(|over| STREAMS.each_added(over)) {
+            *changed.entry(stream).or_default() += i64::from(added);
+        }
+        for (stream, added) in changed {
+            let first = STREAMS.first(rows, &stream, None)?;
+            if let Ok(total) = self.total_mut(&stream) {
+                total.rows = total.rows.saturating_add_signed(added);
+                total.first = first.unwrap_or_default();
+            }
+        }
+        Ok(())
     }
 
     /// An error where the file's total cannot be read.
     pub(super) fn get(&self, stream: &Stream) -> Result<Total> {
         let total = keys::parse_stream(stream).and_then(|stream| self.find(stream));
         match total {
-            Some(UNREADABLE) => Err(Error::corrupted(format!(
-                "the total of the stream {stream:?} is malformed"
-            ))),
+            Some(UNREADABLE) => Err(unreadable(stream)),
             known => Ok(known.unwrap_or_default()),
         }
     }
@@ -75,23 +95,26 @@ impl Totals {
         self.0.get(block)?.get(family)?.get(place).copied()
     }
 
-    pub(super) fn set(&mut self, stream: &Stream, total: Total) {
-        if let Some(stream) = keys::parse_stream(stream) {
-            self.put(stream, total);
-        }
-    }
-
-    fn put(&mut self, stream: StreamKey, total: Total) {
+    fn slot(&mut self, stream: StreamKey) -> Option<&mut Total> {
         let (block, family, place) = place(stream);
         if self.0.len() <= block {
             self.0.resize_with(block + 1, Arc::default);
         }
-        let block = self.0.get_mut(block).map(Arc::make_mut);
-        let family = block.and_then(|block| block.get_mut(family));
-        if let Some(slot) = family.and_then(|family| family.get_mut(place)) {
-            *slot = total;
-        }
+        let block = self.0.get_mut(block).map(Arc::make_mut)?;
+        block.get_mut(family)?.get_mut(place)
     }
+}
+
+impl index::Totals for Totals {
+    fn total_mut(&mut self, stream: &Stream) -> Result<&mut Total> {
+        let slot = keys::parse_stream(stream).and_then(|known| self.slot(known));
+        let slot = slot.filter(|total| **total != UNREADABLE);
+        slot.ok_or_else(|| unreadable(stream))
+    }
+}
+
+fn unreadable(stream: &Stream) -> Error {
+    Error::corrupted(format!("the total of the stream {stream:?} is malformed"))
 }
 
 /// Where a stream's total is: in which block, in which of its families, and in which place there.

@@ -5,7 +5,6 @@
 //! commit, unless the commit writes through to the file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,20 +13,20 @@ use convodb_core::{
     ErrorKind, Halt, IdSequence, NewEvent, Outcome, Output, Result, State, Subject, evolve,
 };
 
-use super::journal::Payload;
+use super::log_record::{self, LogRecord};
 use super::reassignment::Redirected;
-use super::{Head, Reader, Resident, changes, journal, plan};
+use super::{Head, Reader, Resident, changes, plan};
 use crate::index::{Edits, Levels};
-use crate::kv::{Memtable, WriteTables};
+use crate::kv::{Memtable, WalPosition, WriteTables};
 
 /// Log records of this size are enough for one commit: more would only wait longer.
 const FULL_BYTES: usize = 256 << 10;
 
+/// Recovery replays log records of this size in one batch.
+const REPLAYED_BYTES: usize = 256 << 10;
+
 /// An identity map of more entities is written and begun anew between two commands.
 const MOST_ENTITIES: usize = 4_096;
-
-/// So many bytes of log records are replayed on one identity map: it holds what they say.
-const REPLAYED_BYTES: usize = 8 << 20;
 
 /// A write transaction's tables with the identity map over them.
 pub(crate) struct UnitOfWork<'t> {
@@ -35,10 +34,10 @@ pub(crate) struct UnitOfWork<'t> {
     pub(super) known: Resident,
     pub(super) state: State,
     pub(super) events: Vec<NewEvent>,
-    /// Index entries and counts that are not written yet.
+    /// What is not folded yet into the counts of the file.
     pub(super) index: Edits,
     /// The log record; none where the commit writes through to the file.
-    pub(super) log: Option<Payload>,
+    pub(super) log: Option<LogRecord>,
     erases_log: bool,
     pub(super) applied: bool,
     is_full: bool,
@@ -94,7 +93,7 @@ pub(super) fn refusal(halt: Halt) -> Error {
 #[derive(Debug)]
 pub(crate) struct Applied {
     pub(super) known: Resident,
-    pub(super) log: Option<Payload>,
+    pub(super) log: Option<LogRecord>,
     pub(super) erases: bool,
     pub(crate) removed_consumer: bool,
     /// The rows, unless they went through the engine.
@@ -113,7 +112,7 @@ impl<'t> UnitOfWork<'t> {
         rows: WriteTables<'t>,
         known: Resident,
         levels: Levels,
-        log: Option<Payload>,
+        log: Option<LogRecord>,
     ) -> Self {
         Self {
             rows,
@@ -137,7 +136,7 @@ impl<'t> UnitOfWork<'t> {
 
     /// Whether what it holds is enough for one commit.
     pub(crate) fn is_full(&self) -> bool {
-        let logged = self.log.as_ref().map_or(0, Payload::len);
+        let logged = self.log.as_ref().map_or(0, LogRecord::len);
         self.is_full || logged > FULL_BYTES
     }
 
@@ -347,11 +346,9 @@ impl<'t> UnitOfWork<'t> {
         done
     }
 
-    /// Writes the counts of the index, each total in memory too.
+    /// Writes the counts of the index, where entries went through the engine.
     pub(super) fn settle(&mut self) -> Result<()> {
-        let totals = Arc::make_mut(&mut self.known.totals);
-        let report = |stream: &_, total| totals.set(stream, total);
-        self.index.settle(&mut self.rows, report)
+        self.index.settle(&mut self.rows)
     }
 
     /// Writes all of it, and the counters, for the commit. Nothing where nothing was applied.
@@ -373,35 +370,51 @@ impl<'t> UnitOfWork<'t> {
         }))
     }
 
-    /// Applies log records, and writes the counters as of the last one. Between two flushes an entity
-    /// is loaded and written once, however many changes it has.
+    /// Applies log records, as many as make a batch, and writes the counters as of the last one. An
+    /// entity is loaded and written once, however many changes it has.
     pub(super) fn replay<'r>(
         mut self,
-        records: impl Iterator<Item = (u64, &'r [u8])>,
-    ) -> Result<Option<Memtable>> {
+        records: &mut impl Iterator<Item = (WalPosition, &'r [u8])>,
+    ) -> Result<Replayed> {
         self.replays = true;
         let mut replayed = 0;
-        for (commit, payload) in records {
-            replayed += payload.len();
-            let (newest_time, newest_id) = journal::replay(payload, |changes| {
-                if self.state.size() > MOST_ENTITIES || replayed > REPLAYED_BYTES {
+        let mut end = WalPosition::default();
+        while replayed < REPLAYED_BYTES
+            && let Some((position, payload)) = records.next()
+        {
+            let (newest_time, newest_id) = log_record::replay(payload, |changes| {
+                if self.state.size() > MOST_ENTITIES {
                     self.begin_anew()?;
-                    replayed = 0;
                 }
                 changes
                     .into_iter()
                     .try_for_each(|change| self.apply_one(change))
             })?;
             self.known.head = Head {
-                commit_seq: CommitSeq::new(commit),
+                commit_seq: CommitSeq::new(position.commit),
                 newest_time,
                 newest_id,
                 ..self.known.head
             };
+            replayed += payload.len();
+            end = position;
         }
         self.flush()?;
         self.settle()?;
         self.known.head.write(&mut self.rows)?;
-        Ok(self.rows.into_memtable())
+        Ok(Replayed {
+            known: self.known,
+            rows: self.rows.into_memtable(),
+            end,
+        })
     }
+}
+
+/// What a batch of log records came to.
+pub(super) struct Replayed {
+    pub(super) known: Resident,
+    /// The rows, unless they went through redb.
+    pub(super) rows: Option<Memtable>,
+    /// The position behind the last of them.
+    pub(super) end: WalPosition,
 }

@@ -12,7 +12,7 @@ mod rebuild;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use convodb_core::{ErrorKind, EventSeq, Hex, Result, time};
+use convodb_core::{Details, ErrorKind, EventSeq, Hex, Result, time};
 
 use super::conversations::{self, Stored};
 use super::scan::Scan;
@@ -104,11 +104,17 @@ pub(crate) fn verify(view: &View, shown: DateTime<Utc>) -> Result<VerifyReport> 
     Ok(verifier.report)
 }
 
-/// What can be read; nothing where it is damaged, which is reported once, by the check of the row.
+/// What can be read; nothing where a record is damaged, which is reported once, by the check of the row.
+/// A damaged page is an error.
 fn unless_corrupted<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == ErrorKind::Corrupted => Ok(None),
+        Err(error)
+            if error.kind() == ErrorKind::Corrupted
+                && !matches!(error.details(), Details::Page { .. }) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -208,7 +214,7 @@ impl Verifier<'_> {
         if inbound.is_some_and(|inbound| inbound != conversation.inbound_count) {
             self.found(tables::CONVERSATIONS, key, FindingKind::Different);
         }
-        if !events::audit_log_begins(self.view, conversation.id) {
+        if !events::audit_log_begins(self.view, conversation.id)? {
             let key = kinds::AUDIT_LOGS.key(&(conversation.id, EventSeq::ZERO));
             self.found(tables::EVENTS, &key, FindingKind::Missing);
         }

@@ -1,15 +1,61 @@
 //! What is done to the file as a whole, mostly in O(rows of the file).
 
+use std::env;
+use std::io::Write;
 use std::path::Path;
 
-use convodb_core::Result;
+use convodb_core::{CommitSeq, Result};
 
 use super::Store;
+use crate::options::Options;
 use crate::stats::Stats;
-use crate::storage::{self, VerifyReport};
+use crate::storage::{self, Health, Recovered, VerifyReport};
+
+impl Options {
+    /// Recovers a store whose write-ahead log is damaged: the way on, for an operator, where opening
+    /// returns [`Corrupted`](crate::ErrorKind::Corrupted) because durable commits cannot be read.
+    ///
+    /// It first saves the bytes of the log from the damage on to a new file, which has the permissions
+    /// of the store. Then it replays the commits before the damage, erases those bytes, and closes the
+    /// store, which opens from then on. It returns what was lost, or `None` if nothing is: then nothing
+    /// is changed, and no file is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`AlreadyExists`](crate::ErrorKind::AlreadyExists), if the file for
+    /// the log exists. If the log could not be saved, the store is unchanged; after a later error it
+    /// can be recovered again.
+    ///
+    /// # Complexity
+    ///
+    /// O(commits to recover), and bytes of the log.
+    ///
+    /// ```
+    /// # use convodb::testing::example::*;
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("inbox.redb");
+    /// # drop(Store::open(&path)?);
+    /// let unapplied = path.with_extension("log");
+    /// match Store::options().recover(&path, &unapplied)? {
+    ///     Some(recovered) => println!("{} was the last commit", recovered.commit),
+    ///     None => println!("nothing is lost"),
+    /// }
+    /// # assert!(!unapplied.exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recover(
+        self,
+        path: impl AsRef<Path>,
+        unapplied: impl AsRef<Path>,
+    ) -> Result<Option<Recovered>> {
+        let options = self.read_only(false);
+        let saves_to = options.place(unapplied.as_ref());
+        storage::recover(&options.place(path.as_ref()), &options.opening(), &saves_to)
+    }
+}
 
 impl Store {
-    /// Makes the commits of [`Durability::Relaxed`](crate::Durability::Relaxed) durable. With another
+    /// Makes the commits of [`Durability::Interval`](crate::Durability::Interval) durable. With another
     /// durability they are durable already.
     ///
     /// # Errors
@@ -20,7 +66,8 @@ impl Store {
     /// # use convodb::testing::example::*;
     /// # let directory = tempfile::tempdir()?;
     /// # let path = directory.path().join("inbox.redb");
-    /// let store = Store::options().durability(Durability::Relaxed).open(&path)?;
+    /// let durability = Durability::Interval(std::time::Duration::from_millis(50));
+    /// let store = Store::options().durability(durability).open(&path)?;
     /// store.receive(Inbound::text(ContactId::new("con_1")?, Channel::Webchat, "Hello"))?;
     /// store.flush()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -42,7 +89,8 @@ impl Store {
     /// ```
     pub fn verify(&self) -> Result<VerifyReport> {
         let executor = self.executor();
-        storage::verify(&*executor.view()?, executor.options.clock.now())
+        let now = executor.options.clock.now();
+        executor.read(|view| storage::verify(view, now))
     }
 
     /// Deletes every index entry, total and unique key, derives them from the records in one commit,
@@ -60,7 +108,8 @@ impl Store {
     }
 
     /// Writes a consistent copy of the store to a path that does not exist. Queries and commands
-    /// continue. After a crash the path holds the whole copy or nothing.
+    /// continue. After a crash the path holds the whole copy or nothing. Its permissions are those of
+    /// the store's file, and so is its owner, where the system permits it.
     ///
     /// # Errors
     ///
@@ -78,7 +127,38 @@ impl Store {
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<()> {
         let options = &self.executor().options;
         let place = options.place(path.as_ref());
-        storage::backup(&*self.executor().view()?, &place, &options.opening())
+        self.executor()
+            .read(|view| storage::backup(view, &place, &options.opening()))
+    }
+
+    /// Writes the bytes of such a copy, and returns the number of its last commit.
+    ///
+    /// The copy is made first, in a file without a name beside the store's, for which the disk needs
+    /// room, and with its permissions; of a store in memory it is in the directory of temporary files.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) and [`StorageFull`](crate::ErrorKind::StorageFull); what was
+    /// written is then of no use. The error of `out` is the [source](std::error::Error::source).
+    ///
+    /// # Complexity
+    ///
+    /// O(rows of the file).
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("copy.redb");
+    /// let mut file = std::fs::File::create(&path)?;
+    /// let commit = store.backup_to(&mut file)?;
+    /// file.sync_all()?;
+    /// assert_eq!(Store::open(&path)?.commit_seq()?, commit);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn backup_to(&self, out: &mut impl Write) -> Result<CommitSeq> {
+        let options = &self.executor().options;
+        let beside = options.place(&env::temp_dir().join("convodb"));
+        storage::stream(&*self.executor().view()?, beside, &options.opening(), out)
     }
 
     /// Replaces the file by a packed copy. Commands wait, queries continue; snapshots and iterators
@@ -86,7 +166,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`transaction`](Self::transaction), and [`Io`](crate::ErrorKind::Io): the data is unchanged.
+    /// As [`transaction`](Self::transaction), and [`Io`](crate::ErrorKind::Io), also where the copy
+    /// cannot be given the owner of the file: the data is unchanged.
     /// If it is uncertain which file has the name, commands continue after [`reopen`](Self::reopen).
     pub fn compact(&self) -> Result<()> {
         self.executor().compact()
@@ -103,6 +184,19 @@ impl Store {
     /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen) until another `reopen` succeeds.
     pub fn reopen(&self) -> Result<()> {
         self.executor().reopen()
+    }
+
+    /// Returns what the store can do, without waiting for a writer.
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// assert!(matches!(store.health(), Health::Healthy));
+    /// store.clone().close()?;
+    /// assert!(matches!(store.health(), Health::Closed));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn health(&self) -> Health {
+        self.executor().monitor.health()
     }
 
     /// Waits for the calls that are running and closes the file, for all clones, snapshots and
@@ -128,7 +222,7 @@ impl Store {
         let executor = self.executor();
         let leased = executor.current.leased();
         let now = executor.options.clock.now();
-        Stats::read(&*executor.view()?, now, leased, &executor.counters())
+        executor.read(|view| Stats::read(view, now, leased, &executor.counters()))
     }
 
     /// Waits for a checkpoint that is running. With the feature `testing`.
@@ -138,6 +232,17 @@ impl Store {
     /// [`Io`](crate::ErrorKind::Io), if it failed: nothing is written until the store is reopened.
     #[cfg(feature = "testing")]
     pub fn await_checkpoint(&self) -> Result<()> {
-        self.executor().await_checkpoint()
+        self.executor().await_checkpoint(false)
+    }
+
+    /// Makes a checkpoint of every commit. With the feature `testing`.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io), if it failed: nothing is written until the store is reopened.
+    /// [`StorageFull`](crate::ErrorKind::StorageFull), if the disk has no room.
+    #[cfg(feature = "testing")]
+    pub fn checkpoint(&self) -> Result<()> {
+        self.executor().await_checkpoint(true)
     }
 }

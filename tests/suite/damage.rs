@@ -9,9 +9,10 @@ use std::path::Path;
 
 use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, Check, ContactId, ConversationId, ErrorKind, EventSeq, Filter, Finding,
+    AssigneeId, Channel, ContactId, ConversationId, ErrorKind, EventSeq, Filter, Finding,
     FindingKind, Inbound, MessageId, Options, PageRequest, Reply, Retention, TeamId, UserId,
 };
+use convodb_testkit::tables::with_redb;
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 type Bytes = &'static [u8];
@@ -99,7 +100,7 @@ fn fill(store: &Store) {
 }
 
 fn rows(path: &Path, name: &'static str) -> Rows {
-    let database = redb::Database::open(path).unwrap();
+    let database = with_redb(path);
     let transaction = database.begin_read().unwrap();
     let rows = transaction.open_table(table(name)).unwrap();
     rows.iter()
@@ -112,7 +113,7 @@ fn rows(path: &Path, name: &'static str) -> Rows {
 }
 
 fn write(path: &Path, name: &'static str, key: &[u8], value: Option<&[u8]>) {
-    let database = redb::Database::open(path).unwrap();
+    let database = with_redb(path);
     let transaction = database.begin_write().unwrap();
     {
         let mut rows = transaction.open_table(table(name)).unwrap();
@@ -126,7 +127,7 @@ fn write(path: &Path, name: &'static str, key: &[u8], value: Option<&[u8]>) {
 
 /// Opens a store that reassigns nothing by itself.
 fn open(path: &Path) -> convodb::Result<Store> {
-    let options = Options::new().check(Check::Never).create(false);
+    let options = Options::new().create(false);
     options.reassign_by_hand().open(path)
 }
 

@@ -10,6 +10,7 @@ use convodb::{
     ConversationId, Direction, EventSeq, Import, Inbound, Message, MessageId, Note, NoteId,
     Options, Outbound, Receipt, Reply, Retention, TeamId, UserId,
 };
+use convodb_testkit::tables::with_redb;
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
 
 type Bytes = &'static [u8];
@@ -123,7 +124,7 @@ fn import(store: &Store, alice: &UserId) {
 }
 
 fn rows(path: &Path) -> Vec<Row> {
-    let database = redb::Database::open(path).unwrap();
+    let database = with_redb(path);
     let transaction = database.begin_read().unwrap();
     let mut names: Vec<String> = transaction
         .list_tables()

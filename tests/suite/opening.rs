@@ -8,7 +8,7 @@ use std::thread;
 
 use convodb::prelude::*;
 use convodb::{
-    Channel, Check, CommitSeq, ErrorKind, Filter, Inbound, MessageId, Options, Result, Snapshot,
+    Channel, CommitSeq, ErrorKind, Filter, Inbound, MessageId, Options, Result, Snapshot,
 };
 use tempfile::TempDir;
 
@@ -121,10 +121,7 @@ fn a_second_opening_is_locked_until_the_first_is_closed() {
     let (_directory, path) = directory();
     let first = Store::open(&path).unwrap();
     let id = hello(&first, 1);
-    for check in [Check::Auto, Check::Always, Check::Never] {
-        let second = Options::new().check(check).open(&path);
-        assert_eq!(kind(second), Err(ErrorKind::Locked));
-    }
+    assert_eq!(kind(Store::open(&path)), Err(ErrorKind::Locked));
     assert_ne!(hello(&first, 1), id, "the first is not disturbed");
     first.close().unwrap();
     hello(&Store::open(&path).unwrap(), 1);
@@ -228,14 +225,11 @@ fn processes_that_race_to_create_a_store_end_with_one() {
     }
 }
 
-/// Opens with and without a check, and finds the file as it was.
+/// Opens, and finds the file as it was.
 fn check_refused(path: &Path, expected: &[ErrorKind]) {
     let before = fs::read(path).unwrap();
-    for check in [Check::Auto, Check::Always] {
-        let opened = kind(Options::new().check(check).open(path));
-        let found = opened.expect_err("it is no store");
-        assert!(expected.contains(&found), "{found:?}, not {expected:?}");
-    }
+    let found = kind(Store::open(path)).expect_err("it is no store");
+    assert!(expected.contains(&found), "{found:?}, not {expected:?}");
     assert_eq!(fs::read(path).unwrap(), before, "nothing is written to it");
 }
 
@@ -305,26 +299,25 @@ fn a_store_with_a_flipped_byte_is_an_error_or_misses_nothing() {
     let (_directory, path) = directory();
     let model = made(&path);
     let whole = fs::read(&path).unwrap();
-    // The header, where a byte means most, and the rest where something is written.
-    let header = (0..320).step_by(11);
-    let written: Vec<_> = (320..whole.len()).filter(|at| whole[*at] != 0).collect();
+    // What comes before the pages, where a byte means most, and the rest where something is written.
+    let head = (0..20_480).filter(|at| whole[*at] != 0).step_by(11);
+    let written: Vec<_> = (20_480..whole.len()).filter(|at| whole[*at] != 0).collect();
     let rest = written.iter().copied().step_by(written.len() / 40);
-    for (number, place) in header.chain(rest).enumerate() {
+    for (number, place) in head.chain(rest).enumerate() {
         let mut damaged = whole.clone();
         damaged[place] ^= if number.is_multiple_of(2) { 0xff } else { 0x01 };
         check_damaged(&path, &damaged, &model, &format!("flipped at {place}"));
     }
 }
 
-/// On a checked opening damage is a typed error, or has hit nothing that was held.
+/// Damage is a typed error of the opening or of `verify`, or has hit nothing that was held.
 fn check_damaged(path: &Path, bytes: &[u8], model: &Model, what: &str) {
     fs::write(path, bytes).unwrap();
-    let opened = options(&clock())
-        .check(Check::Always)
-        .create(false)
-        .open(path);
-    match opened {
-        Ok(store) => {
+    let opened = options(&model.clock).create(false).open(path);
+    let verified = opened.and_then(|store| store.verify().map(|report| (store, report)));
+    match verified {
+        Ok((store, report)) => {
+            assert!(report.is_clean(), "{what}");
             compare::everything(&store, model);
             compare::sound(&store, model);
         }
@@ -399,18 +392,6 @@ fn dropping_a_clone_closes_nothing_and_dropping_the_last_frees_the_file() {
     assert_eq!(again.count(&Filter::all()).unwrap(), 1);
     for ended in [snapshot, other_snapshot] {
         assert_eq!(kind(ended.count(&Filter::all())), Err(ErrorKind::Closed));
-    }
-}
-
-#[test]
-fn every_check_opens_a_sound_store_and_reads_the_same() {
-    let (_directory, path) = directory();
-    let model = made(&path);
-    for check in [Check::Auto, Check::Always, Check::Never] {
-        let store = options(&clock()).check(check).open(&path).unwrap();
-        compare::everything(&store, &model);
-        compare::sound(&store, &model);
-        store.close().unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 
 use convodb_testkit::harness::random::Random;
 use convodb_testkit::ranks::{Position, load, position, run, run_bytes, run_text};
-use convodb_testkit::tables::level;
+use convodb_testkit::tables::{Tables, level};
 
 const CASES: u64 = 24;
 
@@ -101,6 +101,60 @@ fn arbitrary_bytes_are_rows_that_come_and_go() {
 fn a_stream_that_is_emptied_leaves_nothing_and_can_be_filled_again() {
     let all: Vec<_> = (0..2_000).map(|time| (0, position(time, 0))).collect();
     run(&[all.clone(), all.clone(), all], &[0, 7, 1_999], 1).unwrap();
+}
+
+#[test]
+fn deep_pages_are_right_where_the_newest_rows_are_buffered_alone() {
+    // As conversations do that become the newest: before all that is there.
+    let commits: Vec<Vec<_>> = (0..8)
+        .map(|commit| {
+            let times = (9_000 - 1_000 * commit..).take(1_000);
+            let new = times.map(|time| (0, position(time, 0)));
+            // And some leave from further behind.
+            let left = (9_000 - 1_000 * commit..).step_by(7).skip(300).take(100);
+            let left = left.filter(|time| *time < 10_000 && commit > 0);
+            new.chain(left.map(|time| (0, position(time, 0)))).collect()
+        })
+        .collect();
+    run(
+        &commits,
+        &[0, 13, 500, 1_999, 3_001, 4_444, 6_000, 7_777],
+        1,
+    )
+    .unwrap();
+}
+
+#[test]
+fn rows_that_come_and_go_before_a_checkpoint_leave_nothing_in_memory() {
+    let tables = Tables::new().unwrap();
+    let positions: Vec<_> = (0..3_000)
+        .map(|time| position(time * 7 % 3_000, 0))
+        .collect();
+    let write = |adds: bool, positions: &[Position]| {
+        let written = tables.write(|rows| {
+            positions.iter().try_for_each(|position| match adds {
+                true => rows.insert(0, position),
+                false => rows.take(0, position),
+            })?;
+            Ok(true)
+        });
+        assert!(written.unwrap());
+    };
+    write(true, &positions);
+    let [full, _] = tables.buffered_bytes();
+    let (kept, left) = positions.split_at(1_000);
+    write(false, left);
+    let [third, _] = tables.buffered_bytes();
+    assert_eq!(third, full / 3);
+    let mut sorted = kept.to_vec();
+    sorted.sort_unstable();
+    let view = tables.view().unwrap();
+    assert_eq!(view.rows().select(&[0], 400, 600).unwrap(), sorted[400..]);
+    write(false, kept);
+    assert_eq!(tables.buffered_bytes(), [0, 0]);
+    write(true, left);
+    write(true, kept);
+    assert_eq!(tables.buffered_bytes(), [full, 0]);
 }
 
 #[test]

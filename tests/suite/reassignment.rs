@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use convodb::prelude::*;
 use convodb::testing::reassign_now;
 use convodb::{
-    AssigneeId, Channel, Clock, ContactId, Conversation, ConversationId, Durability, ErrorKind,
-    EventSeq, Filter, Import, Inbound, Options, PageRequest, UserId,
+    AssigneeId, Channel, Clock, ContactId, Conversation, ConversationId, ErrorKind, EventSeq,
+    Filter, Import, Inbound, Options, PageRequest, UserId,
 };
 
 use crate::rules::inbox::time;
@@ -180,19 +180,19 @@ fn a_step_that_panics_does_no_harm_and_is_done_after_reopening_or_repairing() {
 
 #[test]
 fn closing_does_not_wait_for_all_of_it_and_the_next_opening_continues() {
-    for durability in [Durability::Full, Durability::Relaxed, Durability::Direct] {
+    for closes in [true, false] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("inbox.redb");
         let (model, [alice, bob]) = busy(Options::new().reassign_by_hand(), 600);
         model.backup(&path).unwrap();
-        let open = || Options::new().durability(durability).open(&path).unwrap();
+        let open = || Store::open(&path).unwrap();
         let store = open();
         store.remove_assignee(&alice, Some(&bob)).unwrap();
         // Dropped or closed while the thread works.
-        if durability == Durability::Direct {
-            drop(store);
-        } else {
+        if closes {
             store.close().unwrap();
+        } else {
+            drop(store);
         }
         let store = open();
         assert_eq!(store.count(&Filter::all().assigned_to(&bob)).unwrap(), 600);

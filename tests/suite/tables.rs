@@ -176,14 +176,13 @@ fn run(steps: &[Step], ends: &Ends, turns: &[bool]) {
                             of != table || !within.contains(key) || value.len() % 2 == 1
                         });
                     }
-                    // What is frozen and not in the engine yet would have to be waited for.
-                    Step::WriteThrough if !is_frozen => {
+                    Step::WriteThrough => {
                         rows.write_through()?;
                         through = true;
                     }
                     Step::Commit => break true,
                     Step::GiveUp => break false,
-                    Step::Freeze | Step::WriteFrozen | Step::WriteThrough => {}
+                    Step::Freeze | Step::WriteFrozen => {}
                 }
                 check_few(&rows.rows(), &model);
             };
@@ -225,4 +224,98 @@ fn buffered_rows_are_read_as_if_the_engine_had_them() {
         let turns: Vec<bool> = (0..30).map(|_| random.below(2) == 0).collect();
         run(&steps, &ends, &turns);
     }
+}
+
+/// The rows of a range, from the front and from the back by turns.
+fn by_turns(rows: &Rows<'_>, keys: (Bound<&[u8]>, Bound<&[u8]>), count: usize) -> Vec<Row> {
+    let turns = (0..count).map(|nth| nth % 3 != 0);
+    let found = rows.turns(0, keys, turns.clone()).unwrap();
+    let (mut front, mut back) = (Vec::new(), VecDeque::new());
+    for ([row, same], from_front) in found.into_iter().zip(turns) {
+        assert_eq!(row, same);
+        match from_front {
+            true => front.extend(row),
+            false => row.into_iter().for_each(|row| back.push_front(row)),
+        }
+    }
+    front.extend(back);
+    front
+}
+
+#[test]
+fn many_buffered_rows_are_read_in_their_order_from_either_end() {
+    let mut random = Random::new(5);
+    let mut tables = Tables::new().unwrap();
+    let mut model: BTreeMap<[u8; 4], Vec<u8>> = BTreeMap::new();
+    let mut held = Vec::new();
+    for round in 0..12_u32 {
+        tables
+            .write(|rows| {
+                for nth in 0..3_000_u32 {
+                    // In order, in reverse, and anywhere.
+                    let number = match round % 3 {
+                        0 => 40_000 + 3_000 * round + nth,
+                        1 => 40_000 - 3_000 * round - nth,
+                        _ => random.below(80_000) as u32,
+                    };
+                    let key = number.to_be_bytes();
+                    if random.below(4) == 0 {
+                        let was_there = rows.remove(0, &key)?;
+                        assert_eq!(was_there, model.remove(&key).is_some());
+                    } else {
+                        rows.put(0, &key, &value(round as u8))?;
+                        model.insert(key, value(round as u8));
+                    }
+                }
+                Ok(true)
+            })
+            .unwrap();
+        match round {
+            2 | 7 => tables.freeze().unwrap(),
+            5 | 10 => tables.write_frozen().unwrap(),
+            _ => {}
+        }
+        held.push((tables.view().unwrap(), model.clone()));
+    }
+    for (view, model) in &held {
+        let rows = view.rows();
+        assert_eq!(rows.count(0).unwrap(), model.len() as u64);
+        for _ in 0..20 {
+            let from = (random.below(80_000) as u32).to_be_bytes();
+            let to = (u32::from_be_bytes(from) + random.below(9_000) as u32).to_be_bytes();
+            let expected: Vec<Row> = model
+                .range(from..=to)
+                .map(|(key, value)| (key.to_vec(), value.clone()))
+                .collect();
+            let keys = (Bound::Included(&from[..]), Bound::Included(&to[..]));
+            assert_eq!(by_turns(&rows, keys, expected.len() + 3), expected);
+        }
+        for (key, value) in model.iter().step_by(97) {
+            assert_eq!(rows.value(0, key).unwrap().as_ref(), Some(value));
+        }
+    }
+}
+
+#[test]
+fn buffered_bytes_are_those_of_the_rows_that_are_left_and_move_with_the_tier() {
+    let mut tables = Tables::new().unwrap();
+    let put = |tables: &Tables, length| {
+        let put = tables.write(|rows| rows.put(0, b"a key", &value(length)).map(|()| true));
+        assert!(put.unwrap());
+    };
+    put(&tables, 100);
+    let [of_one, none] = tables.buffered_bytes();
+    assert!(
+        (105..=205).contains(&of_one) && none == 0,
+        "{of_one} {none}"
+    );
+    put(&tables, 100);
+    assert_eq!(tables.buffered_bytes(), [of_one, 0]);
+    put(&tables, 40);
+    assert_eq!(tables.buffered_bytes(), [of_one - 60, 0]);
+    tables.freeze().unwrap();
+    put(&tables, 100);
+    assert_eq!(tables.buffered_bytes(), [of_one, of_one - 60]);
+    tables.write_frozen().unwrap();
+    assert_eq!(tables.buffered_bytes(), [of_one, 0]);
 }

@@ -13,10 +13,14 @@ pub(crate) const THREADS: usize = 16;
 const PER_ROUND: usize = 24;
 const PER_THREAD: usize = 16;
 const LEAST_PER_THREAD: usize = 2;
-/// Rounds of a case, on one thread and on sixteen: several thousand commands of each engine, so
-/// that what happens once in a thousand happens several times.
-const ROUNDS: usize = 200;
-const FLOODS: usize = 36;
+/// Rounds of a case, on one thread and on sixteen: so many commands of each engine that several
+/// checkpoints fall among them. Appends alone are 24,000.
+const ROUNDS: usize = 500;
+const APPEND_TIMES: usize = 2;
+const FLOODS: usize = 72;
+/// An engine's turn is so many rounds: its checkpoints run beside its own commands.
+const ROUNDS_A_TURN: usize = 250;
+const FLOODS_A_TURN: usize = 24;
 const TRIALS: usize = 2;
 /// So many conversations are the recent ones at the most, and so many commands of a hundred are
 /// about them.
@@ -100,14 +104,21 @@ impl Commands {
         }
     }
 
-    /// Of a case on one thread.
-    pub(crate) const fn rounds(&self) -> usize {
-        self.rounds
+    /// The turns of a case on one thread, each so many rounds.
+    pub(crate) fn turns(&self, verb: Verb) -> (usize, usize) {
+        let rounds = match verb {
+            Verb::Append => APPEND_TIMES * self.rounds,
+            Verb::Assign | Verb::Resolve => self.rounds,
+        };
+        let each = ROUNDS_A_TURN.min(rounds);
+        (rounds / each, each)
     }
 
-    /// Of a case on sixteen.
-    pub(crate) const fn floods(&self) -> usize {
-        self.part(FLOODS)
+    /// The turns of a case on sixteen.
+    pub(crate) fn flood_turns(&self) -> (usize, usize) {
+        let floods = self.part(FLOODS);
+        let each = FLOODS_A_TURN.min(floods);
+        (floods / each, each)
     }
 
     /// How many floods tell which way is best.
@@ -150,7 +161,7 @@ impl Commands {
         }
     }
 
-    fn append(&mut self, pick: Pick) -> Command {
+    pub(crate) fn append(&mut self, pick: Pick) -> Command {
         let place = self.any(pick);
         self.append_to(place)
     }

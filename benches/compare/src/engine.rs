@@ -11,6 +11,7 @@ use convodb::{Channel, Status};
 
 use crate::data::{Assignee, Conversation, Dataset, Directory, Message, Rng, ulid};
 use crate::engines;
+use crate::measure::Written;
 use crate::plan::{Place, Plan, Target};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -168,11 +169,6 @@ pub(crate) trait Engine {
 
     fn open(&mut self) -> Result<()>;
 
-    /// Opens without the check of the whole file that `open` makes; whether there is one.
-    fn open_unchecked(&mut self) -> Result<bool> {
-        Ok(false)
-    }
-
     fn close(&mut self) -> Result<()>;
 
     /// Of all files together.
@@ -200,6 +196,16 @@ pub(crate) trait Engine {
     /// Waits until what its commands left under way is done, so that it is not in another's turn.
     fn rest(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// Makes a checkpoint of everything, where the engine has one.
+    fn checkpoint(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What the engine has given to the file system since it was made, where it can be counted.
+    fn written(&self) -> Option<Written<u64>> {
+        None
     }
 
     /// A reader of a list that does not need the engine: nothing where none is measured.

@@ -1,6 +1,7 @@
 //! The engines. None knows another, but that an expert reads the file of `sqlite`.
 
 pub mod convodb;
+mod disk;
 mod flood;
 mod keys;
 mod lmdb;
@@ -8,7 +9,7 @@ mod merge;
 mod redb;
 pub mod sqlite;
 
-pub(crate) use convodb::Convodb;
+pub(crate) use convodb::{Convodb, Logged};
 pub(crate) use lmdb::Lmdb;
-pub(crate) use redb::{Redb, recovered};
+pub(crate) use redb::Redb;
 pub(crate) use sqlite::{Expert, Sqlite};

@@ -4,35 +4,65 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Of all calls of a case by one engine.
+/// Of all calls of a case by one engine. Of commands that write, the median and the least are of
+/// rounds, the mean is all their time by their number, and the rest is of single commands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figure {
     pub(crate) median: f64,
     pub(crate) min: f64,
+    pub(crate) mean: f64,
     pub(crate) p99: f64,
+    pub(crate) p999: f64,
     /// Of commands that write.
     pub(crate) tail: Option<Tail>,
 }
 
-/// How long single commands took, where the median is of rounds of them.
+/// Of single commands, where the median is of rounds of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tail {
-    /// All rounds' time by all commands: what happens in few rounds counts.
-    pub(crate) mean: f64,
     pub(crate) p50: f64,
-    pub(crate) p999: f64,
+    /// The mean of the slowest hundredth.
+    pub(crate) slowest: f64,
     /// The longest stall.
     pub(crate) max: f64,
+    /// Bytes, by the number of commands.
+    pub(crate) written: Option<Written<f64>>,
+}
+
+/// What was given to the file system to be written, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Written<T> {
+    pub(crate) all: T,
+    /// Of it the records of the log, where that is known.
+    pub(crate) logged: Option<T>,
+}
+
+impl Written<u64> {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            all: self.all - before.all,
+            logged: self.logged.zip(before.logged).map(|(now, then)| now - then),
+        }
+    }
+
+    pub(crate) fn each(self, commands: usize) -> Written<f64> {
+        let each = |bytes: u64| bytes as f64 / commands as f64;
+        Written {
+            all: each(self.all),
+            logged: self.logged.map(each),
+        }
+    }
 }
 
 impl Tail {
-    /// From the means of rounds of equally many commands, and from sorted latencies.
-    pub(crate) fn of(means: &[f64], latencies: &[f64]) -> Option<Self> {
+    /// From sorted latencies.
+    pub(crate) fn of(latencies: &[f64]) -> Option<Self> {
+        let slowest = latencies.get(latencies.len() - latencies.len().div_ceil(100)..)?;
         Some(Self {
-            mean: means.iter().sum::<f64>() / means.len() as f64,
             p50: quantile(latencies, 0.5)?,
-            p999: quantile(latencies, 0.999)?,
+            slowest: mean(slowest)?,
             max: quantile(latencies, 1.0)?,
+            written: None,
         })
     }
 }
@@ -42,13 +72,19 @@ fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
     sorted.get(place.min(sorted.len().checked_sub(1)?)).copied()
 }
 
+fn mean(samples: &[f64]) -> Option<f64> {
+    (!samples.is_empty()).then(|| samples.iter().sum::<f64>() / samples.len() as f64)
+}
+
 impl Figure {
     /// What can be measured only once.
     pub(crate) const fn single(value: f64) -> Self {
         Self {
             median: value,
             min: value,
+            mean: value,
             p99: value,
+            p999: value,
             tail: None,
         }
     }
@@ -59,7 +95,9 @@ impl Figure {
         Some(Self {
             median: quantile(samples, 0.5)?,
             min: quantile(samples, 0.0)?,
+            mean: mean(samples)?,
             p99: quantile(samples, 0.99)?,
+            p999: quantile(samples, 0.999)?,
             tail: None,
         })
     }
@@ -71,6 +109,17 @@ pub(crate) struct Record {
     pub(crate) size: u32,
     pub(crate) unit: &'static str,
     pub(crate) figure: Figure,
+}
+
+/// The bytes of all calls of this process that write, whatever the kernel makes of them; nothing where
+/// the system does not count them.
+pub(crate) fn process_written() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/self/io").ok()?;
+    let mut lines = counts.lines();
+    lines
+        .find_map(|line| line.strip_prefix("wchar: "))?
+        .parse()
+        .ok()
 }
 
 pub(crate) fn micros(time: Duration) -> f64 {

@@ -1,7 +1,7 @@
-//! Opening after a crash: what the journal of convodb adds to what the engine beneath needs.
+//! Opening after a crash, with commands in the write-ahead log.
 //!
-//! The files are copied while the store is open and nothing happens: a killed process leaves just
-//! that.
+//! The file is copied while the store is open and nothing of it can change: a killed process leaves
+//! just that.
 
 use std::fs;
 use std::hint::black_box;
@@ -14,19 +14,22 @@ use crate::cases::Bench;
 use crate::check::Aftermath;
 use crate::commands::{Commands, Pick};
 use crate::engine::{Command, Engine as _, Kind};
-use crate::engines::{self, Convodb};
+use crate::engines::{Convodb, Logged};
 use crate::measure::{Figure, micros};
 use crate::report::markdown::number;
 
-/// The commands in the journal. By default a checkpoint begins after 2,000.
+/// The commands in the log, besides as many as fill it. By default a checkpoint begins earlier.
 pub(crate) const COMMANDS: [u32; 3] = [0, 1_000, 10_000];
+pub(crate) const FULL: &str = "full";
 const OPENINGS: usize = 3;
+/// The log of an inbox that is small, so that few commands fill it.
+const SMALL: u32 = 10_000;
+const SMALL_WAL_BYTES: u64 = 256 << 10;
 
-/// What opening one crash's files took.
+/// What opening one crash's file took.
 struct Openings {
-    journal_bytes: u64,
-    store: Figure,
-    engine: Figure,
+    logged: Logged,
+    took: Figure,
 }
 
 impl Bench {
@@ -37,74 +40,104 @@ impl Bench {
             return Ok(());
         };
         let (_, mut engine) = self.engines.remove(place);
-        // It is copied many times.
-        engine.compact()?;
         engine.close()?;
+        let mut live = Convodb::new(self.data.directory.clone(), directory);
         let mut commands = Commands::new(&self.data);
+        // It is copied many times.
+        live.pack(None)?;
+        self.one_more(&mut live, &mut commands)?;
         let mut empty_us = 0.0;
         // A small inbox is asked for less.
         let size = self.data.size;
         for count in COMMANDS.into_iter().filter(|count| *count <= size) {
-            let case = format!("replay/{count}");
-            self.bar.set_message(case.clone());
-            let commands = commands.appends(count as usize + 1, Pick::Uniform);
-            let openings = self.openings_after(&commands, directory)?;
-            let Openings { store, engine, .. } = openings;
-            self.record(&case, Kind::Convodb, "us", store);
-            self.record(&case, Kind::Redb, "us", engine);
+            self.bar.set_message(format!("replay/{count}"));
+            let commands = commands.appends(count as usize, Pick::Uniform);
+            let logged = live.fill_wal(&commands)?;
+            let openings = self.openings_after(&mut live, &commands, logged, directory)?;
             if count == 0 {
-                empty_us = store.median;
-                continue;
+                empty_us = openings.took.median;
             }
-            let beyond = (store.median - engine.median) / 1e3;
-            let each = (store.median - empty_us) / f64::from(count);
-            self.notes.push(format!(
-                "{case}: {} commands, {} bytes, in the journal of convodb take {} ms beyond what \
-                 the engine beneath takes to recover the same file, and {} µs each beyond what an \
-                 empty journal takes.",
-                number(f64::from(count)).trim_end_matches(".0"),
-                number(openings.journal_bytes as f64),
-                number(beyond),
-                number(each),
-            ));
+            self.record_replay(&count.to_string(), &openings, empty_us);
+        }
+        self.bar.set_message("replay/full");
+        live.pack((size < SMALL).then_some(SMALL_WAL_BYTES))?;
+        let (commands, logged) = live.fill_whole_wal(|| commands.append(Pick::Uniform))?;
+        let openings = self.openings_after(&mut live, &commands, logged, directory)?;
+        self.record_replay(FULL, &openings, empty_us);
+        Ok(())
+    }
+
+    /// The length of a packed file, and what one message and its checkpoint make of it.
+    fn one_more(&mut self, live: &mut Convodb, commands: &mut Commands) -> Result<()> {
+        let packed = live.bytes()?;
+        live.open()?;
+        live.run(&commands.append(Pick::Uniform))?;
+        live.checkpoint()?;
+        let grown = live.bytes()?;
+        live.close()?;
+        live.pack(None)?;
+        for (case, bytes) in [("file/packed", packed), ("file/one_more", grown)] {
+            self.record(case, Kind::Convodb, "bytes", Figure::single(bytes as f64));
         }
         Ok(())
     }
 
-    fn openings_after(&self, commands: &[Command], directory: &Path) -> Result<Openings> {
-        let mut live = Convodb::new(self.data.directory.clone(), directory);
-        let journal_bytes = live.fill_journal(commands)?;
+    fn record_replay(&mut self, name: &str, openings: &Openings, empty_us: f64) {
+        let took = openings.took;
+        self.record(&format!("replay/{name}"), Kind::Convodb, "us", took);
+        if openings.logged.commands == 0 {
+            return;
+        }
+        let commands = openings.logged.commands as f64;
+        let rate = commands / (took.median - empty_us).max(1.0) * 1e6;
+        let case = format!("recovery/{name}");
+        self.record(&case, Kind::Convodb, "commands/s", Figure::single(rate));
+        self.notes.push(format!(
+            "replay/{name}: {} commands, {} bytes, in the write-ahead log of convodb; recovery/{name} is \
+             their number by the time beyond what an empty log takes.",
+            number(commands).trim_end_matches(".0"),
+            number(openings.logged.bytes as f64),
+        ));
+    }
+
+    fn openings_after(
+        &self,
+        live: &mut Convodb,
+        commands: &[Command],
+        logged: Logged,
+        directory: &Path,
+    ) -> Result<Openings> {
         live.prepare(&self.plan)?;
         let crash = directory.join("crash");
-        fs::create_dir_all(&crash)?;
-        let mut left = Convodb::new(self.data.directory.clone(), &crash);
+        let place = |name: &str| {
+            let place = crash.join(name);
+            fs::create_dir_all(&place)?;
+            anyhow::Ok(Convodb::new(self.data.directory.clone(), &place))
+        };
+        // Once it is copied, the store that is open goes on: its next checkpoint takes the log.
+        let (killed, mut left) = (place("killed")?, place("left")?);
+        live.copy_file(&killed)?;
         left.prepare(&self.plan)?;
-        let (mut store, mut engine) = (Vec::new(), Vec::new());
+        let mut took = Vec::new();
         for nth in 0..OPENINGS {
-            live.copy_files(&left)?;
+            killed.copy_file(&left)?;
             let started = Instant::now();
-            left.open_unchecked()?;
+            left.open()?;
             black_box(left.counts()?);
-            store.push(micros(started.elapsed()));
+            took.push(micros(started.elapsed()));
             if nth == 0 {
                 let touched: Vec<_> = commands.iter().map(Command::target).collect();
-                let expected = Aftermath::of(&mut live, &touched)?;
+                let expected = Aftermath::of(live, &touched)?;
                 let after = Aftermath::of(&mut left, &touched)?;
                 ensure!(after == expected, "a crash lost something");
             }
             left.close()?;
-            live.copy_files(&left)?;
-            let started = Instant::now();
-            let recovered = engines::recovered(left.path())?;
-            engine.push(micros(started.elapsed()));
-            drop(recovered);
         }
         fs::remove_dir_all(&crash)?;
         live.close()?;
         Ok(Openings {
-            journal_bytes,
-            store: Figure::of(&mut store).context("no openings")?,
-            engine: Figure::of(&mut engine).context("no openings")?,
+            logged,
+            took: Figure::of(&mut took).context("no openings")?,
         })
     }
 }

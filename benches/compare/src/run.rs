@@ -39,7 +39,8 @@ struct Run {
     /// Only these engines.
     #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
     engines: Vec<Kind>,
-    /// Writes an object a line: case, engine, size, unit, median, min, p99; for commands p999, max.
+    /// Writes an object a line: case, engine, size, unit, median, min, p99, p999, mean; for commands
+    /// also max, p50, slowest, written, logged.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Draws latency over depth.
@@ -134,12 +135,15 @@ impl Run {
                 lines = bench.lines()?;
             }
         }
+        let mut replayed = Ok(());
         if self.does(Only::Writes) {
             bench.writes()?;
-            bench.replay(directory.path())?;
+            replayed = bench.replay(directory.path());
         }
         bench.bar.finish_and_clear();
+        // What was measured before is reported whatever the last cases come to.
         self.report(&bench, &lines)?;
+        replayed?;
         if self.keep {
             bench.engines.clear();
             eprintln!("The files are in {}", directory.keep().display());

@@ -13,7 +13,7 @@ use crate::check;
 use crate::commands::{Commands, Pick, Round, Verb};
 use crate::data::{Dataset, MIN_SIZE};
 use crate::engine::{Command, Kind};
-use crate::measure::{Figure, Record, Tail};
+use crate::measure::{Figure, Record, Tail, Written};
 use crate::plan::{Place, Plan, page_at};
 use crate::report;
 
@@ -173,9 +173,16 @@ fn a_run_of_what_writes_has_every_case_of_every_engine_and_its_goals() -> Result
             for kind in Kind::ALL.into_iter().filter(|kind| kind.writes()) {
                 let figure = measured(&format!("{case}{pick}"), kind)?;
                 let tail = figure.tail.context("no tail")?;
-                let ascending = [tail.p50, figure.p99, tail.p999, tail.max];
+                let ascending = [tail.p50, figure.p99, figure.p999, tail.max];
                 assert!(ascending.is_sorted(), "{case}{pick} of {kind}: {figure:?}");
-                assert!(tail.p50 > 0.0 && tail.mean >= figure.min);
+                assert!(tail.p50 > 0.0 && figure.mean >= figure.min);
+                assert!(figure.p99 <= tail.slowest && tail.slowest <= tail.max);
+                // A command has a text, and changes a page or a record of the log.
+                let written = tail.written.context("nothing is counted")?;
+                assert!(written.all > 100.0, "{case}{pick} of {kind}: {figure:?}");
+                let logged = written.logged.unwrap_or_default();
+                assert_eq!(logged > 0.0, kind == Kind::Convodb);
+                assert!(logged < written.all, "there was no checkpoint");
             }
         }
     }
@@ -184,15 +191,23 @@ fn a_run_of_what_writes_has_every_case_of_every_engine_and_its_goals() -> Result
             assert!(measured(case, kind)?.tail.is_none(), "it does not write");
         }
     }
-    for case in ["replay/0", "replay/1000"] {
+    for case in ["replay/0", "replay/1000", "replay/full"] {
         measured(case, Kind::Convodb)?;
-        measured(case, Kind::Redb)?;
     }
+    for case in ["recovery/1000", "recovery/full"] {
+        assert!(measured(case, Kind::Convodb)?.median > 0.0, "{case}");
+    }
+    let [packed, grown] =
+        ["file/packed", "file/one_more"].map(|case| measured(case, Kind::Convodb));
+    assert!(packed?.median > 0.0 && grown?.median > 0.0);
     let goals = report::goals::list(&bench.records, &[], MIN_SIZE);
-    // Eight cases beside two engines, and two of the reader; none replays 10,000 of 1,000.
-    assert_eq!(goals.len(), 18);
+    // Eight cases beside two engines, their bytes, six means, two tails, two of the reader, a full log
+    // by its rate and its time, and a file; none replays 10,000 of 1,000.
+    assert_eq!(goals.len(), 16 + 8 + 6 + 2 + 2 + 2 + 1);
     let table = report::markdown::table(&bench, &[]);
     assert!(table.contains("| append/16/recent | sqlite_lean | "));
+    assert!(table.contains("| reader/alone | "));
+    assert!(table.contains("| recovery/full, commands a second | "));
     Ok(())
 }
 
@@ -203,7 +218,8 @@ fn every_command_of_a_round_is_a_change_and_nearly_all_recent_ones_are_about_few
     let mut open: HashMap<u128, bool> = HashMap::new();
     for (verb, pick) in cases().chain(cases()) {
         let mut targets: HashMap<u128, usize> = HashMap::new();
-        for _ in 0..commands.rounds() {
+        let (turns, each) = commands.turns(verb);
+        for _ in 0..turns * each {
             let Round { before, timed } = commands.round(verb, pick);
             for command in before.iter().chain(&timed) {
                 let id = command.target().id;
@@ -232,6 +248,63 @@ fn every_command_of_a_round_is_a_change_and_nearly_all_recent_ones_are_about_few
 }
 
 #[test]
+fn openings_are_timed_alone_and_with_the_first_totals() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mut bench = loaded(MIN_SIZE, directory.path())?;
+    for (_, engine) in &mut bench.engines {
+        engine.close()?;
+    }
+    bench.openings()?;
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.writes()) {
+        let [open, totals] = ["open", "open/totals"]
+            .map(|case| report::markdown::find(&bench.records, case, kind.name()));
+        let (open, totals) = open.zip(totals).context("no openings")?;
+        assert!(
+            open.min < totals.min && open.median < totals.median,
+            "{kind}"
+        );
+    }
+    let goals = report::goals::list(&bench.records, &[], MIN_SIZE);
+    assert_eq!(goals.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_page_is_held_against_its_ratio_of_an_earlier_run() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("earlier.json");
+    let record = |engine, median| Record {
+        case: "first/open".to_owned(),
+        engine,
+        size: SIZE,
+        unit: "us",
+        figure: Figure::single(median),
+    };
+    report::json::write(&path, &[record("convodb", 2.0), record("sqlite", 8.0)])?;
+    let earlier = report::json::read(&path)?;
+    let now = [record("convodb", 3.0), record("sqlite", 6.0)];
+    let goals = report::goals::list(&now, &earlier, SIZE);
+    let goal = goals
+        .iter()
+        .find(|goal| goal.name == "first/open beside sqlite since")
+        .context("no such goal")?;
+    assert_eq!((goal.measured, goal.at_most), (2.0, 1.05));
+    Ok(())
+}
+
+#[test]
+fn a_large_inbox_has_24_000_lone_appends_and_turns_of_6_000() {
+    let mut commands = Commands::new(&Dataset::new(200_000, 90));
+    assert_eq!(commands.turns(Verb::Append), (4, 250));
+    assert_eq!(commands.turns(Verb::Resolve), (2, 250));
+    assert_eq!(commands.flood_turns(), (3, 24));
+    let round = commands.round(Verb::Append, Pick::Uniform);
+    assert_eq!(4 * 250 * round.timed.len(), 24_000);
+    let flood = commands.flood(Pick::Uniform, 1);
+    assert_eq!(3 * 24 * flood.concat().len(), 18_432);
+}
+
+#[test]
 fn the_json_of_a_command_has_its_tail_behind_the_fields_of_every_case() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("run.json");
@@ -243,14 +316,22 @@ fn the_json_of_a_command_has_its_tail_behind_the_fields_of_every_case() -> Resul
         unit: "us",
         figure: Figure { tail, ..figure },
     };
-    let tail = Tail::of(&[2.0, 4.0], &[1.0, 2.0, 9.0]);
+    let written = Written {
+        all: 600_u64,
+        logged: Some(30),
+    };
+    let tail = Tail::of(&[1.0, 2.0, 9.0]).map(|tail| Tail {
+        written: Some(written.each(3)),
+        ..tail
+    });
     report::json::write(&path, &[record("open", None), record("append/1", tail)])?;
     assert_eq!(
         std::fs::read_to_string(&path)?,
         "{\"case\":\"open\",\"engine\":\"convodb\",\"size\":2000,\"unit\":\"us\",\
-         \"median\":2.0,\"min\":1.0,\"p99\":3.0}\n\
+         \"median\":2.0,\"min\":1.0,\"p99\":3.0,\"p999\":3.0,\"mean\":2.0}\n\
          {\"case\":\"append/1\",\"engine\":\"convodb\",\"size\":2000,\"unit\":\"us\",\
-         \"median\":2.0,\"min\":1.0,\"p99\":3.0,\"p999\":9.0,\"max\":9.0}\n"
+         \"median\":2.0,\"min\":1.0,\"p99\":3.0,\"p999\":3.0,\"mean\":2.0,\
+         \"max\":9.0,\"p50\":2.0,\"slowest\":9.0,\"written\":200.0,\"logged\":10.0}\n"
     );
     let read = report::json::read(&path)?;
     assert_eq!(read.iter().map(|one| one.median).sum::<f64>(), 4.0);
@@ -260,9 +341,9 @@ fn the_json_of_a_command_has_its_tail_behind_the_fields_of_every_case() -> Resul
 #[test]
 fn a_figure_is_the_median_with_its_spread() {
     let mut samples: Vec<f64> = (0..1_000).rev().map(f64::from).collect();
-    let figure = Figure::of(&mut samples).map(|f| (f.min, f.median, f.p99));
-    assert_eq!(figure, Some((0.0, 500.0, 990.0)));
-    assert!(Figure::of(&mut []).is_none());
-    let tail = Tail::of(&[1.0, 3.0, 8.0], &samples).map(|t| (t.mean, t.p50, t.p999, t.max));
-    assert_eq!(tail, Some((4.0, 500.0, 999.0, 999.0)));
+    let figure = Figure::of(&mut samples).map(|f| (f.min, f.median, f.mean, f.p99, f.p999));
+    assert_eq!(figure, Some((0.0, 500.0, 499.5, 990.0, 999.0)));
+    assert!(Figure::of(&mut []).is_none() && Tail::of(&[]).is_none());
+    let tail = Tail::of(&samples).map(|t| (t.p50, t.slowest, t.max));
+    assert_eq!(tail, Some((500.0, 994.5, 999.0)));
 }

@@ -7,23 +7,100 @@ use anyhow::{Context as _, Result, ensure};
 use crate::cases::Bench;
 use crate::check::Aftermath;
 use crate::commands::{Commands, Pick, Round, Verb};
-use crate::engine::Kind;
-use crate::measure::{Figure, Tail, micros};
+use crate::engine::{Command, Engine, Flood, Kind};
+use crate::measure::{Figure, Tail, Written, micros, process_written};
 use crate::plan::Target;
 use crate::report::markdown::number;
 
-/// Of each engine: the means of its rounds, and the latencies of its commands.
+/// Of an engine: the means of its rounds, the latencies of its commands, and their sum.
 struct Measured {
-    means: Vec<Vec<f64>>,
-    latencies: Vec<Vec<f64>>,
+    means: Vec<f64>,
+    latencies: Vec<f64>,
+    wall_us: f64,
+    /// Those that are not timed too.
+    commands: usize,
+    /// Bytes that the process wrote in the engine's turns.
+    written: Option<u64>,
+    /// What the engine had written before.
+    before: Option<Written<u64>>,
 }
 
 impl Measured {
-    fn new(engines: usize) -> Self {
+    fn new(engine: &dyn Engine) -> Self {
         Self {
-            means: vec![Vec::new(); engines],
-            latencies: vec![Vec::new(); engines],
+            means: Vec::new(),
+            latencies: Vec::new(),
+            wall_us: 0.0,
+            commands: 0,
+            written: Some(0),
+            before: engine.written(),
         }
+    }
+
+    /// Does something with the engine, and adds what the process writes meanwhile.
+    fn count(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let before = process_written();
+        work(self)?;
+        let more = process_written().zip(before).map(|(now, then)| now - then);
+        self.written = self.written.zip(more).map(|(sum, more)| sum + more);
+        Ok(())
+    }
+
+    /// Waits, which counts as the commands' time.
+    fn wait(&mut self, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        let started = Instant::now();
+        work()?;
+        self.wall_us += micros(started.elapsed());
+        Ok(())
+    }
+
+    fn one_by_one(&mut self, engine: &mut dyn Engine, round: &Round) -> Result<()> {
+        let Round { before, timed } = round;
+        before.iter().try_for_each(|command| engine.run(command))?;
+        let started = Instant::now();
+        for command in timed {
+            let begun = Instant::now();
+            engine.run(command)?;
+            self.latencies.push(micros(begun.elapsed()));
+        }
+        self.round(micros(started.elapsed()), timed.len());
+        self.commands += before.len();
+        Ok(())
+    }
+
+    fn flood(&mut self, engine: &mut dyn Engine, way: usize, flood: &[Vec<Command>]) -> Result<()> {
+        let started = Instant::now();
+        let Flood { latencies, .. } = engine.flood(way, flood)?;
+        self.round(micros(started.elapsed()), latencies.len());
+        self.latencies.extend(latencies.into_iter().map(micros));
+        Ok(())
+    }
+
+    fn round(&mut self, wall_us: f64, commands: usize) {
+        self.means.push(wall_us / commands as f64);
+        self.wall_us += wall_us;
+        self.commands += commands;
+    }
+
+    fn figure(mut self, engine: &dyn Engine) -> Result<Figure> {
+        // Its own count, with what it writes in another's turn, or that of its turns.
+        let written = match engine.written().zip(self.before) {
+            Some((now, before)) => Some(now.since(before)),
+            None => self.written.map(|all| Written { all, logged: None }),
+        };
+        let rounds = Figure::of(&mut self.means).context("no rounds")?;
+        let each = Figure::of(&mut self.latencies).context("no commands")?;
+        let tail = Tail::of(&self.latencies).context("no commands")?;
+        Ok(Figure {
+            mean: self.wall_us / self.latencies.len() as f64,
+            p99: each.p99,
+            p999: each.p999,
+            tail: Some(Tail {
+                written: written.map(|written| written.each(self.commands)),
+                ..tail
+            }),
+            ..rounds
+        })
     }
 }
 
@@ -73,25 +150,11 @@ impl Bench {
     fn write_one(&mut self, verb: Verb, pick: Pick, commands: &mut Commands) -> Result<()> {
         let case = format!("{}/1{}", verb.name(), pick.suffix());
         self.bar.set_message(case.clone());
-        let mut measured = Measured::new(self.engines.len());
-        for round in 0..commands.rounds() {
-            let Round { before, timed } = commands.round(verb, pick);
-            for place in turns(self.engines.len(), round) {
-                let Some((_, engine)) = self.engines.get_mut(place) else {
-                    continue;
-                };
-                before.iter().try_for_each(|command| engine.run(command))?;
-                let started = Instant::now();
-                for command in &timed {
-                    let begun = Instant::now();
-                    engine.run(command)?;
-                    measured.latencies[place].push(micros(begun.elapsed()));
-                }
-                engine.rest()?;
-                measured.means[place].push(micros(started.elapsed()) / timed.len() as f64);
-            }
-        }
-        self.record_writes(&case, measured)
+        let (turns, each) = commands.turns(verb);
+        let next = || -> Vec<_> { (0..each).map(|_| commands.round(verb, pick)).collect() };
+        self.write_turns(&case, turns, next, |measured, _, engine, round| {
+            measured.one_by_one(engine, round)
+        })
     }
 
     /// Sixteen threads, in whichever way each engine does it best; which that was.
@@ -99,23 +162,52 @@ impl Bench {
         let case = format!("append/16{}", pick.suffix());
         self.bar.set_message(case.clone());
         let ways = self.best_ways(&case, pick, commands)?;
-        let mut measured = Measured::new(self.engines.len());
-        for round in 0..commands.floods() {
-            let commands = commands.flood(pick, 1);
-            let sum: usize = commands.iter().map(Vec::len).sum();
-            for place in turns(self.engines.len(), round) {
-                let Some((_, engine)) = self.engines.get_mut(place) else {
-                    continue;
-                };
-                let started = Instant::now();
-                let flood = engine.flood(ways[place], &commands)?;
-                engine.rest()?;
-                measured.means[place].push(micros(started.elapsed()) / sum as f64);
-                measured.latencies[place].extend(flood.latencies.into_iter().map(micros));
+        let (turns, each) = commands.flood_turns();
+        let next = || -> Vec<_> { (0..each).map(|_| commands.flood(pick, 1)).collect() };
+        self.write_turns(&case, turns, next, |measured, place, engine, flood| {
+            let way = ways.get(place).context("no such engine")?;
+            measured.flood(engine, *way, flood)
+        })?;
+        Ok(ways)
+    }
+
+    /// Engines take turns of some rounds each. A case begins and ends with a checkpoint, so that it
+    /// has all the work of its own commands: that of the last is part of its time.
+    fn write_turns<T>(
+        &mut self,
+        case: &str,
+        count: usize,
+        mut next: impl FnMut() -> Vec<T>,
+        run: impl Fn(&mut Measured, usize, &mut dyn Engine, &T) -> Result<()>,
+    ) -> Result<()> {
+        let mut measured = Vec::new();
+        for (_, engine) in &mut self.engines {
+            engine.checkpoint()?;
+            measured.push(Measured::new(engine.as_ref()));
+        }
+        for turn in 0..count {
+            let rounds = next();
+            for place in turns(self.engines.len(), turn) {
+                let found = self.engines.get_mut(place).zip(measured.get_mut(place));
+                let ((_, engine), measured) = found.context("no such engine")?;
+                measured.count(|measured| {
+                    for round in &rounds {
+                        run(measured, place, engine.as_mut(), round)?;
+                    }
+                    measured.wait(|| engine.rest())
+                })?;
             }
         }
-        self.record_writes(&case, measured)?;
-        Ok(ways)
+        let mut figures = Vec::new();
+        for ((kind, engine), mut measured) in self.engines.iter_mut().zip(measured) {
+            measured.count(|measured| measured.wait(|| engine.checkpoint()))?;
+            figures.push((*kind, measured.figure(engine.as_ref())?));
+        }
+        for (kind, figure) in figures {
+            self.record(case, kind, "us", figure);
+        }
+        self.bar.inc(1);
+        Ok(())
     }
 
     /// The fastest way of each engine.
@@ -161,26 +253,9 @@ impl Bench {
         }
         Ok(tried)
     }
-
-    fn record_writes(&mut self, case: &str, measured: Measured) -> Result<()> {
-        let kinds: Vec<Kind> = self.engines.iter().map(|(kind, _)| *kind).collect();
-        let Measured { means, latencies } = measured;
-        for ((kind, mut means), mut latencies) in kinds.into_iter().zip(means).zip(latencies) {
-            let rounds = Figure::of(&mut means).context("no rounds")?;
-            let each = Figure::of(&mut latencies).context("no commands")?;
-            let figure = Figure {
-                p99: each.p99,
-                tail: Tail::of(&means, &latencies),
-                ..rounds
-            };
-            self.record(case, kind, "us", figure);
-        }
-        self.bar.inc(1);
-        Ok(())
-    }
 }
 
-/// The places of a round, another one first each time.
-fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |place| (place + round) % count)
+/// The places of a turn, another one first each time.
+fn turns(count: usize, turn: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |place| (place + turn) % count)
 }

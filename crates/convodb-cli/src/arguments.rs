@@ -14,6 +14,7 @@ use crate::commands::export::Export;
 use crate::commands::generate::Generate;
 use crate::commands::import::Import;
 use crate::commands::list::List;
+use crate::commands::recover::Recover;
 use crate::commands::show::Show;
 use crate::commands::stats::ShowStats;
 use crate::commands::verify::{Repair, Verify};
@@ -21,8 +22,8 @@ use crate::commands::verify::{Repair, Verify};
 /// Operates the file of a convodb store: imports, exports, lists, verifies,
 /// compacts, backs up and measures it.
 ///
-/// One process has the file open at a time: while a service has it open, it is
-/// locked. Only `import`, `generate` and `demo` create a missing file.
+/// One process has the file open at a time, or several that only read: while a
+/// service has it open, it is locked, and --wait waits. Only `import`, `generate` and `demo` create a missing file.
 #[derive(Parser)]
 #[command(name = "convodb", version, verbatim_doc_comment)]
 #[command(after_help = AFTER_HELP, subcommand_required = true, arg_required_else_help = true)]
@@ -34,12 +35,10 @@ pub(crate) struct Arguments {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Do not check the whole file when it is opened
-    ///
-    /// Files up to 1 GiB are checked, at about 1.5 seconds per GiB. Without the
-    /// check, damage can go unnoticed until the damaged part is read.
-    #[arg(long, global = true, verbatim_doc_comment)]
-    pub(crate) no_check: bool,
+    /// Wait so long for a file that another process has open
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(hide_default_value = true)]
+    pub(crate) wait: u64,
 }
 
 const AFTER_HELP: &str = "\
@@ -50,7 +49,8 @@ Exit codes:
   3    failure: the store or another file is missing, locked, damaged or of
        another kind, the store rejected the command, or the reader of the
        output has closed it
-  130  interrupted: import and generate then have stored nothing
+  130  interrupted: import and generate then have stored nothing; compact, backup
+       and recover end first what they have begun
 
 A command that fails prints the reason in one line on standard error.
 
@@ -60,7 +60,8 @@ Examples:
   convodb list inbox.redb --channel whatsapp,webchat --assigned-to unassigned
   convodb export inbox.redb | gzip > inbox.ndjson.gz
   zcat inbox.ndjson.gz | convodb import - copy.redb
-  convodb verify inbox.redb && convodb backup inbox.redb backup.redb";
+  convodb verify inbox.redb && convodb backup inbox.redb backup.redb
+  convodb backup inbox.redb - | gzip > backup.redb.gz";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -71,6 +72,7 @@ pub(crate) enum Command {
     Stats(ShowStats),
     Verify(Verify),
     Repair(Repair),
+    Recover(Recover),
     Compact(Compact),
     Backup(Backup),
     Events(Events),
@@ -90,6 +92,7 @@ impl Command {
             | Self::Stats(ShowStats { db })
             | Self::Verify(Verify { db })
             | Self::Repair(Repair { db })
+            | Self::Recover(Recover { db, .. })
             | Self::Compact(Compact { db })
             | Self::Backup(Backup { db, .. })
             | Self::Events(Events { db, .. })

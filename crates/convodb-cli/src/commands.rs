@@ -10,15 +10,16 @@ pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod list;
+pub(crate) mod recover;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod verify;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
-use crate::opening::Opening;
 use crate::output::Output;
 
 /// The result of a command that did not fail.
@@ -39,14 +40,15 @@ impl Verdict {
 
 /// What every command works with.
 pub(crate) struct Tool {
-    pub(crate) opening: Opening,
     pub(crate) output: Output,
+    /// How long to wait for a file that another process has open.
+    pub(crate) wait: Duration,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Verdict, Failure> {
     let mut tool = Tool {
-        opening: Opening::new(arguments.no_check),
         output: Output::new(arguments.json),
+        wait: Duration::from_secs(arguments.wait),
     };
     let done = match arguments.command {
         Command::Import(import) => import.run(&mut tool),
@@ -56,6 +58,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         Command::Stats(stats) => stats.run(&mut tool),
         Command::Verify(verify) => return verify.run(&mut tool),
         Command::Repair(repair) => return repair.run(&mut tool),
+        Command::Recover(recover) => recover.run(&mut tool),
         Command::Compact(compact) => compact.run(&mut tool),
         Command::Backup(backup) => backup.run(&mut tool),
         Command::Events(events) => events.run(&mut tool),

@@ -7,8 +7,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use convodb::ErrorKind;
-
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Invalid arguments.
@@ -69,10 +67,7 @@ impl Failure {
         let prefix = prefix.unwrap_or_default();
         let text = match self {
             Self::Store(error) => format!("{prefix}{}", WithSources(error)),
-            Self::Panicked(message) => format!(
-                "{prefix}reading failed, so the file may be damaged; \
-                 opening it without --no-check checks it ({message})"
-            ),
+            Self::Panicked(message) => format!("{prefix}this is a bug: {message}"),
             other => other.to_string(),
         };
         // Names and texts of others may have line ends.
@@ -108,9 +103,6 @@ pub(crate) struct WithSources<'a>(pub(crate) &'a convodb::Error);
 impl fmt::Display for WithSources<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(error) = self;
-        if error.kind() == ErrorKind::Locked {
-            return f.write_str("the file is open in another process, and locked");
-        }
         let mut previous = error.to_string();
         f.write_str(&previous)?;
         let mut source = error.source();

@@ -23,7 +23,7 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let subject = arguments.command.subject();
-    // redb can panic on a damaged file that was not checked: one line, as for any failure.
+    // A bug is reported in one line, as any failure is.
     panic::set_hook(Box::new(|_| {}));
     let ran = panic::catch_unwind(AssertUnwindSafe(|| commands::run(arguments)));
     match ran.unwrap_or_else(|panic| Err(Failure::panicked(&*panic))) {

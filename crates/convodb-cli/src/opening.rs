@@ -2,85 +2,80 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use convodb::prelude::*;
-use convodb::{Check, CommitSeq, Durability, ErrorKind, Options};
+use convodb::{CommitSeq, ErrorKind, Options};
 
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::progress;
 
-pub(crate) struct Opening {
-    no_check: bool,
-    durability: Durability,
+fn options() -> Options {
+    Options::new()
+        // An export takes any time, and nothing writes meanwhile.
+        .snapshot_ttl(Duration::MAX)
 }
 
-impl Opening {
-    pub(crate) fn new(no_check: bool) -> Self {
-        Self {
-            no_check,
-            // A command has one transaction: a journal beside the file would gain nothing.
-            durability: Durability::Direct,
-        }
-    }
+/// Opens an existing store for commands that only read.
+pub(crate) fn to_read(path: &Path, wait: Duration) -> Result<Store, Failure> {
+    existing(path, options().read_only(true), wait)
+}
 
-    /// The same, with the durability of a service.
-    pub(crate) fn journaled(&self) -> Self {
-        Self {
-            no_check: self.no_check,
-            durability: Durability::default(),
-        }
-    }
+/// Opens an existing store.
+pub(crate) fn to_write(path: &Path, wait: Duration) -> Result<Store, Failure> {
+    existing(path, options(), wait)
+}
 
-    fn options(&self, check: Check) -> Options {
-        Options::new()
-            // An export takes any time, and nothing writes meanwhile.
-            .snapshot_ttl(Duration::MAX)
-            .durability(self.durability)
-            .check(if self.no_check { Check::Never } else { check })
-    }
+fn existing(path: &Path, options: Options, wait: Duration) -> Result<Store, Failure> {
+    let options = options.create(false);
+    open(path, wait, "the file does not exist", |timeout| {
+        options.clone().lock_timeout(timeout).open(path)
+    })
+}
 
-    /// Opens an existing store.
-    pub(crate) fn existing(&self, path: &Path) -> Result<Store, Failure> {
-        self.checked(path, Check::Auto)
-    }
+/// How long an interruption goes unnoticed.
+const STEP: Duration = Duration::from_millis(100);
 
-    /// The same, checked whatever its size.
-    pub(crate) fn thorough(&self, path: &Path) -> Result<Store, Failure> {
-        self.checked(path, Check::Always)
-    }
-
-    fn checked(&self, path: &Path, check: Check) -> Result<Store, Failure> {
-        let busy = progress::busy("opening");
-        let opened = self.options(check).create(false).open(path);
-        busy.finish_and_clear();
-        opened.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => missing(path, "the file does not exist"),
-            _ => error.into(),
-        })
-    }
-
-    /// Opens an existing store, or creates one.
-    pub(crate) fn or_new(&self, path: &Path) -> Result<Opened, Failure> {
-        match self.existing(path) {
-            Ok(store) => Ok(Opened {
-                store,
-                created_at: None,
-            }),
-            Err(Failure::File { .. }) => {
-                let created = self.options(Check::Auto).open(path);
-                let store = created.map_err(|error| match error.kind() {
-                    ErrorKind::NotFound => missing(path, "its directory does not exist"),
-                    _ => error.into(),
-                })?;
-                Ok(Opened {
-                    store,
-                    created_at: Some(path.to_owned()),
-                })
+/// Opens a file as soon as no other process has it open, within a time.
+pub(crate) fn open<T>(
+    path: &Path,
+    wait: Duration,
+    if_missing: &str,
+    open: impl Fn(Duration) -> convodb::Result<T>,
+) -> Result<T, Failure> {
+    let until = Instant::now().checked_add(wait);
+    let busy = progress::busy("opening");
+    let opened = loop {
+        let left = until.map_or(STEP, |until| {
+            until.saturating_duration_since(Instant::now())
+        });
+        match open(left.min(STEP)) {
+            Err(error) if error.kind() == ErrorKind::Locked && !left.is_zero() => {
+                interrupt::check()?;
             }
-            Err(failure) => Err(failure),
+            opened => break opened,
         }
-    }
+    };
+    busy.finish_and_clear();
+    opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => missing(path, if_missing),
+        _ => error.into(),
+    })
+}
+
+/// Opens an existing store, or creates one.
+pub(crate) fn or_new(path: &Path, wait: Duration) -> Result<Opened, Failure> {
+    let (store, created_at) = match to_write(path, wait) {
+        Err(Failure::File { .. }) => {
+            let created = open(path, wait, "its directory does not exist", |timeout| {
+                options().lock_timeout(timeout).open(path)
+            });
+            (created?, Some(path.to_owned()))
+        }
+        opened => (opened?, None),
+    };
+    Ok(Opened { store, created_at })
 }
 
 fn missing(path: &Path, reason: &str) -> Failure {

@@ -34,7 +34,8 @@ pub enum ErrorKind {
     /// A command was given to the store from within one of its own transactions, where it would
     /// wait for itself: give it to the transaction.
     ReentrantCommand,
-    /// The file is open elsewhere, in this process or another.
+    /// The file is open elsewhere, in this process or another: [`Details::Process`], where the system
+    /// has it.
     Locked,
     /// The store was closed.
     Closed,
@@ -54,11 +55,14 @@ pub enum ErrorKind {
     NotADatabase,
     /// The file has a format that this version cannot read.
     UnsupportedVersion,
-    /// The file is damaged: [`Details::Record`] where one record is.
+    /// The file is damaged: [`Details::Record`] or [`Details::Page`] where one record or page is.
     Corrupted,
-    /// The journal beside the file is not the one that belongs to it, or it is missing: it holds
-    /// the latest commits.
-    WrongJournal,
+    /// The path of the store leads to another file, or to none. The store writes nothing more.
+    PathChanged,
+    /// The disk is full. Nothing was written; the same can succeed once there is room.
+    StorageFull,
+    /// The store was opened for reading alone.
+    ReadOnly,
     /// The operating system refused or failed: see [`source`](std::error::Error::source).
     Io,
 }
@@ -108,6 +112,15 @@ pub enum Details {
     Commit(CommitSeq),
     /// The oldest event that is kept; the number of the next one where none is.
     OldestEvent(EventSeq),
+    /// The number of a process.
+    Process(u32),
+    /// A damaged page.
+    Page {
+        /// Its table, where it is known.
+        table: Option<&'static str>,
+        /// A key that is on it, or near; empty where it is not known.
+        key: Box<[u8]>,
+    },
     /// A damaged record.
     Record {
         /// Its table.

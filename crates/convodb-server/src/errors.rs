@@ -262,6 +262,9 @@ impl From<convodb::Error> for ApiError {
             | ErrorKind::Closed
             | ErrorKind::Locked
             | ErrorKind::Aborted
+            | ErrorKind::PathChanged
+            | ErrorKind::StorageFull
+            | ErrorKind::ReadOnly
             | ErrorKind::SnapshotExpired => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store cannot be used at the moment; nothing was written",
@@ -270,7 +273,6 @@ impl From<convodb::Error> for ApiError {
             ErrorKind::Corrupted
             | ErrorKind::NotADatabase
             | ErrorKind::UnsupportedVersion
-            | ErrorKind::WrongJournal
             | ErrorKind::ReentrantCommand => Self::of(StatusCode::INTERNAL_SERVER_ERROR),
             _ => Self::of(StatusCode::INTERNAL_SERVER_ERROR),
         }

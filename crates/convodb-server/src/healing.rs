@@ -41,7 +41,10 @@ impl Healer {
     pub(crate) fn notice(&self, error: &Error) {
         if matches!(
             error.kind(),
-            ErrorKind::NeedsReopen | ErrorKind::CommitUnknown | ErrorKind::Io
+            ErrorKind::NeedsReopen
+                | ErrorKind::CommitUnknown
+                | ErrorKind::PathChanged
+                | ErrorKind::Io
         ) {
             self.healthy.store(false, Ordering::Relaxed);
             // If the channel is full, a reopening is due anyway.

@@ -27,6 +27,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use convodb::Options;
+use tokio::runtime::Runtime;
 
 use app::App;
 use auth::Keys;
@@ -70,6 +71,14 @@ fn run(config: &Config) -> Result<()> {
     let listener = TcpListener::bind(&config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    // Before the store: a signal that comes while it is created leaves no temporary file.
+    let signals = {
+        let _context = runtime.enter();
+        shutdown::Signals::new()?
+    };
     let store = Options::new()
         .cache_size((config.cache as usize) << 20)
         .open(&config.db)
@@ -78,7 +87,7 @@ fn run(config: &Config) -> Result<()> {
     let courier = target
         .map(|target| Courier::start(Arc::clone(&app), target))
         .transpose()?;
-    serve(config, app, listener, courier.as_ref())?;
+    serve(config, app, listener, courier.as_ref(), runtime, signals)?;
     store
         .close()
         .context("the store cannot be closed cleanly")?;
@@ -102,6 +111,8 @@ fn serve(
     app: Arc<App>,
     listener: TcpListener,
     courier: Option<&Courier>,
+    runtime: Runtime,
+    signals: shutdown::Signals,
 ) -> Result<()> {
     let bounds = Bounds {
         body_bytes: config.body_limit,
@@ -114,11 +125,7 @@ fn serve(
     };
     let keys = Keys::new(&config.api_keys, config.rate_limit);
     let router = router::router(app, keys, bounds)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     let stopped = runtime.block_on(async {
-        let signals = shutdown::Signals::new()?;
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         announce(&format!("listening on http://{address}"));

@@ -23,12 +23,16 @@ pub fn clock() -> ManualClock {
 /// Few, so that checkpoints begin, are under way and end while commands go on.
 const CHECKPOINT_COMMANDS: u64 = 5;
 
+/// Small, so that the log goes around.
+pub const WAL_BYTES: u64 = 256 << 10;
+
 /// Options that make a run the same each time, but for when a checkpoint is done.
 pub fn options(clock: &ManualClock) -> Options {
     Options::new()
         .clock(clock.clone())
         .ids(SeededIds::new(11))
         .reassign_by_hand()
+        .wal_size(WAL_BYTES)
         .checkpoint_commands(CHECKPOINT_COMMANDS)
 }
 

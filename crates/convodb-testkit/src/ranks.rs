@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use convodb::Result;
 
-use crate::tables::{Rows, Tables, counts};
+use crate::tables::{Rows, Tables, View, counts};
 
 /// The place of a row in its stream.
 pub type Position = [u8; 24];
 
 /// What every stream should hold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Model(BTreeMap<u8, BTreeSet<Position>>);
 
 /// A position of a time and an id; few of either make many rows of one time.
@@ -28,13 +28,13 @@ impl Model {
         known.insert(position) || !known.remove(&position)
     }
 
-    /// Every node and total is what the rows give, and there is none besides.
-    fn check_counts(&self, rows: &Rows<'_>) -> Result<()> {
+    /// Every node and total in the engine is what its rows give, and there is none besides.
+    fn check_counts(&self, view: &View) -> Result<()> {
         let mut expected = BTreeMap::new();
         for (stream, positions) in &self.0 {
             expected.extend(counts(*stream, positions)?);
         }
-        assert_eq!(rows.counts()?, expected);
+        assert_eq!(view.counts()?, expected);
         Ok(())
     }
 
@@ -58,15 +58,22 @@ impl Model {
     }
 }
 
-/// Commits of toggled rows, buffered and given to the engine now and then. After each, the counts
-/// are those of the rows, and any union of streams selects and ranks.
+/// Commits of toggled rows: some go through the engine, most are buffered, frozen and given to it
+/// while others come. At each moment any union of streams selects and ranks, and the engine's counts
+/// are those of its rows.
 pub fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) -> Result<()> {
     let mut tables = Tables::new()?;
-    let mut model = Model::default();
+    let (mut model, mut frozen, mut beneath) = (Model::default(), None, Model::default());
     let streams: Vec<u8> = (0..union).collect();
+    let mut held = None;
     for (nth, commit) in commits.iter().enumerate() {
+        let goes_through = nth % 7 == 5;
         tables.write(|transaction| {
-            for (stream, position) in commit {
+            for (place, (stream, position)) in commit.iter().enumerate() {
+                // What came before in the transaction is over the engine's rows until here.
+                if goes_through && place == commit.len() / 2 {
+                    transaction.write_through()?;
+                }
                 match model.toggle(*stream, *position) {
                     true => transaction.insert(*stream, position)?,
                     false => transaction.take(*stream, position)?,
@@ -74,15 +81,29 @@ pub fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) -> Result
             }
             Ok(true)
         })?;
-        if nth % 3 == 2 {
-            tables.freeze()?;
-            tables.write_frozen()?;
+        if goes_through && !commit.is_empty() {
+            (frozen, beneath) = (None, model.clone());
+        }
+        let committed = (tables.view()?, model.clone());
+        beneath.check_counts(&committed.0)?;
+        match nth % 3 {
+            0 => {
+                tables.freeze()?;
+                frozen = Some(model.clone());
+            }
+            2 => {
+                tables.write_frozen()?;
+                beneath = frozen.take().unwrap_or(beneath);
+            }
+            _ => {}
         }
         let view = tables.view()?;
-        let rows = view.rows();
-        model.check_counts(&rows)?;
-        model.check_union(&rows, &streams, depths)?;
-        model.check_union(&rows, &[0], depths)?;
+        beneath.check_counts(&view)?;
+        for (view, model) in held.iter().chain([&committed, &(view, model.clone())]) {
+            model.check_union(&view.rows(), &streams, depths)?;
+            model.check_union(&view.rows(), &[0], depths)?;
+        }
+        held = Some(committed);
     }
     Ok(())
 }
@@ -101,7 +122,7 @@ pub fn load(loads: &[BTreeSet<Position>]) -> Result<()> {
             Ok(true)
         })?;
         let view = tables.view()?;
-        model.check_counts(&view.rows())?;
+        model.check_counts(&view)?;
         model.check_union(&view.rows(), &[0], &[0, 1, 100, 1_000])?;
     }
     Ok(())

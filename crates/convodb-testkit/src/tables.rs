@@ -1,14 +1,18 @@
 //! The tables and the index beneath a store, as tests drive them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::{Bound, Deref};
+use std::path::Path;
 use std::sync::Arc;
 
 use convodb::Result;
-use convodb::internals::index::{self, Builder, Edits, Levels, Position, Stream, Streams};
+use convodb::internals::index::{
+    self, Builder, Edits, Levels, Position, Stream, Streams, Total, Totals,
+};
 use convodb::internals::kv::{
-    self, Database, Durability, KeyRange, Memory, Memtable, Range, Read, ReadTables, Setup, Slice,
-    Table, WriteTables,
+    self, Database, Durability, Frozen, KeyRange, Memory, Over, OverRows, Range, Read, ReadTables,
+    Setup, Slice, Table, WriteTables,
 };
 
 const TABLES: &[Table] = &[table(0), table(1)];
@@ -54,6 +58,13 @@ pub fn counts<'p>(
     Ok(counts)
 }
 
+/// The tables of a store file, or of a new one, for redb alone.
+pub fn with_redb(path: &Path) -> redb::Database {
+    let pages = convodb::testing::pages(path).unwrap();
+    let database = redb::Database::builder().create_with_backend(pages);
+    database.unwrap()
+}
+
 /// A key and a value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
@@ -61,18 +72,39 @@ fn to_row<B: Deref<Target = [u8]>>((key, value): (B, B)) -> Row {
     (key.to_vec(), value.to_vec())
 }
 
+/// The totals of streams as they are in memory beside a view.
+#[derive(Clone, Default)]
+struct Known(BTreeMap<Stream, Total>);
+
+impl Totals for Known {
+    fn total_mut(&mut self, stream: &Stream) -> Result<&mut Total> {
+        Ok(self.0.entry(*stream).or_default())
+    }
+}
+
+fn fold(rows: &mut WriteTables<'_>, over: Over<'_>) -> Result<()> {
+    let over = over.range(STREAMS.table, (Bound::Unbounded, Bound::Unbounded));
+    over.map_or(Ok(()), |over| Edits::new(STREAMS, LEVELS).fold(rows, over))
+}
+
 /// A database in memory with two tables.
 pub struct Tables {
     database: Arc<Database>,
-    frozen: Option<Memtable>,
+    known: RefCell<Known>,
+    frozen: Option<Frozen>,
 }
 
 impl Tables {
     pub fn new() -> Result<Self> {
         let setup = Setup {
+            read_only: false,
             tables: TABLES,
+            fold,
             cache_bytes: 1 << 20,
-            check_up_to_bytes: 0,
+            lock_timeout: std::time::Duration::ZERO,
+            access: None,
+            file_id: *b"a file of a test",
+            wal_bytes: 0,
         };
         let database = Database::open_memory(&Memory::default(), &setup)?;
         let transaction = database.begin_write()?;
@@ -80,6 +112,7 @@ impl Tables {
         database.commit(transaction, Durability::Durable)?;
         Ok(Self {
             database: Arc::new(database),
+            known: RefCell::default(),
             frozen: None,
         })
     }
@@ -88,15 +121,19 @@ impl Tables {
     /// its end.
     pub fn write(&self, job: impl FnOnce(&mut Transaction<'_>) -> Result<bool>) -> Result<bool> {
         let transaction = self.database.begin_buffered()?;
-        let (commits, memtable) = {
+        let (commits, known, memtable) = {
             let mut tables = Transaction {
                 rows: transaction.tables(),
                 edits: Edits::new(STREAMS, LEVELS),
+                known: self.known.borrow().clone(),
             };
             let commits = job(&mut tables)?;
-            tables.edits.settle(&mut tables.rows, |_, _| {})?;
-            (commits, tables.rows.into_memtable())
+            tables.edits.settle(&mut tables.rows)?;
+            (commits, tables.known, tables.rows.into_memtable())
         };
+        if commits {
+            self.known.replace(known);
+        }
         let is_buffered = memtable.is_some();
         match memtable {
             _ if !commits => transaction.abort()?,
@@ -116,23 +153,37 @@ impl Tables {
     pub fn write_frozen(&mut self) -> Result<()> {
         if let Some(frozen) = self.frozen.take() {
             let transaction = self.database.begin_write()?;
-            transaction.write_frozen(&frozen, |_| Ok(()))?;
-            self.database.forget_frozen(&frozen)?;
+            transaction.write_frozen(frozen, |_| Ok(()))?;
+            self.database.forget_frozen()?;
         }
         Ok(())
     }
 
+    /// How much memory the live and the frozen tier take, about.
+    pub fn buffered_bytes(&self) -> [usize; 2] {
+        self.database.buffered_bytes()
+    }
+
     pub fn view(&self) -> Result<View> {
-        self.database.begin_read().map(View)
+        let known = self.known.borrow().clone();
+        Ok(View(self.database.begin_read()?, known))
     }
 }
 
 /// The tables as a commit left them.
-pub struct View(ReadTables);
+pub struct View(ReadTables, Known);
 
 impl View {
     pub fn rows(&self) -> Rows<'_> {
-        Rows(&self.0)
+        Rows(&self.0, &self.1)
+    }
+
+    /// The rows of totals and counts above all streams, which count the engine's rows.
+    pub fn counts(&self) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let first = [STREAMS.totals];
+        let keys = (Bound::Included(&first[..]), Bound::Unbounded);
+        let rows = self.0.range(STREAMS.table, keys)?;
+        rows.map(|row| row.map(to_row)).collect()
     }
 }
 
@@ -140,11 +191,12 @@ impl View {
 pub struct Transaction<'t> {
     rows: WriteTables<'t>,
     edits: Edits,
+    known: Known,
 }
 
 impl Transaction<'_> {
     pub fn rows(&self) -> Rows<'_> {
-        Rows(&self.rows)
+        Rows(&self.rows, &self.known)
     }
 
     pub fn put(&mut self, of: usize, key: &[u8], value: &[u8]) -> Result<()> {
@@ -177,13 +229,14 @@ impl Transaction<'_> {
     /// Adds a row that is not there yet to a stream.
     pub fn insert(&mut self, number: u8, position: &Position) -> Result<()> {
         let place = (stream(number), *position);
-        self.edits.insert(&mut self.rows, &place, b"row")
+        self.edits
+            .insert(&mut self.rows, &mut self.known, &place, b"row")
     }
 
     /// Takes a row out of a stream that is there.
     pub fn take(&mut self, number: u8, position: &Position) -> Result<()> {
         let place = (stream(number), *position);
-        self.edits.remove(&mut self.rows, &place)
+        self.edits.remove(&mut self.rows, &mut self.known, &place)
     }
 
     /// Adds many rows to a stream, in the order of their positions.
@@ -191,12 +244,12 @@ impl Transaction<'_> {
         let row = |position: &Position| (*position, &b"row"[..]);
         let new: Vec<_> = positions.iter().map(row).collect();
         self.edits
-            .insert_many(&mut self.rows, &stream(number), &new)
+            .insert_many(&mut self.rows, &mut self.known, &stream(number), &new)
     }
 }
 
 /// The rows of a view, or of a transaction.
-pub struct Rows<'a>(&'a dyn Read);
+pub struct Rows<'a>(&'a dyn Read, &'a Known);
 
 impl Read for Rows<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice<'_>>> {
@@ -209,6 +262,14 @@ impl Read for Rows<'_> {
 
     fn len(&self, table: Table) -> Result<u64> {
         self.0.len(table)
+    }
+
+    fn range_beneath(&self, table: Table, keys: KeyRange<'_>) -> Result<Range<'_>> {
+        self.0.range_beneath(table, keys)
+    }
+
+    fn over(&self, table: Table, keys: KeyRange<'_>) -> Option<OverRows<'_>> {
+        self.0.over(table, keys)
     }
 }
 
@@ -240,13 +301,6 @@ impl Rows<'_> {
         turns.into_iter().map(&mut turn).collect()
     }
 
-    /// The rows of totals and counts above all streams.
-    pub fn counts(&self) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-        let first = [STREAMS.totals];
-        let rows = self.range(STREAMS.table, (Bound::Included(&first), Bound::Unbounded))?;
-        rows.map(|row| row.map(to_row)).collect()
-    }
-
     /// The rows of streams in the order of their positions, behind so many of them.
     pub fn select(&self, numbers: &[u8], skip: u64, limit: usize) -> Result<Vec<Position>> {
         let (from, skip) = index::select(self, STREAMS, &self.totals(numbers)?, skip)?;
@@ -269,7 +323,7 @@ impl Rows<'_> {
     fn totals(&self, numbers: &[u8]) -> Result<Vec<(Stream, index::Total)>> {
         let total = |number: &u8| {
             let stream = stream(*number);
-            Ok((stream, STREAMS.total(self, &stream)?))
+            Ok((stream, self.1.0.get(&stream).copied().unwrap_or_default()))
         };
         numbers.iter().map(total).collect()
     }

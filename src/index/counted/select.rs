@@ -9,7 +9,8 @@ use convodb_core::Result;
 
 use self::leap::leap;
 use self::walk::{Walk, missing, read_entry};
-use super::{Total, entries, node_key};
+use super::edit::inconsistent;
+use super::{HEAD, Total, entries, node_key, top};
 use crate::index::ordered::{Point, Position, Start, Stream, Streams};
 use crate::kv::Read;
 
@@ -39,23 +40,25 @@ pub fn select(
         });
         return Ok((starts.collect(), skip));
     }
-    let mut walks: Vec<Walk> = among.iter().map(Walk::new).collect();
+    let walk = |known| Walk::new(rows, streams, known);
+    let mut walks: Vec<_> = among.iter().map(walk).collect();
+    let width = |walk: &Walk<'_, _>| walk.width(WALKED_PER_STREAM);
     while skip > WALKED_PER_STREAM * walks.len() as u64 {
         let skipped = leap(&mut walks, skip);
         skip -= skipped;
         if skipped > 0 {
             for walk in &mut walks {
-                walk.follow(rows, streams)?;
+                walk.follow(skip)?;
             }
             continue;
         }
         // The widest entry blurs most how many rows lie before a place.
-        let Some(widest) = walks.iter().filter_map(Walk::width).max() else {
+        let Some(widest) = walks.iter().filter_map(width).max() else {
             break;
         };
         let wide = Some((widest.0 / ABOUT_AS_WIDE, 0)).min(Some(widest));
-        for walk in walks.iter_mut().filter(|walk| walk.width() >= wide) {
-            walk.descend(rows, streams)?;
+        for walk in walks.iter_mut().filter(|walk| width(walk) >= wide) {
+            walk.descend(skip)?;
         }
     }
     Ok((walks.iter().map(Walk::start).collect(), skip))
@@ -69,15 +72,21 @@ pub fn rank(
     position: &Position,
 ) -> Result<u64> {
     let point = Point::from(position);
+    let end = Point::END.position();
     let mut rank = 0;
     for (stream, total) in among {
         let mut start = Point::START;
-        for level in (1..=total.height).rev() {
-            let key = node_key(streams.ranks, level, stream, &start.position());
-            let node = rows.get(streams.table, &key)?.ok_or_else(missing)?;
+        let over = streams.over(rows, stream, &HEAD, &end);
+        let added = over.as_ref().map_or(0, |over| over.added());
+        let known = total
+            .rows
+            .checked_add_signed(-added)
+            .ok_or_else(inconsistent)?;
+        let mut node = top(rows, streams, stream, total, known)?;
+        while let Some((level, bytes)) = node {
             // The entries before the one that holds the position lie before it whole.
             let mut holding = 0;
-            for (next, count) in entries(&node)?.iter().map(read_entry) {
+            for (next, count) in entries(&bytes)?.iter().map(read_entry) {
                 if next > point {
                     break;
                 }
@@ -85,8 +94,23 @@ pub fn rank(
                 holding = count;
                 start = next;
             }
+            node = match level {
+                ..=1 => None,
+                _ => {
+                    let key = node_key(streams.ranks, level - 1, stream, &start.position());
+                    let node = rows.get(streams.table, &key)?;
+                    Some((level - 1, node.ok_or_else(missing)?))
+                }
+            };
         }
-        rank += u64::from(streams.walk(rows, stream, &start.position(), position)?);
+        for row in streams.beneath(rows, stream, &start.position(), position)? {
+            row?;
+            rank += 1;
+        }
+        if over.is_some() {
+            let before = streams.over(rows, stream, &HEAD, position);
+            rank = rank.saturating_add_signed(before.map_or(0, |over| over.added()));
+        }
     }
     Ok(rank)
 }

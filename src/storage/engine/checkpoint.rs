@@ -1,32 +1,30 @@
-//! Checkpoints: what the journal made durable is made so in the file, on a thread of its own, while
-//! commands go on.
+//! Checkpoints: the rows of the commits in the log are written to redb's pages, on a thread of their
+//! own, while commands go on.
 
 use std::fmt;
 use std::thread::{self, JoinHandle};
 
 use convodb_core::{Error, Result};
 
-use crate::kv::{Database, Memtable, WriteTransaction};
-use crate::storage::journal::Epoch;
+use crate::kv::{Database, Frozen, WalPosition, WriteTransaction};
 use crate::storage::kinds;
 
 /// A checkpoint that is under way. Dropped, it is waited for.
 pub(super) struct Checkpoint {
-    frozen: Memtable,
+    position: WalPosition,
     /// Nothing where it was done at once, or was waited for.
     thread: Option<JoinHandle<Result<()>>>,
     done: Result<()>,
 }
 
 impl Checkpoint {
-    /// Begins to give the file what was frozen, and to say in it that the journal counts from this
-    /// epoch on.
+    /// Begins to write frozen rows, and the position behind their commits, where recovery will begin.
     ///
-    /// The engine's transaction begins here: whoever needs one from now on waits until this is done,
-    /// and never this one for whoever waits for it.
-    pub(super) fn start(database: &Database, frozen: Memtable, epoch: Epoch) -> Self {
+    /// The transaction of redb begins here: who needs one from now on waits until this one is done,
+    /// and this one waits for nothing.
+    pub(super) fn start(database: &Database, frozen: Frozen, position: WalPosition) -> Self {
         let begun = |thread, done| Self {
-            frozen: frozen.clone(),
+            position,
             thread,
             done,
         };
@@ -34,16 +32,23 @@ impl Checkpoint {
             Ok(transaction) => transaction,
             Err(error) => return begun(None, Err(error)),
         };
-        let rows = frozen.clone();
+        let (taken, paced) = (frozen.clone(), database.pace());
         let thread = thread::Builder::new()
             .name("convodb-checkpoint".to_owned())
-            .spawn(move || write(transaction, &rows, &epoch));
+            .spawn(move || {
+                let written = write(transaction, taken, &position);
+                drop(paced);
+                written
+            });
         match thread {
             Ok(thread) => begun(Some(thread), Ok(())),
             // There is no thread to be had.
             Err(_) => {
                 let transaction = database.begin_write();
-                begun(None, transaction.and_then(|it| write(it, &frozen, &epoch)))
+                begun(
+                    None,
+                    transaction.and_then(|it| write(it, frozen, &position)),
+                )
             }
         }
     }
@@ -52,11 +57,10 @@ impl Checkpoint {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Waits for its end, and answers what is in the file then.
-    pub(super) fn finish(mut self) -> Result<Memtable> {
+    /// Waits for its end, and returns the position behind the commits that it contains.
+    pub(super) fn finish(mut self) -> Result<WalPosition> {
         self.wait();
-        std::mem::replace(&mut self.done, Ok(()))?;
-        Ok(std::mem::take(&mut self.frozen))
+        std::mem::replace(&mut self.done, Ok(())).map(|()| self.position)
     }
 
     fn wait(&mut self) {
@@ -68,8 +72,8 @@ impl Checkpoint {
     }
 }
 
-fn write(transaction: WriteTransaction, frozen: &Memtable, epoch: &Epoch) -> Result<()> {
-    transaction.write_frozen(frozen, |rows| kinds::JOURNAL.put(rows, &(), epoch))
+fn write(transaction: WriteTransaction, frozen: Frozen, position: &WalPosition) -> Result<()> {
+    transaction.write_frozen(frozen, |rows| kinds::CHECKPOINT.put(rows, &(), position))
 }
 
 impl Drop for Checkpoint {

@@ -1,68 +1,86 @@
-//! Commits, by the journal or by the file itself, and what the next opening makes of a journal.
+//! Commits: a record of the write-ahead log and rows in the memtable, or, where these would be too
+//! large, a checkpoint of their own.
 
-use std::sync::Arc;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use convodb_core::{Error, ErrorKind, Result};
 
 use super::checkpoint::Checkpoint;
-use super::{Engine, Journaling, Location, View, WriteTransaction};
-use crate::index::Levels;
-use crate::kv::{Database, Durability, Memtable, Place, WriteTables};
-use crate::storage::journal::{self, Epoch, Journal};
+use super::health::Incident;
+use super::{Engine, Location, View, WriteTransaction};
+use crate::kv::{self, Durability, Memtable, Records, Room, WalPosition};
 use crate::storage::{Applied, Resident, UnitOfWork, kinds};
 
-/// What is in the journal alone.
+/// The commits in the log that no checkpoint contains.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Journaled {
+pub(crate) struct Logged {
     pub(crate) commands: u64,
     pub(crate) bytes: u64,
-    /// When the journal was last synced, and how long that took.
+    /// When the log was last synced, and how long that took.
     pub(crate) synced: Option<(Instant, Duration)>,
-    /// How many commands no checkpoint has begun to make durable, and when the first of them was.
+    /// The longest time that a step of a checkpoint has held the write lock.
+    pub(crate) longest_step: Duration,
+    /// The number of commands for which no checkpoint has begun, and when the first of them came.
     behind: u64,
     since: Instant,
 }
 
-impl Journaled {
+impl Logged {
     pub(super) fn new() -> Self {
         Self {
             commands: 0,
             bytes: 0,
             synced: None,
+            longest_step: Duration::ZERO,
             behind: 0,
             since: Instant::now(),
         }
     }
 
-    fn sync(&mut self, journal: &mut Journal) -> Result<()> {
-        let began = Instant::now();
-        let synced = journal.sync();
-        self.synced = Some((Instant::now(), began.elapsed()));
-        synced
-    }
-
-    /// The file holds it all.
+    /// A checkpoint contains them all.
     fn clear(&mut self) {
         *self = Self {
             synced: self.synced,
+            longest_step: self.longest_step,
             ..Self::new()
         };
     }
 }
 
-/// What the journal holds before the file itself is made durable. The engine then takes many commands
-/// at once, in the order of its keys; but until then they lie in memory, some 4 KB each, and an
-/// opening after a crash applies them again.
-pub(crate) const CHECKPOINT_COMMANDS: u64 = 2_000;
-const CHECKPOINT_BYTES: u64 = 4 << 20;
+/// A checkpoint is due when the live tier takes as many bytes as are thought to change this share of the
+/// pages that redb caches: it writes those beyond a half of them twice.
+const DIRTY_SHARE: (usize, usize) = (3, 8);
+pub(super) const FIRST_DUE_BYTES: usize = 16 << 20;
+const LEAST_DUE_BYTES: usize = 4 << 20;
+const MOST_DUE_BYTES: usize = 48 << 20;
 
-/// What buffers more counts for as many commands; most put half of it, counting what is put over again.
-const BYTES_A_COMMAND: u64 = 16 << 10;
-const CHECKPOINT_AGE: Duration = Duration::from_secs(60);
+/// A checkpoint is due when the log's records take this share of the ring.
+const DUE_SHARE: u64 = 4;
 
-/// While a checkpoint is under way commands go on, up to so many times what makes another one due.
+/// Commands wait for a checkpoint when they have come this many times past the point at which the
+/// next one is due.
 const MOST_BEHIND: u64 = 3;
+
+/// A checkpoint that had no room is tried again after this.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The last checkpoint had no room.
+#[derive(Debug)]
+pub(super) struct Stalled {
+    error: Error,
+    at: Instant,
+}
+
+/// What is left of checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tended {
+    Done,
+    /// One is under way, or waits for room.
+    Waits,
+    /// Commits that are not old enough for one.
+    Logged,
+}
 
 /// Why a commit did not return a view.
 #[derive(Debug)]
@@ -74,23 +92,24 @@ pub(crate) enum CommitError {
 }
 
 impl Engine {
-    /// Waits for another write transaction of the engine to end where nothing is buffered, else for a
-    /// checkpoint that is far behind.
+    /// Waits for a write transaction of redb to end where nothing is buffered, else for a checkpoint
+    /// that is far behind.
     pub(crate) fn begin_write(&mut self) -> Result<WriteTransaction> {
+        self.restart_if_ended()?;
         self.end_checkpoint()?;
-        let journaled = self.journaling != Journaling::Off;
-        Ok(WriteTransaction {
-            raw: if journaled {
-                self.database.begin_buffered()?
-            } else {
-                self.database.begin_write()?
+        Ok(match &self.wal {
+            Some(wal) => WriteTransaction {
+                raw: self.database.begin_buffered()?,
+                log_bytes: Some(wal.largest_payload()),
             },
-            journaled,
+            None => WriteTransaction {
+                raw: self.database.begin_write()?,
+                log_bytes: None,
+            },
         })
     }
 
-    /// Commits what so many commands came to: by a record of the journal, or, where that cannot hold
-    /// it, by making the file itself durable.
+    /// Commits what so many commands came to.
     pub(crate) fn commit(
         &mut self,
         transaction: WriteTransaction,
@@ -104,69 +123,64 @@ impl Engine {
             rows,
             ..
         } = applied;
+        if let Some(wal) = &self.wal {
+            wal.mark_open().map_err(|error| self.refused(error))?;
+        }
         let payload = log.as_mut().map(|log| log.finish(&known.head));
-        let sequence = known.head.commit_seq.get();
-        let committed = match (self.journal.take(), payload, rows) {
-            (Some(mut journal), Some(payload), Some(rows)) => {
-                // It has done nothing in the engine.
+        let committed = match (&mut self.wal, payload, rows) {
+            (Some(wal), Some(payload), Some(rows)) if wal.room(payload.len()) == Room::Now => {
+                // It has done nothing in redb.
                 drop(transaction);
-                let written = self.write_journal(&mut journal, (sequence, payload), rows, commands);
-                self.journal = Some(journal);
-                written
+                self.write_log(payload, rows, commands)
             }
-            (journal, _, rows) => {
-                self.journal = journal;
-                self.write_through(transaction, rows, sequence, erases)
-            }
+            (_, _, rows) => self.write_through(transaction, rows, erases),
         };
         let viewed = committed.and_then(|()| self.view_of(known).map_err(CommitError::Unknown));
-        self.broken |= matches!(viewed, Err(CommitError::Unknown(_)));
-        if viewed.is_ok() {
-            self.start_checkpoint();
+        match &viewed {
+            Ok(_) => self.start_checkpoint(),
+            Err(CommitError::Unknown(error)) => self.fail(error),
+            Err(CommitError::Refused(_)) => {}
         }
         viewed
     }
 
-    fn write_journal(
+    fn write_log(
         &mut self,
-        journal: &mut Journal,
-        (sequence, payload): (u64, &[u8]),
+        payload: &[u8],
         rows: Memtable,
         commands: u64,
     ) -> Result<(), CommitError> {
-        if let Err(error) = journal.reserve(payload.len()) {
-            // A sync that failed may have been that of earlier records.
-            self.broken |= !journal.is_synced();
-            return Err(CommitError::Refused(error));
+        let Some(wal) = &mut self.wal else {
+            return Ok(());
+        };
+        if let Err(error) = wal.prepare(payload.len()) {
+            return Err(self.refused(error));
         }
-        let journaled = &mut self.journaled;
-        let before = journal.len();
-        journal
-            .append(sequence, payload)
-            .and_then(|()| match self.journaling {
-                Journaling::Synced => journaled.sync(journal),
-                Journaling::Unsynced | Journaling::Off => Ok(()),
-            })
+        let began = Instant::now();
+        wal.append(payload, self.syncs)
             .and_then(|()| self.database.commit_buffered(rows))
             .map_err(CommitError::Unknown)?;
-        if journaled.behind == 0 {
-            journaled.since = Instant::now();
+        let logged = &mut self.logged;
+        if self.syncs {
+            logged.synced = Some((Instant::now(), began.elapsed()));
         }
-        journaled.commands += commands;
-        journaled.behind += commands;
-        journaled.bytes += journal.len() - before;
+        if logged.behind == 0 {
+            logged.since = began;
+        }
+        logged.commands += commands;
+        logged.behind += commands;
+        logged.bytes = wal.bytes();
         Ok(())
     }
 
-    /// Makes the file itself durable; no record of the journal so far counts then.
+    /// Commits by a transaction of redb, which is a checkpoint too.
     fn write_through(
         &mut self,
         transaction: WriteTransaction,
         rows: Option<Memtable>,
-        sequence: u64,
         erases: bool,
     ) -> Result<(), CommitError> {
-        let Some(place) = self.journal_place() else {
+        let Some(wal) = &mut self.wal else {
             return self
                 .database
                 .commit(transaction.raw, Durability::Durable)
@@ -175,207 +189,362 @@ impl Engine {
                     _ => CommitError::Unknown(error),
                 });
         };
-        if let Some(checkpoint) = self.checkpoint.take() {
-            // What it gives to the file is in this transaction too.
-            checkpoint.finish().map_err(|error| self.fail(error))?;
+        let position = wal.end_without_record();
+        self.check_path().map_err(CommitError::Refused)?;
+        self.await_checkpoint().map_err(CommitError::Refused)?;
+        if let Some(stalled) = &self.stalled {
+            return Err(CommitError::Refused(stalled.error.clone()));
         }
-        let mut fresh = None;
-        let epoch = match &self.journal {
-            Some(journal) => journal.next_epoch(sequence),
-            None => {
-                let epoch = self.first_epoch(sequence).map_err(CommitError::Refused)?;
-                let made = Journal::create(&place, epoch).map_err(CommitError::Refused)?;
-                fresh = Some(made);
-                epoch
-            }
-        };
-        let written = {
-            let mut rows = transaction.raw.resume(rows);
-            rows.write_through()
-                .and_then(|()| kinds::JOURNAL.put(&mut rows, &(), &epoch))
-        };
-        written.map_err(|error| self.fail(error))?;
-        self.database
-            .commit(transaction.raw, Durability::QuicklyRepaired)
-            .map_err(CommitError::Unknown)?;
-        self.journaled.clear();
-        self.journal = fresh.or_else(|| self.journal.take());
-        if let Some(journal) = &mut self.journal {
-            journal.begin(epoch);
-            if erases {
-                journal.erase().map_err(CommitError::Unknown)?;
-            }
+        if let Err(error) = self.commit_through(transaction.raw, rows, position) {
+            return Err(self.resolve(position, error));
         }
-        Ok(())
-    }
-
-    /// How many commands what is buffered since the last freeze counts for.
-    fn buffered_commands(&self) -> u64 {
-        self.database.buffered_bytes() as u64 / BYTES_A_COMMAND
-    }
-
-    /// Begins a checkpoint, if one is due and none is under way.
-    fn start_checkpoint(&mut self) {
-        let buffered = self.buffered_commands();
-        let Some(journal) = &mut self.journal else {
-            return;
-        };
-        let Journaled { behind, since, .. } = self.journaled;
-        let is_due = behind.max(buffered) >= self.checkpoint_commands
-            || journal.len() >= CHECKPOINT_BYTES
-            || behind > 0 && since.elapsed() >= CHECKPOINT_AGE;
-        if self.checkpoint.is_some() || !is_due {
-            return;
-        }
-        let Ok(frozen) = self.database.freeze() else {
-            return;
-        };
-        let epoch = journal.next_epoch(journal.written());
-        journal.rotate(epoch);
-        self.journaled.behind = 0;
-        self.checkpoint = Some(Checkpoint::start(&self.database, frozen, epoch));
-    }
-
-    /// Takes note of a checkpoint that is done, and waits for one that is far behind.
-    fn end_checkpoint(&mut self) -> Result<()> {
-        let is_far_behind = || {
-            let most = self.checkpoint_commands.saturating_mul(MOST_BEHIND);
-            let bytes = self.journal.as_ref().map_or(0, Journal::len);
-            self.journaled.behind.max(self.buffered_commands()) >= most
-                || bytes >= CHECKPOINT_BYTES * MOST_BEHIND
-        };
-        match &self.checkpoint {
-            Some(checkpoint) if checkpoint.is_done() || is_far_behind() => self.await_checkpoint(),
+        match &self.wal {
+            Some(wal) if erases => wal.erase().map_err(CommitError::Unknown),
             _ => Ok(()),
         }
     }
 
-    /// Waits for the checkpoint that is under way, if one is. An error is the file's: nothing more is
-    /// written before it is opened again.
-    pub(crate) fn await_checkpoint(&mut self) -> Result<()> {
-        let Some(checkpoint) = self.checkpoint.take() else {
+    /// Finds out whether a commit of redb happened that returned an error.
+    fn resolve(&mut self, position: WalPosition, error: Error) -> CommitError {
+        if self.database.is_unsynced() || self.restart().is_err() {
+            return CommitError::Unknown(error);
+        }
+        match self.stored_position() {
+            Ok(Some(found)) if found != position => CommitError::Refused(error),
+            _ => CommitError::Unknown(error),
+        }
+    }
+
+    /// The position of the last checkpoint that the file contains.
+    fn stored_position(&self) -> Result<Option<WalPosition>> {
+        kinds::CHECKPOINT.get(&self.database.begin_read()?, &())
+    }
+
+    /// Opens redb anew, if an error has ended its handle.
+    pub(crate) fn restart_if_ended(&mut self) -> Result<()> {
+        if !self.database.is_ended() {
+            return Ok(());
+        }
+        match self.finish_checkpoint() {
+            Ok(()) => self.restart(),
+            Err(error) => self.stall(error),
+        }
+    }
+
+    /// Opens redb anew, while no checkpoint is under way. The next view is of the new one.
+    fn restart(&mut self) -> Result<()> {
+        let restarted = match self.database.is_unsynced() {
+            true => Err(Error::new(ErrorKind::Io, "a sync of the file failed")),
+            false => self.database.restart(),
+        };
+        if let Err(error) = restarted {
+            self.fail(&error);
+            return Err(error);
+        }
+        self.is_restarted = true;
+        match self.unwritten {
+            // The checkpoint that failed happened all the same.
+            Some(position) if self.stored_position()? == Some(position) => {
+                self.database.set_frozen_written();
+                self.pass_checkpoint(position)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether redb was opened anew since the last call: earlier views answer errors.
+    pub(crate) fn take_restarted(&mut self) -> bool {
+        mem::take(&mut self.is_restarted)
+    }
+
+    /// An error, from here on, where the path leads to another file than the open one.
+    pub(crate) fn check_path(&self) -> Result<()> {
+        let (Location::File(place), Some(file)) = (&*self.location, self.database.file()) else {
             return Ok(());
         };
-        let ended = checkpoint
-            .finish()
-            .and_then(|frozen| self.database.forget_frozen(&frozen));
-        match &ended {
-            Ok(()) => {
-                self.journaled.commands = self.journaled.behind;
-                self.journaled.bytes = self.journal.as_ref().map_or(0, Journal::len);
+        if self.may_be_replaced {
+            return Ok(());
+        }
+        place.check_leads_to(file).inspect_err(|error| {
+            if error.kind() == ErrorKind::PathChanged {
+                self.monitor.report(Incident::PathChanged(error.clone()));
             }
-            Err(_) => self.broken = true,
-        }
-        ended
-    }
-
-    fn fail(&mut self, error: Error) -> CommitError {
-        self.broken = true;
-        CommitError::Refused(error)
-    }
-
-    /// Whether what the file and the journal hold is for the next opening to find out.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken
-    }
-
-    /// Where the journal is, if there is to be one.
-    fn journal_place(&self) -> Option<Place> {
-        match &*self.location {
-            Location::File(place) if self.journaling != Journaling::Off => Some(place.clone()),
-            _ => None,
-        }
-    }
-
-    /// The first epoch of a journal that is made. A lineage goes on where it has been used before.
-    fn first_epoch(&self, since: u64) -> Result<Epoch> {
-        let known = kinds::JOURNAL.get(&self.database.begin_read()?, &())?;
-        let generation = match known {
-            Some(known) if known.lineage == self.lineage => known.generation + 1,
-            _ => 1,
-        };
-        Ok(Epoch {
-            lineage: self.lineage,
-            generation,
-            since,
-            open: true,
         })
     }
 
-    /// Makes durable what was committed. An error leaves open whether it is.
-    pub(crate) fn flush(&mut self) -> Result<()> {
-        let Some(journal) = &mut self.journal else {
+    /// Writes what is buffered, and some more rows, by a transaction of redb.
+    fn commit_through(
+        &mut self,
+        transaction: kv::WriteTransaction,
+        rows: Option<Memtable>,
+        position: WalPosition,
+    ) -> Result<()> {
+        {
+            let mut rows = transaction.resume(rows);
+            rows.write_through()?;
+            kinds::CHECKPOINT.put(&mut rows, &(), &position)?;
+        }
+        self.database
+            .commit(transaction, Durability::QuicklyRepaired)?;
+        self.logged.clear();
+        self.unwritten = None;
+        if let Some(wal) = &mut self.wal {
+            wal.reclaim(position);
+        }
+        Ok(())
+    }
+
+    /// How many times the bounds of a checkpoint the log and the memtable hold, without those of the
+    /// checkpoint that is under way.
+    fn is_behind(&self, times: u64) -> bool {
+        let Some(wal) = &self.wal else {
+            return false;
+        };
+        let [live, _] = self.database.buffered_bytes();
+        live as u64 >= self.due_bytes as u64 * times
+            || self.logged.behind >= self.checkpoint_commands.saturating_mul(times)
+            || wal.bytes() >= wal.capacity() / DUE_SHARE * times
+    }
+
+    /// Begins a checkpoint, if one is due and none is under way.
+    fn start_checkpoint(&mut self) {
+        let Logged { behind, since, .. } = self.logged;
+        let is_old = behind > 0 && since.elapsed() >= self.checkpoint_age;
+        let is_due = match &self.stalled {
+            Some(stalled) => stalled.at.elapsed() >= STALL,
+            None => is_old || self.is_behind(1) || self.unwritten.is_some(),
+        };
+        if self.checkpoint.is_some() || !is_due || self.check_path().is_err() {
+            return;
+        }
+        let began = Instant::now();
+        let (Some(wal), Ok(frozen)) = (&self.wal, self.database.freeze()) else {
+            return;
+        };
+        // What an earlier one did not write is frozen still, and it alone.
+        let position = *self.unwritten.get_or_insert_with(|| {
+            self.logged.behind = 0;
+            wal.end()
+        });
+        self.checkpoint = Some(Checkpoint::start(&self.database, frozen, position));
+        self.took_a_step(began);
+    }
+
+    fn took_a_step(&mut self, began: Instant) {
+        let longest = &mut self.logged.longest_step;
+        *longest = began.elapsed().max(*longest);
+    }
+
+    /// Finishes a checkpoint that is done, and waits for one where the commands are far behind.
+    fn end_checkpoint(&mut self) -> Result<()> {
+        match &self.checkpoint {
+            Some(checkpoint) if checkpoint.is_done() || self.is_behind(MOST_BEHIND) => {
+                self.await_checkpoint()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Finishes a checkpoint that is done, or begins one that is due.
+    pub(crate) fn tend_checkpoint(&mut self) -> Result<Tended> {
+        self.restart_if_ended()?;
+        self.end_checkpoint()?;
+        self.start_checkpoint();
+        let is_logged = self.wal.as_ref().is_some_and(|wal| wal.bytes() > 0);
+        Ok(if self.checkpoint.is_some() || self.stalled.is_some() {
+            Tended::Waits
+        } else if is_logged {
+            Tended::Logged
+        } else {
+            Tended::Done
+        })
+    }
+
+    /// Waits for the checkpoint that is under way, if one is. Where it failed for want of room, it is
+    /// tried again later, and what it did not write is in the log.
+    pub(crate) fn await_checkpoint(&mut self) -> Result<()> {
+        match self.finish_checkpoint() {
+            Ok(()) => self.restart_if_ended(),
+            Err(error) => self.stall(error),
+        }
+    }
+
+    /// Waits for the checkpoint that is under way, if one is, and takes note of its success.
+    fn finish_checkpoint(&mut self) -> Result<()> {
+        let Some(checkpoint) = self.checkpoint.take() else {
             return Ok(());
         };
-        if journal.is_synced() {
+        let began = checkpoint.is_done().then(Instant::now);
+        let position = checkpoint.finish()?;
+        let finished = self.pass_checkpoint(position);
+        if let Some(began) = began {
+            self.took_a_step(began);
+        }
+        finished
+    }
+
+    /// The pages contain everything before a position.
+    fn pass_checkpoint(&mut self, position: WalPosition) -> Result<()> {
+        self.stalled = None;
+        self.unwritten = None;
+        let [_, frozen] = self.database.buffered_bytes();
+        self.adapt_due_bytes(frozen);
+        if let Some(wal) = &mut self.wal {
+            wal.reclaim(position);
+            self.logged.commands = self.logged.behind;
+            self.logged.bytes = wal.bytes();
+        }
+        self.database.forget_frozen()
+    }
+
+    /// Makes the next checkpoint change as many pages as redb has room for, by what the last one wrote.
+    fn adapt_due_bytes(&mut self, frozen: usize) {
+        let written = self.database.take_written_bytes();
+        let (part, whole) = DIRTY_SHARE;
+        // A few pages say nothing.
+        if written > LEAST_DUE_BYTES {
+            let wanted = frozen as u128 * (self.cache_bytes * part / whole) as u128;
+            let wanted = usize::try_from(wanted / written as u128).unwrap_or(MOST_DUE_BYTES);
+            self.due_bytes = wanted.clamp(LEAST_DUE_BYTES, MOST_DUE_BYTES);
+        }
+    }
+
+    /// Takes note of a checkpoint that failed, unless it happened all the same.
+    fn stall(&mut self, error: Error) -> Result<()> {
+        self.restart()?;
+        if self.unwritten.is_none() {
+            // It happened all the same.
             return Ok(());
         }
-        let synced = self.journaled.sync(journal);
-        self.broken |= synced.is_err();
+        match error.kind() {
+            // A read met a damaged page, which ended the handle of both.
+            ErrorKind::NeedsReopen => Ok(()),
+            ErrorKind::StorageFull => {
+                let at = Instant::now();
+                self.stalled = Some(Stalled { error, at });
+                Ok(())
+            }
+            _ => {
+                self.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Nothing of the commit is written. A sync that failed may have been that of earlier records, or of
+    /// pages.
+    fn refused(&self, error: Error) -> CommitError {
+        if self.database.is_unsynced() {
+            self.fail(&error);
+        }
+        CommitError::Refused(error)
+    }
+
+    /// Only the next opening can find out what the file holds.
+    fn fail(&self, error: &Error) {
+        self.monitor.report(Incident::WriteFailed(error.clone()));
+    }
+
+    /// Makes every commit durable. An error leaves open whether it is.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let Some(wal) = self.wal.as_mut().filter(|wal| !wal.is_durable()) else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        let synced = wal.sync();
+        self.logged.synced = Some((Instant::now(), began.elapsed()));
+        if let Err(error) = &synced {
+            self.fail(error);
+        }
         synced
     }
 
-    /// What the journal holds.
-    pub(crate) fn journaled(&self) -> Journaled {
-        self.journaled
+    pub(crate) fn logged(&self) -> Logged {
+        self.logged
     }
 
-    /// Makes the file durable and takes the journal away, if there is one: all is in one file then.
-    /// After an error the next opening finds out.
-    pub(crate) fn retire_journal(&mut self) -> Result<()> {
-        let checkpointed = self.await_checkpoint();
-        if self.broken {
-            return checkpointed;
+    /// Makes a checkpoint of every commit, while nothing else writes. After an error the commits are
+    /// in the log.
+    pub(crate) fn checkpoint_all(&mut self) -> Result<()> {
+        self.await_checkpoint()?;
+        let is_left = |engine: &Self| engine.wal.as_ref().is_some_and(|wal| wal.bytes() > 0);
+        // The first may write what an earlier one did not, and the second what came since.
+        for _ in 0..2 {
+            if !is_left(self) {
+                return Ok(());
+            }
+            self.check_path()?;
+            self.stalled = None;
+            let (Some(wal), frozen) = (&self.wal, self.database.freeze()?) else {
+                return Ok(());
+            };
+            let position = *self.unwritten.get_or_insert_with(|| {
+                self.logged.behind = 0;
+                wal.end()
+            });
+            self.checkpoint = Some(Checkpoint::start(&self.database, frozen, position));
+            self.await_checkpoint()?;
         }
-        let Some(journal) = self.journal.take() else {
+        match &self.stalled {
+            Some(stalled) => Err(stalled.error.clone()),
+            None if is_left(self) => Err(Error::new(
+                ErrorKind::Io,
+                "a damaged page kept a checkpoint from its end",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Checkpoints everything and marks the file as closed, so that the next opening reads no log.
+    pub(crate) fn close_cleanly(&mut self) -> Result<()> {
+        if self.monitor.check_write().is_err() {
+            // The next opening recovers.
+            self.await_checkpoint()?;
+            return self.check_path();
+        }
+        self.checkpoint_all()?;
+        self.check_path()?;
+        match &self.wal {
+            Some(wal) => wal.close(),
+            None => Ok(()),
+        }
+    }
+
+    /// Replays the records of the log into the memtable. Checkpoints begin as they do for commands.
+    pub(super) fn recover(&mut self, records: &Records) -> Result<()> {
+        let mut known = Resident::read(&self.database.begin_read()?)?;
+        let mut records = records.iter().peekable();
+        while records.peek().is_some() {
+            self.end_checkpoint()?;
+            let transaction = self.database.begin_buffered()?;
+            let unit = UnitOfWork::new(transaction.tables(), known, self.levels, None);
+            let replayed = unit.replay(&mut records)?;
+            known = replayed.known;
+            self.commit_replayed(transaction, replayed.rows, replayed.end)?;
+            self.start_checkpoint();
+        }
+        Ok(())
+    }
+
+    fn commit_replayed(
+        &mut self,
+        transaction: kv::WriteTransaction,
+        rows: Option<Memtable>,
+        end: WalPosition,
+    ) -> Result<()> {
+        let Some(wal) = &mut self.wal else {
             return Ok(());
         };
-        let epoch = closed(journal.next_epoch(0));
-        let retired = self
-            .give_all(|rows| kinds::JOURNAL.put(rows, &(), &epoch))
-            .and_then(|()| journal.remove());
-        self.broken |= retired.is_err();
-        self.journaled = Journaled::new();
-        retired
-    }
-
-    /// Gives the file all that is buffered, and some more, while nobody writes.
-    fn give_all(&self, more: impl FnOnce(&mut WriteTables<'_>) -> Result<()>) -> Result<()> {
-        let frozen = self.database.freeze()?;
-        self.database.begin_write()?.write_frozen(&frozen, more)?;
-        self.database.forget_frozen(&frozen)
-    }
-}
-
-/// Applies what is in the journal alone, makes the file durable, and takes the journal away.
-pub(super) fn recover(database: &Arc<Database>, place: &Place, levels: Levels) -> Result<()> {
-    let epoch = kinds::JOURNAL.get(&database.begin_read()?, &())?;
-    if let Some(epoch) = epoch.filter(|epoch| epoch.open) {
-        let records = journal::read(place, &epoch)?;
-        let known = Resident::read(&database.begin_read()?)?;
-        let done = known.head.commit_seq.get();
-        let missing = records.iter().skip_while(|(sequence, _)| *sequence <= done);
-        let transaction = database.begin_buffered()?;
-        let writer = UnitOfWork::new(transaction.tables(), known, levels, None);
-        let applied = writer.replay(missing)?;
-        {
-            let mut rows = transaction.resume(applied);
-            rows.write_through()?;
-            let next = Epoch {
-                generation: epoch.generation + 2,
-                ..epoch
-            };
-            kinds::JOURNAL.put(&mut rows, &(), &closed(next))?;
+        let commits = end.commit - wal.end().commit;
+        wal.advance(end);
+        if let Some(rows) = rows {
+            drop(transaction);
+            self.database.commit_buffered(rows)?;
+            self.logged.commands += commits;
+            self.logged.behind += commits;
+            self.logged.bytes = wal.bytes();
+            return Ok(());
         }
-        database.commit(transaction, Durability::QuicklyRepaired)?;
-    }
-    journal::clear(place, epoch.as_ref())
-}
-
-/// What says that no journal counts.
-fn closed(epoch: Epoch) -> Epoch {
-    Epoch {
-        open: false,
-        ..epoch
+        self.commit_through(transaction, None, end)
     }
 }

@@ -103,10 +103,10 @@ fn first_audited(view: &View, id: ConversationId) -> Result<Option<Event>> {
 
 /// The audit log of a conversation that is there begins with its creation, as far as it can be
 /// read.
-pub(super) fn audit_log_begins(view: &View, id: ConversationId) -> bool {
+pub(super) fn audit_log_begins(view: &View, id: ConversationId) -> Result<bool> {
     // What cannot be read is reported once, as a row.
-    let first = first_audited(view, id);
-    first.map_or(true, |first| first.is_some_and(|first| is_creation(&first)))
+    let first = unless_corrupted(first_audited(view, id))?;
+    Ok(first.is_none_or(|first| first.is_some_and(|first| is_creation(&first))))
 }
 
 fn is_creation(event: &Event) -> bool {

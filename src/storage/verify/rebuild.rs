@@ -69,6 +69,7 @@ impl UnitOfWork<'_> {
         self.known.totals = Arc::default();
         self.drained = self.known.directory.redirected().collect();
         let (rows, index) = (&mut self.rows, &mut self.index);
+        let totals = Arc::make_mut(&mut self.known.totals);
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
         kinds::THREADS.remove_range(rows, &())?;
         let mut batch = Batch::default();
@@ -89,11 +90,11 @@ impl UnitOfWork<'_> {
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows)?;
-                entries.write(rows, index)?;
+                entries.write(rows, index, totals)?;
             }
         }
         batch.write(rows)?;
-        entries.write(rows, index)?;
+        entries.write(rows, index, totals)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
         // Messages of the future keep their order, a microsecond apart.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use convodb::prelude::*;
-use convodb::{Channel, Durability, ErrorKind, Filter, Inbound, Options, Result};
+use convodb::{Channel, ErrorKind, Filter, Inbound, Options, Result};
 
 use super::{directory, import_long, kind};
+use convodb_testkit::fixture::WAL_BYTES;
 use convodb_testkit::op::{CONTACTS, contact};
 
 /// Buffered or not, an iterator that has ended says so once, and nothing comes after.
@@ -83,7 +84,8 @@ fn grown_beside_a_snapshot(age: Duration) -> (u64, Option<ErrorKind>) {
     let (_directory, path) = directory();
     let store = Options::new()
         .snapshot_ttl(age)
-        .durability(Durability::Direct)
+        .wal_size(WAL_BYTES)
+        .checkpoint_commands(1)
         .open(&path)
         .unwrap();
     let snapshot = store.snapshot().unwrap();

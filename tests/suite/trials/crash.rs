@@ -9,6 +9,7 @@ use convodb_testkit::fixture::{clock, fill, options};
 use convodb_testkit::harness::crash::{self, Claims, Control, Crash, Plan};
 use convodb_testkit::harness::disk::Image;
 use convodb_testkit::harness::report::{Breach, Report, Silent};
+use convodb_testkit::tables::with_redb;
 
 fn run(states: u64, control: Control) -> Report {
     let plan = Plan {
@@ -67,7 +68,7 @@ fn an_index_row_left_out_is_flagged() {
     crash::check(&state_of(&path), &claims, "a sound file", &mut report);
     report.assert_clean();
 
-    let database = redb::Database::open(&path).unwrap();
+    let database = with_redb(&path);
     let transaction = database.begin_write().unwrap();
     // The second index: the list of all is read from the first alone.
     let by_assignee: &[u8] = &[2];

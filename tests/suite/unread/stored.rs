@@ -5,6 +5,7 @@ use std::path::Path;
 
 use convodb::prelude::*;
 use convodb::{Channel, Filter, FindingKind, Import, Inbound, Outbound, Revision};
+use convodb_testkit::tables::with_redb;
 use redb::ReadableTable as _;
 use serde_json::{Value, json};
 
@@ -112,7 +113,7 @@ fn spoil_index(
     spoil: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>) -> Vec<u8>,
 ) -> Vec<u8> {
     const INDEX: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("index");
-    let database = redb::Database::open(path).unwrap();
+    let database = with_redb(path);
     let transaction = database.begin_write().unwrap();
     let key = spoil(&mut transaction.open_table(INDEX).unwrap());
     transaction.commit().unwrap();

@@ -2,27 +2,50 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, Utc};
 use convodb::prelude::*;
 use convodb::{
-    Assignee, AssigneeId, Check, ContactId, Content, Conversation, ConversationId, Durability,
-    Error, Filter, Import, Message, MessageId, Options, Status, StatusFilter,
+    Assignee, AssigneeId, ContactId, Content, Conversation, ConversationId, Durability, Error,
+    ErrorKind, Filter, Import, Message, MessageId, Options, Stats, Status, StatusFilter,
 };
 
+use super::disk::CountingDisk;
 use super::flood;
 use crate::data::{self, Dataset, Directory, NOBODY, parts};
 use crate::engine::{Command, Engine, Flood, Page, Reader, Rows, Thread};
+use crate::measure::Written;
 use crate::plan::{self, LIMIT, Place, Plan, Target};
 
 /// The name of the file.
 pub const FILE: &str = "inbox.redb";
 
-const CACHE_BYTES: usize = 256 << 20;
+/// What the write-ahead log has that no checkpoint contains.
+#[derive(Clone, Copy)]
+pub(crate) struct Logged {
+    pub(crate) commands: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Logged {
+    const fn of(stats: &Stats) -> Self {
+        Self {
+            commands: stats.wal_commands,
+            bytes: stats.wal_bytes,
+        }
+    }
+}
+
+/// More commands than any log has room for.
+const MOST_COMMANDS: usize = 1_000_000;
+const MOST_CALLS: usize = 100;
 
 pub(crate) struct Convodb {
     path: PathBuf,
+    disk: CountingDisk,
     assignees: Vec<AssigneeId>,
     store: Option<Store>,
     shapes: Vec<Filter>,
@@ -34,11 +57,17 @@ impl Convodb {
         let ids = directory.iter().map(|(_, one)| AssigneeId::new(&one.id));
         Self {
             path: at.join(FILE),
+            disk: CountingDisk::default(),
             assignees: ids.filter_map(Result::ok).collect(),
             store: None,
             shapes: Vec::new(),
             sidebar: Vec::new(),
         }
+    }
+
+    /// The defaults.
+    fn options(&self) -> Options {
+        Options::new().disk(Arc::new(self.disk.clone()))
     }
 
     fn store(&self) -> Result<&Store> {
@@ -72,47 +101,74 @@ impl Convodb {
         plain.map(|filter| self.filter(filter)).collect()
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.path.with_extension("redb-journal")
-    }
-
-    /// Opens the file and runs the commands. The first begins the journal, and each of the others is
-    /// one record in it. Returns the bytes of the journal.
-    pub(crate) fn fill_journal(&mut self, commands: &[Command]) -> Result<u64> {
-        let options = Options::new().cache_size(CACHE_BYTES).create(false);
+    /// Opens the file and runs the commands, each one record in the log.
+    pub(crate) fn fill_wal(&mut self, commands: &[Command]) -> Result<Logged> {
+        let options = self.options().create(false);
         // The records are the same as with a sync each, and are written in less time.
-        let options = options.durability(Durability::Relaxed);
-        let options = options.checkpoint_commands(u64::MAX).check(Check::Never);
+        let options = options.durability(Durability::Interval(Duration::from_millis(50)));
+        let options = options.checkpoint_commands(u64::MAX);
         let store = options.open(&self.path)?;
         for command in commands {
             self.one(&store, command)?;
         }
         store.flush()?;
         let stats = store.stats()?;
-        let expected = commands.len().saturating_sub(1);
+        let expected = commands.len();
         ensure!(
-            stats.journal_commands == expected as u64,
-            "{} commands in the journal and not {expected}",
-            stats.journal_commands
+            stats.wal_commands == expected as u64,
+            "{} commands in the log and not {expected}",
+            stats.wal_commands
         );
         self.store = Some(store);
-        Ok(stats.journal_bytes)
+        Ok(Logged::of(&stats))
     }
 
-    /// Copies the files durably to the paths of the other.
-    pub(crate) fn copy_files(&self, other: &Self) -> Result<()> {
-        for (from, to) in [
-            (&self.path, &other.path),
-            (&self.journal(), &other.journal()),
-        ] {
-            fs::copy(from, to)?;
-            File::open(to)?.sync_all()?;
+    /// Opens the file and runs commands until the log has no more room, because the disk has none for
+    /// checkpoints. Returns these commands, and how many are in the log.
+    pub(crate) fn fill_whole_wal(
+        &mut self,
+        mut next: impl FnMut() -> Command,
+    ) -> Result<(Vec<Command>, Logged)> {
+        let options = self.options().create(false);
+        let options = options.durability(Durability::Interval(Duration::from_millis(50)));
+        let store = options.open(&self.path)?;
+        let mut commands = Vec::new();
+        self.disk.set_full(true);
+        loop {
+            let command = next();
+            match beside_checkpoints(|| self.one(&store, &command)) {
+                Ok(()) => commands.push(command),
+                Err(error) if is(&error, ErrorKind::StorageFull) => break,
+                Err(error) => return Err(error),
+            }
+            ensure!(commands.len() < MOST_COMMANDS, "the log never fills");
         }
-        Ok(())
+        store.flush()?;
+        let stats = beside_checkpoints(|| Ok(store.stats()?))?;
+        self.store = Some(store);
+        Ok((commands, Logged::of(&stats)))
+    }
+
+    /// Makes a packed and closed file with a log of this size.
+    pub(crate) fn pack(&mut self, wal_bytes: Option<u64>) -> Result<()> {
+        let options = self.options().create(false);
+        let options = match wal_bytes {
+            Some(bytes) => options.wal_size(bytes),
+            None => options,
+        };
+        let store = options.open(&self.path)?;
+        store.compact()?;
+        Ok(store.close()?)
+    }
+
+    /// Copies the file durably to the path of the other, as a process leaves it that is killed now.
+    pub(crate) fn copy_file(&self, other: &Self) -> Result<()> {
+        {
+            let _held = self.disk.hold();
+            fs::copy(&self.path, &other.path)?;
+        }
+        self.disk.set_full(false);
+        Ok(File::open(&other.path)?.sync_all()?)
     }
 
     /// Runs a command on a store, or in a transaction.
@@ -130,6 +186,22 @@ impl Convodb {
         }
         Ok(())
     }
+}
+
+/// A checkpoint that has no room ends the call beside it, which has done nothing.
+fn beside_checkpoints<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 0..MOST_CALLS {
+        match call() {
+            Err(error) if is(&error, ErrorKind::NeedsReopen) => {}
+            done => return done,
+        }
+    }
+    call()
+}
+
+fn is(error: &anyhow::Error, kind: ErrorKind) -> bool {
+    let error = error.downcast_ref::<Error>();
+    error.is_some_and(|error| error.kind() == kind)
 }
 
 fn time(micros: i64) -> DateTime<Utc> {
@@ -162,7 +234,7 @@ fn import(data: &Dataset, plain: &data::Conversation) -> Result<Import, Error> {
 
 impl Engine for Convodb {
     fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
-        let store = Options::new().cache_size(CACHE_BYTES).open(&self.path)?;
+        let store = self.options().open(&self.path)?;
         let mut invalid = None;
         let imports = data.conversations().map_while(|plain| {
             loaded(1);
@@ -195,15 +267,9 @@ impl Engine for Convodb {
     }
 
     fn open(&mut self) -> Result<()> {
-        let options = Options::new().cache_size(CACHE_BYTES).create(false);
+        let options = self.options().create(false);
         self.store = Some(options.open(&self.path)?);
         Ok(())
-    }
-
-    fn open_unchecked(&mut self) -> Result<bool> {
-        let options = Options::new().cache_size(CACHE_BYTES).create(false);
-        self.store = Some(options.check(Check::Never).open(&self.path)?);
-        Ok(true)
     }
 
     fn close(&mut self) -> Result<()> {
@@ -268,6 +334,14 @@ impl Engine for Convodb {
 
     fn rest(&mut self) -> Result<()> {
         Ok(self.store()?.await_checkpoint()?)
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        Ok(self.store()?.checkpoint()?)
+    }
+
+    fn written(&self) -> Option<Written<u64>> {
+        Some(self.disk.written())
     }
 
     fn reader(&self, shape: usize) -> Result<Option<Reader>> {

@@ -152,7 +152,7 @@ impl Redb {
 }
 
 /// Opens a file that is laid out by anybody, and recovers it where a crash left it open.
-pub(crate) fn recovered(path: &Path) -> Result<Database> {
+fn recovered(path: &Path) -> Result<Database> {
     let mut builder = Database::builder();
     Ok(builder.set_cache_size(CACHE_BYTES).open(path)?)
 }

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use convodb::{AssigneeKind, Channel, Direction, Status};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSqlResult, Value, ValueRef};
@@ -271,6 +271,16 @@ impl Engine for Sqlite {
                 })
             }
         }
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        // The answer is whether another connection is in the way, and how many pages there were.
+        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+        let [is_busy, pages, moved] = self.connection()?.query_row(sql, [], |row| {
+            Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?])
+        })?;
+        ensure!(is_busy == 0 && moved == pages, "something is in the way");
+        Ok(())
     }
 
     fn reader(&self, shape: usize) -> Result<Option<Reader>> {

@@ -4,8 +4,8 @@ use super::json::Earlier;
 use super::markdown::find;
 use crate::commands::{Pick, Verb};
 use crate::engine::Kind;
-use crate::measure::Record;
-use crate::replay::COMMANDS;
+use crate::measure::{Figure, Record};
+use crate::replay::{COMMANDS, FULL};
 
 pub(crate) struct Goal {
     pub(crate) name: String,
@@ -34,6 +34,7 @@ pub(crate) fn list(records: &[Record], earlier: &[Earlier], size: u32) -> Vec<Go
     goals.extend(commands(records));
     goals.extend(reader(records));
     goals.extend(replay(records));
+    goals.extend(opening_and_file(records));
     goals.extend(since(records, earlier, size));
     goals
 }
@@ -85,40 +86,97 @@ fn reads(records: &[Record]) -> Vec<Goal> {
     }
     goal("counts/sidebar", "sqlite", "counts/sidebar", 1.0 / 4.0);
     goal("get/10", "sqlite", "get/10", 1.0 / 3.0);
+    goal("get/10", "lmdb", "get/10", 2.0);
     goals
 }
 
 fn load(records: &[Record]) -> Vec<Goal> {
     let rate = |kind: Kind| Some(find(records, "load", kind.name())?.median);
-    // A rate: the other way round.
-    let rates = rate(Kind::Sqlite).zip(rate(Kind::Convodb));
-    let rates = rates.map(|(theirs, ours)| Goal {
-        name: "load of sqlite beside convodb's".to_owned(),
-        at_most: 1.0,
-        measured: theirs / ours,
-    });
+    let goal = |kind: Kind| {
+        Some(Goal {
+            // A rate: the other way round.
+            name: format!("load of {} beside convodb's", kind.name()),
+            at_most: 1.0,
+            measured: rate(kind)? / rate(Kind::Convodb)?,
+        })
+    };
     let file = beside(records, "file", "sqlite", "file", 1.2);
+    let rates = [Kind::Sqlite, Kind::SqliteLean]
+        .into_iter()
+        .filter_map(goal);
     file.into_iter().chain(rates).collect()
 }
 
 /// Durable commands, whichever conversations they are about.
 fn commands(records: &[Record]) -> Vec<Goal> {
     let mut goals = Vec::new();
-    let mut goal = |case: &str, engine, at_most| {
-        goals.extend(beside(records, case, engine, case, at_most));
-    };
-    for pick in [Pick::Uniform, Pick::Recent].map(Pick::suffix) {
-        for verb in Verb::ALL.map(Verb::name) {
-            let case = format!("{verb}/1{pick}");
-            goal(&case, "sqlite", 0.6);
-            goal(&case, "sqlite_lean", 1.3);
+    for pick in [Pick::Uniform, Pick::Recent] {
+        let suffix = pick.suffix();
+        let alone = Verb::ALL.map(|verb| format!("{}/1{suffix}", verb.name()));
+        let many = format!("append/16{suffix}");
+        for case in &alone {
+            goals.extend(beside(records, case, "sqlite", case, 0.6));
+            goals.extend(beside(records, case, "sqlite_lean", case, 1.3));
         }
-        // At least 2 and 1.2 times as fast.
-        let case = format!("append/16{pick}");
-        goal(&case, "sqlite", 1.0 / 2.0);
-        goal(&case, "sqlite_lean", 1.0 / 1.2);
+        goals.extend(beside(records, &many, "sqlite", &many, 1.0 / 2.0));
+        let at_most = match pick {
+            Pick::Uniform => 0.55,
+            Pick::Recent => 1.0 / 1.2,
+        };
+        goals.extend(beside(records, &many, "sqlite_lean", &many, at_most));
+        for case in alone.iter().chain([&many]) {
+            if pick == Pick::Uniform || case.starts_with("append") {
+                goals.extend(mean(records, case));
+            }
+            goals.extend(written(records, case, pick));
+        }
     }
+    goals.extend(tails(records));
     goals
+}
+
+fn of(records: &[Record], case: &str, kind: Kind) -> Option<Figure> {
+    find(records, case, kind.name())
+}
+
+/// To the end of the last checkpoint.
+fn mean(records: &[Record], case: &str) -> Option<Goal> {
+    let [ours, theirs] = [Kind::Convodb, Kind::SqliteLean].map(|kind| of(records, case, kind));
+    Some(Goal {
+        name: format!("{case} beside sqlite_lean, mean"),
+        at_most: 1.0,
+        measured: ours?.mean / theirs?.mean,
+    })
+}
+
+fn written(records: &[Record], case: &str, pick: Pick) -> Option<Goal> {
+    let written = of(records, case, Kind::Convodb)?.tail?.written?;
+    Some(Goal {
+        name: format!("{case}, KiB written a command"),
+        at_most: match pick {
+            Pick::Uniform => 17.0,
+            Pick::Recent => 6.0,
+        },
+        measured: written.all / 1024.0,
+    })
+}
+
+fn tails(records: &[Record]) -> Vec<Goal> {
+    let many = |kind| Some(of(records, "append/16", kind)?.p999 / 1e3);
+    let alone = |kind| Some(of(records, "append/1", kind)?.tail?.slowest);
+    let many = many(Kind::Convodb).zip(many(Kind::Sqlite));
+    let many = many.map(|(ours, theirs)| Goal {
+        name: "append/16, p99.9 in ms: 4 or a twentieth of sqlite's".to_owned(),
+        at_most: f64::max(4.0, theirs / 20.0),
+        measured: ours,
+    });
+    let alone = alone(Kind::Convodb).zip(alone(Kind::SqliteLean));
+    let alone = alone.map(|(ours, theirs)| Goal {
+        name: "append/1 beside sqlite_lean, mean of the slowest 1 %".to_owned(),
+        at_most: 1.0,
+        measured: ours / theirs,
+    });
+    many.into_iter().chain(alone).collect()
 }
 
 /// A reader beside writers and without.
@@ -139,19 +197,46 @@ fn reader(records: &[Record]) -> Vec<Goal> {
     ]
 }
 
-/// Seconds, and no ratio.
-fn replay(records: &[Record]) -> Option<Goal> {
-    let most = COMMANDS.into_iter().max()?;
-    let took = |kind: Kind| find(records, &format!("replay/{most}"), kind.name());
-    let beyond_us = took(Kind::Convodb)?.median - took(Kind::Redb)?.median;
-    Some(Goal {
-        name: format!("replay/{most} beyond the engine's own recovery, seconds"),
-        at_most: 1.0,
-        measured: beyond_us / 1e6,
-    })
+/// Plain commands a second, and a whole log in seconds.
+fn replay(records: &[Record]) -> Vec<Goal> {
+    let ours = |case: &str| Some(of(records, case, Kind::Convodb)?.median);
+    let most = COMMANDS.into_iter().max().unwrap_or_default().to_string();
+    let rate = |name: &str| {
+        Some(Goal {
+            // A rate: the other way round.
+            name: format!("60,000 commands a second beside recovery/{name}"),
+            at_most: 1.0,
+            measured: 60_000.0 / ours(&format!("recovery/{name}"))?,
+        })
+    };
+    let full = ours(&format!("replay/{FULL}")).map(|us| Goal {
+        name: format!("replay/{FULL}, seconds"),
+        at_most: 2.0,
+        measured: us / 1e6,
+    });
+    let rates = [most.as_str(), FULL].into_iter().filter_map(rate);
+    rates.chain(full).collect()
 }
 
-/// Growth from an earlier run's size to this one's, and what a command costs since.
+fn opening_and_file(records: &[Record]) -> Vec<Goal> {
+    let ours = |case: &str| Some(of(records, case, Kind::Convodb)?.median);
+    let goal = |name: &str, at_most, measured| Goal {
+        name: name.to_owned(),
+        at_most,
+        measured,
+    };
+    let mib = f64::from(1 << 20);
+    let open = ours("open").map(|us| goal("open, ms", 3.0, us / 1e3));
+    let file = ours("file").map(|bytes| goal("file, MiB", 600.0, bytes / mib));
+    let more = ours("file/one_more").zip(ours("file/packed"));
+    // It is less than double.
+    let more =
+        more.map(|(grown, packed)| goal("file/one_more beside file/packed", 1.99, grown / packed));
+    [open, file, more].into_iter().flatten().collect()
+}
+
+/// Growth from an earlier run's size to this one's, what a command costs since, and a page beside
+/// SQLite's.
 fn since(records: &[Record], earlier: &[Earlier], size: u32) -> Vec<Goal> {
     let ours = earlier.iter().filter(|one| one.engine == "convodb");
     let goal = |one: &Earlier| {
@@ -161,6 +246,19 @@ fn since(records: &[Record], earlier: &[Earlier], size: u32) -> Vec<Goal> {
         let paged = !shape.starts_with("user");
         let grown = one.size < u64::from(size);
         let same = one.size == u64::from(size);
+        if same && matches!(area, "first" | "half" | "last" | "cursor") {
+            let is_theirs = |other: &&Earlier| {
+                (other.engine.as_str(), &other.case) == ("sqlite", &one.case)
+                    && other.size == one.size
+            };
+            let before = earlier.iter().find(is_theirs)?.median;
+            let theirs = find(records, &one.case, "sqlite")?.median;
+            return Some(Goal {
+                name: format!("{} beside sqlite since", one.case),
+                at_most: 1.05,
+                measured: now / theirs / (one.median / before),
+            });
+        }
         let (text, at_most) = match area {
             "first" | "half" | "last" | "cursor" if grown && paged => ("grown", 2.0),
             "append" | "assign" | "resolve" if same => ("since", 1.5),

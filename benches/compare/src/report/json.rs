@@ -14,15 +14,27 @@ pub(crate) fn write(path: &Path, records: &[Record]) -> Result<()> {
         // By hand, so that the fields keep their order.
         let [case, engine, unit] =
             [&record.case, record.engine, record.unit].map(|text| json!(text));
-        let [median, min, p99] = [figure.median, figure.min, figure.p99].map(rounded);
-        let tail = figure.tail.map_or(String::new(), |tail| {
-            let [p999, max] = [tail.p999, tail.max].map(rounded);
-            format!(",\"p999\":{p999},\"max\":{max}")
-        });
+        let mut fields = vec![
+            ("median", figure.median),
+            ("min", figure.min),
+            ("p99", figure.p99),
+            ("p999", figure.p999),
+            ("mean", figure.mean),
+        ];
+        if let Some(tail) = figure.tail {
+            fields.extend([("max", tail.max), ("p50", tail.p50)]);
+            fields.push(("slowest", tail.slowest));
+            let written = tail.written.map(|written| ("written", written.all));
+            let logged = tail.written.and_then(|written| written.logged);
+            fields.extend(written);
+            fields.extend(logged.map(|logged| ("logged", logged)));
+        }
+        let fields = fields.into_iter();
+        let fields = fields.map(|(name, value)| format!(",\"{name}\":{}", rounded(value)));
         format!(
-            "{{\"case\":{case},\"engine\":{engine},\"size\":{},\"unit\":{unit},\
-             \"median\":{median},\"min\":{min},\"p99\":{p99}{tail}}}\n",
-            record.size
+            "{{\"case\":{case},\"engine\":{engine},\"size\":{},\"unit\":{unit}{}}}\n",
+            record.size,
+            fields.collect::<String>(),
         )
     };
     let lines: String = records.iter().map(line).collect();

@@ -39,7 +39,7 @@ fn shown(unit: &str, value: f64) -> String {
 /// The factor by which the other is slower, larger or, for a rate, lower.
 fn ratio(unit: &str, ours: f64, theirs: f64) -> String {
     let ratio = match unit {
-        "conversations/s" => ours / theirs,
+        rate if rate.ends_with("/s") => ours / theirs,
         _ => theirs / ours,
     };
     match ratio {
@@ -70,7 +70,7 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
     // What is measured first comes last: what it costs to be fast.
     let (load, rest): (Vec<_>, Vec<_>) = cases
         .into_iter()
-        .partition(|(case, _)| matches!(*case, "load" | "file" | "memory" | "open"));
+        .partition(|(case, _)| matches!(area(case), "load" | "file" | "memory" | "open"));
     for (case, unit) in rest.into_iter().chain(load) {
         let ours = find(records, case, Kind::Convodb.name());
         let cell = |kind: &Kind| {
@@ -90,11 +90,13 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
         let cells: Vec<_> = kinds.iter().map(cell).collect();
         let unit = match unit {
             "conversations/s" => ", conversations a second",
+            "commands/s" => ", commands a second",
             _ => "",
         };
         let _ = writeln!(text, "| {case}{unit} | {} |", cells.join(" | "));
     }
     text.push_str(&latencies(records));
+    text.push_str(&means(records, &kinds));
     let goals = goals::list(records, earlier, bench.data.size);
     if !goals.is_empty() {
         text.push_str(
@@ -117,14 +119,30 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
     text
 }
 
+/// What a case is named for.
+fn area(case: &str) -> &str {
+    case.split_once('/').map_or(case, |(area, _)| area)
+}
+
 /// Single commands, as those see them who wait for them.
 fn latencies(records: &[Record]) -> String {
     let tails = records.iter().filter_map(|record| {
-        let tail = record.figure.tail?;
-        let shown = [tail.mean, tail.p50, record.figure.p99, tail.p999, tail.max];
+        let figure = record.figure;
+        let tail = figure.tail?;
+        let shown = [
+            figure.mean,
+            tail.p50,
+            figure.p99,
+            figure.p999,
+            tail.slowest,
+            tail.max,
+        ];
         let shown = shown.map(number).join(" | ");
+        let kib = |bytes: Option<f64>| bytes.map_or("–".to_owned(), |it| fine(it / 1024.0));
+        let all = kib(tail.written.map(|written| written.all));
+        let logged = kib(tail.written.and_then(|written| written.logged));
         Some(format!(
-            "| {} | {} | {shown} |\n",
+            "| {} | {} | {shown} | {all} | {logged} |\n",
             record.case, record.engine
         ))
     });
@@ -133,10 +151,43 @@ fn latencies(records: &[Record]) -> String {
         return rows;
     }
     format!(
-        "\nSingle commands in microseconds; the mean is all their wall time by their number, the \
-         median above that of rounds.\n\n| case | engine | mean | p50 | p99 | p99.9 | longest |\n\
-         | --- | --- | ---: | ---: | ---: | ---: | ---: |\n{rows}"
+        "\nSingle commands in microseconds; the mean is all their wall time to the end of the last \
+         checkpoint by their number, the median above that of rounds. Written are KiB a command to \
+         the end of the last checkpoint, of it the records of the log.\n\n\
+         | case | engine | mean | p50 | p99 | p99.9 | mean of the slowest 1 % | longest | KiB written | of the log |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n{rows}"
     )
+}
+
+/// The other cases that are called many times.
+fn means(records: &[Record], kinds: &[Kind]) -> String {
+    let is_many = |record: &&Record| record.figure.tail.is_none() && record.unit == "us";
+    let mut cases: Vec<&str> = Vec::new();
+    for record in records.iter().filter(is_many) {
+        if !cases.contains(&record.case.as_str()) {
+            cases.push(&record.case);
+        }
+    }
+    if cases.is_empty() {
+        return String::new();
+    }
+    let heads: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+    let mut text = format!(
+        "\nMean / p99 / p99.9 of the other cases, in microseconds.\n\n| case | {} |\n| --- |{}\n",
+        heads.join(" | "),
+        " ---: |".repeat(heads.len())
+    );
+    for case in cases {
+        let cell = |kind: &Kind| match find(records, case, kind.name()) {
+            Some(figure) => [figure.mean, figure.p99, figure.p999]
+                .map(number)
+                .join(" / "),
+            None => "–".to_owned(),
+        };
+        let cells: Vec<_> = kinds.iter().map(cell).collect();
+        let _ = writeln!(text, "| {case} | {} |", cells.join(" | "));
+    }
+    text
 }
 
 fn fine(ratio: f64) -> String {

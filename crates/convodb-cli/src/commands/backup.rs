@@ -1,21 +1,25 @@
 //! `backup`: copies the whole store.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _, Stdout, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use convodb::ErrorKind;
+use convodb::{ErrorKind, Store};
 use serde::Serialize;
 
 use super::Tool;
 use crate::failure::{Failure, WithSources};
+use crate::interrupt;
+use crate::opening;
 use crate::progress;
 use crate::texts::bytes;
 
 /// Write a packed copy of the store to a new file
 ///
 /// The copy contains everything, with events and consumers. After a crash the new
-/// file is complete or does not exist. An existing file is not overwritten.
+/// file is complete or does not exist. An existing file is not overwritten. Ctrl-C
+/// is ignored once. With - the copy is written to standard output.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Backup {
@@ -23,8 +27,8 @@ pub(crate) struct Backup {
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
 
-    /// The copy; it must not exist yet
-    #[arg(value_name = "FILE")]
+    /// The copy; it must not exist yet; - writes to standard output
+    #[arg(value_name = "FILE|-")]
     file: PathBuf,
 }
 
@@ -36,7 +40,11 @@ struct Document {
 
 impl Backup {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = tool.opening.existing(&self.db)?;
+        let store = opening::to_read(&self.db, tool.wait)?;
+        interrupt::watch()?;
+        if self.file == Path::new("-") {
+            return stream(&store);
+        }
         let busy = progress::busy("copying");
         let copied = store.backup(&self.file);
         busy.finish_and_clear();
@@ -59,5 +67,48 @@ impl Backup {
         tool.output.print(&document, |_| {
             format!("copied to {}, {}", document.file, bytes(document.bytes))
         })
+    }
+}
+
+/// Writes the copy to standard output.
+fn stream(store: &Store) -> Result<(), Failure> {
+    let out = io::stdout();
+    if out.is_terminal() {
+        let message = "the copy is not text: redirect standard output";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let mut pipe = Pipe { out, failed: None };
+    let copied = store.backup_to(&mut pipe);
+    match pipe.failed {
+        Some(failure) => Err(failure),
+        None => Ok(copied.map(drop)?),
+    }
+}
+
+/// Standard output, and why it takes no more.
+struct Pipe {
+    out: Stdout,
+    failed: Option<Failure>,
+}
+
+impl Pipe {
+    fn call<T>(&mut self, call: impl FnOnce(&mut Stdout) -> io::Result<T>) -> io::Result<T> {
+        // The copy has no name from here on, and the reader may block for any time.
+        let called = interrupt::end_at_once();
+        let called = called.and_then(|()| call(&mut self.out).map_err(Failure::Output));
+        called.map_err(|failure| {
+            self.failed = Some(failure);
+            io::ErrorKind::Other.into()
+        })
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.call(|out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.call(Stdout::flush)
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::Tool;
 use crate::failure::Failure;
+use crate::opening;
 use crate::output::{Screen, right};
 use crate::progress;
 use crate::texts::{counted, grouped};
@@ -53,7 +54,7 @@ struct Report {
 
 impl Bench {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = tool.opening.existing(&self.db)?;
+        let store = opening::to_write(&self.db, tool.wait)?;
         let snapshot = store.snapshot()?;
         let shapes = shapes::every(&snapshot)?;
         let drawn: Vec<&Shape> = shapes.iter().filter(|shape| shape.drawn).collect();

@@ -7,13 +7,17 @@ use serde::Serialize;
 
 use super::Tool;
 use crate::failure::Failure;
+use crate::interrupt;
+use crate::opening;
 use crate::progress;
 use crate::texts::bytes;
 
 /// Replace the file by a packed copy
 ///
-/// This removes deleted data from the disk. If it is interrupted, the path has the
-/// old file or the new one.
+/// This removes deleted data from the disk. The new file has the permissions and the
+/// owner of the old one. After a crash the path has the one or the other. Ctrl-C is
+/// ignored once; the second ends it, and the next command that writes to the store
+/// removes what is left.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Compact {
@@ -30,7 +34,8 @@ struct Document {
 
 impl Compact {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = tool.opening.existing(&self.db)?;
+        let store = opening::to_write(&self.db, tool.wait)?;
+        interrupt::watch()?;
         let bytes_before = store.stats()?.file_bytes;
         let busy = progress::busy("compacting");
         let compacted = store.compact();

@@ -14,6 +14,7 @@ use super::import::lines::Lines;
 use super::import::{Imported, Importer};
 use super::{Tool, Verdict};
 use crate::failure::Failure;
+use crate::opening;
 use crate::output::Output;
 
 const SAMPLE_NAME: &str = "sample.ndjson";
@@ -67,7 +68,7 @@ impl Demo {
         let name = lines.name().to_owned();
         let place = Place::new(self.db)?;
         let path = place.path();
-        let opened = tool.opening.journaled().or_new(&path)?;
+        let opened = opening::or_new(&path, tool.wait)?;
         let import = || import(&opened.store, lines, Path::new(&name));
         let imported = match steps::timed(import) {
             Ok(imported) => imported,

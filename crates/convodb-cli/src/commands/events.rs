@@ -12,7 +12,7 @@ use convodb::{Details, Event, EventKind, EventSeq};
 
 use super::Tool;
 use crate::failure::Failure;
-use crate::opening::Opening;
+use crate::opening;
 use crate::output::Output;
 use crate::texts::{plain, second};
 
@@ -44,10 +44,10 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let Tool { opening, output } = tool;
+        let Tool { output, wait } = tool;
         let mut store = match self.follow {
-            true => wait_for(opening, &self.db)?,
-            false => opening.existing(&self.db)?,
+            true => wait_for(&self.db)?,
+            false => opening::to_read(&self.db, *wait)?,
         };
         let mut after = match self.after {
             Some(after) => after,
@@ -70,7 +70,7 @@ impl Events {
             while stamp(&self.db) == closed {
                 thread::sleep(INTERVAL);
             }
-            store = wait_for(opening, &self.db)?;
+            store = wait_for(&self.db)?;
         }
     }
 }
@@ -87,9 +87,9 @@ fn before_oldest(store: &Store) -> Result<EventSeq, Failure> {
 }
 
 /// Opens the store as soon as no other process has it open.
-fn wait_for(opening: &Opening, db: &Path) -> Result<Store, Failure> {
+fn wait_for(db: &Path) -> Result<Store, Failure> {
     for attempt in 0_u64.. {
-        match opening.existing(db) {
+        match opening::to_read(db, Duration::ZERO) {
             Err(Failure::Store(error)) if error.kind() == convodb::ErrorKind::Locked => {
                 // Most commands end soon.
                 if attempt == SILENT_ATTEMPTS {
@@ -104,7 +104,7 @@ fn wait_for(opening: &Opening, db: &Path) -> Result<Store, Failure> {
             opened => return opened,
         }
     }
-    opening.existing(db)
+    opening::to_read(db, Duration::ZERO)
 }
 
 /// The time and size of a file, which change when another process writes.

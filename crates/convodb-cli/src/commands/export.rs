@@ -12,6 +12,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use super::Tool;
 use crate::failure::Failure;
+use crate::opening;
 use crate::output::Output;
 use crate::progress;
 
@@ -62,7 +63,7 @@ impl Serialize for DirectoryLine<'_> {
 
 impl Export {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = tool.opening.existing(&self.db)?;
+        let store = opening::to_read(&self.db, tool.wait)?;
         let snapshot = store.snapshot()?;
         let all = snapshot.count(&Filter::all())?;
         // A bar would tear the lines on a terminal.

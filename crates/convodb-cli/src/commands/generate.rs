@@ -13,6 +13,7 @@ use indicatif::ProgressBar;
 use super::Tool;
 use super::import::Imported;
 use crate::failure::Failure;
+use crate::opening;
 use crate::texts::took;
 use crate::{interrupt, progress};
 use data::Dataset;
@@ -42,7 +43,7 @@ impl Generate {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         interrupt::watch()?;
         let begun = Instant::now();
-        let opened = tool.opening.or_new(&self.db)?;
+        let opened = opening::or_new(&self.db, tool.wait)?;
         let data = Dataset::new(self.seed, self.size);
         let bar = progress::counted("generating", self.size.into());
         let stored = opened

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::Tool;
 use crate::failure::{Failure, WithSources};
 use crate::interrupt;
+use crate::opening;
 use crate::texts::{counted, took};
 use lines::{Item, Lines};
 
@@ -74,7 +75,7 @@ impl Import {
         // Before the store is opened: a mistyped name must not create one.
         let lines = Lines::open(&self.file)?;
         let begun = Instant::now();
-        let opened = tool.opening.or_new(&self.db)?;
+        let opened = opening::or_new(&self.db, tool.wait)?;
         let stored = opened
             .store
             .transaction(|tx| Importer::new(lines).store_in(tx));

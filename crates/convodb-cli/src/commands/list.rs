@@ -10,6 +10,7 @@ use convodb::{Conversation, Filter, Message, Page, PageRequest};
 use super::Tool;
 use crate::cells;
 use crate::failure::Failure;
+use crate::opening;
 use crate::output::{Screen, dim, one_line, shrink_only};
 use crate::texts::{grouped, minute};
 
@@ -59,7 +60,7 @@ pub(crate) struct List {
 impl List {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let (filter, request) = self.query()?;
-        let store = tool.opening.existing(&self.db)?;
+        let store = opening::to_read(&self.db, tool.wait)?;
         let snapshot = store.snapshot()?;
         let page = snapshot.list(&filter, request)?;
         let ids: Vec<_> = page.data.iter().map(|row| row.id).collect();

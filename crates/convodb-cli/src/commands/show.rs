@@ -9,6 +9,7 @@ use convodb::{Assignee, ConversationId, Import};
 use super::{Tool, export};
 use crate::cells;
 use crate::failure::Failure;
+use crate::opening;
 use crate::output::Screen;
 use crate::texts::{counted, second};
 
@@ -50,7 +51,7 @@ impl Show {
 
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let id = self.id()?;
-        let store = tool.opening.existing(&self.db())?;
+        let store = opening::to_read(&self.db(), tool.wait)?;
         let snapshot = store.snapshot()?;
         let whole = export::whole(&snapshot, &snapshot.conversation(id)?)?;
         let directory = snapshot.assignees()?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Tool;
 use crate::failure::Failure;
+use crate::opening;
 use crate::output::{Screen, right};
 use crate::texts::{bytes, grouped};
 
@@ -74,7 +75,7 @@ impl View {
 
 impl ShowStats {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = tool.opening.existing(&self.db)?;
+        let store = opening::to_read(&self.db, tool.wait)?;
         // Before the snapshot, which `stats` would count.
         let stats = store.stats()?;
         let snapshot = store.snapshot()?;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Tool, Verdict};
 use crate::failure::Failure;
+use crate::opening;
 use crate::output::{Output, hex};
 use crate::progress;
 use crate::texts::counted;
@@ -17,8 +18,7 @@ const SHOWN: usize = 100;
 
 /// Compare every index entry, total and unique key with the records
 ///
-/// Exits with 1 if there are differences. The whole file is checked when it is
-/// opened, whatever its size, unless --no-check is given.
+/// Exits with 1 if there are differences, and with 3 if a page is damaged.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Verify {
@@ -61,7 +61,7 @@ struct Finding<'a> {
 
 impl Verify {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<Verdict, Failure> {
-        let store = tool.opening.thorough(&self.db)?;
+        let store = opening::to_read(&self.db, tool.wait)?;
         let busy = progress::busy("verifying");
         let verified = store.verify();
         busy.finish_and_clear();
@@ -71,7 +71,7 @@ impl Verify {
 
 impl Repair {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<Verdict, Failure> {
-        let store = tool.opening.thorough(&self.db)?;
+        let store = opening::to_write(&self.db, tool.wait)?;
         let busy = progress::busy("repairing");
         let repaired = store.repair();
         busy.finish_and_clear();

@@ -45,7 +45,7 @@ fn a_missing_file_is_reported_and_not_created() {
     for arguments in ON_A_STORE {
         let message = desk.failure(3, arguments);
         assert_eq!(message, "convodb: one.redb: the file does not exist");
-        let message = desk.failure(3, &[arguments, &["--json", "--no-check"]].concat());
+        let message = desk.failure(3, &[arguments, &["--json"]].concat());
         assert_eq!(message, "convodb: one.redb: the file does not exist");
         assert_eq!(desk.names(), ["some.ndjson"], "{arguments:?}");
     }
@@ -68,8 +68,12 @@ fn a_file_that_another_process_has_open_is_reported_as_locked() {
     let store = desk.open("one.redb");
     for arguments in every() {
         let message = desk.failure(3, arguments);
-        let expected = "convodb: one.redb: the file is open in another process, and locked";
-        assert_eq!(message, expected, "{arguments:?}");
+        let expected = "convodb: one.redb: the file is open elsewhere";
+        assert!(message.starts_with(expected), "{arguments:?}: {message}");
+        if cfg!(target_os = "linux") {
+            let holder = format!(", in process {}", std::process::id());
+            assert_eq!(message, format!("{expected}{holder}"));
+        }
     }
     assert_eq!(store.stats().unwrap().users, 0);
     assert_eq!(desk.names(), ["one.redb", "some.ndjson"]);
@@ -101,43 +105,42 @@ fn a_file_of_another_kind_is_reported_and_not_changed() {
 }
 
 #[test]
-fn a_damaged_file_is_reported_without_a_panic_with_or_without_the_check() {
+fn a_damaged_file_is_reported_without_a_panic() {
     let desk = Desk::with(200, "whole.redb");
     write(
         &desk.path("some.ndjson"),
         &[r#"{"user":{"id":"usr_1","name":"A"}}"#],
     );
     let whole = fs::read(desk.path("whole.redb")).unwrap();
-    let third = whole.len() / 3;
+    // The pages are behind the superblock and the log.
+    let pages = 2 * 4096 + (16 << 20);
+    let third = (whole.len() - pages) / 3;
     let mut overwritten = whole.clone();
-    overwritten[third..2 * third].fill(0x55);
-    for damaged in [&whole[..third], &overwritten] {
-        for arguments in every() {
-            fs::write(desk.path("one.redb"), damaged).unwrap();
-            let message = desk.failure(3, arguments);
-            assert!(
-                message.contains("damaged") || message.contains("cut short"),
-                "{message}"
-            );
-        }
-        for arguments in every() {
-            fs::write(desk.path("one.redb"), damaged).unwrap();
-            let unchecked = [arguments, &["--no-check"]].concat();
-            let output = desk.command(&unchecked).output().unwrap();
-            let message = text(&output.stderr);
-            assert!(!message.contains("panicked"), "{message}");
-            assert!(message.lines().count() <= 1, "{unchecked:?}: {message}");
-            let code = output.status.code();
-            assert!(matches!(code, Some(0 | 1 | 3)), "{unchecked:?}: {code:?}");
-            assert_eq!(
-                code == Some(3),
-                !message.is_empty(),
-                "{unchecked:?}: {message}"
-            );
-            // A copy of such a run is not checked.
-            let _ = fs::remove_file(desk.path("copy.redb"));
-        }
+    overwritten[pages + third..pages + 2 * third].fill(0x55);
+    for arguments in every() {
+        fs::write(desk.path("one.redb"), &whole[..pages / 2]).unwrap();
+        let message = desk.failure(3, arguments);
+        assert!(message.contains("damaged"), "{message}");
     }
+    for arguments in every() {
+        fs::write(desk.path("one.redb"), &overwritten).unwrap();
+        let output = desk.command(arguments).output().unwrap();
+        let message = text(&output.stderr);
+        // A command that needs no damaged page succeeds.
+        let expected = match output.status.code() {
+            Some(0) => message.is_empty(),
+            code => {
+                let is_expected = ["damaged", "there is no conversation"]
+                    .iter()
+                    .any(|what| message.contains(what));
+                code == Some(3) && is_expected && message.lines().count() == 1
+            }
+        };
+        assert!(expected, "{arguments:?}: {message}");
+        let _ = fs::remove_file(desk.path("copy.redb"));
+    }
+    fs::write(desk.path("one.redb"), &overwritten).unwrap();
+    assert!(desk.failure(3, &["verify", "one.redb"]).contains("damaged"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Ctrl-C, a hang-up and a termination request.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 
 use super::{Desk, line, until};
@@ -68,4 +68,45 @@ fn an_interrupted_generate_stores_nothing() {
     until("the store is created", || desk.path("one.redb").exists());
     assert_eq!(line(130, ended_by("INT", generate)), INTERRUPTED);
     assert!(desk.names().is_empty());
+}
+
+#[test]
+fn an_interrupted_compact_or_backup_leaves_no_temporary_file() {
+    let desk = Desk::with(3_000, "one.redb");
+    let exported = desk.ok(&["export", "one.redb"]);
+    for arguments in [
+        &["compact", "one.redb"][..],
+        &["backup", "one.redb", "copy.redb"],
+    ] {
+        for signal in ["INT", "TERM"] {
+            let process = started(&desk, arguments);
+            until("the copy is begun", || desk.names().len() > 1);
+            let output = ended_by(signal, process);
+            assert!(
+                output.status.success(),
+                "it ends what it has begun: {output:?}"
+            );
+            let _ = std::fs::remove_file(desk.path("copy.redb"));
+            assert_eq!(desk.names(), ["one.redb"], "{arguments:?}");
+            assert_eq!(desk.ok(&["export", "one.redb"]), exported);
+        }
+    }
+}
+
+#[test]
+fn a_backup_whose_reader_waits_is_interrupted_at_once_and_leaves_nothing() {
+    let desk = Desk::with(500, "one.redb");
+    let mut backup = started(&desk, &["backup", "one.redb", "-"]);
+    // The pipe holds less than the copy.
+    let mut first = [0; 1];
+    backup
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut first)
+        .unwrap();
+    assert_eq!(desk.names(), ["one.redb"]);
+    let output = ended_by("TERM", backup);
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(desk.names(), ["one.redb"]);
 }

@@ -1,7 +1,11 @@
 //! Verifying, repairing, compacting and copying.
 
+use std::fs;
+use std::process::Stdio;
+
 use convodb::prelude::*;
-use convodb::{Filter, PageRequest};
+use convodb::{Filter, PageRequest, UserId};
+use convodb_testkit::tables::with_redb;
 use serde_json::Value;
 
 use super::{Desk, text};
@@ -9,7 +13,7 @@ use super::{Desk, text};
 /// Removes a row of an index, with redb alone.
 fn lose_a_row(desk: &Desk, name: &str) {
     const INDEX: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("index");
-    let database = redb::Database::open(desk.path(name)).unwrap();
+    let database = with_redb(&desk.path(name));
     let transaction = database.begin_write().unwrap();
     {
         let mut rows = transaction.open_table(INDEX).unwrap();
@@ -52,7 +56,7 @@ fn a_backup_is_the_same_store_and_overwrites_no_file() {
     let desk = Desk::with(40, "one.redb");
     let printed = desk.json(&["backup", "one.redb", "copy.redb"]);
     assert_eq!(printed["file"], "copy.redb");
-    let size = std::fs::metadata(desk.path("copy.redb")).unwrap().len();
+    let size = fs::metadata(desk.path("copy.redb")).unwrap().len();
     assert_eq!(printed["bytes"], size);
     for what in [&["export"][..], &["events", "--json"]] {
         let of = |name| desk.ok(&[what, &[name]].concat());
@@ -85,6 +89,85 @@ fn compacting_frees_the_space_of_deleted_conversations() {
     );
     assert_eq!(desk.ok(&["export", "one.redb"]), exported);
     assert_eq!(desk.names(), ["one.redb"]);
+}
+
+#[test]
+fn a_backup_to_standard_output_is_the_same_store() {
+    let desk = Desk::with(40, "one.redb");
+    let output = desk.command(&["backup", "one.redb", "-"]).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "");
+    fs::write(desk.path("copy.redb"), output.stdout).unwrap();
+    assert_eq!(
+        desk.ok(&["export", "copy.redb"]),
+        desk.ok(&["export", "one.redb"])
+    );
+    assert_eq!(desk.names(), ["copy.redb", "one.redb"]);
+}
+
+#[test]
+fn recover_loses_what_it_names_and_saves_the_rest_of_the_log() {
+    let desk = Desk::with(20, "one.redb");
+    let exported = desk.ok(&["export", "one.redb"]);
+    let nothing = desk.json(&["recover", "one.redb", "--save", "log"]);
+    assert_eq!(nothing["recovered"], false);
+    assert_eq!(desk.names(), ["one.redb"]);
+
+    // A crash, and damage to the first of the commits that it left in the log.
+    let store = desk.open("one.redb");
+    let closed = fs::read(desk.path("one.redb")).unwrap();
+    let first = store.commit_seq().unwrap().get() + 1;
+    for name in ["Alice", "Bob", "Carol", "Dave"] {
+        let id = UserId::new(&format!("usr_{name}")).unwrap();
+        store.save_user(&id, name).unwrap();
+    }
+    let mut crashed = fs::read(desk.path("one.redb")).unwrap();
+    store.close().unwrap();
+    let log = 2 * 4096..;
+    let damaged = log.clone().find(|at| closed[*at] != crashed[*at]).unwrap();
+    crashed[damaged] ^= 1;
+    fs::write(desk.path("one.redb"), &crashed).unwrap();
+
+    let refused = desk.failure(3, &["list", "one.redb"]);
+    assert!(refused.contains("convodb recover"), "{refused}");
+    let message = desk.failure(3, &["recover", "one.redb", "--save", "nowhere/log"]);
+    assert_eq!(
+        message,
+        "convodb: nowhere/log: its directory does not exist"
+    );
+    let message = desk.failure(3, &["recover", "one.redb", "--save", "one.redb"]);
+    assert!(message.contains("exists already"), "{message}");
+    let recovered = desk.json(&["recover", "one.redb", "--save", "log"]);
+    assert_eq!(recovered["last"]["commit"], first - 1);
+    assert_eq!(recovered["lost"]["first"], first);
+    assert_eq!(recovered["lost"]["last"], first + 2);
+    let saved = fs::read(desk.path("log")).unwrap();
+    assert_eq!(recovered["saved"]["bytes"], saved.len());
+    assert!(saved.windows(5).any(|bytes| bytes == b"Carol"));
+    assert_eq!(desk.ok(&["export", "one.redb"]), exported);
+    assert!(desk.ok(&["verify", "one.redb"]).contains("clean"));
+    assert!(
+        desk.ok(&["recover", "one.redb", "--save", "again"])
+            .contains("nothing")
+    );
+    assert_eq!(desk.names(), ["log", "one.redb"]);
+}
+
+#[test]
+fn a_command_waits_for_a_file_that_is_open_elsewhere() {
+    let desk = Desk::with(5, "one.redb");
+    let store = desk.open("one.redb");
+    let waits = desk
+        .command(&["stats", "one.redb", "--wait", "60"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let message = desk.failure(3, &["stats", "one.redb", "--wait", "0"]);
+    assert!(message.contains("open elsewhere"), "{message}");
+    store.close().unwrap();
+    let output = waits.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("conversations"));
 }
 
 #[test]

@@ -124,12 +124,14 @@ async fn an_error_of_the_store_reveals_nothing_and_may_pass_or_not() -> anyhow::
         (ErrorKind::Closed, 503, "unavailable"),
         (ErrorKind::Locked, 503, "unavailable"),
         (ErrorKind::Aborted, 503, "unavailable"),
+        (ErrorKind::PathChanged, 503, "unavailable"),
+        (ErrorKind::StorageFull, 503, "unavailable"),
+        (ErrorKind::ReadOnly, 503, "unavailable"),
         (ErrorKind::SnapshotExpired, 503, "unavailable"),
         (ErrorKind::CommitUnknown, 503, "unavailable"),
         (ErrorKind::Corrupted, 500, "internal_error"),
         (ErrorKind::NotADatabase, 500, "internal_error"),
         (ErrorKind::UnsupportedVersion, 500, "internal_error"),
-        (ErrorKind::WrongJournal, 500, "internal_error"),
         (ErrorKind::ReentrantCommand, 500, "internal_error"),
     ] {
         let error = Error::new(kind, "a path of the machine");

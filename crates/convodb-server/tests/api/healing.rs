@@ -19,19 +19,20 @@ fn fill(server: &Server, notes: &str) -> usize {
 }
 
 #[test]
-fn a_store_that_could_not_be_written_is_reopened_once_it_can_be() {
+fn a_store_that_could_not_be_written_goes_on_once_it_can_be() {
     let home = Home::new();
     let args = ["--listen", "127.0.0.1:0", "--api-key", KEY];
     let server = home.command(&args);
     // No file may grow beyond this many KiB; without the trap the system would end the process.
     let mut limited = Command::new("bash");
-    limited.args(["-c", "trap '' XFSZ; ulimit -S -f 8192; exec \"$0\" \"$@\""]);
+    limited.args(["-c", "trap '' XFSZ; ulimit -S -f 32768; exec \"$0\" \"$@\""]);
     limited.arg(server.get_program()).args(server.get_args());
     let server = Server::start(limited);
     let id = server.conversation("con_1");
     let notes = format!("/v1/conversations/{id}/notes");
     let taken = fill(&server, &notes);
     server.await_log("the store failed");
+    server.get(&notes).expect(200);
 
     let pid = server.id().to_string();
     let raised = Command::new("prlimit")

@@ -1,16 +1,14 @@
 //! Damaged and foreign files: each is refused with a typed error, or has lost nothing.
 //!
-//! A child process opens every file and reads all of it, with the check on opening and without it. With
-//! the check, a store that opens holds all that the undamaged file held. The last commit of a file that
-//! was not closed may be rolled back, as its damage looks like a crash during that commit. Without the
-//! check, each record that is read was written, if not last. If an answer is wrong all the same,
-//! `verify` reports it. redb may panic there, which is counted and no breach.
+//! A child process opens every file, reads all of it and runs `verify`. Each answer is that of the
+//! undamaged file or a typed error, and `verify` reports what an answer could not be read from. The
+//! last commit of a file that was not closed may be rolled back, as its damage looks like a crash
+//! during that commit.
 
 mod bases;
 mod blow;
 mod look;
 mod reading;
-mod shown;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +19,7 @@ use std::time::Duration;
 
 use bases::Bases;
 use blow::Blow;
-use look::{Look, Watch};
+use look::Watch;
 
 use super::random::Random;
 use super::report::{Breach, Progress, Report};
@@ -40,7 +38,7 @@ pub enum Control {
     None,
     /// The damage is a row that is missing under intact checksums, as if nothing checked pages.
     Unchecked,
-    /// A message of the undamaged content is none that was ever written.
+    /// A message of the undamaged content is another one.
     OtherContent,
     /// The same of a conversation.
     OtherRow,
@@ -176,11 +174,11 @@ fn attend(mut share: Share, start: &impl Fn(&str) -> Child, done: &dyn Fn()) -> 
     let mut report = Report::new(&BREACHES);
     while share.from < share.end() {
         let mut child = start(&share.role());
-        let mut looked_at: Option<(u64, Look)> = None;
+        let mut looked_at = None;
         let from = share.from;
         while let Some(line) = child.hear() {
             match Word::of(&line) {
-                Word::Look(number, look) => looked_at = Some((number, look)),
+                Word::Look(number) => looked_at = Some(number),
                 Word::Seen(seen) => report.tried(seen, 1),
                 Word::Found(breach, what) => report.found(breach, || what.to_owned()),
                 Word::Done(number) => {
@@ -191,12 +189,9 @@ fn attend(mut share: Share, start: &impl Fn(&str) -> Child, done: &dyn Fn()) -> 
                 }
             }
         }
-        if let Some((number, look)) = looked_at {
+        if let Some(number) = looked_at {
             let blow = Blow::of(&share.plan, number);
-            match look {
-                Look::Checked => report.found(Breach::Aborted, || format!("{number}: {blow:?}")),
-                Look::Unchecked => report.tried("aborts of the engine unchecked", 1),
-            }
+            report.found(Breach::Aborted, || format!("{number}: {blow:?}"));
             report.tried("files", 1);
             share.from = number + share.step;
             done();
@@ -208,7 +203,7 @@ fn attend(mut share: Share, start: &impl Fn(&str) -> Child, done: &dyn Fn()) -> 
 
 /// What a child says.
 enum Word<'a> {
-    Look(u64, Look),
+    Look(u64),
     Seen(&'static str),
     Found(Breach, &'a str),
     Done(u64),
@@ -218,8 +213,7 @@ impl<'a> Word<'a> {
     fn of(line: &'a str) -> Self {
         let (word, rest) = line.split_once(' ').unwrap();
         match word {
-            "checked" => Self::Look(rest.parse().unwrap(), Look::Checked),
-            "unchecked" => Self::Look(rest.parse().unwrap(), Look::Unchecked),
+            "look" => Self::Look(rest.parse().unwrap()),
             "seen" => {
                 let known = look::NAMES.into_iter().find(|known| *known == rest);
                 Self::Seen(known.unwrap())
@@ -251,23 +245,17 @@ pub fn serve(role: &str) -> bool {
             .entry(blow.base())
             .or_insert_with(|| bases.expected(blow.base(), share.plan.control));
         fs::write(&path, blow.strike(&bases)).unwrap();
-        for look in [Look::Checked, Look::Unchecked] {
-            child::say(&format!("{} {number}", look.word()));
-            watch.begin(format!("{number}: {look:?}, {blow:?}"));
-            // The first look may have mended or closed what it opened.
-            if look == Look::Unchecked {
-                fs::write(&path, blow.strike(&bases)).unwrap();
+        child::say(&format!("look {number}"));
+        watch.begin(format!("{number}: {blow:?}"));
+        let first = || misbehave(share.plan.control, number);
+        match look::at(&path, &blow, expected, &first) {
+            Ok(seen) => child::say(&format!("seen {}", seen.name())),
+            Err((breach, what)) => {
+                let what = what.replace('\n', " ");
+                say_found(breach, &format!("{number}: {blow:?}: {what}"));
             }
-            let first = || misbehave(share.plan.control, number);
-            match look::at(&path, look, &blow, expected, &first) {
-                Ok(seen) => child::say(&format!("seen {}", seen.name(look))),
-                Err((breach, what)) => {
-                    let what = what.replace('\n', " ");
-                    say_found(breach, &format!("{number}: {look:?}, {blow:?}: {what}"));
-                }
-            }
-            watch.end();
         }
+        watch.end();
         child::say(&format!("done {number}"));
         number += share.step;
     }

@@ -3,6 +3,7 @@
 
 mod image;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,13 +20,14 @@ pub enum Call {
     Create,
     Metadata,
     Canonicalize,
+    List,
     Link,
     Rename,
     Remove,
     SyncNames,
     Len,
     Read,
-    Write { len: usize },
+    Write { offset: u64, len: usize },
     SetLen { len: u64, now: u64 },
     Sync,
     Lock,
@@ -212,6 +214,18 @@ impl Disk for MemoryDisk {
         })
     }
 
+    fn read_directory(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        self.asked(Call::List, |_| {
+            let state = self.state();
+            let names = state.image.names.keys();
+            let names = names.filter(|name| name.parent() == Some(path));
+            Ok(names
+                .filter_map(|name| name.file_name())
+                .map(OsString::from)
+                .collect())
+        })
+    }
+
     fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
         self.asked(Call::Link, |_| {
             let file = self.find(original)?;
@@ -285,7 +299,8 @@ impl DiskFile for Handle {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let call = Call::Write { len: bytes.len() };
+        let len = bytes.len();
+        let call = Call::Write { offset, len };
         self.disk.asked(call, |fate| {
             let len = match fate {
                 Fate::Half(_) => bytes.len() / 2,

@@ -2,6 +2,7 @@
 
 use super::walk::Walk;
 use crate::index::ordered::Point;
+use crate::kv::Read;
 
 /// The ends of a stream's entries between those that a leap surely reaches and those that it surely
 /// does not. A select looks at seven hundred such for the middle of eight streams, so they are slices
@@ -22,7 +23,7 @@ struct Ends<'a> {
 
 impl<'a> Ends<'a> {
     /// Those up to a place. The end of the stream is behind every row wanted.
-    fn up_to(known: Point, walk: &'a Walk) -> Self {
+    fn up_to<R: Read>(known: Point, walk: &'a Walk<'_, R>) -> Self {
         let (ends, before) = walk.behind();
         let near = ends.partition_point(|end| *end <= known && *end < Point::END);
         let (undecided, _) = ends.split_at_checked(near).unwrap_or_default();
@@ -74,7 +75,7 @@ impl<'a> Ends<'a> {
 /// behind its node is not known, so no place is behind the end of one. The entries are counted for
 /// ever fewer places: each time for the middle one of the stream that has most of them left, which
 /// rules out half of these, and of the other streams what lies on the same side.
-pub(super) fn leap(walks: &mut [Walk], skip: u64) -> u64 {
+pub(super) fn leap<R: Read>(walks: &mut [Walk<'_, R>], skip: u64) -> u64 {
     let nearest = walks.iter().map(Walk::present_end).min();
     let nearest = nearest.unwrap_or(Point::END);
     let begun = walks.iter().filter(|walk| walk.present_begin() < nearest);
@@ -92,7 +93,7 @@ pub(super) fn leap(walks: &mut [Walk], skip: u64) -> u64 {
         }
     }
     let reached: Vec<usize> = streams.iter().map(|ends| ends.reached).collect();
-    let skipped = |(walk, entries): (&mut Walk, usize)| walk.skip(entries);
+    let skipped = |(walk, entries): (&mut Walk<'_, R>, usize)| walk.skip(entries);
     walks.iter_mut().zip(reached).map(skipped).sum()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use convodb::testing::ManualClock;
-use convodb::{Check, Error, Read as _, Store};
+use convodb::{Error, Read as _, Store};
 
 use super::claims::Claims;
 use super::states::Crash;
@@ -70,7 +70,6 @@ fn open(disk: &MemoryDisk, path: &Path, create: bool) -> Result<(Store, ManualCl
     let clock = clock();
     let opened = options(&clock)
         .disk(Arc::new(disk.clone()))
-        .check(Check::Always)
         .create(create)
         .open(path);
     let store = opened.map_err(|error| (Breach::Unopened, format!("{error:?}")))?;

@@ -8,8 +8,14 @@ use crate::harness::random::Random;
 
 const PAGE: usize = 4_096;
 const SECTOR: usize = 512;
-/// Where the engine says what the file is and where its trees begin.
-const HEADER: usize = 320;
+/// Where the superblock has how many blocks the log takes.
+const WAL_BLOCKS: std::ops::Range<usize> = 44..48;
+
+/// Where the first group begins: two blocks of checksums, and the page with the engine's header.
+fn first_group(bytes: &[u8]) -> usize {
+    let blocks = bytes[WAL_BLOCKS].try_into().unwrap();
+    (2 + u32::from_le_bytes(blocks) as usize) * PAGE
+}
 
 /// What is done, and to which file; where, follows from the seed.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ enum Kind {
     /// A write that was lost: the page is as it was some commits before.
     StalePage,
     StaleSector,
+    /// The same of checksums or of the engine's header.
+    StaleHead,
     Cut,
     CutAtPage,
     Extend,
@@ -49,14 +57,14 @@ enum Foreign {
     Zeros,
     Noise,
     Sqlite,
-    /// The engine's header, and nothing behind it.
-    Header,
+    /// What comes before the pages, and nothing behind it.
+    Head,
     /// Another database of the engine.
     Database,
     Newer,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::FlipBit,
     Kind::FlipBits,
     Kind::FlipHeaderBit,
@@ -67,6 +75,7 @@ const KINDS: [Kind; 13] = [
     Kind::MisdirectPage,
     Kind::StalePage,
     Kind::StaleSector,
+    Kind::StaleHead,
     Kind::Cut,
     Kind::CutAtPage,
     Kind::Extend,
@@ -78,7 +87,7 @@ const FOREIGN: [Foreign; 8] = [
     Foreign::Zeros,
     Foreign::Noise,
     Foreign::Sqlite,
-    Foreign::Header,
+    Foreign::Head,
     Foreign::Database,
     Foreign::Newer,
 ];
@@ -99,7 +108,7 @@ impl Blow {
             KINDS[(number - number / FOREIGN_IN) as usize % KINDS.len()]
         };
         let base = match kind {
-            Kind::StalePage | Kind::StaleSector => Base::Crashed,
+            Kind::StalePage | Kind::StaleSector | Kind::StaleHead => Base::Crashed,
             Kind::WithoutARow => Base::Packed,
             _ => Base::ALL[random.index(Base::ALL.len())],
         };
@@ -110,11 +119,11 @@ impl Blow {
         self.base
     }
 
-    /// How the file must be refused, whatever is checked, where it must.
+    /// How the file must be refused, where it must.
     pub(super) fn refusal(&self) -> Option<ErrorKind> {
         match self.kind {
             Kind::Foreign(Foreign::Newer) => Some(ErrorKind::UnsupportedVersion),
-            Kind::Foreign(Foreign::Header) => Some(ErrorKind::Corrupted),
+            Kind::Foreign(Foreign::Head) => Some(ErrorKind::Corrupted),
             Kind::Foreign(_) => Some(ErrorKind::NotADatabase),
             _ => None,
         }
@@ -130,7 +139,18 @@ impl Blow {
                 let count = 2 + random.below(15);
                 flip(&mut bytes, &mut random, count);
             }
-            Kind::FlipHeaderBit => flip(&mut bytes[..HEADER], &mut random, 1),
+            Kind::FlipHeaderBit => {
+                let group = first_group(&bytes);
+                let header = group + 2 * PAGE;
+                let parts = [0, PAGE, group, group + PAGE, header, header + PAGE / 2];
+                let place = parts[random.index(parts.len())];
+                flip(&mut bytes[place..place + SECTOR], &mut random, 1);
+            }
+            Kind::StaleHead => {
+                let start = first_group(&bytes) + random.index(3) * PAGE;
+                let page = start..start + PAGE;
+                bytes[page.clone()].copy_from_slice(&bases.earlier[page]);
+            }
             Kind::ZeroPage => used(&mut bytes, &mut random, PAGE).fill(0),
             Kind::ZeroSector => used(&mut bytes, &mut random, SECTOR).fill(0),
             Kind::NoisePage => noise(used(&mut bytes, &mut random, PAGE), &mut random),
@@ -175,10 +195,15 @@ impl Foreign {
             Self::Sqlite => {
                 let mut bytes = bases.bytes(base).to_vec();
                 let header = b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20";
+                // Over both copies of the superblock.
+                bytes[..2 * PAGE].fill(0);
                 bytes[..header.len()].copy_from_slice(header);
                 bytes
             }
-            Self::Header => bases.bytes(base)[..HEADER].to_vec(),
+            Self::Head => {
+                let bytes = bases.bytes(base);
+                bytes[..first_group(bytes) + 3 * PAGE].to_vec()
+            }
             Self::Database => bases.foreign.clone(),
             Self::Newer => bases.newer.clone(),
         }

@@ -6,114 +6,56 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use convodb::{Check, ErrorKind, Options, Store};
+use convodb::{Error, ErrorKind, Options, Store};
 
-use super::bases::Expected;
 use super::blow::Blow;
-use super::reading::Answers;
+use super::reading::{Answers, Content};
 use crate::child;
 use crate::harness::report::Breach;
-
-/// How the file is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    Checked,
-    Unchecked,
-}
-
-impl Look {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Checked => "checked",
-            Self::Unchecked => "unchecked",
-        }
-    }
-
-    fn check(self) -> Check {
-        match self {
-            Self::Checked => Check::Always,
-            Self::Unchecked => Check::Never,
-        }
-    }
-}
 
 /// What was seen, where it is no breach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     /// The opening was refused with a typed error.
     Refused,
-    /// Every answer is right.
+    /// Every answer is right, and `verify` is clean.
     Whole,
-    /// Some answers are errors, or wrong and `verify` reports it.
+    /// Every answer is right or a typed error, and `verify` reports the damage.
     Reported,
-    /// The engine panicked, which it may unchecked.
-    Panicked,
 }
 
-/// What is counted of each look; unchecked, more can be seen.
-pub(super) const NAMES: [&str; 6] = [
-    "refused",
-    "whole",
-    "refused unchecked",
-    "whole unchecked",
-    "reported unchecked",
-    "panics of redb unchecked",
-];
+/// What is counted.
+pub(super) const NAMES: [&str; 3] = ["refused", "whole", "reported"];
 
 impl Seen {
-    pub(super) fn name(self, look: Look) -> &'static str {
-        let place = match (self, look) {
-            (Self::Refused, Look::Checked) => 0,
-            (Self::Whole, Look::Checked) => 1,
-            (Self::Refused, Look::Unchecked) => 2,
-            (Self::Whole, Look::Unchecked) => 3,
-            (Self::Reported, _) => 4,
-            (Self::Panicked, _) => 5,
-        };
-        NAMES[place]
+    pub(super) fn name(self) -> &'static str {
+        NAMES[self as usize]
     }
 }
 
 /// Where the last panic was, and what it said.
-static PANIC: Mutex<(String, String)> = Mutex::new((String::new(), String::new()));
+static PANIC: Mutex<String> = Mutex::new(String::new());
 
 /// Panics are part of the trial: none is printed.
 pub(super) fn record_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        *PANIC.lock().unwrap() = (place.unwrap_or_default(), panic.to_string());
+        *PANIC.lock().unwrap() = panic.to_string();
     }));
 }
 
 type Found = Result<Seen, (Breach, String)>;
 
 /// Looks at a file.
-pub(super) fn at(
-    path: &Path,
-    look: Look,
-    blow: &Blow,
-    expected: &Expected,
-    first: &dyn Fn(),
-) -> Found {
+pub(super) fn at(path: &Path, blow: &Blow, contents: &[Content], first: &dyn Fn()) -> Found {
     let looked = catch_unwind(AssertUnwindSafe(|| {
         first();
-        open_and_ask(path, look, blow, expected)
+        open_and_ask(path, blow, contents)
     }));
-    match looked {
-        Ok(found) => found,
-        Err(_) => {
-            let (place, what) = PANIC.lock().unwrap().clone();
-            if look == Look::Unchecked && place.contains("/redb-") {
-                return Ok(Seen::Panicked);
-            }
-            Err((Breach::Panicked, what))
-        }
-    }
+    looked.unwrap_or_else(|_| Err((Breach::Panicked, PANIC.lock().unwrap().clone())))
 }
 
-fn open_and_ask(path: &Path, look: Look, blow: &Blow, expected: &Expected) -> Found {
-    let options = Options::new().check(look.check()).create(false);
-    let store = match options.open(path) {
+fn open_and_ask(path: &Path, blow: &Blow, contents: &[Content]) -> Found {
+    let store = match Options::new().create(false).open(path) {
         Ok(store) => store,
         Err(error) => {
             let typed = match blow.refusal() {
@@ -130,51 +72,42 @@ fn open_and_ask(path: &Path, look: Look, blow: &Blow, expected: &Expected) -> Fo
     if blow.refusal().is_some() {
         return Err((Breach::Wrong, "opened".to_owned()));
     }
-    let found = match look {
-        Look::Checked => ask_checked(&store, expected),
-        Look::Unchecked => ask_unchecked(&store, expected),
-    };
+    let found = ask(&store, contents);
     // An error of closing is one of the file's: it was damaged.
     let _ = store.close();
     found
 }
 
-/// A checked opening promises everything.
-fn ask_checked(store: &Store, expected: &Expected) -> Found {
-    let (_, answers) = asked(store, expected);
-    if let Some(wrong) = answers.wrong.or(answers.refused) {
+fn ask(store: &Store, contents: &[Content]) -> Found {
+    let answers = asked(store, contents);
+    if let Some(wrong) = answers.wrong {
         return Err((Breach::Wrong, wrong));
     }
-    match store.verify() {
-        Ok(report) if report.is_clean() => Ok(Seen::Whole),
-        other => Err((Breach::Wrong, format!("{other:?}"))),
+    let verified = store.verify();
+    let is_clean = matches!(&verified, Ok(report) if report.is_clean());
+    match (answers.refused, verified) {
+        (None, _) if is_clean => Ok(Seen::Whole),
+        (Some(refused), _) if is_clean => Err((Breach::Wrong, format!("unreported: {refused}"))),
+        (_, Ok(report)) => Err((Breach::Wrong, format!("sound pages, and {report:?}"))),
+        (_, Err(error)) if is_damage(&error) => Ok(Seen::Reported),
+        (_, Err(error)) => Err((Breach::Wrong, format!("verified with {error:?}"))),
     }
 }
 
-/// An unchecked one promises records that were written, and that `verify` reports the rest.
-fn ask_unchecked(store: &Store, expected: &Expected) -> Found {
-    let (forged, answers) = asked(store, expected);
-    if let Some(answer) = forged {
-        return Err((Breach::Wrong, format!("forged: {answer}")));
-    }
-    let is_reported = !store.verify().is_ok_and(|report| report.is_clean());
-    match (answers.wrong, is_reported) {
-        (Some(wrong), false) => Err((Breach::Wrong, format!("unreported: {wrong}"))),
-        (None, false) if answers.refused.is_none() => Ok(Seen::Whole),
-        _ => Ok(Seen::Reported),
-    }
+/// After a damaged page the engine refuses everything.
+pub(super) fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::NeedsReopen)
 }
 
-/// What was never written, and the answers beside the content that they fit best.
-fn asked(store: &Store, expected: &Expected) -> (Option<String>, Answers) {
+/// The answers beside the content that they fit best.
+fn asked(store: &Store, contents: &[Content]) -> Answers {
     let mut first = None;
-    for content in &expected.contents {
-        let mut answers = content.ask(store, &expected.shown);
-        if answers.wrong.is_none() && answers.refused.is_none() {
-            return (None, answers);
+    for content in contents {
+        let answers = content.ask(store);
+        if answers.wrong.is_none() {
+            return answers;
         }
-        let forged = answers.forged.take();
-        first.get_or_insert((forged, answers));
+        first.get_or_insert(answers);
     }
     first.unwrap()
 }

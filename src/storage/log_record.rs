@@ -1,4 +1,4 @@
-//! What a record of the journal holds: the changes of one commit, as they were applied.
+//! What a record of the write-ahead log holds: the changes of one commit, as they were applied.
 //!
 //! `[newest time][newest id]`, then for each time that changes were applied together their number,
 //! and each with its length before it.
@@ -6,23 +6,33 @@
 use chrono::{DateTime, Utc};
 use convodb_core::{Change, Error, Result, time};
 
-use super::MAX_PAYLOAD_BYTES;
-use crate::storage::{Head, changes};
+use super::{Head, changes};
 
 const HEAD_BYTES: usize = 8 + 16;
 
 /// The changes of a commit, as long as a record can hold them.
 #[derive(Debug)]
-pub(crate) struct Payload(Vec<u8>);
+pub(crate) struct LogRecord {
+    bytes: Vec<u8>,
+    max_bytes: usize,
+}
 
-impl Payload {
-    pub(in crate::storage) fn new() -> Self {
-        Self(vec![0; HEAD_BYTES])
+impl LogRecord {
+    pub(in crate::storage) fn new(max_bytes: usize) -> Self {
+        Self {
+            bytes: vec![0; HEAD_BYTES],
+            max_bytes,
+        }
+    }
+
+    /// An empty one with the same bound.
+    pub(in crate::storage) fn fresh(&self) -> Self {
+        Self::new(self.max_bytes)
     }
 
     /// Whether they fit.
     pub(in crate::storage) fn push(&mut self, applied: &[Change]) -> Result<bool> {
-        let bytes = &mut self.0;
+        let bytes = &mut self.bytes;
         put_len(bytes, applied.len());
         for change in applied {
             let start = bytes.len();
@@ -33,7 +43,7 @@ impl Payload {
             if let Some(slot) = bytes.get_mut(start..body) {
                 slot.copy_from_slice(&len.to_le_bytes());
             }
-            if bytes.len() > MAX_PAYLOAD_BYTES {
+            if bytes.len() > self.max_bytes {
                 return Ok(false);
             }
         }
@@ -44,21 +54,25 @@ impl Payload {
     pub(in crate::storage) fn finish(&mut self, head: &Head) -> &[u8] {
         let newest_us = head.newest_time.timestamp_micros().to_le_bytes();
         let newest_id = head.newest_id.to_le_bytes();
-        for (slot, byte) in self.0.iter_mut().zip(newest_us.iter().chain(&newest_id)) {
+        for (slot, byte) in self
+            .bytes
+            .iter_mut()
+            .zip(newest_us.iter().chain(&newest_id))
+        {
             *slot = *byte;
         }
-        &self.0
+        &self.bytes
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Adds the changes of another, as they were applied together. Whether they fit.
     pub(in crate::storage) fn append(&mut self, other: &Self) -> bool {
-        let changes = other.0.get(HEAD_BYTES..).unwrap_or_default();
-        self.0.extend_from_slice(changes);
-        self.0.len() <= MAX_PAYLOAD_BYTES
+        let changes = other.bytes.get(HEAD_BYTES..).unwrap_or_default();
+        self.bytes.extend_from_slice(changes);
+        self.bytes.len() <= self.max_bytes
     }
 }
 
@@ -68,7 +82,7 @@ pub(in crate::storage) fn replay(
     payload: &[u8],
     mut apply: impl FnMut(Vec<Change>) -> Result<()>,
 ) -> Result<(DateTime<Utc>, u128)> {
-    let damaged = || Error::corrupted("a record of the journal cannot be read");
+    let damaged = || Error::corrupted("a record of the write-ahead log cannot be read");
     let mut rest = payload;
     let newest_us = i64::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
     let newest_id = u128::from_le_bytes(take(&mut rest).ok_or_else(damaged)?);
