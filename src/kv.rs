@@ -262,6 +262,11 @@ impl Database {
         let engine = Arc::new(self.read_engine(self.setup.tables)?);
         if let Some(latest) = &mut *lock(&self.latest) {
             latest.engine = engine;
+            // The new handle shows it too, if the last one could not be read after its checkpoint.
+            let frozen = latest.tiers.frozen.as_ref();
+            if frozen.is_some_and(|frozen| *frozen.is_written()) {
+                *self.retired() = latest.tiers.frozen.take();
+            }
         }
         Ok(())
     }

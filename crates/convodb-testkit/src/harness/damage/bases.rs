@@ -44,8 +44,8 @@ pub(super) struct Bases {
     files: [Vec<u8>; 3],
     /// The crashed one some commits before, for writes that were lost.
     pub(super) earlier: Vec<u8>,
-    /// The crashed one before its last commit.
-    before_last: Vec<u8>,
+    /// The crashed one before each of its last commits.
+    before: [Vec<u8>; BEFORE.len()],
     /// A database of the same engine that is no store, and a store of a newer format.
     pub(super) foreign: Vec<u8>,
     pub(super) newer: Vec<u8>,
@@ -53,12 +53,12 @@ pub(super) struct Bases {
     pub(super) without_a_row: Vec<u8>,
 }
 
-const OTHERS: [&str; 5] = [
-    "earlier",
-    "before-last",
-    "foreign",
-    "newer",
-    "without-a-row",
+const OTHERS: [&str; 4] = ["earlier", "foreign", "newer", "without-a-row"];
+
+/// The crashed one before each of its last commits. Damage to a block of the log can hit all records
+/// behind the last checkpoint, which then look like a torn end.
+const BEFORE: [&str; 6] = [
+    "before-1", "before-2", "before-3", "before-4", "before-5", "before-6",
 ];
 
 impl Bases {
@@ -83,9 +83,13 @@ impl Bases {
         };
         copy("earlier");
         grow(&store);
-        copy("before-last");
         let rows = store.list(&Filter::all(), PageRequest::default()).unwrap();
-        store.reply(rows.data[0].id, "The last commit.").unwrap();
+        for name in BEFORE {
+            copy(name);
+            store
+                .reply(rows.data[0].id, "One of the last commits.")
+                .unwrap();
+        }
         copy(Base::Crashed.name());
         store.clone().close().unwrap();
         fs::copy(&live, path(Base::Closed.name())).unwrap();
@@ -109,11 +113,11 @@ impl Bases {
 
     pub(super) fn load(directory: &Path) -> Self {
         let load = |name: &str| fs::read(base_path(directory, name)).unwrap();
-        let [earlier, before_last, foreign, newer, without_a_row] = OTHERS.map(load);
+        let [earlier, foreign, newer, without_a_row] = OTHERS.map(load);
         Self {
             files: Base::ALL.map(|base| load(base.name())),
             earlier,
-            before_last,
+            before: BEFORE.map(load),
             foreign,
             newer,
             without_a_row,
@@ -128,7 +132,7 @@ impl Bases {
     pub(super) fn expected(&self, base: Base, control: Control) -> Vec<Content> {
         let mut contents = vec![content(self.bytes(base))];
         if base == Base::Crashed {
-            contents.push(content(&self.before_last));
+            contents.extend(self.before.iter().map(|bytes| content(bytes)));
         }
         for content in &mut contents {
             match control {
