@@ -6,16 +6,30 @@ pub mod docs;
 mod execute;
 mod executor;
 #[cfg_attr(
-    feature = "testing",
-    allow(missing_docs, missing_debug_implementations)
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "for tests")
 )]
-#[allow(unreachable_pub, reason = "public for tests alone")]
-mod index;
 #[cfg_attr(
     feature = "testing",
-    allow(missing_docs, missing_debug_implementations)
+    expect(
+        missing_docs,
+        missing_debug_implementations,
+        reason = "public for tests alone"
+    )
 )]
-#[allow(unreachable_pub, reason = "public for tests alone")]
+mod index;
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "for tests")
+)]
+#[cfg_attr(
+    feature = "testing",
+    expect(
+        missing_docs,
+        missing_debug_implementations,
+        reason = "public for tests alone"
+    )
+)]
 mod kv;
 mod options;
 mod read;

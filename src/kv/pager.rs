@@ -20,8 +20,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::alternating::{Alternating, OVERHEAD};
 use super::disk::DiskFile;
-use super::failure;
 use super::superblock::{BLOCK_LEN, StoreFile, Superblock};
+use super::{failure, lock};
 
 /// The pages of a group, and its blocks.
 const GROUP_PAGES: u64 = 500;
@@ -129,10 +129,6 @@ struct Header {
 struct Group {
     copies: Mutex<Alternating>,
     sums: Box<[AtomicU64]>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes a file for this process, where the system has locks.

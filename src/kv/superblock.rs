@@ -3,13 +3,13 @@
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use convodb_core::{Error, ErrorKind, Result};
 
 use super::alternating::{Alternating, OVERHEAD};
 use super::disk::DiskFile;
-use super::failure;
+use super::{failure, lock};
 
 /// What everything in a file is a multiple of.
 pub(super) const BLOCK_LEN: usize = 4096;
@@ -133,7 +133,7 @@ impl StoreFile {
     }
 
     fn state(&self) -> MutexGuard<'_, (Superblock, Alternating)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Durably notes that the pages contain everything up to a commit, or that the log counts.

@@ -297,7 +297,7 @@ impl Header {
     /// Appends the record, and returns its checksum.
     fn encode(self, id: &FileId, payload: &[u8], record: &mut Vec<u8>) -> u32 {
         let fields = self.fields();
-        let own = own_checksum(id, &fields);
+        let own = checksum(id, &fields, &[]);
         record.extend_from_slice(&own.to_le_bytes());
         record.extend_from_slice(&fields);
         let checksum = checksum(id, record, payload);
@@ -322,7 +322,7 @@ impl Header {
     fn decode(id: &FileId, bytes: &[u8]) -> Option<Self> {
         let (own, rest) = bytes.split_first_chunk()?;
         let fields: &[u8; HEADER_BYTES - 8] = rest.first_chunk()?;
-        if u32::from_le_bytes(*own) != own_checksum(id, fields) {
+        if u32::from_le_bytes(*own) != checksum(id, fields, &[]) {
             return None;
         }
         let (payload, rest) = fields.split_first_chunk()?;
@@ -337,14 +337,7 @@ impl Header {
     }
 }
 
-fn own_checksum(id: &FileId, fields: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(id);
-    hasher.update(fields);
-    hasher.finalize()
-}
-
-/// The checksum of a record: of all but itself.
+/// The checksum of a record: of all but itself. That of a header is the same of its fields alone.
 fn checksum(id: &FileId, before: &[u8], payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(id);

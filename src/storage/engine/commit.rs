@@ -318,16 +318,25 @@ impl Engine {
             return;
         }
         let began = Instant::now();
-        let (Some(wal), Ok(frozen)) = (&self.wal, self.database.freeze()) else {
-            return;
+        // Where redb's handle has ended, the next command opens it anew.
+        if self.begin_checkpoint().is_ok() {
+            self.took_a_step(began);
+        }
+    }
+
+    /// Freezes what is buffered and begins to write it. What an earlier checkpoint did not write is
+    /// frozen still, and it alone.
+    fn begin_checkpoint(&mut self) -> Result<()> {
+        let Some(wal) = &self.wal else {
+            return Ok(());
         };
-        // What an earlier one did not write is frozen still, and it alone.
+        let frozen = self.database.freeze()?;
         let position = *self.unwritten.get_or_insert_with(|| {
             self.logged.behind = 0;
             wal.end()
         });
         self.checkpoint = Some(Checkpoint::start(&self.database, frozen, position));
-        self.took_a_step(began);
+        Ok(())
     }
 
     fn took_a_step(&mut self, began: Instant) {
@@ -475,14 +484,7 @@ impl Engine {
             }
             self.check_path()?;
             self.stalled = None;
-            let (Some(wal), frozen) = (&self.wal, self.database.freeze()?) else {
-                return Ok(());
-            };
-            let position = *self.unwritten.get_or_insert_with(|| {
-                self.logged.behind = 0;
-                wal.end()
-            });
-            self.checkpoint = Some(Checkpoint::start(&self.database, frozen, position));
+            self.begin_checkpoint()?;
             self.await_checkpoint()?;
         }
         match &self.stalled {
