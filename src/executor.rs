@@ -254,9 +254,12 @@ impl Executor {
         let Some(engine) = state.engine_to_read() else {
             return Ok(());
         };
-        // An error of its checkpoint is one of commands.
-        let _ = engine.restart_if_ended();
-        self.republish(engine).map(drop)
+        let restarted = engine.restart_if_ended();
+        match self.republish(engine)?.is_ended() {
+            true => restarted,
+            // An error of its checkpoint is one of commands.
+            false => Ok(()),
+        }
     }
 
     /// Counts a commit; one without commands was made by the store itself.
