@@ -19,7 +19,6 @@ mod tree;
 mod wal;
 mod write;
 
-use std::fmt;
 use std::io;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,8 +36,6 @@ pub use file::{Place, Published, Replaced, Taken};
 pub use memory::Memory;
 pub use memtable::{Frozen, Memtable, Over, Rows as OverRows};
 use memtable::{Tier, Tiers};
-#[cfg(feature = "testing")]
-pub use redb::StorageBackend;
 pub use rows::{Range, Rows, Slice};
 pub use superblock::{FileId, StoreFile};
 pub use tree::Rows as TierRows;
@@ -117,7 +114,7 @@ impl Setup {
 /// each page that a commit of its own touches, up to the root.
 pub struct Database {
     // Before the engine: it holds pages of it.
-    latest: Mutex<Option<Latest>>,
+    latest: Mutex<Option<ReadTables>>,
     /// What was forgotten last, for the next checkpoint to drop: it takes 5 ms for 8,000 commands.
     retired: Mutex<Option<Arc<Tier>>>,
     inner: Mutex<Arc<redb::Database>>,
@@ -125,13 +122,6 @@ pub struct Database {
     /// None in memory.
     pager: Option<Arc<Pager>>,
     damage: Arc<Damage>,
-}
-
-/// What the last commit left.
-#[derive(Clone)]
-struct Latest {
-    engine: Arc<EngineTables>,
-    tiers: Tiers,
 }
 
 impl Database {
@@ -201,7 +191,7 @@ impl Database {
         Ok(Self {
             latest: Mutex::new(None),
             retired: Mutex::new(None),
-            inner: Mutex::new(Arc::new(inner.map_err(failure::database)?)),
+            inner: Mutex::new(Arc::new(inner.map_err(failure::storage)?)),
             setup: *setup,
             pager,
             damage: Arc::default(),
@@ -258,8 +248,8 @@ impl Database {
         self.damage.suspect();
         let pages = Pages::new(pager).map_err(unreadable)?;
         let inner = self.setup.builder().create_with_backend(pages);
-        *lock(&self.inner) = Arc::new(inner.map_err(failure::database)?);
-        let engine = Arc::new(self.read_engine(self.setup.tables)?);
+        *lock(&self.inner) = Arc::new(inner.map_err(failure::storage)?);
+        let engine = self.read_engine(self.setup.tables)?;
         if let Some(latest) = &mut *lock(&self.latest) {
             latest.engine = engine;
             // The new handle shows it too, if the last one could not be read after its checkpoint.
@@ -273,43 +263,36 @@ impl Database {
 
     /// What the last commit left, the engine's or a buffered one.
     pub fn begin_read(&self) -> Result<ReadTables> {
-        let Latest { engine, tiers } = self.read_latest(&mut self.latest())?.clone();
-        Ok(ReadTables { engine, tiers })
+        self.read_latest(&mut self.latest()).cloned()
     }
 
     /// The engine's of other tables: those of an older layout, or the one that tells which it is.
     pub fn begin_read_of(&self, tables: &[Table]) -> Result<ReadTables> {
-        let engine = Arc::new(self.read_engine(tables)?);
         Ok(ReadTables {
-            engine,
+            engine: self.read_engine(tables)?,
             tiers: Tiers::default(),
         })
     }
 
-    fn read_engine(&self, tables: &[Table]) -> Result<EngineTables> {
-        let transaction = self.inner().begin_read().map_err(failure::transaction)?;
+    fn read_engine(&self, tables: &[Table]) -> Result<Arc<EngineTables>> {
+        let transaction = self.inner().begin_read().map_err(failure::storage)?;
         let tables = tables
             .iter()
             .map(|table| transaction.open_table(table.definition()))
             .collect::<std::result::Result<_, _>>()
-            .map_err(failure::table)?;
-        Ok(EngineTables {
-            tables,
-            damage: Arc::clone(&self.damage),
-        })
+            .map_err(failure::storage)?;
+        let damage = Arc::clone(&self.damage);
+        Ok(Arc::new(EngineTables { tables, damage }))
     }
 
-    fn read_latest<'l>(&self, latest: &'l mut Option<Latest>) -> Result<&'l mut Latest> {
+    fn read_latest<'l>(&self, latest: &'l mut Option<ReadTables>) -> Result<&'l mut ReadTables> {
         Ok(match latest {
             Some(known) => known,
-            none => none.insert(Latest {
-                engine: Arc::new(self.read_engine(self.setup.tables)?),
-                tiers: Tiers::default(),
-            }),
+            none => none.insert(self.begin_read_of(self.setup.tables)?),
         })
     }
 
-    fn latest(&self) -> MutexGuard<'_, Option<Latest>> {
+    fn latest(&self) -> MutexGuard<'_, Option<ReadTables>> {
         lock(&self.latest)
     }
 
@@ -374,7 +357,7 @@ impl Database {
                 .try_lock()
                 .is_ok_and(|is_written| *is_written)
         {
-            latest.engine = Arc::new(self.read_engine(self.setup.tables)?);
+            latest.engine = self.read_engine(self.setup.tables)?;
             *self.retired() = latest.tiers.frozen.take();
         }
         Ok(())
@@ -399,7 +382,7 @@ impl Database {
     pub fn pack(&mut self) -> Result<()> {
         *self.latest() = None;
         match Arc::get_mut(&mut *lock(&self.inner)) {
-            Some(inner) => inner.compact().map(drop).map_err(failure::compaction),
+            Some(inner) => inner.compact().map(drop).map_err(failure::storage),
             None => Ok(()),
         }
     }
@@ -410,7 +393,7 @@ impl Database {
         let is_ended = self.is_ended();
         let inner = self.inner.into_inner();
         match Arc::into_inner(inner.unwrap_or_else(PoisonError::into_inner)) {
-            Some(inner) if !is_ended => inner.close().map_err(failure::database),
+            Some(inner) if !is_ended => inner.close().map_err(failure::storage),
             _ => Ok(()),
         }
     }
@@ -422,16 +405,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn unreadable(error: std::io::Error) -> Error {
-    failure::storage(redb::StorageError::Io(error))
-}
-
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let superblock = self.file().map(|file| file.superblock());
-        f.debug_struct("Database")
-            .field("superblock", &superblock)
-            .finish_non_exhaustive()
-    }
+    failure::storage(error)
 }
 
 /// Reading, in a view or within a write transaction.
@@ -494,19 +468,11 @@ impl EngineTables {
     }
 }
 
-/// Every table as one commit left it.
+/// Every table as one commit left it. A clone shares all of it.
+#[derive(Clone)]
 pub struct ReadTables {
     engine: Arc<EngineTables>,
     tiers: Tiers,
-}
-
-/// What a table takes up.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TableSize {
-    /// Its keys and values.
-    pub stored_bytes: u64,
-    /// The engine's pages, without what lies over them.
-    pub used_bytes: u64,
 }
 
 impl ReadTables {
@@ -518,8 +484,9 @@ impl ReadTables {
         }
     }
 
-    /// Walks every page that the engine has of the table. O(pages)!
-    pub fn size(&self, table: Table) -> Result<TableSize> {
+    /// The bytes of the keys and values of a table, and those of the engine's pages that they are on.
+    /// O(pages)!
+    pub fn size(&self, table: Table) -> Result<[u64; 2]> {
         let engine = self.engine.table(table)?;
         let stats = engine.stats().map_err(failure::storage)?;
         let used_bytes = stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
@@ -528,16 +495,7 @@ impl ReadTables {
             let bytes = |value: Option<usize>| value.map_or(0, |value| (key + value) as u64);
             stored_bytes = (stored_bytes + bytes(value)).saturating_sub(bytes(beneath));
         })?;
-        Ok(TableSize {
-            stored_bytes,
-            used_bytes,
-        })
-    }
-}
-
-impl fmt::Debug for ReadTables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadTables").finish_non_exhaustive()
+        Ok([stored_bytes, used_bytes])
     }
 }
 

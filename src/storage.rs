@@ -36,8 +36,6 @@ pub(crate) use crate::kv::Place;
 pub use crate::kv::{Access, Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
 pub(crate) use crate::kv::{Disk, SystemDisk};
-#[cfg(feature = "testing")]
-pub(crate) use crate::kv::{StorageBackend, pages_on};
 pub(crate) use engine::{
     CommitError, Compacted, Engine, Incident, Location, Logged, Monitor, Opening, Tended, View,
     backup, recover, stream,

@@ -13,7 +13,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,7 +22,6 @@ use convodb_core::{ConversationId, Result};
 
 use crate::clock::{Clock, IdGenerator};
 pub use crate::storage::{Access, Disk, DiskFile, Metadata, SystemDisk};
-use crate::storage::{StorageBackend, pages_on};
 use crate::store::Store;
 
 /// What the examples of this documentation begin with.
@@ -111,16 +109,6 @@ impl ManualClock {
 /// ```
 pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
     store.executor().reassign_some(limit)
-}
-
-/// The pages of redb in a store file, or in a new file where none is, for tests that read and write
-/// the tables with redb alone. The backend is one of redb's `StorageBackend`s.
-///
-/// # Errors
-///
-/// As [`Options::open`](crate::Options::open).
-pub fn pages(path: &Path) -> Result<impl StorageBackend + use<>> {
-    pages_on(&SystemDisk, path, 0)
 }
 
 impl Clock for ManualClock {

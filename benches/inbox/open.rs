@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use convodb::internals::kv::pages_on;
 use convodb::prelude::*;
+use convodb::testing::SystemDisk;
 use convodb::{Filter, Options};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _};
@@ -47,7 +49,7 @@ fn copy_of(subject: &Subject) -> (tempfile::TempDir, PathBuf) {
 fn raw_copy_of(path: &Path) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("copy.redb");
-    let pages = convodb::testing::pages(path).unwrap();
+    let pages = pages_on(&SystemDisk, path, 0).unwrap();
     let from = redb::Database::builder().create_with_backend(pages);
     let from = from.unwrap();
     let from = from.begin_read().unwrap();

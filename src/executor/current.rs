@@ -147,7 +147,6 @@ impl Current {
 }
 
 /// A hold on a snapshot, for bounded reads. It can be revoked, and expires.
-#[derive(Debug)]
 pub(crate) struct Lease {
     view: Slot,
     taken: Instant,

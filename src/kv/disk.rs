@@ -8,222 +8,140 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the files of a store lie: a seam for tests of services that embed one, with the feature
-/// `testing`. The operating system's is the default.
+/// `testing`. A method that is not written is the operating system's.
 ///
-/// A call does what `std::fs` does under the same name, and fails with the same kinds of errors:
-/// the store tells [`NotFound`](io::ErrorKind::NotFound) and
-/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) from the others. A test's disk may record the
-/// calls, refuse them, run full, or forget what was not synced.
+/// A test's disk may record the calls, refuse them, run full, or forget what was not synced.
+///
+/// # Errors
+///
+/// A call does what `std::fs` does under the same name, and returns the system's errors: the store
+/// distinguishes [`NotFound`](io::ErrorKind::NotFound) and
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) from the others.
 ///
 /// ```
 /// use std::io;
-/// use std::path::{Path, PathBuf};
+/// use std::path::Path;
 /// use std::sync::Arc;
-/// use std::sync::atomic::{AtomicBool, Ordering};
 ///
-/// use convodb::testing::{Disk, DiskFile, Metadata, SystemDisk};
+/// use convodb::testing::Disk;
 /// use convodb::{ErrorKind, Options};
 ///
-/// /// The operating system's, until it is pulled out.
-/// #[derive(Debug, Default)]
-/// struct Removable {
-///     system: SystemDisk,
-///     pulled: AtomicBool,
-/// }
+/// /// A file system without hard links.
+/// #[derive(Debug)]
+/// struct NoLinks;
 ///
-/// impl Removable {
-///     fn system(&self) -> io::Result<&SystemDisk> {
-///         match self.pulled.load(Ordering::SeqCst) {
-///             true => Err(io::Error::other("there is no disk")),
-///             false => Ok(&self.system),
-///         }
-///     }
-/// }
-///
-/// impl Disk for Removable {
-///     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-///         self.system()?.open(path)
-///     }
-///     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-///         self.system()?.create_new(path)
-///     }
-///     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-///         self.system()?.metadata(path)
-///     }
-///     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-///         self.system()?.canonicalize(path)
-///     }
-///     fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
-///         self.system()?.hard_link(original, link)
-///     }
-///     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-///         self.system()?.rename(from, to)
-///     }
-///     fn remove_file(&self, path: &Path) -> io::Result<()> {
-///         self.system()?.remove_file(path)
-///     }
-///     fn sync_directory(&self, path: &Path) -> io::Result<()> {
-///         self.system()?.sync_directory(path)
+/// impl Disk for NoLinks {
+///     fn hard_link(&self, _: &Path, _: &Path) -> io::Result<()> {
+///         Err(io::ErrorKind::Unsupported.into())
 ///     }
 /// }
 ///
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("inbox.redb");
-/// let disk = Arc::new(Removable::default());
-/// let store = Options::new().disk(disk.clone()).open(&path)?;
-/// disk.pulled.store(true, Ordering::SeqCst);
-/// let copied = store.backup(path.with_extension("copy"));
-/// assert_eq!(copied.unwrap_err().kind(), ErrorKind::Io);
+/// let created = Options::new().disk(Arc::new(NoLinks)).open(&path);
+/// assert_eq!(created.unwrap_err().kind(), ErrorKind::Io);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Opens an existing file, to be read and written.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Box::new(file))
+    }
 
     /// Opens an existing file, to be read alone.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
     fn open_read_only(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.open(path)
+        Ok(Box::new(File::open(path)?))
     }
 
     /// Makes an empty file where none is.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(File::create_new(path)?))
+    }
 
     /// Makes an empty file where none is, with the permissions and the owner of another from the
-    /// moment at which others can open it.
-    ///
-    /// # Errors
-    ///
-    /// The system's, and then there is no such file.
+    /// moment at which others can open it. After an error there is no such file.
     fn create_like(&self, path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
-        let _ = access;
-        self.create_new(path)
+        #[cfg(unix)]
+        let created = create_like(path, access);
+        #[cfg(not(unix))]
+        let (_, created) = (access, self.create_new(path));
+        created
     }
 
     /// The names in a directory, where the system lists them.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
     fn read_directory(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        let _ = path;
-        Ok(Vec::new())
+        let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()));
+        names.collect()
     }
 
     /// What the path leads to.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        fs::metadata(path).map(|metadata| Metadata::of(&metadata))
+    }
 
     /// The absolute path of what the path leads to, without links.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
 
     /// Gives a file a second name, which must be free.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()>;
+    fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
+        fs::hard_link(original, link)
+    }
 
     /// Gives a file another name, instead of what had it.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
 
     /// Takes a name from a file, which lives on for who has it open.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
 
     /// Makes the names in a directory durable.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        // Only unix opens directories; elsewhere the file system keeps names in its own order.
+        if cfg!(unix) {
+            File::open(path).and_then(|directory| directory.sync_all())?;
+        }
+        Ok(())
+    }
 }
 
-/// An open file of a [`Disk`]. Dropping it closes it.
+/// An open file of a [`Disk`]. Dropping it closes it. Its methods return the system's errors.
 pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Its length, and what tells it from others.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
     fn metadata(&self) -> io::Result<Metadata>;
 
-    /// Fills the buffer with the bytes at this place.
-    ///
-    /// # Errors
-    ///
-    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) beyond the end, and the system's.
+    /// Fills the buffer with the bytes at this place. Beyond the end the error is
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 
-    /// Writes all the bytes at this place. Nothing of it is durable before it is synced.
-    ///
-    /// # Errors
-    ///
-    /// The system's; any part of the bytes may be written then.
+    /// Writes all the bytes at this place. Nothing of it is durable before it is synced. After an error
+    /// any part of the bytes may be written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
-    /// Writes all the bytes at this place, and makes these durable when it returns. What was written
-    /// elsewhere need not be durable then.
-    ///
-    /// # Errors
-    ///
-    /// The system's; any part of the bytes may be written then, and be durable or not.
+    /// Writes all the bytes at this place, and makes these durable when it returns; what was written
+    /// elsewhere need not be. After an error any part of the bytes may be written, durably or not.
     fn write_all_durable_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(bytes, offset)?;
         self.sync_data()
     }
 
     /// Cuts the file, or fills it up with zeros.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Makes what was written durable, and the length.
-    ///
-    /// # Errors
-    ///
-    /// The system's; what was written before may then be lost, whatever comes after.
+    /// Makes what was written durable, and the length. After an error what was written before may be
+    /// lost, whatever comes after.
     fn sync_data(&self) -> io::Result<()>;
 
-    /// Takes the file for this handle alone. Whether it is free is the answer.
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](io::ErrorKind::Unsupported) where there are no locks, and the system's.
+    /// Takes the file for this handle alone, and returns whether it was free. Where there are no locks the
+    /// error is [`Unsupported`](io::ErrorKind::Unsupported).
     fn try_lock(&self) -> io::Result<bool>;
 
-    /// Takes the file for this handle and others that only read. Whether it is free is the answer.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_lock`](Self::try_lock).
+    /// The same for this handle and others that only read.
     fn try_lock_shared(&self) -> io::Result<bool> {
         self.try_lock()
     }
@@ -234,10 +152,6 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     }
 
     /// Gives up what [`try_lock`](Self::try_lock) took.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
     fn unlock(&self) -> io::Result<()>;
 }
 
@@ -313,76 +227,28 @@ impl Metadata {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDisk;
 
-impl Disk for SystemDisk {
-    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Ok(Box::new(file))
-    }
+impl Disk for SystemDisk {}
 
-    fn open_read_only(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(File::open(path)?))
-    }
-
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(File::create_new(path)?))
-    }
-
-    #[cfg(unix)]
-    fn create_like(&self, path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
-        use std::os::unix::fs::{
-            MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
-        };
-        // Others cannot open it before it is as it is to be.
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create_new(true);
-        let file = options.mode(0o600 & access.mode).open(path)?;
-        let made = file.metadata().and_then(|made| {
-            if let Some((user, group)) = access.owner
-                && (made.uid(), made.gid()) != (user, group)
-            {
-                fchown(&file, Some(user), Some(group))?;
-            }
-            file.set_permissions(fs::Permissions::from_mode(access.mode))
-        });
-        if let Err(error) = made {
-            let _ = fs::remove_file(path);
-            return Err(error);
+#[cfg(unix)]
+fn create_like(path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+    // Others cannot open it before it is as it is to be.
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).create_new(true);
+    let file = options.mode(0o600 & access.mode).open(path)?;
+    let made = file.metadata().and_then(|made| {
+        if let Some((user, group)) = access.owner
+            && (made.uid(), made.gid()) != (user, group)
+        {
+            fchown(&file, Some(user), Some(group))?;
         }
-        Ok(Box::new(file))
+        file.set_permissions(fs::Permissions::from_mode(access.mode))
+    });
+    if let Err(error) = made {
+        let _ = fs::remove_file(path);
+        return Err(error);
     }
-
-    fn read_directory(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()));
-        names.collect()
-    }
-
-    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        fs::metadata(path).map(|metadata| Metadata::of(&metadata))
-    }
-
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::canonicalize(path)
-    }
-
-    fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
-        fs::hard_link(original, link)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
-    }
-
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        // Only unix opens directories; elsewhere the file system keeps names in its own order.
-        if cfg!(unix) {
-            File::open(path).and_then(|directory| directory.sync_all())?;
-        }
-        Ok(())
-    }
+    Ok(Box::new(file))
 }
 
 /// Whether a lock was free.

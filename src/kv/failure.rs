@@ -4,14 +4,27 @@ use convodb_core::{Details, Error, ErrorKind};
 
 use super::pager::{DamagedPage, Replaced};
 
-pub(super) fn storage(error: redb::StorageError) -> Error {
-    match error {
-        redb::StorageError::Io(error) => storage_io(error),
-        redb::StorageError::Corrupted(what) => {
-            Error::corrupted(format!("the file is damaged: {what}"))
-        }
+/// An error of any of redb's kinds.
+pub(super) fn storage(error: impl Into<redb::Error>) -> Error {
+    match error.into() {
+        redb::Error::Io(error) => storage_io(error),
+        redb::Error::Corrupted(what) => Error::corrupted(format!("the file is damaged: {what}")),
         // Or the handle of redb was replaced after one.
-        redb::StorageError::PreviousIo | redb::StorageError::DatabaseClosed => ended(),
+        redb::Error::PreviousIo | redb::Error::DatabaseClosed => ended(),
+        redb::Error::UpgradeRequired(version) => Error::new(
+            ErrorKind::UnsupportedVersion,
+            format!("the file has version {version} of the engine's format, which is not read"),
+        ),
+        error @ (redb::Error::TableDoesNotExist(_)
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. }) => Error::new(
+            ErrorKind::NotADatabase,
+            format!("the file is not a store: {error}"),
+        ),
+        error @ redb::Error::TransactionPoisoned => {
+            Error::new(ErrorKind::Aborted, error.to_string())
+        }
         other => Error::new(ErrorKind::Io, other.to_string()),
     }
 }
@@ -54,18 +67,6 @@ fn storage_io(error: std::io::Error) -> Error {
         .with_source(error)
 }
 
-pub(super) fn database(error: redb::DatabaseError) -> Error {
-    match error {
-        redb::DatabaseError::DatabaseAlreadyOpen => locked(None),
-        redb::DatabaseError::UpgradeRequired(version) => Error::new(
-            ErrorKind::UnsupportedVersion,
-            format!("the file has version {version} of the engine's format, which is not read"),
-        ),
-        redb::DatabaseError::Storage(error) => storage(error),
-        other => Error::new(ErrorKind::Io, other.to_string()),
-    }
-}
-
 /// The file is open elsewhere: in this process, where the system has it.
 pub(super) fn locked(holder: Option<u32>) -> Error {
     let Some(process) = holder else {
@@ -76,47 +77,6 @@ pub(super) fn locked(holder: Option<u32>) -> Error {
         false => format!("the file is open elsewhere, in process {process}"),
     };
     Error::new(ErrorKind::Locked, message).with_details(Details::Process(process))
-}
-
-pub(super) fn transaction(error: redb::TransactionError) -> Error {
-    match error {
-        redb::TransactionError::Storage(error) => storage(error),
-        other => Error::new(ErrorKind::Io, other.to_string()),
-    }
-}
-
-pub(super) fn table(error: redb::TableError) -> Error {
-    match error {
-        redb::TableError::Storage(error) => storage(error),
-        redb::TableError::TableDoesNotExist(_)
-        | redb::TableError::TableTypeMismatch { .. }
-        | redb::TableError::TypeDefinitionChanged { .. } => Error::new(
-            ErrorKind::NotADatabase,
-            format!("the file is not a store: {error}"),
-        ),
-        other => Error::corrupted(other.to_string()),
-    }
-}
-
-pub(super) fn cursor(error: redb::CursorError) -> Error {
-    match error {
-        redb::CursorError::Storage(error) => storage(error),
-        other => Error::corrupted(other.to_string()),
-    }
-}
-
-pub(super) fn commit(error: redb::CommitError) -> Error {
-    match error {
-        redb::CommitError::Storage(error) => storage(error),
-        other => Error::new(ErrorKind::Aborted, other.to_string()),
-    }
-}
-
-pub(super) fn compaction(error: redb::CompactionError) -> Error {
-    match error {
-        redb::CompactionError::Storage(error) => storage(error),
-        other => Error::new(ErrorKind::Io, other.to_string()),
-    }
 }
 
 pub(super) fn io(what: &'static str, error: std::io::Error) -> Error {

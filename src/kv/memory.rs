@@ -1,11 +1,10 @@
 //! A file in memory, which can be opened again after it was closed.
 
-use std::fmt;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The bytes of a database without a file.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<RwLock<Vec<u8>>>);
 
 impl Memory {
@@ -23,12 +22,6 @@ impl Memory {
 
     fn bytes_mut(&self) -> RwLockWriteGuard<'_, Vec<u8>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memory({} bytes)", self.len())
     }
 }
 

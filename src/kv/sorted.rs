@@ -62,7 +62,7 @@ fn put_run<'r>(
             Ok(()) => drop(rows.next()),
             // The same key once more.
             Err(CursorError::UnorderedKey) => break,
-            Err(error) => return Err(failure::cursor(error)),
+            Err(error) => return Err(failure::storage(error)),
         }
     }
     cursor.close().map_err(failure::storage)?;

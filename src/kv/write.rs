@@ -1,7 +1,6 @@
 //! Writing: through the engine, or into memory over its rows.
 
 use std::cell::OnceCell;
-use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
@@ -11,8 +10,8 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _};
 use super::memtable::{Frozen, Memtable, Over, Rows, Tier};
 use super::rows::{Range, Slice};
 use super::{
-    Bytes, Database, EngineTables, Fold, KeyRange, Latest, Read, ReadTables, Table, engine_range,
-    failure, merged_len, no_table, sorted,
+    Bytes, Database, EngineTables, Fold, KeyRange, Read, ReadTables, Table, engine_range, failure,
+    merged_len, no_table, sorted,
 };
 
 /// What a commit of the engine makes durable when it returns: itself, and all before it.
@@ -35,13 +34,8 @@ pub struct WriteTransaction {
     fold: Fold,
     /// Begun at once, or when it is to be written through.
     engine: OnceLock<redb::WriteTransaction>,
-    buffered: Option<Buffered>,
-}
-
-/// What a transaction that can be buffered began on.
-struct Buffered {
-    database: Arc<Database>,
-    began: Latest,
+    /// What one that can be buffered began on.
+    buffered: Option<(Arc<Database>, ReadTables)>,
 }
 
 impl WriteTransaction {
@@ -55,18 +49,18 @@ impl WriteTransaction {
         })
     }
 
-    pub(super) fn buffered(database: Arc<Database>, began: Latest) -> Self {
+    pub(super) fn buffered(database: Arc<Database>, began: ReadTables) -> Self {
         Self {
             tables: database.setup.tables,
             fold: database.setup.fold,
             engine: OnceLock::new(),
-            buffered: Some(Buffered { database, began }),
+            buffered: Some((database, began)),
         }
     }
 
     pub fn tables(&self) -> WriteTables<'_> {
-        let buffered = self.buffered.as_ref();
-        self.resume(buffered.map(|buffered| buffered.began.tiers.live.clone()))
+        let began = self.buffered.as_ref().map(|(_, began)| began);
+        self.resume(began.map(|began| began.tiers.live.clone()))
     }
 
     /// Its tables with what they [came to](WriteTables::into_memtable).
@@ -86,10 +80,10 @@ impl WriteTransaction {
 
     fn begin_engine(&self) -> Result<()> {
         if self.engine.get().is_none()
-            && let Some(buffered) = &self.buffered
+            && let Some((database, _)) = &self.buffered
         {
             // Begun by nobody else: whoever writes through has all tables, and was buffered before.
-            let _ = self.engine.set(begin(&buffered.database)?);
+            let _ = self.engine.set(begin(database)?);
         }
         Ok(())
     }
@@ -119,7 +113,7 @@ impl WriteTransaction {
         // Of a one-phase commit, a repair would read pages that a crash left without checksums.
         engine.set_two_phase_commit(true);
         engine.set_quick_repair(durability == Durability::QuicklyRepaired);
-        engine.commit().map_err(failure::commit)
+        engine.commit().map_err(failure::storage)
     }
 
     pub fn abort(self) -> Result<()> {
@@ -131,7 +125,7 @@ impl WriteTransaction {
 }
 
 fn begin(database: &Database) -> Result<redb::WriteTransaction> {
-    database.inner().begin_write().map_err(failure::transaction)
+    database.inner().begin_write().map_err(failure::storage)
 }
 
 fn nowhere() -> Error {
@@ -167,7 +161,7 @@ impl<'t> WriteTables<'t> {
             let engine = self.transaction.engine()?;
             let opened = engine
                 .open_table(table.definition())
-                .map_err(failure::table)?;
+                .map_err(failure::storage)?;
             // Opened by nobody else: the cell was empty, and only this thread reaches it.
             let _ = cell.set(opened);
         }
@@ -185,7 +179,7 @@ impl<'t> WriteTables<'t> {
     /// The tiers, and the engine's tables beneath, where rows are buffered.
     fn buffered(&self) -> Option<(Over<'_>, &'t EngineTables)> {
         let live = self.memtable.as_ref()?;
-        let began = &self.transaction.buffered.as_ref()?.began;
+        let (_, began) = self.transaction.buffered.as_ref()?;
         let over = Over::new(live, began.tiers.frozen.as_deref());
         Some((over, &*began.engine))
     }
@@ -202,7 +196,7 @@ impl<'t> WriteTables<'t> {
         };
         self.transaction.begin_engine()?;
         let began = self.transaction.buffered.as_ref();
-        let frozen = began.and_then(|buffered| buffered.began.tiers.frozen.as_deref());
+        let frozen = began.and_then(|(_, began)| began.tiers.frozen.as_deref());
         // The engine has it unless its checkpoint failed.
         self.write(&memtable, frozen.filter(|frozen| !*frozen.is_written()))
     }
@@ -387,12 +381,6 @@ impl<'t> WriteTables<'t> {
     pub fn create_all(&self) -> Result<()> {
         let mut tables = self.transaction.tables.iter();
         tables.try_for_each(|table| self.table(*table).map(drop))
-    }
-}
-
-impl fmt::Debug for WriteTables<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteTables").finish_non_exhaustive()
     }
 }
 

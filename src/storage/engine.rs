@@ -29,7 +29,7 @@ use crate::kv::{
 };
 
 /// Where the bytes lie.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Location {
     File(Place),
     Memory(Memory),
@@ -94,7 +94,6 @@ impl Opening {
 }
 
 /// An open file.
-#[derive(Debug)]
 pub(crate) struct Engine {
     database: Arc<Database>,
     location: Arc<Location>,
@@ -122,7 +121,6 @@ pub(crate) struct Engine {
 }
 
 /// The file as one commit left it.
-#[derive(Debug)]
 pub(crate) struct View {
     // Before the database, so that it is dropped before: a file that a packed copy has replaced
     // is open for as long as somebody reads it.
@@ -179,10 +177,9 @@ impl View {
     pub(crate) fn sizes(&self) -> Result<[u64; 2]> {
         let mut sizes = [0; 2];
         for table in tables::ALL {
-            let size = self.rows.size(*table)?;
-            let [stored, used] = &mut sizes;
-            *stored += size.stored_bytes;
-            *used += size.used_bytes;
+            let of_table = self.rows.size(*table)?;
+            let added = sizes.iter_mut().zip(of_table);
+            added.for_each(|(sum, bytes)| *sum += bytes);
         }
         Ok(sizes)
     }

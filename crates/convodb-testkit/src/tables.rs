@@ -14,6 +14,7 @@ use convodb::internals::kv::{
     self, Database, Durability, Frozen, KeyRange, Memory, Over, OverRows, Range, Read, ReadTables,
     Setup, Slice, Table, WriteTables,
 };
+use convodb::testing::SystemDisk;
 
 const TABLES: &[Table] = &[table(0), table(1)];
 /// They share the first table with other rows.
@@ -60,7 +61,7 @@ pub fn counts<'p>(
 
 /// The tables of a store file, or of a new one, for redb alone.
 pub fn with_redb(path: &Path) -> redb::Database {
-    let pages = convodb::testing::pages(path).unwrap();
+    let pages = kv::pages_on(&SystemDisk, path, 0).unwrap();
     let database = redb::Database::builder().create_with_backend(pages);
     database.unwrap()
 }

@@ -1,7 +1,6 @@
 //! Checkpoints: the rows of the commits in the log are written to redb's pages, on a thread of their
 //! own, while commands go on.
 
-use std::fmt;
 use std::thread::{self, JoinHandle};
 
 use convodb_core::{Error, Result};
@@ -79,11 +78,5 @@ fn write(transaction: WriteTransaction, frozen: Frozen, position: &WalPosition) 
 impl Drop for Checkpoint {
     fn drop(&mut self) {
         self.wait();
-    }
-}
-
-impl fmt::Debug for Checkpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checkpoint").finish_non_exhaustive()
     }
 }

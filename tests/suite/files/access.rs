@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 
-use convodb::testing::{Access, Disk, DiskFile, Metadata, SystemDisk};
+use convodb::testing::{Access, Disk, DiskFile, SystemDisk};
 use tempfile::TempDir;
 
 use super::*;
@@ -25,12 +25,6 @@ impl Watched {
 }
 
 impl Disk for Watched {
-    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        SystemDisk.open(path)
-    }
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        SystemDisk.create_new(path)
-    }
     fn create_like(&self, path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
         if self.refuses_owners && access.owner.is_some() {
             return Err(io::ErrorKind::PermissionDenied.into());
@@ -39,15 +33,6 @@ impl Disk for Watched {
         self.see(path);
         Ok(file)
     }
-    fn read_directory(&self, path: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-        SystemDisk.read_directory(path)
-    }
-    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        SystemDisk.metadata(path)
-    }
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        SystemDisk.canonicalize(path)
-    }
     fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
         self.see(original);
         SystemDisk.hard_link(original, link)
@@ -55,12 +40,6 @@ impl Disk for Watched {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.see(from);
         SystemDisk.rename(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        SystemDisk.remove_file(path)
-    }
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        SystemDisk.sync_directory(path)
     }
 }
 

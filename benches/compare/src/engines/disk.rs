@@ -1,8 +1,7 @@
 //! The system's disk, which counts what convodb gives it, and can be full or held.
 
-use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -77,34 +76,6 @@ impl Disk for CountingDisk {
 
     fn create_like(&self, path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
         Ok(self.file(self.system.create_like(path, access)?))
-    }
-
-    fn read_directory(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        self.system.read_directory(path)
-    }
-
-    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.system.metadata(path)
-    }
-
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        self.system.canonicalize(path)
-    }
-
-    fn hard_link(&self, original: &Path, link: &Path) -> io::Result<()> {
-        self.system.hard_link(original, link)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.system.rename(from, to)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.system.remove_file(path)
-    }
-
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        self.system.sync_directory(path)
     }
 }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use convodb::testing::{Disk, DiskFile, Metadata};
+use convodb::testing::{Access, Disk, DiskFile, Metadata};
 
 pub use image::{Event, Image};
 
@@ -194,10 +194,18 @@ impl Disk for MemoryDisk {
         })
     }
 
+    fn open_read_only(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.open(path)
+    }
+
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         self.asked(Call::Create, |_| {
             self.name(path, None).map(|file| self.handle(file))
         })
+    }
+
+    fn create_like(&self, path: &Path, _: &Access) -> io::Result<Box<dyn DiskFile>> {
+        self.create_new(path)
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
