@@ -5,7 +5,7 @@
 
 use std::io;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use super::disk::DiskFile;
 
@@ -70,13 +70,16 @@ impl Alternating {
         Ok(copies)
     }
 
+    fn sum(&self, bytes: &[u8]) -> u64 {
+        XxHash3_64::oneshot_with_seed(self.seed, bytes)
+    }
+
     /// The counter and the content of a whole copy.
     fn content<'b>(&self, block: &'b [u8]) -> Option<(u64, &'b [u8])> {
         let (summed, sum) = block.split_last_chunk()?;
         let (magic, rest) = summed.split_first_chunk()?;
         let (counter, content) = rest.split_first_chunk()?;
-        let is_whole =
-            magic == self.magic && u64::from_le_bytes(*sum) == xxh3_64_with_seed(summed, self.seed);
+        let is_whole = magic == self.magic && u64::from_le_bytes(*sum) == self.sum(summed);
         is_whole.then(|| (u64::from_le_bytes(*counter), content))
     }
 
@@ -89,7 +92,7 @@ impl Alternating {
         block.extend_from_slice(&counter.to_le_bytes());
         block.extend_from_slice(content);
         block.resize(self.len - size_of::<u64>(), 0);
-        let sum = xxh3_64_with_seed(&block, self.seed);
+        let sum = self.sum(&block);
         block.extend_from_slice(&sum.to_le_bytes());
         let [even, odd] = self.offsets;
         let offset = if counter.is_multiple_of(2) { even } else { odd };

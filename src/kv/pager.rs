@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use convodb_core::{Error, Result};
 use redb::{BackendError, StorageBackend};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use super::alternating::{Alternating, OVERHEAD};
 use super::disk::DiskFile;
@@ -237,7 +237,7 @@ impl Pager {
     }
 
     fn sum(&self, page: u64, bytes: &[u8]) -> u64 {
-        xxh3_64_with_seed(bytes, self.seed ^ page).max(1)
+        XxHash3_64::oneshot_with_seed(self.seed ^ page, bytes).max(1)
     }
 
     fn group(&self, number: u64) -> io::Result<Arc<Group>> {

@@ -39,7 +39,7 @@ pub(super) trait Sink {
 
 impl Sink for WriteTables<'_> {
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
-        let mut bytes = Vec::with_capacity(128);
+        let mut bytes = Vec::with_capacity(256);
         codec::append_row(&mut bytes, table, key, record)?;
         self.put(table, key, &bytes)
     }

@@ -73,7 +73,7 @@ pub(super) fn save(
     let placed = |(known, owner): &(Conversation, u32)| plan::placements(known, *owner);
     let old = before.map(placed).unwrap_or_default();
     let new = after.map(placed).unwrap_or_default();
-    let mut entry = Vec::new();
+    let (mut entry, mut value) = (Vec::new(), Vec::new());
     if let Some((known, owner)) = after {
         save_record(rows, known, *owner)?;
         entry = index_entry::payload(known, *owner);
@@ -86,7 +86,8 @@ pub(super) fn save(
         }
         if let Some(place) = new {
             let key = place.0.key(&place.1);
-            let value = index_entry::seal(&key, &entry);
+            value.clear();
+            index_entry::seal_onto(&mut value, &key, &entry);
             if old == new {
                 rows.put(plan::STREAMS.table, &key, &value)?;
             } else {

@@ -9,6 +9,8 @@ use convodb_core::{Change, Error, Result, time};
 use super::{Head, changes};
 
 const HEAD_BYTES: usize = 8 + 16;
+/// Enough for most commits of one command.
+const USUAL_BYTES: usize = 512;
 
 /// The changes of a commit, as long as a record can hold them.
 #[derive(Debug)]
@@ -19,10 +21,9 @@ pub(crate) struct LogRecord {
 
 impl LogRecord {
     pub(in crate::storage) fn new(max_bytes: usize) -> Self {
-        Self {
-            bytes: vec![0; HEAD_BYTES],
-            max_bytes,
-        }
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        bytes.resize(HEAD_BYTES, 0);
+        Self { bytes, max_bytes }
     }
 
     /// An empty one with the same bound.
