@@ -132,10 +132,15 @@ impl Executor {
         work: impl for<'t> FnOnce(UnitOfWork<'t>) -> Result<(T, UnitOfWork<'t>), E>,
     ) -> Result<T, E> {
         let (_lock, mut state) = self.lock_writer()?;
-        self.write(&mut state, |unit, summary| {
+        let mut failed = None;
+        let written = self.write(&mut state, |unit, summary| {
             (summary.commands, summary.cost) = (1, 1);
-            work(unit)
-        })
+            work(unit).map_err(|error| {
+                failed = Some(error);
+                Error::new(ErrorKind::Aborted, "the work failed")
+            })
+        });
+        written.map_err(|error| failed.unwrap_or_else(|| self.aborted(error).into()))
     }
 
     /// Waits for the right to write. The state is locked by its holder alone.
@@ -180,12 +185,21 @@ impl Executor {
         error.kind() == ErrorKind::NeedsReopen && self.monitor.check_write().is_ok()
     }
 
+    /// The error of work that its caller has to run again, where another handle of redb is enough.
+    pub(crate) fn aborted(&self, error: Error) -> Error {
+        if !self.is_restartable(&error) {
+            return error;
+        }
+        let message = "an error of the file came before in this transaction: it writes nothing";
+        Error::new(ErrorKind::Aborted, message).with_source(error)
+    }
+
     /// Commits a piece of work, or nothing if it fails or changes nothing.
-    fn write<T, E: From<Error>>(
+    fn write<T>(
         self: &Arc<Self>,
         state: &mut WriteState,
-        work: impl for<'t> FnOnce(UnitOfWork<'t>, &mut Summary) -> Result<(T, UnitOfWork<'t>), E>,
-    ) -> Result<T, E> {
+        work: impl for<'t> FnOnce(UnitOfWork<'t>, &mut Summary) -> Result<(T, UnitOfWork<'t>)>,
+    ) -> Result<T> {
         let engine = state.engine()?;
         self.current.end_expired(Instant::now());
         let raw = engine.begin_write();

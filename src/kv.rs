@@ -79,6 +79,10 @@ pub struct Setup {
     pub read_only: bool,
     /// How long to wait for a file that is open elsewhere.
     pub lock_timeout: Duration,
+    /// The id of the file, where it is to be no other.
+    pub expected: Option<FileId>,
+    /// A sync of the file failed: before it is read, it is written again.
+    pub rewrites: bool,
     /// Of a file that is made.
     pub file_id: FileId,
     /// Who may open a file that is made: those who may open the one that it is a copy of.

@@ -21,12 +21,8 @@ pub enum Durability {
     Interval(Duration),
 }
 
-/// The size of the write-ahead log of a new file, and the least.
-const WAL_BYTES: u64 = 16 << 20;
+/// The least size of the write-ahead log of a new file.
 const LEAST_WAL_BYTES: u64 = 64 << 10;
-
-/// A store that falls idle looks for a checkpoint after this, and again after as long.
-const CHECKPOINT_AGE: Duration = Duration::from_secs(20);
 
 /// The options of a store. [`Store::options`](crate::Store::options) returns the defaults.
 ///
@@ -61,17 +57,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            opening: Opening {
-                cache_bytes: 256 << 20,
-                create: true,
-                read_only: false,
-                lock_timeout: Duration::ZERO,
-                seed: [0; 16],
-                wal_bytes: WAL_BYTES,
-                syncs: true,
-                checkpoint_commands: u64::MAX,
-                checkpoint_age: CHECKPOINT_AGE,
-            },
+            opening: Opening::default(),
             disk: Arc::new(SystemDisk),
             flush_interval: None,
             // Far longer than paging or exporting takes.
@@ -98,7 +84,7 @@ impl Options {
     /// smaller cache there are more checkpoints, which write more.
     #[must_use]
     pub fn cache_size(mut self, bytes: usize) -> Self {
-        self.opening.cache_bytes = bytes;
+        self.opening.setup.cache_bytes = bytes;
         self
     }
 
@@ -116,7 +102,7 @@ impl Options {
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly). No file is created.
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
-        self.opening.read_only = read_only;
+        self.opening.setup.read_only = read_only;
         self
     }
 
@@ -143,13 +129,13 @@ impl Options {
     /// ```
     #[must_use]
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.opening.lock_timeout = timeout;
+        self.opening.setup.lock_timeout = timeout;
         self
     }
 
     /// Whether the store only reads.
     pub(crate) fn is_read_only(&self) -> bool {
-        self.opening.read_only
+        self.opening.setup.read_only
     }
 
     /// The time to live of a [`Snapshot`](crate::Snapshot), and of an iterator over messages or notes;
@@ -187,7 +173,7 @@ impl Options {
     /// A commit of more than a quarter of it is written to the pages of the file at once.
     #[must_use]
     pub fn wal_size(mut self, bytes: u64) -> Self {
-        self.opening.wal_bytes = bytes.max(LEAST_WAL_BYTES);
+        self.opening.setup.wal_bytes = bytes.max(LEAST_WAL_BYTES);
         self
     }
 
@@ -252,9 +238,8 @@ impl Options {
     pub(crate) fn opening(&self) -> Opening {
         // Two parts of 80 bits fill 128.
         let seed = self.ids.random() ^ (self.ids.random() << 64);
-        Opening {
-            seed: seed.to_le_bytes(),
-            ..self.opening
-        }
+        let mut opening = self.opening;
+        opening.setup.file_id = seed.to_le_bytes();
+        opening
     }
 }

@@ -31,11 +31,11 @@ mod totals;
 mod unit_of_work;
 mod verify;
 
-pub(crate) use crate::kv::Place;
 #[cfg(feature = "testing")]
 pub use crate::kv::{Access, Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
 pub(crate) use crate::kv::{Disk, SystemDisk};
+pub(crate) use crate::kv::{FileId, Place};
 pub(crate) use engine::{
     CommitError, Compacted, Engine, Incident, Location, Logged, Monitor, Opening, Tended, View,
     backup, recover, stream,

@@ -92,7 +92,10 @@ impl<'t> Transaction<'t> {
         let mut slot = borrowed.map_err(|_| executor::reentrant())?;
         // A panic leaves none: it may be half changed, and the closure may catch it and go on.
         let mut unit = slot.take().ok_or_else(aborted)?;
-        let value = run(&mut unit);
+        let value = run(&mut unit).or_else(|error| match error.kind() {
+            ErrorKind::NeedsReopen => unit.whole(|_| Err(self.executor.aborted(error))),
+            _ => Err(error),
+        });
         *slot = Some(unit);
         value
     }

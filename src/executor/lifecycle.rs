@@ -12,14 +12,15 @@ use super::group_commit::{Failure, Queue};
 use super::job::{Answer, Pending};
 use super::{Executor, lock, start_thread};
 use crate::options::Options;
-use crate::storage::{Compacted, Engine, Health, Incident, Location, Monitor, View};
+use crate::storage::{Compacted, Engine, FileId, Health, Incident, Location, Monitor, View};
 
 /// What only the holder of the queue's lock uses.
 pub(super) struct WriteState {
     /// None while it is closed.
     engine: Option<Engine>,
-    /// Where to reopen.
+    /// Where to reopen, and which file.
     location: Location,
+    file_id: Option<FileId>,
     monitor: Monitor,
 }
 
@@ -54,6 +55,7 @@ impl Owner {
             queue: Queue::new(),
             write_state: Mutex::new(WriteState {
                 location: engine.location().clone(),
+                file_id: None,
                 engine: Some(engine),
                 monitor: monitor.clone(),
             }),
@@ -224,16 +226,16 @@ impl Executor {
     fn open_again(&self, state: &mut WriteState) -> Result<(Engine, View)> {
         let mut has_failed = state.monitor.has_failed();
         if let Some(old) = state.engine.take() {
+            state.file_id = old.file_id();
             // The reason to reopen can keep the file from closing cleanly.
             let closed = old.close();
             has_failed |= closed.is_err_and(|error| error.kind() == ErrorKind::Io);
         }
-        if has_failed {
-            // A sync may have failed: what is read may differ from what the disk holds.
-            state.location.rewrite()?;
-        }
         let mut opening = self.options.opening();
         opening.create = false;
+        opening.setup.expected = state.file_id;
+        // A sync may have failed: what is read may differ from what the disk holds.
+        opening.setup.rewrites = has_failed && !opening.setup.read_only;
         let engine = Engine::open(&state.location, &opening, state.monitor.clone())?;
         let view = engine.view()?;
         Ok((engine, view))

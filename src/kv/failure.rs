@@ -79,12 +79,16 @@ pub(super) fn locked(holder: Option<u32>) -> Error {
     Error::new(ErrorKind::Locked, message).with_details(Details::Process(process))
 }
 
+/// Whether there is no room.
+pub(super) fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
 pub(super) fn io(what: &'static str, error: std::io::Error) -> Error {
     let kind = match error.kind() {
         std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-        std::io::ErrorKind::StorageFull
-        | std::io::ErrorKind::QuotaExceeded
-        | std::io::ErrorKind::FileTooLarge => ErrorKind::StorageFull,
+        _ if is_full(&error) => ErrorKind::StorageFull,
         _ => ErrorKind::Io,
     };
     Error::new(kind, format!("{what}: {error}")).with_source(error)

@@ -21,7 +21,7 @@ use super::pager::Pages;
 use super::pager::{Pager, take};
 #[cfg(feature = "testing")]
 use super::superblock::Superblock;
-use super::superblock::{StoreFile, could_begin};
+use super::superblock::{BLOCK_LEN, StoreFile, could_begin};
 use super::{Database, Setup, failure};
 
 /// A path on a disk.
@@ -170,35 +170,6 @@ impl Place {
         }
     }
 
-    /// Writes every byte of the file once more and syncs it, for what is left by a sync that failed:
-    /// a system may take pages for written that are not (Linux marks them clean), and would never
-    /// write them. A crash in the midst leaves what one before could have left. O(file)!
-    pub fn rewrite(&self) -> Result<()> {
-        const CHUNK: usize = 1 << 20;
-        let rewrite = || {
-            let file = self.disk.open(&self.path)?;
-            // Nobody may write meanwhile.
-            if !file.try_lock()? {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let len = file.metadata()?.len;
-            let mut buffer = vec![0; CHUNK];
-            let mut offset = 0;
-            while offset < len {
-                let rest = usize::try_from(len - offset).unwrap_or(CHUNK);
-                let chunk = buffer.get_mut(..rest.min(CHUNK)).unwrap_or_default();
-                file.read_exact_at(chunk, offset)?;
-                file.write_all_at(chunk, offset)?;
-                offset += chunk.len() as u64;
-            }
-            file.sync_data()
-        };
-        rewrite().map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::WouldBlock => failure::locked(None),
-            _ => failure::io("the file cannot be written again", error),
-        })
-    }
-
     pub fn sync_directory(&self) -> Result<()> {
         self.disk
             .sync_directory(self.directory())
@@ -269,18 +240,68 @@ impl Taken {
         Ok((named.identity == opened.identity).then_some(Self(taken)))
     }
 
+    /// An error where it is not the expected file.
     pub fn open(&self, setup: &Setup) -> Result<Database> {
-        let pager = Pager::open(Arc::clone(&self.0))?;
-        Database::of_pages(Arc::new(pager), setup)
+        let file = StoreFile::open(Arc::clone(&self.0))?;
+        let id = file.superblock().id;
+        if setup.expected.is_some_and(|expected| expected != id) {
+            let message =
+                "the path leads to another file: it is not opened in place of the store's";
+            return Err(Error::new(ErrorKind::PathChanged, message));
+        }
+        if setup.rewrites {
+            let rewritten = rewrite(file.disk());
+            rewritten.map_err(|error| failure::io("the file cannot be written again", error))?;
+        }
+        Database::of_pages(Arc::new(Pager::open(file)?), setup)
     }
 
     /// The database as the file has it: what is written to it stays in memory. The file is given up
     /// when this one is dropped.
     pub fn preview(&self, setup: &Setup) -> Result<Database> {
         let overlay = Overlay::of(Arc::clone(&self.0)).map_err(unreadable)?;
-        let pager = Pager::open(Arc::from(overlay))?;
-        Database::of_pages(Arc::new(pager), setup)
+        let file = StoreFile::open(Arc::from(overlay))?;
+        Database::of_pages(Arc::new(Pager::open(file)?), setup)
     }
+}
+
+/// Gives each piece of a file and its place to a function.
+fn each_chunk(
+    file: &dyn DiskFile,
+    mut visit: impl FnMut(&[u8], u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    let len = file.metadata()?.len;
+    for offset in (0..len).step_by(buffer.len()) {
+        let rest = usize::try_from(len - offset).unwrap_or(usize::MAX);
+        let chunk = buffer.len().min(rest);
+        let chunk = buffer.get_mut(..chunk).unwrap_or_default();
+        file.read_exact_at(chunk, offset)?;
+        visit(chunk, offset)?;
+    }
+    Ok(())
+}
+
+/// Writes every byte of the file once more and syncs it, for what is left by a sync that failed: a system
+/// may take pages for written that are not (Linux marks them clean), and would never write them. A crash
+/// in the midst leaves what one before could have left. O(file)!
+fn rewrite(file: &dyn DiskFile) -> io::Result<()> {
+    each_chunk(file, |chunk, offset| {
+        match file.write_all_at(chunk, offset) {
+            Err(error) if failure::is_full(&error) => {}
+            written => return written,
+        }
+        let blocks = (offset..).step_by(BLOCK_LEN).zip(chunk.chunks(BLOCK_LEN));
+        for (offset, block) in blocks {
+            match file.write_all_at(block, offset) {
+                // A hole of the log: what the file has on a disk needs no room.
+                Err(error) if failure::is_full(&error) && block.iter().all(|byte| *byte == 0) => {}
+                written => written?,
+            }
+        }
+        Ok(())
+    })?;
+    file.sync_data()
 }
 
 fn cannot_open(path: &Path, error: io::Error) -> Error {
@@ -317,7 +338,9 @@ pub fn pages_on(
             };
             Pager::create(take(file)?, superblock)?
         }
-        Err(_) => Pager::open(take(disk.open(path).map_err(unreadable)?)?)?,
+        Err(_) => Pager::open(StoreFile::open(take(
+            disk.open(path).map_err(unreadable)?,
+        )?)?)?,
     };
     Pages::new(&Arc::new(pager)).map_err(unreadable)
 }
@@ -452,22 +475,10 @@ impl Draft {
     /// Writes the bytes of the file, which has no name any more: however the process ends, nothing is
     /// left of it.
     pub(super) fn stream(self, out: &mut dyn Write) -> Result<()> {
-        const CHUNK: usize = 1 << 20;
         let Self { name, pager } = self;
         drop(name);
-        let file = pager.file().disk();
-        let len = file.metadata().map_err(unreadable)?.len;
-        let mut buffer = vec![0; CHUNK];
-        let mut offset = 0;
-        while offset < len {
-            let rest = usize::try_from(len - offset).unwrap_or(CHUNK);
-            let chunk = buffer.get_mut(..rest.min(CHUNK)).unwrap_or_default();
-            file.read_exact_at(chunk, offset).map_err(unreadable)?;
-            let written = out.write_all(chunk);
-            written.map_err(|error| failure::io("the copy cannot be written", error))?;
-            offset += chunk.len() as u64;
-        }
-        let flushed = out.flush();
-        flushed.map_err(|error| failure::io("the copy cannot be written", error))
+        let copied = each_chunk(pager.file().disk(), |chunk, _| out.write_all(chunk));
+        let copied = copied.and_then(|()| out.flush());
+        copied.map_err(|error| failure::io("the copy cannot be written", error))
     }
 }

@@ -151,10 +151,9 @@ impl Pager {
         Ok(Self::new(file))
     }
 
-    /// Opens a file that was created, and is [taken](take). Reads nothing but the superblock and the
-    /// header.
-    pub(super) fn open(disk: Arc<dyn DiskFile>) -> Result<Self> {
-        let pager = Self::new(StoreFile::open(disk)?);
+    /// Opens the pages of a file, which is [taken](take). Reads nothing but the header.
+    pub(super) fn open(file: StoreFile) -> Result<Self> {
+        let pager = Self::new(file);
         pager
             .load_header()
             .map_err(|error| failure::io("the file cannot be read", error))?;

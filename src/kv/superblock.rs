@@ -75,7 +75,9 @@ impl StoreFile {
             .map_err(|error| failure::io("the file cannot be read", error))?;
         let Some(content) = found.newest else {
             return Err(if found.is_marked {
-                Error::corrupted("the file is damaged: its superblock is")
+                Error::corrupted(
+                    "both copies of the file's superblock are damaged: restore a backup",
+                )
             } else {
                 Error::new(ErrorKind::NotADatabase, "the file is not a store")
             });

@@ -24,8 +24,8 @@ use super::meta::Identity;
 use super::{Head, Reader, Resident, UnitOfWork, kinds, meta, plan, scan, tables};
 use crate::index::Levels;
 use crate::kv::{
-    self, Access, Database, Durability, Memory, Place, Published, Read as _, ReadTables, Records,
-    Replaced, Setup, Wal, WalPosition,
+    self, Access, Database, Durability, FileId, Memory, Place, Published, Read as _, ReadTables,
+    Records, Replaced, Setup, Wal, WalPosition,
 };
 
 /// Where the bytes lie.
@@ -39,29 +39,13 @@ impl Location {
     pub(crate) fn memory() -> Self {
         Self::Memory(Memory::default())
     }
-
-    /// Makes durable what can be read, whatever became of earlier syncs, of a file that nobody has
-    /// open. O(file)!
-    pub(crate) fn rewrite(&self) -> Result<()> {
-        match self {
-            Self::File(place) => place.rewrite(),
-            Self::Memory(_) => Ok(()),
-        }
-    }
 }
 
 /// How to open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening {
-    pub(crate) cache_bytes: usize,
+    pub(crate) setup: Setup,
     pub(crate) create: bool,
-    pub(crate) read_only: bool,
-    /// How long to wait for a file that is open elsewhere.
-    pub(crate) lock_timeout: Duration,
-    /// Random bytes, for a file that is made.
-    pub(crate) seed: [u8; 16],
-    /// The size of the log of a file that is made.
-    pub(crate) wal_bytes: u64,
     /// Whether a commit is durable when it returns.
     pub(crate) syncs: bool,
     /// A number of commands in the log that makes a checkpoint due.
@@ -70,25 +54,35 @@ pub(crate) struct Opening {
     pub(crate) checkpoint_age: Duration,
 }
 
-impl Opening {
-    fn setup(&self) -> Setup {
-        Setup {
-            tables: tables::ALL,
-            fold: plan::fold,
-            cache_bytes: self.cache_bytes,
-            read_only: self.read_only,
-            lock_timeout: self.lock_timeout,
-            file_id: self.seed,
-            access: None,
-            wal_bytes: self.wal_bytes,
+impl Default for Opening {
+    fn default() -> Self {
+        Self {
+            setup: Setup {
+                tables: tables::ALL,
+                fold: plan::fold,
+                cache_bytes: 256 << 20,
+                read_only: false,
+                lock_timeout: Duration::ZERO,
+                expected: None,
+                rewrites: false,
+                file_id: [0; 16],
+                access: None,
+                wal_bytes: 16 << 20,
+            },
+            create: true,
+            syncs: true,
+            checkpoint_commands: u64::MAX,
+            checkpoint_age: Duration::from_secs(20),
         }
     }
+}
 
+impl Opening {
     /// How a copy of a database is made, for those who may open it.
     fn setup_like(&self, database: &Database) -> Result<Setup> {
         Ok(Setup {
             access: database.access()?,
-            ..self.setup()
+            ..self.setup
         })
     }
 }
@@ -100,13 +94,9 @@ pub(crate) struct Engine {
     levels: Levels,
     /// None in memory.
     wal: Option<Wal>,
-    /// Whether a commit is durable when it returns.
-    syncs: bool,
-    cache_bytes: usize,
+    opening: Opening,
     /// The bytes in the live tier that make a checkpoint due.
     due_bytes: usize,
-    checkpoint_commands: u64,
-    checkpoint_age: Duration,
     logged: Logged,
     /// The one that is under way.
     checkpoint: Option<Checkpoint>,
@@ -223,9 +213,9 @@ impl Engine {
         let (database, location) = match location {
             Location::Memory(memory) => {
                 let new = memory.is_empty();
-                let database = Database::open_memory(memory, &opening.setup())?;
+                let database = Database::open_memory(memory, &opening.setup)?;
                 if new {
-                    initialise(&database, opening.seed)?;
+                    initialise(&database, opening.setup.file_id)?;
                 }
                 (database, location.clone())
             }
@@ -235,7 +225,7 @@ impl Engine {
                 let place = place.resolve()?;
                 // Who gave the file its name may have been killed before the name was durable:
                 // nothing is acknowledged in a file that a power cut could take away whole.
-                if !opening.read_only {
+                if !opening.setup.read_only {
                     place.sync_directory()?;
                     place.remove_leftovers();
                 }
@@ -262,11 +252,8 @@ impl Engine {
             location: Arc::new(location),
             levels,
             wal: None,
-            syncs: opening.syncs,
-            cache_bytes: opening.cache_bytes,
+            opening: *opening,
             due_bytes: FIRST_DUE_BYTES,
-            checkpoint_commands: opening.checkpoint_commands,
-            checkpoint_age: opening.checkpoint_age,
             logged: Logged::new(),
             checkpoint: None,
             unwritten: None,
@@ -345,6 +332,12 @@ impl Engine {
         })
     }
 
+    /// The id of the file, unless the path may lead to a packed copy.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        let file = self.database.file().filter(|_| !self.may_be_replaced);
+        file.map(|file| file.superblock().id)
+    }
+
     pub(crate) fn location(&self) -> &Location {
         &self.location
     }
@@ -364,14 +357,13 @@ impl Engine {
 }
 
 fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
-    let setup = opening.setup();
+    let setup = &opening.setup;
+    let creates = opening.create && !setup.read_only;
     for _ in 0..MAX_CREATIONS {
-        match Database::open(place, &setup) {
-            Err(error)
-                if error.kind() == ErrorKind::NotFound && opening.create && !opening.read_only =>
-            {
+        match Database::open(place, setup) {
+            Err(error) if error.kind() == ErrorKind::NotFound && creates => {
                 // Whoever published first, the file that is there now is opened.
-                Database::create(place, &setup, |database| initialise(database, opening.seed))?;
+                Database::create(place, setup, |database| initialise(database, setup.file_id))?;
             }
             opened => return opened,
         }

@@ -24,7 +24,8 @@ impl Options {
     ///
     /// As [`open`](Self::open), and [`AlreadyExists`](crate::ErrorKind::AlreadyExists), if the file for
     /// the log exists. If the log could not be saved, the store is unchanged; after a later error it
-    /// can be recovered again.
+    /// can be recovered again. [`Corrupted`](crate::ErrorKind::Corrupted) for other damage than that of the
+    /// log: where both copies of the superblock are damaged, a backup has to be restored.
     ///
     /// # Complexity
     ///
@@ -180,7 +181,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Options::open`](crate::Options::open). After an error every call returns
+    /// As [`Options::open`](crate::Options::open), and [`PathChanged`](crate::ErrorKind::PathChanged), if the
+    /// path leads to another file. After an error every call returns
     /// [`NeedsReopen`](crate::ErrorKind::NeedsReopen) until another `reopen` succeeds.
     pub fn reopen(&self) -> Result<()> {
         self.executor().reopen()
@@ -199,8 +201,9 @@ impl Store {
         self.executor().monitor.health()
     }
 
-    /// Waits for the calls that are running and closes the file, for all clones, snapshots and
-    /// iterators. Dropping the last clone closes the file too, without returning an error.
+    /// Waits for the calls that are running, also for a [`backup`](Self::backup), and closes the file, for
+    /// all clones, snapshots and iterators. Calls that come meanwhile return
+    /// [`Closed`](crate::ErrorKind::Closed). Dropping the last clone closes the file too, without returning an error.
     ///
     /// # Errors
     ///

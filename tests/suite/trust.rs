@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use convodb::prelude::*;
+use convodb::testing::{Disk as _, SeededIds};
 use convodb::{Channel, ConversationId, ErrorKind, Filter, Health, Inbound, Options};
 use tempfile::TempDir;
 
 use convodb_testkit::fixture::{WAL_BYTES, clock, options};
-use convodb_testkit::harness::disk::{Image, MemoryDisk};
+use convodb_testkit::harness::disk::{Call, Fate, Gate, Image, MemoryDisk};
 use convodb_testkit::op::contact;
 
 const STORE: &str = "/inbox.redb";
@@ -250,6 +252,48 @@ fn a_store_that_comes_back_to_its_path_can_be_reopened() {
     receive(&store, 1, "Hello").unwrap();
     store.close().unwrap();
     assert_eq!(messages(&path), 4);
+}
+
+/// A disk that opens no file.
+struct OpensNothing;
+
+impl Gate for OpensNothing {
+    fn before(&self, call: Call) -> Fate {
+        match call {
+            Call::Open => Fate::Refused(io::ErrorKind::Other),
+            _ => Fate::Done,
+        }
+    }
+}
+
+#[test]
+fn a_store_that_could_not_be_reopened_opens_no_other_file_at_its_path() {
+    let [path, other, away] = [STORE, "/other.redb", "/away.redb"].map(Path::new);
+    let disk = MemoryDisk::default();
+    let store = on(&disk).ids(SeededIds::new(12)).open(other).unwrap();
+    receive(&store, 1, "Hello").unwrap();
+    store.close().unwrap();
+    let store = on(&disk).open(path).unwrap();
+    for number in 0..3 {
+        receive(&store, number, "Hello").unwrap();
+    }
+    disk.set_gate(Some(Arc::new(OpensNothing)));
+    assert_eq!(store.reopen().unwrap_err().kind(), ErrorKind::Io);
+    assert!(matches!(store.health(), Health::Offline(_)));
+    disk.set_gate(None);
+    disk.rename(path, away).unwrap();
+    disk.rename(other, path).unwrap();
+    let image = disk.image();
+    let error = store.reopen().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PathChanged, "{error}");
+    assert_eq!(disk.image(), image, "nothing is written to the other file");
+    disk.rename(path, other).unwrap();
+    disk.rename(away, path).unwrap();
+    store.reopen().unwrap();
+    assert_eq!(store.count(&Filter::all()).unwrap(), 3);
+    receive(&store, 4, "Hello").unwrap();
+    store.compact().unwrap();
+    store.reopen().unwrap();
 }
 
 #[test]

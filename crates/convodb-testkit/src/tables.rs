@@ -98,6 +98,8 @@ pub struct Tables {
 impl Tables {
     pub fn new() -> Result<Self> {
         let setup = Setup {
+            expected: None,
+            rewrites: false,
             read_only: false,
             tables: TABLES,
             fold,

@@ -157,11 +157,11 @@ impl Engine {
             return Err(self.refused(error));
         }
         let began = Instant::now();
-        wal.append(payload, self.syncs)
+        wal.append(payload, self.opening.syncs)
             .and_then(|()| self.database.commit_buffered(rows))
             .map_err(CommitError::Unknown)?;
         let logged = &mut self.logged;
-        if self.syncs {
+        if self.opening.syncs {
             logged.synced = Some((Instant::now(), began.elapsed()));
         }
         if logged.behind == 0 {
@@ -273,7 +273,7 @@ impl Engine {
     }
 
     /// Writes what is buffered, and some more rows, by a transaction of redb.
-    fn commit_through(
+    pub(super) fn commit_through(
         &mut self,
         transaction: kv::WriteTransaction,
         rows: Option<Memtable>,
@@ -302,14 +302,14 @@ impl Engine {
         };
         let [live, _] = self.database.buffered_bytes();
         live as u64 >= self.due_bytes as u64 * times
-            || self.logged.behind >= self.checkpoint_commands.saturating_mul(times)
+            || self.logged.behind >= self.opening.checkpoint_commands.saturating_mul(times)
             || wal.bytes() >= wal.capacity() / DUE_SHARE * times
     }
 
     /// Begins a checkpoint, if one is due and none is under way.
     fn start_checkpoint(&mut self) {
         let Logged { behind, since, .. } = self.logged;
-        let is_old = behind > 0 && since.elapsed() >= self.checkpoint_age;
+        let is_old = behind > 0 && since.elapsed() >= self.opening.checkpoint_age;
         let is_due = match &self.stalled {
             Some(stalled) => stalled.at.elapsed() >= STALL,
             None => is_old || self.is_behind(1) || self.unwritten.is_some(),
@@ -412,7 +412,7 @@ impl Engine {
         let (part, whole) = DIRTY_SHARE;
         // A few pages say nothing.
         if written > LEAST_DUE_BYTES {
-            let wanted = frozen as u128 * (self.cache_bytes * part / whole) as u128;
+            let wanted = frozen as u128 * (self.opening.setup.cache_bytes * part / whole) as u128;
             let wanted = usize::try_from(wanted / written as u128).unwrap_or(MOST_DUE_BYTES);
             self.due_bytes = wanted.clamp(LEAST_DUE_BYTES, MOST_DUE_BYTES);
         }
@@ -519,7 +519,7 @@ impl Engine {
         let mut records = records.iter().peekable();
         while records.peek().is_some() {
             let [live, _] = self.database.buffered_bytes();
-            if live > self.cache_bytes / 2 {
+            if live > self.opening.setup.cache_bytes / 2 {
                 self.end_checkpoint()?;
                 self.start_checkpoint();
             }

@@ -9,7 +9,7 @@ use convodb_core::{CommitSeq, Result};
 use super::health::Monitor;
 use super::{Engine, Location, Opening, checkpoint};
 use crate::kv::{Database, Place, Records, Taken, Wal};
-use crate::storage::meta;
+use crate::storage::{Head, meta};
 
 /// What [`Options::recover`](crate::Options::recover) did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Recovered {
     pub commit: CommitSeq,
     /// The latest time that the store's clock had given out by then.
     pub time: DateTime<Utc>,
-    /// The commits that the log shows as durable, and that are lost. The next commands get their numbers.
+    /// The commits that the log shows as durable, and that are lost. No later commit gets their numbers.
     pub lost: Option<RangeInclusive<CommitSeq>>,
     /// The bytes of the log that were saved.
     pub saved_bytes: u64,
@@ -32,10 +32,10 @@ pub(crate) fn recover(
     opening: &Opening,
     saves_to: &Place,
 ) -> Result<Option<Recovered>> {
-    let setup = opening.setup();
-    let taken = Taken::take(place, &setup)?;
+    let setup = &opening.setup;
+    let taken = Taken::take(place, setup)?;
     // Nothing is written to the file before its log is saved. Dropped last, as it gives the file up.
-    let found = taken.preview(&setup)?;
+    let found = taken.preview(setup)?;
     let Some(damaged) = Damaged::find(&found)? else {
         return Ok(None);
     };
@@ -43,14 +43,14 @@ pub(crate) fn recover(
     saves_to.save(unread, found.access()?)?;
 
     let location = Location::File(place.resolve()?);
-    let database = taken.open(&setup)?;
+    let database = taken.open(setup)?;
     let mut engine = Engine::of(database, location, opening, Monitor::new(false))?;
-    engine.replay_whole(&damaged.records)?;
+    engine.replay_whole(&damaged)?;
     let head = engine.view()?.head();
     engine.close()?;
     let [first, last] = [damaged.lost.start(), damaged.lost.end()].map(|at| CommitSeq::new(*at));
     Ok(Some(Recovered {
-        commit: head.commit_seq,
+        commit: CommitSeq::new(damaged.records.end().commit),
         time: head.newest_time,
         lost: (!damaged.lost.is_empty()).then_some(first..=last),
         saved_bytes: unread.len() as u64,
@@ -83,8 +83,8 @@ impl Damaged {
 }
 
 impl Engine {
-    /// Replays records, checkpoints them, and erases everything else of the log.
-    fn replay_whole(&mut self, records: &Records) -> Result<()> {
+    /// Replays the records that are whole, checkpoints them, and erases everything else of the log.
+    fn replay_whole(&mut self, Damaged { records, lost }: &Damaged) -> Result<()> {
         let Some(file) = self.database.file().cloned() else {
             return Ok(());
         };
@@ -92,7 +92,16 @@ impl Engine {
         wal.mark_open()?;
         self.wal = Some(wal);
         self.recover(records)?;
-        self.checkpoint_all()?;
+        self.await_checkpoint()?;
+        let mut position = records.end();
+        position.commit = position.commit.max(*lost.end());
+        let transaction = self.database.begin_buffered()?;
+        let mut rows = transaction.tables();
+        let mut head = Head::read(&rows)?;
+        head.commit_seq = CommitSeq::new(position.commit);
+        head.write(&mut rows)?;
+        let rows = rows.into_memtable();
+        self.commit_through(transaction, rows, position)?;
         match &self.wal {
             Some(wal) => wal.erase_rest(),
             None => Ok(()),

@@ -182,7 +182,7 @@ fn a_log_that_has_gone_around_is_recovered_up_to_its_damage() {
             .wal_size(64 << 10)
     };
     let store = options().open(STORE).unwrap();
-    let model = fill(&store, &time, 5, 400);
+    let mut model = fill(&store, &time, 5, 400);
     store.close().unwrap();
     let store = options().checkpoint_commands(u64::MAX).open(STORE).unwrap();
     let before = store.commit_seq().unwrap();
@@ -208,6 +208,7 @@ fn a_log_that_has_gone_around_is_recovered_up_to_its_damage() {
     );
     let recovered = options().recover(STORE, LOG).unwrap().unwrap();
     assert_eq!(recovered.commit, before);
+    model.sequence = recovered.lost.unwrap().end().get();
     assert_eq!(bytes_of(&disk.image(), LOG).len(), 64 << 10);
     let store = options().open(STORE).unwrap();
     compare::everything(&store, &model);
@@ -224,4 +225,37 @@ fn a_store_that_is_open_is_not_recovered() {
     let error = with(&disk).recover("/missing", LOG).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(disk.image().names.len(), 1);
+}
+
+#[test]
+fn no_commit_gets_the_number_of_a_lost_one() {
+    let image = crashed(8);
+    let disk = MemoryDisk::of(flipped(image.clone(), places(log(&image))[2] + 40));
+    let recovered = with(&disk).recover(STORE, LOG).unwrap().unwrap();
+    assert_eq!(recovered.commit, CommitSeq::new(2));
+    let last = *recovered.lost.unwrap().end();
+    assert_eq!(last, CommitSeq::new(7));
+    let store = with(&disk).open(STORE).unwrap();
+    assert_eq!(store.commit_seq().unwrap(), last);
+    receive(&store, 1);
+    assert_eq!(store.commit_seq().unwrap(), last.next());
+}
+
+#[test]
+fn where_both_superblocks_are_damaged_the_error_says_that_a_backup_is_needed() {
+    let mut image = crashed(3);
+    let file = image.names[Path::new(STORE)];
+    let mut bytes = image.files[file].to_vec();
+    bytes[40] ^= 1;
+    bytes[4096 + 40] ^= 1;
+    image.files[file] = Arc::new(bytes);
+    let disk = MemoryDisk::of(image.clone());
+    let opened = with(&disk).open(STORE).map(drop);
+    let recovered = with(&disk).recover(STORE, LOG).map(drop);
+    for refused in [opened, recovered] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupted);
+        assert!(error.to_string().contains("restore a backup"), "{error}");
+    }
+    assert_eq!(disk.image(), image);
 }

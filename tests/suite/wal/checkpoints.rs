@@ -142,6 +142,46 @@ fn a_full_disk_refuses_commands_once_the_log_is_full_and_nothing_else() {
     assert_eq!(reopened(disk.image()).unwrap(), acknowledged + 1);
 }
 
+/// A disk whose syncs fail while it is so, and which can be full.
+#[derive(Default)]
+struct Unsynced {
+    fails: AtomicBool,
+    full: Full,
+}
+
+impl Gate for Unsynced {
+    fn before(&self, call: Call) -> Fate {
+        match call {
+            Call::Sync if self.fails.load(Ordering::SeqCst) => Fate::Half(io::ErrorKind::Other),
+            call => self.full.before(call),
+        }
+    }
+}
+
+#[test]
+fn a_store_whose_sync_failed_is_reopened_on_a_full_disk() {
+    let disk = MemoryDisk::default();
+    let unsynced = Arc::new(Unsynced::default());
+    disk.set_gate(Some(unsynced.clone()));
+    // Most of the log is a hole.
+    let options = options(&clock()).wal_size(4 << 20);
+    let options = options.checkpoint_commands(u64::MAX);
+    let store = options.disk(Arc::new(disk.clone())).open(STORE).unwrap();
+    for number in 0..20 {
+        receive(&store, number, "Hello").unwrap();
+    }
+    unsynced.fails.store(true, Ordering::SeqCst);
+    let error = receive(&store, 20, "Hello").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CommitUnknown, "{error}");
+    unsynced.fails.store(false, Ordering::SeqCst);
+    unsynced.full.0.store(true, Ordering::SeqCst);
+    store.reopen().unwrap();
+    assert!(matches!(store.health(), Health::Healthy));
+    assert_eq!(store.stats().unwrap().messages, 21);
+    receive(&store, 21, "Hello").unwrap();
+    assert_eq!(reopened(disk.image()).unwrap(), 22);
+}
+
 #[test]
 fn what_no_log_can_hold_is_refused_by_a_full_disk_and_nothing_of_it_is_written() {
     let disk = MemoryDisk::default();
@@ -342,4 +382,59 @@ fn what_is_written_through_waits_for_the_checkpoint_that_has_just_begun() {
         assert!(store.repair().unwrap().is_clean());
     }
     assert_eq!(reopened(disk.image()).unwrap(), 300);
+}
+
+/// Holds a checkpoint until it is released, and has no room for it then.
+#[derive(Default)]
+struct HoldsThenFull(Holds);
+
+impl Gate for HoldsThenFull {
+    fn before(&self, call: Call) -> Fate {
+        let held = self.0.before(call);
+        match call {
+            Call::Write { .. } if is_checkpoint() => Fate::Refused(io::ErrorKind::StorageFull),
+            _ => held,
+        }
+    }
+}
+
+#[test]
+fn a_transaction_beside_a_checkpoint_that_fails_can_be_run_again() {
+    let disk = MemoryDisk::default();
+    let options = options(&clock()).cache_size(0);
+    let store = options.disk(Arc::new(disk.clone())).open(STORE).unwrap();
+    let ids: Vec<_> = (0..40)
+        .map(|number| receive(&store, number, "Hello").unwrap())
+        .collect();
+    store.checkpoint().unwrap();
+    let gate = Arc::new(HoldsThenFull::default());
+    disk.set_gate(Some(gate.clone()));
+    for number in 40..50 {
+        receive(&store, number, "Hello").unwrap();
+    }
+    let since = Instant::now();
+    let error = store.transaction(|tx| -> convodb::Result<()> {
+        tx.reply(ids[0], "A reply")?;
+        gate.0.release();
+        let read = loop {
+            assert!(since.elapsed() < Duration::from_secs(60), "nothing fails");
+            let mut read = ids.iter().map(|id| tx.transcript(*id));
+            if let Some(error) = read.find_map(Result::err) {
+                break error;
+            }
+        };
+        assert_eq!(read.kind(), ErrorKind::Aborted, "{read}");
+        // Caught, it aborts all the same.
+        Ok(())
+    });
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Aborted, "{error}");
+    assert!(error.is_retryable() && error.is_unchanged());
+    assert!(matches!(store.health(), Health::Healthy));
+    let replied = store.transaction(|tx| {
+        tx.transcript(ids[1])?;
+        tx.reply(ids[0], "A reply")
+    });
+    assert!(replied.unwrap().effect.changed);
+    assert_eq!(store.stats().unwrap().messages, 51);
 }
