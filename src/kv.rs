@@ -32,7 +32,7 @@ pub use disk::Metadata;
 pub use disk::{Access, Disk, DiskFile, SystemDisk};
 #[cfg(feature = "testing")]
 pub use file::pages_on;
-pub use file::{Place, Published, Replaced, Taken};
+pub use file::{Place, Replaced, Taken};
 pub use memory::Memory;
 pub use memtable::{Frozen, Memtable, Over, Rows as OverRows};
 use memtable::{Tier, Tiers};
@@ -135,13 +135,13 @@ impl Database {
     }
 
     /// Makes a new file and publishes it whole: after a crash the path holds all that `fill`
-    /// wrote, or nothing. Where the path exists meanwhile, it stays; the answer says so. `fill`
+    /// wrote, or nothing. Where the path exists meanwhile, it stays, and that is an error. `fill`
     /// returns the number of the last commit that it wrote.
     pub fn create(
         place: &Place,
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<u64>,
-    ) -> Result<Published> {
+    ) -> Result<()> {
         let draft = file::Draft::beside(place, setup)?;
         draft.fill(setup, fill)?;
         draft.publish_new(place)
@@ -240,7 +240,7 @@ impl Database {
 
     /// Whether a sync failed: the file has to be written again and opened anew.
     pub fn is_unsynced(&self) -> bool {
-        self.pager.as_ref().is_some_and(|pager| pager.is_unsynced())
+        self.file().is_some_and(|file| file.is_unsynced())
     }
 
     /// Opens redb anew over the same file, after an error that ended its handle. What was read before

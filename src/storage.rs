@@ -37,8 +37,8 @@ pub use crate::kv::{Access, Disk, DiskFile, Metadata, SystemDisk};
 pub(crate) use crate::kv::{Disk, SystemDisk};
 pub(crate) use crate::kv::{FileId, Place};
 pub(crate) use engine::{
-    CommitError, Compacted, Engine, Incident, Location, Logged, Monitor, Opening, Tended, View,
-    backup, recover, stream,
+    CommitError, Engine, Incident, Location, Logged, Monitor, Opening, View, backup, recover,
+    stream,
 };
 pub use engine::{Health, Recovered};
 #[cfg(feature = "testing")]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use convodb_core::{ConversationId, Result};
 
 use super::{Executor, lock, start_thread};
-use crate::storage::{Tended, View};
+use crate::storage::View;
 
 /// The number of conversations in a batch, which takes one or two milliseconds. The removal itself
 /// stores the first batch.
@@ -22,9 +22,6 @@ pub(super) const BATCH: usize = 64;
 /// The cost of a reassigned conversation, in commands: batches follow one another without a pause,
 /// and change more rows than most commands.
 const REASSIGNED_COST: u64 = 4;
-
-/// How long a checkpoint that is under way, or had no room, is left alone.
-const SOON: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Background {
@@ -165,21 +162,16 @@ impl Executor {
             self.republish(engine)?;
             lock(&self.counters).logged = Some(engine.logged());
             // Under the write lock: a commit that comes afterwards has it done again.
-            let is_done = matches!(tended, Ok(Tended::Done));
+            let is_done = matches!(tended, Ok(None));
             self.background
                 .is_tending
                 .store(!is_done, Ordering::Relaxed);
             tended
         });
-        let after = match &tended {
-            Ok(Tended::Done) => None,
-            Ok(Tended::Waits) => Some(SOON),
-            // An error stays until the store is reopened, and commands return it.
-            Ok(Tended::Logged) | Err(_) => Some(self.options.checkpoint_age()),
-        };
-        let mut state = lock(&self.background.state);
-        if let Some(after) = after {
-            state.checkpoint_at = Some(Instant::now() + after);
+        // An error stays until the store is reopened, and commands return it.
+        let after = tended.as_ref().copied();
+        if let Some(after) = after.unwrap_or_else(|_| Some(self.options.checkpoint_age())) {
+            lock(&self.background.state).checkpoint_at = Some(Instant::now() + after);
         }
         tended.map(drop)
     }

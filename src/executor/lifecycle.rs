@@ -12,7 +12,7 @@ use super::group_commit::{Failure, Queue};
 use super::job::{Answer, Pending};
 use super::{Executor, lock, start_thread};
 use crate::options::Options;
-use crate::storage::{Compacted, Engine, FileId, Health, Incident, Location, Monitor, View};
+use crate::storage::{CommitError, Engine, FileId, Health, Incident, Location, Monitor, View};
 
 /// What only the holder of the queue's lock uses.
 pub(super) struct WriteState {
@@ -178,10 +178,14 @@ impl Executor {
         let awaited = engine.await_checkpoint();
         let view = self.republish(engine)?;
         awaited?;
-        if let Compacted::Unknown(error) = engine.compact(&view, &self.options.opening())? {
-            // Reads continue in the old file, which holds the same.
-            state.monitor.report(Incident::WriteFailed(error.clone()));
-            return Err(error);
+        match engine.compact(&view, &self.options.opening()) {
+            Ok(()) => {}
+            Err(CommitError::Refused(error)) => return Err(error),
+            Err(CommitError::Unknown(error)) => {
+                // Reads continue in the old file, which holds the same.
+                state.monitor.report(Incident::WriteFailed(error.clone()));
+                return Err(error);
+            }
         }
         let packed = engine.view();
         state.location = engine.location().clone();

@@ -110,7 +110,7 @@ impl Place {
     }
 
     /// An error: something has the path.
-    pub fn exists(&self) -> Error {
+    fn exists(&self) -> Error {
         let path = self.path.display();
         Error::already_exists(EntityKind::File, &path, format!("`{path}` exists already"))
     }
@@ -175,14 +175,6 @@ impl Place {
             .sync_directory(self.directory())
             .map_err(|error| failure::io("the directory cannot be synced", error))
     }
-}
-
-/// What became of a file that was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
-    New,
-    /// The path was taken meanwhile; what is there stays.
-    Exists,
 }
 
 /// What became of a file that was to take another's place.
@@ -449,11 +441,12 @@ impl Draft {
         synced.map_err(|error| failure::io("the file cannot be synced", error))
     }
 
-    pub(super) fn publish_new(self, place: &Place) -> Result<Published> {
+    /// An error where something has the path; that stays.
+    pub(super) fn publish_new(self, place: &Place) -> Result<()> {
         let OwnName(own) = &self.name;
         match place.disk.hard_link(&own.path, &place.path) {
-            Ok(()) => place.sync_directory().map(|()| Published::New),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Exists),
+            Ok(()) => place.sync_directory(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(place.exists()),
             Err(error) => Err(failure::io("the file cannot be given its name", error)),
         }
     }

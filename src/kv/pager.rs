@@ -200,11 +200,6 @@ impl Pager {
         self.is_ended.load(Ordering::SeqCst)
     }
 
-    /// Whether a sync failed: what is read may differ from what the disk holds.
-    pub(super) fn is_unsynced(&self) -> bool {
-        self.file.is_unsynced()
-    }
-
     fn load_header(&self) -> io::Result<()> {
         let mut header = lock(&self.header);
         let found = header.copies.read(self.file.disk())?.newest;

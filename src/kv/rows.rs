@@ -88,7 +88,7 @@ impl<'a> Range<'a> {
                 Some(Err(error)) => Err(failure::storage(error)),
                 None => Ok(None),
             },
-            Some(over) => over.next(&mut self.engine),
+            Some(over) => over.next::<false>(&mut self.engine),
         }
     }
 
@@ -100,73 +100,78 @@ impl<'a> Range<'a> {
                 Some(Err(error)) => Err(failure::storage(error)),
                 None => Ok(None),
             },
-            Some(over) => over.next_back(&mut self.engine),
+            Some(over) => over.next::<true>(&mut self.engine),
         }
     }
 }
 
 impl<'a> Over<'a> {
     /// The engine's next row from either end.
-    fn step(
+    fn step<const BACK: bool>(
         &mut self,
-        step: Step,
         engine: &mut redb::Range<'a, Bytes, Bytes>,
     ) -> Result<Option<EngineRow<'a>>> {
-        let mut next = || match step {
-            Step::NextBack => engine.next_back(),
-            _ => engine.next(),
+        let mut next = || {
+            if BACK {
+                engine.next_back()
+            } else {
+                engine.next()
+            }
         };
         match &mut self.steps {
-            Some(steps) => steps.take(step, next),
+            Some(steps) => steps.take(if BACK { Step::NextBack } else { Step::Next }, next),
             None => next().transpose().map_err(failure::storage),
         }
     }
 
-    fn next(&mut self, engine: &mut redb::Range<'a, Bytes, Bytes>) -> Result<Option<Row<'a>>> {
+    /// The next row from either end.
+    fn next<const BACK: bool>(
+        &mut self,
+        engine: &mut redb::Range<'a, Bytes, Bytes>,
+    ) -> Result<Option<Row<'a>>> {
         loop {
-            if self.front.is_none() {
-                self.front = match self.step(Step::Next, engine)? {
-                    Some(row) => Some(row),
-                    None => self.back.take(),
+            if self.near::<BACK>().is_none() {
+                let row = self.step::<BACK>(engine)?;
+                *self.near::<BACK>() = match BACK {
+                    true => row.or_else(|| self.front.take()),
+                    false => row.or_else(|| self.back.take()),
                 };
             }
-            let Some(over) = self.rows.first() else {
-                return Ok(self.front.take().map(Row::InEngine));
+            let over = if BACK {
+                self.rows.last()
+            } else {
+                self.rows.first()
             };
-            let beneath = self.front.as_ref();
-            match beneath.map(|(key, _)| key.value().cmp(over.key())) {
-                Some(Ordering::Less) => return Ok(self.front.take().map(Row::InEngine)),
-                Some(Ordering::Equal) => self.front = None,
+            let beneath = self.near::<BACK>();
+            let Some(over) = over else {
+                return Ok(beneath.take().map(Row::InEngine));
+            };
+            let order = beneath.as_ref().map(|(key, _)| match BACK {
+                true => over.key().cmp(key.value()),
+                false => key.value().cmp(over.key()),
+            });
+            match order {
+                Some(Ordering::Less) => return Ok(beneath.take().map(Row::InEngine)),
+                Some(Ordering::Equal) => *beneath = None,
                 Some(Ordering::Greater) | None => {}
             }
-            self.rows.pass_first();
+            if BACK {
+                self.rows.pass_last()
+            } else {
+                self.rows.pass_first()
+            }
             if let Some(value) = over.value() {
                 return Ok(Some(Row::InMemory(over.key(), value)));
             }
         }
     }
 
-    fn next_back(&mut self, engine: &mut redb::Range<'a, Bytes, Bytes>) -> Result<Option<Row<'a>>> {
-        loop {
-            if self.back.is_none() {
-                self.back = match self.step(Step::NextBack, engine)? {
-                    Some(row) => Some(row),
-                    None => self.front.take(),
-                };
-            }
-            let Some(over) = self.rows.last() else {
-                return Ok(self.back.take().map(Row::InEngine));
-            };
-            let beneath = self.back.as_ref();
-            match beneath.map(|(key, _)| key.value().cmp(over.key())) {
-                Some(Ordering::Greater) => return Ok(self.back.take().map(Row::InEngine)),
-                Some(Ordering::Equal) => self.back = None,
-                Some(Ordering::Less) | None => {}
-            }
-            self.rows.pass_last();
-            if let Some(value) = over.value() {
-                return Ok(Some(Row::InMemory(over.key(), value)));
-            }
+    /// The engine's row at an end, which was looked at.
+    fn near<const BACK: bool>(&mut self) -> &mut Option<EngineRow<'a>> {
+        if BACK {
+            &mut self.back
+        } else {
+            &mut self.front
         }
     }
 }

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use convodb_core::{CommitSeq, Error, ErrorKind, Result};
 
-use checkpoint::Checkpoint;
-pub(crate) use commit::{CommitError, Logged, Tended};
-use commit::{FIRST_DUE_BYTES, Stalled};
+use checkpoint::{FIRST_DUE_BYTES, Stage};
+pub(crate) use commit::{CommitError, Logged};
 pub use health::Health;
 pub(crate) use health::{Incident, Monitor};
 pub use recovery::Recovered;
@@ -24,8 +23,8 @@ use super::meta::Identity;
 use super::{Head, Reader, Resident, UnitOfWork, kinds, meta, plan, scan, tables};
 use crate::index::Levels;
 use crate::kv::{
-    self, Access, Database, Durability, FileId, Memory, Place, Published, Read as _, ReadTables,
-    Records, Replaced, Setup, Wal, WalPosition,
+    self, Access, Database, Durability, FileId, Memory, Place, Read as _, ReadTables, Records,
+    Replaced, Setup, Wal, WalPosition,
 };
 
 /// Where the bytes lie.
@@ -98,11 +97,7 @@ pub(crate) struct Engine {
     /// The bytes in the live tier that make a checkpoint due.
     due_bytes: usize,
     logged: Logged,
-    /// The one that is under way.
-    checkpoint: Option<Checkpoint>,
-    /// The position of the one whose rows are frozen and not known to be written.
-    unwritten: Option<WalPosition>,
-    stalled: Option<Stalled>,
+    stage: Stage,
     /// Redb was opened anew, and earlier views answer errors.
     is_restarted: bool,
     /// The path may lead to a packed copy, which holds the same: nothing more is written here.
@@ -194,14 +189,6 @@ impl WriteTransaction {
     }
 }
 
-/// What became of a packed copy.
-pub(crate) enum Compacted {
-    Done,
-    /// It is not known whether the open file still has its name: what would be written to it could be
-    /// lost. The path has to be opened again, whichever file it leads to.
-    Unknown(Error),
-}
-
 /// How often a closing looks whether the last reader is gone.
 const POLL: Duration = Duration::from_micros(50);
 
@@ -255,9 +242,7 @@ impl Engine {
             opening: *opening,
             due_bytes: FIRST_DUE_BYTES,
             logged: Logged::new(),
-            checkpoint: None,
-            unwritten: None,
-            stalled: None,
+            stage: Stage::Idle,
             is_restarted: false,
             may_be_replaced: false,
             monitor,
@@ -306,30 +291,40 @@ impl Engine {
         })
     }
 
-    /// A packed copy of the file takes its place, while no checkpoint is under way. What was viewed before stays readable, and can be
-    /// written only if the answer is that the copy is in place.
-    pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<Compacted> {
-        self.check_path()?;
-        let fill = |database: &Database| copy(view, database);
-        let setup = opening.setup_like(&self.database)?;
-        let (database, location) = match rewrite(&self.database, &self.location, &setup, fill)? {
-            Rewritten::Done(database, location) => (database, location),
-            Rewritten::Unknown(error) => {
+    /// A packed copy of the file takes its place, while no checkpoint is under way. After an unknown outcome
+    /// either file may have the path. What was viewed before stays readable.
+    pub(crate) fn compact(&mut self, view: &View, opening: &Opening) -> Result<(), CommitError> {
+        let (database, location) = match self.make_packed(view, opening) {
+            Ok((Replaced::New(database), location)) => (database, location),
+            Ok((Replaced::Unknown(error), _)) => {
                 self.may_be_replaced = true;
-                return Ok(Compacted::Unknown(error));
+                return Err(CommitError::Unknown(error));
             }
+            Err(error) => return Err(CommitError::Refused(error)),
         };
         // The old file has no name any more. It closes when nobody reads it any longer, and
         // whether it does so cleanly is nobody's concern.
-        self.database = database;
+        self.database = Arc::new(*database);
         self.location = Arc::new(location);
         self.logged = Logged::new();
-        self.unwritten = None;
-        self.stalled = None;
-        Ok(match self.open_wal() {
-            Ok(()) => Compacted::Done,
-            Err(error) => Compacted::Unknown(error),
-        })
+        self.stage = Stage::Idle;
+        self.open_wal().map_err(CommitError::Unknown)
+    }
+
+    fn make_packed(&self, view: &View, opening: &Opening) -> Result<(Replaced, Location)> {
+        self.check_path()?;
+        let fill = |database: &Database| copy(view, database);
+        let setup = opening.setup_like(&self.database)?;
+        let Location::File(place) = &*self.location else {
+            let memory = Memory::default();
+            let mut database = Database::open_memory(&memory, &setup)?;
+            fill(&database)?;
+            database.pack()?;
+            let database = Replaced::New(Box::new(database));
+            return Ok((database, Location::Memory(memory)));
+        };
+        let replaced = self.database.replace(place, &setup, fill)?;
+        Ok((replaced, Location::File(place.clone())))
     }
 
     /// The id of the file, unless the path may lead to a packed copy.
@@ -362,8 +357,12 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
     for _ in 0..MAX_CREATIONS {
         match Database::open(place, setup) {
             Err(error) if error.kind() == ErrorKind::NotFound && creates => {
-                // Whoever published first, the file that is there now is opened.
-                Database::create(place, setup, |database| initialise(database, setup.file_id))?;
+                let fill = |database: &Database| initialise(database, setup.file_id);
+                match Database::create(place, setup, fill) {
+                    // Whoever published first, the file that is there now is opened.
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
             }
             opened => return opened,
         }
@@ -378,35 +377,6 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
 fn checkpoint(database: &Database) -> Result<WalPosition> {
     let checkpoint = kinds::CHECKPOINT.get(&database.begin_read()?, &())?;
     checkpoint.ok_or_else(|| Error::corrupted("there is no checkpoint"))
-}
-
-/// What became of a new file that was to take the place of one that is open.
-enum Rewritten {
-    Done(Arc<Database>, Location),
-    /// The old file may have its name still, or not.
-    Unknown(Error),
-}
-
-/// A new file in the place of one that is open: after a crash it is the old or the new one.
-fn rewrite(
-    open: &Database,
-    location: &Location,
-    setup: &Setup,
-    fill: impl FnOnce(&Database) -> Result<u64>,
-) -> Result<Rewritten> {
-    Ok(match location {
-        Location::File(place) => match open.replace(place, setup, fill)? {
-            Replaced::New(database) => Rewritten::Done(Arc::new(*database), location.clone()),
-            Replaced::Unknown(error) => Rewritten::Unknown(error),
-        },
-        Location::Memory(_) => {
-            let memory = Memory::default();
-            let mut database = Database::open_memory(&memory, setup)?;
-            fill(&database)?;
-            database.pack()?;
-            Rewritten::Done(Arc::new(database), Location::Memory(memory))
-        }
-    })
 }
 
 /// Makes the tables of a new file, and returns the number of its last commit.
@@ -427,10 +397,7 @@ fn initialise(database: &Database, seed: [u8; 16]) -> Result<u64> {
 /// A consistent copy of a view in a new file, whole or not there at all.
 pub(crate) fn backup(view: &View, place: &Place, opening: &Opening) -> Result<()> {
     let setup = opening.setup_like(&view.database)?;
-    match Database::create(place, &setup, |database| copy(view, database))? {
-        Published::New => Ok(()),
-        Published::Exists => Err(place.exists()),
-    }
+    Database::create(place, &setup, |database| copy(view, database))
 }
 
 /// The bytes of such a copy, which is made beside the file of the view, or beside this path of one in
