@@ -206,7 +206,7 @@ impl Executor {
         let view = self.republish(engine)?;
         let raw = raw?;
         let mut summary = Summary::default();
-        let (value, unit) = work(raw.writer(&view), &mut summary)?;
+        let (value, unit) = work(engine.unit_of_work(&raw, &view), &mut summary)?;
         let Some(applied) = unit.finish()? else {
             // Nothing was written. If the abort fails, the next transaction reports it.
             let _ = raw.abort();
@@ -265,7 +265,7 @@ impl Executor {
     /// Restarts redb, if a damaged page has ended its handle.
     fn restart(&self) -> Result<()> {
         let (_lock, mut state) = self.lock_writer()?;
-        let Some(engine) = state.engine_to_read() else {
+        let Some(engine) = &mut state.engine else {
             return Ok(());
         };
         let restarted = engine.restart_if_ended();

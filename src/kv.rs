@@ -142,9 +142,7 @@ impl Database {
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<u64>,
     ) -> Result<()> {
-        let draft = file::Draft::beside(place, setup)?;
-        draft.fill(setup, fill)?;
-        draft.publish_new(place)
+        file::Draft::filled(place, setup, false, fill)?.publish_new(place)
     }
 
     /// Makes a new file beside the path, writes its bytes, and removes it.
@@ -154,9 +152,7 @@ impl Database {
         fill: impl FnOnce(&Self) -> Result<u64>,
         out: &mut dyn io::Write,
     ) -> Result<()> {
-        let draft = file::Draft::beside(place, setup)?;
-        draft.fill(setup, fill)?;
-        draft.stream(out)
+        file::Draft::filled(place, setup, false, fill)?.stream(out)
     }
 
     /// Makes a new file, opens it, and puts it in the place of this one, whole or not at all. It is
@@ -168,8 +164,7 @@ impl Database {
         setup: &Setup,
         fill: impl FnOnce(&Self) -> Result<u64>,
     ) -> Result<Replaced> {
-        let draft = file::Draft::instead_of(place, setup)?;
-        draft.fill(setup, fill)?;
+        let draft = file::Draft::filled(place, setup, true, fill)?;
         if let Some(file) = self.file() {
             place.check_leads_to(file)?;
         }

@@ -17,7 +17,7 @@ use crate::storage::{CommitError, Engine, FileId, Health, Incident, Location, Mo
 /// What only the holder of the queue's lock uses.
 pub(super) struct WriteState {
     /// None while it is closed.
-    engine: Option<Engine>,
+    pub(super) engine: Option<Engine>,
     /// Where to reopen, and which file.
     location: Location,
     file_id: Option<FileId>,
@@ -29,11 +29,6 @@ impl WriteState {
     pub(super) fn engine(&mut self) -> Result<&mut Engine> {
         self.monitor.check_write()?;
         self.engine.as_mut().ok_or_else(Error::closed)
-    }
-
-    /// Returns the engine, if the store is open.
-    pub(super) fn engine_to_read(&mut self) -> Option<&mut Engine> {
-        self.engine.as_mut()
     }
 }
 

@@ -373,9 +373,6 @@ fn is_draft_of(name: &OsStr, found: &OsStr) -> bool {
     is_number() && is_number() && parts.next().is_none()
 }
 
-/// How a file is made: the store's own, or a copy of it.
-type Create = fn(&Place, Option<Access>) -> io::Result<Box<dyn DiskFile>>;
-
 /// A file under a name of its own, removed unless it was published. It is locked until then: what is
 /// not is left by a process that ended.
 pub(super) struct Draft {
@@ -385,17 +382,9 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Makes a file without pages beside the path that replaces what is there.
-    pub(super) fn instead_of(place: &Place, setup: &Setup) -> Result<Self> {
-        Self::create(place, setup, Place::create)
-    }
-
-    /// Makes a file without pages beside the path it is for.
-    pub(super) fn beside(place: &Place, setup: &Setup) -> Result<Self> {
-        Self::create(place, setup, Place::create_copy)
-    }
-
-    fn create(place: &Place, setup: &Setup, create: Create) -> Result<Self> {
+    /// Makes a file without pages beside the path that it is for. One that replaces what is there has its
+    /// owner too.
+    fn create(place: &Place, setup: &Setup, replaces: bool) -> Result<Self> {
         // No two drafts of this process have one name.
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let name = place.path.file_name().ok_or_else(|| {
@@ -406,7 +395,11 @@ impl Draft {
         loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let own = place.sibling(&draft_name(name, number));
-            let file = match create(&own, setup.access) {
+            let created = match replaces {
+                true => own.create(setup.access),
+                false => own.create_copy(setup.access),
+            };
+            let file = match created {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made.map_err(|error| own.cannot_create(error))?,
             };
@@ -426,19 +419,23 @@ impl Draft {
         }
     }
 
-    pub(super) fn fill(
-        &self,
+    /// Makes a file that holds what `fill` writes, durably.
+    pub(super) fn filled(
+        place: &Place,
         setup: &Setup,
+        replaces: bool,
         fill: impl FnOnce(&Database) -> Result<u64>,
-    ) -> Result<()> {
-        let mut database = Database::of_pages(Arc::clone(&self.pager), setup)?;
+    ) -> Result<Self> {
+        let draft = Self::create(place, setup, replaces)?;
+        let mut database = Database::of_pages(Arc::clone(&draft.pager), setup)?;
         let commit = fill(&database)?;
-        let file = self.pager.file();
+        let file = draft.pager.file();
         file.set_clean_at(Some(commit))?;
         database.pack()?;
         database.close()?;
         let synced = file.disk().sync_data();
-        synced.map_err(|error| failure::io("the file cannot be synced", error))
+        synced.map_err(|error| failure::io("the file cannot be synced", error))?;
+        Ok(draft)
     }
 
     /// An error where something has the path; that stays.

@@ -18,13 +18,12 @@ pub(crate) use health::{Incident, Monitor};
 pub use recovery::Recovered;
 pub(crate) use recovery::recover;
 
-use super::log_record::LogRecord;
 use super::meta::Identity;
-use super::{Head, Reader, Resident, UnitOfWork, kinds, meta, plan, scan, tables};
+use super::{Head, Reader, Resident, kinds, meta, plan, scan, tables};
 use crate::index::Levels;
 use crate::kv::{
-    self, Access, Database, Durability, FileId, Memory, Place, Read as _, ReadTables, Records,
-    Replaced, Setup, Wal, WalPosition,
+    Access, Database, Durability, FileId, Memory, Place, Read as _, ReadTables, Records, Replaced,
+    Setup, Wal, WalPosition,
 };
 
 /// Where the bytes lie.
@@ -170,25 +169,6 @@ impl View {
     }
 }
 
-/// A write transaction that has not begun to change anything.
-pub(crate) struct WriteTransaction {
-    raw: kv::WriteTransaction,
-    /// The bytes of the largest log record; none without a log.
-    log_bytes: Option<usize>,
-}
-
-impl WriteTransaction {
-    /// Its tables, on what the last commit left.
-    pub(crate) fn writer(&self, view: &View) -> UnitOfWork<'_> {
-        let log = self.log_bytes.map(LogRecord::new);
-        UnitOfWork::new(self.raw.tables(), view.known.clone(), view.levels, log)
-    }
-
-    pub(crate) fn abort(self) -> Result<()> {
-        self.raw.abort()
-    }
-}
-
 /// How often a closing looks whether the last reader is gone.
 const POLL: Duration = Duration::from_micros(50);
 
@@ -254,7 +234,7 @@ impl Engine {
         let Some(file) = self.database.file().cloned() else {
             return Ok(());
         };
-        let checkpoint = checkpoint(&self.database)?;
+        let checkpoint = stored_position(&self.database)?;
         self.wal = Some(Wal::new(Arc::clone(&file), checkpoint));
         match file.superblock().clean_at {
             Some(commit) if commit == checkpoint.commit => Ok(()),
@@ -373,8 +353,8 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
     ))
 }
 
-/// Where recovery begins.
-fn checkpoint(database: &Database) -> Result<WalPosition> {
+/// The position of the last checkpoint that the file contains: recovery begins there.
+fn stored_position(database: &Database) -> Result<WalPosition> {
     let checkpoint = kinds::CHECKPOINT.get(&database.begin_read()?, &())?;
     checkpoint.ok_or_else(|| Error::corrupted("there is no checkpoint"))
 }

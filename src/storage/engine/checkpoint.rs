@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use convodb_core::{Error, ErrorKind, Result};
 
-use super::Engine;
 use super::commit::Logged;
+use super::{Engine, stored_position};
 use crate::kv::{Database, Frozen, WalPosition, WriteTransaction};
 use crate::storage::kinds;
 
@@ -300,7 +300,7 @@ impl Engine {
         self.is_restarted = true;
         match self.stage {
             // The checkpoint that failed happened all the same.
-            Stage::Failed { position, .. } if self.stored_position()? == Some(position) => {
+            Stage::Failed { position, .. } if stored_position(&self.database)? == position => {
                 self.database.set_frozen_written();
                 self.pass_checkpoint(position)
             }

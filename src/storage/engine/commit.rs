@@ -8,8 +8,9 @@ use convodb_core::{Error, ErrorKind, Result};
 
 use super::checkpoint::Stage;
 use super::health::Incident;
-use super::{Engine, Location, View, WriteTransaction};
-use crate::kv::{self, Durability, Memtable, Records, Room, WalPosition};
+use super::{Engine, Location, View, stored_position};
+use crate::kv::{Durability, Memtable, Records, Room, Wal, WalPosition, WriteTransaction};
+use crate::storage::log_record::LogRecord;
 use crate::storage::{Applied, Resident, UnitOfWork, kinds};
 
 /// The commits in the log that no checkpoint contains.
@@ -63,16 +64,21 @@ impl Engine {
     pub(crate) fn begin_write(&mut self) -> Result<WriteTransaction> {
         self.restart_if_ended()?;
         self.end_checkpoint()?;
-        Ok(match &self.wal {
-            Some(wal) => WriteTransaction {
-                raw: self.database.begin_buffered()?,
-                log_bytes: Some(wal.largest_payload()),
-            },
-            None => WriteTransaction {
-                raw: self.database.begin_write()?,
-                log_bytes: None,
-            },
-        })
+        match self.wal {
+            Some(_) => self.database.begin_buffered(),
+            None => self.database.begin_write(),
+        }
+    }
+
+    /// A unit of work on the tables of a transaction, as the last commit left them.
+    pub(crate) fn unit_of_work<'t>(
+        &self,
+        transaction: &'t WriteTransaction,
+        view: &View,
+    ) -> UnitOfWork<'t> {
+        let log = self.wal.as_ref().map(Wal::largest_payload);
+        let log = log.map(LogRecord::new);
+        UnitOfWork::new(transaction.tables(), view.known.clone(), self.levels, log)
     }
 
     /// Commits what so many commands came to.
@@ -149,7 +155,7 @@ impl Engine {
         let Some(wal) = &mut self.wal else {
             return self
                 .database
-                .commit(transaction.raw, Durability::Durable)
+                .commit(transaction, Durability::Durable)
                 .map_err(|error| match error.kind() {
                     ErrorKind::Aborted => CommitError::Refused(error),
                     _ => CommitError::Unknown(error),
@@ -161,7 +167,7 @@ impl Engine {
         if let Some((error, _)) = self.stage.full() {
             return Err(CommitError::Refused(error.clone()));
         }
-        if let Err(error) = self.commit_through(transaction.raw, rows, position) {
+        if let Err(error) = self.commit_through(transaction, rows, position) {
             return Err(self.resolve(position, error));
         }
         match &self.wal {
@@ -175,15 +181,10 @@ impl Engine {
         if self.database.is_unsynced() || self.restart().is_err() {
             return CommitError::Unknown(error);
         }
-        match self.stored_position() {
-            Ok(Some(found)) if found != position => CommitError::Refused(error),
+        match stored_position(&self.database) {
+            Ok(found) if found != position => CommitError::Refused(error),
             _ => CommitError::Unknown(error),
         }
-    }
-
-    /// The position of the last checkpoint that the file contains.
-    pub(super) fn stored_position(&self) -> Result<Option<WalPosition>> {
-        kinds::CHECKPOINT.get(&self.database.begin_read()?, &())
     }
 
     /// Whether redb was opened anew since the last call: earlier views answer errors.
@@ -209,7 +210,7 @@ impl Engine {
     /// Writes what is buffered, and some more rows, by a transaction of redb.
     pub(super) fn commit_through(
         &mut self,
-        transaction: kv::WriteTransaction,
+        transaction: WriteTransaction,
         rows: Option<Memtable>,
         position: WalPosition,
     ) -> Result<()> {
@@ -283,7 +284,7 @@ impl Engine {
 
     fn commit_replayed(
         &mut self,
-        transaction: kv::WriteTransaction,
+        transaction: WriteTransaction,
         rows: Option<Memtable>,
         end: WalPosition,
     ) -> Result<()> {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use convodb_core::{CommitSeq, Result};
 
 use super::health::Monitor;
-use super::{Engine, Location, Opening, checkpoint};
+use super::{Engine, Location, Opening, stored_position};
 use crate::kv::{Database, Place, Records, Taken, Wal};
 use crate::storage::{Head, meta};
 
@@ -69,7 +69,7 @@ impl Damaged {
         let Some(file) = database.file() else {
             return Ok(None);
         };
-        let (checkpoint, clean_at) = (checkpoint(database)?, file.superblock().clean_at);
+        let (checkpoint, clean_at) = (stored_position(database)?, file.superblock().clean_at);
         if clean_at == Some(checkpoint.commit) {
             return Ok(None);
         }
@@ -88,7 +88,7 @@ impl Engine {
         let Some(file) = self.database.file().cloned() else {
             return Ok(());
         };
-        let wal = Wal::new(Arc::clone(&file), checkpoint(&self.database)?);
+        let wal = Wal::new(Arc::clone(&file), stored_position(&self.database)?);
         wal.mark_open()?;
         self.wal = Some(wal);
         self.recover(records)?;
