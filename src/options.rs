@@ -42,7 +42,7 @@ const LEAST_WAL_BYTES: u64 = 64 << 10;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Options {
-    opening: Opening,
+    pub(crate) opening: Opening,
     disk: Arc<dyn Disk>,
     /// How long after a commit it is synced, if not at once.
     pub(crate) flush_interval: Option<Duration>,
@@ -131,11 +131,6 @@ impl Options {
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.opening.setup.lock_timeout = timeout;
         self
-    }
-
-    /// Whether the store only reads.
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.opening.setup.read_only
     }
 
     /// The time to live of a [`Snapshot`](crate::Snapshot), and of an iterator over messages or notes;
@@ -227,14 +222,11 @@ impl Options {
         self
     }
 
-    pub(crate) fn checkpoint_age(&self) -> Duration {
-        self.opening.checkpoint_age
-    }
-
     pub(crate) fn place(&self, path: &Path) -> Place {
         Place::new(Arc::clone(&self.disk), path.to_owned())
     }
 
+    /// The options of an opening, with random bytes for a file that is made.
     pub(crate) fn opening(&self) -> Opening {
         // Two parts of 80 bits fill 128.
         let seed = self.ids.random() ^ (self.ids.random() << 64);

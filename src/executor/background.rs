@@ -120,7 +120,7 @@ impl Executor {
         let now = Instant::now();
         state.flush_at = state.flush_at.or_else(|| Some(now + flushes_after?));
         if tends {
-            state.checkpoint_at = Some(now + self.options.checkpoint_age());
+            state.checkpoint_at = Some(now + self.options.opening.checkpoint_age);
         }
         if state.thread.is_none() && !state.is_ended {
             let own = Arc::clone(self);
@@ -170,7 +170,7 @@ impl Executor {
         });
         // An error stays until the store is reopened, and commands return it.
         let after = tended.as_ref().copied();
-        if let Some(after) = after.unwrap_or_else(|_| Some(self.options.checkpoint_age())) {
+        if let Some(after) = after.unwrap_or_else(|_| Some(self.options.opening.checkpoint_age)) {
             lock(&self.background.state).checkpoint_at = Some(Instant::now() + after);
         }
         tended.map(drop)

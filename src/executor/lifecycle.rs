@@ -43,7 +43,7 @@ impl Owner {
     pub(crate) fn open(location: &Location, options: Options) -> Result<Self> {
         #[cfg(feature = "tracing")]
         let _span = tracing::debug_span!(target: "convodb", "open").entered();
-        let monitor = Monitor::new(options.is_read_only());
+        let monitor = Monitor::new(options.opening.setup.read_only);
         let engine = Engine::open(location, &options.opening(), monitor.clone())?;
         let executor = Arc::new(Executor {
             current: Current::new(engine.view()?, options.snapshot_ttl),
@@ -54,7 +54,7 @@ impl Owner {
                 engine: Some(engine),
                 monitor: monitor.clone(),
             }),
-            has_log: matches!(location, Location::File(_)) && !options.is_read_only(),
+            has_log: matches!(location, Location::File(_)) && !options.opening.setup.read_only,
             monitor,
             counters: Mutex::default(),
             background: Background::default(),

@@ -44,14 +44,6 @@ impl Health {
             (state, _) => state,
         }
     }
-
-    fn check_write(&self) -> Result<()> {
-        match self {
-            Self::Healthy => Ok(()),
-            Self::ReadOnly(error) | Self::Offline(error) => Err(error.clone()),
-            Self::Closed => Err(Error::closed()),
-        }
-    }
 }
 
 fn needs_reopen(cause: Error) -> Error {
@@ -98,8 +90,11 @@ impl Monitor {
 
     /// An error where nothing can be written.
     pub(crate) fn check_write(&self) -> Result<()> {
-        let health = self.health.read();
-        health.unwrap_or_else(PoisonError::into_inner).check_write()
+        match self.health() {
+            Health::Healthy => Ok(()),
+            Health::ReadOnly(error) | Health::Offline(error) => Err(error),
+            Health::Closed => Err(Error::closed()),
+        }
     }
 
     /// Whether a write failed: what the file holds is for the next opening to find out.
