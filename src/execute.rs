@@ -101,6 +101,11 @@ pub trait Execute: sealed::Sealed {
     /// With a [provider's id](crate::docs::rules#provider-ids), a webhook can be retried: the
     /// stored message is returned with [`is_duplicate`](Outcome::is_duplicate).
     ///
+    /// # Errors
+    ///
+    /// [`ProviderIdConflict`](crate::ErrorKind::ProviderIdConflict) if a message of another contact, or
+    /// one in the other direction, has the provider's id.
+    ///
     /// ```
     /// # convodb::example!(store, id, contact);
     /// let first = store.receive(Inbound::text(&contact, Channel::Whatsapp, "Hello"))?;
@@ -174,8 +179,8 @@ pub trait Execute: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another message on the channel has the id,
-    /// or the message has another id.
+    /// [`ProviderIdConflict`](crate::ErrorKind::ProviderIdConflict) if another message on the channel
+    /// has the id; [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the message has another id.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -428,8 +433,9 @@ pub trait Execute: sealed::Sealed {
     /// # Errors
     ///
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the conversation exists, or another one
-    /// of its contact and channel, or another message with the same provider's id;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an id that occurs twice, and a message or
+    /// of its contact and channel;
+    /// [`ProviderIdConflict`](crate::ErrorKind::ProviderIdConflict) if another message on the channel
+    /// has the provider's id of one of its messages; [`InvalidInput`](crate::ErrorKind::InvalidInput) for an id that occurs twice, and a message or
     /// note of another conversation.
     ///
     /// ```

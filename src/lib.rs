@@ -67,6 +67,8 @@ pub mod prelude {
     pub use crate::{Execute, Read, Store};
 }
 
+#[doc(hidden)]
+pub use convodb_core::{UNSEEN, time};
 #[doc(inline)]
 pub use convodb_core::{api::*, commands};
 

@@ -86,7 +86,7 @@ pub(crate) fn histories(criterion: &mut Criterion, subjects: &[Subject]) {
             assert!(
                 transcript
                     .messages
-                    .is_sorted_by_key(|message| (message.created_at, message.id))
+                    .is_sorted_by_key(|message| message.position())
             );
             let range = raw::history(conversation.id);
             assert_eq!(subject.raw.history(&range).len(), messages);

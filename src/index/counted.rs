@@ -183,7 +183,7 @@ pub fn node_key(kind: u8, level: u8, stream: &Stream, first: &Position) -> Key<M
     let mut bytes = [kind; MAX_NODE_KEY_LEN];
     let [_, rest @ ..] = &mut bytes;
     append(rest, stream, first);
-    let len = stream.len + const { 1 + POSITION_LEN as u8 };
+    let len = stream.len + const { 1 + POSITION_LEN as u16 };
     if let Some(last) = bytes.get_mut(usize::from(len)) {
         *last = level;
     }

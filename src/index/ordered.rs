@@ -88,7 +88,7 @@ impl Stream {
         append(&mut bytes, self, position);
         Key {
             bytes,
-            len: self.len + const { POSITION_LEN as u8 },
+            len: self.len + const { POSITION_LEN as u16 },
         }
     }
 }
@@ -109,7 +109,7 @@ pub(super) fn append(bytes: &mut [u8], stream: &Stream, position: &Position) {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key<const MAX: usize> {
     pub(super) bytes: [u8; MAX],
-    pub(super) len: u8,
+    pub(super) len: u16,
 }
 
 impl<const MAX: usize> Default for Key<MAX> {
@@ -128,7 +128,7 @@ impl<const MAX: usize> Key<MAX> {
         debug_assert!(slot.is_some(), "a key is short enough");
         if let Some(slot) = slot {
             slot.copy_from_slice(part);
-            self.len += part.len() as u8;
+            self.len += part.len() as u16;
         }
     }
 
@@ -137,7 +137,7 @@ impl<const MAX: usize> Key<MAX> {
         if let Some(rest) = self.bytes.get_mut(usize::from(self.len)..) {
             rest.fill(u8::MAX);
         }
-        self.len = const { MAX as u8 };
+        self.len = const { MAX as u16 };
         self
     }
 }

@@ -9,12 +9,10 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
-use convodb_core::commands::{
-    conversation_exists, decide_import, provider_id_taken, thread_exists,
-};
+use convodb_core::commands::{conversation_exists, decide_import, thread_exists};
 use convodb_core::{
-    Change, ChangeKind, Channel, Command as _, ContactId, ConversationId, Import, MessageId,
-    NewEvent, ProviderId, Result, State,
+    Change, ChangeKind, Channel, Command as _, ContactId, ConversationId, Error, Import, NewEvent,
+    ProviderId, Result, State,
 };
 
 use super::batch::Batch;
@@ -195,7 +193,7 @@ impl UnitOfWork<'_> {
 struct Met {
     ids: HashSet<ConversationId>,
     threads: HashMap<(ContactId, Channel), ConversationId>,
-    provider_ids: HashMap<(Channel, ProviderId), (ConversationId, MessageId)>,
+    provider_ids: HashMap<(Channel, ProviderId), ConversationId>,
 }
 
 impl Met {
@@ -215,12 +213,10 @@ impl Met {
             let Some(id) = &message.provider_id else {
                 continue;
             };
-            let known = (conversation.id, message.id);
-            match self.provider_ids.insert((channel, id.clone()), known) {
-                Some((other, existing)) if other != conversation.id => {
-                    return Err(provider_id_taken(message, existing));
-                }
-                _ => {}
+            let known = (channel, id.clone());
+            let other = self.provider_ids.insert(known, conversation.id);
+            if other.is_some_and(|other| other != conversation.id) {
+                return Err(Error::provider_id_conflict(id));
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::index::{self, POSITION_LEN, Position, Stream};
 use crate::kv::Table;
 
 /// A kind, an inbox and the id of a contact.
-const MAX_KEY_LEN: usize = 1 + 4 + 128;
+const MAX_KEY_LEN: usize = 1 + 4 + 256;
 
 pub(super) type Key = index::Key<MAX_KEY_LEN>;
 

@@ -1,10 +1,13 @@
 //! Loads what commands read into the identity map.
 
-use convodb_core::{Answer, ConversationId, EventSeq, Key, Query, Result};
+use convodb_core::{
+    Answer, ConversationId, EventSeq, Key, Message, MessageId, MessageRange, Query, Result, time,
+};
 
 use super::UnitOfWork;
 use super::kinds::{COMMANDS, NOTES};
 use super::lists::Start;
+use super::messages::End;
 use super::reassignment::Redirected;
 use super::{conversations, events, idempotency, messages, provider_ids};
 
@@ -97,7 +100,8 @@ impl UnitOfWork<'_> {
     }
 
     fn answer_query(&mut self, query: &Query) -> Result<Answer> {
-        if !matches!(query, Query::EventRange) {
+        // What these ask is answered from the map too.
+        if !matches!(query, Query::EventRange | Query::LatestMessage(..)) {
             self.whole(Self::flush)?;
         }
         let (rows, head) = (&self.rows, &self.known.head);
@@ -122,6 +126,16 @@ impl UnitOfWork<'_> {
                 let forgotten = self.known.forgotten.as_ref();
                 let mut older = idempotency::older(rows, forgotten, *before)?;
                 Answer::Number(older.try_fold(0, |count, row| row.map(|_| count + 1))?)
+            }
+            Query::LatestMessage(of, times) => {
+                let range = MessageRange::all().since(times.start).until(times.end);
+                let stored = self.reader().messages(*of, &range, End::Newest, 1)?;
+                // The id of a message that is not written carries its millisecond.
+                let [first, last] = [(times.start, 0), (times.end, u128::MAX)]
+                    .map(|(time, random)| (*of, MessageId::from_parts(time::millis(time), random)));
+                let staged = self.state.messages.range(first..=last);
+                let places = stored.iter().chain(staged).map(Message::position);
+                Answer::Message(places.filter(|(time, _)| times.contains(time)).max())
             }
             // Those that are not written yet have their numbers already.
             Query::EventRange => Answer::Events {

@@ -19,10 +19,10 @@ pub(crate) enum End {
 
 #[inline]
 pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Message> {
-    let (conversation, created_at, id) = MESSAGES.parse(key)?;
+    let (conversation, order_time, id) = MESSAGES.parse(key)?;
     // A record that is decoded and then completed costs twice as much to move.
     let (version, payload) = codec::open(tables::MESSAGES, key, bytes)?;
-    message::decode(version, payload, conversation, created_at, id)
+    message::decode(version, payload, conversation, order_time, id)
         .map_err(|error| codec::undecodable(tables::MESSAGES, key, error))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn decode_note(key: &[u8], bytes: &[u8]) -> Result<Note> {
 
 /// Whether the id carries the message's own millisecond, by which it is found again.
 fn carries_its_time(message: &Message) -> bool {
-    i64::try_from(message.id.timestamp_ms()) == Ok(message.created_at.timestamp_millis())
+    i64::try_from(message.id.timestamp_ms()) == Ok(message.position().0.timestamp_millis())
 }
 
 /// A message by its id. Reads at most two rows of each microsecond of the id's millisecond: all
@@ -52,8 +52,8 @@ pub(super) fn find(
         let Some((key, bytes)) = rows.range(tables::MESSAGES, keys)?.next().transpose()? else {
             break;
         };
-        let (_, created_at, found) = MESSAGES.parse(&key)?;
-        let found_us = created_at.timestamp_micros().unsigned_abs();
+        let (_, order_time, found) = MESSAGES.parse(&key)?;
+        let found_us = order_time.timestamp_micros().unsigned_abs();
         if found == id {
             return decode(&key, &bytes).map(Some);
         }
@@ -61,18 +61,18 @@ pub(super) fn find(
         from_us = found_us.max(from_us + 1);
     }
     let time = MESSAGE_TIMES.get(rows, &(conversation, id))?;
-    let Some(MessageTimeRecord { created_at }) = time else {
+    let Some(MessageTimeRecord { order_time }) = time else {
         return Ok(None);
     };
-    MESSAGES.get_as(rows, &(conversation, created_at, id), decode)
+    MESSAGES.get_as(rows, &(conversation, order_time, id), decode)
 }
 
 /// Writes a message, new or changed.
 pub(super) fn save(rows: &mut impl Sink, message: &Message) -> Result<()> {
-    let (of, created_at, id) = (message.conversation_id, message.created_at, message.id);
-    MESSAGES.put(rows, &(of, created_at, id), &MessageRecord::from(message))?;
+    let (of, (order_time, id)) = (message.conversation_id, message.position());
+    MESSAGES.put(rows, &(of, order_time, id), &MessageRecord::from(message))?;
     if !carries_its_time(message) {
-        MESSAGE_TIMES.put(rows, &(of, id), &MessageTimeRecord { created_at })?;
+        MESSAGE_TIMES.put(rows, &(of, id), &MessageTimeRecord { order_time })?;
     }
     Ok(())
 }

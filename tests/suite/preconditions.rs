@@ -19,7 +19,8 @@ struct Scene {
     alice: AssigneeId,
     bob: AssigneeId,
     open: ConversationId,
-    /// A message to the contact without a provider's id, and one from it with `wamid.1` that is read.
+    /// A message to the contact without a provider's id, behind which is one with `wamid.3`, and one
+    /// from it with `wamid.1` that is read.
     sent: Message,
     read: Message,
     resolved: ConversationId,
@@ -34,6 +35,8 @@ impl Scene {
         let receipt = Receipt::read().at(read.created_at);
         let read = inbox.store.record_delivery(&read, receipt).unwrap();
         let sent = inbox.store.reply(open, "Hi").unwrap().value;
+        let with_id = to("con_1", "Hi").provider_id("wamid.3");
+        inbox.store.send(with_id).unwrap();
         inbox.store.assign(open, &alice).unwrap();
         let resolved = inbox.hello("con_2").conversation_id;
         inbox.store.resolve(resolved).unwrap();
@@ -116,11 +119,11 @@ const UNCHANGING: &[(&str, Run)] = &[
         Ok(store.receive(hello())?.effect.changed)
     }),
     ("send", |_, store| {
-        let message = to("con_1", "Hi").provider_id("wamid.1");
+        let message = to("con_1", "Hi").provider_id("wamid.3");
         Ok(store.send(message)?.effect.changed)
     }),
     ("reply", |scene, store| {
-        let reply = Reply::text("Hi").provider_id("wamid.1");
+        let reply = Reply::text("Hi").provider_id("wamid.3");
         Ok(store.reply(scene.open, reply)?.effect.changed)
     }),
     ("record_delivery", |scene, store| {

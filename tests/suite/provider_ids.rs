@@ -36,8 +36,9 @@ fn the_same_id_again_answers_the_stored_message_and_changes_nothing() {
     store.resolve(first.value.conversation_id).unwrap();
     let before = store.transcript(first.value.conversation_id).unwrap();
     clock.advance(Duration::from_secs(60));
-    let other = Inbound::text(contact(2), Channel::Whatsapp, "Another").provider_id("wamid.1");
-    for again in [hello("wamid.1"), other] {
+    let other = Inbound::text(contact(1), Channel::Whatsapp, "Another").provider_id("wamid.1");
+    let at_another_time = hello("wamid.1").provider_time(clock.get());
+    for again in [hello("wamid.1"), other, at_another_time] {
         let again = store.receive(again).unwrap();
         assert!(
             again.is_duplicate
@@ -47,18 +48,50 @@ fn the_same_id_again_answers_the_stored_message_and_changes_nothing() {
         );
         assert_eq!(again.value, first.value);
     }
-    let reply = Reply::text("Hi").provider_id("wamid.1");
-    assert!(
-        store
-            .reply(first.value.conversation_id, reply)
-            .unwrap()
-            .is_duplicate
-    );
-    assert_eq!(
-        store.transcript(first.value.conversation_id).unwrap(),
-        before
-    );
+    let id = first.value.conversation_id;
+    assert_eq!(store.transcript(id).unwrap(), before);
+    let reply = Reply::text("Hi").provider_id("wamid.2");
+    let sent = store.reply(id, reply.clone()).unwrap();
+    let again = store.reply(id, reply).unwrap();
+    assert!(again.is_duplicate);
+    assert_eq!(again.value, sent.value);
+    let out = Outbound::text(contact(1), Channel::Whatsapp, "Hi").provider_id("wamid.2");
+    assert!(store.send(out).unwrap().is_duplicate);
     assert_eq!(store.count(&Filter::all()).unwrap(), 1);
+}
+
+#[test]
+fn the_id_of_another_contacts_message_or_of_the_other_direction_is_a_conflict() {
+    let (store, _) = store();
+    let got = store.receive(hello("42")).unwrap().value;
+    let id = got.conversation_id;
+    let sent = store.reply(id, Reply::text("Hi").provider_id("43"));
+    let sent = sent.unwrap().value;
+    let other = store
+        .receive(Inbound::text(contact(2), Channel::Whatsapp, "Hello"))
+        .unwrap()
+        .value;
+    let before = store.transcript(id).unwrap();
+    let to = |number, id| Outbound::text(contact(number), Channel::Whatsapp, "?").provider_id(id);
+    let from = |number, id| Inbound::text(contact(number), Channel::Whatsapp, "?").provider_id(id);
+    let reply = |id| Reply::text("?").provider_id(id);
+    for refused in [
+        store.receive(from(2, "42")).map(drop),
+        store.receive(from(3, "42")).map(drop),
+        store.receive(from(2, "43")).map(drop),
+        store.receive(from(1, "43")).map(drop),
+        store.send(to(1, "42")).map(drop),
+        store.send(to(2, "42")).map(drop),
+        store.send(to(3, "43")).map(drop),
+        store.reply(id, reply("42")).map(drop),
+        store.reply(other.conversation_id, reply("43")).map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ProviderIdConflict);
+    }
+    assert_eq!(store.count(&Filter::all()).unwrap(), 2);
+    assert_eq!(store.transcript(id).unwrap(), before);
+    assert_eq!(before.messages, [got, sent]);
+    assert!(store.verify().unwrap().is_clean());
 }
 
 #[test]
@@ -197,7 +230,7 @@ fn a_provider_may_assign_its_id_after_sending() {
 }
 
 #[test]
-fn an_id_that_another_message_has_or_that_differs_from_the_messages_own_already_exists() {
+fn an_id_that_another_message_has_conflicts_and_one_beside_the_messages_own_already_exists() {
     let (store, _) = store();
     let first = store.receive(hello("wamid.1")).unwrap().value;
     let second = store.receive(hello("wamid.2")).unwrap().value;
@@ -205,13 +238,13 @@ fn an_id_that_another_message_has_or_that_differs_from_the_messages_own_already_
         .send(Outbound::text(contact(1), Channel::Whatsapp, "Hi"))
         .unwrap()
         .value;
-    for (message, other) in [
-        (&second, "wamid.1"),
-        (&third, "wamid.1"),
-        (&second, "wamid.3"),
+    for (message, other, kind) in [
+        (&second, "wamid.1", ErrorKind::AlreadyExists),
+        (&third, "wamid.1", ErrorKind::ProviderIdConflict),
+        (&second, "wamid.3", ErrorKind::AlreadyExists),
     ] {
         let error = store.set_provider_id(message, &id(other)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+        assert_eq!(error.kind(), kind, "{error}");
     }
     let error = store.set_provider_id((first.conversation_id, second.id), &id("wamid.1"));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::AlreadyExists);
@@ -283,7 +316,9 @@ fn imported_messages_keep_their_ids_and_get_what_waited_for_them() {
     let again = store.record_delivery(of, Receipt::read()).unwrap();
     assert!(!again.effect.changed);
     assert_eq!(again.value.unwrap().status, DeliveryStatus::Read);
-    assert!(store.receive(hello("wamid.1")).unwrap().is_duplicate);
+    let imported = ContactId::new("con_imported_1").unwrap();
+    let again = Outbound::text(imported, Channel::Whatsapp, "Hi").provider_id("wamid.1");
+    assert!(store.send(again).unwrap().is_duplicate);
 
     let conflicts = [
         store.import(import("wamid.1", 2)).map(drop),
@@ -292,7 +327,7 @@ fn imported_messages_keep_their_ids_and_get_what_waited_for_them() {
             .map(drop),
     ];
     for conflict in conflicts {
-        assert_eq!(conflict.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(conflict.unwrap_err().kind(), ErrorKind::ProviderIdConflict);
     }
     let mut twice = import("wamid.5", 5);
     let mut second = twice.messages[0].clone();

@@ -2,6 +2,7 @@
 //!
 //! The tests use the public API, with a clock that is set by hand and seeded ids.
 
+mod arrival;
 mod bounds;
 mod conversations;
 mod directory;

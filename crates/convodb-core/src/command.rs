@@ -69,6 +69,9 @@ pub struct Env<'a> {
     pub idempotency_ttl: Duration,
 }
 
+/// The bits of an id that do not count for its order among the ids of one sequence.
+const FREE_BITS: u32 = 48;
+
 /// Ids in ascending order, the same again from a copy.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
@@ -87,15 +90,21 @@ impl IdSequence {
         self.greatest
     }
 
-    /// An id above every one before it.
+    /// An id above every one before it, in the part that [`arrival`](Self::arrival) gives too.
     pub(crate) fn next(&mut self, now: DateTime<Utc>) -> u128 {
-        let candidate = Ulid::from_parts(time::millis(now), self.random()).0;
-        self.greatest = candidate.max(self.greatest.saturating_add(1));
+        let random = self.random();
+        let candidate = Ulid::from_parts(time::millis(now), random).0 >> FREE_BITS;
+        let least = (self.greatest >> FREE_BITS) + 1;
+        self.greatest = candidate.max(least) << FREE_BITS | random & ((1 << FREE_BITS) - 1);
         self.greatest
     }
 
-    /// A random number for an id among those that were given out long ago.
-    pub(crate) fn random(&mut self) -> u128 {
+    /// The number of an arrival, above every one before it: 80 bits, as an id has beside its time.
+    pub(crate) fn arrival(&mut self, now: DateTime<Utc>) -> u128 {
+        self.next(now) >> FREE_BITS
+    }
+
+    fn random(&mut self) -> u128 {
         let random = self.random;
         // A linear congruential generator: the bits are the caller's, one draw a command.
         const FACTOR: u128 = 0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645;

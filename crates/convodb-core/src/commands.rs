@@ -22,6 +22,7 @@ mod set_provider_id;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::command::sealed::Sealed;
@@ -39,7 +40,7 @@ pub use self::{
     save_assignee::*, send::*, set_provider_id::*,
 };
 #[doc(hidden)]
-pub use import::{conversation_exists, decide as decide_import, provider_id_taken, thread_exists};
+pub use import::{conversation_exists, decide as decide_import, thread_exists};
 
 macro_rules! seal {
     ($($command:ident)*) => { $(impl Sealed for $command {})* };

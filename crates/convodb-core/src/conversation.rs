@@ -72,7 +72,8 @@ pub struct Conversation {
 pub struct Transcript {
     /// The conversation.
     pub conversation: Conversation,
-    /// Its messages, oldest first, by `(created_at, id)`.
+    /// Its messages, oldest first. Keep this order: `created_at` alone does not give it, since of
+    /// messages with a time in whole seconds the order of arrival counts.
     pub messages: Vec<Message>,
 }
 
@@ -170,7 +171,7 @@ impl Conversation {
             self.revision = self.revision.next();
         }
         if field.is_activity() {
-            self.active(at, at);
+            self.active(at);
         }
     }
 
@@ -186,21 +187,21 @@ impl Conversation {
         self.revision = self.revision.next();
     }
 
-    /// Counts another message. It may be the oldest one, and it is activity at its own time.
-    pub(crate) fn append(&mut self, message: &Message, now: DateTime<Utc>) {
+    /// Counts another message. It may be the oldest one, and it is activity when it arrives.
+    pub(crate) fn append(&mut self, message: &Message, at: DateTime<Utc>) {
         self.created_at = self.created_at.min(message.created_at);
         if message.direction == Direction::Inbound {
             self.inbound_count += 1;
             self.unread_count += 1;
         }
-        self.active(message.created_at, now);
+        self.active(at);
     }
 
     /// The time of the latest activity never goes back, unless it lies in the future: a clock was
     /// wrong then.
-    pub(crate) fn active(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) {
-        time::clamp(self.times(), now);
-        self.updated_at = self.updated_at.max(at);
+    pub(crate) fn active(&mut self, at: DateTime<Utc>) {
+        time::clamp(self.times(), at);
+        self.updated_at = at;
     }
 
     #[doc(hidden)]

@@ -24,6 +24,9 @@ pub enum ErrorKind {
     /// What should be created exists, or an id belongs to something else: [`Details::Existing`].
     /// Nothing was written.
     AlreadyExists,
+    /// The provider's id belongs to a message of another contact, or one that went the other way.
+    /// Nothing was written, and the error has nothing of that message.
+    ProviderIdConflict,
     /// A precondition of the [`Context`](crate::Context) does not hold, or a
     /// claim was lost: [`Details::Precondition`], if the conversation exists. Nothing was written.
     PreconditionFailed,
@@ -316,6 +319,13 @@ impl Error {
         let (kind, id) = (EntityKind::ProviderId, id.to_string());
         let message = format!("the message of the provider's id `{id}` was deleted");
         Self::new(ErrorKind::Gone, message).with_details(Details::Entity { kind, id })
+    }
+
+    pub fn provider_id_conflict(id: &ProviderId) -> Self {
+        let (kind, id) = (EntityKind::ProviderId, id.to_string());
+        let message = format!("the provider's id `{id}` is that of another message");
+        Self::new(ErrorKind::ProviderIdConflict, message)
+            .with_details(Details::Existing { kind, id })
     }
 
     pub fn already_exists(

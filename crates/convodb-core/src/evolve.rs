@@ -89,7 +89,7 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         }
         ChangeKind::NoteAdded(note) => {
             let of = note.conversation_id;
-            update(state, of, |known| known.active(note.created_at, at))?;
+            update(state, of, |known| known.active(at))?;
             let key = (of, note.created_at, note.id);
             state.notes.put(key, Some(*note));
         }

@@ -51,12 +51,6 @@ impl Hashes {
         hasher.write(&json);
         Ok(hasher.finish128().as_bytes())
     }
-
-    /// The random part of a message's id: it follows from the provider's id, so that a message gets
-    /// the same id in whichever order messages come.
-    pub fn random(self, inbox: InboxNumber, id: &ProviderId) -> u128 {
-        u128::from_be_bytes(self.of_provider_id(inbox, id))
-    }
 }
 
 impl fmt::Debug for Hashes {

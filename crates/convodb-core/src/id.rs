@@ -47,7 +47,7 @@ pub type MessageId = Id<kind::Message>;
 /// ```
 pub type NoteId = Id<kind::Note>;
 
-/// The id of a contact: `con_` and more, at most 128 bytes of visible ASCII.
+/// The id of a contact: `con_` and more, at most 256 bytes of visible ASCII.
 ///
 /// ```
 /// assert!(convodb::ContactId::new("con_01HXYZ").is_ok());
@@ -174,7 +174,7 @@ mod kind {
         Conversation: u128 = ulid("conversation_id", "conv_");
         Message: u128 = ulid("message_id", "msg_");
         Note: u128 = ulid("note_id", "note_");
-        Contact: ShortText = foreign_id("contact_id", "con_");
+        Contact: ShortText = contact_id("contact_id", "con_");
         User: Arc<str> = assignee_id("user_id", "usr_");
         Team: Arc<str> = team_id("team_id", "");
         Provider: Arc<str> = provider_id("provider_id", "");
@@ -234,7 +234,7 @@ impl<K: IdKind<Value: Text>> Id<K> {
 impl ContactId {
     #[inline]
     pub fn from_bytes(text: &[u8]) -> Result<Self, InvalidInput> {
-        validate::foreign_bytes("contact_id", text, kind::Contact::PREFIX)?;
+        validate::contact_bytes("contact_id", text, kind::Contact::PREFIX)?;
         Ok(Self::unchecked(ShortText::new(text)))
     }
 

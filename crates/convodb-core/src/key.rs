@@ -1,5 +1,7 @@
 //! The addresses of what commands read: single entities, and questions about many of them.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -40,6 +42,8 @@ pub enum Query {
     /// How many messages that have not arrived have had receipts waiting since before a time:
     /// [`Answer::Number`].
     UnmatchedBefore(DateTime<Utc>),
+    /// The latest message of a conversation within a range of order times: [`Answer::Message`].
+    LatestMessage(ConversationId, Range<DateTime<Utc>>),
     /// How many idempotency keys are older than a time: [`Answer::Number`].
     KeysBefore(DateTime<Utc>),
 }
@@ -56,6 +60,8 @@ pub enum Answer {
         /// The newest; zero before the first.
         newest: EventSeq,
     },
+    /// The place of a message, if there is one.
+    Message(Option<(DateTime<Utc>, MessageId)>),
     /// A position among the events, if there is one.
     Position(Option<EventSeq>),
 }

@@ -78,6 +78,7 @@ pub mod api {
     pub use crate::range::MessageRange;
     pub use crate::retention::{ConsumerPosition, Retention};
     pub use crate::selection::Selection;
+    pub use crate::text::repair_surrogates;
 }
 
 pub use api::*;
@@ -100,4 +101,5 @@ pub use {
     records::IdempotencyRecord,
     selection::Selected,
     state::{Difference, Entities, State},
+    text::UNSEEN,
 };

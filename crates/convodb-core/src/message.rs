@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::records::{Embedded, MessageRecord};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
+use crate::validate::Origin;
 use crate::{Channel, ConversationId, InvalidInput, MessageField, MessageId, ProviderId, time};
 use content::ContentFields;
 
@@ -61,12 +62,17 @@ pub struct Message {
     pub content: Content,
     /// How far it has come.
     pub status: DeliveryStatus,
-    /// The provider's time where it was given, else the store's.
+    /// The provider's time where it was given, else the store's. Messages are not sorted by it alone:
+    /// keep the order in which a store lists them.
     pub created_at: DateTime<Utc>,
     /// The provider's id, where the store has it.
     pub provider_id: Option<ProviderId>,
     /// The times and the failure of its receipts.
     pub deliveries: Deliveries,
+    /// The time by which it takes its place in the conversation: `created_at`, or the latest of the
+    /// messages before it within the second that `created_at` names.
+    #[doc(hidden)]
+    pub order_time: DateTime<Utc>,
 }
 
 impl Message {
@@ -87,22 +93,25 @@ impl Message {
             created_at,
             provider_id: None,
             deliveries: Deliveries::default(),
+            order_time: created_at,
         }
     }
 
     /// What orders messages, oldest first.
     #[doc(hidden)]
     pub const fn position(&self) -> (DateTime<Utc>, MessageId) {
-        (self.created_at, self.id)
+        (self.order_time, self.id)
     }
 
     #[doc(hidden)]
     pub fn times(&mut self) -> impl Iterator<Item = &mut DateTime<Utc>> {
-        std::iter::once(&mut self.created_at).chain(self.deliveries.times())
+        [&mut self.created_at, &mut self.order_time]
+            .into_iter()
+            .chain(self.deliveries.times())
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
-        self.content.validate()?;
+        self.content.validate(Origin::Fact)?;
         self.deliveries.validate()?;
         time::checked("created_at", self.created_at).map(drop)
     }
@@ -131,7 +140,7 @@ impl Message {
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !serializer.is_human_readable() {
-            let key = (self.conversation_id, self.id, Time(self.created_at));
+            let key = (self.conversation_id, self.id, Time(self.order_time));
             let record = MessageRecord::from(self);
             return Embedded { key, record }.serialize(serializer);
         }
@@ -179,8 +188,8 @@ impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
             let row = Embedded::<_, MessageRecord<'_>>::deserialize(deserializer)?;
-            let (conversation, id, Time(created_at)) = row.key;
-            return Ok(row.record.into_message(conversation, created_at, id));
+            let (conversation, id, Time(order_time)) = row.key;
+            return Ok(row.record.into_message(conversation, order_time, id));
         }
         let document = MessageDocument::deserialize(Object(deserializer))?;
         let content = ContentFields {
@@ -191,13 +200,14 @@ impl<'de> Deserialize<'de> for Message {
             caption: document.caption,
         };
         let content = content.into_content(document.r#type);
+        let created_at = document.created_at.get();
         Ok(Self {
             id: document.id,
             conversation_id: document.conversation_id,
             direction: document.direction,
             content: content.map_err(de::Error::custom)?,
             status: document.status.unwrap_or(document.direction.first_status()),
-            created_at: document.created_at.get(),
+            created_at,
             provider_id: document.provider_id,
             deliveries: Deliveries {
                 sent_at: document.sent_at.map(Time::get),
@@ -206,6 +216,7 @@ impl<'de> Deserialize<'de> for Message {
                 failed_at: document.failed_at.map(Time::get),
                 failure: document.error,
             },
+            order_time: created_at,
         })
     }
 }

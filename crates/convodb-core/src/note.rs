@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::records::{Embedded, NoteRecord};
 use crate::text::Object;
 use crate::time::Time;
+use crate::validate::Origin;
 use crate::{Actor, ConversationId, InvalidInput, NoteId, time, validate};
 
 /// An internal note.
@@ -77,7 +78,7 @@ impl Note {
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
-        validate::text("content", &self.content)?;
+        validate::text("content", &self.content, Origin::Fact)?;
         time::checked("created_at", self.created_at).map(drop)
     }
 }

@@ -23,8 +23,11 @@ fn place_of(message: &Message) -> Place {
     (first_of(time).0, id)
 }
 
-/// A range of the messages of a conversation, by `(created_at, id)`. Of two setters for one end the
-/// later counts.
+/// A range of the messages of a conversation, in their order. Of two setters for one end the later
+/// counts.
+///
+/// Times are those of the messages' places: `created_at`, but where that has whole seconds, the time
+/// of the message behind which it came within that second.
 ///
 /// ```
 /// # convodb::example!(store, id);
@@ -62,13 +65,13 @@ impl MessageRange {
         self
     }
 
-    /// Only messages after this one.
+    /// Only messages after this one, which was read from a store: its JSON does not have its place.
     pub fn after(mut self, message: &Message) -> Self {
         self.from = Bound::Excluded(place_of(message));
         self
     }
 
-    /// Only messages before this one.
+    /// Only messages before this one, which was read from a store.
     pub fn before(mut self, message: &Message) -> Self {
         self.to = Bound::Excluded(place_of(message));
         self

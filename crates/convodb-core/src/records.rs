@@ -63,11 +63,11 @@ pub struct RedirectStep {
     pub actor: Option<Actor>,
 }
 
-/// The time of a message whose id has another millisecond.
+/// The order time of a message whose id has another millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageTimeRecord {
     #[serde(with = "time")]
-    pub created_at: DateTime<Utc>,
+    pub order_time: DateTime<Utc>,
 }
 
 /// A conversation without its id, which its key has. Its assignee is the owner of a number, so that

@@ -1,6 +1,7 @@
 //! The identity map of a unit of work: each entity that was loaded, once, with what became of it.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 
 use chrono::{DateTime, Utc};
 
@@ -213,6 +214,13 @@ impl<K: Ord + Clone, V: Clone> Entities<K, V> {
     /// `None` where it was not loaded; `Some(None)` where there is none.
     pub fn get(&self, key: &K) -> Option<Option<&V>> {
         self.entries.get(key).map(|entry| entry.current.as_ref())
+    }
+
+    /// Those of a range of keys that are loaded and there.
+    pub fn range(&self, keys: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = &V> {
+        self.entries
+            .range(keys)
+            .filter_map(|(_, entry)| entry.current.as_ref())
     }
 
     /// Makes an entity what it is from now on. One that was not loaded is a new one.

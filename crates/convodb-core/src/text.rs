@@ -1,6 +1,8 @@
 //! Values of texts, names, and JSON objects.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::de::{self, Visitor};
@@ -8,6 +10,94 @@ use serde::ser::SerializeMap;
 use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 
 use crate::{AssigneeId, Channel, EntityKind, InvalidInput, Status, StatusFilter};
+
+/// The characters that show nothing beside white space and control characters: format characters and
+/// those that Unicode has shown as nothing by default.
+#[doc(hidden)]
+pub const UNSEEN: [RangeInclusive<char>; 25] = [
+    '\u{AD}'..='\u{AD}',
+    '\u{34F}'..='\u{34F}',
+    '\u{600}'..='\u{605}',
+    '\u{61C}'..='\u{61C}',
+    '\u{6DD}'..='\u{6DD}',
+    '\u{70F}'..='\u{70F}',
+    '\u{890}'..='\u{891}',
+    '\u{8E2}'..='\u{8E2}',
+    '\u{115F}'..='\u{1160}',
+    '\u{17B4}'..='\u{17B5}',
+    '\u{180B}'..='\u{180F}',
+    '\u{200B}'..='\u{200F}',
+    '\u{202A}'..='\u{202E}',
+    '\u{2060}'..='\u{206F}',
+    '\u{3164}'..='\u{3164}',
+    '\u{FE00}'..='\u{FE0F}',
+    '\u{FEFF}'..='\u{FEFF}',
+    '\u{FFA0}'..='\u{FFA0}',
+    '\u{FFF0}'..='\u{FFFB}',
+    '\u{110BD}'..='\u{110BD}',
+    '\u{110CD}'..='\u{110CD}',
+    '\u{13430}'..='\u{1343F}',
+    '\u{1BCA0}'..='\u{1BCA3}',
+    '\u{1D173}'..='\u{1D17A}',
+    '\u{E0000}'..='\u{E0FFF}',
+];
+
+/// Whether a text shows nothing.
+pub(crate) fn is_blank(text: &str) -> bool {
+    let is_unseen = |c: char| {
+        c.is_whitespace() || c.is_control() || UNSEEN.iter().any(|range| range.contains(&c))
+    };
+    text.chars().all(is_unseen)
+}
+
+/// Replaces halves of surrogate pairs in JSON by U+FFFD, so that it can be parsed: escapes such as
+/// `\ud83d` without their other half, and halves that were encoded as if they were characters.
+/// Programs that cut a text between two UTF-16 units write such JSON. O(bytes); without such a half
+/// nothing is copied.
+///
+/// ```
+/// use convodb::repair_surrogates;
+///
+/// let json = repair_surrogates(br#"["cut here \ud83d", "\ud83d\ude00"]"#);
+/// assert_eq!(&*json, br#"["cut here \ufffd", "\ud83d\ude00"]"#);
+/// ```
+pub fn repair_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
+    let mut repaired = Vec::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(rest) = json.get(at..).filter(|rest| !rest.is_empty()) {
+        let (length, replacement): (usize, Option<&[u8]>) = match rest {
+            [b'\\', b'u', ..] => match (unit(rest), rest.get(6..).and_then(unit)) {
+                (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, None),
+                (Some(0xD800..=0xDFFF), _) => (6, Some(b"\\ufffd")),
+                _ => (2, None),
+            },
+            [b'\\', _, ..] => (2, None),
+            [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => (3, Some("\u{FFFD}".as_bytes())),
+            _ => (1, None),
+        };
+        if let Some(replacement) = replacement {
+            repaired.extend_from_slice(json.get(copied..at).unwrap_or_default());
+            repaired.extend_from_slice(replacement);
+            copied = at + length;
+        }
+        at += length;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    repaired.extend_from_slice(json.get(copied..).unwrap_or_default());
+    Cow::Owned(repaired)
+}
+
+/// The UTF-16 unit of an escape `\uXXXX` at the beginning.
+fn unit(json: &[u8]) -> Option<u16> {
+    let digits = json.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+    let digits = digits.map(|digit| char::from(digit).to_digit(16));
+    digits
+        .into_iter()
+        .try_fold(0, |unit, digit| Some(unit << 4 | digit? as u16))
+}
 
 /// The number of decimal digits alone: `str::parse` would also take a plus sign.
 pub(crate) fn digits<T: FromStr>(text: &str) -> Option<T> {

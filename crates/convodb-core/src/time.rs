@@ -1,9 +1,13 @@
-//! Times: microseconds between the years 1970 and 9999, printed as RFC 3339 in UTC.
+//! Times: microseconds between the years 1970 and 9999, printed as RFC 3339 in UTC, and taken as
+//! providers write them.
 
+use std::fmt::{self, Display};
+use std::ops::Range;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{InvalidInput, text};
 
@@ -52,6 +56,34 @@ pub fn checked(field: &'static str, time: DateTime<Utc>) -> Result<DateTime<Utc>
         .ok_or_else(|| InvalidInput::new(field, "must lie between the years 1970 and 9999"))
 }
 
+/// 2000-01-01: no message was sent before, so an earlier time is a mistake in its unit.
+const FIRST_SENT_MICROS: i64 = 946_684_800_000_000;
+
+/// A provider's time of what happens now, cut to the microsecond.
+pub(crate) fn recent(
+    field: &'static str,
+    time: DateTime<Utc>,
+) -> Result<DateTime<Utc>, InvalidInput> {
+    from_micros(time.timestamp_micros())
+        .filter(|time| time.timestamp_micros() >= FIRST_SENT_MICROS)
+        .ok_or_else(|| InvalidInput::new(field, "must lie between the years 2000 and 9999"))
+}
+
+/// What a time means that a provider gives: the whole of its second where it has no fraction, else
+/// its microsecond.
+pub(crate) fn within(time: DateTime<Utc>) -> Range<DateTime<Utc>> {
+    let length = match time.timestamp_subsec_micros() {
+        0 => TimeDelta::seconds(1),
+        _ => TimeDelta::microseconds(1),
+    };
+    time..time + length
+}
+
+/// The next microsecond, if there is one.
+pub(crate) fn next(time: DateTime<Utc>) -> DateTime<Utc> {
+    clamped(time + TimeDelta::microseconds(1))
+}
+
 /// The milliseconds since 1970: the time of an id.
 pub fn millis(time: DateTime<Utc>) -> u64 {
     u64::try_from(time.timestamp_millis()).unwrap_or(0)
@@ -73,11 +105,64 @@ fn print(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(format, true)
 }
 
+/// Takes RFC 3339, also without seconds or without the colon of its offset, and digits as
+/// [`from_number`] does.
 fn parse(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Some(number) = text::digits(text).filter(|_| !text.is_empty()) {
+        return from_number(number).ok_or_else(|| out_of_bounds(text));
+    }
     let time = DateTime::parse_from_rfc3339(text)
+        .or_else(|error| DateTime::parse_from_rfc3339(&completed(text).ok_or(error)?))
         .map_err(|error| format!("`{text}` is no ISO 8601 time: {error}"))?;
-    from_micros(time.timestamp_micros())
-        .ok_or_else(|| format!("`{text}` must lie between the years 1970 and 9999"))
+    from_micros(time.timestamp_micros()).ok_or_else(|| out_of_bounds(text))
+}
+
+fn out_of_bounds(time: impl Display) -> String {
+    format!("`{time}` must lie between the years 1970 and 9999")
+}
+
+/// A time in RFC 3339 with its seconds and the colon of its offset.
+fn completed(text: &str) -> Option<String> {
+    let (date, rest) = text.split_once(['T', 't', ' '])?;
+    let (time, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
+    let seconds = if time.matches(':').count() == 1 {
+        ":00"
+    } else {
+        ""
+    };
+    let offset = match offset.split_at_checked(3) {
+        Some((hours, minutes)) if minutes.len() == 2 => format!("{hours}:{minutes}"),
+        _ => offset.to_owned(),
+    };
+    Some(format!("{date}T{time}{seconds}{offset}"))
+}
+
+/// A time as a number since 1970: seconds below 10^11, milliseconds below 10^14, else microseconds.
+fn from_number(number: u64) -> Option<DateTime<Utc>> {
+    let micros = match number {
+        0..100_000_000_000 => number * 1_000_000,
+        100_000_000_000..100_000_000_000_000 => number * 1_000,
+        _ => number,
+    };
+    from_micros(i64::try_from(micros).ok()?)
+}
+
+struct TimeVisitor;
+
+impl Visitor<'_> for TimeVisitor {
+    type Value = DateTime<Utc>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an ISO 8601 time")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<DateTime<Utc>, E> {
+        parse(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<DateTime<Utc>, E> {
+        from_number(number).ok_or_else(|| E::custom(out_of_bounds(number)))
+    }
 }
 
 /// A time where serde takes no attribute, as in a tuple.
@@ -101,7 +186,7 @@ pub fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S
 
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     if deserializer.is_human_readable() {
-        return text::parse(deserializer, parse);
+        return deserializer.deserialize_any(TimeVisitor);
     }
     let micros = i64::deserialize(deserializer)?;
     from_micros(micros).ok_or_else(|| de::Error::custom("a time is out of bounds"))

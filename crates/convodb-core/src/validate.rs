@@ -2,12 +2,14 @@
 
 use ulid::Ulid;
 
-use crate::InvalidInput;
+use crate::{InvalidInput, text};
 
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 const MAX_NAME_BYTES: usize = 256;
 const MAX_URL_BYTES: usize = 2_048;
 const MAX_ID_BYTES: usize = 128;
+/// A provider has ids of 135 bytes for users who hide their number.
+const MAX_CONTACT_ID_BYTES: usize = 256;
 const MAX_PROVIDER_ID_BYTES: usize = 512;
 const MAX_TEMPLATE_PARAMS: usize = 256;
 
@@ -20,14 +22,24 @@ fn at_most(field: &'static str, len: usize, max_bytes: usize) -> Checked {
 }
 
 fn not_blank(field: &'static str, value: &str, max_bytes: usize) -> Checked {
-    let is_blank = value.trim().is_empty();
-    InvalidInput::unless(!is_blank, field, "must not be empty or only white space")?;
+    let reason = "must not be blank: it has no character that is seen";
+    InvalidInput::unless(!text::is_blank(value), field, reason)?;
     at_most(field, value.len(), max_bytes)
 }
 
-/// A text that people read.
-pub(crate) fn text(field: &'static str, value: &str) -> Checked {
-    not_blank(field, value, MAX_TEXT_BYTES)
+/// A text that people read. What came is stored, blank or not; what is yet to be said is not.
+pub(crate) fn text(field: &'static str, value: &str, of: Origin) -> Checked {
+    match of {
+        Origin::Fact => at_most(field, value.len(), MAX_TEXT_BYTES),
+        Origin::Intent => not_blank(field, value, MAX_TEXT_BYTES),
+    }
+}
+
+/// Whether a content happened, or is asked for. A fact is never refused for what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Fact,
+    Intent,
 }
 
 pub(crate) fn name(field: &'static str, value: &str) -> Checked {
@@ -83,18 +95,26 @@ pub(crate) fn ulid(field: &'static str, value: &str, prefix: &str) -> Result<u12
 
 /// An id that a caller made: visible ASCII, and something after its prefix.
 pub(crate) fn foreign_id<'v>(field: &'static str, value: &'v str, prefix: &str) -> Text<'v> {
-    foreign_bytes(field, value.as_bytes(), prefix).map(|()| value)
+    foreign_bytes(field, value.as_bytes(), prefix, MAX_ID_BYTES).map(|()| value)
+}
+
+pub(crate) fn contact_id<'v>(field: &'static str, value: &'v str, prefix: &str) -> Text<'v> {
+    contact_bytes(field, value.as_bytes(), prefix).map(|()| value)
 }
 
 #[inline]
-pub(crate) fn foreign_bytes(field: &'static str, value: &[u8], prefix: &str) -> Checked {
+pub(crate) fn contact_bytes(field: &'static str, value: &[u8], prefix: &str) -> Checked {
+    foreign_bytes(field, value, prefix, MAX_CONTACT_ID_BYTES)
+}
+
+#[inline]
+fn foreign_bytes(field: &'static str, value: &[u8], prefix: &str, max_bytes: usize) -> Checked {
     let rest = value.strip_prefix(prefix.as_bytes());
     // Each row of a page passes here.
-    if value.len() <= MAX_ID_BYTES && rest.is_some_and(|rest| !rest.is_empty()) && is_visible(value)
-    {
+    if value.len() <= max_bytes && rest.is_some_and(|rest| !rest.is_empty()) && is_visible(value) {
         return Ok(());
     }
-    at_most(field, value.len(), MAX_ID_BYTES)?;
+    at_most(field, value.len(), max_bytes)?;
     let reason = match rest {
         None => format!("must begin with `{prefix}`"),
         Some([]) => "must not be empty".to_owned(),

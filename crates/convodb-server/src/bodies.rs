@@ -1,11 +1,11 @@
 //! The bodies of requests that are not commands themselves.
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Utc};
 use convodb::{
     AssigneeId, Channel, ConversationId, DeliveryStatus, Failure, InvalidInput, MessageId,
-    MessageRef, ProviderId, Receipt, TeamId, UserId,
+    MessageRef, ProviderId, Receipt, TeamId, UserId, time,
 };
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 /// The body that assigns a conversation: a `user_id` or a `team_id`, not both.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -56,28 +56,14 @@ struct ReceiptDocument {
     channel: Option<Channel>,
     provider_id: Option<ProviderId>,
     status: DeliveryStatus,
-    #[serde(default, deserialize_with = "time")]
-    at: Option<DateTime<Utc>>,
+    at: Option<Time>,
     error: Option<Failure>,
 }
 
-/// ISO 8601, between the years 1970 and 9999, as in messages.
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    match DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()) {
-        Ok(time) if (1970..=9999).contains(&time.year()) => Ok(Some(time)),
-        Ok(_) => {
-            let reason = format!("`{text}` must lie between the years 1970 and 9999");
-            Err(de::Error::custom(reason))
-        }
-        Err(error) => {
-            let reason = format!("`{text}` is no ISO 8601 time: {error}");
-            Err(de::Error::custom(reason))
-        }
-    }
-}
+/// A time as in messages.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Time(#[serde(with = "time")] DateTime<Utc>);
 
 impl ReceiptDocument {
     fn message(&self) -> Result<MessageRef, InvalidInput> {
@@ -119,7 +105,7 @@ impl TryFrom<ReceiptDocument> for ReceiptRequest {
             }
             Some(_) => return Err(InvalidInput::new("error", "belongs to `failed` alone")),
         };
-        if let Some(at) = document.at {
+        if let Some(Time(at)) = document.at {
             receipt = receipt.at(at);
         }
         Ok(Self { message, receipt })

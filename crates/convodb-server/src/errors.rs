@@ -246,6 +246,9 @@ impl From<convodb::Error> for ApiError {
             }
             ErrorKind::NotFound => Self::missing(&error),
             ErrorKind::AlreadyExists => saying(StatusCode::CONFLICT).coded("already_exists"),
+            ErrorKind::ProviderIdConflict => {
+                saying(StatusCode::CONFLICT).coded("provider_id_conflict")
+            }
             ErrorKind::PreconditionFailed => Self::precondition_failed(&error),
             ErrorKind::Gone => saying(StatusCode::GONE).coded("erased"),
             ErrorKind::EventsPurged => saying(StatusCode::GONE).coded("events_purged"),

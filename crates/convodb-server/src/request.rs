@@ -5,7 +5,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use convodb::{Context, ConversationId};
+use convodb::{Context, ConversationId, repair_surrogates};
 use http_body_util::{BodyExt as _, LengthLimitError};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -155,7 +155,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         if media_type(request.headers()) != MediaType::Json {
             return Err(ApiError::of(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        parse(&read(request).await?).map(Self)
+        let body = read(request).await?;
+        parse(&repair_surrogates(&body)).map(Self)
     }
 }
 

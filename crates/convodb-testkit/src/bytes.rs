@@ -116,9 +116,12 @@ impl Bytes<'_> {
             -1,
         ];
         match self.byte() {
-            246..=247 => When::FirstMoment,
+            180..=245 => When::Second(self.below(3)),
+            246..=247 => When::FirstSent,
             248..=249 => When::LastMoment,
-            250..=252 => When::TooEarly,
+            250 => When::BeforeFirstSent,
+            251 => When::FirstMoment,
+            252 => When::TooEarly,
             253.. => When::TooLate,
             number => When::Shifted(SHIFTS[usize::from(number) % SHIFTS.len()]),
         }
@@ -144,11 +147,11 @@ impl Bytes<'_> {
     pub fn import(&mut self) -> ImportPlan {
         const LENGTHS: [u8; 8] = [1, 2, 0, 3, 7, 64, 65, 130];
         const FLAWS: [Flaw; 14] = [
-            Flaw::BlankMessage,
+            Flaw::LongMessage,
             Flaw::ForeignMessage,
             Flaw::RepeatedMessage,
             Flaw::EarlyMessage,
-            Flaw::BlankNote,
+            Flaw::LongNote,
             Flaw::ForeignNote,
             Flaw::RepeatedNote,
             Flaw::UpdatedBeforeCreated,

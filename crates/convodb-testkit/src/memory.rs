@@ -1,11 +1,11 @@
 //! What a backend remembers for a command that is given again, and no query shows: the message of each
 //! provider's id, the receipts that wait for it, which were deleted, and which keys were used.
 
-use convodb::commands::{Delete, SendMessage};
+use convodb::commands::{Delete, RecordDelivery, SendMessage};
 use convodb::testing::ManualClock;
 use convodb::{
     Channel, ContactId, Context, ConversationId, Deliveries, DeliveryStatus, Error, ErrorKind,
-    MessageId, Outbound, Result,
+    MessageId, MessageRef, Outbound, Receipt, Result,
 };
 
 use super::backend::{Backend, Commands};
@@ -85,8 +85,13 @@ impl Memory {
             let id = provider_id(number);
             let message = Outbound::text(&contact, channel, "?").provider_id(id.as_str());
             let known = match tx.execute(&Context::new(), SendMessage { message }) {
-                Ok(sent) if sent.is_duplicate => {
-                    Known::Stored(sent.value.conversation_id, sent.value.id)
+                Err(error) if error.kind() == ErrorKind::ProviderIdConflict => {
+                    // A receipt is what gets the message of whomever it is.
+                    let message = MessageRef::from((channel, &id));
+                    let receipt = Receipt::new(DeliveryStatus::Sent);
+                    let given = tx.execute(&Context::new(), RecordDelivery { message, receipt })?;
+                    let stored = given.value.expect("the id is that of a message");
+                    Known::Stored(stored.conversation_id, stored.id)
                 }
                 Ok(sent) => Known::Awaited(sent.value.status, sent.value.deliveries),
                 Err(error) if error.kind() == ErrorKind::Gone => Known::Gone,

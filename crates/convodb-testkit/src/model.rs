@@ -28,9 +28,9 @@ pub struct Entry {
     pub assignee: Option<AssigneeId>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
-    /// By `(created_at, id)`.
+    /// By the time of each message's place and, at one time, in the order of arrival.
     pub messages: Vec<Message>,
-    /// By `(created_at, id)` too.
+    /// By `(created_at, id)`.
     pub notes: Vec<Note>,
     /// The events about the assignee and the status.
     pub audit_log: Vec<Event>,
@@ -79,8 +79,8 @@ pub struct Model {
     pub clock: ManualClock,
     /// The time that the store gave out last.
     pub newest: DateTime<Utc>,
-    /// The greatest id that the store gave out since its clock was corrected, without its prefix.
-    pub newest_id: String,
+    /// What the greatest id that the store gave out since its clock was corrected says of its order.
+    pub newest_arrival: u128,
     /// In no order.
     pub entries: Vec<Entry>,
     /// Users first, then teams, each by their ids.
@@ -119,7 +119,7 @@ impl Model {
         Self {
             clock: clock.clone(),
             newest: first_moment(),
-            newest_id: String::new(),
+            newest_arrival: 0,
             entries: Vec::new(),
             directory: Vec::new(),
             gone: Vec::new(),
@@ -151,7 +151,7 @@ impl Model {
     pub fn read_clock(&mut self) {
         let shown = self.clock.get();
         if self.is_correction(shown) {
-            self.newest_id.clear();
+            self.newest_arrival = 0;
             self.newest = shown;
         }
         self.newest = self.newest.max(shown);
@@ -162,16 +162,16 @@ impl Model {
         shown < self.newest - TimeDelta::minutes(1)
     }
 
-    /// Ids ascend, so that what happens at one time is listed in the order in which it happened.
-    pub fn take_id(&mut self, id: &dyn std::fmt::Display) {
-        let id = id.to_string();
-        let (_, ulid) = id.split_once('_').expect("an id has a prefix");
-        assert!(
-            *ulid > *self.newest_id,
-            "{id} is not above {}",
-            self.newest_id
-        );
-        self.newest_id = ulid.to_owned();
+    /// The upper 80 bits of an id ascend, so that what happens at one time is listed in the order in
+    /// which it happened.
+    pub fn take_id(&mut self, id: u128) {
+        self.take_arrival(id >> 48);
+    }
+
+    /// A message's id has the same 80 bits, beside the time of its place.
+    pub fn take_arrival(&mut self, arrival: u128) {
+        let newest = std::mem::replace(&mut self.newest_arrival, arrival);
+        assert!(arrival > newest, "{arrival:x} is not above {newest:x}");
     }
 
     /// Takes over what a transaction made of the model, if it changed anything at all.

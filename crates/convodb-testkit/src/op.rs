@@ -5,7 +5,7 @@
 
 use convodb::{
     Actor, AssigneeId, Channel, ConsumerStart, ContactId, Content, Context, DeliveryStatus,
-    Receipt, Status,
+    Direction, Receipt, Status,
 };
 
 use super::apply::About;
@@ -320,13 +320,17 @@ impl Body {
         }
     }
 
-    /// The field for which it is refused, if it is.
-    pub fn flaw(self) -> Option<&'static str> {
+    /// The field for which it is refused, if it is. What a contact sent may say nothing.
+    pub fn flaw(self, direction: Direction) -> Option<&'static str> {
+        let is_refused = |text: Text| match direction {
+            Direction::Inbound => text.is_too_long(),
+            Direction::Outbound => text.is_refused(),
+        };
         match self {
             Self::Text(text) | Self::RenderedTemplate(text) => {
-                text.is_refused().then_some("content")
+                is_refused(text).then_some("content")
             }
-            Self::Document { caption } => caption.is_refused().then_some("caption"),
+            Self::Document { caption } => is_refused(caption).then_some("caption"),
             Self::Template { .. } | Self::Image => None,
             Self::UnnamedTemplate => Some("template_name"),
             Self::LocalImage => Some("media_url"),

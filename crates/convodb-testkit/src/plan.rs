@@ -26,7 +26,7 @@ impl Text {
             Self::Short(number) => format!("text {number} ✓"),
             Self::Long => "ä".repeat(128),
             Self::Empty => String::new(),
-            Self::Blank => " \n\t\u{a0}".to_owned(),
+            Self::Blank => " \n\t\u{a0}\u{200b}\u{e0001}".to_owned(),
             Self::TooLong => "x".repeat(64 * 1024 + 1),
         }
     }
@@ -34,15 +34,30 @@ impl Text {
     pub fn is_refused(self) -> bool {
         matches!(self, Self::Empty | Self::Blank | Self::TooLong)
     }
+
+    pub fn is_too_long(self) -> bool {
+        self == Self::TooLong
+    }
 }
 
-/// A time, relative to the clock's; the last two are refused.
+/// Whether a text of the operations shows nothing.
+pub fn is_blank(text: &str) -> bool {
+    let blank = Text::Blank.string();
+    text.chars().all(|c| blank.contains(c))
+}
+
+/// A time, relative to the clock's; the last four are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// So many nanoseconds from the clock's time on, or before it.
     Shifted(i64),
-    FirstMoment,
+    /// So many seconds before the clock's second, without a fraction.
+    Second(u8),
+    /// The earliest that a provider's time may be.
+    FirstSent,
     LastMoment,
+    BeforeFirstSent,
+    FirstMoment,
     TooEarly,
     TooLate,
 }
@@ -50,6 +65,11 @@ pub enum When {
 /// The first microsecond of 1970.
 pub fn first_moment() -> DateTime<Utc> {
     "1970-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// The first microsecond of 2000.
+fn first_sent() -> DateTime<Utc> {
+    "2000-01-01T00:00:00Z".parse().unwrap()
 }
 
 fn last_moment() -> DateTime<Utc> {
@@ -60,6 +80,12 @@ impl When {
     pub fn time(self, clock: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Shifted(nanos) => clock + TimeDelta::nanoseconds(nanos),
+            Self::Second(ago) => {
+                let second = DateTime::from_timestamp(clock.timestamp(), 0).unwrap();
+                second - TimeDelta::seconds(ago.into())
+            }
+            Self::FirstSent => first_sent(),
+            Self::BeforeFirstSent => first_sent() - TimeDelta::microseconds(1),
             Self::FirstMoment => first_moment(),
             Self::LastMoment => last_moment(),
             Self::TooEarly => first_moment() - TimeDelta::microseconds(1),
@@ -68,7 +94,10 @@ impl When {
     }
 
     pub fn is_refused(self) -> bool {
-        matches!(self, Self::TooEarly | Self::TooLate)
+        matches!(
+            self,
+            Self::BeforeFirstSent | Self::FirstMoment | Self::TooEarly | Self::TooLate
+        )
     }
 }
 
@@ -80,11 +109,11 @@ pub fn to_the_microsecond(time: DateTime<Utc>) -> DateTime<Utc> {
 /// What is wrong with an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    BlankMessage,
+    LongMessage,
     ForeignMessage,
     RepeatedMessage,
     EarlyMessage,
-    BlankNote,
+    LongNote,
     ForeignNote,
     RepeatedNote,
     UpdatedBeforeCreated,
@@ -169,7 +198,10 @@ impl ImportPlan {
             MessageId::from_parts(id_ms, u128::from(n)),
             self.id(),
             direction,
-            Content::text(format!("imported {n}")),
+            Content::text(match n {
+                6 => Text::Blank.string(),
+                _ => format!("imported {n}"),
+            }),
             time,
         );
         // As many as there are ids, so that none comes twice.
@@ -207,8 +239,13 @@ fn spoil(import: &mut Import, flaw: Flaw, created_at: DateTime<Utc>) -> String {
         Note::new(id, of, text, created_at)
     };
     match flaw {
-        Flaw::BlankMessage => {
-            messages.push(message(next_message, own, " ", created_at));
+        Flaw::LongMessage => {
+            messages.push(message(
+                next_message,
+                own,
+                &Text::TooLong.string(),
+                created_at,
+            ));
             format!("messages[{next_message}].content")
         }
         Flaw::ForeignMessage => {
@@ -225,8 +262,8 @@ fn spoil(import: &mut Import, flaw: Flaw, created_at: DateTime<Utc>) -> String {
             messages.push(message(next_message, own, "hi", early));
             format!("messages[{next_message}].created_at")
         }
-        Flaw::BlankNote => {
-            notes.push(note(next_note, own, "\n"));
+        Flaw::LongNote => {
+            notes.push(note(next_note, own, &Text::TooLong.string()));
             format!("notes[{next_note}].content")
         }
         Flaw::ForeignNote => {

@@ -142,7 +142,7 @@ impl Edge {
             return Place::Open;
         };
         match self {
-            Self::Time(_, when) => Place::Time(when.time(message.created_at)),
+            Self::Time(_, when) => Place::Time(when.time(message.order_time)),
             _ => Place::Message(message),
         }
     }
@@ -159,22 +159,22 @@ impl RangePlan {
             Place::Open => {}
             Place::Message(edge) => {
                 range = range.after(edge);
-                messages.retain(|one| (one.created_at, one.id) > (edge.created_at, edge.id));
+                messages.retain(|one| (one.order_time, one.id) > (edge.order_time, edge.id));
             }
             Place::Time(time) => {
                 range = range.since(time);
-                messages.retain(|one| one.created_at >= time);
+                messages.retain(|one| one.order_time >= time);
             }
         }
         match self.to.place(model) {
             Place::Open => {}
             Place::Message(edge) => {
                 range = range.before(edge);
-                messages.retain(|one| (one.created_at, one.id) < (edge.created_at, edge.id));
+                messages.retain(|one| (one.order_time, one.id) < (edge.order_time, edge.id));
             }
             Place::Time(time) => {
                 range = range.until(time);
-                messages.retain(|one| one.created_at < time);
+                messages.retain(|one| one.order_time < time);
             }
         }
         Some((entry.id, range, messages))

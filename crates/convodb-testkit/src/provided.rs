@@ -302,8 +302,10 @@ impl Model {
             .entry(message.conversation_id)
             .map(|entry| entry.channel);
         let channel = channel.expect("it holds the message");
-        let taken = message.provider_id.is_some() || self.provided(channel, id).is_some();
-        refusals.extend(taken.then(|| Refusal::of(ErrorKind::AlreadyExists)));
+        let has_another = message.provider_id.is_some();
+        refusals.extend(has_another.then(|| Refusal::of(ErrorKind::AlreadyExists)));
+        let taken = self.provided(channel, id).is_some();
+        refusals.extend(taken.then(|| Refusal::of(ErrorKind::ProviderIdConflict)));
         refusals.extend(self.gone(channel, Some(id)));
         refusals
     }

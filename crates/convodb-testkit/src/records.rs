@@ -279,7 +279,12 @@ pub fn examples() -> Vec<Vec<u8>> {
     let (conversation, message, _) = ids();
     add(4, &|bytes| conversation.encode(bytes));
     let created_at = now();
-    add(5, &|bytes| MessageTimeRecord { created_at }.encode(bytes));
+    add(5, &|bytes| {
+        MessageTimeRecord {
+            order_time: created_at,
+        }
+        .encode(bytes)
+    });
     add(6, &|bytes| EventSeq::new(300).encode(bytes));
     let step = RedirectStep {
         successor: Some(alice()),

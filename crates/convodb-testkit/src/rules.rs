@@ -33,16 +33,51 @@ pub struct Appending {
     pub reopen: bool,
 }
 
+/// The bits of a message's id that have the number of its arrival.
+const ARRIVAL: u128 = (1 << 80) - 1;
+
+fn id_at(time: DateTime<Utc>, arrival: u128) -> MessageId {
+    MessageId::from_parts(time.timestamp_millis().unsigned_abs(), arrival)
+}
+
+pub(super) fn place(message: &Message) -> (DateTime<Utc>, MessageId) {
+    (message.order_time, message.id)
+}
+
+/// Whether a message stands within what a provider's time means: the whole second where it has no
+/// fraction.
+pub(super) fn is_within(message: &Message, sent_at: DateTime<Utc>) -> bool {
+    let is_whole = sent_at.timestamp_subsec_nanos() == 0;
+    let same_second = message.order_time.timestamp() == sent_at.timestamp();
+    message.order_time == sent_at || is_whole && same_second
+}
+
+/// The time of the place behind the last of some messages, for one whose id follows from that. Where
+/// the id would not be above the last one's, it is a microsecond later. None without a message.
+pub(super) fn place_behind<'a>(
+    known: impl Iterator<Item = &'a Message>,
+    own_id: impl Fn(DateTime<Utc>) -> MessageId,
+) -> Option<DateTime<Utc>> {
+    let (time, id) = known.map(place).max()?;
+    let is_above = own_id(time) > id;
+    Some(if is_above {
+        time
+    } else {
+        time + TimeDelta::microseconds(1)
+    })
+}
+
 pub(super) fn refused_if(refused: bool, refusal: Refusal) -> Option<Refusal> {
     refused.then_some(refusal)
 }
 
 impl Model {
-    fn active(&mut self, id: ConversationId, at: DateTime<Utc>) {
+    /// Something happens now, whatever its own time is.
+    fn active(&mut self, id: ConversationId) {
         let now = self.newest;
         let entry = self.entry_mut(id);
         entry.created_at = entry.created_at.min(now);
-        entry.updated_at = entry.updated_at.min(now).max(at);
+        entry.updated_at = now;
     }
 
     /// A repair is a commit, and nothing stays in the future.
@@ -65,9 +100,10 @@ impl Model {
                 for at in reported.into_iter().flatten() {
                     *at = now.min(*at);
                 }
+                message.created_at = now.min(message.created_at);
                 // Messages keep their order.
-                if message.created_at > now {
-                    message.created_at = next;
+                if message.order_time > now {
+                    message.order_time = next;
                     self.newest = self.newest.max(next);
                     next += TimeDelta::microseconds(1);
                 }
@@ -75,7 +111,7 @@ impl Model {
             for note in &mut entry.notes {
                 note.created_at = note.created_at.min(now);
             }
-            entry.messages.sort_by_key(|one| (one.created_at, one.id));
+            entry.messages.sort_by_key(place);
             entry.notes.sort_by_key(|note| (note.created_at, note.id));
         }
     }
@@ -106,11 +142,16 @@ impl Model {
         body: Body,
         sent_at: Option<When>,
         provider_id: Option<ProviderPlan>,
+        direction: Direction,
     ) -> Vec<Refusal> {
         let late = sent_at.filter(|at| at.is_refused()).map(|_| "sent_at");
         let provider_id = provider_id.filter(|id| id.id().is_none());
         let provider_id = provider_id.map(|_| "provider_id");
-        let fields = body.flaw().into_iter().chain(late).chain(provider_id);
+        let fields = body
+            .flaw(direction)
+            .into_iter()
+            .chain(late)
+            .chain(provider_id);
         fields.map(Refusal::invalid).collect()
     }
 
@@ -128,7 +169,7 @@ impl Model {
     }
 
     /// Stores a message under the ids that the store gave it, unless it is stored already: in the one
-    /// conversation of its contact and channel, at its own time, which is activity and reopens.
+    /// conversation of its contact and channel, at its own time. That is activity now, and reopens.
     pub fn append(
         &mut self,
         ids: (ConversationId, MessageId),
@@ -152,13 +193,20 @@ impl Model {
         if created {
             self.create(id, &appending, created_at);
         }
-        let of_its_time = u64::try_from(created_at.timestamp_millis()) == Ok(ids.1.timestamp_ms());
-        assert!(of_its_time, "a message's id carries its time");
-        // One that is late takes its place among ids of its own time, and one with a provider's id
-        // has an id that follows from that.
-        if created_at == now && appending.provider_id.is_none() {
-            self.take_id(&ids.1);
-        }
+        let arrival = ids.1.raw() & ARRIVAL;
+        self.take_arrival(arrival);
+        let known = self.entry_mut(id).messages.iter();
+        let known = known.filter(|message| is_within(message, created_at));
+        let place_of_its_second = place_behind(known, |time| id_at(time, arrival));
+        let order_time = match appending.sent_at {
+            Some(_) => place_of_its_second.unwrap_or(created_at),
+            None => created_at,
+        };
+        assert_eq!(
+            ids.1,
+            id_at(order_time, arrival),
+            "a message's id carries the time of its place"
+        );
         let mut message = Message::new(
             ids.1,
             id,
@@ -171,14 +219,15 @@ impl Model {
             Direction::Outbound => DeliveryStatus::Sent,
         };
         message.provider_id = appending.provider_id;
+        message.order_time = order_time;
         let entry = self.entry_mut(id);
         let repeated = entry.messages.iter().any(|known| known.id == message.id);
         assert!(!repeated, "{} was given out twice", message.id);
         entry.messages.push(message.clone());
-        entry.messages.sort_by_key(|one| (one.created_at, one.id));
+        entry.messages.sort_by_key(place);
         entry.created_at = entry.created_at.min(created_at);
         let reopened = appending.reopen && entry.status == Status::Resolved;
-        self.active(id, created_at);
+        self.active(id);
         let message_id = message.id;
         self.tell(
             id,
@@ -191,7 +240,7 @@ impl Model {
             let entry = self.entry_mut(id);
             entry.status = Status::Open;
             entry.revision += 1;
-            self.active(id, now);
+            self.active(id);
             self.tell(id, EventKind::ConversationReopened);
         }
         self.add_unmatched_events((id, message_id));
@@ -207,7 +256,7 @@ impl Model {
     fn create(&mut self, id: ConversationId, appending: &Appending, created_at: DateTime<Utc>) {
         let known = self.entry(id).is_some() || self.gone.contains(&id);
         assert!(!known, "{id} was given out twice");
-        self.take_id(&id);
+        self.take_id(id.raw());
         let contact = appending.contact_id.clone();
         let created = Conversation::new(id, contact, appending.channel, created_at);
         self.entries.push(Entry::new(&created));
@@ -222,7 +271,6 @@ impl Model {
 
     /// Assigning reopens.
     pub fn assign(&mut self, id: ConversationId, assignee: &AssigneeId) -> Expected<Conversation> {
-        let now = self.newest;
         let entry = self.entry_mut(id);
         let reopened = entry.status == Status::Resolved;
         let before = entry.assignee.replace(assignee.clone());
@@ -236,12 +284,11 @@ impl Model {
         if reopened {
             self.tell(id, EventKind::ConversationReopened);
         }
-        self.settle(id, changed, now, reopened)
+        self.settle(id, changed, reopened)
     }
 
     /// Unassigning does not reopen.
     pub fn unassign(&mut self, id: ConversationId) -> Expected<Conversation> {
-        let now = self.newest;
         let entry = self.entry_mut(id);
         let before = entry.assignee.take();
         let changed = before.is_some();
@@ -249,12 +296,11 @@ impl Model {
         if changed {
             self.add_move_event(id, before);
         }
-        self.settle(id, changed, now, false)
+        self.settle(id, changed, false)
     }
 
     /// Resolving a resolved conversation changes nothing.
     pub fn resolve(&mut self, id: ConversationId) -> Expected<Conversation> {
-        let now = self.newest;
         let entry = self.entry_mut(id);
         let changed = entry.status == Status::Open;
         entry.status = Status::Resolved;
@@ -262,7 +308,7 @@ impl Model {
         if changed {
             self.tell(id, EventKind::ConversationResolved);
         }
-        self.settle(id, changed, now, false)
+        self.settle(id, changed, false)
     }
 
     /// It has another assignee than before, or none.
@@ -285,11 +331,10 @@ impl Model {
         &mut self,
         id: ConversationId,
         changed: bool,
-        now: DateTime<Utc>,
         reopened: bool,
     ) -> Expected<Conversation> {
         if changed {
-            self.active(id, now);
+            self.active(id);
             self.touched = true;
         }
         Expected {
@@ -306,13 +351,13 @@ impl Model {
         content: String,
     ) -> Expected<Note> {
         let now = self.newest;
-        self.take_id(&note);
+        self.take_id(note.raw());
         let mut note = Note::new(note, id, content, now);
         note.author.clone_from(&self.actor);
         let entry = self.entry_mut(id);
         entry.notes.push(note.clone());
         entry.notes.sort_by_key(|note| (note.created_at, note.id));
-        self.active(id, now);
+        self.active(id);
         self.tell(id, EventKind::NoteAdded { note_id: note.id });
         self.touched = true;
         Expected::plain(note, true)

@@ -47,10 +47,7 @@ pub(crate) fn alike(servers: &[Server], traffic: &Traffic) -> Result<()> {
             ));
             same(&mut clients, &request, without_ids)?;
         }
-        if one.status == Status::Open {
-            // Otherwise each server reopened it at its own time.
-            same(&mut clients, &conversation(one.id), without_ids)?;
-        }
+        same(&mut clients, &conversation(one.id), without_ids)?;
     }
     Ok(())
 }
@@ -130,7 +127,7 @@ fn refusals(clients: &mut [(&Server, Client)]) -> Result<()> {
     Ok(())
 }
 
-/// Each store assigns its own ids.
+/// Each store assigns its own ids, and a message is activity when it comes to the store.
 fn without_ids(body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice(body) else {
         return body.to_vec();
@@ -145,7 +142,7 @@ fn forget(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "id" | "conversation_id" => *value = Value::Null,
+                    "id" | "conversation_id" | "updated_at" => *value = Value::Null,
                     // Its id is given, and not assigned by a store.
                     "assigned_to" => {}
                     _ => forget(value),

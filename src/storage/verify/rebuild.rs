@@ -106,13 +106,13 @@ impl UnitOfWork<'_> {
                     let hashes = view.known.hashes;
                     provider_ids::save_message(&mut batch, hashes, channel.into(), &message)?;
                 }
-                let is_ahead = message.created_at > now;
+                let is_ahead = message.order_time > now;
                 if time::clamp(message.times(), now) {
                     if is_ahead {
                         let (of, at) = (Some(message.conversation_id), clamped.1);
                         let next = at + TimeDelta::microseconds(1);
                         clamped = (of, if of == clamped.0 { next } else { now });
-                        message.created_at = clamped.1;
+                        message.order_time = clamped.1;
                         let newest = &mut self.known.head.newest_time;
                         *newest = clamped.1.max(*newest);
                     }

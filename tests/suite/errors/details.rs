@@ -29,7 +29,7 @@ fn invalid_input_has_the_field_and_the_reason() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let error = failure(inbox.store.add_note(id, " "), ErrorKind::InvalidInput);
-    let reason = "must not be empty or only white space";
+    let reason = "must not be blank: it has no character that is seen";
     let details = Details::Field {
         name: "content".into(),
         reason: reason.into(),
@@ -106,7 +106,7 @@ fn a_note_that_was_deleted_since_is_named_by_its_id() {
 }
 
 #[test]
-fn what_exists_already_has_its_kind_and_id() {
+fn what_exists_already_has_its_kind_and_id_and_what_conflicts_the_given_one() {
     let inbox = Inbox::new();
     let store = &inbox.store;
     let hello = Inbound::text(contact("con_1"), Channel::Whatsapp, "Hello");
@@ -132,20 +132,30 @@ fn what_exists_already_has_its_kind_and_id() {
             existing(EntityKind::Conversation, id),
         ),
         (
-            store.import(taken).map(drop),
-            existing(EntityKind::Message, first.id),
-        ),
-        (
-            store.set_provider_id(&second, &one).map(drop),
-            existing(EntityKind::Message, first.id),
-        ),
-        (
             store.set_provider_id(&first, &two).map(drop),
             existing(EntityKind::ProviderId, &one),
         ),
     ] {
         let error = failure(refused, ErrorKind::AlreadyExists);
         assert_eq!(*error.details(), details, "{error}");
+        assert!(error.is_unchanged() && !error.is_retryable());
+    }
+    let from = |from| Inbound::text(contact(from), Channel::Whatsapp, "Hi").provider_id("wamid.1");
+    let reply = convodb::Reply::text("Hi").provider_id("wamid.1");
+    for refused in [
+        store.import(taken.clone()).map(drop),
+        store.import_all([taken]).map(drop),
+        store.set_provider_id(&second, &one).map(drop),
+        store.receive(from("con_2")).map(drop),
+        store.reply(id, reply).map(drop),
+    ] {
+        let error = failure(refused, ErrorKind::ProviderIdConflict);
+        // The id that was given, and nothing of the message that has it.
+        assert_eq!(*error.details(), existing(EntityKind::ProviderId, &one));
+        let shown = format!("{error:?} {error}");
+        for secret in [first.id.to_string(), id.to_string(), "Hello".to_owned()] {
+            assert!(!shown.contains(&secret), "{shown}");
+        }
         assert!(error.is_unchanged() && !error.is_retryable());
     }
 }

@@ -33,9 +33,9 @@ fn imports(count: u64) -> Vec<Import> {
 
 fn invalid(n: u64) -> Import {
     let conversation = conversation(n);
-    let mut blank = message(&conversation, "2020-06-01T12:00:00Z", 1);
-    blank.content = Content::text(" ");
-    Import::new(conversation, vec![blank])
+    let mut long = message(&conversation, "2020-06-01T12:00:00Z", 1);
+    long.content = Content::text("x".repeat(65_537));
+    Import::new(conversation, vec![long])
 }
 
 fn list(store: &Store) -> Vec<Conversation> {
@@ -107,7 +107,7 @@ fn the_field_of_an_invalid_import_begins_with_its_index() {
     assert_eq!(refused.field(), Some("import[7].messages[0].content"));
     assert_eq!(
         refused.to_string(),
-        "import[7].messages[0].content: must not be empty or only white space"
+        "import[7].messages[0].content: must be at most 65536 bytes, and has 65537"
     );
     assert_eq!(inbox.store.commit_seq().unwrap(), CommitSeq::ZERO);
     assert!(list(&inbox.store).is_empty());

@@ -89,10 +89,10 @@ fn every_id_and_time_is_kept_and_nothing_is_reopened_or_bumped() {
 }
 
 #[test]
-fn messages_and_notes_are_sorted_by_time_and_then_id() {
+fn messages_are_sorted_by_time_and_then_by_the_order_of_the_list_and_notes_by_time_and_id() {
     let inbox = Inbox::new();
     let conversation = conversation(1);
-    let (early, late) = ("2020-06-01T12:00:00Z", "2020-06-01T12:00:00.000001Z");
+    let (early, late) = ("2020-06-01T12:00:00.25Z", "2020-06-01T12:00:00.75Z");
     let given = [(late, 1), (early, 9), (late, 0), (early, 2), (early, 10)];
     let messages: Vec<_> = given
         .iter()
@@ -107,11 +107,11 @@ fn messages_and_notes_are_sorted_by_time_and_then_id() {
     assert_eq!(
         inbox.texts(conversation.id),
         [
-            "message 2",
             "message 9",
+            "message 2",
             "message 10",
-            "message 0",
-            "message 1"
+            "message 1",
+            "message 0"
         ]
     );
     let notes = inbox.store.notes(conversation.id).unwrap();
@@ -181,7 +181,12 @@ fn a_message_or_note_of_another_conversation_is_refused() {
 #[test]
 fn whatever_breaks_a_bound_is_refused_by_its_place() {
     let at = "2020-06-01T12:00:00Z";
-    let blank = "must not be empty or only white space";
+    fn long() -> String {
+        "x".repeat(65_537)
+    }
+
+    let blank = "must not be blank: it has no character that is seen";
+    let too_long = "must be at most 65536 bytes, and has 65537";
     let years = "must lie between the years 1970 and 9999";
     let with = |change: &dyn Fn(&mut Import)| {
         let conversation = conversation(1);
@@ -194,9 +199,9 @@ fn whatever_breaks_a_bound_is_refused_by_its_place() {
     type Change = dyn Fn(&mut Import);
     let changes: [(&Change, &str, &str); 11] = [
         (
-            &|import| import.messages[1].content = " ".into(),
+            &|import| import.messages[1].content = long().into(),
             "messages[1].content",
-            blank,
+            too_long,
         ),
         (
             &|import| import.messages[0].content = Content::image("x"),
@@ -216,9 +221,9 @@ fn whatever_breaks_a_bound_is_refused_by_its_place() {
             years,
         ),
         (
-            &|import| import.notes[0].content.clear(),
+            &|import| import.notes[0].content = long(),
             "notes[0].content",
-            blank,
+            too_long,
         ),
         (
             &|import| import.notes[0].created_at = time("1969-12-31T23:59:59Z"),
@@ -252,10 +257,10 @@ fn whatever_breaks_a_bound_is_refused_by_its_place() {
             &|import| {
                 let id = AssigneeId::new("usr_new").unwrap();
                 import.conversation.assigned_to = Some(Assignee::new(id, "New"));
-                import.messages[0].content = "".into();
+                import.messages[0].content = long().into();
             },
             "messages[0].content",
-            blank,
+            too_long,
         ),
     ];
     for (change, field, reason) in changes {

@@ -1,5 +1,6 @@
 //! A log of messages and receipts with providers' ids and times: in whatever order and however
-//! often its lines come, the same conversations stand there in the end.
+//! often its lines come, the same messages stand there in the end, those of one second in the order in
+//! which they came.
 
 use std::collections::BTreeMap;
 
@@ -113,7 +114,7 @@ fn apply(store: &Store, line: &Line) {
     .unwrap();
 }
 
-/// What must not depend on the order: everything but the ids of conversations.
+/// What must not depend on the order: everything but ids, and the order within a second.
 #[derive(Debug, PartialEq)]
 struct Contents {
     conversations: BTreeMap<(ContactId, Channel), Shown>,
@@ -129,7 +130,32 @@ struct Shown {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     unread_count: u64,
+    /// By their times and provider's ids.
     messages: Vec<Message>,
+}
+
+/// The provider's ids of the messages of a conversation as they must be listed: by their times, and those
+/// of one second as they came first.
+fn listed(lines: &[Line], of: &(ContactId, Channel)) -> Vec<ProviderId> {
+    let mut known: Vec<(DateTime<Utc>, ProviderId)> = Vec::new();
+    for line in lines {
+        let Line::Message {
+            number,
+            contact: from,
+            age_s,
+            ..
+        } = line
+        else {
+            continue;
+        };
+        let id = provider_id(*number);
+        let is_of = (contact(*from), channel(*number)) == *of;
+        if is_of && known.iter().all(|(_, other)| *other != id) {
+            known.push((ago(*age_s), id));
+        }
+    }
+    known.sort_by_key(|(sent_at, _)| *sent_at);
+    known.into_iter().map(|(_, id)| id).collect()
 }
 
 fn applied(lines: &[Line]) -> Contents {
@@ -142,7 +168,14 @@ fn applied(lines: &[Line]) -> Contents {
     let page = store.list(&Filter::all(), request).unwrap();
     let none = convodb::ConversationId::from_parts(0, 0);
     let conversations = page.data.iter().map(|conversation| {
-        let messages = store.transcript(conversation.id).unwrap().messages;
+        let of = (conversation.contact_id.clone(), conversation.channel);
+        let mut messages = store.transcript(conversation.id).unwrap().messages;
+        let ids: Vec<_> = messages
+            .iter()
+            .flat_map(|it| it.provider_id.clone())
+            .collect();
+        assert_eq!(ids, listed(lines, &of));
+        messages.sort_by_key(|message| (message.created_at, message.provider_id.clone()));
         let shown = Shown {
             status: conversation.status,
             created_at: conversation.created_at,
@@ -152,14 +185,12 @@ fn applied(lines: &[Line]) -> Contents {
                 .into_iter()
                 .map(|mut message| {
                     message.conversation_id = none;
+                    message.id = convodb::MessageId::from_parts(0, 0);
                     message
                 })
                 .collect(),
         };
-        (
-            (conversation.contact_id.clone(), conversation.channel),
-            shown,
-        )
+        (of, shown)
     });
     Contents {
         conversations: conversations.collect(),

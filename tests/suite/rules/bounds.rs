@@ -10,7 +10,7 @@ use convodb::{
 use super::inbox::{Inbox, contact};
 
 const TEXT_BYTES: usize = 64 * 1024;
-const BLANK: &str = "must not be empty or only white space";
+const BLANK: &str = "must not be blank: it has no character that is seen";
 
 /// A store that holds something, and what it held before each command.
 struct Guarded {
@@ -62,19 +62,39 @@ fn inbound(content: Content) -> Inbound {
     Inbound::new(contact("con_01HXYZ"), Channel::Whatsapp, content)
 }
 
-/// Contents, and the field and reason for which each is refused.
+/// Texts that show nothing.
+const BLANKS: [&str; 7] = [
+    "",
+    " ",
+    " \t\r\n",
+    "\u{3000}\u{a0}\u{2003}",
+    "\u{200b}",
+    "\u{feff} \u{2060}\u{ad}",
+    "\u{0}\u{7f}\u{85}\u{e0001}",
+];
+
+/// Contents that show nothing, and the field that does not.
+fn blank_contents() -> Vec<(Content, &'static str)> {
+    let photo = || Content::image("https://example.com/1.jpg");
+    let of = |blank: &&'static str| {
+        let rendered = Content::template("sale", ["Ada"]).caption(*blank);
+        [
+            (Content::text(*blank), "content"),
+            (rendered, "content"),
+            (photo().caption(*blank), "caption"),
+        ]
+    };
+    BLANKS.iter().flat_map(of).collect()
+}
+
+/// Contents, and the field and reason for which each is refused whichever way it goes.
 fn bad_contents() -> Vec<(Content, &'static str, String)> {
     let image = |url: String| Content::image(url);
     let photo = || Content::image("https://example.com/1.jpg");
     let template = |name: &str| Content::template(name, ["Ada"]);
     let mut bad = Vec::new();
-    for blank in ["", " ", " \t\r\n", "\u{3000}\u{a0}\u{2003}"] {
-        let content = Content::text(blank);
-        bad.push((content, "content", BLANK.to_owned()));
+    for blank in BLANKS {
         bad.push((template(blank), "template_name", BLANK.to_owned()));
-        let rendered = template("sale").caption(blank);
-        bad.push((rendered, "content", BLANK.to_owned()));
-        bad.push((photo().caption(blank), "caption", BLANK.to_owned()));
     }
     let long = "x".repeat(TEXT_BYTES + 1);
     bad.push((Content::text(&*long), "content", too_long(TEXT_BYTES)));
@@ -124,6 +144,25 @@ fn a_message_of_bad_content_is_refused_whichever_way_it_goes() {
 }
 
 #[test]
+fn a_message_that_shows_nothing_is_stored_where_it_came_and_refused_where_it_is_to_go() {
+    let guarded = Guarded::new();
+    let id = guarded.id;
+    for (content, field) in blank_contents() {
+        let again = || content.clone();
+        let to = contact("con_01HXYZ");
+        let outbound = || Outbound::new(&to, Channel::Whatsapp, again());
+        guarded.refuses(|store| store.send(outbound()), field, BLANK);
+        guarded.refuses(|store| store.reply(id, again()), field, BLANK);
+    }
+    for (content, _) in blank_contents() {
+        let store = &guarded.inbox.store;
+        let stored = store.receive(inbound(content.clone())).unwrap().value;
+        assert_eq!(store.message(&stored).unwrap().content, content);
+    }
+    guarded.inbox.assert_sound();
+}
+
+#[test]
 fn contents_at_their_bounds_are_stored_whole() {
     let inbox = Inbox::new();
     let text = "ä".repeat(TEXT_BYTES / 2);
@@ -149,7 +188,7 @@ fn contents_at_their_bounds_are_stored_whole() {
 fn a_bad_note_is_refused() {
     let guarded = Guarded::new();
     let id = guarded.id;
-    for blank in ["", "  ", "\n"] {
+    for blank in BLANKS {
         guarded.refuses(|store| store.add_note(id, blank), "content", BLANK);
     }
     let long = "x".repeat(TEXT_BYTES + 1);
@@ -189,6 +228,7 @@ fn a_bad_name_is_refused() {
     for (bad, reason) in [
         ("", BLANK.to_owned()),
         (" \t", BLANK.to_owned()),
+        ("\u{200b}", BLANK.to_owned()),
         (&long, too_long(256)),
     ] {
         guarded.refuses(|store| store.save_user(&user, bad), "name", &reason);
@@ -214,11 +254,15 @@ fn a_bad_receipt_is_refused() {
         "error.message",
         too_long(2_048),
     );
-    for outside in ["1969-12-31T23:59:59Z", "+10000-01-01T00:00:00Z"] {
+    for outside in [
+        "1969-12-31T23:59:59Z",
+        "1999-12-31T23:59:59.999999Z",
+        "+10000-01-01T00:00:00Z",
+    ] {
         guarded.refuses(
             |store| store.record_delivery(message, Receipt::read().at(outside.parse().unwrap())),
             "at",
-            "must lie between the years 1970 and 9999",
+            "must lie between the years 2000 and 9999",
         );
     }
     // A provider may well say nothing.
@@ -349,23 +393,24 @@ fn own_ids_are_their_prefix_and_a_ulid() {
 }
 
 #[test]
-fn foreign_ids_are_visible_ascii_of_at_most_128_bytes() {
-    let fits = |prefix: &str| format!("{prefix}{}", "x".repeat(128 - prefix.len()));
-    for (prefix, field, parse) in [
+fn foreign_ids_are_visible_ascii_of_at_most_128_bytes_and_a_contacts_of_256() {
+    for (max_bytes, prefix, field, parse) in [
         (
+            256,
             "con_",
             "contact_id",
             &(|text: &str| ContactId::new(text).map(drop)) as &dyn Fn(&str) -> _,
         ),
-        ("usr_", "user_id", &|text| UserId::new(text).map(drop)),
-        ("", "team_id", &|text| TeamId::new(text).map(drop)),
-        ("", "actor", &|text| Actor::new(text).map(drop)),
+        (128, "usr_", "user_id", &|text| UserId::new(text).map(drop)),
+        (128, "", "team_id", &|text| TeamId::new(text).map(drop)),
+        (128, "", "actor", &|text| Actor::new(text).map(drop)),
     ] {
-        assert_eq!(parse(&fits(prefix)), Ok(()));
+        let longest = format!("{prefix}{}", "x".repeat(max_bytes - prefix.len()));
+        assert_eq!(parse(&longest), Ok(()));
         assert_eq!(parse(&format!("{prefix}!~%&=+#/?")), Ok(()));
         let malformed = [
             prefix.to_owned(),
-            fits(prefix) + "x",
+            longest + "x",
             format!("{prefix}a b"),
             format!("{prefix}a\n"),
             format!("{prefix}\u{7f}"),

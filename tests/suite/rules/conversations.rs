@@ -125,8 +125,10 @@ fn each_contact_has_a_conversation_of_its_own_on_each_channel() {
 fn a_first_message_that_is_refused_or_taken_back_leaves_no_conversation() {
     let inbox = Inbox::new();
     let from = contact("con_01HXYZ");
-    let blank = Inbound::text(&from, Channel::Whatsapp, " ");
-    assert!(inbox.store.receive(blank).is_err());
+    let blank = Outbound::text(&from, Channel::Whatsapp, " ");
+    assert!(inbox.store.send(blank).is_err());
+    let long = Inbound::text(&from, Channel::Whatsapp, "x".repeat(65_537));
+    assert!(inbox.store.receive(long).is_err());
     let taken_back: Result<(), Error> = inbox.store.transaction(|tx| {
         tx.receive(Inbound::text(&from, Channel::Whatsapp, "Hello"))?;
         assert!(tx.find_conversation(&from, Channel::Whatsapp)?.is_some());

@@ -170,9 +170,13 @@ impl Importer {
                     .filter(|_| field.starts_with("import["));
                 format!("{}: {reason}", own.map_or(field, |(_, own)| own))
             }
-            (ErrorKind::InvalidInput | ErrorKind::AlreadyExists | ErrorKind::Gone, ..) => {
-                WithSources(&error).to_string()
-            }
+            (
+                ErrorKind::InvalidInput
+                | ErrorKind::AlreadyExists
+                | ErrorKind::ProviderIdConflict
+                | ErrorKind::Gone,
+                ..,
+            ) => WithSources(&error).to_string(),
             _ => return error.into(),
         };
         self.lines.borrow().rejected(reason)

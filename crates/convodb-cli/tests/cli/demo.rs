@@ -160,11 +160,11 @@ fn a_malformed_line_is_named_and_nothing_is_stored() {
 fn a_rejected_line_is_named_with_the_field_and_blank_lines_count() {
     let desk = Desk::new();
     let mut lines = sample();
-    lines[1]["messages"][0]["content"] = Value::from(" ");
+    lines[1]["messages"][0]["content"] = Value::from("x".repeat(65_537));
     let lines = format!("{}\n\n \r\n{}\n", lines[0], lines[1]);
     fs::write(desk.path("lines.ndjson"), lines).unwrap();
     let failure = desk.failure(3, &["demo", "lines.ndjson"]);
-    let expected = "lines.ndjson:4: messages[0].content: must not be empty or only white space";
+    let expected = "lines.ndjson:4: messages[0].content: must be at most 65536 bytes";
     assert!(failure.contains(expected), "{failure}");
 }
 

@@ -74,6 +74,51 @@ fn the_import_of_an_export_is_an_equal_store_and_exports_the_same_bytes() {
 }
 
 #[test]
+fn messages_of_one_second_keep_their_order_in_an_export_and_its_import() {
+    let desk = Desk::new();
+    let store = desk.open("one.redb");
+    let bold = ContactId::new("con_bold").unwrap();
+    let second = "2026-04-16T09:00:00Z".parse().unwrap();
+    let expected: Vec<_> = (0..9).map(|number| number.to_string()).collect();
+    for text in &expected {
+        let message = Inbound::text(&bold, Channel::Whatsapp, text);
+        store.receive(message.provider_time(second)).unwrap();
+    }
+    store.close().unwrap();
+    let exported = desk.ok(&["export", "one.redb"]);
+    let imported = run_with_input(&desk, &["import", "-", "other.redb"], exported.as_bytes());
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let other = desk.open("other.redb");
+    let found = other.find_conversation(&bold, Channel::Whatsapp).unwrap();
+    let messages = other.transcript(found.unwrap().id).unwrap().messages;
+    let texts = messages.iter().map(|message| message.content.as_text());
+    assert_eq!(texts.collect::<Option<Vec<_>>>().unwrap(), expected);
+    other.close().unwrap();
+    assert_eq!(desk.ok(&["export", "other.redb"]), exported);
+}
+
+#[test]
+fn half_a_surrogate_pair_is_imported_as_a_replacement_character() {
+    let desk = Desk::new();
+    let lines = [
+        r#"{"user":{"id":"usr_1","name":"Ada \ud83d"}}"#,
+        r#"{"id":"conv_01HABC00000000000000000000","contact_id":"con_1","channel":"webchat","status":"open","assigned_to":null,"messages":[{"id":"msg_01HABC00000000000000000000","conversation_id":"conv_01HABC00000000000000000000","direction":"inbound","type":"text","content":"cut \ud83d and \ud83d\ude00","status":"delivered","created_at":"2026-04-16T09:10:00Z"}],"created_at":"2026-04-16T09:10:00Z","updated_at":"2026-04-16T09:10:00Z"}"#,
+    ];
+    let imported = run_with_input(
+        &desk,
+        &["import", "-", "one.redb"],
+        lines.join("\n").as_bytes(),
+    );
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let exported = desk.ok(&["export", "one.redb"]);
+    assert!(exported.contains("Ada \u{fffd}"), "{exported}");
+    assert!(
+        exported.contains("cut \u{fffd} and \u{1f600}"),
+        "{exported}"
+    );
+}
+
+#[test]
 fn an_export_has_receipts_failures_provider_ids_counts_and_authors_of_notes() {
     let desk = Desk::new();
     let store = desk.open("one.redb");
@@ -199,12 +244,12 @@ fn a_rejected_line_is_named_and_nothing_is_stored() {
             "unread_count: must not be above",
         ),
         (
-            edited(&|document| document["messages"][0]["content"] = json!(" ")),
-            "messages[0].content: must not be empty",
+            edited(&|document| document["messages"][0]["content"] = json!("x".repeat(65_537))),
+            "messages[0].content: must be at most",
         ),
         (
             r#"{"user":{"id":"usr_1","name":" "}}"#.to_owned(),
-            "name: must not be empty",
+            "name: must not be blank",
         ),
         (
             r#"{"user":{"id":"billing","name":"A"}}"#.to_owned(),

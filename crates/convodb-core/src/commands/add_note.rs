@@ -1,4 +1,5 @@
 use super::*;
+use crate::validate::Origin;
 
 /// Adds an internal note. It never reopens, and it is activity. The context's actor is its author.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,7 +21,7 @@ impl Command for AddNote {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        validate::text("content", &self.content)?;
+        validate::text("content", &self.content, Origin::Intent)?;
         env.context.check(Some(conversation))?;
         let id = NoteId::from_raw(env.ids.next(env.now));
         let mut note = Note::new(id, conversation.id, self.content.clone(), env.now);

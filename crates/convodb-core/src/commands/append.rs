@@ -31,7 +31,7 @@ pub(super) fn append<A, const INBOUND: bool>(
     state: &State,
     env: &mut Env<'_>,
 ) -> Result<Decision, Halt> {
-    draft.content.validate()?;
+    draft.content.validate(Draft::<A, INBOUND>::ORIGIN)?;
     let inbox = InboxNumber::from(channel);
     let provider_id = draft.checked_id()?;
     let created_at = draft.created_at(env.now)?;
@@ -39,6 +39,12 @@ pub(super) fn append<A, const INBOUND: bool>(
     if let Some(id) = &provider_id {
         match state.provider_id(inbox, id)? {
             Some(ProviderIdState::Message(of, message)) => {
+                let is_own = conversation.is_some_and(|known| known.id == *of)
+                    && state.require_message(*of, *message)?.direction
+                        == Draft::<A, INBOUND>::DIRECTION;
+                if !is_own {
+                    return Err(Error::provider_id_conflict(id).into());
+                }
                 let subject = Subject::Message(*of, *message);
                 return Ok(Decision::duplicate(subject, Effect::default()));
             }
@@ -63,24 +69,10 @@ pub(super) fn append<A, const INBOUND: bool>(
             id
         }
     };
-    // An id of the message's own millisecond, by which it is found. With a provider's id it
-    // follows from that, so that it is the same in whichever order messages come.
-    let is_current = provider_id.is_none() && created_at == env.now;
-    let mut id = match &provider_id {
-        _ if is_current => MessageId::from_raw(env.ids.next(env.now)),
-        Some(id) => MessageId::from_parts(time::millis(created_at), env.hashes.random(inbox, id)),
-        // A late message takes its place among ids that were given out long ago.
-        None => MessageId::from_parts(time::millis(created_at), env.ids.random()),
-    };
-    // An import may have brought any id. One above all that were given out is new, but for one
-    // chance in 2^80.
-    if conversation.is_some() && !is_current {
-        while state.message(of, id)?.is_some() {
-            id = MessageId::from_raw(id.raw().wrapping_add(1));
-        }
-    }
+    let (order_time, id) = place(draft, conversation, created_at, state, env)?;
     let content = draft.content.clone();
     let mut message = Message::new(id, of, Draft::<A, INBOUND>::DIRECTION, content, created_at);
+    message.order_time = order_time;
     message.provider_id = provider_id;
     changes.push(ChangeKind::MessageAppended(Box::new(message)));
     if draft.reopen && conversation.is_some_and(|known| known.status == Status::Resolved) {
@@ -93,4 +85,34 @@ pub(super) fn append<A, const INBOUND: bool>(
         changes.push(ChangeKind::message_updated(of, id, set));
     }
     Ok(Decision::new(Subject::Message(of, id), changes))
+}
+
+/// Where a message stands in its conversation, and its id, which carries the millisecond of that
+/// place and is above those of the messages that arrived before it.
+///
+/// A provider's time in whole seconds means somewhere within that second: the message takes its place
+/// behind those of the same second.
+fn place<A, const INBOUND: bool>(
+    draft: &Draft<A, INBOUND>,
+    conversation: Option<&Conversation>,
+    created_at: DateTime<Utc>,
+    state: &State,
+    env: &mut Env<'_>,
+) -> Result<(DateTime<Utc>, MessageId), Halt> {
+    let mut order_time = created_at;
+    let mut latest = None;
+    if let (Some(conversation), true) = (conversation, draft.has_provider_time()) {
+        let query = Query::LatestMessage(conversation.id, time::within(created_at));
+        if let Answer::Message(Some((time, id))) = state.answer(&query)? {
+            order_time = *time;
+            latest = Some(*id);
+        }
+    }
+    let arrival = env.ids.arrival(env.now);
+    let id = |order_time| MessageId::from_parts(time::millis(order_time), arrival);
+    if latest.is_some_and(|latest| latest >= id(order_time)) {
+        // An import brought it, or the clock was set back since.
+        order_time = time::next(order_time);
+    }
+    Ok((order_time, id(order_time)))
 }

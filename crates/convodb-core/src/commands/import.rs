@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::*;
 
@@ -40,7 +40,7 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
                 .for_each(|receipt| message.record(&receipt));
         }
     }
-    import.messages.sort_by_key(Message::position);
+    arrange(&mut import.messages);
     import.notes.sort_by_key(|note| note.id);
 
     let mut changes = Vec::with_capacity(2);
@@ -55,6 +55,34 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
     let subject = Subject::Conversation(import.conversation.id);
     changes.push(ChangeKind::ConversationImported(Box::new(import)));
     Ok(Decision::new(subject, changes))
+}
+
+/// Gives messages their places, by their times and, within a second that has no fraction or at equal
+/// times, in the order of the list. A store lists messages so, and so what it exported keeps its order.
+fn arrange(messages: &mut [Message]) {
+    if messages.is_sorted_by(|one, next| one.created_at < next.created_at) {
+        return messages
+            .iter_mut()
+            .for_each(|message| message.order_time = message.created_at);
+    }
+    let mut latest = BTreeMap::<DateTime<Utc>, MessageId>::new();
+    let mut of_time = HashMap::<DateTime<Utc>, (DateTime<Utc>, MessageId)>::new();
+    for message in &mut *messages {
+        message.order_time = message.created_at;
+        // One before it may have been put behind the end of their time.
+        let within = latest.range(time::within(message.created_at)).next_back();
+        let same = of_time.get(&message.created_at).copied();
+        if let Some((time, id)) = same.max(within.map(|(time, id)| (*time, *id))) {
+            message.order_time = time;
+            if id >= message.id {
+                message.order_time = time::next(time);
+            }
+        }
+        of_time.insert(message.created_at, message.position());
+        let latest = latest.entry(message.order_time).or_insert(message.id);
+        *latest = message.id.max(*latest);
+    }
+    messages.sort_by_key(Message::position);
 }
 
 /// What it must not meet in the store.
@@ -74,8 +102,8 @@ fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
         };
         match state.provider_id(inbox, id)? {
             Some(ProviderIdState::Tombstone) => return Err(Error::gone(id).into()),
-            Some(ProviderIdState::Message(_, existing)) => {
-                return Err(provider_id_taken(message, *existing).into());
+            Some(ProviderIdState::Message(..)) => {
+                return Err(Error::provider_id_conflict(id).into());
             }
             Some(ProviderIdState::Unmatched(_)) | None => {}
         }
@@ -95,13 +123,6 @@ pub fn thread_exists(import: &Conversation, existing: ConversationId) -> Error {
     let text =
         format!("the contact `{contact}` has a conversation on `{channel}` already: `{existing}`");
     Error::already_exists(EntityKind::Conversation, existing, text)
-}
-
-#[doc(hidden)]
-pub fn provider_id_taken(message: &Message, existing: MessageId) -> Error {
-    let id = message.provider_id.as_ref().map_or("", |id| id.as_str());
-    let text = format!("the provider's id `{id}` is that of the message `{existing}`");
-    Error::already_exists(EntityKind::Message, existing, text)
 }
 
 /// Checks a whole conversation against itself.

@@ -28,8 +28,7 @@ impl Command for SetProviderId {
         };
         let (of, id, own) = (message.conversation_id, message.id, &self.provider_id);
         let conversation = state.require_conversation(of)?;
-        let channel = conversation.channel;
-        let known = state.provider_id(channel.into(), own)?;
+        let known = state.provider_id(conversation.channel.into(), own)?;
         let subject = Subject::Message(of, id);
         match &message.provider_id {
             None => {}
@@ -45,11 +44,8 @@ impl Command for SetProviderId {
             Some(ProviderIdState::Unmatched(unmatched)) => {
                 set.extend(unmatched.deliveries.receipts().map(MessageField::Delivery));
             }
-            Some(ProviderIdState::Message(_, other)) => {
-                let text = format!(
-                    "the provider's id `{own}` on `{channel}` is that of the message `{other}`"
-                );
-                return Err(Error::already_exists(EntityKind::Message, other, text).into());
+            Some(ProviderIdState::Message(..)) => {
+                return Err(Error::provider_id_conflict(own).into());
             }
             Some(ProviderIdState::Tombstone) => return Err(Error::gone(own).into()),
         }

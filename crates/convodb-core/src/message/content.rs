@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::InvalidInput;
 use crate::text::ObjectWriter;
-use crate::{InvalidInput, validate};
+use crate::validate::{self, Origin};
 
 /// The type of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,8 +27,9 @@ impl MessageType {
 
 /// What a message says or shows: each type with the fields that it requires.
 ///
-/// Any text may be built. A command that carries it refuses a blank text, one of more than 64 KiB, and
-/// an address that is not `http` or `https`.
+/// Any text may be built. A command that carries it refuses a text of more than 64 KiB and an address
+/// that is not `http` or `https`. A blank text, one of white space, control and format characters
+/// alone, is refused in what is to be sent; one that came is stored.
 ///
 /// ```
 /// use convodb::{Content, MessageType};
@@ -136,20 +138,19 @@ impl Content {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
+    pub(crate) fn validate(&self, origin: Origin) -> Result<(), InvalidInput> {
+        let check = |field, text: &String| validate::text(field, text, origin);
         match self {
-            Self::Text { text } => validate::text("content", text),
+            Self::Text { text } => check("content", text),
             Self::Template { name, params, text } => {
                 validate::name("template_name", name)?;
                 validate::template_params("template_params", params)?;
-                text.iter()
-                    .try_for_each(|text| validate::text("content", text))
+                text.iter().try_for_each(|text| check("content", text))
             }
             Self::Image { media_url, caption } | Self::Document { media_url, caption } => {
                 validate::url("media_url", media_url)?;
-                caption
-                    .iter()
-                    .try_for_each(|caption| validate::text("caption", caption))
+                let mut caption = caption.iter();
+                caption.try_for_each(|caption| check("caption", caption))
             }
         }
     }

@@ -241,7 +241,7 @@ impl Receipt {
     /// The receipt, checked, with its time: the provider's, but never one in the future.
     pub(crate) fn resolve(&self, now: DateTime<Utc>) -> Result<Delivery, InvalidInput> {
         self.failure.iter().try_for_each(Failure::validate)?;
-        let at = self.at.map_or(Ok(now), |at| time::checked("at", at))?;
+        let at = self.at.map_or(Ok(now), |at| time::recent("at", at))?;
         Ok(Delivery {
             status: self.status,
             at: at.min(now),

@@ -7,6 +7,7 @@ use super::content::ContentFields;
 use super::{Content, Direction, MessageType};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
+use crate::validate::Origin;
 use crate::{Channel, ContactId, InvalidInput, ProviderId, time};
 
 /// A message that is yet to be stored. See [`Inbound`], [`Outbound`] and [`Reply`].
@@ -117,6 +118,11 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
         false => Direction::Outbound,
     };
 
+    pub(crate) const ORIGIN: Origin = match INBOUND {
+        true => Origin::Fact,
+        false => Origin::Intent,
+    };
+
     const fn to(address: A, content: Content) -> Self {
         Self {
             address,
@@ -127,13 +133,17 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
         }
     }
 
-    /// The provider's id of the message. The same id on the same channel is the same message.
+    /// The provider's id of the message, unique on its channel. The same id from the same contact and
+    /// in the same direction is the same message again, whatever else differs. Where a provider counts
+    /// the messages of each chat, put the chat's id before the number.
     pub fn provider_id(mut self, id: impl Into<String>) -> Self {
         self.provider_id = Some(id.into());
         self
     }
 
-    /// The provider's time of the message; without it, the store's.
+    /// The provider's time of the message, from the year 2000 on; without it, the store's. A time in
+    /// whole seconds means somewhere within that second: the message takes its place behind those of
+    /// the second that arrived before it.
     pub const fn provider_time(mut self, time: DateTime<Utc>) -> Self {
         self.provider_time = Some(time);
         self
@@ -147,9 +157,13 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
     /// The provider's time, but never one in the future; without it, the store's time.
     pub(crate) fn created_at(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, InvalidInput> {
         match self.provider_time {
-            Some(time) => Ok(time::checked("sent_at", time)?.min(now)),
+            Some(time) => Ok(time::recent("sent_at", time)?.min(now)),
             None => Ok(now),
         }
+    }
+
+    pub(crate) const fn has_provider_time(&self) -> bool {
+        self.provider_time.is_some()
     }
 }
 

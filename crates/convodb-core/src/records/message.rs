@@ -1,6 +1,7 @@
 //! Messages: packed, as histories consist of them.
 //!
-//! Layout: direction, status, kind of content, flags; the times that the flags name; the provider's
+//! Layout: direction, status, kind of content, flags; the times that the flags name, the message's own
+//! first, where the key has another one; the provider's
 //! id; the code and the message of a failure; the content. The last text of each kind of content
 //! reaches to the end of the record, and so do the parameters of a template.
 
@@ -26,8 +27,12 @@ mod has {
     pub(super) const TIME: u8 = 1 << 1;
     pub(super) const FAILURE: u8 = 1 << 5;
     pub(super) const CAPTION: u8 = 1 << 6;
-    pub(super) const ALL: u8 = (1 << 7) - 1;
+    /// A time of its own, beside the order time that its key has.
+    pub(super) const CREATED_AT: u8 = 1 << 7;
 }
+
+/// The time of a message whose key is not known yet. No stored time is before 1970.
+const NO_TIME: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
 
 impl<'a> From<&'a Message> for MessageRecord<'a> {
     fn from(message: &'a Message) -> Self {
@@ -41,12 +46,15 @@ impl MessageRecord<'_> {
     pub fn into_message(
         self,
         conversation: ConversationId,
-        created_at: DateTime<Utc>,
+        order_time: DateTime<Utc>,
         id: MessageId,
     ) -> Message {
         let mut message = self.0.into_owned();
         message.conversation_id = conversation;
-        message.created_at = created_at;
+        if message.created_at == NO_TIME {
+            message.created_at = order_time;
+        }
+        message.order_time = order_time;
         message.id = id;
         message
     }
@@ -62,7 +70,7 @@ impl Record for MessageRecord<'_> {
 
     fn decode(version: u8, payload: &[u8]) -> Result<Self, CodecError> {
         let (conversation, id) = (ConversationId::from_raw(0), MessageId::from_raw(0));
-        let message = decode(version, payload, conversation, DateTime::UNIX_EPOCH, id)?;
+        let message = decode(version, payload, conversation, NO_TIME, id)?;
         Ok(Self(Cow::Owned(message)))
     }
 }
@@ -73,7 +81,7 @@ pub fn decode(
     version: u8,
     payload: &[u8],
     conversation: ConversationId,
-    created_at: DateTime<Utc>,
+    order_time: DateTime<Utc>,
     id: MessageId,
 ) -> Result<Message, CodecError> {
     if version != MessageRecord::VERSION {
@@ -81,9 +89,13 @@ pub fn decode(
     }
     let mut fields = Fields::new(payload);
     let (direction, status, kind, has) = read_head(&mut fields).ok_or_else(malformed)?;
+    let mut created_at = order_time;
     let mut deliveries = Deliveries::default();
     let mut provider_id = None;
     if has & !has::CAPTION != 0 {
+        if has & has::CREATED_AT != 0 {
+            created_at = read_time(&mut fields).ok_or_else(malformed)?;
+        }
         provider_id = read_more(has, &mut fields, &mut deliveries).ok_or_else(malformed)?;
     }
     let Some(content) = read_content(kind, has & has::CAPTION != 0, &mut fields) else {
@@ -102,6 +114,7 @@ pub fn decode(
         created_at,
         provider_id,
         deliveries,
+        order_time,
     })
 }
 
@@ -125,13 +138,15 @@ fn write(message: &Message, bytes: &mut Vec<u8>) {
     let flag = |flag: u8, has: bool| if has { flag } else { 0 };
     let mut flags = flag(has::PROVIDER_ID, message.provider_id.is_some())
         | flag(has::FAILURE, failure.is_some())
-        | flag(has::CAPTION, caption(&message.content).is_some());
+        | flag(has::CAPTION, caption(&message.content).is_some())
+        | flag(has::CREATED_AT, message.created_at != message.order_time);
     for (index, time) in times.iter().enumerate() {
         flags |= flag(has::TIME << index, time.is_some());
     }
     let kind = message.content.message_type() as u8;
     bytes.extend_from_slice(&[message.direction as u8, message.status as u8, kind, flags]);
-    for time in times.into_iter().flatten() {
+    let created_at = (message.created_at != message.order_time).then_some(message.created_at);
+    for time in created_at.into_iter().chain(times.into_iter().flatten()) {
         bytes.extend_from_slice(&time.timestamp_micros().to_le_bytes());
     }
     if let Some(id) = &message.provider_id {
@@ -166,15 +181,18 @@ fn read_head(fields: &mut Fields<'_>) -> Option<(Direction, DeliveryStatus, Mess
     let direction = *Direction::ALL.get(usize::from(fields.byte()?))?;
     let status = *DeliveryStatus::ALL.get(usize::from(fields.byte()?))?;
     let kind = *MessageType::ALL.get(usize::from(fields.byte()?))?;
-    let has = fields.byte()?;
-    (has & !has::ALL == 0).then_some((direction, status, kind, has))
+    Some((direction, status, kind, fields.byte()?))
+}
+
+fn read_time(fields: &mut Fields<'_>) -> Option<DateTime<Utc>> {
+    time::from_micros(fields.i64()?)
 }
 
 /// Reads what most messages do not have.
 fn read_more(has: u8, fields: &mut Fields<'_>, to: &mut Deliveries) -> Option<Option<ProviderId>> {
     for (index, (_, status)) in Deliveries::FIELDS.into_iter().enumerate() {
         if has & (has::TIME << index) != 0 {
-            *to.at_mut(status) = Some(time::from_micros(fields.i64()?)?);
+            *to.at_mut(status) = Some(read_time(fields)?);
         }
     }
     let mut provider_id = None;

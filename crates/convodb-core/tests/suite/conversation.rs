@@ -28,16 +28,15 @@ fn fields_that_are_revised_are_activity_and_reading_is_neither() {
 }
 
 #[test]
-fn a_message_is_activity_at_its_own_time() {
+fn a_late_message_is_activity_when_it_arrives() {
     let known = conversation(1);
-    let (created, updated) = (known.created_at, known.updated_at);
-    let late = created - chrono::TimeDelta::seconds(5);
+    let late = known.created_at - chrono::TimeDelta::seconds(5);
     let message = MessageId::from_parts(1, 1);
     let text = Content::text("Hi");
     let message = Message::new(message, id(1), Direction::Inbound, text, late);
     let mut given = Given::new().conversation(known);
     given.apply(ChangeKind::MessageAppended(Box::new(message)));
     let known = given.state.require_conversation(id(1)).unwrap();
-    assert_eq!((known.created_at, known.updated_at), (late, updated));
+    assert_eq!((known.created_at, known.updated_at), (late, now()));
     assert_eq!((known.inbound_count, known.unread_count), (1, 1));
 }

@@ -15,7 +15,7 @@ use convodb_core::*;
 use serde_json::Value;
 
 use crate::given::{alice, bob, conversation, id, now};
-use crate::records::{deliveries, every_field, kinds, messages, note};
+use crate::records::{deliveries, every_field, kinds, messages, messages_of_a_second, note};
 
 /// What a golden file has: its JSON and its bytes.
 #[derive(Debug, PartialEq)]
@@ -141,7 +141,7 @@ fn add_records(goldens: &mut Goldens) {
     goldens.record("note", &NoteRecord::from(&note()));
     goldens.record("assignee", &AssigneeRecord { owner: 7, name });
     goldens.record("thread", &id(1));
-    goldens.record("message_time", &MessageTimeRecord { created_at: at });
+    goldens.record("message_time", &MessageTimeRecord { order_time: at });
     goldens.record("consumer", &EventSeq::new(7));
     let step = RedirectStep {
         successor: Some(bob()),
@@ -160,8 +160,9 @@ fn add_records(goldens: &mut Goldens) {
         &ProviderIdState::Unmatched(unmatched),
     );
     goldens.record("provider_id.tombstone", &ProviderIdState::Tombstone);
-    for (number, message) in messages().iter().enumerate() {
-        goldens.message(&format!("message.{number}"), message);
+    let messages = messages().into_iter().chain(messages_of_a_second());
+    for (number, message) in messages.enumerate() {
+        goldens.message(&format!("message.{number}"), &message);
     }
 }
 

@@ -22,10 +22,13 @@ fn own_ids_have_one_spelling_and_do_not_overflow() {
 }
 
 #[test]
-fn foreign_ids_are_visible_ascii_within_128_bytes() {
-    let longest = format!("con_{}", "x".repeat(124));
-    assert!(ContactId::new(&longest).is_ok());
+fn foreign_ids_are_visible_ascii_within_their_bounds() {
+    let longest = format!("con_{}", "x".repeat(252));
+    assert_eq!(ContactId::new(&longest).unwrap().as_str(), longest);
     assert!(ContactId::new(&format!("{longest}x")).is_err());
+    let longest = format!("usr_{}", "x".repeat(124));
+    assert!(UserId::new(&longest).is_ok());
+    assert!(UserId::new(&format!("{longest}x")).is_err());
     assert!(ContactId::new("con_").is_err());
     assert!(UserId::new("usr_a,usr_b").is_err());
     assert!(TeamId::new("any").is_err());

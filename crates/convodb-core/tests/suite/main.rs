@@ -23,4 +23,5 @@ mod lists;
 mod packed;
 mod records;
 mod state;
+mod text;
 mod time;

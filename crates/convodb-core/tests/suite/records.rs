@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use convodb_core::codec::{self, CodecError, Record};
 use convodb_core::records::*;
 use convodb_core::*;
@@ -65,6 +65,22 @@ pub(crate) fn messages() -> Vec<Message> {
     messages
 }
 
+/// Messages whose place is behind another one of their second. The last one is of the first second that
+/// there is.
+pub(crate) fn messages_of_a_second() -> Vec<Message> {
+    let lifted = |mut message: Message, created_at| {
+        message.created_at = created_at;
+        message.order_time = created_at + TimeDelta::microseconds(250_001);
+        message
+    };
+    let [plain, full, ..] = <[Message; 20]>::try_from(messages()).unwrap();
+    vec![
+        lifted(plain.clone(), now()),
+        lifted(full, now()),
+        lifted(plain, DateTime::UNIX_EPOCH),
+    ]
+}
+
 pub(crate) fn note() -> Note {
     let mut note = Note::new(NoteId::from_parts(1, 2), id(1), "Enterprise plan.", now());
     note.author = Some(Actor::new("ops").unwrap());
@@ -73,11 +89,15 @@ pub(crate) fn note() -> Note {
 
 #[test]
 fn every_message_is_stored_whole() {
-    for message in messages() {
+    for message in messages().into_iter().chain(messages_of_a_second()) {
         let payload = payload(&MessageRecord::from(&message));
         let record = MessageRecord::decode(1, &payload).unwrap();
-        let again = record.into_message(message.conversation_id, message.created_at, message.id);
+        let again = record.into_message(message.conversation_id, message.order_time, message.id);
         assert_eq!(again, message);
+        let mut bytes = Vec::new();
+        codec::to_bytes(&message, &mut bytes).unwrap();
+        let within_a_change = codec::from_bytes::<Message>(&bytes).unwrap();
+        assert_eq!(within_a_change, message);
         for cut in 0..payload.len() {
             let _ = MessageRecord::decode(1, &payload[..cut]);
         }
@@ -122,7 +142,7 @@ fn every_record_is_stored_whole() {
     is_stored_whole(&NoteRecord::from(&note()));
     is_stored_whole(&AssigneeRecord { owner: 7, name });
     is_stored_whole(&id(1));
-    is_stored_whole(&MessageTimeRecord { created_at: at });
+    is_stored_whole(&MessageTimeRecord { order_time: at });
     is_stored_whole(&EventSeq::new(7));
     is_stored_whole(&RedirectRecord {
         removed: alice(),

@@ -36,3 +36,58 @@ fn the_bounds_are_the_first_and_the_last_microsecond_of_1970_and_9999() {
     assert_eq!(time::from_micros(later.timestamp_micros()), None);
     assert_eq!(time::clamped(later), last);
 }
+
+#[test]
+fn times_are_read_as_providers_write_them() {
+    let whole = time::from_micros(1_776_240_600_000_000);
+    for text in [
+        "2026-04-15T08:10:00Z",
+        "2026-04-15T08:10:00+0000",
+        "2026-04-15T13:40:00+0530",
+        "2026-04-15T13:40:00+05:30",
+        "2026-04-15T00:10:00-0800",
+        "2026-04-15T08:10Z",
+        "2026-04-15T09:10+0100",
+        "1776240600",
+        "1776240600000",
+        "1776240600000000",
+    ] {
+        assert_eq!(parse(text), whole, "{text}");
+    }
+    let number = |number: &str| serde_json::from_str(number).ok().map(|Time(time)| time);
+    for text in ["1776240600", "1776240600000", "1776240600000000"] {
+        assert_eq!(number(text), whole, "{text}");
+    }
+    // The bounds between the units.
+    assert_eq!(number("99999999999"), parse("5138-11-16T09:46:39Z"));
+    assert_eq!(number("100000000000"), parse("1973-03-03T09:46:40Z"));
+    assert_eq!(number("99999999999999"), parse("5138-11-16T09:46:39.999Z"));
+    assert_eq!(number("100000000000000"), parse("1973-03-03T09:46:40Z"));
+    assert_eq!(number("0"), Some(DateTime::UNIX_EPOCH));
+    for text in [
+        "-1",
+        "1.5",
+        "null",
+        "true",
+        "[]",
+        "18446744073709551615",
+        "253402300800000000",
+    ] {
+        assert_eq!(number(text), None, "{text}");
+        assert_eq!(parse(text), None, "{text}");
+    }
+    for text in [
+        "",
+        "+1",
+        "2026-04-15",
+        "2026-04-15T08:10:00",
+        "2026-04-15T08Z",
+        "2026-04-15T08:10:00+00",
+        "2026-04-15T08:10:00+00:00:00",
+        "2026-04-15T08:10:00+000",
+        "T:Z",
+        "ä",
+    ] {
+        assert_eq!(parse(text), None, "{text}");
+    }
+}

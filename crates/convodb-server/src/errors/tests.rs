@@ -95,6 +95,8 @@ async fn each_kind_of_a_clients_error_has_its_status_and_code() -> anyhow::Resul
     let missing_twice = store.assign(unknown, &carol).err();
     let stranger = store.assign(id, &carol).err();
     let taken = store.set_provider_id(&sent, &p1).err();
+    let of_p1 = (Channel::Webchat, &p1);
+    let named = store.set_provider_id(of_p1, &ProviderId::new("p2")?).err();
     let ahead = store.events(EventSeq::new(99), 1).err();
     store.erase_contact(&contact)?;
     let late = store.record_delivery((Channel::Webchat, p1), Receipt::read());
@@ -104,7 +106,8 @@ async fn each_kind_of_a_clients_error_has_its_status_and_code() -> anyhow::Resul
         (missing, 404, "not_found", "conv_"),
         (missing_twice, 404, "not_found", "conv_"),
         (stranger, 422, "validation_error", "user_id: `usr_carol`"),
-        (taken, 409, "already_exists", "p1"),
+        (taken, 409, "provider_id_conflict", "p1"),
+        (named, 409, "already_exists", "p1"),
         (ahead, 422, "validation_error", "after"),
         (late.err(), 410, "erased", "p1"),
     ] {

@@ -11,7 +11,7 @@ use crate::app::{Answer, App};
 use crate::errors::ApiError;
 use crate::openapi::parameters;
 use crate::openapi::responses::{Body, Request};
-use crate::openapi::schemas;
+use crate::openapi::{bodies, schemas};
 use crate::request::{JsonBody, NoQuery, PathId};
 
 /// The name of a user or a team.
@@ -28,7 +28,7 @@ pub(crate) struct Named {
     put,
     path = "/v1/users/{id}",
     params(parameters::UserId),
-    request_body = schemas::Named,
+    request_body = bodies::Named,
     responses(
         (status = 201, description = "The user, created", body = schemas::Assignee),
         (status = 200, description = "The user, which existed before", body = schemas::Assignee),
@@ -51,7 +51,7 @@ pub(crate) async fn put_user(
     put,
     path = "/v1/teams/{id}",
     params(parameters::TeamId),
-    request_body = schemas::Named,
+    request_body = bodies::Named,
     responses(
         (status = 201, description = "The team, created", body = schemas::Assignee),
         (status = 200, description = "The team, which existed before", body = schemas::Assignee),

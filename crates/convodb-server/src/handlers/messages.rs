@@ -12,7 +12,7 @@ use crate::app::{Answer, App};
 use crate::bodies::ReceiptRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::IdempotencyKey;
-use crate::openapi::responses::{Body, Gone, Key, NotFound, Request};
+use crate::openapi::responses::{Body, Gone, Key, NotFound, ProviderIdConflict, Request};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery};
 
@@ -28,7 +28,7 @@ use crate::request::{CommandContext, JsonBody, NoQuery};
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
-        Request, Key, NotFound, Gone, Body
+        Request, Key, NotFound, ProviderIdConflict, Gone, Body
     )
 )]
 pub(crate) async fn send(
@@ -44,7 +44,8 @@ pub(crate) async fn send(
 /// Receive a message
 ///
 /// From a contact on a channel. The first message creates the conversation; a later one reopens a
-/// resolved conversation.
+/// resolved conversation. The same `provider_id` again from the same contact is the same message.
+/// Messages of one second whose `sent_at` has no fraction keep the order of their arrival.
 #[utoipa::path(
     post,
     path = "/v1/messages/receive",
@@ -53,7 +54,7 @@ pub(crate) async fn send(
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
-        Request, Key, NotFound, Gone, Body
+        Request, Key, NotFound, ProviderIdConflict, Gone, Body
     )
 )]
 pub(crate) async fn receive(

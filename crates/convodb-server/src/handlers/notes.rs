@@ -13,7 +13,7 @@ use crate::bodies::NoteRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{ConversationId, IdempotencyKey, Paging};
 use crate::openapi::responses::{Body, Key, NotFound, Request};
-use crate::openapi::schemas;
+use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, Query};
 
 #[derive(Serialize)]
@@ -70,7 +70,7 @@ pub(crate) async fn list(
     post,
     path = "/v1/conversations/{id}/notes",
     params(ConversationId, IdempotencyKey),
-    request_body = schemas::NoteContent,
+    request_body = bodies::NoteContent,
     responses(
         (status = 201, description = "The note", body = schemas::Note),
         (status = 200, description = "The note that was added before, with the same `Idempotency-Key`", body = schemas::Note),

@@ -1,28 +1,34 @@
 //! The bodies of requests that have one of several shapes, as the library reads them.
 
+use convodb::UNSEEN;
 use utoipa::openapi::schema::{
-    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType,
-    Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
+    SchemaType, Type,
 };
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::parameters::{TEAM_ID, USER_ID};
 
-/// ISO 8601 between the years 1970 and 9999, every day of which is one.
+/// A time from 2000 on, as providers write it: ISO 8601, every day of which is one, or digits.
 const TIME: &str = concat!(
-    "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2})-",
+    "^(([2-8][0-9]{3}|9[0-8][0-9]{2})-",
     "((0[13578]|1[02])-(0[2-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
-    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+    "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])",
+    "|[1-9][0-9]{9}|[1-9][0-9]{12}|[1-9][0-9]{15})$",
 );
-const SOMETHING: &str = r"\S";
-const CONTACT_ID: &str = "^con_[!-~]{1,124}$";
+/// The same as whole numbers of seconds, milliseconds and microseconds since 1970.
+const TIME_NUMBERS: [(u64, u64); 3] = [
+    (946_684_800, 99_999_999_999),
+    (946_684_800_000, 99_999_999_999_999),
+    (946_684_800_000_000, 253_402_300_799_999_999),
+];
+const CONTACT_ID: &str = "^con_[!-~]{1,252}$";
 const CONVERSATION_ID: &str = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 const MESSAGE_ID: &str = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// The server accepts addresses of IP version 6 too; this pattern has no brackets.
 const URL: &str = r"^https?://[!-Z\^-~]+$";
 
-/// The bounds are bytes of UTF-8, but a schema counts characters.
 const MAX_TEXT: usize = 64 * 1024;
 const MAX_NAME: usize = 256;
 const MAX_URL: usize = 2_048;
@@ -37,6 +43,10 @@ pub(crate) struct OutboundMessage;
 pub(crate) struct InboundMessage;
 /// A delivery receipt for a message, which either pair of ids names.
 pub(crate) struct Receipt;
+/// The text of a note.
+pub(crate) struct NoteContent;
+/// The name of a user or a team.
+pub(crate) struct Named;
 
 /// A string, as a pattern and a length have it.
 fn text(pattern: &str, max_length: usize) -> Object {
@@ -47,19 +57,44 @@ fn text(pattern: &str, max_length: usize) -> Object {
         .build()
 }
 
+/// A text of at most this many bytes of UTF-8. A schema counts characters, so that words say it.
+fn utf_8(max_bytes: usize) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!("At most {max_bytes} bytes of UTF-8")))
+        .build()
+}
+
+/// A text of which something is seen.
+fn seen(max_bytes: usize) -> Object {
+    let unseen: String = UNSEEN
+        .iter()
+        .map(|range| format!("{}-{}", range.start(), range.end()))
+        .collect();
+    let mut text = utf_8(max_bytes);
+    text.pattern = Some(format!("[^\\s\u{0}-\u{1f}\u{7f}-\u{9f}{unseen}]"));
+    text
+}
+
 /// An optional field may be null.
 fn optional(mut object: Object) -> Object {
     object.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
     object
 }
 
-fn time() -> Object {
-    optional(text(TIME, 64))
+fn time() -> RefOr<Schema> {
+    let numbers = TIME_NUMBERS.map(|(minimum, maximum)| {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(minimum))
+            .maximum(Some(maximum))
+    });
+    let text = AnyOfBuilder::new().item(optional(text(TIME, 64)));
+    numbers.into_iter().fold(text, AnyOfBuilder::item).into()
 }
 
 fn provider_id() -> Object {
-    let mut id = text("^", MAX_PROVIDER_ID);
-    id.pattern = None;
+    let mut id = utf_8(MAX_PROVIDER_ID);
     id.min_length = Some(1);
     id
 }
@@ -120,7 +155,14 @@ fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
         .items(ObjectBuilder::new().schema_type(Type::String))
         .max_items(Some(MAX_PARAMS))
         .build();
-    let content = || text(SOMETHING, MAX_TEXT);
+    // What a contact sent is stored, whatever it says.
+    let content = || {
+        if outbound {
+            seen(MAX_TEXT)
+        } else {
+            utf_8(MAX_TEXT)
+        }
+    };
     let media = || {
         vec![
             ("media_url", REQUIRED, text(URL, MAX_URL).into()),
@@ -132,7 +174,7 @@ fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
         (
             "template",
             vec![
-                ("template_name", REQUIRED, text(SOMETHING, MAX_NAME).into()),
+                ("template_name", REQUIRED, seen(MAX_NAME).into()),
                 ("template_params", OPTIONAL, Schema::Array(params).into()),
                 ("content", OPTIONAL, optional(content()).into()),
             ],
@@ -144,13 +186,13 @@ fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
         description,
         types.map(|(name, of_type)| {
             let mut fields = vec![
-                ("contact_id", REQUIRED, text(CONTACT_ID, 128).into()),
+                ("contact_id", REQUIRED, text(CONTACT_ID, 256).into()),
                 ("channel", REQUIRED, Ref::from_schema_name("Channel").into()),
                 ("type", REQUIRED, word(name).into()),
             ];
             fields.extend(of_type);
             fields.push(("provider_id", OPTIONAL, optional(provider_id()).into()));
-            fields.push(("sent_at", OPTIONAL, time().into()));
+            fields.push(("sent_at", OPTIONAL, time()));
             if outbound {
                 let reopen = ObjectBuilder::new()
                     .schema_type(SchemaType::from_iter([Type::Boolean, Type::Null]));
@@ -204,7 +246,7 @@ impl PartialSchema for Receipt {
         let shape = |mut fields: Vec<_>, failed: bool| {
             let status = if failed { word("failed") } else { statuses() };
             fields.push(("status", REQUIRED, status.into()));
-            fields.push(("at", OPTIONAL, time().into()));
+            fields.push(("at", OPTIONAL, time()));
             if failed {
                 let error = OneOfBuilder::new()
                     .item(Ref::from_schema_name("DeliveryError"))
@@ -226,3 +268,19 @@ impl PartialSchema for Receipt {
 }
 
 impl ToSchema for Receipt {}
+
+impl PartialSchema for NoteContent {
+    fn schema() -> RefOr<Schema> {
+        object(vec![("content", REQUIRED, seen(MAX_TEXT).into())]).into()
+    }
+}
+
+impl ToSchema for NoteContent {}
+
+impl PartialSchema for Named {
+    fn schema() -> RefOr<Schema> {
+        object(vec![("name", REQUIRED, seen(MAX_NAME).into())]).into()
+    }
+}
+
+impl ToSchema for Named {}

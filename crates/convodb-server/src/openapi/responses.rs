@@ -49,6 +49,11 @@ refusals! {
         "409": "`after` is greater than the number of the newest event",
     }
 
+    /// Of a message with a `provider_id`.
+    ProviderIdConflict {
+        "409": "The `provider_id` is that of another contact's message, or of one in the other direction; nothing was stored",
+    }
+
     /// Of what was erased or purged.
     Gone {
         "410": "It was there, and was erased or purged",

@@ -130,9 +130,9 @@ documented! {
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct DeliveryError {
-        #[schema(max_length = 2048)]
+        /// At most 2,048 bytes of UTF-8.
         code: String,
-        #[schema(max_length = 2048)]
+        /// At most 2,048 bytes of UTF-8.
         message: String,
     }
 
@@ -239,19 +239,5 @@ documented! {
         code: String,
         /// For people.
         message: String,
-    }
-
-    #[derive(ToSchema)]
-    #[serde(deny_unknown_fields)]
-    pub(crate) struct NoteContent {
-        #[schema(pattern = r"\S", max_length = 65536)]
-        content: String,
-    }
-
-    #[derive(ToSchema)]
-    #[serde(deny_unknown_fields)]
-    pub(crate) struct Named {
-        #[schema(pattern = r"\S", max_length = 256)]
-        name: String,
     }
 }

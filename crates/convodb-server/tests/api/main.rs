@@ -10,6 +10,7 @@
 
 mod back_pressure;
 mod connections;
+mod deliveries;
 mod directory;
 mod events;
 mod healing;

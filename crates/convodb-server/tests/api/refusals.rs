@@ -71,14 +71,19 @@ fn health_and_the_description_need_no_key() {
 }
 
 #[test]
-fn the_description_has_409_of_the_events_alone_and_the_counts_of_a_conversation() {
+fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conversation() {
     let (_home, server) = started();
     let document = server.curl_as_it_is("/v1/openapi.json", &[]).expect(200);
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let responses = operation["responses"].as_object().unwrap();
-            let of_events = path == "/v1/events";
-            assert_eq!(responses.contains_key("409"), of_events, "{method} {path}");
+            let conflicts = ["/v1/events", "/v1/messages/receive", "/v1/messages/send"];
+            let may_conflict = conflicts.contains(&path.as_str());
+            assert_eq!(
+                responses.contains_key("409"),
+                may_conflict,
+                "{method} {path}"
+            );
             let invalid = responses.get("422").map(|response| response.to_string());
             let names_key = invalid.is_some_and(|invalid| invalid.contains("Idempotency-Key"));
             assert_eq!(names_key, method == "post", "{method} {path}");

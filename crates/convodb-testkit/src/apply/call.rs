@@ -170,6 +170,7 @@ pub(super) fn permitted<T: Debug>(answer: Result<T>, refusals: &[Refusal]) -> Re
             ErrorKind::InvalidInput
             | ErrorKind::NotFound
             | ErrorKind::AlreadyExists
+            | ErrorKind::ProviderIdConflict
             | ErrorKind::PreconditionFailed
             | ErrorKind::IdempotencyKeyReused
             | ErrorKind::Gone => {

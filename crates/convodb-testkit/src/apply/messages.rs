@@ -2,7 +2,8 @@
 
 use convodb::commands::{ReceiveMessage, RecordDelivery, ReplyTo, SendMessage, SetProviderId};
 use convodb::{
-    Channel, ConversationId, Direction, Inbound, Message, MessageRef, Outbound, Reply, Result,
+    Channel, ConversationId, Direction, ErrorKind, Inbound, Message, MessageRef, Outbound, Reply,
+    Result,
 };
 
 use super::call::{Answered, Call};
@@ -31,7 +32,8 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             if let Some(id) = provider_id {
                 message = message.provider_id(id.text());
             }
-            let refusals = Model::refused_message(*body, *sent_at, *provider_id);
+            let refusals =
+                Model::refused_message(*body, *sent_at, *provider_id, appending.direction);
             let refusals = refused(call, None, refusals, &appending);
             let answer = call.give(ReceiveMessage { message });
             appended(call, answer, &refusals, appending)
@@ -46,7 +48,8 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             let mut appending = appending(call.model, Direction::Outbound, *to, *body, *sent_at);
             appending.reopen = *reopen;
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
-            let refusals = Model::refused_message(*body, *sent_at, *provider_id);
+            let refusals =
+                Model::refused_message(*body, *sent_at, *provider_id, appending.direction);
             let refusals = refused(call, None, refusals, &appending);
             let message = outbound(*to, *body, *provider_id, &appending);
             let answer = call.give(SendMessage { message });
@@ -61,7 +64,8 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             address,
         } => {
             let id = call.model.pick(*conversation);
-            let mut refusals = Model::refused_message(*body, *sent_at, *provider_id);
+            let direction = Direction::Outbound;
+            let mut refusals = Model::refused_message(*body, *sent_at, *provider_id, direction);
             refusals.extend(call.model.missing(id));
             refusals.extend(call.model.misaddressed(id, *address));
             let mut appending = replying(call.model, id, *address, *body, *sent_at);
@@ -158,8 +162,13 @@ fn refused(
     refusals.extend(call.model.gone(channel, known));
     let thread = call.model.thread(&appending.contact_id, channel);
     let about = conversation.or(thread.map(|entry| entry.id));
+    let stored = known.and_then(|id| call.model.provided(channel, id));
+    let is_anothers = stored.is_some_and(|stored| {
+        Some(stored.conversation_id) != about || stored.direction != appending.direction
+    });
+    refusals.extend(is_anothers.then(|| Refusal::of(ErrorKind::ProviderIdConflict)));
     // One that is stored already changes nothing.
-    let is_new = known.is_none_or(|id| call.model.provided(channel, id).is_none());
+    let is_new = stored.is_none();
     call.with_unmet(about, refusals, |_| is_new)
 }
 

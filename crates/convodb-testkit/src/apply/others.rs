@@ -12,13 +12,14 @@ use super::call::{Answered, Call, fingerprint};
 use crate::backend::Commands;
 use crate::events;
 use crate::op::{Op, SelectionPlan, Who};
+use crate::plan::is_blank;
 use crate::verdict::Refusal;
 
 pub(super) fn direct(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
     match op {
         Op::SaveAssignee { assignee, name } => {
             let (id, name) = (assignee.id(), name.string());
-            let bad = name.trim().is_empty() || name.len() > 256;
+            let bad = is_blank(&name) || name.len() > 256;
             let refusals = bad.then(|| Refusal::invalid("name")).into_iter().collect();
             let command = SaveAssignee {
                 assignee: id.clone(),

@@ -1,9 +1,10 @@
 //! Whole conversations: those that are imported, and those that are deleted.
 
-use convodb::{Conversation, ConversationId, ErrorKind, EventKind, Import};
+use convodb::{Conversation, ConversationId, ErrorKind, EventKind, Import, Message};
 
-use super::refused_if;
+use super::{is_within, place, place_behind, refused_if};
 use crate::model::{Entry, Model};
+use crate::plan::is_blank;
 use crate::verdict::{Expected, Refusal};
 
 impl Model {
@@ -19,11 +20,12 @@ impl Model {
             .any(|id| self.provided(of.channel, id).is_some());
         let gone = ids.any(|id| self.is_tombstone(of.channel, id));
         let name = of.assigned_to.as_ref().map(|assignee| &*assignee.name);
-        let bad_name = name.is_some_and(|name| name.trim().is_empty() || name.len() > 256);
+        let bad_name = name.is_some_and(|name| is_blank(name) || name.len() > 256);
         [
             flaw.map(Refusal::invalid),
             refused_if(bad_name, Refusal::invalid("assigned_to.name")),
-            refused_if(exists || taken, Refusal::of(ErrorKind::AlreadyExists)),
+            refused_if(exists, Refusal::of(ErrorKind::AlreadyExists)),
+            refused_if(taken, Refusal::of(ErrorKind::ProviderIdConflict)),
             refused_if(gone, Refusal::of(ErrorKind::Gone)),
         ]
         .into_iter()
@@ -43,7 +45,18 @@ impl Model {
         for message in &mut messages {
             self.merge_unmatched(of.channel, message);
         }
-        messages.sort_by_key(|message| (message.created_at, message.id));
+        // In the order of the list, as if they came one after another.
+        let mut placed: Vec<Message> = Vec::new();
+        for mut message in messages {
+            let at = message.created_at;
+            let same = placed
+                .iter()
+                .filter(|before| is_within(before, at) || before.created_at == at);
+            message.order_time = place_behind(same, |_| message.id).unwrap_or(at);
+            placed.push(message);
+        }
+        let mut messages = placed;
+        messages.sort_by_key(place);
         notes.sort_by_key(|note| (note.created_at, note.id));
         self.gone.retain(|gone| *gone != of.id);
         let mut entry = Entry {

@@ -16,16 +16,16 @@ use tokio::sync::{mpsc, oneshot};
 const WAITING: usize = 1_024;
 const GROUP: usize = 256;
 
-/// A message is activity at its own time, but a conversation is reopened at the present time.
+/// A message is activity when it comes; its own time may make its conversation older.
 const TOUCH: &str = "UPDATE conversation INDEXED BY by_contact
-     SET updated_at = max(updated_at, CASE status WHEN 0 THEN ?3 ELSE ?4 END), status = 0,
+     SET updated_at = max(updated_at, ?4), status = 0,
          created_at = min(created_at, ?3), unread = unread + 1, inbound = inbound + 1,
          revision = revision + (status <> 0)
      WHERE contact_id = ?1 AND channel = ?2 RETURNING seq, id";
 const BEGIN_CONVERSATION: &str =
     "INSERT INTO conversation(id, contact_id, channel, status, assignee,
          created_at, updated_at, unread, inbound)
-     VALUES (?1, ?2, ?3, 0, 0, ?4, ?4, 1, 1) RETURNING seq, id";
+     VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, 1, 1) RETURNING seq, id";
 const MESSAGE: &str = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 pub(super) struct Receive {
@@ -113,7 +113,13 @@ fn apply(connection: &Connection, receive: &Receive) -> Result<Received> {
     let (seq, id) = match touched {
         Some(touched) => touched,
         None => connection.prepare_cached(BEGIN_CONVERSATION)?.query_row(
-            params![&new_message_id(now).to_be_bytes()[..], contact, channel, at],
+            params![
+                &new_message_id(now).to_be_bytes()[..],
+                contact,
+                channel,
+                at,
+                now
+            ],
             found,
         )?,
     };

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use convodb::{TeamId, UserId};
+use convodb::{TeamId, UserId, repair_surrogates};
 use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -181,7 +181,7 @@ fn read(mut input: impl BufRead, sender: &SyncSender<Sent>) {
                 Sent::Line(line, Err("is longer than 1 GiB".to_owned()))
             }
             Ok(_) if bytes.trim_ascii().is_empty() => continue,
-            Ok(_) => Sent::Line(line, parse(&bytes)),
+            Ok(_) => Sent::Line(line, parse(&repair_surrogates(&bytes))),
         };
         let last = !matches!(sent, Sent::Line(_, Ok(_)));
         if sender.send(sent).is_err() || last {

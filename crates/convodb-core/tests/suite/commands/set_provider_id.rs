@@ -22,15 +22,13 @@ fn a_message_gets_one_id_that_no_other_has() {
     let set = given.run(&one("wamid.1")).unwrap();
     assert_eq!(set.provider_id, Some(ProviderId::new("wamid.1").unwrap()));
     assert!(given.decide(&one("wamid.1")).unwrap().changes.is_empty());
-    for refused in [one("wamid.2"), two("wamid.1")] {
-        let error = given.decide(&refused).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    for (refused, kind) in [
+        (one("wamid.2"), ErrorKind::AlreadyExists),
+        (two("wamid.1"), ErrorKind::ProviderIdConflict),
+    ] {
+        assert_eq!(given.decide(&refused).unwrap_err().kind(), kind);
     }
-    let again = Inbound::text(contact(), Channel::Whatsapp, "x").provider_id("wamid.1");
-    assert!(
-        given
-            .decide(&ReceiveMessage { message: again })
-            .unwrap()
-            .is_duplicate
-    );
+    let message = text("x").provider_id("wamid.1");
+    let again = given.decide(&SendMessage { message }).unwrap();
+    assert!(again.is_duplicate);
 }
