@@ -43,6 +43,7 @@ pub use wal::{Records, Room, Wal, WalPosition};
 pub use write::{Durability, WriteTables, WriteTransaction};
 
 use damage::{Damage, Step, Steps};
+pub(crate) use failure::io as failed;
 pub use pager::Paced;
 use pager::{Pager, Pages};
 use superblock::{BLOCK_LEN, Superblock};

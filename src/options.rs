@@ -212,6 +212,15 @@ impl Options {
         self
     }
 
+    /// How many bytes of rows a load into a store without conversations sorts at a time; 48 MiB by default.
+    /// With the feature `testing`.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn run_bytes(mut self, bytes: usize) -> Self {
+        self.opening.run_bytes = bytes;
+        self
+    }
+
     /// Leaves it to [`testing::reassign_now`](crate::testing::reassign_now) to reassign
     /// conversations of [removed](crate::Execute::remove_assignee) users and teams: a run is
     /// deterministic. With the feature `testing`.

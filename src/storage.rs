@@ -26,6 +26,7 @@ mod provider_ids;
 mod reader;
 mod reassignment;
 mod scan;
+mod spill;
 mod tables;
 mod totals;
 mod unit_of_work;

@@ -168,11 +168,13 @@ impl Store {
     /// Imports many conversations, each as [`import`](Execute::import) does, sorted and in large
     /// commits, in O(messages and notes) and the pages that they are on. The value is their number.
     ///
-    /// A commit has 16,384 conversations or as many as the store has, whichever are more, but at most
-    /// 96 MiB of rows. What is gathered for it needs about three times that memory beside the
-    /// [cache](Options::cache_size). If another command waits, the commit ends after 16,384
-    /// conversations, and the command runs before the next one. A load is fastest without other
-    /// writers. [`Transaction::import_all`] imports all or none.
+    /// Into a store without conversations this is one commit of up to 1.8 million, fewer with provider
+    /// ids. What is gathered for it is sorted in a file without a name beside the store's, which needs
+    /// as much room. Later commits, and those of a store in memory, have 16,384 conversations or as
+    /// many as the store has, whichever are more, but at most 96 MiB of rows. A load needs about three
+    /// times that memory beside the [cache](Options::cache_size). If another command waits, the commit
+    /// ends after 16,384 conversations, and the command runs before the next one. A load is fastest
+    /// without other writers. [`Transaction::import_all`] imports all or none.
     ///
     /// # Errors
     ///
@@ -197,7 +199,10 @@ impl Store {
             let [known, ..] = executor.view()?.counts()?;
             // Nearly every page of the unique keys is written by each commit: commits of one size
             // would make a load quadratic.
-            let at_most = known.max(IMPORTED_AT_LEAST);
+            let at_most = match known {
+                0 => u64::MAX,
+                known => known.max(IMPORTED_AT_LEAST),
+            };
             executor.write_alone(|mut unit| {
                 let mut taken = 0;
                 let mut batch = std::iter::from_fn(|| {

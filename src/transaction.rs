@@ -69,8 +69,8 @@ impl<'t> Transaction<'t> {
 
     /// Imports many conversations, each as [`import`](Execute::import) does, sorted: all of them
     /// commit with the transaction, or none. The value is their number.
-    /// [`Store::import_all`](crate::Store::import_all) imports them in several commits. Here too at
-    /// most 96 MiB of rows are gathered and written at a time.
+    /// [`Store::import_all`](crate::Store::import_all) imports them in several commits, and gathers and
+    /// writes rows in the same way.
     ///
     /// # Errors
     ///

@@ -85,7 +85,7 @@ pub(super) fn is_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
-pub(super) fn io(what: &'static str, error: std::io::Error) -> Error {
+pub(crate) fn io(what: &'static str, error: std::io::Error) -> Error {
     let kind = match error.kind() {
         std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         _ if is_full(&error) => ErrorKind::StorageFull,

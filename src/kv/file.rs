@@ -154,6 +154,35 @@ impl Place {
         }
     }
 
+    /// Makes a file without a name beside it, for those who may open the store: however the process
+    /// ends, nothing is left of it.
+    pub fn scratch(&self) -> Result<Box<dyn DiskFile>> {
+        let access = self.disk.metadata(&self.path).map_err(unreadable)?.access;
+        loop {
+            let own = self.draft()?;
+            let file = match own.create_copy(access) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.map_err(|error| own.cannot_create(error))?,
+            };
+            return match self.disk.remove_file(&own.path) {
+                // An opening may have taken it for left behind.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(own.cannot_create(error)),
+                _ => Ok(file),
+            };
+        }
+    }
+
+    /// The name of a draft for this file, which no other of this process has.
+    fn draft(&self) -> Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let name = self.path.file_name().ok_or_else(|| {
+            Error::new(ErrorKind::Io, "the path names no file")
+                .with_source(io::Error::from(io::ErrorKind::InvalidInput))
+        })?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Ok(self.sibling(&draft_name(name, number)))
+    }
+
     /// Another name beside it.
     fn sibling(&self, name: &OsStr) -> Self {
         Self {
@@ -385,16 +414,9 @@ impl Draft {
     /// Makes a file without pages beside the path that it is for. One that replaces what is there has its
     /// owner too.
     fn create(place: &Place, setup: &Setup, replaces: bool) -> Result<Self> {
-        // No two drafts of this process have one name.
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let name = place.path.file_name().ok_or_else(|| {
-            Error::new(ErrorKind::Io, "the path names no file")
-                .with_source(io::Error::from(io::ErrorKind::InvalidInput))
-        })?;
         place.remove_leftovers();
         loop {
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let own = place.sibling(&draft_name(name, number));
+            let own = place.draft()?;
             let created = match replaces {
                 true => own.create(setup.access),
                 false => own.create_copy(setup.access),

@@ -6,7 +6,8 @@ use std::ops::Range;
 use convodb_core::codec::Record;
 use convodb_core::{Error, Result};
 
-use super::codec;
+use super::{Totals, codec, plan};
+use crate::index::{Edits, POSITION_LEN, Stream};
 use crate::kv::{Table, WriteTables};
 
 /// New rows of many conversations. Nothing reads them before they are written.
@@ -16,7 +17,7 @@ pub(super) struct Batch(BTreeMap<Table, Rows>);
 /// The rows of one table, key and value behind one another: an allocation for each would cost as
 /// much as writing it.
 #[derive(Debug, Default)]
-struct Rows {
+pub(super) struct Rows {
     bytes: Vec<u8>,
     entries: Vec<EntryOffset>,
 }
@@ -47,12 +48,25 @@ impl Sink for WriteTables<'_> {
 
 impl Sink for Batch {
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
-        let Rows { bytes, entries } = self.0.entry(table).or_default();
+        self.put(table, key, |bytes| {
+            codec::append_row(bytes, table, key, record)
+        })
+    }
+}
+
+impl Rows {
+    /// Adds a row, whose value is appended.
+    pub(super) fn put(
+        &mut self,
+        key: &[u8],
+        append_value: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let bytes = &mut self.bytes;
         let start = bytes.len();
         bytes.extend_from_slice(key);
         let middle = bytes.len();
-        codec::append_row(bytes, table, key, record)?;
-        entries.push(EntryOffset {
+        append_value(bytes)?;
+        self.entries.push(EntryOffset {
             prefix: prefix(key),
             start,
             key_len: len(start..middle)?,
@@ -60,15 +74,18 @@ impl Sink for Batch {
         });
         Ok(())
     }
-}
 
-impl Rows {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes.len() + self.entries.len() * size_of::<EntryOffset>()
     }
 
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+
     /// Stable, as that sees what is in order already.
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         let bytes = &self.bytes;
         self.entries.sort_by(|a, b| {
             let by_prefix = a.prefix.cmp(&b.prefix);
@@ -76,8 +93,27 @@ impl Rows {
         });
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.entries.iter().map(|entry| entry.row(&self.bytes))
+    }
+
+    /// Writes sorted index entries, stream by stream.
+    pub(super) fn write_index(
+        &self,
+        rows: &mut WriteTables<'_>,
+        index: &mut Edits,
+        totals: &mut Totals,
+    ) -> Result<()> {
+        let stream = |entry: &EntryOffset| {
+            let (key, _) = entry.row(&self.bytes);
+            key.split_at(key.len().saturating_sub(POSITION_LEN)).0
+        };
+        for entries in self.entries.chunk_by(|a, b| stream(a) == stream(b)) {
+            let new = entries.iter().map(|entry| entry.row(&self.bytes));
+            let stream = entries.first().map_or(&[][..], stream);
+            index.insert_many(rows, totals, &Stream::new(stream), new)?;
+        }
+        Ok(())
     }
 }
 
@@ -92,7 +128,7 @@ impl EntryOffset {
 }
 
 /// How a key begins, as a number in its order.
-fn prefix(key: &[u8]) -> u128 {
+pub(super) fn prefix(key: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     for (byte, source) in bytes.iter_mut().zip(key) {
         *byte = *source;
@@ -105,15 +141,42 @@ fn len(range: Range<usize>) -> Result<u32> {
 }
 
 impl Batch {
+    pub(super) fn put(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        append_value: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        self.0.entry(table).or_default().put(key, append_value)
+    }
+
     /// How many it takes.
     pub(super) fn bytes(&self) -> usize {
         self.0.values().map(Rows::bytes).sum()
     }
 
-    pub(super) fn write(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
-        for (table, mut gathered) in std::mem::take(&mut self.0) {
+    pub(super) fn take(&mut self, table: Table) -> Rows {
+        self.0.remove(&table).unwrap_or_default()
+    }
+
+    pub(super) fn tables_mut(&mut self) -> impl Iterator<Item = (Table, &mut Rows)> {
+        self.0.iter_mut().map(|(table, rows)| (*table, rows))
+    }
+
+    /// Writes all of them, and leaves none.
+    pub(super) fn write(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        index: &mut Edits,
+        totals: &mut Totals,
+    ) -> Result<()> {
+        for (table, gathered) in self.tables_mut() {
             gathered.sort();
-            rows.put_sorted(table, gathered.iter())?;
+            match table == plan::STREAMS.table {
+                true => gathered.write_index(rows, index, totals)?,
+                false => rows.put_sorted(table, gathered.iter())?,
+            }
+            gathered.clear();
         }
         Ok(())
     }

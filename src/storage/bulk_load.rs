@@ -4,28 +4,33 @@
 //! Invariant: nothing of what is gathered is in the tables before it is written. Dropped, it has
 //! never been.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::mem;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
-use convodb_core::commands::{conversation_exists, decide_import, thread_exists};
+use convodb_core::commands::decide_import;
 use convodb_core::{
-    Change, ChangeKind, Channel, Command as _, ContactId, ConversationId, Error, Import, NewEvent,
-    ProviderId, Result, State,
+    Change, ChangeKind, Command as _, ConversationId, Import, NewEvent, Result, State,
 };
 
-use super::batch::Batch;
-use super::conversations::IndexRows;
+use super::Location;
+use super::batch::{Batch, Rows};
 use super::kinds::{ProviderKey, UNMATCHED};
 use super::log_record::LogRecord;
+use super::spill::Spill;
 use super::unit_of_work::{Given, UnitOfWork, refusal};
 use super::{Head, changes, conversations, events, messages, provider_ids, tables};
+use crate::kv::Table;
 
 /// This many bytes of rows, and where each is, are sorted and written at a time; the conversation at
-/// hand comes whole. Loads of a million conversations wrote 2.6 GB to the disk with 24 MiB, 1.75
-/// with 48, 1.35 with 96 and 1.25 with 128.
+/// hand comes whole.
 const GATHERED_BYTES: usize = 96 << 20;
+
+/// So many ids and threads are remembered for what is written together, in 64 MiB at most.
+const MOST_MET: usize = 3_600_000;
 
 /// What is less is written sooner than a thread starts.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -33,7 +38,8 @@ const WORTH_A_THREAD: usize = 1 << 20;
 /// Rows of imports that are not written yet.
 struct Gathered {
     rows: Batch,
-    index: IndexRows,
+    /// Those that were gathered before, where the store had no conversation.
+    spill: Option<Spill>,
     /// The counters, but for the events of the imports.
     head: Head,
     /// The provider's ids for which receipts may have waited, where any wait.
@@ -46,15 +52,11 @@ impl Gathered {
         let unmatched = UNMATCHED.range(&unit.rows, &())?.next();
         Ok(Self {
             rows: Batch::default(),
-            index: IndexRows::default(),
+            spill: None,
             head: unit.known.head,
             matched: unmatched.transpose()?.map(|_| Vec::new()),
             log: unit.log.as_ref().map(LogRecord::fresh),
         })
-    }
-
-    fn bytes(&self) -> usize {
-        self.rows.bytes() + self.index.bytes()
     }
 
     /// Gathers the rows of an imported conversation.
@@ -73,7 +75,7 @@ impl Gathered {
         let inbox = conversation.channel.into();
         let owner = known.directory.owner_of(conversation.assignee_id())?;
         conversations::save_record(&mut self.rows, conversation, owner)?;
-        conversations::stage_derived(&mut self.rows, &mut self.index, conversation, owner)?;
+        conversations::stage_derived(&mut self.rows, conversation, owner)?;
         for message in &imported.messages {
             messages::save(&mut self.rows, message)?;
             let key = provider_ids::save_message(&mut self.rows, hashes, inbox, message)?;
@@ -86,6 +88,22 @@ impl Gathered {
         }
         let created = NewEvent::imported(change, conversation);
         events::append(&mut self.rows, &mut self.head, &created)
+    }
+
+    /// Visits the rows of a table in the order of their keys.
+    fn visit(
+        &self,
+        table: Table,
+        mut here: Rows,
+        mut visit: impl FnMut(&Rows) -> Result<()>,
+    ) -> Result<()> {
+        match &self.spill {
+            Some(spill) => spill.merge(table, visit),
+            None => {
+                here.sort();
+                visit(&here)
+            }
+        }
     }
 }
 
@@ -101,13 +119,19 @@ impl UnitOfWork<'_> {
         self.flush()?;
         self.settle()?;
         let mut gathered = Gathered::begin(self)?;
-        let greatest = conversations::greatest(&self.rows)?;
+        let mut greatest = conversations::greatest(&self.rows)?;
+        let mut spills = greatest.is_none();
         let mut met = Met::default();
         let mut count = 0;
-        while gathered.bytes() < GATHERED_BYTES
-            && let Some(import) = imports.next()
-        {
-            met.check(&import)?;
+        for import in imports.by_ref() {
+            if met.add(&import) && count > 0 {
+                // The tables say whether it is.
+                self.write_gathered(gathered)?;
+                gathered = Gathered::begin(self)?;
+                greatest = conversations::greatest(&self.rows)?;
+                (met, spills) = (Met::default(), false);
+                met.add(&import);
+            }
             let place = || format!("import[{}]", first + count);
             let changes = self
                 .decide_import(given, import, greatest)
@@ -120,11 +144,35 @@ impl UnitOfWork<'_> {
                 }
             }
             count += 1;
+            if spills {
+                self.spill(&mut gathered)?;
+            }
+            if gathered.rows.bytes() >= GATHERED_BYTES || met.0.len() >= MOST_MET {
+                break;
+            }
         }
         if count > 0 {
             self.write_gathered(gathered)?;
         }
         Ok(count)
+    }
+
+    /// Makes sorted runs of what is gathered where it is enough, in a file beside the store's.
+    fn spill(&self, gathered: &mut Gathered) -> Result<()> {
+        let Some((location, run_bytes)) = &self.runs else {
+            return Ok(());
+        };
+        let Location::File(place) = &**location else {
+            return Ok(());
+        };
+        if gathered.rows.bytes() < *run_bytes {
+            return Ok(());
+        }
+        let spill = match &mut gathered.spill {
+            Some(spill) => spill,
+            none => none.insert(Spill::new(Arc::from(place.scratch()?))),
+        };
+        spill.put(&mut gathered.rows)
     }
 
     /// Decides an import on a state of its own. A conversation with a greater id than any is not
@@ -162,24 +210,36 @@ impl UnitOfWork<'_> {
         for key in gathered.matched.take().unwrap_or_default() {
             UNMATCHED.remove(&mut self.rows, &key)?;
         }
-        if gathered.bytes() < WORTH_A_THREAD {
-            gathered.rows.write(&mut self.rows)?;
-            let totals = Arc::make_mut(&mut self.known.totals);
+        let totals = Arc::make_mut(&mut self.known.totals);
+        if gathered.spill.is_none() && gathered.rows.bytes() < WORTH_A_THREAD {
             gathered
-                .index
+                .rows
                 .write(&mut self.rows, &mut self.index, totals)?;
             return self.settle();
+        }
+        if let Some(spill) = &mut gathered.spill {
+            spill.put(&mut gathered.rows)?;
+            spill.await_written()?;
         }
         // The index takes about as long as the records.
         let mut part = self.rows.part(tables::INDEX)?;
         let (rows, index) = (&mut self.rows, &mut self.index);
-        let totals = Arc::make_mut(&mut self.known.totals);
+        let entries = gathered.rows.take(tables::INDEX);
+        let mut batch = mem::take(&mut gathered.rows);
         let written = thread::scope(|scope| {
+            let gathered = &gathered;
             let lists = scope.spawn(|| {
-                gathered.index.write(&mut part, index, totals)?;
+                gathered.visit(tables::INDEX, entries, |entries| {
+                    entries.write_index(&mut part, index, totals)
+                })?;
                 index.settle(&mut part)
             });
-            let recorded = gathered.rows.write(rows);
+            let mut others = tables::ALL.iter().filter(|table| **table != tables::INDEX);
+            let recorded = others.try_for_each(|table| {
+                gathered.visit(*table, batch.take(*table), |recorded| {
+                    rows.put_sorted(*table, recorded.iter())
+                })
+            });
             let listed = lists.join().unwrap_or_else(|cause| resume_unwind(cause));
             recorded.and(listed)
         });
@@ -188,37 +248,23 @@ impl UnitOfWork<'_> {
     }
 }
 
-/// What is to be written together, as far as no two of it may have the same.
+/// Hashes of what no two conversations may both have, of those that are not in the tables yet.
 #[derive(Default)]
-struct Met {
-    ids: HashSet<ConversationId>,
-    threads: HashMap<(ContactId, Channel), ConversationId>,
-    provider_ids: HashMap<(Channel, ProviderId), ConversationId>,
-}
+struct Met(HashSet<u64>, RandomState);
 
 impl Met {
-    /// The tables do not hold yet what waits to be written.
-    fn check(&mut self, import: &Import) -> Result<()> {
+    /// Adds those of an import. Whether one may be known.
+    fn add(&mut self, import: &Import) -> bool {
+        let Self(hashes, state) = self;
         let conversation = &import.conversation;
-        if !self.ids.insert(conversation.id) {
-            return Err(conversation_exists(conversation.id));
-        }
         let channel = conversation.channel;
-        let thread = (conversation.contact_id.clone(), channel);
-        if let Some(existing) = self.threads.insert(thread, conversation.id) {
-            return Err(thread_exists(conversation, existing));
-        }
-        // One that is twice in a conversation is that conversation's mistake.
+        let mut is_known = !hashes.insert(state.hash_one(conversation.id));
+        is_known |= !hashes.insert(state.hash_one((&conversation.contact_id, channel)));
         for message in &import.messages {
-            let Some(id) = &message.provider_id else {
-                continue;
-            };
-            let known = (channel, id.clone());
-            let other = self.provider_ids.insert(known, conversation.id);
-            if other.is_some_and(|other| other != conversation.id) {
-                return Err(Error::provider_id_conflict(id));
+            if let Some(id) = &message.provider_id {
+                is_known |= !hashes.insert(state.hash_one((channel, id)));
             }
         }
-        Ok(())
+        is_known
     }
 }

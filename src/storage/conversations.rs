@@ -1,15 +1,12 @@
 //! Conversations: record, unique key of contact and inbox, and the index entries that follow.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
 use convodb_core::records::ConversationRecord;
 use convodb_core::{Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
 use super::kinds::{CONVERSATIONS, THREADS, ThreadKey};
 use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
-use crate::index::{Edits, Place, Position, Stream};
+use crate::index::Edits;
 use crate::kv::{Read, WriteTables};
 
 /// A conversation as it is stored. Where its owner was removed, the assignee is the one that was
@@ -101,52 +98,6 @@ pub(super) fn save(
     Ok(())
 }
 
-/// Index entries of many conversations, gathered by stream.
-#[derive(Default)]
-pub(super) struct IndexRows {
-    /// Their values, one behind another.
-    values: Vec<u8>,
-    streams: BTreeMap<Stream, Vec<(Position, Range<usize>)>>,
-    rows: usize,
-}
-
-impl IndexRows {
-    fn put(&mut self, (stream, position): Place, payload: &[u8]) {
-        let start = self.values.len();
-        index_entry::seal_onto(&mut self.values, &stream.key(&position), payload);
-        let value = start..self.values.len();
-        let rows = self.streams.entry(stream).or_default();
-        rows.push((position, value));
-        self.rows += 1;
-    }
-
-    /// How many bytes it takes.
-    pub(super) fn bytes(&self) -> usize {
-        self.values.len() + self.rows * size_of::<(Position, Range<usize>)>()
-    }
-
-    /// Writes them stream by stream, in the order of their positions.
-    pub(super) fn write(
-        &mut self,
-        rows: &mut WriteTables<'_>,
-        index: &mut Edits,
-        totals: &mut Totals,
-    ) -> Result<()> {
-        let Self {
-            values, streams, ..
-        } = std::mem::take(self);
-        for (stream, mut new) in streams {
-            new.sort_unstable_by_key(|(position, _)| *position);
-            let sealed = new.into_iter().map(|(position, value)| {
-                let value = values.get(value).unwrap_or_default();
-                (position, value)
-            });
-            index.insert_many(rows, totals, &stream, &sealed.collect::<Vec<_>>())?;
-        }
-        Ok(())
-    }
-}
-
 pub(super) fn save_record(rows: &mut impl Sink, known: &Conversation, owner: u32) -> Result<()> {
     let record = ConversationRecord::new(known, owner);
     CONVERSATIONS.put(rows, &known.id, &record)
@@ -155,14 +106,17 @@ pub(super) fn save_record(rows: &mut impl Sink, known: &Conversation, owner: u32
 /// Gathers what follows from a conversation's record: its unique key and its index entries.
 pub(super) fn stage_derived(
     batch: &mut Batch,
-    index: &mut IndexRows,
     conversation: &Conversation,
     owner: u32,
 ) -> Result<()> {
     THREADS.put(batch, &thread_of(conversation), &conversation.id)?;
     let payload = index_entry::payload(conversation, owner);
-    for place in plan::placements(conversation, owner).into_iter().flatten() {
-        index.put(place, &payload);
+    for (stream, position) in plan::placements(conversation, owner).into_iter().flatten() {
+        let key = stream.key(&position);
+        batch.put(plan::STREAMS.table, &key, |value| {
+            index_entry::seal_onto(value, &key, &payload);
+            Ok(())
+        })?;
     }
     Ok(())
 }

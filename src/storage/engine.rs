@@ -50,6 +50,8 @@ pub(crate) struct Opening {
     pub(crate) checkpoint_commands: u64,
     /// The age of the oldest of them that does so too.
     pub(crate) checkpoint_age: Duration,
+    /// How many bytes of rows a load into a store without conversations sorts at a time.
+    pub(crate) run_bytes: usize,
 }
 
 impl Default for Opening {
@@ -71,6 +73,7 @@ impl Default for Opening {
             syncs: true,
             checkpoint_commands: u64::MAX,
             checkpoint_age: Duration::from_secs(20),
+            run_bytes: 48 << 20,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::ops::Bound;
 use convodb_core::{Error, Result};
 
 use super::FindingKind;
+use super::batch::Rows;
 use crate::kv::{Range, Read, Slice, Table, WriteTables};
 
 type Row<'a> = (Slice<'a>, Slice<'a>);
@@ -67,11 +68,22 @@ impl<'a> Iterator for Scan<'a> {
     }
 }
 
+/// So many bytes of rows are copied at a time.
+const COPIED_BYTES: usize = 1 << 20;
+
 /// Copies a table to another file, in key order.
 pub(super) fn copy(from: &impl Read, table: Table, to: &mut WriteTables<'_>) -> Result<()> {
+    let mut copied = Rows::default();
     for row in Scan::new(from, table)? {
         let (key, value) = row?;
-        to.put(table, &key, &value)?;
+        copied.put(&key, |bytes| {
+            bytes.extend_from_slice(&value);
+            Ok(())
+        })?;
+        if copied.bytes() >= COPIED_BYTES {
+            to.put_sorted(table, copied.iter())?;
+            copied.clear();
+        }
     }
-    Ok(())
+    to.put_sorted(table, copied.iter())
 }

@@ -5,6 +5,7 @@
 //! commit, unless the commit writes through to the file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ use convodb_core::{
     ErrorKind, Halt, IdSequence, NewEvent, Outcome, Output, Result, State, Subject, evolve,
 };
 
+use super::Location;
 use super::log_record::{self, LogRecord};
 use super::reassignment::Redirected;
 use super::{Head, Reader, Resident, changes, plan};
@@ -53,6 +55,8 @@ pub(crate) struct UnitOfWork<'t> {
     pub(super) drained: BTreeSet<u32>,
     pub(super) forget_before: Option<DateTime<Utc>>,
     pub(super) removed_consumer: bool,
+    /// Beside which file a load writes sorted runs, and the bytes of one; none in a recovery.
+    pub(super) runs: Option<(Arc<Location>, usize)>,
 }
 
 /// Who gives a command, and what it is decided with.
@@ -131,6 +135,7 @@ impl<'t> UnitOfWork<'t> {
             drained: BTreeSet::new(),
             forget_before: None,
             removed_consumer: false,
+            runs: None,
         }
     }
 

@@ -244,10 +244,11 @@ impl Transaction<'_> {
 
     /// Adds many rows to a stream, in the order of their positions.
     pub fn insert_many(&mut self, number: u8, positions: &[Position]) -> Result<()> {
-        let row = |position: &Position| (*position, &b"row"[..]);
-        let new: Vec<_> = positions.iter().map(row).collect();
+        let stream = stream(number);
+        let keys: Vec<_> = positions.iter().map(|it| stream.key(it)).collect();
+        let new = keys.iter().map(|key| (&key[..], &b"row"[..]));
         self.edits
-            .insert_many(&mut self.rows, &mut self.known, &stream(number), &new)
+            .insert_many(&mut self.rows, &mut self.known, &stream, new)
     }
 }
 

@@ -6,7 +6,7 @@ use convodb_core::{Error, Result};
 
 use super::fold::{Change, Folding};
 use super::{Levels, Totals};
-use crate::index::ordered::{Place, Position, Stream, Streams};
+use crate::index::ordered::{Place, Position, Stream, Streams, position_of};
 use crate::kv::{OverRows, WriteTables};
 
 /// What a transaction changes of streams, and where it went through the engine, what is to be folded
@@ -67,28 +67,26 @@ impl Edits {
         Ok(())
     }
 
-    /// Adds many rows of one stream, in the order of their positions.
+    /// Adds many rows of one stream, keys and values, in the order of their positions.
     pub fn insert_many<'v>(
         &mut self,
         rows: &mut WriteTables<'_>,
         totals: &mut impl Totals,
         stream: &Stream,
-        new: &[(Position, &'v [u8])],
+        mut new: impl ExactSizeIterator<Item = (&'v [u8], &'v [u8])> + Clone,
     ) -> Result<()> {
-        let known = totals.total_mut(stream)?.rows;
-        if rows.is_buffered() || known > WORTH_A_REBUILD * new.len() as u64 {
-            for (position, value) in new {
-                self.insert(rows, totals, &(*stream, *position), value)?;
-            }
-            return Ok(());
+        let (known, count) = (totals.total_mut(stream)?.rows, new.len() as u64);
+        let is_rebuilt = matches!(self.changes.get(stream), Some(Change::Rebuilt));
+        if rows.is_buffered() || !is_rebuilt && known > WORTH_A_REBUILD * count {
+            return new.try_for_each(|(key, value)| {
+                let place = (*stream, *position_of(key)?);
+                self.insert(rows, totals, &place, value)
+            });
         }
-        let key = |(position, value): &(Position, &'v [u8])| (stream.key(position), *value);
-        let keyed: Vec<_> = new.iter().map(key).collect();
-        let keyed = keyed.iter().map(|(key, value)| (&key[..], *value));
-        rows.put_sorted(self.streams.table, keyed)?;
+        rows.put_sorted(self.streams.table, new.clone())?;
         self.changes.insert(*stream, Change::Rebuilt);
-        match new.first() {
-            Some((first, _)) => add(totals, stream, first, new.len() as u64),
+        match new.next() {
+            Some((first, _)) => add(totals, stream, position_of(first)?, count),
             None => Ok(()),
         }
     }

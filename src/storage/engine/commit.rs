@@ -2,6 +2,7 @@
 //! large, a checkpoint of their own.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use convodb_core::{Error, ErrorKind, Result};
@@ -78,7 +79,9 @@ impl Engine {
     ) -> UnitOfWork<'t> {
         let log = self.wal.as_ref().map(Wal::largest_payload);
         let log = log.map(LogRecord::new);
-        UnitOfWork::new(transaction.tables(), view.known.clone(), self.levels, log)
+        let mut unit = UnitOfWork::new(transaction.tables(), view.known.clone(), self.levels, log);
+        unit.runs = Some((Arc::clone(&self.location), self.opening.run_bytes));
+        unit
     }
 
     /// Commits what so many commands came to.

@@ -8,7 +8,7 @@ use convodb_core::{Channel, Conversation, ConversationId, Result, time};
 
 use super::unless_corrupted;
 use crate::storage::batch::Batch;
-use crate::storage::conversations::{IndexRows, Stored};
+use crate::storage::conversations::Stored;
 use crate::storage::scan::Scan;
 use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
 
@@ -73,7 +73,6 @@ impl UnitOfWork<'_> {
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
         kinds::THREADS.remove_range(rows, &())?;
         let mut batch = Batch::default();
-        let mut entries = IndexRows::default();
         for (nth, row) in Scan::new(&view.rows, tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
             // Nothing can be derived from a damaged record. `verify` still reports it.
@@ -86,15 +85,13 @@ impl UnitOfWork<'_> {
                 if recount(view, conversation)? | time::clamp(conversation.times(), now) {
                     conversations::save_record(&mut batch, conversation, *owner)?;
                 }
-                conversations::stage_derived(&mut batch, &mut entries, conversation, *owner)?;
+                conversations::stage_derived(&mut batch, conversation, *owner)?;
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
-                batch.write(rows)?;
-                entries.write(rows, index, totals)?;
+                batch.write(rows, index, totals)?;
             }
         }
-        batch.write(rows)?;
-        entries.write(rows, index, totals)?;
+        batch.write(rows, index, totals)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
         // Messages of the future keep their order, a microsecond apart.
@@ -123,7 +120,7 @@ impl UnitOfWork<'_> {
                 }
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
-                batch.write(rows)?;
+                batch.write(rows, index, totals)?;
             }
         }
         for row in Scan::new(&view.rows, tables::NOTES)? {
@@ -135,7 +132,7 @@ impl UnitOfWork<'_> {
                 messages::save_note(&mut batch, &note)?;
             }
         }
-        batch.write(rows)?;
+        batch.write(rows, index, totals)?;
         self.settle()?;
         self.forget_drained()
     }

@@ -219,6 +219,8 @@ fn an_invalid_import_after_the_first_commit_is_named_by_its_index_among_all() {
 #[test]
 fn a_load_of_many_commits_sees_the_earlier_ones() {
     let inbox = Inbox::new();
+    inbox.conversation();
+    let begun = inbox.store.commit_seq().unwrap();
     // More than one commit takes. The last one has the contact of the first.
     let count = 16 * 1024 + 3;
     let bare = (1..=count).map(|n| Import::new(conversation(n), vec![]));
@@ -229,11 +231,11 @@ fn a_load_of_many_commits_sees_the_earlier_ones() {
         .import_all(bare.clone().chain([Import::new(again, vec![])]));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::AlreadyExists);
     let kept = inbox.store.count(&Filter::all()).unwrap();
-    assert_eq!(kept, 16 * 1024, "the commit before it stays");
-    assert_eq!(inbox.store.commit_seq().unwrap(), CommitSeq::new(1));
+    assert_eq!(kept, 1 + 16 * 1024, "the commit before it stays");
+    assert_eq!(inbox.store.commit_seq().unwrap().get(), begun.get() + 1);
     let rest = bare.skip(16 * 1024);
     assert_eq!(inbox.store.import_all(rest).unwrap().value, 3);
-    assert_eq!(inbox.store.count(&Filter::all()).unwrap(), count);
+    assert_eq!(inbox.store.count(&Filter::all()).unwrap(), 1 + count);
     inbox.assert_sound();
 }
 
@@ -292,4 +294,51 @@ fn a_load_takes_an_actor_and_neither_a_key_nor_preconditions() {
             .iter()
             .all(|event| event.actor == Some(actor.clone()))
     );
+}
+
+/// Conversations in no order, whose messages take so much room that a file of sorted runs holds them.
+fn large_imports() -> Vec<Import> {
+    let mut imports = imports(280);
+    for import in &mut imports {
+        let conversation = import.conversation.clone();
+        let texts = (0..8).map(|n| {
+            let mut message = message(&conversation, "2020-06-01T12:00:00Z", n);
+            message.content = Content::text("large ".repeat(10_000));
+            message
+        });
+        import.messages = texts.collect();
+    }
+    imports.sort_by_key(|import| import.conversation.id.raw() % 7);
+    imports
+}
+
+#[test]
+fn a_load_of_a_new_store_is_one_commit_of_any_size_or_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path().join("inbox.redb")).unwrap();
+    let imports = large_imports();
+    let refused = |last: Import| {
+        let imports = imports.iter().cloned().chain([last]);
+        let refused = store.import_all(imports).unwrap_err();
+        assert!(list(&store).is_empty());
+        assert_eq!(store.commit_seq().unwrap(), CommitSeq::ZERO);
+        refused
+    };
+    let again = refused(imports[0].clone());
+    assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+    let invalid = refused(invalid(1_000));
+    assert_eq!(invalid.field(), Some("import[280].messages[0].content"));
+
+    let imported = store.import_all(imports.iter().cloned()).unwrap();
+    assert_eq!(
+        (imported.value, imported.commit),
+        (280, Some(CommitSeq::new(1)))
+    );
+    for import in &imports {
+        let transcript = store.transcript(import.conversation.id).unwrap();
+        assert_eq!(transcript.messages, import.messages);
+    }
+    assert!(store.verify().unwrap().is_clean());
+    let names = std::fs::read_dir(directory.path()).unwrap();
+    assert_eq!(names.count(), 1, "the file of the runs has no name");
 }
