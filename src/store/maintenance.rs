@@ -165,6 +165,10 @@ impl Store {
     /// Replaces the file by a packed copy. Commands wait, queries continue; snapshots and iterators
     /// that were taken before end. After a crash the file is the old or the new one.
     ///
+    /// The first commits afterwards can double the length of the file, but hardly what it takes of the
+    /// disk: redb doubles the room of a file below 4 GiB, and may take its first pages at the end. What
+    /// lies between is a hole, where the file system has these; `du` shows what is taken.
+    ///
     /// # Errors
     ///
     /// As [`transaction`](Self::transaction), and [`Io`](crate::ErrorKind::Io), also where the copy
