@@ -166,7 +166,9 @@ impl Place {
             };
             return match self.disk.remove_file(&own.path) {
                 // An opening may have taken it for left behind.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(own.cannot_create(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(own.cannot_create(error))
+                }
                 _ => Ok(file),
             };
         }

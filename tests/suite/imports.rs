@@ -4,4 +4,5 @@ mod care;
 mod carried;
 mod many;
 mod ordered;
+mod runs;
 mod single;

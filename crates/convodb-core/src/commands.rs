@@ -40,7 +40,7 @@ pub use self::{
     save_assignee::*, send::*, set_provider_id::*,
 };
 #[doc(hidden)]
-pub use import::{conversation_exists, decide as decide_import, thread_exists};
+pub use import::decide as decide_import;
 
 macro_rules! seal {
     ($($command:ident)*) => { $(impl Sealed for $command {})* };

@@ -10,7 +10,7 @@ use super::single::{conversation, message};
 use crate::rules::inbox::{Inbox, time};
 
 /// Conversations of all kinds, the later ones not always active later.
-fn imports(count: u64) -> Vec<Import> {
+pub(super) fn imports(count: u64) -> Vec<Import> {
     let import = |n: u64| {
         let mut conversation = conversation(n);
         conversation.channel = Channel::ALL[n as usize % 4];
@@ -31,7 +31,7 @@ fn imports(count: u64) -> Vec<Import> {
     (1..=count).map(import).collect()
 }
 
-fn invalid(n: u64) -> Import {
+pub(super) fn invalid(n: u64) -> Import {
     let conversation = conversation(n);
     let mut long = message(&conversation, "2020-06-01T12:00:00Z", 1);
     long.content = Content::text("x".repeat(65_537));
@@ -294,51 +294,4 @@ fn a_load_takes_an_actor_and_neither_a_key_nor_preconditions() {
             .iter()
             .all(|event| event.actor == Some(actor.clone()))
     );
-}
-
-/// Conversations in no order, whose messages take so much room that a file of sorted runs holds them.
-fn large_imports() -> Vec<Import> {
-    let mut imports = imports(280);
-    for import in &mut imports {
-        let conversation = import.conversation.clone();
-        let texts = (0..8).map(|n| {
-            let mut message = message(&conversation, "2020-06-01T12:00:00Z", n);
-            message.content = Content::text("large ".repeat(10_000));
-            message
-        });
-        import.messages = texts.collect();
-    }
-    imports.sort_by_key(|import| import.conversation.id.raw() % 7);
-    imports
-}
-
-#[test]
-fn a_load_of_a_new_store_is_one_commit_of_any_size_or_none() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path().join("inbox.redb")).unwrap();
-    let imports = large_imports();
-    let refused = |last: Import| {
-        let imports = imports.iter().cloned().chain([last]);
-        let refused = store.import_all(imports).unwrap_err();
-        assert!(list(&store).is_empty());
-        assert_eq!(store.commit_seq().unwrap(), CommitSeq::ZERO);
-        refused
-    };
-    let again = refused(imports[0].clone());
-    assert_eq!(again.kind(), ErrorKind::AlreadyExists);
-    let invalid = refused(invalid(1_000));
-    assert_eq!(invalid.field(), Some("import[280].messages[0].content"));
-
-    let imported = store.import_all(imports.iter().cloned()).unwrap();
-    assert_eq!(
-        (imported.value, imported.commit),
-        (280, Some(CommitSeq::new(1)))
-    );
-    for import in &imports {
-        let transcript = store.transcript(import.conversation.id).unwrap();
-        assert_eq!(transcript.messages, import.messages);
-    }
-    assert!(store.verify().unwrap().is_clean());
-    let names = std::fs::read_dir(directory.path()).unwrap();
-    assert_eq!(names.count(), 1, "the file of the runs has no name");
 }

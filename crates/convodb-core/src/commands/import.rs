@@ -111,14 +111,12 @@ fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
     Ok(())
 }
 
-#[doc(hidden)]
-pub fn conversation_exists(id: ConversationId) -> Error {
+fn conversation_exists(id: ConversationId) -> Error {
     let text = format!("the conversation `{id}` exists already");
     Error::already_exists(EntityKind::Conversation, id, text)
 }
 
-#[doc(hidden)]
-pub fn thread_exists(import: &Conversation, existing: ConversationId) -> Error {
+fn thread_exists(import: &Conversation, existing: ConversationId) -> Error {
     let (contact, channel) = (&import.contact_id, import.channel);
     let text =
         format!("the contact `{contact}` has a conversation on `{channel}` already: `{existing}`");
