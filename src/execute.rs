@@ -5,15 +5,16 @@
 use std::time::Duration;
 
 use convodb_core::commands::{
-    Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, EraseContact,
-    MarkRead, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched, ReceiveMessage, RecordDelivery,
-    RemoveAssignee, RemoveConsumer, ReplyTo, Resolve, ResolveAll, SaveAssignee, SendMessage,
-    SetProviderId,
+    Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, Edit,
+    EraseContact, Fill, MarkRead, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched, React,
+    ReceiveMessage, RecordDelivery, RecordWatermark, RemoveAssignee, RemoveConsumer, RemoveNote,
+    ReplyTo, Resolve, ResolveAll, Retry, Revoke, SaveAssignee, SendMessage, SetProviderId,
+    UpdateMessage,
 };
 use convodb_core::{
     Assignee, AssigneeId, BatchItem, Command, ConsumerName, ContactId, Context, Conversation,
-    ConversationId, EventSeq, Import, Inbound, Message, MessageRef, Note, Outbound, Outcome,
-    ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
+    ConversationId, EventSeq, Import, Inbound, Message, MessageRef, Note, NoteId, Outbound,
+    Outcome, ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
 };
 
 /// The number of events in a step of a purge.
@@ -197,6 +198,150 @@ pub trait Execute: sealed::Sealed {
         self.execute(SetProviderId {
             message: message.into(),
             provider_id: id.clone(),
+        })
+    }
+
+    /// Sets all reactions of one reactor to a message. See [Reactions](crate::docs::rules#reactions).
+    /// The value is `None` for a message that has not come: the reaction waits for it.
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact);
+    /// # use convodb::commands::React;
+    /// # let sent = store.send(Outbound::text(&contact, Channel::Whatsapp, "Hi"))?.value;
+    /// let message = store.react(React::new(&sent, "❤"))?.value.expect("it is there");
+    /// assert_eq!(message.extras.expect("a reaction").reactions[0].emoji, ["❤"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn react(&self, reaction: React) -> Result<Outcome<Option<Message>>> {
+        self.execute(reaction)
+    }
+
+    /// Replaces the content of a message, and keeps the former one. See
+    /// [Edits](crate::docs::rules#edits).
+    ///
+    /// # Errors
+    ///
+    /// [`Revoked`](crate::ErrorKind::Revoked) if it was taken back, and
+    /// [`NotFound`](crate::ErrorKind::NotFound) for one that has not come if the contact is not named.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// # use convodb::commands::Edit;
+    /// let sent = store.reply(id, "Tommorow")?.value;
+    /// let edited = store.edit(Edit::new(&sent, "Tomorrow"))?.value;
+    /// assert_eq!(edited.content.as_text(), Some("Tomorrow"));
+    /// assert_eq!(edited.extras.expect("a version").versions.len(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn edit(&self, edit: Edit) -> Result<Outcome<Message>> {
+        self.execute(edit)
+    }
+
+    /// Gives a message the content that was yet to come: one that is a placeholder or unsupported. Any
+    /// other stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a message that has not come.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// # use convodb::commands::Fill;
+    /// let sent = store.reply(id, "Hello")?.value;
+    /// let content = convodb::Content::text("Bye");
+    /// let kept = store.fill(Fill { message: (&sent).into(), content })?.value;
+    /// assert_eq!(kept.content.as_text(), Some("Hello"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn fill(&self, fill: Fill) -> Result<Outcome<Message>> {
+        self.execute(fill)
+    }
+
+    /// Takes a message back: its content is erased, from the log too. See
+    /// [Revocation](crate::docs::rules#revocation). The value is `None` for a message that has not
+    /// come: it will be stored without its content.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// # use convodb::commands::Revoke;
+    /// let sent = store.reply(id, "To the wrong one")?.value;
+    /// let revoked = store.revoke(Revoke::new(&sent))?.value.expect("it is there");
+    /// assert_eq!(revoked.content.as_text(), Some(""));
+    /// assert!(revoked.is_revoked());
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn revoke(&self, revocation: Revoke) -> Result<Outcome<Option<Message>>> {
+        self.execute(revocation)
+    }
+
+    /// Marks a failed message as being tried again: it is pending, and gets another id of the
+    /// provider's. See [Sending](crate::docs::rules#sending).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFailed`](crate::ErrorKind::NotFailed) if it has not failed and is not pending.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// let sent = store.reply(id, "Hello?")?.value;
+    /// store.record_delivery(&sent, Receipt::failed("131026", "undeliverable"))?;
+    /// assert_eq!(store.retry(&sent)?.value.status, DeliveryStatus::Pending);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn retry(&self, message: impl Into<MessageRef>) -> Result<Outcome<Message>> {
+        let message = message.into();
+        self.execute(Retry { message })
+    }
+
+    /// Adds what became known of a message: an address or a transcript of an attachment, or the
+    /// caller's own values. Not activity.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// # use convodb::commands::UpdateMessage;
+    /// let sent = store.reply(id, "Hello")?.value;
+    /// let mut update = UpdateMessage::new(&sent);
+    /// update.metadata.0.insert("campaign".into(), Some("spring".into()));
+    /// let extras = store.update_message(update)?.value.extras.expect("metadata");
+    /// assert_eq!(extras.metadata.get("campaign"), Some(&"spring".into()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn update_message(&self, update: UpdateMessage) -> Result<Outcome<Message>> {
+        self.execute(update)
+    }
+
+    /// Records that all messages to a contact until a time were delivered or read, those too that are
+    /// stored later. The value is `None` where there is no conversation.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// # use convodb::commands::{RecordWatermark, WatermarkOf};
+    /// let sent = store.reply(id, "Hello")?.value;
+    /// let of = WatermarkOf::UpTo((&sent).into());
+    /// store.record_watermark(RecordWatermark { of, status: DeliveryStatus::Read })?;
+    /// assert_eq!(store.message(&sent)?.status, DeliveryStatus::Read);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn record_watermark(
+        &self,
+        watermark: RecordWatermark,
+    ) -> Result<Outcome<Option<Conversation>>> {
+        self.execute(watermark)
+    }
+
+    /// Removes an internal note, from the log too.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// let note = store.add_note(id, "For the wrong one")?.value;
+    /// store.remove_note(id, note.id)?;
+    /// assert_eq!(store.notes(id)?.count(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn remove_note(&self, id: ConversationId, note: NoteId) -> Result<Outcome<()>> {
+        self.execute(RemoveNote {
+            conversation: id,
+            note,
         })
     }
 

@@ -13,7 +13,7 @@ use std::thread;
 
 use convodb_core::commands::decide_import;
 use convodb_core::{
-    Change, ChangeKind, Command as _, ConversationId, Import, NewEvent, Result, State,
+    Change, ChangeKind, Command as _, ConversationId, Import, Message, NewEvent, Result, State,
 };
 
 use super::Location;
@@ -260,10 +260,8 @@ impl Met {
         let channel = conversation.channel;
         let mut is_known = !hashes.insert(state.hash_one(conversation.id));
         is_known |= !hashes.insert(state.hash_one((&conversation.contact_id, channel)));
-        for message in &import.messages {
-            if let Some(id) = &message.provider_id {
-                is_known |= !hashes.insert(state.hash_one((channel, id)));
-            }
+        for id in import.messages.iter().flat_map(Message::foreign_ids) {
+            is_known |= !hashes.insert(state.hash_one((channel, id)));
         }
         is_known
     }

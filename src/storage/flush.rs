@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use convodb_core::records::RedirectStep;
-use convodb_core::{Change, ChangeKind, Conversation, Difference, ProviderIdState, Result};
+use convodb_core::{Change, ChangeKind, Conversation, Difference, Result};
 
-use super::kinds::{AUDIT_LOGS, CONSUMERS, THREADS, UNMATCHED};
+use super::kinds::{AUDIT_LOGS, CONSUMERS, NOTES, THREADS, UNMATCHED};
 use super::unit_of_work::UnitOfWork;
 use super::{conversations, events, idempotency, messages, provider_ids};
 
@@ -48,9 +48,10 @@ impl UnitOfWork<'_> {
                 messages::save(rows, &message)?;
             }
         }
-        for note in self.state.notes.take_differences() {
-            if let Some(note) = note.after {
-                messages::save_note(rows, &note)?;
+        for Difference { key, after, .. } in self.state.notes.take_differences() {
+            match after {
+                Some(note) => messages::save_note(rows, &note)?,
+                None => NOTES.remove(rows, &key)?,
             }
         }
         for Difference { key, after, .. } in self.state.provider_ids.take_differences() {
@@ -90,11 +91,8 @@ impl UnitOfWork<'_> {
                 if let Some(Some(known)) = self.state.conversations.get(conversation) {
                     let inbox = known.channel.into();
                     let messages = messages::all(rows, *conversation)?;
-                    let ids = messages.map(|message| Ok(message?.provider_id));
-                    // The messages must not come back.
-                    for id in ids.collect::<Result<Vec<_>>>()?.iter().flatten() {
-                        let key = provider_ids::key(hashes, inbox, id);
-                        provider_ids::save(rows, &key, &ProviderIdState::Tombstone)?;
+                    for message in messages.collect::<Result<Vec<_>>>()? {
+                        provider_ids::bury(rows, hashes, inbox, &message)?;
                     }
                 }
                 messages::remove_all(rows, *conversation)?;
@@ -104,7 +102,7 @@ impl UnitOfWork<'_> {
                 let inbox = imported.conversation.channel.into();
                 for message in &imported.messages {
                     messages::save(rows, message)?;
-                    if let Some(key) = provider_ids::save_message(rows, hashes, inbox, message)? {
+                    for key in provider_ids::save_message(rows, hashes, inbox, message)? {
                         UNMATCHED.remove(rows, &key)?;
                     }
                 }

@@ -10,13 +10,29 @@ use super::{Directory, codec, keys, plan};
 /// The version that is written.
 const VERSION: u8 = 1;
 
+/// The sign of the time of creation: two times follow it, until which all was delivered and read. Few
+/// conversations have them, and no time is negative.
+const HAS_UNTILS: i64 = i64::MIN;
+
+/// One of these that is not known.
+const NO_TIME: i64 = -1;
+
 /// What a list shows of a conversation beside what its key says.
 pub(super) fn payload(conversation: &Conversation, owner: u32) -> Vec<u8> {
     let contact = conversation.contact_id.as_bytes();
     let created_us = conversation.created_at.timestamp_micros();
-    let mut bytes = Vec::with_capacity(48 + contact.len());
+    let untils = [conversation.delivered_until, conversation.read_until];
+    let has_untils = untils.iter().any(Option::is_some);
+    let mut bytes = Vec::with_capacity(64 + contact.len());
     bytes.extend_from_slice(&owner.to_le_bytes());
-    bytes.extend_from_slice(&created_us.to_le_bytes());
+    let marked = if has_untils { HAS_UNTILS } else { 0 };
+    bytes.extend_from_slice(&(created_us | marked).to_le_bytes());
+    if has_untils {
+        for until in untils {
+            let us = until.map_or(NO_TIME, |until| until.timestamp_micros());
+            bytes.extend_from_slice(&us.to_le_bytes());
+        }
+    }
     put_number(&mut bytes, conversation.revision.get());
     put_number(&mut bytes, conversation.inbound_count);
     put_number(&mut bytes, conversation.unread_count);
@@ -62,12 +78,18 @@ pub(super) fn conversation(
     let mut fields = Fields::new(payload);
     let mut read = || {
         let (owner, created_us) = (fields.u32()?, fields.i64()?);
+        let mut untils = [NO_TIME; 2];
+        if created_us & HAS_UNTILS != 0 {
+            untils = [fields.i64()?, fields.i64()?];
+        }
         let mut number = || fields.number();
-        Some((owner, created_us, number()?, number()?, number()?))
+        let counts = [number()?, number()?, number()?];
+        Some((owner, created_us & !HAS_UNTILS, untils, counts))
     };
-    let Some((owner, created_us, revision, inbound_count, unread_count)) = read() else {
+    let Some((owner, created_us, untils, counts)) = read() else {
         return Err(damaged("cannot be decoded"));
     };
+    let [revision, inbound_count, unread_count] = counts;
     if version != VERSION {
         return Err(damaged("has an unknown version"));
     }
@@ -92,5 +114,6 @@ pub(super) fn conversation(
     conversation.revision = Revision::new(revision + reassignments);
     conversation.inbound_count = inbound_count;
     conversation.unread_count = unread_count;
+    [conversation.delivered_until, conversation.read_until] = untils.map(time::from_micros);
     Ok(conversation)
 }

@@ -1,7 +1,8 @@
 //! Loads what commands read into the identity map.
 
 use convodb_core::{
-    Answer, ConversationId, EventSeq, Key, Message, MessageId, MessageRange, Query, Result, time,
+    Answer, ConversationId, DeliveryStatus, EntityKind, Error, EventSeq, Key, Message, MessageId,
+    MessageRange, Query, Result, time,
 };
 
 use super::UnitOfWork;
@@ -122,6 +123,29 @@ impl UnitOfWork<'_> {
             Query::UnmatchedBefore(before) => {
                 Answer::Number(provider_ids::count_unmatched(rows, Some(*before))?)
             }
+            Query::UnreadAfter(of, id) => {
+                let message = messages::find(rows, *of, *id)?;
+                let message = message.ok_or_else(|| Error::not_found(EntityKind::Message, *id))?;
+                let arrival = message.arrival();
+                let mut later = messages::all(rows, *of)?;
+                Answer::Number(later.try_fold(0, |count, message| {
+                    let message = message?;
+                    let is_later = message.arrival() > arrival;
+                    let is_unread = message.counts_as_unread() && !message.is_revoked();
+                    Ok::<_, Error>(count + u64::from(is_later && is_unread))
+                })?)
+            }
+            Query::Pending(of, since) => {
+                let range = MessageRange::all().since(*since);
+                let all = self
+                    .reader()
+                    .stored_messages(*of, &range, End::Oldest, usize::MAX)?;
+                let is_pending = |message: &Message| {
+                    message.status == DeliveryStatus::Pending && message.provider_id.is_none()
+                };
+                Answer::Messages(all.into_iter().filter(is_pending).collect())
+            }
+            Query::NoteTime(of, id) => Answer::Time(messages::note_time(rows, *of, *id)?),
             Query::KeysBefore(before) => {
                 let forgotten = self.known.forgotten.as_ref();
                 let mut older = idempotency::older(rows, forgotten, *before)?;
@@ -129,7 +153,7 @@ impl UnitOfWork<'_> {
             }
             Query::LatestMessage(of, times) => {
                 let range = MessageRange::all().since(times.start).until(times.end);
-                let stored = self.reader().messages(*of, &range, End::Newest, 1)?;
+                let stored = self.reader().stored_messages(*of, &range, End::Newest, 1)?;
                 // The id of a message that is not written carries its millisecond.
                 let [first, last] = [(times.start, 0), (times.end, u128::MAX)]
                     .map(|(time, random)| (*of, MessageId::from_parts(time::millis(time), random)));

@@ -2,8 +2,9 @@
 
 use std::ops::Bound;
 
+use chrono::{DateTime, Utc};
 use convodb_core::records::{MessageRecord, MessageTimeRecord, NoteRecord, message};
-use convodb_core::{ConversationId, Direction, Message, MessageId, MessageRange, Note, Result};
+use convodb_core::{ConversationId, Message, MessageId, MessageRange, Note, NoteId, Result};
 
 use super::batch::Sink;
 use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES, decoded};
@@ -93,7 +94,7 @@ pub(super) fn all(
 /// How many of a conversation's messages are from the contact. O(messages).
 pub(super) fn count_inbound(rows: &impl Read, conversation: ConversationId) -> Result<u64> {
     all(rows, conversation)?.try_fold(0, |inbound, message| {
-        Ok(inbound + u64::from(message?.direction == Direction::Inbound))
+        Ok(inbound + u64::from(message?.is_from_contact()))
     })
 }
 
@@ -105,8 +106,8 @@ pub(super) fn remove_all(rows: &mut WriteTables<'_>, conversation: ConversationI
 }
 
 impl<R: Read> Reader<'_, R> {
-    /// At most `limit` messages of a range, from either end, in the order of reading.
-    pub(crate) fn messages(
+    /// At most `limit` messages of a range as they are stored, from either end, in the order of reading.
+    pub(crate) fn stored_messages(
         &self,
         conversation: ConversationId,
         range: &MessageRange,
@@ -169,6 +170,22 @@ impl<R: Read> Reader<'_, R> {
             .range(tables::NOTES, (start, Bound::Included(&first.last())))?;
         decoded(rows, decode_note).take(limit).collect()
     }
+}
+
+/// The time of a note, by its id. That of a note which was imported or repaired may be another one than
+/// the id carries. O(notes).
+pub(super) fn note_time(
+    rows: &impl Read,
+    conversation: ConversationId,
+    id: NoteId,
+) -> Result<Option<DateTime<Utc>>> {
+    for row in NOTES.range(rows, &conversation)? {
+        let (_, created_at, found) = NOTES.parse(&row?.0)?;
+        if found == id {
+            return Ok(Some(created_at));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether no key can be in the range. redb rejects a range whose start is after its end.

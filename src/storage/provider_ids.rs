@@ -39,25 +39,45 @@ pub(super) fn save(
     UNMATCHED.remove(rows, key)
 }
 
-/// Saves the provider's id of a message, if it has one, and answers its key. What waited for the
-/// message is left to the caller.
+/// Saves the ids of a message, and answers their keys. What waited for the message is left to the
+/// caller.
 pub(super) fn save_message(
     rows: &mut impl Sink,
     hashes: Hashes,
     inbox: InboxNumber,
     message: &Message,
-) -> Result<Option<ProviderKey>> {
-    let Some(id) = &message.provider_id else {
-        return Ok(None);
-    };
-    let key = key(hashes, inbox, id);
+) -> Result<Vec<ProviderKey>> {
     let known = ProviderIdState::Message(message.conversation_id, message.id);
-    PROVIDER_IDS.put(rows, &key, &known).map(|()| Some(key))
+    let mut keys = Vec::new();
+    for id in message.foreign_ids() {
+        let key = key(hashes, inbox, &id);
+        PROVIDER_IDS.put(rows, &key, &known)?;
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+/// Leaves tombstones of a message's ids, so that it does not come back. A sender may use its reference
+/// again.
+pub(super) fn bury(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    inbox: InboxNumber,
+    message: &Message,
+) -> Result<()> {
+    for id in message.foreign_ids() {
+        let key = key(hashes, inbox, &id);
+        match id.is_reference() {
+            true => PROVIDER_IDS.remove(rows, &key)?,
+            false => save(rows, &key, &ProviderIdState::Tombstone)?,
+        }
+    }
+    Ok(())
 }
 
 fn decode_unmatched(key: &[u8], bytes: &[u8]) -> Result<UnmatchedReceipts> {
     match UNMATCHED.record(key, bytes)? {
-        ProviderIdState::Unmatched(unmatched) => Ok(unmatched),
+        ProviderIdState::Unmatched(unmatched) => Ok(*unmatched),
         _ => Err(codec::damaged(
             tables::CATALOG,
             key,
@@ -96,8 +116,10 @@ pub(super) fn is_valid(rows: &impl Read, hashes: Hashes, key: &[u8], bytes: &[u8
         }
     };
     let message = messages::find(rows, conversation, message)?;
-    let own = message.and_then(|message| message.provider_id);
-    Ok(own.is_some_and(|id| hashes.of_provider_id(inbox, &id) == hash))
+    Ok(message.is_some_and(|message| {
+        let mut own = message.foreign_ids();
+        own.any(|id| hashes.of_provider_id(inbox, &id) == hash)
+    }))
 }
 
 /// What `verify` checks of unmatched receipts: that they can be read, and that their message has not

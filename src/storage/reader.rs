@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use convodb_core::{
     Assignee, AssigneeId, Channel, CommitSeq, ConsumerName, ConsumerPosition, ContactId,
-    Conversation, ConversationId, EntityKind, Error, Event, EventSeq, Hashes, Message,
+    Conversation, ConversationId, Direction, EntityKind, Error, Event, EventSeq, Hashes, Message,
     MessageRange, MessageRef, ProviderIdState, Result, Transcript,
 };
 
@@ -96,32 +96,109 @@ impl<'a, R: Read> Reader<'a, R> {
 
     pub(crate) fn transcript(&self, id: ConversationId) -> Result<Transcript> {
         let conversation = self.conversation(id)?;
-        let messages = self.messages(id, &MessageRange::all(), End::Oldest, usize::MAX)?;
+        let all = MessageRange::all();
+        let messages = self.stored_messages(id, &all, End::Oldest, usize::MAX)?;
+        let messages = self.shown(Some(&conversation), messages)?;
         Ok(Transcript::new(conversation, messages))
+    }
+
+    /// At most `limit` messages of a range, from either end, in the order of reading.
+    pub(crate) fn messages(
+        &self,
+        conversation: ConversationId,
+        range: &MessageRange,
+        from: End,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        let messages = self.stored_messages(conversation, range, from, limit)?;
+        self.shown(None, messages)
+    }
+
+    /// Messages of one conversation as they are read: with what follows from other records.
+    fn shown(
+        &self,
+        conversation: Option<&Conversation>,
+        mut messages: Vec<Message>,
+    ) -> Result<Vec<Message>> {
+        let loaded;
+        let needs_conversation = |message: &Message| message.direction == Direction::Outbound;
+        let conversation = match messages.iter().find(|message| needs_conversation(message)) {
+            Some(message) if conversation.is_none() => {
+                loaded = self.stored(message.conversation_id)?;
+                loaded.as_ref().map(|stored| &stored.conversation)
+            }
+            _ => conversation,
+        };
+        for message in &mut messages {
+            if let Some(conversation) = conversation {
+                message.follow(conversation);
+            }
+            if message.extras.is_some() {
+                self.complete(message)?;
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Gives a message its author's present name, and the message that it answers.
+    fn complete(&self, message: &mut Message) -> Result<()> {
+        let of = message.conversation_id;
+        let Some(extras) = &mut message.extras else {
+            return Ok(());
+        };
+        let reactors = extras.reactions.iter_mut().map(|reaction| &mut reaction.by);
+        for author in extras.author.iter_mut().chain(reactors) {
+            if let Some(user) = author.user_id() {
+                let known = self.known.directory.get(&AssigneeId::User(user));
+                author.name = known.map(|known| known.name.to_string());
+            }
+        }
+        if let Some(reference) = &mut extras.reply_to {
+            let found = match (&reference.message_id, &reference.provider_id) {
+                (Some(id), _) => messages::find(self.rows, of, *id)?.map(|message| message.id),
+                (None, Some(id)) => {
+                    let inbox = self.stored(of)?.map(|it| it.conversation.channel.into());
+                    let key = inbox.map(|inbox| provider_ids::key(self.known.hashes, inbox, id));
+                    let known = key
+                        .map(|key| provider_ids::find(self.rows, &key))
+                        .transpose()?;
+                    match known.flatten() {
+                        // One of another conversation is never shown.
+                        Some(ProviderIdState::Message(home, id)) if home == of => Some(id),
+                        _ => None,
+                    }
+                }
+                (None, None) => None,
+            };
+            reference.message_id = found;
+        }
+        Ok(())
     }
 
     /// A message that must be there.
     pub(crate) fn message(&self, message: &MessageRef) -> Result<Message> {
         let (conversation, id) = match message {
-            MessageRef::ProviderId {
-                channel,
-                provider_id,
-            } => {
-                let hashes = self.known.hashes;
-                let key = provider_ids::key(hashes, (*channel).into(), provider_id);
-                match provider_ids::find(self.rows, &key)? {
-                    Some(ProviderIdState::Message(conversation, id)) => (conversation, id),
-                    Some(ProviderIdState::Tombstone) => return Err(Error::gone(provider_id)),
-                    _ => return Err(Error::not_found(EntityKind::ProviderId, provider_id)),
-                }
-            }
             MessageRef::Id {
                 conversation,
                 message,
             } => (*conversation, *message),
-            other => return Err(Error::corrupted(format!("{other:?} is no message"))),
+            foreign => {
+                let Some((inbox, id)) = foreign.foreign_id() else {
+                    return Err(Error::corrupted(format!("{foreign:?} is no message")));
+                };
+                let key = provider_ids::key(self.known.hashes, inbox, &id);
+                match provider_ids::find(self.rows, &key)? {
+                    Some(ProviderIdState::Message(conversation, id)) => (conversation, id),
+                    Some(ProviderIdState::Tombstone) => return Err(Error::gone(&id)),
+                    _ => return Err(Error::not_found(EntityKind::ProviderId, id.shown())),
+                }
+            }
         };
-        messages::find(self.rows, conversation, id)?
+        let found = messages::find(self.rows, conversation, id)?;
+        let found = found.ok_or_else(|| Error::not_found(EntityKind::Message, id))?;
+        let mut shown = self.shown(None, vec![found])?;
+        shown
+            .pop()
             .ok_or_else(|| Error::not_found(EntityKind::Message, id))
     }
 

@@ -27,6 +27,7 @@ mod keys;
 mod layering;
 mod layout;
 mod maintenance;
+mod messages;
 mod model_properties;
 mod opening;
 mod pages;

@@ -98,7 +98,8 @@ proptest! {
     fn a_store_in_memory_reads_as_the_model(steps in steps(80)) {
         let clock = clock();
         let store = options(&clock).open_in_memory().unwrap();
-        run(&store, &clock, &steps);
+        let model = run(&store, &clock, &steps);
+        compare::exported(&store, &model);
     }
 }
 

@@ -59,6 +59,8 @@ fn made(path: &Path) -> Model {
             body: Body::Text(Text::Long),
             sent_at: None,
             provider_id: None,
+            reopen: true,
+            more: convodb_testkit::more::More::default(),
         };
         apply(&store, &mut model, &receive).unwrap();
     }

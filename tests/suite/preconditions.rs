@@ -85,7 +85,7 @@ const CHANGING: &[(&str, Run)] = &[
         Ok(outcome.effect.changed)
     }),
     ("record_delivery by a provider's id", |_, store| {
-        let of = (Channel::Whatsapp, ProviderId::new("wamid.1")?);
+        let of = (Channel::Whatsapp, ProviderId::new("wamid.3")?);
         let outcome = store.record_delivery(of, Receipt::failed("1", "lost"))?;
         Ok(outcome.effect.changed)
     }),

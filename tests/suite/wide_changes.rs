@@ -188,6 +188,8 @@ fn receive(contact: u8, number: Option<u8>) -> Op {
         body: Body::Text(Text::Short(contact)),
         sent_at: None,
         provider_id: number.map(ProviderPlan::Number),
+        reopen: true,
+        more: convodb_testkit::more::More::default(),
     }
 }
 
@@ -201,6 +203,7 @@ fn receipt(of: Meant) -> Op {
         status: DeliveryStatus::Read,
         at: None,
         reason: None,
+        played: false,
     };
     Op::RecordDelivery { of, receipt }
 }
@@ -291,6 +294,7 @@ fn import_of(contact: u8) -> Op {
         provided: Some(2),
         revision: 0,
         has_inbound_count: false,
+        is_rich: false,
         flaw: None,
     })
 }
@@ -374,6 +378,8 @@ fn every_conversation_of_an_erased_contact_has_its_reassignment_before_its_delet
         body: Body::Text(Text::Short(7)),
         sent_at: None,
         provider_id: None,
+        reopen: true,
+        more: convodb_testkit::more::More::default(),
     };
     scenes.prepare(&[second, assign(2, 0), removal()]);
     scenes.give(&[Op::EraseContact { contact: 0 }, receive(0, None)]);

@@ -41,7 +41,7 @@ fn plain_rows(rows: Rows) -> Result<Vec<Row>> {
 }
 
 fn plain_message(message: &convodb::Message) -> Result<Message> {
-    let Content::Text { text } = &message.content else {
+    let Content::Text { text, .. } = &message.content else {
         anyhow::bail!("a message that is no text");
     };
     Ok(Message {

@@ -78,6 +78,7 @@ pub(crate) fn messages(screen: &Screen, messages: &[Message]) -> String {
 
 fn delivery(status: DeliveryStatus) -> Cell {
     let colour = match status {
+        DeliveryStatus::Pending => Color::DarkGrey,
         DeliveryStatus::Sent => Color::Yellow,
         DeliveryStatus::Failed => Color::Red,
         DeliveryStatus::Delivered => Color::Reset,
@@ -88,6 +89,7 @@ fn delivery(status: DeliveryStatus) -> Cell {
 
 pub(crate) const fn delivery_name(status: DeliveryStatus) -> &'static str {
     match status {
+        DeliveryStatus::Pending => "pending",
         DeliveryStatus::Sent => "sent",
         DeliveryStatus::Failed => "failed",
         DeliveryStatus::Delivered => "delivered",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use convodb::{Content, Message};
+use convodb::{Attachment, Content, Message};
 use unicode_width::UnicodeWidthChar as _;
 
 /// `1 conversation`, `12,000 conversations`.
@@ -116,36 +116,108 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
 
 /// The text of a message, if it has any.
 fn text(content: &Content) -> Option<&str> {
-    match content {
-        Content::Image { caption, .. } | Content::Document { caption, .. } => caption.as_deref(),
+    let text = match content {
+        Content::Media { caption, .. } => caption.as_deref(),
+        Content::Unsupported { text, caption, .. } => text.as_deref().or(caption.as_deref()),
         content => content.as_text(),
-    }
+    };
+    text.filter(|text| !text.is_empty())
 }
 
 /// The beginning of a message in one line, of at most so many characters of its text.
 pub(crate) fn preview(message: &Message, most: usize) -> String {
     match (text(&message.content), &message.content) {
         (Some(text), _) => one_line(text, most),
+        (None, Content::Text { .. }) => String::new(),
         (None, Content::Template { name, .. }) => format!("(template {})", one_line(name, most)),
-        (None, Content::Image { .. }) => "(image)".to_owned(),
-        (None, Content::Document { .. }) => "(document)".to_owned(),
-        (None, _) => String::new(),
+        (None, Content::Revoked(_)) => "(taken back)".to_owned(),
+        (None, content) => format!("({})", name(content)),
     }
 }
 
-/// A whole message: its text, its template or medium, and its failure, each on lines of its own.
-pub(crate) fn details(message: &Message) -> String {
-    let attached = match &message.content {
+fn name(content: &Content) -> String {
+    format!("{:?}", content.message_type()).to_lowercase()
+}
+
+/// What a message has beside its text, a line each.
+fn parts(content: &Content) -> Vec<String> {
+    let mut parts: Vec<_> = content.attachments().iter().map(attachment).collect();
+    parts.extend(match content {
         Content::Template { name, params, .. } => {
             Some(format!("template {name}({})", params.join(", ")))
         }
-        Content::Image { media_url, .. } => Some(format!("image {media_url}")),
-        Content::Document { media_url, .. } => Some(format!("document {media_url}")),
+        Content::Location { location, .. } => Some(format!(
+            "location {}, {} {}",
+            location.latitude.get(),
+            location.longitude.get(),
+            location.name.as_deref().unwrap_or_default()
+        )),
+        Content::Interactive { choice, .. } => choice.id.as_ref().map(|id| {
+            let kind = format!("{:?}", choice.kind).to_lowercase();
+            format!("{kind} {id}")
+        }),
+        Content::System { line, .. } => Some(format!("system {}", line.kind)),
+        Content::Unsupported { reason, .. } => {
+            let words = reason.as_ref().and_then(|reason| reason.message.as_deref());
+            Some(format!("unsupported {}", words.unwrap_or_default()))
+        }
+        Content::Revoked(_) => Some(format!("({} taken back)", name(content))),
         _ => None,
-    };
+    });
+    if let Content::Contacts { cards, .. } = content {
+        parts.extend(cards.iter().map(|card| {
+            let phones = card.phones.iter().map(|phone| phone.number.as_str());
+            format!(
+                "contact {} {}",
+                card.name,
+                phones.collect::<Vec<_>>().join(", ")
+            )
+        }));
+    }
+    parts
+        .into_iter()
+        .map(|part| part.trim_end().to_owned())
+        .collect()
+}
+
+fn attachment(attachment: &Attachment) -> String {
+    let kind = format!("{:?}", attachment.kind).to_lowercase();
+    let place = attachment.url.as_ref().or(attachment.media_id.as_ref());
+    let named = attachment.file_name.as_ref().or(attachment.title.as_ref());
+    [Some(&kind), named, place]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What became of a message, a line each.
+fn fate(message: &Message) -> Vec<String> {
     let failure = message.deliveries.failure.as_ref();
     let failure = failure.map(|failure| format!("error {}: {}", failure.code, failure.message));
+    let mut lines: Vec<_> = failure.into_iter().collect();
+    if let Some(extras) = &message.extras {
+        let emoji: Vec<_> = extras
+            .reactions
+            .iter()
+            .flat_map(|it| &it.emoji)
+            .cloned()
+            .collect();
+        if !emoji.is_empty() {
+            lines.push(emoji.join(" "));
+        }
+        lines.extend(extras.edited_at.map(|_| "(edited)".to_owned()));
+    }
+    lines
+}
+
+/// A whole message: its text, its parts, and what became of it, each on lines of its own.
+pub(crate) fn details(message: &Message) -> String {
     let text = text(&message.content).map(str::to_owned);
-    let lines: Vec<_> = text.into_iter().chain(attached).chain(failure).collect();
-    plain(&lines.join("\n"))
+    let lines = text
+        .into_iter()
+        .chain(parts(&message.content))
+        .chain(fate(message));
+    plain(&lines.collect::<Vec<_>>().join("\n"))
 }

@@ -8,11 +8,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::message::Delivery;
+use crate::message::{Content, Delivery, Extras, Reaction, Revocation, Version};
+use crate::metadata::MetadataChanges;
+use crate::records::as_json;
 use crate::{
     Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, EventSeq, Field,
-    IdempotencyKey, IdempotencyRecord, Import, InboxNumber, Key, Message, MessageId, Note,
-    ProviderId, time,
+    IdempotencyKey, IdempotencyRecord, Import, InboxNumber, Key, Message, MessageId, Note, NoteId,
+    ProviderId, Status, time,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,7 @@ pub enum ChangeKind {
         channel: Channel,
         #[serde(with = "time")]
         created_at: DateTime<Utc>,
+        status: Status,
     },
     /// Attributes of a conversation got new values, in this order.
     ConversationUpdated {
@@ -51,11 +54,17 @@ pub enum ChangeKind {
         set: Vec<MessageField>,
     },
     NoteAdded(Box<Note>),
-    /// A receipt came before its message.
-    ReceiptUnmatched {
+    NoteRemoved {
+        conversation: ConversationId,
+        #[serde(with = "time")]
+        created_at: DateTime<Utc>,
+        note: NoteId,
+    },
+    /// What changes a message came before it.
+    FieldUnmatched {
         inbox: InboxNumber,
         provider_id: ProviderId,
-        receipt: Delivery,
+        field: Box<MessageField>,
     },
     /// Receipts whose messages never came were dropped.
     UnmatchedPurged {
@@ -112,6 +121,37 @@ pub enum MessageField {
     /// A receipt that brought something new.
     Delivery(Delivery),
     ProviderId(ProviderId),
+    /// Another id of the provider's.
+    Alias(ProviderId),
+    Reaction(#[serde(with = "as_json")] Reaction),
+    /// Another content, in place of the present one if it is later.
+    Edit(#[serde(with = "as_json")] Version),
+    /// The content before the edits that came before it, and what else came with it.
+    Original(
+        #[serde(with = "as_json")] Version,
+        #[serde(with = "as_json")] Extras,
+    ),
+    Revoked(#[serde(with = "as_json")] Revocation),
+    /// The content that was yet to come.
+    Filled(
+        #[serde(with = "as_json")] Content,
+        #[serde(with = "as_json")] Extras,
+    ),
+    /// The same content with more known of it.
+    Content(#[serde(with = "as_json")] Content),
+    Metadata(#[serde(with = "as_json")] MetadataChanges),
+    /// It is tried again, and will get another id of the provider's.
+    Retried,
+}
+
+impl MessageField {
+    /// Whether it can be set of a message that was taken back.
+    pub(crate) const fn is_of_revoked(&self) -> bool {
+        matches!(
+            self,
+            Self::Delivery(_) | Self::ProviderId(_) | Self::Alias(_)
+        )
+    }
 }
 
 impl Change {
@@ -121,6 +161,7 @@ impl Change {
             | ChangeKind::ConversationUpdated { conversation, .. }
             | ChangeKind::ConversationDeleted { conversation }
             | ChangeKind::MessageUpdated { conversation, .. }
+            | ChangeKind::NoteRemoved { conversation, .. }
             | ChangeKind::Reassigned { conversation, .. } => Some(*conversation),
             ChangeKind::ConversationImported(imported) => Some(imported.conversation.id),
             ChangeKind::MessageAppended(message) => Some(message.conversation_id),
@@ -144,9 +185,14 @@ impl Change {
                 message,
                 ..
             } => keys.push(Key::Message(*conversation, *message)),
-            ChangeKind::ReceiptUnmatched {
+            ChangeKind::FieldUnmatched {
                 inbox, provider_id, ..
             } => keys.push(Key::ProviderId(*inbox, provider_id.clone())),
+            ChangeKind::NoteRemoved {
+                conversation,
+                created_at,
+                note,
+            } => keys.push(Key::Note(*conversation, *created_at, *note)),
             ChangeKind::AssigneeSaved { assignee, .. }
             | ChangeKind::AssigneeRemoved { assignee, .. }
             | ChangeKind::Reassigned {

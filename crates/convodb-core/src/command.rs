@@ -8,9 +8,9 @@ use ulid::Ulid;
 
 use crate::outcome::BatchItem;
 use crate::{
-    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Effect, EntityKind,
-    Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, InvalidInput, Key, Message,
-    MessageId, Note, NoteId, Result, State, time,
+    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Direction, Effect,
+    EntityKind, Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, InvalidInput, Key,
+    Message, MessageId, Note, NoteId, Result, State, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -232,18 +232,39 @@ outputs! {
     Conversation: Subject::Conversation(id) => |state: &State| {
         state.require_conversation(*id).cloned()
     };
-    Message: Subject::Message(of, id) => |state: &State| state.require_message(*of, *id).cloned();
+    Message: Subject::Message(of, id) => |state: &State| {
+        let message = state.require_message(*of, *id)?;
+        // What the contact sent is not delivered to it, and needs no conversation.
+        match message.direction {
+            Direction::Inbound => Ok(message.clone()),
+            Direction::Outbound => {
+                let mut message = message.clone();
+                message.follow(state.require_conversation(*of)?);
+                Ok(message)
+            }
+        }
+    };
     Assignee: Subject::Assignee(id) => |state: &State| state.require_assignee(id).cloned();
 }
 
-impl Output for Option<Message> {
+/// What a command may be about that has come, and nothing yet.
+impl<T: Output + Entity> Output for Option<T> {
     fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {
         match subject {
             Subject::Nothing => Ok(None),
-            subject => Message::read(state, subject).map(Some),
+            subject => T::read(state, subject).map(Some),
         }
     }
 }
+
+/// What a command may be about.
+#[doc(hidden)]
+pub trait Entity: sealed::Sealed {}
+
+impl sealed::Sealed for Message {}
+impl sealed::Sealed for Conversation {}
+impl Entity for Message {}
+impl Entity for Conversation {}
 
 impl Output for Note {
     fn read(state: &State, subject: &Subject) -> Result<Self, Halt> {

@@ -7,18 +7,27 @@ mod assign;
 mod bulk;
 mod consumers;
 mod delete;
+mod edit;
 mod erase_contact;
+mod fill;
 mod import;
 mod mark_read;
 mod purge;
+mod react;
 mod receive;
 mod record_delivery;
+mod record_watermark;
 mod remove_assignee;
+mod remove_note;
 mod reply;
+pub(crate) mod request;
 mod resolve;
+mod retry;
+mod revoke;
 mod save_assignee;
 mod send;
 mod set_provider_id;
+mod update_message;
 
 use std::time::Duration;
 
@@ -26,18 +35,23 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::command::sealed::Sealed;
+use crate::validate::Origin;
 use crate::{
-    Answer, Assignee, AssigneeId, BatchItem, ChangeKind, Channel, Command, ConsumerName, ContactId,
-    Conversation, ConversationId, Decision, Deliveries, Direction, Effect, EntityKind, Env, Error,
-    EventSeq, Field, Filter, Halt, Import, Inbound, InboxNumber, InvalidInput, Key, Message,
-    MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId, ProviderIdState,
-    Query, Receipt, Reply, Retention, Revision, Selection, State, Status, Subject, time, validate,
+    Answer, Assignee, AssigneeId, AttachmentUpdate, Author, BatchItem, ChangeKind, Channel,
+    Command, ConsumerName, ContactId, Content, Conversation, ConversationId, Decision, Delivery,
+    DeliveryStatus, Direction, Effect, EntityKind, Env, Error, EventSeq, Extras, Field, Filter,
+    Halt, Import, Inbound, InboxNumber, InvalidInput, Key, Message, MessageField, MessageId,
+    MessageRef, Note, NoteId, Outbound, ProviderId, ProviderIdState, Query, Reaction, Receipt,
+    Reply, Retention, Revision, Revocation, Selection, State, Status, Subject, UnmatchedReceipts,
+    UserId, Version, time, validate,
 };
 
 pub use self::{
-    add_note::*, assign::*, bulk::*, consumers::*, delete::*, erase_contact::*, mark_read::*,
-    purge::*, receive::*, record_delivery::*, remove_assignee::*, reply::*, resolve::*,
-    save_assignee::*, send::*, set_provider_id::*,
+    add_note::*, assign::*, bulk::*, consumers::*, delete::*, edit::*, erase_contact::*,
+    fill::Fill, mark_read::*, purge::*, react::React, receive::*, record_delivery::*,
+    record_watermark::*, remove_assignee::*, remove_note::*, reply::*, request::Report, resolve::*,
+    retry::*, revoke::*, save_assignee::*, send::*, set_provider_id::*,
+    update_message::UpdateMessage,
 };
 #[doc(hidden)]
 pub use import::decide as decide_import;
@@ -47,7 +61,9 @@ macro_rules! seal {
 }
 
 seal! {
-    Acknowledge AddConsumer AddNote Assign AssignAll Delete EraseContact Import MarkRead
-    PurgeEvents PurgeIdempotencyKeys PurgeUnmatched ReceiveMessage RecordDelivery RemoveAssignee
-    RemoveConsumer ReplyTo Resolve ResolveAll SaveAssignee SendMessage SetProviderId
+    Acknowledge AddConsumer AddNote Assign AssignAll Delete Edit EraseContact Fill Import MarkRead
+    PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
+    RemoveAssignee RemoveNote
+    RemoveConsumer ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SendMessage SetProviderId
+    UpdateMessage
 }

@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InboxNumber, Message,
-    Revision, time,
+    Assignee, AssigneeId, Channel, ContactId, ConversationId, InboxNumber, Message, Revision, time,
 };
 
 /// Whether a conversation needs work.
@@ -62,6 +61,10 @@ pub struct Conversation {
     /// How many of those came since the conversation was last marked as read, in the order of their
     /// arrival.
     pub unread_count: u64,
+    /// All messages to the contact until this time were delivered.
+    pub delivered_until: Option<DateTime<Utc>>,
+    /// All messages to the contact until this time were read.
+    pub read_until: Option<DateTime<Utc>>,
 }
 
 /// A conversation with all its messages.
@@ -98,6 +101,8 @@ pub enum Field {
     Assignee(Option<AssigneeId>),
     /// This many inbound messages, by arrival, are read.
     ReadCount(u64),
+    DeliveredUntil(#[serde(with = "time")] DateTime<Utc>),
+    ReadUntil(#[serde(with = "time")] DateTime<Utc>),
 }
 
 impl Field {
@@ -132,6 +137,8 @@ impl Conversation {
             revision: Revision::ZERO,
             inbound_count: 0,
             unread_count: 0,
+            delivered_until: None,
+            read_until: None,
         }
     }
 
@@ -155,6 +162,10 @@ impl Conversation {
         match field {
             Field::Status(status) => self.status = *status,
             Field::Assignee(_) => self.assigned_to = assignee,
+            Field::DeliveredUntil(until) => {
+                self.delivered_until = self.delivered_until.max(Some(*until));
+            }
+            Field::ReadUntil(until) => self.read_until = self.read_until.max(Some(*until)),
             // A mark never goes back, nor beyond the messages that have arrived.
             Field::ReadCount(count) => {
                 let read_count = self.read_count().max(*count).min(self.inbound_count);
@@ -178,7 +189,9 @@ impl Conversation {
     /// The attributes that records store as a list, where they have a value, in the order of the
     /// variants of [`Field`]. Every conversation has the others.
     pub(crate) fn more(&self) -> Vec<Field> {
-        Vec::new()
+        let delivered_until = self.delivered_until.map(Field::DeliveredUntil);
+        let read_until = self.read_until.map(Field::ReadUntil);
+        delivered_until.into_iter().chain(read_until).collect()
     }
 
     /// Replaces a removed assignee by its successor. Not activity.
@@ -187,14 +200,19 @@ impl Conversation {
         self.revision = self.revision.next();
     }
 
+    /// One of its messages has this time, and may be the oldest one.
+    pub(crate) fn began(&mut self, at: DateTime<Utc>) {
+        self.created_at = self.created_at.min(at);
+    }
+
     /// Counts another message. It may be the oldest one, and it is activity when it arrives.
     pub(crate) fn append(&mut self, message: &Message, at: DateTime<Utc>) {
         self.created_at = self.created_at.min(message.created_at);
-        if message.direction == Direction::Inbound {
-            self.inbound_count += 1;
-            self.unread_count += 1;
+        self.inbound_count += u64::from(message.is_from_contact());
+        self.unread_count += u64::from(message.counts_as_unread() && !message.is_revoked());
+        if !message.is_system() {
+            self.active(at);
         }
-        self.active(at);
     }
 
     /// The time of the latest activity never goes back, unless it lies in the future: a clock was
@@ -205,7 +223,10 @@ impl Conversation {
     }
 
     #[doc(hidden)]
-    pub const fn times(&mut self) -> [&mut DateTime<Utc>; 2] {
+    pub fn times(&mut self) -> impl Iterator<Item = &mut DateTime<Utc>> {
+        let until = [&mut self.delivered_until, &mut self.read_until];
         [&mut self.created_at, &mut self.updated_at]
+            .into_iter()
+            .chain(until.into_iter().flatten())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     AssigneeId, AssigneeKind, CommitSeq, Conversation, ConversationId, EventSeq, InvalidInput,
-    Precondition, ProviderId, Revision, Status,
+    MessageId, Precondition, ProviderId, Revision, Status,
 };
 
 /// The result of every call that can fail.
@@ -27,6 +27,13 @@ pub enum ErrorKind {
     /// The provider's id belongs to a message of another contact, or one that went the other way.
     /// Nothing was written, and the error has nothing of that message.
     ProviderIdConflict,
+    /// The sender's own reference belongs to a message of another contact. Nothing was written, and
+    /// the error has nothing of that message.
+    ClientRefConflict,
+    /// The message was taken back: [`Details::Entity`]. Nothing was written.
+    Revoked,
+    /// The message did not fail, so that it is not tried again: [`Details::Entity`].
+    NotFailed,
     /// A precondition of the [`Context`](crate::Context) does not hold, or a
     /// claim was lost: [`Details::Precondition`], if the conversation exists. Nothing was written.
     PreconditionFailed,
@@ -326,6 +333,31 @@ impl Error {
         let message = format!("the provider's id `{id}` is that of another message");
         Self::new(ErrorKind::ProviderIdConflict, message)
             .with_details(Details::Existing { kind, id })
+    }
+
+    /// An id of the provider's or a reference of the sender's is that of another message.
+    pub fn foreign_id_conflict(id: &ProviderId) -> Self {
+        match id.is_reference() {
+            true => Self::client_ref_conflict(id.shown()),
+            false => Self::provider_id_conflict(id),
+        }
+    }
+
+    pub fn client_ref_conflict(reference: &str) -> Self {
+        let message = format!("the reference `{reference}` is that of another message");
+        Self::new(ErrorKind::ClientRefConflict, message)
+    }
+
+    pub fn revoked(id: MessageId) -> Self {
+        let (kind, id) = (EntityKind::Message, id.to_string());
+        let message = format!("the message `{id}` was taken back");
+        Self::new(ErrorKind::Revoked, message).with_details(Details::Entity { kind, id })
+    }
+
+    pub fn not_failed(id: MessageId) -> Self {
+        let (kind, id) = (EntityKind::Message, id.to_string());
+        let message = format!("the message `{id}` did not fail");
+        Self::new(ErrorKind::NotFailed, message).with_details(Details::Entity { kind, id })
     }
 
     pub fn already_exists(

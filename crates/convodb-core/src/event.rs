@@ -14,8 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
-    Actor, AssigneeId, AssigneeKind, Change, Conversation, ConversationId, EventSeq, InvalidInput,
-    MessageId, NoteId, Status, time,
+    Actor, AssigneeId, AssigneeKind, Change, Conversation, ConversationId, DeliveryStatus,
+    EventSeq, InvalidInput, MessageId, NoteId, Status, time,
 };
 
 pub(crate) use project::project;
@@ -153,6 +153,54 @@ pub enum EventKind {
         /// The note.
         note_id: NoteId,
     },
+    /// The provider put a line into the thread.
+    MessageSystem {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// The message has another content.
+    MessageEdited {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// The message was taken back.
+    MessageRevoked {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// More is known of the message: its content came, or something of it.
+    MessageUpdated {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// Somebody reacted to the message.
+    MessageReacted {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// Somebody took the reactions to the message back.
+    MessageUnreacted {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// The first receipt reports that the contact has heard the message.
+    MessagePlayed {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// The message is tried again.
+    MessageRetried {
+        /// The message.
+        message_id: MessageId,
+    },
+    /// All messages to the contact until a time were delivered or read.
+    ConversationReceipts {
+        /// Delivered or read.
+        status: DeliveryStatus,
+        /// The time.
+        #[serde(with = "time")]
+        until: DateTime<Utc>,
+    },
 }
 
 impl EventKind {
@@ -171,6 +219,15 @@ impl EventKind {
             Self::MessageRead { .. } => "message.read",
             Self::MessageFailed { .. } => "message.failed",
             Self::NoteAdded { .. } => "note.added",
+            Self::MessageSystem { .. } => "message.system",
+            Self::MessageEdited { .. } => "message.edited",
+            Self::MessageRevoked { .. } => "message.revoked",
+            Self::MessageUpdated { .. } => "message.updated",
+            Self::MessageReacted { .. } => "message.reacted",
+            Self::MessageUnreacted { .. } => "message.unreacted",
+            Self::MessagePlayed { .. } => "message.played",
+            Self::MessageRetried { .. } => "message.retried",
+            Self::ConversationReceipts { .. } => "conversation.receipts",
         }
     }
 
@@ -248,8 +305,20 @@ impl Serialize for Event {
             | EventKind::MessageSent { message_id }
             | EventKind::MessageDelivered { message_id }
             | EventKind::MessageRead { message_id }
-            | EventKind::MessageFailed { message_id } => object.put("message_id", message_id)?,
+            | EventKind::MessageFailed { message_id }
+            | EventKind::MessageSystem { message_id }
+            | EventKind::MessageEdited { message_id }
+            | EventKind::MessageRevoked { message_id }
+            | EventKind::MessageUpdated { message_id }
+            | EventKind::MessageReacted { message_id }
+            | EventKind::MessageUnreacted { message_id }
+            | EventKind::MessagePlayed { message_id }
+            | EventKind::MessageRetried { message_id } => object.put("message_id", message_id)?,
             EventKind::NoteAdded { note_id } => object.put("note_id", note_id)?,
+            EventKind::ConversationReceipts { status, until } => {
+                object.put("status", status)?;
+                object.put("until", Time(*until))?;
+            }
         }
         object.put_some("effective_at", self.effective_at.map(Time))?;
         object.put_some("actor", self.actor.as_ref())?;
@@ -281,7 +350,8 @@ struct EventDocument {
     r#type: String,
     created_at: Time,
     conversation_id: ConversationId,
-    status: Option<Status>,
+    status: Option<EventStatus>,
+    until: Option<Time>,
     #[serde(rename = "previous_status")]
     _previous_status: Option<Status>,
     assigned_to: Option<Party<'static>>,
@@ -290,6 +360,14 @@ struct EventDocument {
     note_id: Option<NoteId>,
     effective_at: Option<Time>,
     actor: Option<Actor>,
+}
+
+/// The status of a conversation, or that of messages.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged, expecting = "a status")]
+enum EventStatus {
+    Conversation(Status),
+    Delivery(DeliveryStatus),
 }
 
 impl EventDocument {
@@ -304,7 +382,10 @@ impl EventDocument {
         let message_id = self.message_id.ok_or_else(|| required("message_id"));
         Ok(match &*self.r#type {
             "conversation.created" => EventKind::ConversationCreated {
-                status: self.status.ok_or_else(|| required("status"))?,
+                status: match self.status {
+                    Some(EventStatus::Conversation(status)) => status,
+                    _ => return Err(required("status")),
+                },
                 assigned_to: id(&self.assigned_to)?,
             },
             "conversation.assigned" => EventKind::ConversationAssigned {
@@ -332,6 +413,39 @@ impl EventDocument {
             },
             "message.failed" => EventKind::MessageFailed {
                 message_id: message_id?,
+            },
+            "message.system" => EventKind::MessageSystem {
+                message_id: message_id?,
+            },
+            "message.edited" => EventKind::MessageEdited {
+                message_id: message_id?,
+            },
+            "message.revoked" => EventKind::MessageRevoked {
+                message_id: message_id?,
+            },
+            "message.updated" => EventKind::MessageUpdated {
+                message_id: message_id?,
+            },
+            "message.reacted" => EventKind::MessageReacted {
+                message_id: message_id?,
+            },
+            "message.unreacted" => EventKind::MessageUnreacted {
+                message_id: message_id?,
+            },
+            "message.played" => EventKind::MessagePlayed {
+                message_id: message_id?,
+            },
+            "message.retried" => EventKind::MessageRetried {
+                message_id: message_id?,
+            },
+            "conversation.receipts" => match (self.status, &self.until) {
+                (Some(EventStatus::Delivery(status)), Some(Time(until))) => {
+                    EventKind::ConversationReceipts {
+                        status,
+                        until: *until,
+                    }
+                }
+                _ => return Err(required("until")),
             },
             "note.added" => EventKind::NoteAdded {
                 note_id: self.note_id.ok_or_else(|| required("note_id"))?,

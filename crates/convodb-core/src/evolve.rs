@@ -4,7 +4,7 @@
 use crate::event::{self, NewEvent};
 use crate::{
     Assignee, Change, ChangeKind, Conversation, ConversationId, Field, Halt, InboxNumber, Key,
-    MessageField, MessageId, ProviderId, ProviderIdState, State, UnmatchedReceipts,
+    Message, MessageField, MessageId, ProviderId, ProviderIdState, State, UnmatchedReceipts,
 };
 
 /// Applies a change, and appends the events that follow from it and the state that it meets.
@@ -23,8 +23,10 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             contact_id,
             channel,
             created_at,
+            status,
         } => {
-            let created = Conversation::new(conversation, contact_id, channel, created_at);
+            let mut created = Conversation::new(conversation, contact_id, channel, created_at);
+            created.status = status;
             insert(state, created);
         }
         ChangeKind::ConversationUpdated { conversation, set } => {
@@ -67,8 +69,8 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         ChangeKind::MessageAppended(message) => {
             let of = message.conversation_id;
             update(state, of, |known| known.append(&message, at))?;
-            if let Some(id) = &message.provider_id {
-                register(state, id.clone(), of, message.id)?;
+            for id in message.foreign_ids() {
+                register(state, id, of, message.id)?;
             }
             state.messages.put((of, message.id), Some(*message));
         }
@@ -77,13 +79,29 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             message,
             set,
         } => {
+            let key = (conversation, message);
             for field in set {
-                if let MessageField::ProviderId(id) = &field {
-                    register(state, id.clone(), conversation, message)?;
+                match &field {
+                    MessageField::ProviderId(id) | MessageField::Alias(id) => {
+                        register(state, id.clone(), conversation, message)?;
+                    }
+                    MessageField::Original(original, _) => {
+                        let at = original.at;
+                        update(state, conversation, |known| known.began(at))?;
+                    }
+                    _ => {}
                 }
-                let key = (conversation, message);
-                if !state.messages.update(&key, |known| known.set(field)) {
+                let mut dropped = Vec::new();
+                let set = |known: &mut Message| {
+                    let before = known.extras.clone();
+                    known.set(field);
+                    dropped = known.lost_aliases(before.as_deref());
+                };
+                if !state.messages.update(&key, set) {
                     return Err(Halt::missing(Key::Message(conversation, message)));
+                }
+                for alias in dropped {
+                    bury(state, alias, conversation)?;
                 }
             }
         }
@@ -93,16 +111,21 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             let key = (of, note.created_at, note.id);
             state.notes.put(key, Some(*note));
         }
-        ChangeKind::ReceiptUnmatched {
+        ChangeKind::NoteRemoved {
+            conversation,
+            created_at,
+            note,
+        } => state.notes.put((conversation, created_at, note), None),
+        ChangeKind::FieldUnmatched {
             inbox,
             provider_id,
-            receipt,
+            field,
         } => {
             let mut unmatched = match state.provider_id(inbox, &provider_id)? {
                 Some(ProviderIdState::Unmatched(known)) => known.clone(),
-                _ => UnmatchedReceipts::new(at),
+                _ => Box::new(UnmatchedReceipts::new(at)),
             };
-            unmatched.deliveries.merge(&receipt);
+            unmatched.keep(*field);
             let unmatched = Some(ProviderIdState::Unmatched(unmatched));
             state.provider_ids.put((inbox, provider_id), unmatched);
         }
@@ -139,6 +162,14 @@ fn update(
         true => Ok(()),
         false => Err(Halt::missing(Key::Conversation(id))),
     }
+}
+
+/// Leaves a tombstone of an id that a message has no longer: another message cannot have it.
+fn bury(state: &mut State, alias: ProviderId, of: ConversationId) -> Result<(), Halt> {
+    let inbox = InboxNumber::from(state.require_conversation(of)?.channel);
+    let gone = Some(ProviderIdState::Tombstone);
+    state.provider_ids.put((inbox, alias), gone);
+    Ok(())
 }
 
 /// Files a message under its provider's id.

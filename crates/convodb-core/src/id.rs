@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
 use crate::short::ShortText;
-use crate::{InvalidInput, text, validate};
+use crate::{Direction, InvalidInput, text, validate};
 
 /// An id. The store makes a [`ConversationId`], a [`MessageId`] and a [`NoteId`]; callers and
 /// providers make the others.
@@ -227,6 +227,35 @@ impl<K: IdKind<Value: Text>> Id<K> {
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
         self.value.as_ref()
+    }
+}
+
+/// Precedes a sender's own reference, which no provider's id is: those have no control characters.
+const REFERENCE: [&str; 2] = ["\u{1}<", "\u{1}>"];
+
+#[doc(hidden)]
+impl ProviderId {
+    /// What a message is found under by its sender's own reference.
+    pub fn of_reference(direction: Direction, text: &str) -> Self {
+        let [inbound, outbound] = REFERENCE;
+        let prefix = match direction {
+            Direction::Inbound => inbound,
+            Direction::Outbound => outbound,
+        };
+        Self::unchecked(format!("{prefix}{text}").into())
+    }
+
+    pub fn is_reference(&self) -> bool {
+        self.shown() != self.as_str()
+    }
+
+    /// The id or the reference as it was given.
+    pub fn shown(&self) -> &str {
+        let id = self.as_str();
+        let reference = REFERENCE
+            .into_iter()
+            .find_map(|prefix| id.strip_prefix(prefix));
+        reference.unwrap_or(id)
     }
 }
 

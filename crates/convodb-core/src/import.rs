@@ -4,8 +4,9 @@ use crate::{Conversation, Message, Note};
 
 /// A whole conversation to be imported. It keeps its messages, notes, ids and times.
 ///
-/// Its JSON is that of a [`Transcript`](crate::Transcript), with `notes` where it has any. An unknown
-/// field is refused. A store writes the same JSON, so a conversation can move from one store to
+/// Its JSON is that of a [`Transcript`](crate::Transcript), with `notes` where it has any, and with
+/// `extras`, by message, where messages have something that their JSON leaves out, such as former contents.
+/// An unknown field is refused. A store writes the same JSON, so a conversation can move from one store to
 /// another. `import` sorts the messages and checks the rest. The messages count as read, but for the
 /// latest `unread_count` of the inbound ones. An `inbound_count` other than 0 must be their number.
 ///

@@ -1,13 +1,15 @@
 //! The JSON of conversations: one document for a row of a list, a transcript and an import.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::records::{ConversationRecord, Embedded};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Import, InvalidInput,
-    Message, Note, Revision, Status, Transcript,
+    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Extras, Import,
+    InvalidInput, Message, MessageId, Note, Revision, Status, Transcript,
 };
 
 #[derive(Deserialize)]
@@ -28,8 +30,13 @@ struct Document {
     inbound_count: u64,
     #[serde(default)]
     revision: Revision,
+    delivered_until: Option<Time>,
+    read_until: Option<Time>,
     #[serde(default)]
     notes: Vec<Note>,
+    /// Of messages whose own JSON leaves something out.
+    #[serde(default)]
+    extras: BTreeMap<MessageId, Extras>,
 }
 
 impl From<Document> for Import {
@@ -45,9 +52,26 @@ impl From<Document> for Import {
             revision: document.revision,
             inbound_count: document.inbound_count,
             unread_count: document.unread_count,
+            delivered_until: document.delivered_until.map(Time::get),
+            read_until: document.read_until.map(Time::get),
         };
-        Self::new(conversation, document.messages).notes(document.notes)
+        let (mut messages, mut extras) = (document.messages, document.extras);
+        for message in &mut messages {
+            if let Some(whole) = extras.remove(&message.id) {
+                message.extras = Some(Box::new(whole));
+            }
+        }
+        Self::new(conversation, messages).notes(document.notes)
     }
+}
+
+/// Reads a document. What an import alone has is refused elsewhere, and what is of no message.
+fn read<'de, D: Deserializer<'de>>(deserializer: D, is_import: bool) -> Result<Import, D::Error> {
+    let document = Document::deserialize(Object(deserializer))?;
+    let is_known = |id: &MessageId| document.messages.iter().any(|message| message.id == *id);
+    let belongs = document.extras.keys().all(|id| is_import && is_known(id));
+    InvalidInput::unless(belongs, "extras", "do not belong here").map_err(de::Error::custom)?;
+    Ok(Import::from(document))
 }
 
 /// Counts are left out where they are zero, and notes where there are none.
@@ -55,6 +79,7 @@ fn write<S: Serializer>(
     conversation: &Conversation,
     messages: &[Message],
     notes: &[Note],
+    extras: Option<BTreeMap<MessageId, &Extras>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let counted = |count: u64| (count > 0).then_some(count);
@@ -70,7 +95,10 @@ fn write<S: Serializer>(
     object.put_some("unread_count", counted(conversation.unread_count))?;
     object.put_some("inbound_count", counted(conversation.inbound_count))?;
     object.put_some("revision", counted(conversation.revision.get()))?;
+    object.put_some("delivered_until", conversation.delivered_until.map(Time))?;
+    object.put_some("read_until", conversation.read_until.map(Time))?;
     object.put_some("notes", (!notes.is_empty()).then_some(notes))?;
+    object.put_some("extras", extras.filter(|extras| !extras.is_empty()))?;
     object.end()
 }
 
@@ -83,7 +111,7 @@ fn refuse<T, E: de::Error>(field: &'static str, items: &[T]) -> Result<(), E> {
 impl Serialize for Conversation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            return write(self, &[], &[], serializer);
+            return write(self, &[], &[], None, serializer);
         }
         let key = (self.id, self.assignee_id());
         let record = ConversationRecord::new(self, 0);
@@ -100,7 +128,7 @@ impl<'de> Deserialize<'de> for Conversation {
             let conversation = row.record.into_conversation(id, assigned_to);
             return conversation.map_err(de::Error::custom);
         }
-        let import = Import::from(Document::deserialize(Object(deserializer))?);
+        let import = read(deserializer, false)?;
         refuse("messages", &import.messages)?;
         refuse("notes", &import.notes)?;
         Ok(import.conversation)
@@ -109,13 +137,13 @@ impl<'de> Deserialize<'de> for Conversation {
 
 impl Serialize for Transcript {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        write(&self.conversation, &self.messages, &[], serializer)
+        write(&self.conversation, &self.messages, &[], None, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Transcript {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let import = Import::from(Document::deserialize(Object(deserializer))?);
+        let import = read(deserializer, false)?;
         refuse("notes", &import.notes)?;
         Ok(Self::new(import.conversation, import.messages))
     }
@@ -125,7 +153,14 @@ impl Serialize for Import {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (conversation, messages, notes) = (&self.conversation, &self.messages, &self.notes);
         match serializer.is_human_readable() {
-            true => write(conversation, messages, notes, serializer),
+            true => {
+                let with_more = messages.iter().filter_map(|message| {
+                    let extras = message.extras.as_deref().filter(|it| it.has_unshown())?;
+                    Some((message.id, extras))
+                });
+                let extras = with_more.collect();
+                write(conversation, messages, notes, Some(extras), serializer)
+            }
             false => (conversation, messages, notes).serialize(serializer),
         }
     }
@@ -134,7 +169,7 @@ impl Serialize for Import {
 impl<'de> Deserialize<'de> for Import {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            return Document::deserialize(Object(deserializer)).map(Self::from);
+            return read(deserializer, true);
         }
         let (conversation, messages, notes) = Deserialize::deserialize(deserializer)?;
         Ok(Self::new(conversation, messages).notes(notes))

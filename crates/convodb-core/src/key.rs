@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey,
-    InboxNumber, MessageId, NoteId, ProviderId,
+    InboxNumber, Message, MessageId, NoteId, ProviderId,
 };
 
 /// The address of one entity, or a question about many.
@@ -44,6 +44,13 @@ pub enum Query {
     UnmatchedBefore(DateTime<Utc>),
     /// The latest message of a conversation within a range of order times: [`Answer::Message`].
     LatestMessage(ConversationId, Range<DateTime<Utc>>),
+    /// How many messages that arrived after one could be unread: [`Answer::Number`].
+    UnreadAfter(ConversationId, MessageId),
+    /// The outbound messages of a conversation since a time that are pending and have no id of the
+    /// provider, oldest first: [`Answer::Messages`].
+    Pending(ConversationId, DateTime<Utc>),
+    /// The time of a note: [`Answer::Time`].
+    NoteTime(ConversationId, NoteId),
     /// How many idempotency keys are older than a time: [`Answer::Number`].
     KeysBefore(DateTime<Utc>),
 }
@@ -60,6 +67,8 @@ pub enum Answer {
         /// The newest; zero before the first.
         newest: EventSeq,
     },
+    Messages(Vec<Message>),
+    Time(Option<DateTime<Utc>>),
     /// The place of a message, if there is one.
     Message(Option<(DateTime<Utc>, MessageId)>),
     /// A position among the events, if there is one.

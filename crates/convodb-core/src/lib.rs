@@ -32,11 +32,13 @@ mod json;
 #[doc(hidden)]
 mod key;
 mod message;
+mod metadata;
 mod note;
 mod number;
 mod outcome;
 mod page;
 mod range;
+mod raw;
 #[doc(hidden)]
 pub mod records;
 mod retention;
@@ -68,14 +70,18 @@ pub mod api {
     pub use crate::import::Import;
     pub use crate::invalid::InvalidInput;
     pub use crate::message::{
-        Content, Deliveries, DeliveryStatus, Direction, Draft, Failure, Inbound, Message,
-        MessageRef, MessageType, Outbound, Receipt, Reply,
+        Attachment, AttachmentUpdate, Author, AuthorType, Card, Choice, ChoiceKind, Content,
+        Degrees, Deliveries, DeliveryStatus, Direction, Draft, Email, Extras, Failure, Inbound,
+        Location, MediaKind, Message, MessageRef, MessageType, Outbound, Phone, Reaction, Receipt,
+        Reference, Reply, Revocation, Story, SystemLine, Unsupported, Version,
     };
+    pub use crate::metadata::{Metadata, MetadataChanges, MetadataValue};
     pub use crate::note::Note;
     pub use crate::number::{CommitSeq, EventSeq, Number, Revision};
     pub use crate::outcome::{BatchItem, Effect, Outcome};
     pub use crate::page::{Cursor, Page, PageRequest};
     pub use crate::range::MessageRange;
+    pub use crate::raw::Json;
     pub use crate::retention::{ConsumerPosition, Retention};
     pub use crate::selection::Selection;
     pub use crate::text::repair_surrogates;

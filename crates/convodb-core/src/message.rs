@@ -1,8 +1,12 @@
 //! Messages: what they carry, and what becomes of them on their way.
 
+mod attachment;
 mod content;
 mod delivery;
+mod document;
 mod draft;
+mod extras;
+mod parts;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -11,15 +15,23 @@ use crate::records::{Embedded, MessageRecord};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::validate::Origin;
-use crate::{Channel, ConversationId, InvalidInput, MessageField, MessageId, ProviderId, time};
-use content::ContentFields;
+use crate::{
+    Channel, Conversation, ConversationId, InboxNumber, InvalidInput, MessageField, MessageId,
+    ProviderId, time,
+};
+use document::Document;
 
-pub use content::{Content, MessageType};
+pub use attachment::{Attachment, AttachmentUpdate};
+pub use content::{Content, MediaKind, MessageType};
 pub use delivery::{
     Deliveries, Delivery, DeliveryStatus, Failure, ProviderIdState, Receipt, UnmatchedReceipts,
 };
 pub(crate) use draft::Address;
 pub use draft::{Draft, Inbound, Outbound, Reply};
+pub use extras::{Author, AuthorType, Extras, Reaction, Reference, Revocation, Story, Version};
+pub use parts::{
+    Card, Choice, ChoiceKind, Degrees, Email, Location, Phone, SystemLine, Unsupported,
+};
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,10 +57,12 @@ impl Direction {
 
 /// A message of a conversation.
 ///
-/// Its JSON has `id`, `conversation_id`, `direction`, `type`, `content` (the text, or the rendered
-/// text of a template), `status` and `created_at`; after them, each where it has a value,
+/// Its JSON has `id`, `conversation_id`, `direction`, `type`, `content` (the text, or what was said
+/// with another content), `status` and `created_at`; after them, each where it has a value,
 /// `template_name`, `template_params`, `media_url`, `caption`, `provider_id`, the times `sent_at`,
-/// `delivered_at`, `read_at` and `failed_at` of its receipts, and `error`.
+/// `delivered_at`, `read_at` and `failed_at` of its receipts, `error` and `played_at`; then
+/// `attachments`, `location`, `contacts`, `reply`, `system` and `unsupported`; and those of its
+/// [`Extras`]. A thread is not ordered by `created_at`: the order of a list is that of the thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Message {
@@ -69,6 +83,8 @@ pub struct Message {
     pub provider_id: Option<ProviderId>,
     /// The times and the failure of its receipts.
     pub deliveries: Deliveries,
+    /// What most messages do not have.
+    pub extras: Option<Box<Extras>>,
     /// The time by which it takes its place in the conversation: `created_at`, or the latest of the
     /// messages before it within the second that `created_at` names.
     #[doc(hidden)]
@@ -93,6 +109,7 @@ impl Message {
             created_at,
             provider_id: None,
             deliveries: Deliveries::default(),
+            extras: None,
             order_time: created_at,
         }
     }
@@ -105,15 +122,141 @@ impl Message {
 
     #[doc(hidden)]
     pub fn times(&mut self) -> impl Iterator<Item = &mut DateTime<Utc>> {
+        let extras = self.extras.iter_mut().flat_map(|extras| extras.times());
         [&mut self.created_at, &mut self.order_time]
             .into_iter()
             .chain(self.deliveries.times())
+            .chain(extras)
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
         self.content.validate(Origin::Fact)?;
         self.deliveries.validate()?;
+        self.extras
+            .iter()
+            .try_for_each(|extras| extras.validate())?;
         time::checked("created_at", self.created_at).map(drop)
+    }
+
+    /// What most messages do not have, to be changed.
+    pub(crate) fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// Whether it was taken back.
+    pub fn is_revoked(&self) -> bool {
+        self.extras.as_ref().is_some_and(|it| it.revoked.is_some())
+    }
+
+    /// Whether it is a line of the provider's.
+    pub(crate) const fn is_system(&self) -> bool {
+        self.content.is_system()
+    }
+
+    /// Whether a person wrote it to the team.
+    #[doc(hidden)]
+    pub fn is_from_contact(&self) -> bool {
+        self.direction == Direction::Inbound && !self.is_system()
+    }
+
+    /// Whether it counted as unread when it arrived, unless it had been taken back by then.
+    #[doc(hidden)]
+    pub fn counts_as_unread(&self) -> bool {
+        self.is_from_contact() && !self.extras.as_ref().is_some_and(|it| it.is_silent)
+    }
+
+    /// What orders messages by their arrival. The id of a message that a store gave carries the time of
+    /// the arrival. One that an import brought came before, in the order of the list.
+    #[doc(hidden)]
+    pub fn arrival(&self) -> (u128, (DateTime<Utc>, MessageId)) {
+        /// Places are later than arrivals by less than the second that they share with others.
+        const SLACK_MS: u64 = 2_000;
+        /// No provider reports a message later than a hundred years.
+        const LATEST_MS: u64 = 100 * 366 * 86_400_000;
+        let number = self.id.raw() & ((1 << 80) - 1);
+        let (place_ms, ms) = (self.id.timestamp_ms(), (number >> 32) as u64);
+        let is_own = ms + SLACK_MS >= place_ms && ms < place_ms + LATEST_MS;
+        (if is_own { number } else { 0 }, self.position())
+    }
+
+    /// Every id under which it is found: the provider's, their aliases, and the sender's reference.
+    #[doc(hidden)]
+    pub fn foreign_ids(&self) -> impl Iterator<Item = ProviderId> + '_ {
+        let aliases = self
+            .extras
+            .iter()
+            .flat_map(|extras| &extras.provider_aliases);
+        let given = self.provider_id.iter().chain(aliases).cloned();
+        let reference = self.extras.as_ref().and_then(|it| it.client_ref.as_deref());
+        given.chain(reference.map(|text| ProviderId::of_reference(self.direction, text)))
+    }
+
+    /// Takes the status that follows from its own and from what was delivered or read until a time.
+    #[doc(hidden)]
+    pub fn follow(&mut self, conversation: &Conversation) {
+        let until = |until: Option<DateTime<Utc>>| until.is_some_and(|it| self.created_at <= it);
+        let is_under_way = matches!(
+            self.status,
+            DeliveryStatus::Sent | DeliveryStatus::Delivered
+        );
+        if self.direction == Direction::Outbound && is_under_way {
+            if until(conversation.read_until) {
+                self.status = DeliveryStatus::Read;
+            } else if until(conversation.delivered_until) {
+                self.status = DeliveryStatus::Delivered;
+            }
+        }
+    }
+
+    /// A contact's message is neither sent by the team nor lost on its way.
+    pub(crate) fn check_receipt(&self, receipt: &Delivery) -> Result<(), InvalidInput> {
+        let is_of_outbound = matches!(
+            receipt.status,
+            DeliveryStatus::Sent | DeliveryStatus::Failed
+        );
+        let is_possible = self.direction == Direction::Outbound || !is_of_outbound;
+        InvalidInput::unless(
+            is_possible,
+            "status",
+            "does not apply to a contact's message",
+        )
+    }
+
+    /// Whether a receipt is about an attempt before the present one, and so no longer counts.
+    pub(crate) fn is_of_former_attempt(&self, by: &MessageRef, receipt: &Delivery) -> bool {
+        let MessageRef::ProviderId { provider_id, .. } = by else {
+            return false;
+        };
+        self.extras
+            .as_ref()
+            .is_some_and(|extras| extras.retries > 0)
+            && self.provider_id.as_ref() != Some(provider_id)
+            && receipt.status < DeliveryStatus::Delivered
+    }
+
+    /// Whether a change can be one of this message. Of one that was taken back only receipts and ids
+    /// change, and a contact's message is neither sent by the team nor lost on its way.
+    pub(crate) fn accepts(&self, field: &MessageField) -> bool {
+        let is_possible = match field {
+            MessageField::Delivery(receipt) => self.check_receipt(receipt).is_ok(),
+            _ => true,
+        };
+        is_possible && (!self.is_revoked() || field.is_of_revoked())
+    }
+
+    /// Whether its content is yet to come.
+    pub(crate) fn awaits_content(&self) -> bool {
+        let is_placeholder = self.extras.as_ref().is_some_and(|it| it.placeholder);
+        is_placeholder || self.content.is_unsupported()
+    }
+
+    /// The aliases that it had and has no longer.
+    pub(crate) fn lost_aliases(&self, before: Option<&Extras>) -> Vec<ProviderId> {
+        let aliases = |extras: Option<&Extras>| extras.map(|it| it.provider_aliases.clone());
+        let before = aliases(before).unwrap_or_default();
+        let kept = aliases(self.extras.as_deref()).unwrap_or_default();
+        let lost = before.into_iter().filter(|alias| !kept.contains(alias));
+        lost.collect()
     }
 
     /// Whether a receipt brings something new.
@@ -132,7 +275,92 @@ impl Message {
         match field {
             MessageField::Delivery(receipt) => self.record(&receipt),
             MessageField::ProviderId(provider_id) => self.provider_id = Some(provider_id),
+            MessageField::Alias(alias) => self.extras_mut().add_alias(alias),
+            MessageField::Reaction(reaction) => self.extras_mut().react(reaction),
+            MessageField::Edit(version) => self.edit(version),
+            MessageField::Original(version, extras) => {
+                // A text that came as an edit is the caption of media, as in the other order.
+                if let Ok(content) = self.content.clone().in_place_of(&version.content) {
+                    self.content = content;
+                }
+                self.created_at = version.at;
+                let own = self.extras_mut();
+                own.awaits_original = false;
+                own.reply_to = extras.reply_to;
+                own.forwarded = extras.forwarded;
+                own.raw = extras.raw;
+                for (name, value) in extras.metadata.iter() {
+                    own.metadata.set(name, value.clone());
+                }
+                own.keep(version);
+            }
+            MessageField::Revoked(revocation) => self.revoke(revocation),
+            MessageField::Filled(content, extras) => {
+                self.content = content;
+                let own = self.extras_mut();
+                own.placeholder = false;
+                own.raw = extras.raw;
+                for (name, value) in extras.metadata.iter() {
+                    own.metadata.set(name, value.clone());
+                }
+            }
+            MessageField::Content(content) => self.content = content,
+            MessageField::Metadata(changes) => {
+                let extras = self.extras_mut();
+                extras.metadata = extras.metadata.merged(&changes);
+            }
+            MessageField::Retried => {
+                self.status = DeliveryStatus::Pending;
+                self.deliveries.sent_at = None;
+                self.deliveries.failed_at = None;
+                self.deliveries.failure = None;
+                let former = self.provider_id.take();
+                let extras = self.extras_mut();
+                extras.retries += 1;
+                former.into_iter().for_each(|id| extras.add_alias(id));
+            }
         }
+        // A message is the same message however it came to have nothing more.
+        self.extras = self.extras.take().filter(|extras| !extras.is_empty());
+    }
+
+    fn edit(&mut self, mut version: Version) {
+        let is_present = self.content == version.content;
+        let extras = self.extras_mut();
+        match extras.edited_at {
+            // The same once more.
+            Some(edited_at) if edited_at == version.at && is_present => return,
+            Some(edited_at) if edited_at > version.at => {}
+            edited_at => {
+                extras.edited_at = Some(version.at);
+                let at = edited_at.unwrap_or(self.created_at);
+                let content = std::mem::replace(&mut self.content, version.content);
+                version = Version { content, at };
+            }
+        }
+        self.extras_mut().keep(version);
+    }
+
+    /// Takes a message back: all but its place, its ids, its author and its receipts goes, unless the
+    /// content is to be kept.
+    fn revoke(&mut self, revocation: Revocation) {
+        if self.is_revoked() {
+            return;
+        }
+        if revocation.keeps_content {
+            self.extras_mut().revoked = Some(revocation);
+            return;
+        }
+        self.content = Content::Revoked(self.content.message_type());
+        let known = std::mem::take(self.extras_mut());
+        *self.extras_mut() = Extras {
+            author: known.author,
+            client_ref: known.client_ref,
+            provider_aliases: known.provider_aliases,
+            retries: known.retries,
+            revoked: Some(revocation),
+            ..Extras::default()
+        };
     }
 }
 
@@ -152,36 +380,19 @@ impl Serialize for Message {
         object.put_some("content", self.content.as_text())?;
         object.put("status", self.status)?;
         object.put("created_at", Time(self.created_at))?;
-        self.content.write_more(&mut object)?;
+        self.content.write_first(&mut object)?;
         object.put_some("provider_id", self.provider_id.as_ref())?;
         for (field, status) in Deliveries::FIELDS {
             object.put_some(field, self.deliveries.at(status).map(Time))?;
         }
         object.put_some("error", self.deliveries.failure.as_ref())?;
+        object.put_some("played_at", self.deliveries.played_at.map(Time))?;
+        self.content.write_last(&mut object)?;
+        if let Some(extras) = &self.extras {
+            extras.write(&mut object)?;
+        }
         object.end()
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct MessageDocument {
-    id: MessageId,
-    conversation_id: ConversationId,
-    direction: Direction,
-    r#type: MessageType,
-    content: Option<String>,
-    status: Option<DeliveryStatus>,
-    created_at: Time,
-    template_name: Option<String>,
-    template_params: Option<Vec<String>>,
-    media_url: Option<String>,
-    caption: Option<String>,
-    provider_id: Option<ProviderId>,
-    sent_at: Option<Time>,
-    delivered_at: Option<Time>,
-    read_at: Option<Time>,
-    failed_at: Option<Time>,
-    error: Option<Failure>,
 }
 
 impl<'de> Deserialize<'de> for Message {
@@ -191,31 +402,39 @@ impl<'de> Deserialize<'de> for Message {
             let (conversation, id, Time(order_time)) = row.key;
             return Ok(row.record.into_message(conversation, order_time, id));
         }
-        let document = MessageDocument::deserialize(Object(deserializer))?;
-        let content = ContentFields {
-            content: document.content,
-            template_name: document.template_name,
-            template_params: document.template_params,
-            media_url: document.media_url,
-            caption: document.caption,
+        let missing = <D::Error as de::Error>::missing_field;
+        let mut document = Document::deserialize(Object(deserializer))?;
+        let reason = "belongs to a message that is yet to be stored";
+        Document::refuse(&document.of_draft(), reason)
+            .and_then(|()| document.refuse_edit())
+            .map_err(de::Error::custom)?;
+        let direction = document.direction.ok_or_else(|| missing("direction"))?;
+        let created_at = document.created_at.take();
+        let created_at = created_at.ok_or_else(|| missing("created_at"))?.get();
+        let deliveries = Deliveries {
+            sent_at: document.sent_at.take().map(Time::get),
+            delivered_at: document.delivered_at.take().map(Time::get),
+            read_at: document.read_at.take().map(Time::get),
+            failed_at: document.failed_at.take().map(Time::get),
+            failure: document.error.take(),
+            played_at: document.played_at.take().map(Time::get),
         };
-        let content = content.into_content(document.r#type);
-        let created_at = document.created_at.get();
+        let content = document.content()?;
+        let mut extras = document.extras().map_err(de::Error::custom)?;
+        if let Some(revoked) = extras.as_mut().and_then(|extras| extras.revoked.as_mut()) {
+            revoked.keeps_content = !matches!(content, Content::Revoked(_));
+        }
         Ok(Self {
-            id: document.id,
-            conversation_id: document.conversation_id,
-            direction: document.direction,
-            content: content.map_err(de::Error::custom)?,
-            status: document.status.unwrap_or(document.direction.first_status()),
+            id: document.id.ok_or_else(|| missing("id"))?,
+            conversation_id: (document.conversation_id)
+                .ok_or_else(|| missing("conversation_id"))?,
+            direction,
+            content,
+            status: document.status.unwrap_or(direction.first_status()),
             created_at,
-            provider_id: document.provider_id,
-            deliveries: Deliveries {
-                sent_at: document.sent_at.map(Time::get),
-                delivered_at: document.delivered_at.map(Time::get),
-                read_at: document.read_at.map(Time::get),
-                failed_at: document.failed_at.map(Time::get),
-                failure: document.error,
-            },
+            provider_id: document.provider_id.take(),
+            deliveries,
+            extras,
             order_time: created_at,
         })
     }
@@ -252,6 +471,38 @@ pub enum MessageRef {
         /// The provider's id.
         provider_id: ProviderId,
     },
+    /// By the sender's own reference, which is unique on its channel and in its direction while the
+    /// message exists.
+    ClientRef {
+        /// The channel.
+        channel: Channel,
+        /// Which way the message went.
+        direction: Direction,
+        /// The reference.
+        client_ref: String,
+    },
+}
+
+impl MessageRef {
+    /// What a message is found under that is not named by the store's ids.
+    #[doc(hidden)]
+    pub fn foreign_id(&self) -> Option<(InboxNumber, ProviderId)> {
+        match self {
+            Self::Id { .. } => None,
+            Self::ProviderId {
+                channel,
+                provider_id,
+            } => Some(((*channel).into(), provider_id.clone())),
+            Self::ClientRef {
+                channel,
+                direction,
+                client_ref,
+            } => {
+                let id = ProviderId::of_reference(*direction, client_ref);
+                Some(((*channel).into(), id))
+            }
+        }
+    }
 }
 
 impl From<(Channel, ProviderId)> for MessageRef {

@@ -40,7 +40,8 @@ impl<T> Outcome<T> {
 pub struct Effect {
     /// Whether anything changed.
     pub changed: bool,
-    /// Whether it created something: a conversation, a user, a team or a consumer.
+    /// Whether it created something: a conversation, a user, a team or a consumer, or by an edit a
+    /// message.
     pub created: bool,
     /// Whether it reopened a resolved conversation.
     pub reopened: bool,

@@ -5,6 +5,7 @@
 //! have nothing of them. Ids, times and texts are checked when a record is decoded. A layout that was
 //! released is never edited: a changed one is another version.
 
+pub(crate) mod as_json;
 pub mod message;
 pub mod packed;
 

@@ -99,6 +99,24 @@ fn unit(json: &[u8]) -> Option<u16> {
         .try_fold(0, |unit, digit| Some(unit << 4 | digit? as u16))
 }
 
+/// The bytes of base64 with its padding, if it is that.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.trim_end_matches('=').bytes();
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits {
+        let value = ALPHABET.iter().position(|known| *known == digit)?;
+        bits = bits << 6 | u32::try_from(value).ok()?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    text.len().is_multiple_of(4).then_some(bytes)
+}
+
 /// The number of decimal digits alone: `str::parse` would also take a plus sign.
 pub(crate) fn digits<T: FromStr>(text: &str) -> Option<T> {
     let are_digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -175,6 +193,25 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
         ignored_any
     }
 }
+
+/// Serializes types as their derived code does, and deserializes them from an object alone. Their
+/// `remote` attribute keeps the derived code from being the trait's.
+macro_rules! objects {
+    ($($type:ident)*) => {$(
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::deserialize($crate::text::Object(deserializer))
+            }
+        }
+    )*};
+}
+pub(crate) use objects;
 
 /// Writes an object, field by field.
 pub(crate) struct ObjectWriter<S: Serializer>(S::SerializeMap);

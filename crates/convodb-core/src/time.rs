@@ -69,6 +69,18 @@ pub(crate) fn recent(
         .ok_or_else(|| InvalidInput::new(field, "must lie between the years 2000 and 9999"))
 }
 
+/// The time that a provider reports for what happened, but never one in the future; without it, the
+/// present.
+pub(crate) fn reported(
+    field: &'static str,
+    time: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, InvalidInput> {
+    time.map_or(Ok(now), |time| {
+        recent(field, time).map(|time| time.min(now))
+    })
+}
+
 /// What a time means that a provider gives: the whole of its second where it has no fraction, else
 /// its microsecond.
 pub(crate) fn within(time: DateTime<Utc>) -> Range<DateTime<Utc>> {
@@ -158,6 +170,13 @@ impl Visitor<'_> for TimeVisitor {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<DateTime<Utc>, E> {
         parse(text).map_err(E::custom)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<DateTime<Utc>, E> {
+        // JSON may write a whole number with a fraction of zero.
+        let is_whole = number.fract() == 0.0 && (0.0..=MAX_MICROS as f64).contains(&number);
+        let time = is_whole.then(|| from_number(number as u64)).flatten();
+        time.ok_or_else(|| E::custom(out_of_bounds(number)))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<DateTime<Utc>, E> {

@@ -1,5 +1,6 @@
 //! The bounds of texts, each in one place.
 
+use serde::Serialize;
 use ulid::Ulid;
 
 use crate::{InvalidInput, text};
@@ -61,15 +62,29 @@ pub(crate) fn template_params(field: &'static str, params: &[String]) -> Checked
     InvalidInput::unless(bytes <= MAX_TEXT_BYTES, field, reason)
 }
 
-/// A public address of a medium.
-pub(crate) fn url(field: &'static str, value: &str) -> Checked {
-    at_most(field, value.len(), MAX_URL_BYTES)?;
+/// A text that may be missing.
+pub(crate) fn optional(field: &'static str, value: Option<&str>, max_bytes: usize) -> Checked {
+    value.map_or(Ok(()), |value| at_most(field, value.len(), max_bytes))
+}
+
+/// The size of a value in JSON.
+pub(crate) fn json_size(field: &'static str, value: &impl Serialize, max_bytes: usize) -> Checked {
+    let json = serde_json::to_vec(value)
+        .map_err(|error| InvalidInput::new(field, format!("has no JSON: {error}")))?;
+    at_most(field, json.len(), max_bytes)
+}
+
+/// A public address of a medium. One that came is stored with what no address has in
+/// percent-encoding.
+pub(crate) fn url(field: &'static str, value: &str, max_bytes: usize, of: Origin) -> Checked {
+    at_most(field, value.len(), max_bytes)?;
     let mut schemes = ["https://", "http://"].into_iter();
     let rest = schemes.find_map(|scheme| value.strip_prefix(scheme));
     let reason = "must begin with `https://` or `http://`";
     InvalidInput::unless(rest.is_some(), field, reason)?;
     let is_spaced = value.chars().any(|c| c.is_whitespace() || c.is_control());
-    let names_host = rest.is_some_and(|rest| !rest.is_empty()) && !is_spaced;
+    let names_host =
+        rest.is_some_and(|rest| !rest.is_empty()) && (!is_spaced || of == Origin::Fact);
     let reason = "must name a host and hold no white space";
     InvalidInput::unless(names_host, field, reason)
 }
@@ -156,6 +171,8 @@ pub(crate) fn team_id<'v>(field: &'static str, value: &'v str, prefix: &str) -> 
 
 pub(crate) fn provider_id<'v>(field: &'static str, value: &'v str, _: &str) -> Text<'v> {
     InvalidInput::unless(!value.is_empty(), field, "must not be empty")?;
+    let is_plain = !value.chars().any(char::is_control);
+    InvalidInput::unless(is_plain, field, "must hold no control character")?;
     at_most(field, value.len(), MAX_PROVIDER_ID_BYTES).map(|()| value)
 }
 

@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use convodb::{Command, Context, Outcome, Store};
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::errors::{ApiError, chain};
 use crate::healing::Healer;
@@ -92,9 +92,22 @@ impl App {
         context: Context,
         command: C,
     ) -> Result<Outcome<C::Output>, ApiError> {
-        let Ok(permit) = Arc::clone(&self.queue).try_acquire_owned() else {
-            return Err(ApiError::overloaded());
-        };
+        self.start(self.permit()?, context, command).await
+    }
+
+    /// Room for one command.
+    pub(crate) fn permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let permit = Arc::clone(&self.queue).try_acquire_owned();
+        permit.map_err(|_| ApiError::overloaded())
+    }
+
+    /// Starts a command at once. It is durable when the future has its outcome.
+    pub(crate) fn start<C: Command>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        context: Context,
+        command: C,
+    ) -> impl Future<Output = Result<Outcome<C::Output>, ApiError>> + Send + use<'_, C> {
         let pending = self.store.with(context).submit(command);
         // The command runs even if its client disconnects, so the permit belongs to a task of its own.
         let done = tokio::spawn(async move {
@@ -102,10 +115,12 @@ impl App {
             drop(permit);
             outcome
         });
-        match done.await {
-            Ok(outcome) => outcome.map_err(|error| self.failed(error)),
-            // The command panicked, and the panic hook has logged it.
-            Err(_) => Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
+        async move {
+            match done.await {
+                Ok(outcome) => outcome.map_err(|error| self.failed(error)),
+                // The command panicked, and the panic hook has logged it.
+                Err(_) => Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
+            }
         }
     }
 

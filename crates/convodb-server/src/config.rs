@@ -46,8 +46,26 @@ pub(crate) struct Config {
     )]
     pub(crate) webhook_secret: Option<String>,
 
+    /// The secret of the app that signs the webhooks of Meta; without it, they are not received
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "CONVODB_META_APP_SECRET",
+        hide_env_values = true
+    )]
+    pub(crate) meta_app_secret: Option<String>,
+
+    /// The token of Meta's handshake; without it, the handshake is not answered
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CONVODB_META_VERIFY_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) meta_verify_token: Option<String>,
+
     /// The largest body, in bytes
-    #[arg(long, value_name = "BYTES", default_value = "524288")]
+    #[arg(long, value_name = "BYTES", default_value = "1048576")]
     pub(crate) body_limit: usize,
 
     /// The longest time of a request, from its first byte to its answer
@@ -89,6 +107,15 @@ impl Config {
                 !self.api_keys.contains(secret),
                 "the webhook secret is an API key: a receiver that checks signatures could use the API"
             );
+        }
+        for (name, secret) in [
+            ("secret of Meta's app", &self.meta_app_secret),
+            ("token of Meta's handshake", &self.meta_verify_token),
+        ] {
+            let is_given = secret.as_ref().is_none_or(|secret| !secret.is_empty());
+            ensure!(is_given, "the {name} is empty");
+            let is_key = secret.as_ref().is_some_and(|it| self.api_keys.contains(it));
+            ensure!(!is_key, "the {name} is an API key");
         }
         Ok(())
     }
@@ -140,5 +167,11 @@ mod tests {
         assert!(with("another").check().is_ok());
         assert!(with("one").check().is_err());
         assert!(with("").check().is_err());
+        for option in ["--meta-app-secret", "--meta-verify-token"] {
+            let with = |secret| config(&["--api-key", "one", option, secret]).check();
+            assert!(with("another").is_ok());
+            assert!(with("one").is_err());
+            assert!(with("").is_err());
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as _;
+use std::fmt;
 use std::time::Duration;
 
 use axum::Json;
@@ -45,7 +46,7 @@ struct Party {
 
 impl ApiError {
     /// The code and message of each status. Some constructors below have a more precise code.
-    const CODES: [(StatusCode, &'static str, &'static str); 14] = [
+    const CODES: [(StatusCode, &'static str, &'static str); 15] = [
         (
             StatusCode::BAD_REQUEST,
             "bad_request",
@@ -55,6 +56,11 @@ impl ApiError {
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             "a valid API key is required: `Authorization: Bearer KEY`",
+        ),
+        (
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "the request is not allowed",
         ),
         (
             StatusCode::NOT_FOUND,
@@ -159,6 +165,19 @@ impl ApiError {
         Self::saying(StatusCode::CONFLICT, message)
     }
 
+    /// A webhook that its sender did not sign.
+    pub(crate) fn unsigned() -> Self {
+        Self::saying(
+            StatusCode::UNAUTHORIZED,
+            "`X-Hub-Signature-256` is missing, or is not that of this body with the app's secret",
+        )
+    }
+
+    /// A handshake with another token.
+    pub(crate) fn forbidden() -> Self {
+        Self::of(StatusCode::FORBIDDEN)
+    }
+
     /// More commands than may be under way.
     pub(crate) fn overloaded() -> Self {
         Self {
@@ -249,6 +268,11 @@ impl From<convodb::Error> for ApiError {
             ErrorKind::ProviderIdConflict => {
                 saying(StatusCode::CONFLICT).coded("provider_id_conflict")
             }
+            ErrorKind::ClientRefConflict => {
+                saying(StatusCode::CONFLICT).coded("client_ref_conflict")
+            }
+            ErrorKind::Revoked => saying(StatusCode::CONFLICT).coded("revoked"),
+            ErrorKind::NotFailed => saying(StatusCode::CONFLICT).coded("not_failed"),
             ErrorKind::PreconditionFailed => Self::precondition_failed(&error),
             ErrorKind::Gone => saying(StatusCode::GONE).coded("erased"),
             ErrorKind::EventsPurged => saying(StatusCode::GONE).coded("events_purged"),
@@ -279,6 +303,13 @@ impl From<convodb::Error> for ApiError {
             | ErrorKind::ReentrantCommand => Self::of(StatusCode::INTERNAL_SERVER_ERROR),
             _ => Self::of(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+}
+
+/// The code and the message, for the log.
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
     }
 }
 

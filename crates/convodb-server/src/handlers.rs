@@ -8,4 +8,5 @@ pub(crate) mod directory;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod messages;
+pub(crate) mod meta;
 pub(crate) mod notes;

@@ -32,6 +32,7 @@ use tokio::runtime::Runtime;
 use app::App;
 use auth::Keys;
 use config::Config;
+use handlers::meta::Secrets;
 use log::Log;
 use router::Bounds;
 use serve::Limits;
@@ -124,7 +125,11 @@ fn serve(
         drain: shutdown::DRAIN,
     };
     let keys = Keys::new(&config.api_keys, config.rate_limit);
-    let router = router::router(app, keys, bounds)?;
+    let meta = Secrets {
+        app_secret: config.meta_app_secret.clone(),
+        verify_token: config.meta_verify_token.clone(),
+    };
+    let router = router::router(app, keys, meta, bounds)?;
     let stopped = runtime.block_on(async {
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -10,7 +10,7 @@ pub(crate) mod schemas;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{conversations, directory, events, health, messages, notes};
+use crate::handlers::{conversations, directory, events, health, messages, meta, notes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,15 +28,35 @@ use crate::handlers::{conversations, directory, events, health, messages, notes}
         conversations::resolve,
         notes::list,
         notes::add,
+        notes::remove,
         messages::send,
         messages::receive,
         messages::status,
+        messages::react,
+        messages::edit,
+        messages::revoke,
+        messages::retry,
+        messages::update,
+        messages::list,
+        messages::versions,
         directory::put_user,
         directory::put_team,
         events::list,
         health::health,
+        meta::handshake,
+        meta::receive,
     ),
-    components(schemas(schemas::Error)),
+    components(schemas(
+        schemas::Error,
+        schemas::Location,
+        schemas::Card,
+        schemas::Choice,
+        schemas::SystemLine,
+        schemas::Unsupported,
+        schemas::Reference,
+        schemas::Direction,
+        bodies::Metadata,
+    )),
     security(("key" = [])),
     modifiers(&Key),
 )]

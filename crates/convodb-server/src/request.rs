@@ -25,6 +25,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
+/// Two ids in a path, as they were given.
+pub(crate) struct PathPair(pub(crate) String, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathPair {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let ids = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((one, other)) = ids.map_err(|_| ApiError::of(StatusCode::NOT_FOUND))?;
+        Ok(Self(one, other))
+    }
+}
+
 /// The conversation that a path names. What cannot be the id of one is that of none.
 pub(crate) struct PathConversation(pub(crate) ConversationId);
 
@@ -157,6 +170,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         }
         let body = read(request).await?;
         parse(&repair_surrogates(&body)).map(Self)
+    }
+}
+
+/// A body as it was received.
+pub(crate) struct RawBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        read(request).await.map(Self)
     }
 }
 

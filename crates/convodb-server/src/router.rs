@@ -11,7 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -21,7 +21,8 @@ use tracing::{Level, Span};
 use crate::app::App;
 use crate::auth::{Keys, require_key};
 use crate::errors::{ApiError, dress};
-use crate::handlers::{conversations, directory, events, health, messages, notes};
+use crate::handlers::meta::{Meta, Secrets};
+use crate::handlers::{conversations, directory, events, health, messages, meta, notes};
 use crate::openapi;
 
 /// How large a body may be, and how long a request may take.
@@ -34,7 +35,14 @@ pub(crate) struct Bounds {
 /// The whole API.
 ///
 /// The key is checked first: without one, a client does not learn even which resources there are.
-pub(crate) fn router(app: Arc<App>, keys: Keys, bounds: Bounds) -> serde_json::Result<Router> {
+///
+/// Meta signs its webhooks, which have no key, and a limit of their own.
+pub(crate) fn router(
+    app: Arc<App>,
+    keys: Keys,
+    meta: Secrets,
+    bounds: Bounds,
+) -> serde_json::Result<Router> {
     let v1 = Router::new()
         .route("/conversations", get(conversations::list))
         .route("/conversations/{id}", get(conversations::get))
@@ -47,6 +55,17 @@ pub(crate) fn router(app: Arc<App>, keys: Keys, bounds: Bounds) -> serde_json::R
         .route("/messages/send", post(messages::send))
         .route("/messages/receive", post(messages::receive))
         .route("/messages/status", post(messages::status))
+        .route("/messages/react", post(messages::react))
+        .route("/messages/edit", post(messages::edit))
+        .route("/messages/revoke", post(messages::revoke))
+        .route("/messages/retry", post(messages::retry))
+        .route("/messages/update", post(messages::update))
+        .route("/conversations/{id}/messages", get(messages::list))
+        .route(
+            "/conversations/{id}/messages/{message_id}/versions",
+            get(messages::versions),
+        )
+        .route("/conversations/{id}/notes/{note_id}", delete(notes::remove))
         .route("/users/{id}", put(directory::put_user))
         .route("/teams/{id}", put(directory::put_team))
         .route("/events", get(events::list))
@@ -54,13 +73,24 @@ pub(crate) fn router(app: Arc<App>, keys: Keys, bounds: Bounds) -> serde_json::R
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes))
         .layer(from_fn_with_state(Arc::new(keys), require_key));
 
+    let webhooks = Router::new()
+        .route("/webhooks/meta", get(meta::handshake).post(meta::receive))
+        .layer(RequestBodyLimitLayer::new(
+            bounds.body_bytes.max(meta::BODY_BYTES),
+        ))
+        .with_state(Arc::new(Meta {
+            app: Arc::clone(&app),
+            secrets: meta,
+        }));
+
     let document = Bytes::from(openapi::document()?);
     let router = Router::new()
         .route("/healthz", get(health::health))
         .route("/v1/openapi.json", get(move || served(document.clone())))
         .nest("/v1", v1)
         .fallback(no_such_resource)
-        .with_state(app);
+        .with_state(app)
+        .merge(webhooks);
     Ok(guarded(router, bounds.request))
 }
 

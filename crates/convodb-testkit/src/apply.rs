@@ -202,7 +202,10 @@ fn precondition(model: &Model, conversation: Pick, condition: Condition) -> Prec
 fn give(mut call: Call<'_, impl Commands>, op: &Op) -> Result<()> {
     match op {
         Op::Receive { .. } | Op::Send { .. } | Op::Reply { .. } => messages::append(&mut call, op),
-        Op::RecordDelivery { .. } | Op::SetProviderId { .. } => messages::annotate(&mut call, op),
+        Op::RecordDelivery { .. }
+        | Op::SetProviderId { .. }
+        | Op::Change { .. }
+        | Op::Watermark { .. } => messages::annotate(&mut call, op),
         Op::Assign { .. }
         | Op::Unassign { .. }
         | Op::Claim { .. }

@@ -5,13 +5,11 @@
 //! is made smaller means something simpler.
 
 mod commands;
+mod messages;
 
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
-use super::op::{
-    ASSIGNEES, Address, Body, CONTACTS, Meant, MessagePick, Op, Pick, ReceiptPlan, SelectionPlan,
-    Sight, Who,
-};
+use super::op::{ASSIGNEES, Address, CONTACTS, Op, Pick, ReceiptPlan, SelectionPlan, Sight, Who};
 use super::plan::{Flaw, ImportPlan, Text, When};
 use super::probe::{Edge, FilterPlan, Probe, RangePlan};
 use super::provided::{PROVIDED, ProviderPlan};
@@ -83,23 +81,6 @@ impl Bytes<'_> {
         }
     }
 
-    fn body(&mut self) -> Body {
-        match self.byte() {
-            200..=214 => Body::Template {
-                params: self.below(4),
-            },
-            215..=224 => Body::RenderedTemplate(self.text()),
-            225..=234 => Body::Image,
-            235..=244 => Body::Document {
-                caption: self.text(),
-            },
-            245..=248 => Body::UnnamedTemplate,
-            249..=252 => Body::LocalImage,
-            253.. => Body::HugeParams,
-            _ => Body::Text(self.text()),
-        }
-    }
-
     fn when(&mut self) -> When {
         const SHIFTS: [i64; 12] = [
             0,
@@ -133,14 +114,19 @@ impl Bytes<'_> {
 
     fn receipt(&mut self) -> ReceiptPlan {
         ReceiptPlan {
-            status: [
-                DeliveryStatus::Delivered,
-                DeliveryStatus::Read,
-                DeliveryStatus::Failed,
-                DeliveryStatus::Sent,
-            ][usize::from(self.below(4))],
+            status: match self.byte() {
+                250.. => DeliveryStatus::Pending,
+                number => [
+                    DeliveryStatus::Delivered,
+                    DeliveryStatus::Read,
+                    DeliveryStatus::Failed,
+                    DeliveryStatus::Sent,
+                    DeliveryStatus::Failed,
+                ][usize::from(number % 5)],
+            },
             at: self.sometimes(2, Self::when),
             reason: self.sometimes(2, |bytes| bytes.below(3)),
+            played: self.once_in(4),
         }
     }
 
@@ -176,6 +162,7 @@ impl Bytes<'_> {
             provided: self.sometimes(2, |bytes| bytes.below(PROVIDED)),
             revision: self.sometimes(3, Self::byte).unwrap_or(0),
             has_inbound_count: self.once_in(2),
+            is_rich: self.once_in(2),
         }
     }
 
@@ -205,21 +192,6 @@ impl Bytes<'_> {
             250..=252 => Some(ProviderPlan::Empty),
             253.. => Some(ProviderPlan::TooLong),
             _ => None,
-        }
-    }
-
-    fn meant(&mut self) -> Meant {
-        match self.byte() {
-            number @ 0..=149 => {
-                let conversation = self.pick();
-                let message = if number < 130 {
-                    MessagePick::Own(number)
-                } else {
-                    MessagePick::Foreign(number)
-                };
-                Meant::Id(conversation, message)
-            }
-            number => Meant::Provided(self.channel(), number % PROVIDED),
         }
     }
 
@@ -255,6 +227,7 @@ impl Bytes<'_> {
             }
             236 | 238 => Op::Restart,
             239..=240 => Op::Compact,
+            253.. => self.change(),
             kind => self.command(kind),
         }
     }

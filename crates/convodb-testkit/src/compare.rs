@@ -3,11 +3,15 @@
 use std::fmt::Debug;
 
 use convodb::{
-    AssigneeKind, Channel, CommitSeq, Conversation, Cursor, Details, ErrorKind, EventSeq, Filter,
-    Message, MessageRange, Messages, PageRequest, Result,
+    AssigneeKind, Channel, CommitSeq, Content, Conversation, Cursor, Details, ErrorKind, EventSeq,
+    Execute as _, Filter, Import, Message, MessageRange, MessageType, Messages, PageRequest,
+    Result, Store,
 };
 
+use convodb::commands::SaveAssignee;
+
 use super::backend::{Backend, Counts, MOST, Queries};
+use super::changes;
 use super::memory::Memory;
 use super::model::Model;
 use super::op::{CONTACTS, Who, contact};
@@ -157,10 +161,11 @@ pub fn everything(reads: &impl Queries, model: &Model) {
         assert_eq!(reads.conversation(id).unwrap(), shown);
         let transcript = reads.transcript(id).unwrap();
         assert_eq!(transcript.conversation, shown);
-        same(&transcript.messages, &entry.messages, &id);
+        let thread = model.thread_of(entry);
+        same(&transcript.messages, &thread, &id);
         same(&reads.notes(id).unwrap(), &entry.notes, &id);
         let read = reads.messages(id, MessageRange::all(), 0b0110).unwrap();
-        same(&read, &entry.messages, &id);
+        same(&read, &thread, &id);
         same(&reads.audit_log(id).unwrap(), &entry.audit_log, &id);
     }
     for channel in Channel::ALL {
@@ -246,9 +251,9 @@ fn previews(reads: &impl Queries, model: &Model) {
     let newest: Vec<_> = ids
         .iter()
         .map(|id| {
-            model
-                .entry(*id)
-                .and_then(|entry| entry.messages.last().cloned())
+            let entry = model.entry(*id)?;
+            let newest = entry.messages.last()?;
+            Some(model.read(entry, newest))
         })
         .collect();
     same(&reads.last_messages(&ids).unwrap(), &newest, &"previews");
@@ -274,7 +279,7 @@ pub fn within(reads: &impl Queries, model: &Model) -> Result<()> {
     if let Some(latest) = rows.first() {
         let entry = model.entry(latest.id).unwrap();
         let transcript = reads.transcript(latest.id)?;
-        same(&transcript.messages, &entry.messages, &latest.id);
+        same(&transcript.messages, &model.thread_of(entry), &latest.id);
         same(&reads.notes(latest.id)?, &entry.notes, &latest.id);
         same(&reads.audit_log(latest.id)?, &entry.audit_log, &latest.id);
         let found = reads.find_conversation(&latest.contact_id, latest.channel)?;
@@ -307,4 +312,59 @@ pub fn sound(backend: &impl Backend, model: &Model) {
     assert!(memory == expected, "{}", memory.difference(&expected));
     let commits = backend.commit_seq().unwrap();
     assert_eq!(commits, CommitSeq::new(model.sequence));
+}
+
+/// What an export has of a message: former contents are a number in it, nobody has no reaction, and of one
+/// that was taken back an empty text is none.
+pub fn as_exported(mut message: Message) -> Message {
+    let says_nothing = message.content == Content::text("");
+    if let Some(extras) = &mut message.extras {
+        if let Some(revoked) = extras.revoked.as_mut().filter(|_| says_nothing) {
+            revoked.keeps_content = false;
+            message.content = Content::Revoked(MessageType::Text);
+        }
+        extras.versions.clear();
+        (extras.awaits_original, extras.is_silent) = (false, false);
+        let reactions = &mut extras.reactions;
+        reactions.retain(|reaction| !reaction.emoji.is_empty());
+    }
+    changes::tidy(&mut message);
+    message.order_time = message.created_at;
+    message
+}
+
+/// Each conversation is exported, and read by another store as it was.
+///
+/// A message that came after its edit has the place of the edit, which an export does not have.
+pub fn exported(store: &Store, model: &Model) {
+    for entry in &model.entries {
+        let copy = Store::in_memory().unwrap();
+        for (assignee, name) in &model.directory {
+            let (assignee, name) = (assignee.clone(), name.clone());
+            copy.execute(SaveAssignee { assignee, name }).unwrap();
+        }
+        let transcript = Queries::transcript(store, entry.id).unwrap();
+        let notes = Queries::notes(store, entry.id).unwrap();
+        let export = Import::new(transcript.conversation, transcript.messages);
+        let json = serde_json::to_string(&export.notes(notes)).unwrap();
+        let import: Import = serde_json::from_str(&json).unwrap();
+        let imported = copy.import(import).unwrap().value;
+        assert_eq!(imported, model.show(entry));
+        let all = |messages: Vec<Message>| messages.into_iter().map(as_exported).collect();
+        let mut got: Vec<_> = all(Queries::transcript(&copy, entry.id).unwrap().messages);
+        let mut expected: Vec<_> = all(model.thread_of(entry));
+        let has_moved =
+            |message: &Message| message.created_at.timestamp() != message.order_time.timestamp();
+        if entry.messages.iter().any(has_moved) {
+            got.sort_by_key(|message| message.id);
+            expected.sort_by_key(|message| message.id);
+        }
+        same(&got, &expected, &format_args!("the export {json}"));
+        same(
+            &Queries::notes(&copy, entry.id).unwrap(),
+            &entry.notes,
+            &entry.id,
+        );
+        assert!(copy.verify().unwrap().is_clean());
+    }
 }

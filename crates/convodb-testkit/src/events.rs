@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    ConsumerName, ConsumerStart, ConversationId, DeliveryStatus, ErrorKind, Event, EventKind,
-    EventSeq, Message, Retention,
+    ConsumerName, ConsumerStart, ConversationId, ErrorKind, Event, EventKind, EventSeq, Retention,
 };
 
 use super::model::Model;
@@ -48,7 +47,7 @@ impl RetentionPlan {
 /// What an audit log has: creation, the assignee and the status.
 fn is_audited(kind: &EventKind) -> bool {
     let (subject, what) = kind.as_str().split_once('.').unwrap();
-    subject == "conversation" && what != "deleted"
+    subject == "conversation" && what != "deleted" && what != "receipts"
 }
 
 impl Model {
@@ -74,29 +73,6 @@ impl Model {
             entry.audit_log.push(event.clone());
         }
         self.events.push(event);
-    }
-
-    /// The first receipt of each status but `sent`; the status that a message came with has no event.
-    pub fn add_receipt_event(&mut self, before: &Message, status: DeliveryStatus) {
-        let message_id = before.id;
-        let (known, kind) = match status {
-            DeliveryStatus::Sent => return,
-            DeliveryStatus::Delivered => (
-                before.deliveries.delivered_at,
-                EventKind::MessageDelivered { message_id },
-            ),
-            DeliveryStatus::Read => (
-                before.deliveries.read_at,
-                EventKind::MessageRead { message_id },
-            ),
-            DeliveryStatus::Failed => (
-                before.deliveries.failed_at,
-                EventKind::MessageFailed { message_id },
-            ),
-        };
-        if known.is_none() && before.status != status {
-            self.tell(before.conversation_id, kind);
-        }
     }
 
     pub fn position(&self, name: &ConsumerName) -> Option<EventSeq> {

@@ -47,7 +47,7 @@ impl Drop for EndsOthers<'_> {
 
 /// The operations of a seed: the same ones for ever, as long as bytes mean the same.
 pub fn ops_of(seed: u64, count: usize) -> Vec<Op> {
-    const OP_BYTES: usize = 40;
+    const OP_BYTES: usize = 64;
     let ids = SeededIds::new(seed);
     let random = || convodb::IdGenerator::random(&ids).to_le_bytes();
     (0..count)

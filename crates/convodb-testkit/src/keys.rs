@@ -140,8 +140,24 @@ impl Answer for Message {
 
     fn again(value: &Value, model: &Model) -> Option<Self> {
         match value {
-            Value::Message(of, id) => model.message(*of, *id).cloned(),
+            Value::Message(of, id) => {
+                let found = model.message(*of, *id);
+                found.map(|_| model.answer((*of, *id)))
+            }
             other => panic!("{other:?} is no message"),
+        }
+    }
+}
+
+impl Answer for Option<Conversation> {
+    fn value(&self) -> Value {
+        self.as_ref().map_or(Value::Nothing, Answer::value)
+    }
+
+    fn again(value: &Value, model: &Model) -> Option<Self> {
+        match value {
+            Value::Nothing => Some(None),
+            value => Conversation::again(value, model).map(Some),
         }
     }
 }

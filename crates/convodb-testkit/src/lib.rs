@@ -7,7 +7,9 @@
 
 pub mod apply;
 pub mod backend;
+pub mod body;
 pub mod bytes;
+pub mod changes;
 pub mod child;
 pub mod compare;
 pub mod events;
@@ -16,6 +18,7 @@ pub mod harness;
 pub mod keys;
 pub mod memory;
 pub mod model;
+pub mod more;
 pub mod op;
 pub mod plan;
 pub mod probe;
@@ -30,3 +33,4 @@ pub mod strategy;
 pub mod tables;
 pub mod text;
 pub mod verdict;
+pub mod watermarks;

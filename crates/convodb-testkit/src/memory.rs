@@ -4,27 +4,39 @@
 use convodb::commands::{Delete, RecordDelivery, SendMessage};
 use convodb::testing::ManualClock;
 use convodb::{
-    Channel, ContactId, Context, ConversationId, Deliveries, DeliveryStatus, Error, ErrorKind,
-    MessageId, MessageRef, Outbound, Receipt, Result,
+    Channel, ContactId, Context, ConversationId, Deliveries, DeliveryStatus, Direction, Error,
+    ErrorKind, Message, MessageId, MessageRef, Outbound, Reaction, Receipt, Result, Revocation,
 };
 
 use super::backend::{Backend, Commands};
 use super::keys;
 use super::model::Model;
+use super::more::{REFERENCES, reference};
 use super::provided::{PROVIDED, provider_id};
 
 /// What is known of a provider's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a model is small, and reads better so"
+)]
 enum Known {
     Stored(ConversationId, MessageId),
     Gone,
     /// What a message gets that comes with it.
-    Awaited(DeliveryStatus, Deliveries),
+    Awaited(
+        DeliveryStatus,
+        Deliveries,
+        Vec<Reaction>,
+        Option<Revocation>,
+    ),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
     ids: Vec<(Channel, u8, Known)>,
+    /// The message of each sender's reference.
+    references: Vec<(Meant, Option<(ConversationId, MessageId)>)>,
     keys: Vec<u8>,
 }
 
@@ -45,6 +57,21 @@ fn every_id() -> impl Iterator<Item = (Channel, u8)> {
     Channel::ALL.into_iter().flat_map(of_channel)
 }
 
+type Meant = (Channel, Direction, u8);
+
+fn every_reference() -> impl Iterator<Item = Meant> {
+    Channel::ALL.into_iter().flat_map(|channel| {
+        let both = [Direction::Inbound, Direction::Outbound].into_iter();
+        both.flat_map(move |direction| (0..REFERENCES).map(move |n| (channel, direction, n)))
+    })
+}
+
+fn awaited(message: Message) -> Known {
+    let extras = message.extras.map(|extras| *extras).unwrap_or_default();
+    let (status, deliveries) = (message.status, message.deliveries);
+    Known::Awaited(status, deliveries, extras.reactions, extras.revoked)
+}
+
 impl Memory {
     pub fn of_model(model: &Model) -> Self {
         let known = |channel, number| {
@@ -52,15 +79,18 @@ impl Memory {
             match model.provided(channel, &id) {
                 Some(message) => Known::Stored(message.conversation_id, message.id),
                 None if model.is_tombstone(channel, &id) => Known::Gone,
-                None => {
-                    let (status, deliveries) = model.awaited(channel, &id);
-                    Known::Awaited(status, deliveries)
-                }
+                None => awaited(model.awaited(channel, &id)),
             }
         };
         let ids = every_id().map(|(channel, number)| (channel, number, known(channel, number)));
+        let references = every_reference().map(|(channel, direction, number)| {
+            let found = model.referenced(channel, direction, &reference(number));
+            let found = found.map(|message| (message.conversation_id, message.id));
+            ((channel, direction, number), found)
+        });
         Self {
             ids: ids.collect(),
+            references: references.collect(),
             keys: model.known_keys(),
         }
     }
@@ -88,18 +118,33 @@ impl Memory {
                 Err(error) if error.kind() == ErrorKind::ProviderIdConflict => {
                     // A receipt is what gets the message of whomever it is.
                     let message = MessageRef::from((channel, &id));
-                    let receipt = Receipt::new(DeliveryStatus::Sent);
+                    let receipt = Receipt::new(DeliveryStatus::Delivered);
                     let given = tx.execute(&Context::new(), RecordDelivery { message, receipt })?;
                     let stored = given.value.expect("the id is that of a message");
                     Known::Stored(stored.conversation_id, stored.id)
                 }
-                Ok(sent) => Known::Awaited(sent.value.status, sent.value.deliveries),
+                Ok(sent) => awaited(sent.value),
                 Err(error) if error.kind() == ErrorKind::Gone => Known::Gone,
                 Err(error) => return Err(error),
             };
             Ok((channel, number, known))
         });
         let ids = ids.collect::<Result<_>>()?;
+        let references = every_reference().map(|(channel, direction, number)| {
+            let message = MessageRef::ClientRef {
+                channel,
+                direction,
+                client_ref: reference(number),
+            };
+            let receipt = Receipt::new(DeliveryStatus::Delivered);
+            let found = match tx.execute(&Context::new(), RecordDelivery { message, receipt }) {
+                Ok(given) => given.value.map(|it| (it.conversation_id, it.id)),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            Ok(((channel, direction, number), found))
+        });
+        let references = references.collect::<Result<_>>()?;
         let mut used = Vec::new();
         for key in 0..keys::KEYS {
             let context = Context::new().idempotency_key(keys::text(key));
@@ -112,7 +157,11 @@ impl Memory {
                 Ok(_) => panic!("a conversation that was never made was deleted"),
             }
         }
-        Ok(Self { ids, keys: used })
+        Ok(Self {
+            ids,
+            references,
+            keys: used,
+        })
     }
 
     /// Where two differ first, in a line.
@@ -120,6 +169,12 @@ impl Memory {
         let pairs = self.ids.iter().zip(&other.ids);
         match pairs.into_iter().find(|(got, expected)| got != expected) {
             Some((got, expected)) => format!("{got:?} instead of {expected:?}"),
+            None if self.references != other.references => {
+                let (got, expected) = (&self.references, &other.references);
+                let pairs = got.iter().zip(expected);
+                let found = pairs.into_iter().find(|(got, expected)| got != expected);
+                format!("{found:?}: what is there, and what should be")
+            }
             None => format!("keys {:?} instead of {:?}", self.keys, other.keys),
         }
     }

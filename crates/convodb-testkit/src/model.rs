@@ -7,11 +7,12 @@ use std::cmp::Reverse;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
-    Actor, Assignee, AssigneeId, AssigneeKind, Channel, ConsumerName, ContactId, Conversation,
-    ConversationId, Direction, Event, EventSeq, Message, MessageId, Note, ProviderId, Revision,
-    Status,
+    Actor, Assignee, AssigneeId, AssigneeKind, AuthorType, Channel, ConsumerName, ContactId,
+    Conversation, ConversationId, DeliveryStatus, Direction, Event, EventSeq, Message, MessageId,
+    Note, NoteId, ProviderId, Revision, Status,
 };
 
+use super::body::is_system;
 use super::keys::Done;
 use super::op::{ASSIGNEES, MessagePick, Op, Pick, SelectionPlan, Sight, Who};
 use super::plan::first_moment;
@@ -38,6 +39,11 @@ pub struct Entry {
     pub revision: u64,
     /// So many messages from the contact are read.
     pub read_count: u64,
+    /// All messages to the contact until these times were delivered and read.
+    pub delivered_until: Option<DateTime<Utc>>,
+    pub read_until: Option<DateTime<Utc>>,
+    /// The messages that it was imported with.
+    pub imported: Vec<MessageId>,
     /// Its reassignments since assignees were removed that have no event yet.
     pub reassignments: Vec<Reassignment>,
 }
@@ -58,13 +64,37 @@ impl Entry {
             audit_log: Vec::new(),
             revision: of.revision.get(),
             read_count: 0,
+            delivered_until: of.delivered_until,
+            read_until: of.read_until,
+            imported: Vec::new(),
             reassignments: Vec::new(),
         }
     }
 
     pub fn inbound(&self) -> u64 {
-        let from_contact = |message: &&Message| message.direction == Direction::Inbound;
+        let from_contact = |message: &&Message| {
+            message.direction == Direction::Inbound && !is_system(&message.content)
+        };
         self.messages.iter().filter(from_contact).count() as u64
+    }
+
+    /// A message that is under way has come as far as is known of all until its time.
+    fn as_far(&self, message: &Message) -> Message {
+        let mut message = message.clone();
+        let until =
+            |until: Option<DateTime<Utc>>| until.is_some_and(|until| message.created_at <= until);
+        let under_way = matches!(
+            message.status,
+            DeliveryStatus::Sent | DeliveryStatus::Delivered
+        );
+        if message.direction == Direction::Outbound && under_way {
+            if until(self.read_until) {
+                message.status = DeliveryStatus::Read;
+            } else if until(self.delivered_until) {
+                message.status = DeliveryStatus::Delivered;
+            }
+        }
+        message
     }
 
     pub fn unread(&self) -> u64 {
@@ -232,6 +262,15 @@ impl Model {
     }
 
     /// A message of a conversation, or of another one.
+    /// A note of a conversation, or one that is not there.
+    pub fn pick_note(&self, of: ConversationId, number: u8) -> NoteId {
+        let notes = self.entry(of).map_or(&[][..], |entry| &entry.notes);
+        match notes.len() {
+            len if len > 0 && number < 240 => notes[usize::from(number) % len].id,
+            _ => NoteId::from_parts(1, u128::from(number)),
+        }
+    }
+
     pub fn pick_message(&self, of: ConversationId, pick: MessagePick) -> MessageId {
         let (own, number) = match pick {
             MessagePick::Own(number) => (true, number),
@@ -312,11 +351,44 @@ impl Model {
         shown.revision = Revision::new(entry.revision);
         shown.inbound_count = entry.inbound();
         shown.unread_count = entry.unread();
+        shown.delivered_until = entry.delivered_until;
+        shown.read_until = entry.read_until;
         shown.assigned_to = entry.assignee.as_ref().map(|id| {
             self.assignee(id)
                 .expect("who has a conversation is in the directory")
         });
         shown
+    }
+
+    /// What a command answers of a message: it is as far as the contact has come.
+    pub fn answer(&self, (of, id): (ConversationId, MessageId)) -> Message {
+        let entry = self.entry(of).expect("it holds the message");
+        let message = self.message(of, id).expect("it is there");
+        entry.as_far(message)
+    }
+
+    /// What is read of a message: with the present names of users, and the message that it answers.
+    pub fn read(&self, entry: &Entry, message: &Message) -> Message {
+        let mut message = entry.as_far(message);
+        if let Some(extras) = &mut message.extras {
+            let reactors = extras.reactions.iter_mut().map(|reaction| &mut reaction.by);
+            for author in extras.author.iter_mut().chain(reactors) {
+                if let (AuthorType::User, Some(id)) = (author.r#type, &author.id) {
+                    let id = AssigneeId::new(id).expect("it is a user's");
+                    author.name = self.name(&id).map(str::to_owned);
+                }
+            }
+            if let Some(reference) = &mut extras.reply_to {
+                reference.message_id = self.led_to(entry, reference);
+            }
+        }
+        message
+    }
+
+    /// All messages of a conversation, as they are read.
+    pub fn thread_of(&self, entry: &Entry) -> Vec<Message> {
+        let messages = entry.messages.iter();
+        messages.map(|message| self.read(entry, message)).collect()
     }
 
     /// What is selected, latest activity first.

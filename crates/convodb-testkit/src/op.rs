@@ -4,13 +4,16 @@
 //! often: the model knows which conversation a number means at the moment.
 
 use convodb::{
-    Actor, AssigneeId, Channel, ConsumerStart, ContactId, Content, Context, DeliveryStatus,
-    Direction, Receipt, Status,
+    Actor, AssigneeId, Channel, ConsumerStart, ContactId, Context, DeliveryStatus, Direction,
+    Receipt, Status,
 };
 
 use super::apply::About;
+pub use super::body::Body;
+use super::changes::Change;
 use super::events::RetentionPlan;
 use super::keys;
+use super::more::More;
 use super::plan::{ImportPlan, Text, When};
 use super::probe::FilterPlan;
 use super::provided::ProviderPlan;
@@ -29,6 +32,8 @@ pub enum Op {
         body: Body,
         sent_at: Option<When>,
         provider_id: Option<ProviderPlan>,
+        reopen: bool,
+        more: More,
     },
     Send {
         to: Address,
@@ -36,6 +41,7 @@ pub enum Op {
         sent_at: Option<When>,
         provider_id: Option<ProviderPlan>,
         reopen: bool,
+        more: More,
     },
     Reply {
         conversation: Pick,
@@ -43,6 +49,7 @@ pub enum Op {
         sent_at: Option<When>,
         provider_id: Option<ProviderPlan>,
         reopen: bool,
+        more: More,
         /// The address of an outbound message that is given as a reply.
         address: Option<Address>,
     },
@@ -53,6 +60,16 @@ pub enum Op {
     SetProviderId {
         of: Meant,
         number: u8,
+    },
+    /// What becomes of a message.
+    Change {
+        of: Meant,
+        change: Change,
+    },
+    /// All messages to a contact until a time were delivered or read.
+    Watermark {
+        of: UpTo,
+        status: DeliveryStatus,
     },
     /// Purges the receipts that have waited this long for their messages.
     PurgeUnmatched {
@@ -178,6 +195,8 @@ impl Op {
                 | Self::Reply { .. }
                 | Self::RecordDelivery { .. }
                 | Self::SetProviderId { .. }
+                | Self::Change { .. }
+                | Self::Watermark { .. }
                 | Self::Assign { .. }
                 | Self::Unassign { .. }
                 | Self::Claim { .. }
@@ -252,11 +271,20 @@ pub enum MessagePick {
     Foreign(u8),
 }
 
-/// A message, by its own id or by its provider's on a channel.
+/// A message, by its own id, by its provider's on a channel, or by its sender's reference.
 #[derive(Clone, Copy, Debug)]
 pub enum Meant {
     Id(Pick, MessagePick),
     Provided(Channel, u8),
+    Reference(Channel, Direction, u8),
+}
+
+/// Which messages a watermark is about.
+#[derive(Clone, Copy, Debug)]
+pub enum UpTo {
+    Conversation(Pick, When),
+    Contact(Address, When),
+    Message(Meant),
 }
 
 /// The conversations of a bulk command: by their ids, or the first of a list.
@@ -287,58 +315,6 @@ impl Who {
     }
 }
 
-/// What a message says or shows; the last three are refused.
-#[derive(Clone, Copy, Debug)]
-pub enum Body {
-    Text(Text),
-    Template { params: u8 },
-    RenderedTemplate(Text),
-    Image,
-    Document { caption: Text },
-    UnnamedTemplate,
-    LocalImage,
-    HugeParams,
-}
-
-impl Body {
-    pub fn content(self) -> Content {
-        match self {
-            Self::Text(text) => Content::text(text.string()),
-            Self::Template { params } => {
-                Content::template("spring_sale", (0..params).map(|param| param.to_string()))
-            }
-            Self::RenderedTemplate(text) => {
-                Content::template("welcome", ["Ada"]).caption(text.string())
-            }
-            Self::Image => Content::image("https://example.com/1.jpg"),
-            Self::Document { caption } => {
-                Content::document("http://example.com/1.pdf").caption(caption.string())
-            }
-            Self::UnnamedTemplate => Content::template(" ", ["Ada"]),
-            Self::LocalImage => Content::image("file:///etc/hosts"),
-            Self::HugeParams => Content::template("big", ["x".repeat(40_000), "y".repeat(40_000)]),
-        }
-    }
-
-    /// The field for which it is refused, if it is. What a contact sent may say nothing.
-    pub fn flaw(self, direction: Direction) -> Option<&'static str> {
-        let is_refused = |text: Text| match direction {
-            Direction::Inbound => text.is_too_long(),
-            Direction::Outbound => text.is_refused(),
-        };
-        match self {
-            Self::Text(text) | Self::RenderedTemplate(text) => {
-                is_refused(text).then_some("content")
-            }
-            Self::Document { caption } => is_refused(caption).then_some("caption"),
-            Self::Template { .. } | Self::Image => None,
-            Self::UnnamedTemplate => Some("template_name"),
-            Self::LocalImage => Some("media_url"),
-            Self::HugeParams => Some("template_params"),
-        }
-    }
-}
-
 /// What every failure's reason says besides its code.
 pub const FAILURE_MESSAGE: &str = "undeliverable";
 
@@ -349,9 +325,15 @@ pub struct ReceiptPlan {
     pub at: Option<When>,
     /// Which reason a failure gives, if one.
     pub reason: Option<u8>,
+    /// Whether one that says `read` says that the contact heard it too.
+    pub played: bool,
 }
 
 impl ReceiptPlan {
+    pub fn is_played(self) -> bool {
+        self.played && self.status == DeliveryStatus::Read
+    }
+
     pub fn code(self) -> Option<String> {
         match (self.status, self.reason) {
             (DeliveryStatus::Failed, Some(reason)) => Some(format!("13102{reason}")),
@@ -362,6 +344,7 @@ impl ReceiptPlan {
     pub fn receipt(self, clock: chrono::DateTime<chrono::Utc>) -> Receipt {
         let receipt = match self.code() {
             Some(code) => Receipt::failed(code, FAILURE_MESSAGE),
+            None if self.is_played() => Receipt::played(),
             None => Receipt::new(self.status),
         };
         match self.at {

@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Assignee, Content, Conversation, ConversationId, DeliveryStatus, Direction, Import, Message,
-    MessageId, Note, NoteId, Revision,
+    Assignee, Author, Content, Conversation, ConversationId, DeliveryStatus, Direction, Extras,
+    Import, Message, MessageId, MessageType, Note, NoteId, Reaction, Reference, Revision,
+    Revocation,
 };
 
+use super::body::Body;
+use super::more::{REFERENCES, reference};
 use super::op::{Address, Who, status};
 use super::provided::{PROVIDED, provider_id};
 
@@ -144,6 +147,8 @@ pub struct ImportPlan {
     pub revision: u8,
     /// Whether it says how many of its messages are inbound, as an export does.
     pub has_inbound_count: bool,
+    /// Whether its messages are of many kinds and have more than a text.
+    pub is_rich: bool,
     pub flaw: Option<Flaw>,
 }
 
@@ -168,9 +173,14 @@ impl ImportPlan {
             .assignee
             .map(|(who, name)| Assignee::new(who.id(), &name.string()));
         // Every other message is inbound, from the first on.
-        let inbound = self.messages.div_ceil(2);
+        let has_system = self.is_rich && self.messages > 2;
+        let inbound = self.messages.div_ceil(2) - u8::from(has_system);
         conversation.unread_count = self.unread.min(inbound).into();
         conversation.revision = Revision::new(self.revision.into());
+        if self.is_rich {
+            conversation.read_until = Some(created_at + TimeDelta::microseconds(1_500));
+            conversation.delivered_until = Some(created_at + TimeDelta::microseconds(3_000));
+        }
         if self.has_inbound_count {
             conversation.inbound_count = inbound.into();
         }
@@ -207,18 +217,63 @@ impl ImportPlan {
         // As many as there are ids, so that none comes twice.
         if let Some(first) = self.provided
             && n.is_multiple_of(2)
-            && n / 2 < PROVIDED
+            && n / 2 < PROVIDED - u8::from(self.is_rich)
         {
             message.provider_id = Some(provider_id((first + n / 2) % PROVIDED));
         }
         message.status = DeliveryStatus::Read;
         message.deliveries.read_at = n.is_multiple_of(3).then_some(time);
+        if self.is_rich {
+            self.enrich(&mut message, n);
+        }
         message
+    }
+
+    /// A message of each kind that an import may bring.
+    fn enrich(&self, message: &mut Message, n: u8) {
+        let time = message.created_at;
+        let extras = message.extras.get_or_insert_default();
+        match n {
+            0 => {
+                let liked = vec!["👍".to_owned()];
+                extras.reactions = vec![Reaction::new(Author::bot("bot 0"), liked, time)];
+                extras.metadata.set("ad", "spring");
+            }
+            2 => message.content = Body::System.stored(),
+            4 => extras.client_ref = Some(reference(self.number % REFERENCES)),
+            7 => {
+                let last = self.provided.map(|first| (first + PROVIDED - 1) % PROVIDED);
+                extras.provider_aliases = last.map(provider_id).into_iter().collect();
+                extras.retries = 1;
+            }
+            8 => {
+                message.content = Content::Revoked(MessageType::Text);
+                extras.revoked = Some(Revocation::new(time, Author::contact(), false));
+            }
+            9 => message.content = Body::Voice.stored(),
+            10 => message.content = Body::Unsupported { said: None }.stored(),
+            11 => extras.reply_to = Some(Reference::from(provider_id(0))),
+            _ => {}
+        }
+        if extras == &Extras::default().into() {
+            message.extras = None;
+        }
+        message.status = match n {
+            1 => DeliveryStatus::Sent,
+            3 => DeliveryStatus::Failed,
+            5 => DeliveryStatus::Pending,
+            _ => message.status,
+        };
     }
 
     fn note(&self, n: u8, created_at: DateTime<Utc>) -> Note {
         let time = created_at + TimeDelta::microseconds(i64::from(n ^ 3) / 2);
-        let id = NoteId::from_parts(1_600_000_000_000, u128::from(n));
+        // Some with an id of another time than their own.
+        let id_ms = match self.is_rich && n % 4 == 1 {
+            true => time.timestamp_millis().unsigned_abs() + 50_000,
+            false => 1_600_000_000_000,
+        };
+        let id = NoteId::from_parts(id_ms, u128::from(n));
         Note::new(id, self.id(), format!("note {n}"), time)
     }
 }

@@ -154,7 +154,7 @@ impl RangePlan {
         let number = usize::from(self.conversation) % model.entries.len().max(1);
         let entry = model.entries.get(number)?;
         let mut range = MessageRange::all();
-        let mut messages = entry.messages.clone();
+        let mut messages = model.thread_of(entry);
         match self.from.place(model) {
             Place::Open => {}
             Place::Message(edge) => {

@@ -3,11 +3,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Channel, ConversationId, Deliveries, DeliveryStatus, ErrorKind, Failure, Message, MessageId,
-    MessageRef, ProviderId,
+    Channel, ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind, Failure,
+    Message, MessageId, MessageRef, ProviderId, Reaction, Revocation,
 };
 
+use super::changes::{self, Word};
 use super::model::Model;
+use super::more::reference;
 use super::op::{FAILURE_MESSAGE, Meant, ReceiptPlan};
 use super::plan::{When, first_moment, to_the_microsecond};
 use super::verdict::{Expected, Refusal};
@@ -45,21 +47,59 @@ impl ProviderPlan {
     }
 }
 
-/// Receipts that wait for their message.
+/// What waits for its message.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     channel: Channel,
     id: ProviderId,
     since: DateTime<Utc>,
     deliveries: Deliveries,
+    reactions: Vec<Reaction>,
+    /// The first one counts.
+    revoked: Option<Revocation>,
+}
+
+/// Every id of the provider under which a message is found.
+pub fn ids(message: &Message) -> impl Iterator<Item = ProviderId> {
+    let aliases = message.extras.iter().flat_map(|it| &it.provider_aliases);
+    message.provider_id.iter().chain(aliases).cloned()
 }
 
 /// A receipt, with its time.
 #[derive(Clone, Debug)]
 pub struct Reported {
-    status: DeliveryStatus,
-    at: DateTime<Utc>,
-    failure: Option<Failure>,
+    pub status: DeliveryStatus,
+    pub at: DateTime<Utc>,
+    pub failure: Option<Failure>,
+    pub played: bool,
+}
+
+impl Reported {
+    pub fn merge_into(&self, message: &mut Message) {
+        message.status = message.status.max(self.status);
+        merge_deliveries(&mut message.deliveries, self);
+    }
+
+    /// The first receipt of each status but `sent`; the status that a message came with has no event.
+    pub fn event(&self, before: &Message) -> Option<EventKind> {
+        let message_id = before.id;
+        let (known, kind) = match self.status {
+            DeliveryStatus::Pending | DeliveryStatus::Sent => return None,
+            DeliveryStatus::Delivered => (
+                before.deliveries.delivered_at,
+                EventKind::MessageDelivered { message_id },
+            ),
+            DeliveryStatus::Read => (
+                before.deliveries.read_at,
+                EventKind::MessageRead { message_id },
+            ),
+            DeliveryStatus::Failed => (
+                before.deliveries.failed_at,
+                EventKind::MessageFailed { message_id },
+            ),
+        };
+        (known.is_none() && before.status != self.status).then_some(kind)
+    }
 }
 
 /// What a message is named by.
@@ -67,6 +107,7 @@ pub struct Reported {
 pub enum Named {
     Id(ConversationId, MessageId),
     Provided(Channel, ProviderId),
+    Reference(Channel, Direction, String),
 }
 
 impl From<&Named> for MessageRef {
@@ -74,6 +115,11 @@ impl From<&Named> for MessageRef {
         match named {
             Named::Id(conversation, message) => Self::from((*conversation, *message)),
             Named::Provided(channel, id) => Self::from((*channel, id)),
+            Named::Reference(channel, direction, reference) => Self::ClientRef {
+                channel: *channel,
+                direction: *direction,
+                client_ref: reference.clone(),
+            },
         }
     }
 }
@@ -86,6 +132,9 @@ impl Model {
                 Named::Id(id, self.pick_message(id, message))
             }
             Meant::Provided(channel, number) => Named::Provided(channel, provider_id(number)),
+            Meant::Reference(channel, direction, number) => {
+                Named::Reference(channel, direction, reference(number))
+            }
         }
     }
 
@@ -95,7 +144,7 @@ impl Model {
             .iter()
             .filter(|entry| entry.channel == channel)
             .flat_map(|entry| &entry.messages)
-            .find(|message| message.provider_id.as_ref() == Some(id))
+            .find(|message| ids(message).any(|own| own == *id))
     }
 
     pub fn message(&self, of: ConversationId, id: MessageId) -> Option<&Message> {
@@ -104,8 +153,11 @@ impl Model {
     }
 
     /// The message that is meant; nothing if it has not come.
-    fn stored(&self, named: &Named) -> Option<&Message> {
+    pub fn stored(&self, named: &Named) -> Option<&Message> {
         match named {
+            Named::Reference(channel, direction, reference) => {
+                self.referenced(*channel, *direction, reference)
+            }
             Named::Id(conversation, message) => self.message(*conversation, *message),
             Named::Provided(channel, id) => self.provided(*channel, id),
         }
@@ -115,7 +167,9 @@ impl Model {
     pub fn conversation_of(&self, named: &Named) -> Option<ConversationId> {
         match named {
             Named::Id(conversation, _) => Some(*conversation),
-            Named::Provided(..) => self.stored(named).map(|message| message.conversation_id),
+            Named::Provided(..) | Named::Reference(..) => {
+                self.stored(named).map(|message| message.conversation_id)
+            }
         }
     }
 
@@ -130,9 +184,10 @@ impl Model {
         gone.then(|| Refusal::of(ErrorKind::Gone))
     }
 
-    fn refused_name(&self, named: &Named) -> Option<Refusal> {
+    /// A reference is given with its message, so that nothing waits for it.
+    pub fn refused_name(&self, named: &Named) -> Option<Refusal> {
         match named {
-            Named::Id(..) => {
+            Named::Id(..) | Named::Reference(..) => {
                 let unknown = self.stored(named).is_none();
                 unknown.then(|| Refusal::of(ErrorKind::NotFound))
             }
@@ -143,9 +198,19 @@ impl Model {
     pub fn refused_delivery(&self, named: &Named, receipt: ReceiptPlan) -> Vec<Refusal> {
         let bad_time = receipt.at.is_some_and(When::is_refused);
         let bad_time = bad_time.then(|| Refusal::invalid("at"));
+        let inbound = self.stored(named);
+        let inbound = inbound.is_some_and(|message| message.direction == Direction::Inbound);
+        // A contact's message is not sent to it, and nobody reports that one waits to be sent.
+        let bad_status = match receipt.status {
+            DeliveryStatus::Pending => true,
+            DeliveryStatus::Sent | DeliveryStatus::Failed => inbound,
+            DeliveryStatus::Delivered | DeliveryStatus::Read => false,
+        };
+        let bad_status = bad_status.then(|| Refusal::invalid("status"));
         self.refused_name(named)
             .into_iter()
             .chain(bad_time)
+            .chain(bad_status)
             .collect()
     }
 
@@ -158,133 +223,140 @@ impl Model {
             failure: receipt
                 .code()
                 .map(|code| Failure::new(code, FAILURE_MESSAGE)),
+            played: receipt.is_played(),
         }
     }
 
-    /// The receipt waits for its message where that has not come.
+    /// The receipt waits for its message where that has not come. Of one for a former attempt only what
+    /// the contact saw of it counts.
     pub fn record_delivery(
         &mut self,
         named: &Named,
         receipt: ReceiptPlan,
     ) -> Expected<Option<Message>> {
-        let reported = self.reported(receipt);
-        let of = self
-            .stored(named)
-            .map(|message| (message.conversation_id, message.id));
-        match (of, named) {
-            (Some(of), _) => {
-                let changed = self.deliver(of, reported);
-                let message = self.message(of.0, of.1);
-                Expected::plain(message.cloned(), changed)
-            }
-            (None, Named::Provided(channel, id)) => {
-                let changed = self.wait(*channel, id, &reported);
+        let word = Word::Receipt(self.reported(receipt));
+        if let Some(message) = self.stored(named) {
+            let of = (message.conversation_id, message.id);
+            let by_former = match named {
+                Named::Provided(_, id) => message.provider_id.as_ref() != Some(id),
+                Named::Id(..) | Named::Reference(..) => false,
+            };
+            let was_tried_again = message.extras.as_ref().is_some_and(|it| it.retries > 0);
+            let is_seen = matches!(
+                receipt.status,
+                DeliveryStatus::Delivered | DeliveryStatus::Read
+            );
+            let counts = !(by_former && was_tried_again) || is_seen;
+            let changed = counts && self.say(of, vec![word]);
+            return Expected::plain(Some(self.answer(of)), changed);
+        }
+        match named {
+            Named::Provided(channel, id) => {
+                let changed = self.wait(*channel, id, &word);
                 Expected::plain(None, changed)
             }
-            (None, Named::Id(..)) => panic!("the store found {named:?}"),
+            named => panic!("the store found {named:?}"),
         }
     }
 
-    /// Merges a receipt into a stored message; whether it changed it.
-    fn deliver(&mut self, (of, id): (ConversationId, MessageId), reported: Reported) -> bool {
-        let known = self.entry_mut(of).messages.iter_mut();
-        let mut known = known.filter(|message| message.id == id);
-        let message = known.next().expect("it was just found");
-        let before = message.clone();
-        merge(message, &reported);
-        let changed = *message != before;
-        if changed {
-            self.add_reassignment_events(of);
-        }
-        self.touched |= changed;
-        self.add_receipt_event(&before, reported.status);
-        changed
-    }
-
-    fn wait(&mut self, channel: Channel, id: &ProviderId, reported: &Reported) -> bool {
+    /// What is said of a message that has not come waits for it; whether that is new.
+    pub fn wait(&mut self, channel: Channel, id: &ProviderId, word: &Word) -> bool {
         let since = self.newest;
-        let waits = |one: &&mut Waiting| one.channel == channel && one.id == *id;
-        let waiting = match self.unmatched.iter_mut().find(waits) {
-            Some(waiting) => waiting,
-            None => {
-                self.unmatched.push(Waiting {
-                    channel,
-                    id: id.clone(),
-                    since,
-                    deliveries: Deliveries::default(),
-                });
-                self.unmatched.last_mut().expect("it was just put")
+        let waits = |one: &Waiting| one.channel == channel && one.id == *id;
+        if !self.unmatched.iter().any(waits) {
+            self.unmatched.push(Waiting {
+                channel,
+                id: id.clone(),
+                since,
+                deliveries: Deliveries::default(),
+                reactions: Vec::new(),
+                revoked: None,
+            });
+        }
+        let waiting = self.unmatched.iter_mut().find(|one| waits(one));
+        let waiting = waiting.expect("it was just put");
+        let before = waiting.clone();
+        match word {
+            Word::Receipt(reported) => merge_deliveries(&mut waiting.deliveries, reported),
+            Word::Reaction(reaction) => changes::react(&mut waiting.reactions, reaction),
+            Word::Revoked(revocation) => {
+                waiting.revoked.get_or_insert_with(|| revocation.clone());
             }
-        };
-        let before = waiting.deliveries.clone();
-        merge_deliveries(&mut waiting.deliveries, reported);
-        let changed = waiting.deliveries != before;
+            other => panic!("{other:?} does not wait"),
+        }
+        let changed = waiting.deliveries != before.deliveries
+            || waiting.reactions != before.reactions
+            || waiting.revoked != before.revoked;
         self.touched |= changed;
         changed
     }
 
-    /// What waits for an id, each status once.
-    fn waiting(&self, channel: Channel, id: &ProviderId) -> Vec<Reported> {
+    /// What waits for an id: each status once, each reactor, and that it was taken back.
+    fn waiting(&self, channel: Channel, id: &ProviderId) -> Vec<Word> {
         let waits = |one: &&Waiting| one.channel == channel && one.id == *id;
-        let Some(Waiting { deliveries, .. }) = self.unmatched.iter().find(waits) else {
+        let Some(waiting) = self.unmatched.iter().find(waits) else {
             return Vec::new();
         };
-        let reported = |status, at: Option<_>, failure| {
-            Some(Reported {
+        let deliveries = &waiting.deliveries;
+        let reported = |status, at: Option<_>, failure, played| {
+            Some(Word::Receipt(Reported {
                 status,
                 at: at?,
                 failure,
-            })
+                played,
+            }))
         };
         let failure = deliveries.failure.clone();
-        [
-            reported(DeliveryStatus::Sent, deliveries.sent_at, None),
-            reported(DeliveryStatus::Failed, deliveries.failed_at, failure),
-            reported(DeliveryStatus::Delivered, deliveries.delivered_at, None),
-            reported(DeliveryStatus::Read, deliveries.read_at, None),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let receipts = [
+            reported(DeliveryStatus::Sent, deliveries.sent_at, None, false),
+            reported(DeliveryStatus::Failed, deliveries.failed_at, failure, false),
+            reported(
+                DeliveryStatus::Delivered,
+                deliveries.delivered_at,
+                None,
+                false,
+            ),
+            reported(DeliveryStatus::Read, deliveries.read_at, None, false),
+            reported(DeliveryStatus::Read, deliveries.played_at, None, true),
+        ];
+        let reactions = waiting.reactions.iter().cloned().map(Word::Reaction);
+        let revoked = waiting.revoked.iter().cloned().map(Word::Revoked);
+        // One that was taken back has no reactions.
+        let reactions = reactions.filter(|_| waiting.revoked.is_none());
+        let receipts = receipts.into_iter().flatten();
+        receipts.chain(reactions).chain(revoked).collect()
     }
 
-    /// The status and the receipts that an outbound message gets which comes with an id.
-    pub fn awaited(&self, channel: Channel, id: &ProviderId) -> (DeliveryStatus, Deliveries) {
-        let (mut status, mut deliveries) = (DeliveryStatus::Sent, Deliveries::default());
-        for reported in self.waiting(channel, id) {
-            status = status.max(reported.status);
-            merge_deliveries(&mut deliveries, &reported);
+    /// What an outbound message becomes that comes with an id.
+    pub fn awaited(&self, channel: Channel, id: &ProviderId) -> Message {
+        let (of, own) = (
+            ConversationId::from_parts(1, 1),
+            MessageId::from_parts(1, 1),
+        );
+        let content = convodb::Content::text("?");
+        let mut message = Message::new(own, of, Direction::Outbound, content, self.newest);
+        for word in self.waiting(channel, id) {
+            changes::hear(&mut message, &word);
         }
-        (status, deliveries)
+        message
     }
 
     /// The message of an id has come: nothing waits for it any longer.
-    fn take_waiting(&mut self, channel: Channel, id: &ProviderId) -> Vec<Reported> {
-        let reported = self.waiting(channel, id);
+    pub fn take_waiting(&mut self, channel: Channel, id: &ProviderId) -> Vec<Word> {
+        let words = self.waiting(channel, id);
         self.unmatched
             .retain(|one| one.channel != channel || one.id != *id);
-        reported
+        words
     }
 
-    /// Receipts for a message that is stored now.
-    pub fn add_unmatched_events(&mut self, of: (ConversationId, MessageId)) {
-        let channel = self.entry_mut(of.0).channel;
-        let message = self.message(of.0, of.1).expect("it was just stored");
-        let Some(id) = message.provider_id.clone() else {
-            return;
-        };
-        for reported in self.take_waiting(channel, &id) {
-            self.deliver(of, reported);
-        }
-    }
-
-    /// Receipts for a message that is imported are part of it, and no news.
+    /// What waited for a message that is imported is part of it, and no news.
     pub fn merge_unmatched(&mut self, channel: Channel, message: &mut Message) {
-        let Some(id) = message.provider_id.clone() else {
-            return;
-        };
-        for reported in self.take_waiting(channel, &id) {
-            merge(message, &reported);
+        for id in ids(&message.clone()) {
+            for word in self.take_waiting(channel, &id) {
+                if changes::concerns(message, &word) {
+                    changes::hear(message, &word);
+                }
+            }
         }
     }
 
@@ -313,18 +385,17 @@ impl Model {
     pub fn set_provider_id(&mut self, named: &Named, id: &ProviderId) -> Expected<Message> {
         let message = self.stored(named).expect("the store found it");
         let of = (message.conversation_id, message.id);
-        let changed = message.provider_id.is_none();
-        if changed {
-            let known = self.entry_mut(of.0).messages.iter_mut();
-            known
-                .filter(|message| message.id == of.1)
-                .for_each(|message| message.provider_id = Some(id.clone()));
-            self.add_reassignment_events(of.0);
-            self.touched = true;
-            self.add_unmatched_events(of);
-        }
-        let message = self.message(of.0, of.1).expect("it was just changed");
-        Expected::plain(message.clone(), changed)
+        let has_one = message.provider_id.is_some();
+        let changed = !has_one && self.get_provider_id(of, id);
+        Expected::plain(self.answer(of), changed)
+    }
+
+    /// A message has another id of the provider: what waited for that is said of it.
+    fn get_provider_id(&mut self, of: (ConversationId, MessageId), id: &ProviderId) -> bool {
+        let channel = self.entry_mut(of.0).channel;
+        let mut words = vec![Word::Id(id.clone())];
+        words.extend(self.take_waiting(channel, id));
+        self.say(of, words)
     }
 
     pub fn purge_unmatched(&mut self, older_ms: u32) -> Expected<u64> {
@@ -338,14 +409,14 @@ impl Model {
     }
 }
 
-fn merge(message: &mut Message, reported: &Reported) {
-    message.status = message.status.max(reported.status);
-    merge_deliveries(&mut message.deliveries, reported);
-}
-
 /// The earliest time of each status, and the earliest failure's reason.
 fn merge_deliveries(deliveries: &mut Deliveries, reported: &Reported) {
+    if reported.played {
+        let known = deliveries.played_at.unwrap_or(reported.at);
+        deliveries.played_at = Some(known.min(reported.at));
+    }
     let known = match reported.status {
+        DeliveryStatus::Pending => return,
         DeliveryStatus::Sent => &mut deliveries.sent_at,
         DeliveryStatus::Delivered => &mut deliveries.delivered_at,
         DeliveryStatus::Read => &mut deliveries.read_at,

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use convodb::{
     Actor, Assignee, AssigneeId, Channel, Content, Conversation, ConversationId, Deliveries,
-    DeliveryStatus, Direction, Effect, EventKind, EventSeq, Failure, Message, MessageId, Note,
-    NoteId, ProviderId, Revision, Status,
+    DeliveryStatus, Direction, Effect, EventKind, EventSeq, Extras, Failure, Message, MessageId,
+    Note, NoteId, ProviderId, Revision, Status,
 };
 use convodb_core::codec::{self, CodecError, Record};
 use convodb_core::records::{
@@ -193,6 +193,7 @@ fn changes() -> Vec<ChangeKind> {
         status: DeliveryStatus::Failed,
         at: now(),
         failure: Some(Failure::new("131026", "undeliverable")),
+        played: false,
     };
     let note = Note::new(note, conversation, "Enterprise plan.", now());
     let mut kinds: Vec<_> = messages()
@@ -205,6 +206,7 @@ fn changes() -> Vec<ChangeKind> {
             contact_id: super::op::contact(1),
             channel: Channel::Webchat,
             created_at: now(),
+            status: Status::Open,
         },
         ChangeKind::ConversationUpdated {
             conversation,
@@ -226,10 +228,10 @@ fn changes() -> Vec<ChangeKind> {
                 MessageField::Delivery(delivery.clone()),
             ],
         },
-        ChangeKind::ReceiptUnmatched {
+        ChangeKind::FieldUnmatched {
             inbox: Channel::Webchat.into(),
             provider_id: provider_id(),
-            receipt: delivery,
+            field: Box::new(MessageField::Delivery(delivery)),
         },
         ChangeKind::AssigneeRemoved {
             assignee: alice(),
@@ -300,10 +302,11 @@ pub fn examples() -> Vec<Vec<u8>> {
     let unmatched = UnmatchedReceipts {
         since: now(),
         deliveries: deliveries(),
+        extras: Extras::default(),
     };
     for state in [
         ProviderIdState::Message(conversation, message),
-        ProviderIdState::Unmatched(unmatched),
+        ProviderIdState::Unmatched(Box::new(unmatched)),
         ProviderIdState::Tombstone,
     ] {
         add(8, &|bytes| state.encode(bytes));

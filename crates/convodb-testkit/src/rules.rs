@@ -10,15 +10,18 @@ mod imports;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Channel, ContactId, Content, Conversation, ConversationId,
-    DeliveryStatus, Direction, ErrorKind, EventKind, Message, MessageId, Note, NoteId, ProviderId,
-    Status,
+    Assignee, AssigneeId, AssigneeKind, Author, Channel, ContactId, Content, Conversation,
+    ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Message, MessageId,
+    Note, NoteId, ProviderId, Status, Version,
 };
 
+use super::body::{Body, Said, is_system, is_unsupported};
+use super::changes::{self, Word};
 use super::model::{Entry, Model};
-use super::op::{Address, Body};
+use super::more::More;
+use super::op::Address;
 use super::plan::{When, to_the_microsecond};
-use super::provided::ProviderPlan;
+use super::provided::{self, ProviderPlan, Reported};
 use super::verdict::{Expected, Refusal};
 
 /// A message that is to be stored.
@@ -31,10 +34,39 @@ pub struct Appending {
     pub sent_at: Option<DateTime<Utc>>,
     pub provider_id: Option<ProviderId>,
     pub reopen: bool,
+    pub extras: Extras,
+    pub pending: bool,
+    /// The provider reports that it was sent, by whomever.
+    pub echo: bool,
+}
+
+/// What becomes of a message that comes: another one, or one that is stored already.
+#[derive(Clone, Debug)]
+pub enum Meeting {
+    /// A new one, without its reference where that is another application's.
+    New {
+        has_reference: bool,
+    },
+    Known(ConversationId, MessageId),
+    Refused(ErrorKind),
+}
+
+impl Appending {
+    /// Whether its content is yet to come.
+    fn awaits_content(&self) -> bool {
+        self.extras.placeholder || is_unsupported(&self.content)
+    }
 }
 
 /// The bits of a message's id that have the number of its arrival.
 const ARRIVAL: u128 = (1 << 80) - 1;
+
+pub(super) fn arrival(id: MessageId) -> u128 {
+    id.raw() & ARRIVAL
+}
+
+/// So long a message waits for an echo that names neither its id nor its reference.
+const ECHO_WINDOW: TimeDelta = TimeDelta::minutes(5);
 
 fn id_at(time: DateTime<Utc>, arrival: u128) -> MessageId {
     MessageId::from_parts(time.timestamp_millis().unsigned_abs(), arrival)
@@ -71,12 +103,43 @@ pub(super) fn refused_if(refused: bool, refusal: Refusal) -> Option<Refusal> {
     refused.then_some(refusal)
 }
 
+impl Entry {
+    /// No time of what was reported is in the future.
+    fn present_untils(&mut self, now: DateTime<Utc>) {
+        let untils = [&mut self.delivered_until, &mut self.read_until];
+        for until in untils.into_iter().flatten() {
+            *until = now.min(*until);
+        }
+    }
+}
+
+/// The times of what became of a message.
+fn times_of(message: &mut Message) -> impl Iterator<Item = &mut DateTime<Utc>> {
+    let deliveries = &mut message.deliveries;
+    let reported = [
+        &mut deliveries.sent_at,
+        &mut deliveries.delivered_at,
+        &mut deliveries.read_at,
+        &mut deliveries.failed_at,
+        &mut deliveries.played_at,
+    ];
+    let changed = message.extras.iter_mut().flat_map(|extras| {
+        let reactions = extras.reactions.iter_mut().map(|reaction| &mut reaction.at);
+        let versions = extras.versions.iter_mut().map(|version| &mut version.at);
+        let revoked = extras.revoked.iter_mut().map(|revoked| &mut revoked.at);
+        let edited_at = extras.edited_at.iter_mut();
+        edited_at.chain(reactions).chain(versions).chain(revoked)
+    });
+    reported.into_iter().flatten().chain(changed)
+}
+
 impl Model {
     /// Something happens now, whatever its own time is.
     fn active(&mut self, id: ConversationId) {
         let now = self.newest;
         let entry = self.entry_mut(id);
         entry.created_at = entry.created_at.min(now);
+        entry.present_untils(now);
         entry.updated_at = now;
     }
 
@@ -88,16 +151,10 @@ impl Model {
         for entry in &mut self.entries {
             entry.created_at = entry.created_at.min(now);
             entry.updated_at = entry.updated_at.min(now);
+            entry.present_untils(now);
             let mut next = now;
             for message in &mut entry.messages {
-                let deliveries = &mut message.deliveries;
-                let reported = [
-                    &mut deliveries.sent_at,
-                    &mut deliveries.delivered_at,
-                    &mut deliveries.read_at,
-                    &mut deliveries.failed_at,
-                ];
-                for at in reported.into_iter().flatten() {
+                for at in times_of(message) {
                     *at = now.min(*at);
                 }
                 message.created_at = now.min(message.created_at);
@@ -143,16 +200,19 @@ impl Model {
         sent_at: Option<When>,
         provider_id: Option<ProviderPlan>,
         direction: Direction,
+        more: More,
     ) -> Vec<Refusal> {
+        let said = match direction {
+            // What another application sent has happened.
+            Direction::Outbound if !more.echo => Said::Request,
+            Direction::Inbound | Direction::Outbound => Said::Fact,
+        };
         let late = sent_at.filter(|at| at.is_refused()).map(|_| "sent_at");
         let provider_id = provider_id.filter(|id| id.id().is_none());
         let provider_id = provider_id.map(|_| "provider_id");
-        let fields = body
-            .flaw(direction)
-            .into_iter()
-            .chain(late)
-            .chain(provider_id);
-        fields.map(Refusal::invalid).collect()
+        let fields = body.flaw(said).into_iter().chain(late).chain(provider_id);
+        let fields = fields.map(Refusal::invalid);
+        fields.chain(more.flaws(direction)).collect()
     }
 
     /// A reply goes to the conversation's own contact on its own channel.
@@ -168,32 +228,136 @@ impl Model {
             .collect()
     }
 
+    /// Which message it is. Its ids are looked up in their order: the provider's, its aliases, and the
+    /// sender's reference.
+    pub fn meeting(&self, appending: &Appending) -> Meeting {
+        let channel = appending.channel;
+        let here = self.thread(&appending.contact_id, channel);
+        let here = here.map(|entry| entry.id);
+        let aliases = &appending.extras.provider_aliases;
+        for id in appending.provider_id.iter().chain(aliases) {
+            if self.is_tombstone(channel, id) {
+                return Meeting::Refused(ErrorKind::Gone);
+            }
+            let Some(known) = self.provided(channel, id) else {
+                continue;
+            };
+            // What fills a message need not know which way that went.
+            let fills = changes::awaits_content(known) && !appending.awaits_content();
+            let is_same = known.direction == appending.direction || fills;
+            return match is_same && Some(known.conversation_id) == here {
+                true => Meeting::Known(known.conversation_id, known.id),
+                false => Meeting::Refused(ErrorKind::ProviderIdConflict),
+            };
+        }
+        let reference = appending.extras.client_ref.as_deref();
+        let known = reference.and_then(|text| self.referenced(channel, appending.direction, text));
+        let mut has_reference = true;
+        if let Some(known) = known {
+            let is_here = Some(known.conversation_id) == here;
+            let lacks_id = known.provider_id.is_none() || appending.provider_id.is_none();
+            match (is_here, appending.echo) {
+                (true, false) => return Meeting::Known(known.conversation_id, known.id),
+                (true, true) if lacks_id => {
+                    return Meeting::Known(known.conversation_id, known.id);
+                }
+                // Another application has references of its own.
+                (_, true) => has_reference = false,
+                (false, false) => return Meeting::Refused(ErrorKind::ClientRefConflict),
+            }
+        }
+        if appending.echo
+            && let Some(entry) = here.and_then(|id| self.entry(id))
+            && let Some(known) = self.likely(entry, appending)
+        {
+            return Meeting::Known(known.conversation_id, known.id);
+        }
+        Meeting::New { has_reference }
+    }
+
+    /// The oldest pending message of the last minutes that has no id and says the same.
+    fn likely<'a>(&self, entry: &'a Entry, appending: &Appending) -> Option<&'a Message> {
+        let since = self.newest - ECHO_WINDOW;
+        entry.messages.iter().find(|known| {
+            known.status == DeliveryStatus::Pending
+                && known.provider_id.is_none()
+                && known.order_time >= since
+                && changes::says(&known.content) == changes::says(&appending.content)
+        })
+    }
+
+    fn sent_at(&self, appending: &Appending) -> DateTime<Utc> {
+        let now = self.newest;
+        let sent_at = appending.sent_at;
+        sent_at.map_or(now, |time| to_the_microsecond(time).min(now))
+    }
+
+    /// A message that is stored already comes again: with what was not known of it, or with nothing new.
+    fn meet(&mut self, of: (ConversationId, MessageId), again: Appending) -> Expected<Message> {
+        let known = self.message(of.0, of.1).expect("it was just found").clone();
+        let at = self.sent_at(&again);
+        let mut changed = false;
+        let mut words = Vec::new();
+        if let Some(id) = &again.provider_id
+            && known.provider_id.is_none()
+            && !provided::ids(&known).any(|own| own == *id)
+        {
+            words.push(Word::Id(id.clone()));
+            words.extend(self.take_waiting(again.channel, id));
+        }
+        if again.echo && known.status == DeliveryStatus::Pending {
+            words.push(Word::Receipt(Reported {
+                status: DeliveryStatus::Sent,
+                at,
+                failure: None,
+                played: false,
+            }));
+        }
+        let is_edit = again.extras.awaits_original;
+        let fills = changes::awaits_content(&known) && !again.awaits_content();
+        let turns = is_system(&known.content) != is_system(&again.content);
+        if changes::awaits_original(&known) && !is_edit {
+            words.push(Word::Original(
+                Version::new(again.content, at),
+                again.extras,
+            ));
+        } else if fills && !turns {
+            words.push(Word::Filled(again.content, again.extras));
+        }
+        changed |= self.say(of, words);
+        Expected {
+            is_duplicate: !changed,
+            ..Expected::plain(self.answer(of), changed)
+        }
+    }
+
     /// Stores a message under the ids that the store gave it, unless it is stored already: in the one
     /// conversation of its contact and channel, at its own time. That is activity now, and reopens.
     pub fn append(
         &mut self,
         ids: (ConversationId, MessageId),
-        appending: Appending,
+        mut appending: Appending,
     ) -> Expected<Message> {
-        let now = self.newest;
-        if let Some(id) = &appending.provider_id
-            && let Some(stored) = self.provided(appending.channel, id)
-        {
-            return Expected {
-                is_duplicate: true,
-                ..Expected::plain(stored.clone(), false)
-            };
-        }
-        let created_at = appending
-            .sent_at
-            .map_or(now, |time| to_the_microsecond(time).min(now));
+        let has_reference = match self.meeting(&appending) {
+            Meeting::New { has_reference } => has_reference,
+            Meeting::Known(of, id) => return self.meet((of, id), appending),
+            Meeting::Refused(kind) => panic!("the store took what is {kind:?}"),
+        };
+        let created_at = self.sent_at(&appending);
+        let is_system = is_system(&appending.content);
+        let reopens = appending.reopen && !is_system;
         let known = self.thread(&appending.contact_id, appending.channel);
         let created = known.is_none();
         let id = known.map_or(ids.0, |entry| entry.id);
         if created {
-            self.create(id, &appending, created_at);
+            let status = if reopens {
+                Status::Open
+            } else {
+                Status::Resolved
+            };
+            self.create(id, &appending, (created_at, status));
         }
-        let arrival = ids.1.raw() & ARRIVAL;
+        let arrival = arrival(ids.1);
         self.take_arrival(arrival);
         let known = self.entry_mut(id).messages.iter();
         let known = known.filter(|message| is_within(message, created_at));
@@ -207,6 +371,17 @@ impl Model {
             id_at(order_time, arrival),
             "a message's id carries the time of its place"
         );
+        let extras = &mut appending.extras;
+        if !has_reference {
+            extras.client_ref = None;
+        }
+        extras.is_silent = !appending.reopen && appending.direction == Direction::Inbound;
+        if appending.direction == Direction::Outbound && extras.author.is_none() {
+            extras.author = match appending.echo {
+                true => Some(Author::external()),
+                false => self.acting_user(),
+            };
+        }
         let mut message = Message::new(
             ids.1,
             id,
@@ -216,22 +391,43 @@ impl Model {
         );
         message.status = match appending.direction {
             Direction::Inbound => DeliveryStatus::Delivered,
+            Direction::Outbound if appending.pending => DeliveryStatus::Pending,
             Direction::Outbound => DeliveryStatus::Sent,
         };
         message.provider_id = appending.provider_id;
         message.order_time = order_time;
+        message.extras = Some(Box::new(appending.extras));
+        changes::tidy(&mut message);
+        let mut words = Vec::new();
+        for id in provided::ids(&message) {
+            words.extend(self.take_waiting(appending.channel, &id));
+        }
+        // What was taken back before it came comes without its content.
+        let revoked = words
+            .iter()
+            .position(|word| matches!(word, Word::Revoked(_)));
+        if let Some(Word::Revoked(revocation)) = revoked.map(|place| words.remove(place)) {
+            changes::revoke(&mut message, &revocation);
+        }
+        let is_unread = changes::counts(&message) && !changes::is_revoked(&message);
         let entry = self.entry_mut(id);
         let repeated = entry.messages.iter().any(|known| known.id == message.id);
         assert!(!repeated, "{} was given out twice", message.id);
         entry.messages.push(message.clone());
         entry.messages.sort_by_key(place);
         entry.created_at = entry.created_at.min(created_at);
-        let reopened = appending.reopen && entry.status == Status::Resolved;
-        self.active(id);
+        if message.direction == Direction::Inbound && !is_system && !is_unread {
+            entry.read_count += 1;
+        }
+        let reopened = reopens && entry.status == Status::Resolved;
+        if !is_system {
+            self.active(id);
+        }
         let message_id = message.id;
         self.tell(
             id,
             match message.direction {
+                _ if is_system => EventKind::MessageSystem { message_id },
                 Direction::Inbound => EventKind::MessageReceived { message_id },
                 Direction::Outbound => EventKind::MessageSent { message_id },
             },
@@ -243,27 +439,42 @@ impl Model {
             self.active(id);
             self.tell(id, EventKind::ConversationReopened);
         }
-        self.add_unmatched_events((id, message_id));
+        self.say((id, message_id), words);
         self.touched = true;
-        let message = self.message(id, message_id).expect("it was just stored");
         Expected {
             created,
             reopened,
-            ..Expected::plain(message.clone(), true)
+            ..Expected::plain(self.answer((id, message_id)), true)
         }
     }
 
-    fn create(&mut self, id: ConversationId, appending: &Appending, created_at: DateTime<Utc>) {
+    /// The user of the directory that gives the command.
+    fn acting_user(&self) -> Option<Author> {
+        let id = AssigneeId::new(self.actor.as_ref()?.as_str()).expect("actors are assignees");
+        let is_known = self.name(&id).is_some();
+        match id {
+            AssigneeId::User(id) if is_known => Some(Author::user(&id)),
+            _ => None,
+        }
+    }
+
+    fn create(
+        &mut self,
+        id: ConversationId,
+        appending: &Appending,
+        (created_at, status): (DateTime<Utc>, Status),
+    ) {
         let known = self.entry(id).is_some() || self.gone.contains(&id);
         assert!(!known, "{id} was given out twice");
         self.take_id(id.raw());
         let contact = appending.contact_id.clone();
-        let created = Conversation::new(id, contact, appending.channel, created_at);
+        let mut created = Conversation::new(id, contact, appending.channel, created_at);
+        created.status = status;
         self.entries.push(Entry::new(&created));
         self.tell(
             id,
             EventKind::ConversationCreated {
-                status: Status::Open,
+                status,
                 assigned_to: None,
             },
         );
@@ -361,6 +572,15 @@ impl Model {
         self.tell(id, EventKind::NoteAdded { note_id: note.id });
         self.touched = true;
         Expected::plain(note, true)
+    }
+
+    /// No activity, and it has no event.
+    pub fn remove_note(&mut self, id: ConversationId, note: NoteId) -> Expected<()> {
+        let entry = self.entry_mut(id);
+        entry.notes.retain(|known| known.id != note);
+        self.add_reassignment_events(id);
+        self.touched = true;
+        Expected::plain((), true)
     }
 
     /// A name shows at once.

@@ -8,7 +8,7 @@ use crate::op::Op;
 use crate::probe::Probe;
 
 /// As many bytes as the longest operation takes, nearly.
-const BYTES: usize = 40;
+const BYTES: usize = 64;
 
 /// One operation.
 pub fn op() -> impl Strategy<Value = Op> {

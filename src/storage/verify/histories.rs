@@ -24,7 +24,7 @@ impl Verifier<'_> {
                 verifier.found(tables::MESSAGES, key, FindingKind::Different);
             }
             match homes.of(message.conversation_id)? {
-                Some(Some(channel)) => verifier.check_provider_id(channel, &message)?,
+                Some(Some(channel)) => verifier.check_foreign_ids(channel, &message)?,
                 Some(None) => verifier.found(tables::MESSAGES, key, FindingKind::Unexpected),
                 None => {}
             }
@@ -45,23 +45,22 @@ impl Verifier<'_> {
         })
     }
 
-    /// A message's provider's id leads to it.
-    fn check_provider_id(&mut self, channel: Channel, message: &Message) -> Result<()> {
-        let Some(id) = &message.provider_id else {
-            return Ok(());
-        };
-        let key = provider_ids::key(self.view.known.hashes, channel.into(), id);
-        let kind = match unless_corrupted(provider_ids::find(&self.view.rows, &key))? {
-            None => return Ok(()),
-            Some(Some(ProviderIdState::Message(of, own)))
-                if (of, own) == (message.conversation_id, message.id) =>
-            {
-                return Ok(());
-            }
-            Some(Some(ProviderIdState::Unmatched(_)) | None) => FindingKind::Missing,
-            Some(_) => FindingKind::Different,
-        };
-        self.found(tables::CATALOG, &PROVIDER_IDS.key(&key), kind);
+    /// The ids of a message lead to it.
+    fn check_foreign_ids(&mut self, channel: Channel, message: &Message) -> Result<()> {
+        for id in message.foreign_ids() {
+            let key = provider_ids::key(self.view.known.hashes, channel.into(), &id);
+            let kind = match unless_corrupted(provider_ids::find(&self.view.rows, &key))? {
+                None => continue,
+                Some(Some(ProviderIdState::Message(of, own)))
+                    if (of, own) == (message.conversation_id, message.id) =>
+                {
+                    continue;
+                }
+                Some(Some(ProviderIdState::Unmatched(_)) | None) => FindingKind::Missing,
+                Some(_) => FindingKind::Different,
+            };
+            self.found(tables::CATALOG, &PROVIDER_IDS.key(&key), kind);
+        }
         Ok(())
     }
 }

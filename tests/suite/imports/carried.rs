@@ -1,11 +1,11 @@
 //! Conversations copied from one store to another as JSON.
 
 use convodb::prelude::*;
-use convodb::{Error, ErrorKind, Filter, Import, PageRequest, Revision};
+use convodb::{Error, ErrorKind, Filter, Import, PageRequest, Revision, Transcript};
 use serde_json::json;
 
 use crate::rules::inbox::Inbox;
-use convodb_testkit::fixture;
+use convodb_testkit::{compare, fixture};
 
 /// Every conversation as the JSON of its import, latest activity first.
 fn documents(store: &Store) -> Vec<String> {
@@ -27,6 +27,20 @@ fn documents(store: &Store) -> Vec<String> {
     documents
 }
 
+/// The same without the numbers of former contents, which an export does not have.
+fn without_versions(documents: Vec<String>) -> Vec<String> {
+    let without = |document: String| {
+        let mut parts = document.split(",\"versions\":");
+        let first = parts.next().unwrap_or_default().to_owned();
+        let digits = |part: &str| {
+            part.trim_start_matches(|c: char| c.is_ascii_digit())
+                .to_owned()
+        };
+        first + &parts.map(digits).collect::<String>()
+    };
+    documents.into_iter().map(without).collect()
+}
+
 #[test]
 fn a_conversation_is_the_same_in_every_field_in_another_store() {
     let mut carried = 0;
@@ -41,16 +55,20 @@ fn a_conversation_is_the_same_in_every_field_in_another_store() {
                 .import(serde_json::from_str(document).unwrap())
                 .unwrap();
         }
-        assert_eq!(documents(&elsewhere), written);
+        let got = without_versions(documents(&elsewhere));
+        assert_eq!(got, without_versions(written.clone()));
         for document in &written {
             let id = serde_json::from_str::<Import>(document)
                 .unwrap()
                 .conversation
                 .id;
-            assert_eq!(
-                elsewhere.transcript(id).unwrap(),
-                store.transcript(id).unwrap()
-            );
+            let [got, expected] = [&elsewhere, &store].map(|store| store.transcript(id).unwrap());
+            assert_eq!(got.conversation, expected.conversation);
+            let messages = |transcript: Transcript| {
+                let messages = transcript.messages.into_iter();
+                messages.map(compare::as_exported).collect::<Vec<_>>()
+            };
+            assert_eq!(messages(got), messages(expected));
         }
         assert!(elsewhere.verify().unwrap().is_clean());
         carried += written.len();

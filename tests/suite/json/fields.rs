@@ -270,7 +270,8 @@ fn a_message_that_lacks_what_its_type_needs_or_has_what_is_anothers_is_refused_b
             r#""type":"image","media_url":"https://x","template_name":"x""#,
             "template_name: does not belong",
         ),
-        (r#""type":"sticker""#, "sticker"),
+        (r#""type":"poll""#, "poll"),
+        (r#""type":"sticker""#, "media_url: is required"),
         (r#""type":"text","content":"Hi","seen":true"#, "seen"),
         (r#""type":"text","content":"Hi","status":"gone""#, "gone"),
         (

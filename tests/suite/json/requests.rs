@@ -99,10 +99,15 @@ fn a_message_that_is_not_whole_or_says_too_much_is_refused() {
             r#""type":"text","content":"A","sent_at":"yesterday""#,
             "`yesterday` is no ISO 8601 time",
         ),
-        (r#""type":"video""#, "unknown variant `video`"),
+        (r#""type":"poll""#, "unknown variant `poll`"),
+        (r#""type":"video""#, "media_url: is required"),
         (
-            r#""type":"text","content":"A","id":"1""#,
-            "unknown field `id`",
+            r#""type":"text","content":"A","created_at":"2026-04-16T09:00:00Z""#,
+            "created_at: belongs to a message that is stored",
+        ),
+        (
+            r#""type":"text","content":"A","name":"1""#,
+            "unknown field `name`",
         ),
         (
             r#""type":"text","content":"A","type":"text""#,
@@ -113,8 +118,8 @@ fn a_message_that_is_not_whole_or_says_too_much_is_refused() {
         refused::<Inbound>(&message(fields), because);
         refused::<Outbound>(&message(fields), because);
     }
-    let reopening = message(r#""type":"text","content":"A","reopen":true"#);
-    refused::<Inbound>(&reopening, "reopen: belongs to a message to a contact");
+    let echo = message(r#""type":"text","content":"A","echo":true"#);
+    refused::<Inbound>(&echo, "echo: belongs to a message to a contact");
     refused::<Inbound>(
         r#"["con_1","whatsapp","text","A"]"#,
         "invalid type: sequence",

@@ -148,7 +148,7 @@ proptest! {
         replies in prop::collection::vec(
             (
                 any_content(),
-                prop::option::of(".{1,40}"),
+                prop::option::of("\\PC{1,40}"),
                 prop::option::of(FIRST_SENT..4_000_000_000_000_000),
                 prop::collection::vec(any_receipt(), 0..4),
             ),

@@ -189,8 +189,9 @@ fn the_earliest_failures_reason_is_kept_in_every_order() {
 #[test]
 fn a_failure_does_not_take_a_message_back_that_was_delivered() {
     let inbox = Inbox::new();
-    let hello = inbox.hello("con_01HXYZ");
-    let recorded = inbox.record(&hello, Receipt::failed("1", "lost").at(at(5)));
+    let sent = inbox.sent();
+    inbox.record(&sent, Receipt::delivered().at(at(4)));
+    let recorded = inbox.record(&sent, Receipt::failed("1", "lost").at(at(5)));
     assert_eq!(recorded.status, DeliveryStatus::Delivered);
     assert_eq!(
         recorded.deliveries.failed_at,

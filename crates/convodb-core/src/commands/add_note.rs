@@ -1,5 +1,4 @@
 use super::*;
-use crate::validate::Origin;
 
 /// Adds an internal note. It never reopens, and it is activity. The context's actor is its author.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

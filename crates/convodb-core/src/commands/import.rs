@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::*;
 
@@ -12,8 +12,8 @@ impl Command for Import {
         keys.push(Key::Conversation(self.conversation.id));
         keys.push(Key::Thread(inbox, contact));
         keys.extend(self.conversation.assignee_id().cloned().map(Key::Assignee));
-        let provider_ids = self.messages.iter().filter_map(|it| it.provider_id.clone());
-        keys.extend(provider_ids.map(|id| Key::ProviderId(inbox, id)));
+        let ids = self.messages.iter().flat_map(Message::foreign_ids);
+        keys.extend(ids.map(|id| Key::ProviderId(inbox, id)));
     }
 
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
@@ -30,14 +30,16 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
     let inbox = InboxNumber::from(import.conversation.channel);
     import.conversation.inbound_count = inbound_count(&import.messages);
     for message in &mut import.messages {
-        // Receipts that came before their message become part of it.
-        if let Some(id) = &message.provider_id
-            && let Some(ProviderIdState::Unmatched(known)) = state.provider_id(inbox, id)?
-        {
-            known
-                .deliveries
-                .receipts()
-                .for_each(|receipt| message.record(&receipt));
+        message.content = std::mem::replace(&mut message.content, Content::text("")).normalised();
+        // What came before its message becomes part of it.
+        for id in message.foreign_ids().collect::<Vec<_>>() {
+            if let Some(ProviderIdState::Unmatched(known)) = state.provider_id(inbox, &id)? {
+                for field in known.fields() {
+                    if message.accepts(&field) {
+                        message.set(field);
+                    }
+                }
+            }
         }
     }
     arrange(&mut import.messages);
@@ -97,15 +99,14 @@ fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
     }
     // Behind these: of a conversation that is there, every provider's id is taken too.
     for message in &import.messages {
-        let Some(id) = &message.provider_id else {
-            continue;
-        };
-        match state.provider_id(inbox, id)? {
-            Some(ProviderIdState::Tombstone) => return Err(Error::gone(id).into()),
-            Some(ProviderIdState::Message(..)) => {
-                return Err(Error::provider_id_conflict(id).into());
+        for id in message.foreign_ids() {
+            match state.provider_id(inbox, &id)? {
+                Some(ProviderIdState::Tombstone) => return Err(Error::gone(&id).into()),
+                Some(ProviderIdState::Message(..)) => {
+                    return Err(Error::foreign_id_conflict(&id).into());
+                }
+                Some(ProviderIdState::Unmatched(_)) | None => {}
             }
-            Some(ProviderIdState::Unmatched(_)) | None => {}
         }
     }
     Ok(())
@@ -146,9 +147,15 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
         message.validate()?;
         belongs(message.conversation_id)?;
         is_new("id", ids.insert(message.id))?;
-        let provider_id = message.provider_id.as_ref();
-        let is_new_id = provider_id.is_none_or(|id| provider_ids.insert(id));
-        is_new("provider_id", is_new_id)
+        let own: BTreeSet<_> = message.foreign_ids().collect();
+        own.into_iter().try_for_each(|id| {
+            let field = if id.is_reference() {
+                "client_ref"
+            } else {
+                "provider_id"
+            };
+            is_new(field, provider_ids.insert(id))
+        })
     })?;
     let mut ids = HashSet::with_capacity(import.notes.len());
     each("notes", &import.notes, |note| {
@@ -178,10 +185,7 @@ fn each<'a, T>(
 }
 
 fn inbound_count(messages: &[Message]) -> u64 {
-    let inbound = messages
-        .iter()
-        .filter(|it| it.direction == Direction::Inbound);
-    inbound.count() as u64
+    messages.iter().filter(|it| it.is_from_contact()).count() as u64
 }
 
 /// The greatest number that every reader of JSON takes as it is: room for as many changes again.

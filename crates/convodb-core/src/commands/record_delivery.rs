@@ -11,47 +11,75 @@ pub struct RecordDelivery {
 }
 
 pub(super) fn reads(message: &MessageRef, keys: &mut Vec<Key>) {
-    keys.push(match message.clone() {
+    match message {
         MessageRef::Id {
             conversation,
             message,
-        } => Key::Message(conversation, message),
-        MessageRef::ProviderId {
-            channel,
-            provider_id,
-        } => Key::ProviderId(channel.into(), provider_id),
-    });
+        } => keys.push(Key::Message(*conversation, *message)),
+        foreign => keys.extend(
+            foreign
+                .foreign_id()
+                .map(|(inbox, id)| Key::ProviderId(inbox, id)),
+        ),
+    }
 }
 
 /// What a reference leads to.
 pub(super) enum Found<'a> {
     Message(&'a Message),
-    /// A message that has not come yet, with the receipts that wait for it.
-    Nothing(InboxNumber, &'a ProviderId, Option<&'a Deliveries>),
+    /// A message that has not come yet, with what waits for it.
+    Nothing(InboxNumber, ProviderId, Option<&'a UnmatchedReceipts>),
 }
 
-pub(super) fn find<'a>(state: &'a State, message: &'a MessageRef) -> Result<Found<'a>, Halt> {
-    let (of, id) = match message {
+pub(super) fn find<'a>(state: &'a State, message: &MessageRef) -> Result<Found<'a>, Halt> {
+    let (inbox, id) = match message {
         MessageRef::Id {
             conversation,
             message,
-        } => (conversation, message),
-        MessageRef::ProviderId {
-            channel,
-            provider_id,
         } => {
-            let inbox = InboxNumber::from(*channel);
-            match state.provider_id(inbox, provider_id)? {
-                Some(ProviderIdState::Message(of, id)) => (of, id),
-                Some(ProviderIdState::Tombstone) => return Err(Error::gone(provider_id).into()),
-                Some(ProviderIdState::Unmatched(known)) => {
-                    return Ok(Found::Nothing(inbox, provider_id, Some(&known.deliveries)));
-                }
-                None => return Ok(Found::Nothing(inbox, provider_id, None)),
-            }
+            let found = state.require_message(*conversation, *message);
+            return found.map(Found::Message);
         }
+        foreign => foreign
+            .foreign_id()
+            .ok_or_else(|| Error::corrupted("a reference names no message"))?,
     };
-    state.require_message(*of, *id).map(Found::Message)
+    let waiting = match state.provider_id(inbox, &id)? {
+        Some(ProviderIdState::Message(of, id)) => {
+            return state.require_message(*of, *id).map(Found::Message);
+        }
+        Some(ProviderIdState::Tombstone) => return Err(Error::gone(&id).into()),
+        Some(ProviderIdState::Unmatched(known)) => Some(known),
+        None => None,
+    };
+    // A reference is given with its message, so that nothing waits for it.
+    match message {
+        MessageRef::ClientRef { client_ref, .. } => {
+            Err(Error::not_found(EntityKind::Message, client_ref).into())
+        }
+        _ => Ok(Found::Nothing(inbox, id, waiting.map(AsRef::as_ref))),
+    }
+}
+
+impl Env<'_> {
+    /// Keeps for a message that has not come what changes it, unless that is known.
+    pub(super) fn park(
+        &self,
+        (inbox, provider_id): (InboxNumber, ProviderId),
+        known: Option<&UnmatchedReceipts>,
+        field: MessageField,
+    ) -> Result<Decision, Halt> {
+        if known.is_some_and(|known| !known.would_change(&field)) {
+            return Ok(Decision::new(Subject::Nothing, None));
+        }
+        self.context.check(None)?;
+        let parked = ChangeKind::FieldUnmatched {
+            inbox,
+            provider_id,
+            field: Box::new(field),
+        };
+        Ok(Decision::new(Subject::Nothing, [parked]))
+    }
 }
 
 impl Command for RecordDelivery {
@@ -66,38 +94,24 @@ impl Command for RecordDelivery {
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let found = find(state, &self.message)?;
         let receipt = self.receipt.resolve(env.now)?;
-        let (subject, is_new) = match found {
-            Found::Message(message) => {
-                let subject = Subject::Message(message.conversation_id, message.id);
-                (subject, message.would_change(&receipt))
-            }
-            Found::Nothing(.., known) => {
-                let is_new = known.is_none_or(|known| known.would_change(&receipt));
-                (Subject::Nothing, is_new)
+        let message = match found {
+            Found::Message(message) => message,
+            Found::Nothing(inbox, id, known) => {
+                return env.park((inbox, id), known, MessageField::Delivery(receipt));
             }
         };
-        if !is_new {
-            return Ok(Decision::new(subject, None));
+        message.check_receipt(&receipt)?;
+        let (of, id) = (message.conversation_id, message.id);
+        let counts = !message.is_of_former_attempt(&self.message, &receipt);
+        if !counts || !message.would_change(&receipt) {
+            return Ok(Decision::new(Subject::Message(of, id), None));
         }
-        let change = match found {
-            Found::Message(message) => {
-                let of = message.conversation_id;
-                let set = vec![MessageField::Delivery(receipt)];
-                // A conversation is loaded for preconditions alone.
-                if env.context.has_preconditions() {
-                    env.context.check(Some(state.require_conversation(of)?))?;
-                }
-                ChangeKind::message_updated(of, message.id, set)
-            }
-            Found::Nothing(inbox, provider_id, _) => {
-                env.context.check(None)?;
-                ChangeKind::ReceiptUnmatched {
-                    inbox,
-                    provider_id: provider_id.clone(),
-                    receipt,
-                }
-            }
-        };
-        Ok(Decision::new(subject, [change]))
+        // A conversation is loaded for preconditions alone.
+        if env.context.has_preconditions() {
+            env.context.check(Some(state.require_conversation(of)?))?;
+        }
+        let set = vec![MessageField::Delivery(receipt)];
+        let change = ChangeKind::message_updated(of, id, set);
+        Ok(Decision::new(Subject::Message(of, id), [change]))
     }
 }

@@ -1,4 +1,4 @@
-use super::record_delivery::{Found, find, reads};
+use super::record_delivery::reads;
 use super::*;
 
 /// Gives a message that was stored without one its provider's id.
@@ -20,12 +20,7 @@ impl Command for SetProviderId {
     }
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
-        let message = match find(state, &self.message)? {
-            Found::Message(message) => message,
-            Found::Nothing(_, id, _) => {
-                return Err(Error::not_found(EntityKind::ProviderId, id).into());
-            }
-        };
+        let message = update_message::require(state, &self.message)?;
         let (of, id, own) = (message.conversation_id, message.id, &self.provider_id);
         let conversation = state.require_conversation(of)?;
         let known = state.provider_id(conversation.channel.into(), own)?;
@@ -42,15 +37,13 @@ impl Command for SetProviderId {
         match known {
             None => {}
             Some(ProviderIdState::Unmatched(unmatched)) => {
-                set.extend(unmatched.deliveries.receipts().map(MessageField::Delivery));
+                set.extend(unmatched.fields());
             }
             Some(ProviderIdState::Message(..)) => {
                 return Err(Error::provider_id_conflict(own).into());
             }
             Some(ProviderIdState::Tombstone) => return Err(Error::gone(own).into()),
         }
-        env.context.check(Some(conversation))?;
-        let updated = ChangeKind::message_updated(of, id, set);
-        Ok(Decision::new(subject, [updated]))
+        update_message::decide(state, env, message, set)
     }
 }

@@ -29,8 +29,8 @@ pub(crate) fn project(
         });
     };
     match &change.kind {
-        ChangeKind::ConversationCreated { .. } => emit(EventKind::ConversationCreated {
-            status: Status::Open,
+        ChangeKind::ConversationCreated { status, .. } => emit(EventKind::ConversationCreated {
+            status: *status,
             assigned_to: None,
         }),
         // No event for its messages and its assignment, which are old: a consumer of
@@ -49,7 +49,15 @@ pub(crate) fn project(
                         let before = std::mem::replace(&mut before, to.clone());
                         assignment(to.clone(), before)
                     }
-                    // What is not activity has no event.
+                    Field::DeliveredUntil(until) => Some(EventKind::ConversationReceipts {
+                        status: DeliveryStatus::Delivered,
+                        until: *until,
+                    }),
+                    Field::ReadUntil(until) => Some(EventKind::ConversationReceipts {
+                        status: DeliveryStatus::Read,
+                        until: *until,
+                    }),
+                    // The others have no event.
                     _ => None,
                 };
                 kind.into_iter().for_each(&mut emit);
@@ -62,13 +70,16 @@ pub(crate) fn project(
         ChangeKind::MessageAppended(message) => {
             let message_id = message.id;
             emit(match message.direction {
+                _ if message.is_system() => EventKind::MessageSystem { message_id },
                 Direction::Inbound => EventKind::MessageReceived { message_id },
                 Direction::Outbound => EventKind::MessageSent { message_id },
             });
         }
         ChangeKind::MessageUpdated { message, set, .. } => {
             let message = state.require_message(conversation_id, *message)?;
-            first_reports(message, set).for_each(emit);
+            first_reports(message, set).for_each(&mut emit);
+            let kinds = set.iter().filter_map(|field| updated(message, field));
+            kinds.for_each(emit);
         }
         ChangeKind::NoteAdded(note) => emit(EventKind::NoteAdded { note_id: note.id }),
         // The others are about no conversation.
@@ -95,6 +106,32 @@ fn assignment(to: Option<AssigneeId>, before: Option<AssigneeId>) -> Option<Even
     }
 }
 
+/// The event of an attribute that is no receipt.
+fn updated(message: &Message, field: &MessageField) -> Option<EventKind> {
+    let message_id = message.id;
+    Some(match field {
+        MessageField::Reaction(reaction) if reaction.emoji.is_empty() => {
+            EventKind::MessageUnreacted { message_id }
+        }
+        MessageField::Reaction(_) => EventKind::MessageReacted { message_id },
+        MessageField::Edit(_) | MessageField::Original(..) => {
+            EventKind::MessageEdited { message_id }
+        }
+        MessageField::Revoked(_) => EventKind::MessageRevoked { message_id },
+        MessageField::Filled(..) | MessageField::Content(_) | MessageField::Metadata(_) => {
+            EventKind::MessageUpdated { message_id }
+        }
+        MessageField::Retried => EventKind::MessageRetried { message_id },
+        MessageField::Delivery(receipt) if receipt.played => {
+            let is_known = message.deliveries.played_at.is_some();
+            return (!is_known).then_some(EventKind::MessagePlayed { message_id });
+        }
+        MessageField::Delivery(_) | MessageField::ProviderId(_) | MessageField::Alias(_) => {
+            return None;
+        }
+    })
+}
+
 /// One event for each status, with the first receipt that reports it. So the same receipts have the
 /// same events in any order. A status that the message has by then, without a receipt, has none.
 fn first_reports(message: &Message, set: &[MessageField]) -> impl Iterator<Item = EventKind> {
@@ -114,7 +151,7 @@ fn first_reports(message: &Message, set: &[MessageField]) -> impl Iterator<Item 
         let message_id = message.id;
         match receipt.status {
             // The message itself has this event.
-            DeliveryStatus::Sent => None,
+            DeliveryStatus::Pending | DeliveryStatus::Sent => None,
             DeliveryStatus::Failed => Some(EventKind::MessageFailed { message_id }),
             DeliveryStatus::Delivered => Some(EventKind::MessageDelivered { message_id }),
             DeliveryStatus::Read => Some(EventKind::MessageRead { message_id }),

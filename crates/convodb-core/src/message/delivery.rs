@@ -1,14 +1,18 @@
 //! The delivery of a message: a lattice, so that receipts may come late, twice or in any order.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{ConversationId, InvalidInput, MessageId, time, validate};
+use super::Extras;
+use crate::records::as_json;
+use crate::{ConversationId, InvalidInput, MessageField, MessageId, time, validate};
 
 /// How far a message has come. The order is the lattice's: a later status wins over an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
+    /// Given to a connector that has not reported yet.
+    Pending,
     /// Accepted by the provider.
     Sent,
     /// Refused or lost. A later delivery still shows that it came.
@@ -20,18 +24,44 @@ pub enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    pub(crate) const ALL: [Self; 4] = [Self::Sent, Self::Failed, Self::Delivered, Self::Read];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Sent,
+        Self::Failed,
+        Self::Delivered,
+        Self::Read,
+    ];
 }
 
 /// Why a message failed, in the provider's words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 #[non_exhaustive]
 pub struct Failure {
-    /// The provider's code.
+    /// The provider's code. A number in JSON is taken too.
+    #[serde(deserialize_with = "code")]
     pub code: String,
     /// The provider's explanation.
     pub message: String,
+    /// More of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+    /// Where more is to be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or a number")]
+    enum Code {
+        Text(String),
+        Number(serde_json::Number),
+    }
+    Ok(match Code::deserialize(deserializer)? {
+        Code::Text(text) => text,
+        Code::Number(number) => number.to_string(),
+    })
 }
 
 impl Failure {
@@ -40,12 +70,19 @@ impl Failure {
         Self {
             code: code.into(),
             message: message.into(),
+            details: None,
+            url: None,
         }
     }
 
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {
         validate::failure("error.code", &self.code)?;
-        validate::failure("error.message", &self.message)
+        validate::failure("error.message", &self.message)?;
+        for (field, text) in [("error.details", &self.details), ("error.url", &self.url)] {
+            text.as_ref()
+                .map_or(Ok(()), |text| validate::failure(field, text))?;
+        }
+        Ok(())
     }
 }
 
@@ -59,7 +96,10 @@ pub struct Delivery {
     #[serde(with = "time")]
     pub at: DateTime<Utc>,
     /// Why the message failed.
+    #[serde(with = "as_json")]
     pub failure: Option<Failure>,
+    /// Whether the contact heard it too.
+    pub played: bool,
 }
 
 /// The earliest time of each status that receipts reported, and the earliest failure's reason.
@@ -79,7 +119,11 @@ pub struct Deliveries {
     #[serde(with = "time::optional")]
     pub failed_at: Option<DateTime<Utc>>,
     /// The reason that this receipt gave.
+    #[serde(with = "as_json")]
     pub failure: Option<Failure>,
+    /// The earliest time of a receipt that the contact heard it.
+    #[serde(with = "time::optional")]
+    pub played_at: Option<DateTime<Utc>>,
 }
 
 impl Deliveries {
@@ -95,6 +139,7 @@ impl Deliveries {
     #[doc(hidden)]
     pub const fn at(&self, status: DeliveryStatus) -> Option<DateTime<Utc>> {
         match status {
+            DeliveryStatus::Pending => None,
             DeliveryStatus::Sent => self.sent_at,
             DeliveryStatus::Failed => self.failed_at,
             DeliveryStatus::Delivered => self.delivered_at,
@@ -102,13 +147,18 @@ impl Deliveries {
         }
     }
 
-    pub(crate) const fn at_mut(&mut self, status: DeliveryStatus) -> &mut Option<DateTime<Utc>> {
-        match status {
+    /// The time of a status that receipts report.
+    pub(crate) const fn at_mut(
+        &mut self,
+        status: DeliveryStatus,
+    ) -> Option<&mut Option<DateTime<Utc>>> {
+        Some(match status {
+            DeliveryStatus::Pending => return None,
             DeliveryStatus::Sent => &mut self.sent_at,
             DeliveryStatus::Failed => &mut self.failed_at,
             DeliveryStatus::Delivered => &mut self.delivered_at,
             DeliveryStatus::Read => &mut self.read_at,
-        }
+        })
     }
 
     pub(super) fn times(&mut self) -> impl Iterator<Item = &mut DateTime<Utc>> {
@@ -118,8 +168,9 @@ impl Deliveries {
             read_at,
             failed_at,
             failure: _,
+            played_at,
         } = self;
-        [sent_at, delivered_at, read_at, failed_at]
+        [sent_at, delivered_at, read_at, failed_at, played_at]
             .into_iter()
             .flatten()
     }
@@ -142,10 +193,15 @@ impl Deliveries {
         if is_better_failure {
             self.failure.clone_from(&receipt.failure);
         }
-        if is_earlier {
-            *self.at_mut(receipt.status) = Some(receipt.at);
+        if is_earlier && let Some(at) = self.at_mut(receipt.status) {
+            *at = Some(receipt.at);
         }
-        is_earlier || is_better_failure
+        let is_heard_earlier =
+            receipt.played && self.played_at.is_none_or(|known| receipt.at < known);
+        if is_heard_earlier {
+            self.played_at = Some(receipt.at);
+        }
+        is_earlier || is_better_failure || is_heard_earlier
     }
 
     /// Whether merging a receipt changes anything.
@@ -157,14 +213,21 @@ impl Deliveries {
     /// The receipts that report the same.
     #[doc(hidden)]
     pub fn receipts(&self) -> impl Iterator<Item = Delivery> + '_ {
-        DeliveryStatus::ALL.into_iter().filter_map(|status| {
+        let reported = DeliveryStatus::ALL.into_iter().filter_map(|status| {
             let failed = status == DeliveryStatus::Failed;
             Some(Delivery {
                 status,
                 at: self.at(status)?,
                 failure: self.failure.clone().filter(|_| failed),
+                played: false,
             })
-        })
+        });
+        reported.chain(self.played_at.map(|at| Delivery {
+            status: DeliveryStatus::Read,
+            at,
+            failure: None,
+            played: true,
+        }))
     }
 
     pub(super) fn validate(&self) -> Result<(), InvalidInput> {
@@ -172,6 +235,8 @@ impl Deliveries {
             self.at(status)
                 .map_or(Ok(()), |at| time::checked(field, at).map(drop))?;
         }
+        self.played_at
+            .map_or(Ok(()), |at| time::checked("played_at", at).map(drop))?;
         self.failure.iter().try_for_each(Failure::validate)
     }
 }
@@ -192,6 +257,8 @@ pub struct Receipt {
     at: Option<DateTime<Utc>>,
     #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
     failure: Option<Failure>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    played: bool,
 }
 
 impl Receipt {
@@ -201,6 +268,7 @@ impl Receipt {
             status,
             at: None,
             failure: None,
+            played: false,
         }
     }
 
@@ -219,12 +287,22 @@ impl Receipt {
         Self::new(DeliveryStatus::Read)
     }
 
+    /// The contact has seen the message and heard it, as a voice note is.
+    pub const fn played() -> Self {
+        let mut read = Self::new(DeliveryStatus::Read);
+        read.played = true;
+        read
+    }
+
     /// The message did not arrive, for the provider's reason.
     pub fn failed(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            failure: Some(Failure::new(code, message)),
-            ..Self::new(DeliveryStatus::Failed)
-        }
+        Self::new(DeliveryStatus::Failed).failure(Failure::new(code, message))
+    }
+
+    /// The provider's reason of a failure.
+    pub fn failure(mut self, failure: Failure) -> Self {
+        self.failure = Some(failure);
+        self
     }
 
     /// When it happened, by the provider's clock; without it, the time of the command.
@@ -240,12 +318,15 @@ impl Receipt {
 
     /// The receipt, checked, with its time: the provider's, but never one in the future.
     pub(crate) fn resolve(&self, now: DateTime<Utc>) -> Result<Delivery, InvalidInput> {
+        let reason = "is no report of a provider";
+        let is_report = self.status != DeliveryStatus::Pending;
+        InvalidInput::unless(is_report, "status", reason)?;
         self.failure.iter().try_for_each(Failure::validate)?;
-        let at = self.at.map_or(Ok(now), |at| time::recent("at", at))?;
         Ok(Delivery {
             status: self.status,
-            at: at.min(now),
+            at: time::reported("at", self.at, now)?,
             failure: self.failure.clone(),
+            played: self.played,
         })
     }
 }
@@ -255,19 +336,22 @@ impl Receipt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProviderIdState {
     Message(ConversationId, MessageId),
-    Unmatched(UnmatchedReceipts),
+    Unmatched(Box<UnmatchedReceipts>),
     /// Its message was deleted, and is not stored again.
     Tombstone,
 }
 
-/// Receipts that came before their message, merged.
+/// What came before its message: receipts, merged, and the latest of what else it changes.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnmatchedReceipts {
-    /// When the first of them came.
+    /// When the first of it came.
     #[serde(with = "time")]
     pub since: DateTime<Utc>,
     pub deliveries: Deliveries,
+    /// Reactions, and that it was taken back.
+    #[serde(with = "as_json")]
+    pub extras: Extras,
 }
 
 #[doc(hidden)]
@@ -276,6 +360,46 @@ impl UnmatchedReceipts {
         Self {
             since,
             deliveries: Deliveries::default(),
+            extras: Extras::default(),
+        }
+    }
+
+    /// Keeps what changes the message when it comes.
+    pub fn keep(&mut self, field: MessageField) {
+        match field {
+            MessageField::Delivery(receipt) => {
+                self.deliveries.merge(&receipt);
+            }
+            MessageField::Reaction(reaction) => self.extras.react(reaction),
+            MessageField::Revoked(revocation) => {
+                self.extras.revoked.get_or_insert(revocation);
+            }
+            // Nothing else waits.
+            _ => {}
+        }
+    }
+
+    /// Whether it is not known yet.
+    pub fn would_change(&self, field: &MessageField) -> bool {
+        let mut kept = self.clone();
+        kept.keep(field.clone());
+        kept != *self
+    }
+
+    /// What changes the message when it comes. A message that was taken back has no reactions.
+    pub fn fields(&self) -> Vec<MessageField> {
+        let receipts = self.deliveries.receipts().map(MessageField::Delivery);
+        match &self.extras.revoked {
+            Some(revoked) => {
+                let revoked = MessageField::Revoked(revoked.clone());
+                receipts.chain([revoked]).collect()
+            }
+            None => {
+                let reactions = self.extras.reactions.iter().cloned();
+                receipts
+                    .chain(reactions.map(MessageField::Reaction))
+                    .collect()
+            }
         }
     }
 }

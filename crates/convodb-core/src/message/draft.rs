@@ -3,12 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::content::ContentFields;
-use super::{Content, Direction, MessageType};
+use super::document::Document;
+use super::{Author, Content, DeliveryStatus, Direction, Extras, Message, Reference};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::validate::Origin;
-use crate::{Channel, ContactId, InvalidInput, ProviderId, time};
+use crate::{
+    Channel, ContactId, ConversationId, InvalidInput, Json, MessageId, MetadataValue, ProviderId,
+    time,
+};
 
 /// A message that is yet to be stored. See [`Inbound`], [`Outbound`] and [`Reply`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +22,9 @@ pub struct Draft<A, const INBOUND: bool> {
     provider_id: Option<String>,
     provider_time: Option<DateTime<Utc>>,
     pub(crate) reopen: bool,
+    pub(crate) is_pending: bool,
+    pub(crate) is_echo: bool,
+    pub(crate) extras: Option<Box<Extras>>,
 }
 
 /// Whom a message is from or to.
@@ -46,7 +52,7 @@ pub type Inbound = Draft<(ContactId, Channel), true>;
 
 /// A message to a contact, for `send`.
 ///
-/// Its JSON has the fields of an [`Inbound`] and, if need be, `reopen`.
+/// Its JSON has the fields of an [`Inbound`] and, if need be, `author`, `echo` and `"status": "pending"`.
 ///
 /// ```
 /// use convodb::{Channel, ContactId, Content, Outbound};
@@ -104,10 +110,23 @@ impl Reply {
 }
 
 impl<A> Draft<A, false> {
-    /// Whether it reopens a resolved conversation, as it does by default. A broadcast should not
-    /// reopen thousands of them.
-    pub const fn reopen(mut self, reopen: bool) -> Self {
-        self.reopen = reopen;
+    /// It starts as `pending`: the caller says later whether the provider took it.
+    pub const fn pending(mut self) -> Self {
+        self.is_pending = true;
+        self
+    }
+
+    /// It is what the provider reports that was sent, perhaps by this store's own service: it joins the
+    /// message that has its id or its reference, or else the oldest pending one of the last five
+    /// minutes that says the same.
+    pub const fn echo(mut self) -> Self {
+        self.is_echo = true;
+        self
+    }
+
+    /// Who wrote it.
+    pub fn author(mut self, author: Author) -> Self {
+        self.extras_mut().author = Some(author);
         self
     }
 }
@@ -130,7 +149,73 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
             provider_id: None,
             provider_time: None,
             reopen: true,
+            is_pending: false,
+            is_echo: false,
+            extras: None,
         }
+    }
+
+    fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// Whether it reopens a resolved conversation, as it does by default. A broadcast should not
+    /// reopen thousands of them, and the answer to a survey asks nothing. One that does not starts its
+    /// conversation as resolved, and counts as read.
+    pub const fn reopen(mut self, reopen: bool) -> Self {
+        self.reopen = reopen;
+        self
+    }
+
+    /// The sender's own reference: the same one on the same channel and in the same direction is the
+    /// same message, as long as that exists. At most 128 bytes.
+    pub fn client_ref(mut self, reference: impl Into<String>) -> Self {
+        self.extras_mut().client_ref = Some(reference.into());
+        self
+    }
+
+    /// Another id that the provider has for it: at most four.
+    pub fn provider_alias(mut self, id: ProviderId) -> Self {
+        self.extras_mut().provider_aliases.push(id);
+        self
+    }
+
+    /// What it answers.
+    pub fn reply_to(mut self, reference: impl Into<Reference>) -> Self {
+        self.extras_mut().reply_to = Some(reference.into());
+        self
+    }
+
+    /// It was forwarded.
+    pub fn forwarded(mut self) -> Self {
+        self.extras_mut().forwarded = true;
+        self
+    }
+
+    /// Its content is yet to come, by another one with the same provider's id.
+    pub fn placeholder(mut self) -> Self {
+        self.extras_mut().placeholder = true;
+        self
+    }
+
+    /// The provider's own JSON of it: at most 64 KiB.
+    pub fn raw(mut self, raw: Json) -> Self {
+        self.extras_mut().raw = Some(raw);
+        self
+    }
+
+    /// A value of the caller's own.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
+        self.extras_mut().metadata.set(name, value);
+        self
+    }
+
+    /// It is an edit of a message that has not come.
+    pub(crate) fn edited(mut self, at: DateTime<Utc>) -> Self {
+        let extras = self.extras_mut();
+        extras.edited_at = Some(at);
+        extras.awaits_original = true;
+        self
     }
 
     /// The provider's id of the message, unique on its channel. The same id from the same contact and
@@ -149,17 +234,75 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
         self
     }
 
-    /// The provider's id, checked.
-    pub(crate) fn checked_id(&self) -> Result<Option<ProviderId>, InvalidInput> {
-        self.provider_id.as_deref().map(ProviderId::new).transpose()
+    /// Checks its own values, as a command does: the bounds of its content, its ids, its time and all
+    /// else that it carries. What the store knows, such as its directory, is left to the command.
+    ///
+    /// # Errors
+    ///
+    /// The first field that a command would refuse.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound};
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let long = Inbound::text(&contact, Channel::Whatsapp, "x".repeat(65_537));
+    /// assert_eq!(long.validate().unwrap_err().field(), "content");
+    /// # Ok::<(), convodb::InvalidInput>(())
+    /// ```
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        self.foreign_ids()?;
+        let latest = time::clamped(DateTime::<Utc>::MAX_UTC);
+        self.message(latest).map(drop)
     }
 
-    /// The provider's time, but never one in the future; without it, the store's time.
-    pub(crate) fn created_at(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, InvalidInput> {
-        match self.provider_time {
-            Some(time) => Ok(time::recent("sent_at", time)?.min(now)),
-            None => Ok(now),
+    /// Whether it happened, as what came and what another application sent, or is asked for.
+    const fn origin(&self) -> Origin {
+        match self.is_echo {
+            true => Origin::Fact,
+            false => Self::ORIGIN,
         }
+    }
+
+    /// Every id under which it may be stored already, checked.
+    pub(crate) fn foreign_ids(&self) -> Result<Vec<ProviderId>, InvalidInput> {
+        let given = self
+            .provider_id
+            .as_deref()
+            .map(ProviderId::new)
+            .transpose()?;
+        let extras = self.extras.as_ref();
+        let aliases = extras
+            .into_iter()
+            .flat_map(|extras| &extras.provider_aliases);
+        let reference = extras.and_then(|extras| extras.client_ref.as_deref());
+        let reference = reference.map(|text| ProviderId::of_reference(Self::DIRECTION, text));
+        Ok(given
+            .into_iter()
+            .chain(aliases.cloned())
+            .chain(reference)
+            .collect())
+    }
+
+    /// The message, checked, without a place in a conversation. Its time is the provider's, but never
+    /// one in the future; without it, the store's.
+    pub(crate) fn message(&self, now: DateTime<Utc>) -> Result<Message, InvalidInput> {
+        self.content.validate(self.origin())?;
+        self.extras
+            .iter()
+            .try_for_each(|extras| extras.validate())?;
+        let (of, id) = (ConversationId::from_raw(0), MessageId::from_raw(0));
+        let content = self.content.clone().normalised();
+        let created_at = time::reported("sent_at", self.provider_time, now)?;
+        let mut message = Message::new(id, of, Self::DIRECTION, content, created_at);
+        message.provider_id = self
+            .provider_id
+            .as_deref()
+            .map(ProviderId::new)
+            .transpose()?;
+        message.extras.clone_from(&self.extras);
+        if self.is_pending {
+            message.status = DeliveryStatus::Pending;
+        }
+        Ok(message)
     }
 
     pub(crate) const fn has_provider_time(&self) -> bool {
@@ -181,6 +324,9 @@ impl From<Outbound> for Reply {
             provider_id: outbound.provider_id,
             provider_time: outbound.provider_time,
             reopen: outbound.reopen,
+            is_pending: outbound.is_pending,
+            is_echo: outbound.is_echo,
+            extras: outbound.extras,
         }
     }
 }
@@ -193,10 +339,16 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
         object.put_some("channel", to.map(|(_, channel)| channel))?;
         object.put("type", self.content.message_type())?;
         object.put_some("content", self.content.as_text())?;
-        self.content.write_more(&mut object)?;
+        self.content.write_first(&mut object)?;
         object.put_some("provider_id", self.provider_id.as_deref())?;
         object.put_some("sent_at", self.provider_time.map(Time))?;
         object.put_some("reopen", (!self.reopen).then_some(false))?;
+        object.put_some("status", self.is_pending.then_some(DeliveryStatus::Pending))?;
+        object.put_some("echo", self.is_echo.then_some(true))?;
+        self.content.write_last(&mut object)?;
+        if let Some(extras) = &self.extras {
+            extras.write(&mut object)?;
+        }
         object.end()
     }
 }
@@ -214,47 +366,36 @@ impl Serialize for Reply {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct DraftDocument {
-    contact_id: Option<ContactId>,
-    channel: Option<Channel>,
-    r#type: MessageType,
-    content: Option<String>,
-    template_name: Option<String>,
-    template_params: Option<Vec<String>>,
-    media_url: Option<String>,
-    caption: Option<String>,
-    provider_id: Option<String>,
-    sent_at: Option<Time>,
-    reopen: Option<bool>,
-}
-
 impl<'de, const INBOUND: bool> Deserialize<'de> for Draft<Address, INBOUND> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let document = DraftDocument::deserialize(Object(deserializer))?;
-        let reason = "belongs to a message to a contact alone";
-        InvalidInput::unless(!INBOUND || document.reopen.is_none(), "reopen", reason)
-            .map_err(de::Error::custom)?;
+        let mut document = Document::deserialize(Object(deserializer))?;
+        let custom = <D::Error as de::Error>::custom::<InvalidInput>;
+        let reason = "belongs to a message that is stored";
+        Document::refuse(&document.of_stored(), reason)
+            .and_then(|()| document.refuse_edit())
+            .map_err(custom)?;
+        let is_pending = document.status == Some(DeliveryStatus::Pending);
+        let is_echo = document.echo == Some(true);
+        if INBOUND {
+            let reason = "belongs to a message to a contact alone";
+            Document::refuse(&document.of_outbound(), reason).map_err(custom)?;
+        }
+        let reason = "must be `pending`, or left out";
+        InvalidInput::unless(is_pending || document.status.is_none(), "status", reason)
+            .map_err(custom)?;
         let missing = <D::Error as de::Error>::missing_field;
-        let contact_id = document.contact_id.ok_or_else(|| missing("contact_id"))?;
+        let contact_id = document.contact_id.take();
+        let contact_id = contact_id.ok_or_else(|| missing("contact_id"))?;
         let channel = document.channel.ok_or_else(|| missing("channel"))?;
-        let content = ContentFields {
-            content: document.content,
-            template_name: document.template_name,
-            template_params: document.template_params,
-            media_url: document.media_url,
-            caption: document.caption,
-        };
-        let provider_id = document.provider_id.as_deref().map(ProviderId::new);
-        provider_id.transpose().map_err(de::Error::custom)?;
-        let content = content.into_content(document.r#type);
         Ok(Self {
             address: (contact_id, channel),
-            content: content.map_err(de::Error::custom)?,
-            provider_id: document.provider_id,
-            provider_time: document.sent_at.map(Time::get),
+            content: document.content()?,
+            provider_id: document.provider_id.take().map(|id| id.to_string()),
+            provider_time: document.sent_at.take().map(Time::get),
             reopen: document.reopen.unwrap_or(true),
+            is_pending,
+            is_echo,
+            extras: document.extras().map_err(custom)?,
         })
     }
 }

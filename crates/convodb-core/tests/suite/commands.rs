@@ -7,6 +7,7 @@ mod assign;
 mod bulk;
 mod consumers;
 mod delete;
+mod echo;
 mod erase_contact;
 mod import;
 mod mark_read;

@@ -8,6 +8,7 @@ fn receipts() -> Vec<Delivery> {
         status,
         at: time::from_micros(micros).unwrap(),
         failure: failure.map(|code| Failure::new(code, "")),
+        played: false,
     };
     vec![
         receipt(Sent, 1, None),

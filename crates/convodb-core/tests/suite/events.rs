@@ -69,6 +69,7 @@ fn each_status_is_reported_once_by_one_change_or_by_many() {
             status,
             at: now(),
             failure: None,
+            played: false,
         })
     };
     let statuses = [Read, Sent, Delivered, Read, Failed, Delivered];

@@ -117,7 +117,8 @@ fn name_of_change(kind: &ChangeKind) -> &'static str {
         ChangeKind::MessageAppended(_) => "message_appended",
         ChangeKind::MessageUpdated { .. } => "message_updated",
         ChangeKind::NoteAdded(_) => "note_added",
-        ChangeKind::ReceiptUnmatched { .. } => "receipt_unmatched",
+        ChangeKind::NoteRemoved { .. } => "note_removed",
+        ChangeKind::FieldUnmatched { .. } => "field_unmatched",
         ChangeKind::UnmatchedPurged { .. } => "unmatched_purged",
         ChangeKind::AssigneeSaved { .. } => "assignee_saved",
         ChangeKind::AssigneeRemoved { .. } => "assignee_removed",
@@ -157,7 +158,7 @@ fn add_records(goldens: &mut Goldens) {
     goldens.record("provider_id.message", &message);
     goldens.record(
         "provider_id.unmatched",
-        &ProviderIdState::Unmatched(unmatched),
+        &ProviderIdState::Unmatched(Box::new(unmatched)),
     );
     goldens.record("provider_id.tombstone", &ProviderIdState::Tombstone);
     let messages = messages().into_iter().chain(messages_of_a_second());

@@ -92,6 +92,6 @@ fn a_missing_or_foreign_field_is_named() {
     let body = r#"{"contact_id": "con_1", "channel": "whatsapp", "type": "image", "content": "x"}"#;
     assert!(error(body).contains("media_url: is required"));
     let body = r#"{"contact_id": "con_1", "channel": "whatsapp", "type": "text", "content": "x",
-        "reopen": true}"#;
-    assert!(error(body).contains("reopen: belongs"));
+        "echo": true}"#;
+    assert!(error(body).contains("echo: belongs"));
 }

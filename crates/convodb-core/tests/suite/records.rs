@@ -48,18 +48,31 @@ pub(crate) fn messages() -> Vec<Message> {
         Content::template("spring", [""; 0]).caption("Hello Ada"),
         Content::image("https://example.com/1.jpg"),
         Content::document("https://example.com/1.pdf").caption("March"),
+        Content::media(Attachment::media_id(MediaKind::Audio, "m1")).caption("Listen"),
+        Content::Revoked(MessageType::Text),
+        Content::text("See").attach(Attachment::url(MediaKind::Link, "https://example.com/a")),
     ];
     let directions = [Direction::Inbound, Direction::Outbound];
     let mut messages = Vec::new();
     for (number, content) in (1..).zip(contents) {
         for direction in directions {
             let id_of = MessageId::from_parts(7, number);
-            let plain = Message::new(id_of, id(1), direction, content.clone(), now());
+            let mut plain = Message::new(id_of, id(1), direction, content.clone(), now());
+            if matches!(content, Content::Revoked(_)) {
+                plain.extras = Some(Box::default());
+            }
             let mut full = plain.clone();
             full.provider_id = Some(ProviderId::new("wamid.1").unwrap());
             full.deliveries = deliveries();
             full.status = DeliveryStatus::Read;
-            messages.extend([plain, full]);
+            full.extras = Some(Box::new(extras()));
+            for message in [plain, full] {
+                let mut message = message;
+                if let (Content::Revoked(_), Some(extras)) = (&content, &mut message.extras) {
+                    extras.revoked = Some(revocation());
+                }
+                messages.push(message);
+            }
         }
     }
     messages
@@ -73,7 +86,7 @@ pub(crate) fn messages_of_a_second() -> Vec<Message> {
         message.order_time = created_at + TimeDelta::microseconds(250_001);
         message
     };
-    let [plain, full, ..] = <[Message; 20]>::try_from(messages()).unwrap();
+    let [plain, full, ..] = <[Message; 32]>::try_from(messages()).unwrap();
     vec![
         lifted(plain.clone(), now()),
         lifted(full, now()),
@@ -110,7 +123,7 @@ fn the_bytes_of_a_message_are_those_of_the_layout() {
     message.provider_id = Some(ProviderId::new("p").unwrap());
     message.deliveries.read_at = time::from_micros(258);
     let expected = [
-        &[0, 2, 0, 9, 2, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'p'][..],
+        &[0, 3, 0, 9, 2, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, b'p'][..],
         b"Hello",
     ]
     .concat();
@@ -120,7 +133,7 @@ fn the_bytes_of_a_message_are_those_of_the_layout() {
 #[test]
 fn a_message_of_impossible_fields_is_refused() {
     let good = payload(&MessageRecord::from(&messages().swap_remove(0)));
-    for (place, byte) in [(0, 2), (1, 4), (2, 4), (3, 128), (3, 64), (4, 0xFF)] {
+    for (place, byte) in [(0, 2), (1, 5), (2, 13), (3, 128), (3, 64), (4, 0xFF)] {
         let mut bad = good.clone();
         bad[place] = byte;
         assert!(MessageRecord::decode(1, &bad).is_err(), "{place}");
@@ -171,7 +184,7 @@ fn what_providers_ids_and_keys_have_is_stored_whole() {
     let mut unmatched = UnmatchedReceipts::new(now());
     unmatched.deliveries = deliveries();
     is_stored_whole(&ProviderIdState::Message(id(1), message));
-    is_stored_whole(&ProviderIdState::Unmatched(unmatched));
+    is_stored_whole(&ProviderIdState::Unmatched(Box::new(unmatched)));
     is_stored_whole(&ProviderIdState::Tombstone);
     for subject in [
         Subject::Nothing,
@@ -210,6 +223,31 @@ fn a_record_that_contradicts_itself_is_refused() {
     assert!(ConversationRecord::decode(1, &payload(&record)).is_err());
 }
 
+fn extras() -> Extras {
+    serde_json::from_str(
+        r#"{"raw":{"x":1.50},"forwarded":true,"client_ref":"r1","metadata":{"a":"b","n":1,"t":true},
+        "author":{"type":"bot","name":"Max"},"placeholder":true,"provider_aliases":["w2"],"retries":2,
+        "reply_to":{"provider_id":"w1","story":{"id":"s1"}}}"#,
+    )
+    .unwrap()
+}
+
+fn reaction() -> Reaction {
+    serde_json::from_str(r#"{"by":{"type":"contact"},"emoji":["❤"],"at":"2026-04-16T09:12:00Z"}"#)
+        .unwrap()
+}
+
+fn version() -> Version {
+    serde_json::from_str(
+        r#"{"content":{"type":"text","content":"Tommorow"},"at":"2026-04-16T09:12:00Z"}"#,
+    )
+    .unwrap()
+}
+
+fn revocation() -> Revocation {
+    serde_json::from_str(r#"{"by":{"type":"contact"},"at":"2026-04-16T09:12:00Z"}"#).unwrap()
+}
+
 pub(crate) fn kinds() -> Vec<ChangeKind> {
     let (conversation, message) = (id(1), MessageId::from_parts(1, 1));
     let provider_id = ProviderId::new("wamid.1").unwrap();
@@ -218,6 +256,7 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
         status: DeliveryStatus::Failed,
         at: now(),
         failure: Some(Failure::new("1", "lost")),
+        played: false,
     };
     let mut known = given::conversation(1);
     known.assigned_to = Some(Assignee::new(alice(), ""));
@@ -228,6 +267,7 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
             contact_id: contact(),
             channel: Channel::Webchat,
             created_at: now(),
+            status: Status::Open,
         },
         ChangeKind::ConversationUpdated {
             conversation,
@@ -236,6 +276,8 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
                 Field::Assignee(Some(alice())),
                 Field::Assignee(None),
                 Field::ReadCount(300),
+                Field::DeliveredUntil(now()),
+                Field::ReadUntil(now()),
             ],
         },
         ChangeKind::ConversationDeleted { conversation },
@@ -249,13 +291,27 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
             set: vec![
                 MessageField::ProviderId(provider_id.clone()),
                 MessageField::Delivery(receipt.clone()),
+                MessageField::Alias(provider_id.clone()),
+                MessageField::Reaction(reaction()),
+                MessageField::Edit(version()),
+                MessageField::Original(version(), extras()),
+                MessageField::Revoked(revocation()),
+                MessageField::Filled(Content::image("https://example.com/1.jpg"), extras()),
+                MessageField::Content(Content::Revoked(MessageType::Image)),
+                MessageField::Metadata(serde_json::from_str(r#"{"a":1,"b":null}"#).unwrap()),
+                MessageField::Retried,
             ],
         },
         ChangeKind::NoteAdded(Box::new(note())),
-        ChangeKind::ReceiptUnmatched {
+        ChangeKind::NoteRemoved {
+            conversation,
+            created_at: now(),
+            note: note().id,
+        },
+        ChangeKind::FieldUnmatched {
             inbox: Channel::Webchat.into(),
             provider_id,
-            receipt,
+            field: Box::new(MessageField::Delivery(receipt)),
         },
         ChangeKind::UnmatchedPurged { before: now() },
         ChangeKind::AssigneeSaved {

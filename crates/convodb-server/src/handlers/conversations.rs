@@ -1,11 +1,16 @@
 //! Conversations: listing, reading, assigning and resolving.
 
 use std::sync::Arc;
+use std::{io, iter};
 
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
 use convodb::commands::{Assign, Resolve};
 use convodb::prelude::*;
-use convodb::{AssigneeId, Filter};
+use convodb::{AssigneeId, Conversation, Filter, Messages};
+use futures_util::stream;
 
 use crate::app::{Answer, App};
 use crate::bodies::AssignRequest;
@@ -22,6 +27,7 @@ use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation
 #[utoipa::path(
     get,
     path = "/v1/conversations",
+    operation_id = "list_conversations",
     params(List),
     responses((status = 200, description = "A page", body = schemas::ConversationPage), Request)
 )]
@@ -49,10 +55,12 @@ pub(crate) async fn list(
 
 /// Get a conversation
 ///
-/// With all its messages, oldest first.
+/// With all its messages, oldest first. A long thread is sent as it is read; one that ends before its end
+/// was cut by an error.
 #[utoipa::path(
     get,
     path = "/v1/conversations/{id}",
+    operation_id = "get_conversation",
     params(ConversationId),
     responses((status = 200, description = "The conversation", body = schemas::Conversation), Request, NotFound)
 )]
@@ -60,8 +68,110 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     PathConversation(id): PathConversation,
     _: NoQuery,
-) -> Result<Answer, ApiError> {
-    Answer::ok(&app.read(|store| store.transcript(id))?)
+) -> Result<Response, ApiError> {
+    let (conversation, messages) = app.read(|store| {
+        let snapshot = store.snapshot()?;
+        Ok((snapshot.conversation(id)?, snapshot.messages(id, ..)?))
+    })?;
+    let mut thread = Thread::begin(app, &conversation, messages)?;
+    let mut beginning = Vec::new();
+    while let Some(written) = thread.write_next(&mut beginning) {
+        written?;
+        // What is longer is sent as it is read, so that it needs no memory.
+        if beginning.len() > MAX_WHOLE_BYTES {
+            let parts = iter::once(Ok(beginning)).chain(thread);
+            return Ok(json_response(axum::body::Body::from_stream(stream::iter(
+                parts,
+            ))));
+        }
+    }
+    Ok(json_response(axum::body::Body::from(beginning)))
+}
+
+/// How much of a thread is held in memory.
+const MAX_WHOLE_BYTES: usize = 256 * 1024;
+
+fn json_response(body: axum::body::Body) -> Response {
+    let mut response = Response::new(body);
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// The JSON of a conversation with its messages, a message at a time.
+struct Thread {
+    app: Arc<App>,
+    messages: Messages,
+    /// What precedes the first message, until it is written.
+    beginning: Option<Vec<u8>>,
+    /// What follows the last message, until it is written.
+    end: Option<Vec<u8>>,
+}
+
+/// How the JSON of a conversation without its messages has them.
+const EMPTY: &str = r#""messages":[]"#;
+
+impl Thread {
+    fn begin(
+        app: Arc<App>,
+        conversation: &Conversation,
+        messages: Messages,
+    ) -> Result<Self, ApiError> {
+        let json = serde_json::to_string(conversation).map_err(unprintable)?;
+        // A quotation mark within a text is escaped, so that no text has these characters.
+        let (beginning, end) = json.split_once(EMPTY).unwrap_or((&json, ""));
+        Ok(Self {
+            app,
+            messages,
+            beginning: Some(format!("{beginning}\"messages\":[").into_bytes()),
+            end: Some(format!("]{end}").into_bytes()),
+        })
+    }
+
+    /// Writes the next message with what is before it, or the end.
+    fn write_next(&mut self, json: &mut Vec<u8>) -> Option<Result<(), ApiError>> {
+        self.end.as_ref()?;
+        let is_first = self.beginning.is_some();
+        json.extend(self.beginning.take().into_iter().flatten());
+        Some(match self.messages.next() {
+            None => {
+                json.extend(self.end.take().into_iter().flatten());
+                Ok(())
+            }
+            Some(Ok(message)) => {
+                if !is_first {
+                    json.push(b',');
+                }
+                serde_json::to_writer(json, &message).map_err(unprintable)
+            }
+            Some(Err(error)) => {
+                self.end = None;
+                Err(self.app.failed(error))
+            }
+        })
+    }
+}
+
+fn unprintable(error: serde_json::Error) -> ApiError {
+    tracing::error!("a conversation cannot be serialized: {error}");
+    ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// An error ends the answer before its end, so that the client sees that it is not whole.
+impl Iterator for Thread {
+    type Item = Result<Vec<u8>, io::Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut part = Vec::new();
+        let written = self.write_next(&mut part)?;
+        Some(match written {
+            Ok(()) => Ok(part),
+            Err(_) => {
+                self.end = None;
+                Err(io::Error::other("the store failed"))
+            }
+        })
+    }
 }
 
 /// Assign a conversation
@@ -70,6 +180,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     post,
     path = "/v1/conversations/{id}/assign",
+    operation_id = "assign_conversation",
     params(ConversationId, IdempotencyKey),
     request_body = bodies::Assignment,
     responses(
@@ -97,6 +208,7 @@ pub(crate) async fn assign(
 #[utoipa::path(
     post,
     path = "/v1/conversations/{id}/resolve",
+    operation_id = "resolve_conversation",
     params(ConversationId, IdempotencyKey),
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),

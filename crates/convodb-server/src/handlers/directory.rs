@@ -27,6 +27,7 @@ pub(crate) struct Named {
 #[utoipa::path(
     put,
     path = "/v1/users/{id}",
+    operation_id = "put_user",
     params(parameters::UserId),
     request_body = bodies::Named,
     responses(
@@ -50,6 +51,7 @@ pub(crate) async fn put_user(
 #[utoipa::path(
     put,
     path = "/v1/teams/{id}",
+    operation_id = "put_team",
     params(parameters::TeamId),
     request_body = bodies::Named,
     responses(

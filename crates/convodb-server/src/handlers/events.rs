@@ -28,6 +28,7 @@ struct Page {
 #[utoipa::path(
     get,
     path = "/v1/events",
+    operation_id = "list_events",
     params(Events),
     responses((status = 200, description = "The events", body = schemas::EventPage), Request, Conflict, Gone)
 )]

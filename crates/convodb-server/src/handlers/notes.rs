@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use convodb::commands::AddNote;
+use axum::http::StatusCode;
+use convodb::commands::{AddNote, RemoveNote};
 use convodb::prelude::*;
-use convodb::{Note, PageRequest};
+use convodb::{Note, NoteId, PageRequest};
 use serde::Serialize;
 
 use crate::app::{Answer, App};
 use crate::bodies::NoteRequest;
 use crate::errors::ApiError;
-use crate::openapi::parameters::{ConversationId, IdempotencyKey, Paging};
+use crate::openapi::parameters::{ConversationId, ConversationNote, IdempotencyKey, Paging};
 use crate::openapi::responses::{Body, Key, NotFound, Request};
 use crate::openapi::{bodies, schemas};
-use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, Query};
+use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPair, Query};
 
 #[derive(Serialize)]
 struct Page {
@@ -29,6 +30,7 @@ struct Page {
 #[utoipa::path(
     get,
     path = "/v1/conversations/{id}/notes",
+    operation_id = "list_notes",
     params(ConversationId, Paging),
     responses((status = 200, description = "A page", body = schemas::NotePage), Request, NotFound)
 )]
@@ -69,6 +71,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post,
     path = "/v1/conversations/{id}/notes",
+    operation_id = "add_note",
     params(ConversationId, IdempotencyKey),
     request_body = bodies::NoteContent,
     responses(
@@ -90,4 +93,28 @@ pub(crate) async fn add(
     };
     let outcome = app.execute(context, command).await?;
     Answer::created(!outcome.is_duplicate, &outcome.value)
+}
+
+/// Remove an internal note
+///
+/// Nothing of it is kept.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{id}/notes/{note_id}",
+    operation_id = "remove_note",
+    params(ConversationNote, IdempotencyKey),
+    responses((status = 204, description = "It is removed"), Request, Key, NotFound)
+)]
+pub(crate) async fn remove(
+    State(app): State<Arc<App>>,
+    PathPair(conversation, note): PathPair,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+) -> Result<StatusCode, ApiError> {
+    let missing = || ApiError::not_found(format!("there is no note `{note}`"));
+    let conversation = convodb::ConversationId::new(&conversation).map_err(|_| missing())?;
+    let note = NoteId::new(&note).map_err(|_| missing())?;
+    app.execute(context, RemoveNote { conversation, note })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }

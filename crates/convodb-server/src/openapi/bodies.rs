@@ -2,8 +2,8 @@
 
 use convodb::UNSEEN;
 use utoipa::openapi::schema::{
-    AdditionalProperties, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
-    SchemaType, Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ArrayItems, Object, ObjectBuilder,
+    OneOfBuilder, Schema, SchemaType, Type,
 };
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
@@ -31,18 +31,35 @@ const URL: &str = r"^https?://[!-Z\^-~]+$";
 
 const MAX_TEXT: usize = 64 * 1024;
 const MAX_NAME: usize = 256;
-const MAX_URL: usize = 2_048;
+const MAX_URL: usize = 4_096;
+const MAX_ATTACHMENTS: usize = 30;
+/// JavaScript's greatest whole number.
+const MAX_NUMBER: u64 = 1 << 53;
 const MAX_PROVIDER_ID: usize = 512;
 const MAX_PARAMS: usize = 256;
 
 /// A user or a team, not both.
 pub(crate) struct Assignment;
-/// A message to a contact, of one of the four types.
+/// A message to a contact, of one of the thirteen types.
 pub(crate) struct OutboundMessage;
-/// A message from a contact, of one of the four types.
+/// A message from a contact, of one of the thirteen types.
 pub(crate) struct InboundMessage;
 /// A delivery receipt for a message, which either pair of ids names.
 pub(crate) struct Receipt;
+/// What a report of a status is answered: the message, or the conversation.
+pub(crate) struct Reported;
+/// A reaction to a message.
+pub(crate) struct Reaction;
+/// Another content of a message.
+pub(crate) struct EditedMessage;
+/// A message that is taken back.
+pub(crate) struct Revocation;
+/// A message that is tried again.
+pub(crate) struct Retried;
+/// What became known of a message.
+pub(crate) struct MessageUpdate;
+/// Values of the client's own, by their names.
+pub(crate) struct Metadata;
 /// The text of a note.
 pub(crate) struct NoteContent;
 /// The name of a user or a team.
@@ -95,6 +112,7 @@ fn time() -> RefOr<Schema> {
 
 fn provider_id() -> Object {
     let mut id = utf_8(MAX_PROVIDER_ID);
+    id.pattern = Some("^[^\u{0}-\u{1f}\u{7f}-\u{9f}]+$".to_owned());
     id.min_length = Some(1);
     id
 }
@@ -110,6 +128,19 @@ fn closed() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+}
+
+/// A schema that has a name, or null.
+fn nullable(name: &str) -> RefOr<Schema> {
+    OneOfBuilder::new()
+        .item(named_schema(name))
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .into()
+}
+
+/// An array that may be null.
+fn optional_array(items: impl Into<ArrayItems>, max: usize) -> ArrayBuilder {
+    array(items, max).schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
 }
 
 /// An object with these fields and no others.
@@ -148,13 +179,106 @@ impl PartialSchema for Assignment {
 
 impl ToSchema for Assignment {}
 
-/// A message to a contact may say whether it reopens.
-fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
-    let params = ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(ObjectBuilder::new().schema_type(Type::String))
-        .max_items(Some(MAX_PARAMS))
-        .build();
+/// Schemas of fields, with whether each is required.
+type Fields = Vec<(&'static str, bool, RefOr<Schema>)>;
+
+fn named_schema(name: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(name).into()
+}
+
+fn array(items: impl Into<ArrayItems>, max: usize) -> ArrayBuilder {
+    ArrayBuilder::new().items(items).max_items(Some(max))
+}
+
+fn flag() -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Boolean, Type::Null]))
+        .into()
+}
+
+fn any(description: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::AnyValue)
+        .description(Some(description))
+        .into()
+}
+
+fn number() -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
+        .minimum(Some(0))
+        .maximum(Some(MAX_NUMBER))
+        .into()
+}
+
+const KINDS: [&str; 6] = ["image", "document", "audio", "video", "sticker", "link"];
+
+/// What an attachment has beside its kind and its address.
+fn attachment_details() -> Fields {
+    let texts = [
+        ("mime_type", 255),
+        ("file_name", 512),
+        ("title", 1_024),
+        ("text", MAX_TEXT),
+    ];
+    let mut fields: Fields = texts
+        .map(|(name, max)| (name, OPTIONAL, optional(utf_8(max)).into()))
+        .into();
+    fields
+        .extend(["size", "duration_ms", "width", "height"].map(|name| (name, OPTIONAL, number())));
+    fields.push((
+        "sha256",
+        OPTIONAL,
+        optional(text("^[0-9A-Fa-f]{64}$", 64)).into(),
+    ));
+    fields.push(("expires_at", OPTIONAL, time()));
+    fields
+}
+
+/// An attachment of one of these kinds; the first of a medium has an address or the provider's id.
+fn attachments(kinds: &[&str], has_place: bool) -> RefOr<Schema> {
+    let kind = || {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(kinds.to_vec()))
+    };
+    let places: &[(bool, bool)] = match has_place {
+        true => &[(REQUIRED, OPTIONAL), (OPTIONAL, REQUIRED)],
+        false => &[(OPTIONAL, OPTIONAL)],
+    };
+    let shapes = places.iter().map(|(has_url, has_media)| {
+        let mut fields = vec![
+            ("kind", REQUIRED, kind().into()),
+            (
+                "voice",
+                OPTIONAL,
+                ObjectBuilder::new().schema_type(Type::Boolean).into(),
+            ),
+            ("subtype", OPTIONAL, optional(utf_8(64)).into()),
+        ];
+        let url = text(URL, MAX_URL);
+        let media_id = utf_8(512);
+        match (has_url, has_media) {
+            (true, _) => {
+                fields.push(("url", REQUIRED, url.into()));
+                fields.push(("media_id", OPTIONAL, optional(media_id).into()));
+            }
+            (_, true) => fields.push(("media_id", REQUIRED, media_id.into())),
+            _ => {
+                fields.push(("url", OPTIONAL, optional(url).into()));
+                fields.push(("media_id", OPTIONAL, optional(media_id).into()));
+            }
+        }
+        fields.extend(attachment_details());
+        object(fields)
+    });
+    shapes
+        .fold(OneOfBuilder::new(), |one_of, shape| one_of.item(shape))
+        .into()
+}
+
+/// The shapes of the content of each type.
+fn contents(outbound: bool) -> Vec<(&'static str, Fields)> {
     // What a contact sent is stored, whatever it says.
     let content = || {
         if outbound {
@@ -163,44 +287,182 @@ fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
             utf_8(MAX_TEXT)
         }
     };
-    let media = || {
-        vec![
-            ("media_url", REQUIRED, text(URL, MAX_URL).into()),
-            ("caption", OPTIONAL, optional(content()).into()),
-        ]
+    let words = || ("content", OPTIONAL, optional(content()).into());
+    let caption = || ("caption", OPTIONAL, optional(content()).into());
+    let params = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(ObjectBuilder::new().schema_type(Type::String))
+        .max_items(Some(MAX_PARAMS));
+    let several = |kinds: &[&str]| {
+        let description = "At most 65,536 bytes of JSON together";
+        optional_array(attachments(kinds, false), MAX_ATTACHMENTS).description(Some(description))
     };
-    let types = [
-        ("text", vec![("content", REQUIRED, content().into())]),
+    let mut contents: Vec<(&'static str, Fields)> = vec![
+        (
+            "text",
+            vec![
+                ("content", REQUIRED, content().into()),
+                ("attachments", OPTIONAL, several(&["link"]).into()),
+            ],
+        ),
         (
             "template",
             vec![
                 ("template_name", REQUIRED, seen(MAX_NAME).into()),
-                ("template_params", OPTIONAL, Schema::Array(params).into()),
-                ("content", OPTIONAL, optional(content()).into()),
+                ("template_params", OPTIONAL, params.into()),
+                words(),
+                ("attachments", OPTIONAL, several(&KINDS).into()),
             ],
         ),
-        ("image", media()),
-        ("document", media()),
+        (
+            "location",
+            vec![("location", REQUIRED, named_schema("Location")), words()],
+        ),
+        (
+            "contacts",
+            vec![
+                (
+                    "contacts",
+                    REQUIRED,
+                    array(named_schema("Card"), 20).min_items(Some(1)).into(),
+                ),
+                words(),
+            ],
+        ),
+        (
+            "interactive",
+            vec![("reply", REQUIRED, named_schema("Choice")), words()],
+        ),
+        (
+            "system",
+            vec![("system", REQUIRED, named_schema("SystemLine")), words()],
+        ),
+        (
+            "unsupported",
+            vec![
+                ("unsupported", OPTIONAL, nullable("Unsupported")),
+                words(),
+                caption(),
+                ("attachments", OPTIONAL, several(&KINDS).into()),
+            ],
+        ),
     ];
-    one_of(
-        description,
-        types.map(|(name, of_type)| {
-            let mut fields = vec![
-                ("contact_id", REQUIRED, text(CONTACT_ID, 256).into()),
-                ("channel", REQUIRED, Ref::from_schema_name("Channel").into()),
-                ("type", REQUIRED, word(name).into()),
-            ];
-            fields.extend(of_type);
-            fields.push(("provider_id", OPTIONAL, optional(provider_id()).into()));
-            fields.push(("sent_at", OPTIONAL, time()));
-            if outbound {
-                let reopen = ObjectBuilder::new()
-                    .schema_type(SchemaType::from_iter([Type::Boolean, Type::Null]));
-                fields.push(("reopen", OPTIONAL, reopen.into()));
-            }
-            object(fields)
-        }),
-    )
+    for kind in KINDS {
+        contents.push((
+            kind,
+            vec![
+                ("media_url", REQUIRED, text(URL, MAX_URL).into()),
+                caption(),
+            ],
+        ));
+        let media = array(attachments(&[kind], true), MAX_ATTACHMENTS).min_items(Some(1));
+        contents.push((
+            kind,
+            vec![("attachments", REQUIRED, media.into()), caption()],
+        ));
+    }
+    contents
+}
+
+/// A message from a contact, or one to a contact.
+fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
+    let shapes = contents(outbound).into_iter().map(|(name, of_type)| {
+        let mut fields = vec![
+            ("contact_id", REQUIRED, text(CONTACT_ID, 256).into()),
+            ("channel", REQUIRED, named_schema("Channel")),
+            ("type", REQUIRED, word(name).into()),
+        ];
+        fields.extend(of_type);
+        fields.extend([
+            ("provider_id", OPTIONAL, optional(provider_id()).into()),
+            ("sent_at", OPTIONAL, time()),
+            ("reopen", OPTIONAL, flag()),
+            ("client_ref", OPTIONAL, optional(reference()).into()),
+            (
+                "provider_aliases",
+                OPTIONAL,
+                optional_array(provider_id(), 4).into(),
+            ),
+            ("reply_to", OPTIONAL, nullable("Reference")),
+            ("forwarded", OPTIONAL, flag()),
+            ("placeholder", OPTIONAL, flag()),
+            (
+                "raw",
+                OPTIONAL,
+                any("The provider's own JSON, at most 65,536 bytes"),
+            ),
+            ("metadata", OPTIONAL, nullable("Metadata")),
+        ]);
+        if outbound {
+            fields.extend([
+                ("author", OPTIONAL, author(false)),
+                ("echo", OPTIONAL, flag()),
+                ("status", OPTIONAL, optional(word("pending")).into()),
+            ]);
+        }
+        object(fields)
+    });
+    one_of(description, shapes)
+}
+
+/// The sender's own reference.
+fn reference() -> Object {
+    let mut text = utf_8(128);
+    text.min_length = Some(1);
+    text
+}
+
+/// Who wrote, reacted or took back: a contact writes no outbound message.
+fn author(contact: bool) -> RefOr<Schema> {
+    let kind = |kind: &str| ("type", REQUIRED, word(kind).into());
+    let named = |kind_name: &'static str| {
+        object(vec![
+            kind(kind_name),
+            ("id", OPTIONAL, optional(utf_8(128)).into()),
+            ("name", OPTIONAL, optional(utf_8(256)).into()),
+        ])
+    };
+    let user = object(vec![
+        kind("user"),
+        ("id", REQUIRED, text(USER_ID, 128).into()),
+        ("name", OPTIONAL, optional(utf_8(256)).into()),
+    ]);
+    let none = ObjectBuilder::new().schema_type(Type::Null).build();
+    let mut shapes = vec![user, named("bot"), named("external"), none];
+    if contact {
+        shapes.push(object(vec![kind("contact")]));
+    }
+    one_of("Who it is; a user is one of the directory", shapes)
+}
+
+/// The ways in which a request names a message.
+fn names() -> [Fields; 3] {
+    let channel = || ("channel", REQUIRED, named_schema("Channel"));
+    [
+        vec![
+            (
+                "conversation_id",
+                REQUIRED,
+                text(CONVERSATION_ID, 31).into(),
+            ),
+            ("message_id", REQUIRED, text(MESSAGE_ID, 30).into()),
+        ],
+        vec![channel(), ("provider_id", REQUIRED, provider_id().into())],
+        vec![
+            channel(),
+            ("client_ref", REQUIRED, reference().into()),
+            ("direction", OPTIONAL, nullable("Direction")),
+        ],
+    ]
+}
+
+/// A request about a message, however it names it.
+fn about(description: &str, more: impl Fn() -> Fields) -> RefOr<Schema> {
+    let shapes = names().into_iter().map(|mut fields| {
+        fields.extend(more());
+        object(fields)
+    });
+    one_of(description, shapes)
 }
 
 impl PartialSchema for OutboundMessage {
@@ -221,53 +483,204 @@ impl ToSchema for InboundMessage {}
 
 impl PartialSchema for Receipt {
     fn schema() -> RefOr<Schema> {
-        let statuses = || {
+        let words = |words: &[&str]| {
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .enum_values(Some(["sent", "delivered", "read"]))
-                .build()
+                .enum_values(Some(words.to_vec()))
         };
-        let by_id = || {
-            vec![
-                (
-                    "conversation_id",
-                    REQUIRED,
-                    text(CONVERSATION_ID, 31).into(),
-                ),
-                ("message_id", REQUIRED, text(MESSAGE_ID, 30).into()),
-            ]
-        };
-        let by_provider = || {
-            vec![
-                ("channel", REQUIRED, Ref::from_schema_name("Channel").into()),
-                ("provider_id", REQUIRED, provider_id().into()),
-            ]
-        };
-        let shape = |mut fields: Vec<_>, failed: bool| {
-            let status = if failed { word("failed") } else { statuses() };
-            fields.push(("status", REQUIRED, status.into()));
-            fields.push(("at", OPTIONAL, time()));
-            if failed {
-                let error = OneOfBuilder::new()
-                    .item(Ref::from_schema_name("DeliveryError"))
-                    .item(ObjectBuilder::new().schema_type(Type::Null));
-                fields.push(("error", OPTIONAL, error.into()));
+        let mut shapes = Vec::new();
+        for names in names() {
+            for failed in [false, true] {
+                let mut fields = names.clone();
+                let status = match failed {
+                    true => words(&["failed"]),
+                    false => words(&["sent", "delivered", "read", "played"]),
+                };
+                fields.push(("status", REQUIRED, status.into()));
+                fields.push(("at", OPTIONAL, time()));
+                if failed {
+                    let error = OneOfBuilder::new()
+                        .item(named_schema("DeliveryError"))
+                        .item(ObjectBuilder::new().schema_type(Type::Null));
+                    fields.push(("error", OPTIONAL, error.into()));
+                }
+                shapes.push(object(fields));
             }
-            object(fields)
+            let mut up_to = names;
+            let yes = ObjectBuilder::new()
+                .schema_type(Type::Boolean)
+                .enum_values(Some([true]));
+            up_to.push(("status", REQUIRED, words(&["delivered", "read"]).into()));
+            up_to.push(("up_to", REQUIRED, yes.into()));
+            shapes.push(object(up_to));
+        }
+        let until = || {
+            let mut text = text(TIME, 64);
+            text.schema_type = SchemaType::new(Type::String);
+            let status = words(&["delivered", "read"]);
+            vec![
+                ("status", REQUIRED, status.into()),
+                ("until", REQUIRED, text.into()),
+            ]
         };
+        let mut of_conversation = until();
+        of_conversation.push((
+            "conversation_id",
+            REQUIRED,
+            text(CONVERSATION_ID, 31).into(),
+        ));
+        let mut of_contact = until();
+        of_contact.push(("contact_id", REQUIRED, text(CONTACT_ID, 256).into()));
+        of_contact.push(("channel", REQUIRED, named_schema("Channel")));
+        let [mut by_id, _, mut by_reference] = names();
+        by_id.push(("provider_id", REQUIRED, provider_id().into()));
+        by_reference.push(("provider_id", REQUIRED, provider_id().into()));
+        shapes.extend([of_conversation, of_contact, by_id, by_reference].map(object));
         one_of(
-            "A delivery receipt for a message, which either pair of ids names",
-            [
-                shape(by_id(), false),
-                shape(by_id(), true),
-                shape(by_provider(), false),
-                shape(by_provider(), true),
-            ],
+            "A delivery receipt for a message, for all until one or until a time, or the id that a \
+             message was given",
+            shapes,
         )
     }
 }
 
 impl ToSchema for Receipt {}
+
+impl PartialSchema for Reported {
+    fn schema() -> RefOr<Schema> {
+        OneOfBuilder::new()
+            .item(named_schema("Message"))
+            .item(named_schema("Conversation"))
+            .into()
+    }
+}
+
+impl ToSchema for Reported {}
+
+impl PartialSchema for Reaction {
+    fn schema() -> RefOr<Schema> {
+        let emoji = || {
+            let mut one = utf_8(64);
+            one.min_length = Some(1);
+            // Every character fits.
+            one.max_length = Some(16);
+            one
+        };
+        about("A reaction to a message", || {
+            let several = ArrayBuilder::new().items({
+                let mut short = emoji();
+                short.max_length = Some(4);
+                short
+            });
+            let emoji = AnyOfBuilder::new()
+                .item(optional(emoji()))
+                .item(several.max_items(Some(4)));
+            vec![
+                ("by", OPTIONAL, author(true)),
+                ("emoji", OPTIONAL, emoji.into()),
+                ("at", OPTIONAL, time()),
+            ]
+        })
+    }
+}
+
+impl ToSchema for Reaction {}
+
+impl PartialSchema for Revocation {
+    fn schema() -> RefOr<Schema> {
+        about("A message that is taken back", || {
+            vec![
+                ("by", OPTIONAL, author(true)),
+                ("at", OPTIONAL, time()),
+                ("keep_content", OPTIONAL, flag()),
+            ]
+        })
+    }
+}
+
+impl ToSchema for Revocation {}
+
+impl PartialSchema for Retried {
+    fn schema() -> RefOr<Schema> {
+        about("A failed message that is tried again", || {
+            vec![("status", OPTIONAL, optional(word("pending")).into())]
+        })
+    }
+}
+
+impl ToSchema for Retried {}
+
+impl PartialSchema for MessageUpdate {
+    fn schema() -> RefOr<Schema> {
+        about("What became known of a message", || {
+            let index = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0));
+            let mut update: Fields = vec![
+                ("index", REQUIRED, index.into()),
+                ("url", OPTIONAL, optional(text(URL, MAX_URL)).into()),
+                ("media_id", OPTIONAL, optional(utf_8(512)).into()),
+            ];
+            update.extend(attachment_details());
+            vec![
+                (
+                    "attachments",
+                    OPTIONAL,
+                    optional_array(object(update), MAX_ATTACHMENTS).into(),
+                ),
+                ("metadata", OPTIONAL, nullable("Metadata")),
+            ]
+        })
+    }
+}
+
+impl ToSchema for MessageUpdate {}
+
+impl PartialSchema for EditedMessage {
+    fn schema() -> RefOr<Schema> {
+        let mut shapes = Vec::new();
+        for names in names() {
+            for (name, content) in contents(false) {
+                let mut fields = names.clone();
+                // An edit without a type is one of a text.
+                fields.push(match name {
+                    "text" => ("type", OPTIONAL, optional(word(name)).into()),
+                    _ => ("type", REQUIRED, word(name).into()),
+                });
+                fields.push((
+                    "contact_id",
+                    OPTIONAL,
+                    optional(text(CONTACT_ID, 256)).into(),
+                ));
+                fields.push(("at", OPTIONAL, time()));
+                fields.extend(content);
+                shapes.push(object(fields));
+            }
+        }
+        one_of("Another content of a message", shapes)
+    }
+}
+
+impl ToSchema for EditedMessage {}
+
+impl PartialSchema for Metadata {
+    fn schema() -> RefOr<Schema> {
+        let value = AnyOfBuilder::new().item(optional(utf_8(1_024))).item(
+            ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Number, Type::Boolean])),
+        );
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "At most 8,192 bytes together; null takes a value away",
+            ))
+            .property_names(Some(text("^[A-Za-z0-9_.-]{1,64}$", 64)))
+            .max_properties(Some(32))
+            .additional_properties(Some(RefOr::T(Schema::from(value))))
+            .into()
+    }
+}
+
+impl ToSchema for Metadata {}
 
 impl PartialSchema for NoteContent {
     fn schema() -> RefOr<Schema> {

@@ -26,6 +26,44 @@ documented! {
         id: String,
     }
 
+    /// The message of a path.
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct ConversationMessage {
+        /// The conversation's id.
+        #[param(pattern = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "conv_01HABC00000000000000000000")]
+        id: String,
+        /// The message's id.
+        #[param(pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "msg_01HMN000000000000000000000")]
+        message_id: String,
+    }
+
+    /// The note of a path.
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct ConversationNote {
+        /// The conversation's id.
+        #[param(pattern = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "conv_01HABC00000000000000000000")]
+        id: String,
+        /// The note's id.
+        #[param(pattern = "^note_[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "note_01HMN000000000000000000000")]
+        note_id: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct Messages {
+        /// Only messages before this one.
+        #[param(required = false, pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+        before: String,
+        /// Only messages after this one.
+        #[param(required = false, pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+        after: String,
+        /// The most messages to return.
+        #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+        limit: u32,
+    }
+
     #[derive(IntoParams)]
     #[into_params(parameter_in = Path)]
     pub(crate) struct UserId {
@@ -49,6 +87,28 @@ documented! {
         /// changes nothing more. Another request with the key is answered with 422.
         #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
         idempotency_key: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Header)]
+    pub(crate) struct Signature {
+        /// `sha256=` and the HMAC-SHA256 of the body, in hexadecimal, with the app's secret.
+        #[param(rename = "X-Hub-Signature-256", pattern = "^sha256=[0-9a-f]{64}$")]
+        x_hub_signature_256: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct Handshake {
+        /// `subscribe`.
+        #[param(rename = "hub.mode", pattern = "^subscribe$")]
+        hub_mode: String,
+        /// The token that the server was started with.
+        #[param(rename = "hub.verify_token")]
+        hub_verify_token: String,
+        /// What is answered.
+        #[param(rename = "hub.challenge", pattern = "^[!-~]{1,256}$")]
+        hub_challenge: String,
     }
 
     #[derive(IntoParams)]

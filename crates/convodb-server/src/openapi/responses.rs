@@ -49,9 +49,9 @@ refusals! {
         "409": "`after` is greater than the number of the newest event",
     }
 
-    /// Of a message with a `provider_id`.
-    ProviderIdConflict {
-        "409": "The `provider_id` is that of another contact's message, or of one in the other direction; nothing was stored",
+    /// Of an operation on a message.
+    MessageConflict {
+        "409": "Its `provider_id` or `client_ref` is that of another message, it was revoked, or it did not fail; `code` says which",
     }
 
     /// Of what was erased or purged.
@@ -64,6 +64,18 @@ refusals! {
         "400": "The body is no JSON",
         "413": "The body is too large",
         "415": "The body is not `application/json`",
+    }
+
+    /// Of a webhook.
+    Webhook {
+        "400": "The body is no JSON, or not an object",
+        "401": "No signature, or one of another body or another secret",
+        "413": "The body is too large",
+    }
+
+    /// Of what is only there if it was configured.
+    NotConfigured {
+        "404": "The server was started without the secret that this needs",
     }
 
     /// Of one that needs no key.

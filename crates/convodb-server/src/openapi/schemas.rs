@@ -4,7 +4,11 @@
 
 use utoipa::ToSchema;
 
+use super::bodies::Metadata;
 use super::parameters::documented;
+
+/// Any JSON.
+type Anything = serde_json::Value;
 
 documented! {
     #[derive(ToSchema)]
@@ -26,6 +30,7 @@ documented! {
     #[derive(ToSchema)]
     #[serde(rename_all = "lowercase")]
     pub(crate) enum DeliveryStatus {
+        Pending,
         Sent,
         Failed,
         Delivered,
@@ -53,6 +58,15 @@ documented! {
         Template,
         Image,
         Document,
+        Audio,
+        Video,
+        Sticker,
+        Link,
+        Location,
+        Contacts,
+        Interactive,
+        System,
+        Unsupported,
     }
 
     /// A user or team of the directory.
@@ -89,6 +103,12 @@ documented! {
         /// How often the status or the assignee changed, if they did.
         #[schema(required = false, minimum = 1)]
         revision: u64,
+        /// All messages to the contact until this time were delivered.
+        #[schema(required = false, format = "date-time")]
+        delivered_until: String,
+        /// All messages to the contact until this time were read.
+        #[schema(required = false, format = "date-time")]
+        read_until: String,
     }
 
     #[derive(ToSchema)]
@@ -124,6 +144,288 @@ documented! {
         failed_at: String,
         #[schema(required = false)]
         error: DeliveryError,
+        /// When the contact heard a voice note.
+        #[schema(required = false, format = "date-time")]
+        played_at: String,
+        #[schema(required = false)]
+        attachments: Vec<Attachment>,
+        #[schema(required = false)]
+        location: Location,
+        #[schema(required = false)]
+        contacts: Vec<Card>,
+        #[schema(required = false)]
+        reply: Choice,
+        #[schema(required = false)]
+        system: SystemLine,
+        #[schema(required = false)]
+        unsupported: Unsupported,
+        /// The provider's own JSON, as it came.
+        #[schema(required = false, value_type = Value)]
+        raw: Anything,
+        #[schema(required = false)]
+        reply_to: Reference,
+        #[schema(required = false)]
+        forwarded: bool,
+        #[schema(required = false)]
+        author: Author,
+        #[schema(required = false)]
+        client_ref: String,
+        #[schema(required = false)]
+        provider_aliases: Vec<String>,
+        /// From 2 on: how often it was tried.
+        #[schema(required = false, minimum = 2)]
+        attempts: u32,
+        #[schema(required = false)]
+        reactions: Vec<MessageReaction>,
+        #[schema(required = false, format = "date-time")]
+        edited_at: String,
+        /// How many former contents are kept.
+        #[schema(required = false, minimum = 1, maximum = 10)]
+        versions: u32,
+        #[schema(required = false, format = "date-time")]
+        revoked_at: String,
+        #[schema(required = false)]
+        revoked_by: Author,
+        /// Its content is yet to come.
+        #[schema(required = false)]
+        placeholder: bool,
+        #[schema(required = false)]
+        metadata: Metadata,
+    }
+
+    /// A part of a thread, oldest first.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct MessagePage {
+        data: Vec<Message>,
+        /// Whether there are more in the direction of reading.
+        has_more: bool,
+    }
+
+    /// The former contents of a message, oldest first.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Versions {
+        data: Vec<Version>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Version {
+        /// `type` and the fields of the content.
+        #[schema(value_type = Object)]
+        content: Anything,
+        #[schema(format = "date-time")]
+        at: String,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum MediaKind {
+        Image,
+        Document,
+        Audio,
+        Video,
+        Sticker,
+        Link,
+    }
+
+    /// A medium or a link. The bounds of texts are bytes of UTF-8.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Attachment {
+        kind: MediaKind,
+        /// `http` or `https`, at most 4,096 bytes.
+        #[schema(required = false)]
+        url: String,
+        /// The provider's id of it, at most 512 bytes.
+        #[schema(required = false)]
+        media_id: String,
+        /// At most 255 bytes.
+        #[schema(required = false)]
+        mime_type: String,
+        /// At most 512 bytes.
+        #[schema(required = false)]
+        file_name: String,
+        /// In bytes.
+        #[schema(required = false, maximum = 9007199254740992_u64)]
+        size: u64,
+        #[schema(required = false, pattern = "^[0-9a-f]{64}$")]
+        sha256: String,
+        #[schema(required = false, maximum = 9007199254740992_u64)]
+        duration_ms: u64,
+        #[schema(required = false, maximum = 9007199254740992_u64)]
+        width: u64,
+        #[schema(required = false, maximum = 9007199254740992_u64)]
+        height: u64,
+        /// A voice note.
+        #[schema(required = false)]
+        voice: bool,
+        /// At most 64 bytes.
+        #[schema(required = false)]
+        subtype: String,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        title: String,
+        /// A transcript or a description, at most 65,536 bytes.
+        #[schema(required = false)]
+        text: String,
+        /// When the address ends.
+        #[schema(required = false, format = "date-time")]
+        expires_at: String,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Location {
+        #[schema(minimum = -90, maximum = 90)]
+        latitude: f64,
+        #[schema(minimum = -180, maximum = 180)]
+        longitude: f64,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        name: Option<String>,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        address: Option<String>,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        url: Option<String>,
+    }
+
+    /// A contact card. All cards of a message have at most 16 KiB.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Card {
+        name: String,
+        #[schema(required = false)]
+        organization: Option<String>,
+        #[schema(required = false)]
+        phones: Vec<Phone>,
+        #[schema(required = false)]
+        emails: Vec<Email>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Phone {
+        number: String,
+        #[schema(required = false)]
+        r#type: Option<String>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Email {
+        address: String,
+        #[schema(required = false)]
+        r#type: Option<String>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum ChoiceKind {
+        Button,
+        List,
+        Form,
+        Order,
+        Postback,
+    }
+
+    /// What was pressed, chosen, filled in or ordered.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Choice {
+        kind: ChoiceKind,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        id: Option<String>,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        title: Option<String>,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        description: Option<String>,
+        /// A form's answers or an order's items, at most 16 KiB.
+        #[schema(required = false, value_type = Value)]
+        data: Anything,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct SystemLine {
+        /// 1 to 64 bytes.
+        #[schema(min_length = 1)]
+        kind: String,
+        /// At most 16 KiB.
+        #[schema(required = false, value_type = Value)]
+        data: Anything,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Unsupported {
+        /// At most 64 bytes.
+        #[schema(required = false)]
+        kind: Option<String>,
+        /// At most 64 bytes.
+        #[schema(required = false)]
+        code: Option<String>,
+        /// At most 1,024 bytes.
+        #[schema(required = false)]
+        message: Option<String>,
+    }
+
+    /// What a message answers. An answer has `message_id` where the conversation has the message.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Reference {
+        #[schema(required = false, pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+        message_id: String,
+        #[schema(required = false, min_length = 1)]
+        provider_id: Option<String>,
+        #[schema(required = false)]
+        story: Option<Story>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Story {
+        /// At most 4,096 bytes.
+        #[schema(required = false)]
+        id: Option<String>,
+        /// At most 4,096 bytes.
+        #[schema(required = false)]
+        url: Option<String>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum AuthorType {
+        Contact,
+        User,
+        Bot,
+        External,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Author {
+        r#type: AuthorType,
+        #[schema(required = false)]
+        id: String,
+        #[schema(required = false)]
+        name: String,
+    }
+
+    /// One emoji of one reactor.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct MessageReaction {
+        by: Author,
+        emoji: String,
+        #[schema(format = "date-time")]
+        at: String,
     }
 
     /// Why a message failed, in its provider's words.
@@ -134,6 +436,12 @@ documented! {
         code: String,
         /// At most 2,048 bytes of UTF-8.
         message: String,
+        /// At most 2,048 bytes of UTF-8.
+        #[schema(required = false)]
+        details: Option<String>,
+        /// At most 2,048 bytes of UTF-8.
+        #[schema(required = false)]
+        url: Option<String>,
     }
 
     #[derive(ToSchema)]
@@ -184,8 +492,12 @@ documented! {
         #[schema(format = "date-time")]
         created_at: String,
         conversation_id: String,
+        /// That of the conversation, or in `conversation.receipts` that of messages.
         #[schema(required = false)]
-        status: Status,
+        status: EventStatus,
+        /// Until when messages were delivered or read.
+        #[schema(required = false, format = "date-time")]
+        until: String,
         #[schema(required = false)]
         previous_status: Status,
         #[schema(required = false)]
@@ -201,6 +513,15 @@ documented! {
         effective_at: String,
         #[schema(required = false)]
         actor: String,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum EventStatus {
+        Open,
+        Resolved,
+        Delivered,
+        Read,
     }
 
     /// A user or team as an event names it.
@@ -222,6 +543,16 @@ documented! {
     #[serde(deny_unknown_fields)]
     pub(crate) struct Health {
         status: String,
+    }
+
+    /// What Meta posts: an `object`, and an `entry` for each account.
+    #[derive(ToSchema)]
+    pub(crate) struct MetaWebhook {
+        /// `whatsapp_business_account`, `page` or `instagram`.
+        #[schema(required = false)]
+        object: String,
+        #[schema(required = false, value_type = Vec<Value>)]
+        entry: Vec<String>,
     }
 
     /// The answer to every request that fails.

@@ -58,14 +58,23 @@ fn health_and_the_description_need_no_key() {
             "/v1/conversations",
             "/v1/conversations/{id}",
             "/v1/conversations/{id}/assign",
+            "/v1/conversations/{id}/messages",
+            "/v1/conversations/{id}/messages/{message_id}/versions",
             "/v1/conversations/{id}/notes",
+            "/v1/conversations/{id}/notes/{note_id}",
             "/v1/conversations/{id}/resolve",
             "/v1/events",
+            "/v1/messages/edit",
+            "/v1/messages/react",
             "/v1/messages/receive",
+            "/v1/messages/retry",
+            "/v1/messages/revoke",
             "/v1/messages/send",
             "/v1/messages/status",
+            "/v1/messages/update",
             "/v1/teams/{id}",
             "/v1/users/{id}",
+            "/webhooks/meta",
         ]
     );
 }
@@ -77,8 +86,12 @@ fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conv
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let responses = operation["responses"].as_object().unwrap();
-            let conflicts = ["/v1/events", "/v1/messages/receive", "/v1/messages/send"];
-            let may_conflict = conflicts.contains(&path.as_str());
+            let conflicts = [
+                "events", "edit", "receive", "retry", "send", "status", "update",
+            ];
+            let may_conflict = conflicts
+                .iter()
+                .any(|end| path.ends_with(&format!("/{end}")));
             assert_eq!(
                 responses.contains_key("409"),
                 may_conflict,
@@ -86,9 +99,16 @@ fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conv
             );
             let invalid = responses.get("422").map(|response| response.to_string());
             let names_key = invalid.is_some_and(|invalid| invalid.contains("Idempotency-Key"));
-            assert_eq!(names_key, method == "post", "{method} {path}");
+            let is_command = method == "post" || method == "delete";
+            let takes_key = is_command && path != "/webhooks/meta";
+            assert_eq!(names_key, takes_key, "{method} {path}");
         }
     }
+    let operations = document["paths"].as_object().unwrap().values();
+    let operations = operations.flat_map(|path| path.as_object().unwrap().values());
+    let ids: Vec<_> = operations.map(|it| it["operationId"].to_string()).collect();
+    let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len(), "{ids:?}");
     let conversation = &document["components"]["schemas"]["Conversation"];
     let required = conversation["required"].as_array().unwrap();
     for count in ["unread_count", "inbound_count", "revision"] {

@@ -48,7 +48,13 @@ impl Home {
 
 /// Without what the machine would add: keys, log levels, proxies.
 fn clean(command: &mut Command) {
-    for name in ["CONVODB_API_KEY", "CONVODB_WEBHOOK_SECRET", "RUST_LOG"] {
+    for name in [
+        "CONVODB_API_KEY",
+        "CONVODB_WEBHOOK_SECRET",
+        "CONVODB_META_APP_SECRET",
+        "CONVODB_META_VERIFY_TOKEN",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {

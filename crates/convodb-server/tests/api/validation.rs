@@ -106,7 +106,25 @@ fn a_body_that_is_not_valid_is_422_by_the_fields_name() {
             "contact_id",
         ),
         (send, &message(r#""type":"text""#), "content"),
-        (send, &message(r#""type":"video""#), "type"),
+        (send, &message(r#""type":"poll""#), "type"),
+        (send, &message(r#""type":"video""#), "media_url"),
+        (
+            send,
+            &message(
+                r#""type":"image","attachments":[{"kind":"image","media_id":"m"},{"kind":"image","url":"ftp://x"}]"#,
+            ),
+            "attachments[1].url",
+        ),
+        (
+            send,
+            &message(r#""type":"image","attachments":[{"kind":"image","media_id":5}]"#),
+            "attachments[0].media_id",
+        ),
+        (
+            send,
+            &message(r#""type":"text","content":"A","author":{"type":"user","id":"usr_unknown"}"#),
+            "author.id",
+        ),
         (
             send,
             &message(r#""type":"image","media_url":"ftp://x/""#),
@@ -134,8 +152,8 @@ fn a_body_that_is_not_valid_is_422_by_the_fields_name() {
         ),
         (
             "/v1/messages/receive",
-            &message(r#""type":"text","content":"A","reopen":true"#),
-            "reopen",
+            &message(r#""type":"text","content":"A","author":{"type":"bot"}"#),
+            "author",
         ),
         (status, r#"{"status":"read"}"#, "message_id"),
         (

@@ -1,8 +1,8 @@
 //! Commands about one conversation as a whole. Another one needs this file alone: what it is given, how
 //! it comes out of bytes, and what it does to the model.
 
-use convodb::commands::{MarkRead, Resolve};
-use convodb::{Conversation, ConversationId, Result};
+use convodb::commands::{MarkRead, RemoveNote, Resolve};
+use convodb::{Conversation, ConversationId, ErrorKind, Result};
 
 use super::call::Call;
 use crate::backend::Commands;
@@ -17,12 +17,16 @@ use crate::verdict::{Expected, Refusal};
 pub enum About {
     Resolve,
     MarkRead { read_count: Sight },
+    RemoveNote { note: u8 },
 }
 
 impl About {
     pub(crate) fn from_bytes(bytes: &mut Bytes<'_>) -> Self {
-        match bytes.below(2) {
-            0 => Self::Resolve,
+        match bytes.below(5) {
+            0 | 2 => Self::Resolve,
+            4 => Self::RemoveNote {
+                note: bytes.below(u8::MAX),
+            },
             _ => Self::MarkRead {
                 read_count: bytes.sight(),
             },
@@ -52,6 +56,17 @@ pub(super) fn run(
             };
             call.settle(Some(conversation), refusals, command, |model| {
                 model.mark_read(conversation, read_count)
+            })
+        }
+        About::RemoveNote { note } => {
+            let note = call.model.pick_note(conversation, note);
+            let notes = call.model.entry(conversation).map(|entry| &entry.notes);
+            let is_there = notes.is_some_and(|notes| notes.iter().any(|one| one.id == note));
+            let missing = refused_if(!is_there, Refusal::of(ErrorKind::NotFound));
+            refusals.extend(missing);
+            let command = RemoveNote { conversation, note };
+            call.settle(Some(conversation), refusals, command, |model| {
+                model.remove_note(conversation, note)
             })
         }
     }

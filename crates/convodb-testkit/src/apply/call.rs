@@ -171,6 +171,9 @@ pub(super) fn permitted<T: Debug>(answer: Result<T>, refusals: &[Refusal]) -> Re
             | ErrorKind::NotFound
             | ErrorKind::AlreadyExists
             | ErrorKind::ProviderIdConflict
+            | ErrorKind::ClientRefConflict
+            | ErrorKind::Revoked
+            | ErrorKind::NotFailed
             | ErrorKind::PreconditionFailed
             | ErrorKind::IdempotencyKeyReused
             | ErrorKind::Gone => {

@@ -1,19 +1,23 @@
 //! Every way in which a message comes about, and what comes after it.
 
-use convodb::commands::{ReceiveMessage, RecordDelivery, ReplyTo, SendMessage, SetProviderId};
+use convodb::commands::{
+    Edit, Fill, React, ReceiveMessage, RecordDelivery, RecordWatermark, ReplyTo, Retry, Revoke,
+    SendMessage, SetProviderId, UpdateMessage,
+};
 use convodb::{
-    Channel, ConversationId, Direction, ErrorKind, Inbound, Message, MessageRef, Outbound, Reply,
-    Result,
+    Channel, ConversationId, Direction, Inbound, Message, MessageRef, Outbound, Reply, Result,
 };
 
 use super::call::{Answered, Call};
 use crate::backend::Commands;
+use crate::changes::{self, Change};
 use crate::model::Model;
-use crate::op::{Address, Body, Op};
+use crate::more::More;
+use crate::op::{Address, Body, Op, UpTo, contact};
 use crate::plan::When;
-use crate::provided::{ProviderPlan, provider_id};
-use crate::rules::Appending;
-use crate::verdict::Refusal;
+use crate::provided::{Named, ProviderPlan, provider_id};
+use crate::rules::{Appending, Meeting};
+use crate::verdict::{Expected, Refusal};
 
 pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
     match op {
@@ -22,19 +26,24 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             body,
             sent_at,
             provider_id,
+            reopen,
+            more,
         } => {
-            let mut appending = appending(call.model, Direction::Inbound, *from, *body, *sent_at);
+            let direction = Direction::Inbound;
+            let mut appending = appending(call.model, (direction, *more), *from, *body, *sent_at);
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
-            let mut message = Inbound::new(from.contact_id(), from.channel, body.content());
+            appending.reopen = *reopen;
+            let message = Inbound::new(from.contact_id(), from.channel, body.content());
+            let reply_to = appending.extras.reply_to.clone();
+            let mut message = more.put(message.reopen(*reopen), reply_to);
             if let Some(at) = appending.sent_at {
                 message = message.provider_time(at);
             }
             if let Some(id) = provider_id {
                 message = message.provider_id(id.text());
             }
-            let refusals =
-                Model::refused_message(*body, *sent_at, *provider_id, appending.direction);
-            let refusals = refused(call, None, refusals, &appending);
+            let refusals = Model::refused_message(*body, *sent_at, *provider_id, direction, *more);
+            let refusals = refused(call, None, refusals, (&appending, *more));
             let answer = call.give(ReceiveMessage { message });
             appended(call, answer, &refusals, appending)
         }
@@ -44,14 +53,15 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             sent_at,
             provider_id,
             reopen,
+            more,
         } => {
-            let mut appending = appending(call.model, Direction::Outbound, *to, *body, *sent_at);
+            let direction = Direction::Outbound;
+            let mut appending = appending(call.model, (direction, *more), *to, *body, *sent_at);
             appending.reopen = *reopen;
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
-            let refusals =
-                Model::refused_message(*body, *sent_at, *provider_id, appending.direction);
-            let refusals = refused(call, None, refusals, &appending);
-            let message = outbound(*to, *body, *provider_id, &appending);
+            let refusals = Model::refused_message(*body, *sent_at, *provider_id, direction, *more);
+            let refusals = refused(call, None, refusals, (&appending, *more));
+            let message = outbound(*to, (*body, *more), *provider_id, &appending);
             let answer = call.give(SendMessage { message });
             appended(call, answer, &refusals, appending)
         }
@@ -61,20 +71,22 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             sent_at,
             provider_id,
             reopen,
+            more,
             address,
         } => {
             let id = call.model.pick(*conversation);
             let direction = Direction::Outbound;
-            let mut refusals = Model::refused_message(*body, *sent_at, *provider_id, direction);
+            let mut refusals =
+                Model::refused_message(*body, *sent_at, *provider_id, direction, *more);
             refusals.extend(call.model.missing(id));
             refusals.extend(call.model.misaddressed(id, *address));
-            let mut appending = replying(call.model, id, *address, *body, *sent_at);
+            let mut appending = replying(call.model, id, (*body, *more), *sent_at);
             appending.reopen = *reopen;
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
-            let refusals = refused(call, Some(id), refusals, &appending);
+            let refusals = refused(call, Some(id), refusals, (&appending, *more));
             let reply = match address {
-                Some(to) => Reply::from(outbound(*to, *body, *provider_id, &appending)),
-                None => plain_reply(*body, *provider_id, &appending),
+                Some(to) => Reply::from(outbound(*to, (*body, *more), *provider_id, &appending)),
+                None => plain_reply((*body, *more), *provider_id, &appending),
             };
             let answer = call.give(ReplyTo {
                 conversation: id,
@@ -88,19 +100,25 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
 
 fn appending(
     model: &Model,
-    direction: Direction,
+    (direction, more): (Direction, More),
     to: Address,
     body: Body,
     sent_at: Option<When>,
 ) -> Appending {
+    let within = model.thread(&to.contact_id(), to.channel);
+    let reply_to = model.answered(within, more);
+    let outbound = direction == Direction::Outbound;
     Appending {
         direction,
         contact_id: to.contact_id(),
         channel: to.channel,
-        content: body.content(),
+        content: body.stored(),
         sent_at: sent_at.map(|at| at.time(model.clock.get())),
         provider_id: None,
         reopen: true,
+        extras: more.extras(direction, reply_to),
+        pending: more.pending && outbound,
+        echo: more.echo && outbound,
     }
 }
 
@@ -108,29 +126,30 @@ fn appending(
 fn replying(
     model: &Model,
     id: ConversationId,
-    address: Option<Address>,
-    body: Body,
+    (body, more): (Body, More),
     sent_at: Option<When>,
 ) -> Appending {
-    let to = address.unwrap_or(Address {
+    let nobody = Address {
         contact: 0,
         channel: Channel::Whatsapp,
-    });
-    let mut appending = appending(model, Direction::Outbound, to, body, sent_at);
+    };
+    let mut appending = appending(model, (Direction::Outbound, more), nobody, body, sent_at);
     if let Some(entry) = model.entry(id) {
         (appending.contact_id, appending.channel) = (entry.contact_id.clone(), entry.channel);
+        appending.extras.reply_to = model.answered(Some(entry), more);
     }
     appending
 }
 
 fn outbound(
     to: Address,
-    body: Body,
+    (body, more): (Body, More),
     provider_id: Option<ProviderPlan>,
     appending: &Appending,
 ) -> Outbound {
     let outbound = Outbound::new(to.contact_id(), to.channel, body.content());
-    let mut outbound = outbound.reopen(appending.reopen);
+    let outbound = more.put(outbound.reopen(appending.reopen), reply_to(appending));
+    let mut outbound = more.put_outbound(outbound);
     if let Some(at) = appending.sent_at {
         outbound = outbound.provider_time(at);
     }
@@ -140,8 +159,17 @@ fn outbound(
     }
 }
 
-fn plain_reply(body: Body, provider_id: Option<ProviderPlan>, appending: &Appending) -> Reply {
-    let mut reply = Reply::new(body.content()).reopen(appending.reopen);
+fn reply_to(appending: &Appending) -> Option<convodb::Reference> {
+    appending.extras.reply_to.clone()
+}
+
+fn plain_reply(
+    (body, more): (Body, More),
+    provider_id: Option<ProviderPlan>,
+    appending: &Appending,
+) -> Reply {
+    let reply = Reply::new(body.content()).reopen(appending.reopen);
+    let mut reply = more.put_outbound(more.put(reply, reply_to(appending)));
     if let Some(at) = appending.sent_at {
         reply = reply.provider_time(at);
     }
@@ -156,20 +184,25 @@ fn refused(
     call: &Call<'_, impl Commands>,
     conversation: Option<ConversationId>,
     mut refusals: Vec<Refusal>,
-    appending: &Appending,
+    (appending, more): (&Appending, More),
 ) -> Vec<Refusal> {
-    let (channel, known) = (appending.channel, appending.provider_id.as_ref());
-    refusals.extend(call.model.gone(channel, known));
-    let thread = call.model.thread(&appending.contact_id, channel);
+    let thread = call.model.thread(&appending.contact_id, appending.channel);
     let about = conversation.or(thread.map(|entry| entry.id));
-    let stored = known.and_then(|id| call.model.provided(channel, id));
-    let is_anothers = stored.is_some_and(|stored| {
-        Some(stored.conversation_id) != about || stored.direction != appending.direction
-    });
-    refusals.extend(is_anothers.then(|| Refusal::of(ErrorKind::ProviderIdConflict)));
-    // One that is stored already changes nothing.
-    let is_new = stored.is_none();
-    call.with_unmet(about, refusals, |_| is_new)
+    let meeting = call.model.meeting(appending);
+    match &meeting {
+        Meeting::Refused(kind) => refusals.push(Refusal::of(*kind)),
+        Meeting::New { .. } if appending.direction == Direction::Outbound => {
+            let stranger = more.author.and_then(|by| call.model.stranger(by, "author"));
+            refusals.extend(stranger);
+        }
+        Meeting::New { .. } | Meeting::Known(..) => {}
+    }
+    call.with_unmet(about, refusals, |model| match meeting {
+        Meeting::New { .. } => true,
+        // One that is stored already changes nothing, but for what is new.
+        Meeting::Known(of, id) => model.append((of, id), appending.clone()).changed,
+        Meeting::Refused(_) => false,
+    })
 }
 
 fn appended(
@@ -183,7 +216,7 @@ fn appended(
     })
 }
 
-/// Receipts and providers' ids.
+/// Receipts, providers' ids, and all else that becomes of messages.
 pub(super) fn annotate(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
     match op {
         Op::RecordDelivery { of, receipt } => {
@@ -210,6 +243,123 @@ pub(super) fn annotate(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()
                 model.set_provider_id(&named, &id)
             })
         }
+        Op::Change { of, change } => {
+            let named = call.model.named(*of);
+            self::change(call, named, *change)
+        }
+        Op::Watermark { of, status } => watermark(call, *of, *status),
         other => panic!("{other:?} annotates nothing"),
+    }
+}
+
+fn watermark(
+    call: &mut Call<'_, impl Commands>,
+    plan: UpTo,
+    status: convodb::DeliveryStatus,
+) -> Result<()> {
+    let of = call.model.watermark(plan);
+    let refusals = call.model.refused_watermark(plan, &of, status);
+    let about = call.model.conversation_until(&of);
+    let command = RecordWatermark {
+        of: of.of(),
+        status,
+    };
+    call.settle(about, refusals, command, |model| {
+        model.report_until(&of, status)
+    })
+}
+
+fn change(call: &mut Call<'_, impl Commands>, named: Named, change: Change) -> Result<()> {
+    let refusals = call.model.refused_change(&named, change);
+    let about = call.model.conversation_of(&named);
+    let message = MessageRef::from(&named);
+    let clock = call.model.clock.get();
+    let time = |at: Option<When>| at.map(|at| at.time(clock));
+    match change {
+        Change::React { by, emoji, at } => {
+            let command = React {
+                by: by.author(),
+                emoji: changes::emoji(emoji),
+                at: time(at),
+                ..React::none(message)
+            };
+            call.settle(about, refusals, command, |model| {
+                model.change_or_wait(&named, change)
+            })
+        }
+        Change::Revoke {
+            by,
+            at,
+            keep_content,
+        } => {
+            let command = Revoke {
+                by: by.author(),
+                at: time(at),
+                keep_content,
+                ..Revoke::new(message)
+            };
+            call.settle(about, refusals, command, |model| {
+                model.change_or_wait(&named, change)
+            })
+        }
+        Change::Edit {
+            contact: of,
+            body,
+            at,
+        } => {
+            let command = Edit {
+                contact: of.map(contact),
+                at: time(at),
+                ..Edit::new(message, body.content())
+            };
+            match (named, of) {
+                (Named::Provided(channel, id), Some(of))
+                    if about.is_none() && !call.model.is_tombstone(channel, &id) =>
+                {
+                    let address = Address {
+                        contact: of,
+                        channel,
+                    };
+                    let from = (Direction::Inbound, More::default());
+                    let mut appending = appending(call.model, from, address, body, at);
+                    let sent_at = appending.sent_at.get_or_insert(call.model.newest);
+                    let edited_at = crate::plan::to_the_microsecond(*sent_at);
+                    appending.extras.edited_at = Some(edited_at.min(call.model.newest));
+                    appending.extras.awaits_original = true;
+                    appending.provider_id = Some(id);
+                    let from = (&appending, More::default());
+                    let refusals = refused(call, None, refusals, from);
+                    let answer = call.give(command);
+                    // The message is new, whether its conversation is or not.
+                    call.compare(answer, &refusals, |model, message| Expected {
+                        created: true,
+                        ..model.append((message.conversation_id, message.id), appending)
+                    })
+                }
+                (named, _) => call.settle(about, refusals, command, |model| {
+                    model.change(&named, change)
+                }),
+            }
+        }
+        Change::TryAgain => call.settle(about, refusals, Retry { message }, |model| {
+            model.change(&named, change)
+        }),
+        Change::Update {
+            attachment,
+            metadata,
+        } => {
+            let mut command = UpdateMessage::new(message);
+            command.attachments = attachment.map(|plan| plan.update()).into_iter().collect();
+            command.metadata = metadata.map(changes::metadata).unwrap_or_default();
+            call.settle(about, refusals, command, |model| {
+                model.change(&named, change)
+            })
+        }
+        Change::Fill { body } => {
+            let content = body.content();
+            call.settle(about, refusals, Fill { message, content }, |model| {
+                model.change(&named, change)
+            })
+        }
     }
 }

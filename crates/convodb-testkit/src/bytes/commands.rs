@@ -13,12 +13,16 @@ impl Bytes<'_> {
     /// A command that can stand in a transaction too.
     pub(super) fn command(&mut self, kind: u8) -> Op {
         match kind {
-            0..=31 => Op::Receive {
+            0..=25 => Op::Receive {
                 from: self.address(),
                 body: self.body(),
                 sent_at: self.sometimes(3, Self::when),
                 provider_id: self.provider_id(),
+                reopen: !self.once_in(8),
+                more: self.more(),
             },
+            26..=31 | 33..=39 | 160..=164 | 186..=191 => self.change(),
+            118..=119 => self.watermark(),
             40..=43 => self.bulk(),
             44..=49 | 120..=125 => Op::About {
                 conversation: self.pick(),
@@ -30,6 +34,7 @@ impl Bytes<'_> {
                 sent_at: self.sometimes(4, Self::when),
                 provider_id: self.provider_id(),
                 reopen: !self.once_in(2),
+                more: self.more(),
             },
             70..=84 => Op::Reply {
                 conversation: self.pick(),
@@ -37,6 +42,7 @@ impl Bytes<'_> {
                 sent_at: self.sometimes(4, Self::when),
                 provider_id: self.provider_id(),
                 reopen: !self.once_in(2),
+                more: self.more(),
                 address: self.sometimes(4, Self::address),
             },
             85..=95 => Op::RecordDelivery {
@@ -47,7 +53,7 @@ impl Bytes<'_> {
                 of: self.meant(),
                 number: self.below(PROVIDED),
             },
-            100..=119 | 200..=203 => self.assignment(kind),
+            100..=117 | 200..=203 => self.assignment(kind),
             192..=194 => self.consumption(),
             195 => {
                 let older_ms = self.age_ms();
@@ -63,7 +69,7 @@ impl Bytes<'_> {
                 let actor = self.who();
                 self.within(|op| Op::By { actor, op })
             }
-            32..=39 | 165..=169 => Op::Retry {
+            32 | 165..=169 => Op::Retry {
                 number: self.below(KEYS),
             },
             241..=247 => self.conditional(),
@@ -86,7 +92,7 @@ impl Bytes<'_> {
             150..=151 => Op::EraseContact {
                 contact: self.below(CONTACTS),
             },
-            152..=164 => Op::SaveAssignee {
+            152..=159 => Op::SaveAssignee {
                 assignee: self.who(),
                 name: self.text(),
             },
@@ -94,7 +100,7 @@ impl Bytes<'_> {
                 assignee: self.who(),
                 successor: self.sometimes(2, Self::who),
             },
-            177..=191 => Op::Import(self.import()),
+            177..=185 => Op::Import(self.import()),
             _ => self.move_clock(),
         }
     }
@@ -163,6 +169,7 @@ impl Bytes<'_> {
                 sent_at: None,
                 provider_id: self.provider_id(),
                 reopen: true,
+                more: self.more(),
                 address: None,
             },
             4 => self.assignment(110),

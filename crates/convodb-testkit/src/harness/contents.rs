@@ -44,7 +44,7 @@ impl Contents {
             let entry = model.entry(shown.id);
             let entry = entry.expect("what is listed is there");
             Held {
-                messages: entry.messages.clone(),
+                messages: model.thread_of(entry),
                 notes: entry.notes.clone(),
                 audit_log: entry.audit_log.clone(),
                 shown,

@@ -72,6 +72,8 @@ fn removal() -> [Op; 6] {
             body: Body::Text(Text::Short(3)),
             sent_at: None,
             provider_id: None,
+            reopen: true,
+            more: crate::more::More::default(),
         },
         Op::AssignAll {
             selection: SelectionPlan::First(FilterPlan::ALL, 3),

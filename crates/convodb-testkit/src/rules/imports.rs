@@ -5,6 +5,7 @@ use convodb::{Conversation, ConversationId, ErrorKind, EventKind, Import, Messag
 use super::{is_within, place, place_behind, refused_if};
 use crate::model::{Entry, Model};
 use crate::plan::is_blank;
+use crate::provided::ids;
 use crate::verdict::{Expected, Refusal};
 
 impl Model {
@@ -13,12 +14,14 @@ impl Model {
         let of = &import.conversation;
         let exists =
             self.entry(of.id).is_some() || self.thread(&of.contact_id, of.channel).is_some();
-        let ids = import.messages.iter();
-        let mut ids = ids.filter_map(|message| message.provider_id.as_ref());
-        let taken = ids
-            .clone()
-            .any(|id| self.provided(of.channel, id).is_some());
-        let gone = ids.any(|id| self.is_tombstone(of.channel, id));
+        let ids: Vec<_> = import.messages.iter().flat_map(ids).collect();
+        let taken = ids.iter().any(|id| self.provided(of.channel, id).is_some());
+        let gone = ids.iter().any(|id| self.is_tombstone(of.channel, id));
+        let is_repeated = |message: &Message| {
+            let own = message.extras.as_ref()?.client_ref.as_deref()?;
+            self.referenced(of.channel, message.direction, own)
+        };
+        let referenced = import.messages.iter().any(|it| is_repeated(it).is_some());
         let name = of.assigned_to.as_ref().map(|assignee| &*assignee.name);
         let bad_name = name.is_some_and(|name| is_blank(name) || name.len() > 256);
         [
@@ -26,6 +29,7 @@ impl Model {
             refused_if(bad_name, Refusal::invalid("assigned_to.name")),
             refused_if(exists, Refusal::of(ErrorKind::AlreadyExists)),
             refused_if(taken, Refusal::of(ErrorKind::ProviderIdConflict)),
+            refused_if(referenced, Refusal::of(ErrorKind::ClientRefConflict)),
             refused_if(gone, Refusal::of(ErrorKind::Gone)),
         ]
         .into_iter()
@@ -64,6 +68,7 @@ impl Model {
             notes,
             ..Entry::new(&of)
         };
+        entry.imported = entry.messages.iter().map(|message| message.id).collect();
         entry.read_count = entry.inbound() - of.unread_count;
         self.entries.push(entry);
         let entry = self.entry_mut(of.id);
@@ -91,8 +96,7 @@ impl Model {
                 self.add_reassignment_event(entry.id, reassignment.clone());
             }
             self.tell(entry.id, EventKind::ConversationDeleted);
-            let ids = entry.messages.iter();
-            let ids = ids.filter_map(|message| message.provider_id.clone());
+            let ids = entry.messages.iter().flat_map(ids);
             self.tombstones.extend(ids.map(|id| (entry.channel, id)));
         }
         self.gone.extend(removed.iter().map(|entry| entry.id));

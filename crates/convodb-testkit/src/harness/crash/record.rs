@@ -184,6 +184,8 @@ pub(crate) fn removals(seed: u64) -> History {
             body: Body::Text(Text::Short(number)),
             sent_at: None,
             provider_id: None,
+            reopen: true,
+            more: crate::more::More::default(),
         });
         give(&Op::Assign {
             conversation: Pick::Known(number),
@@ -242,6 +244,8 @@ pub(crate) fn failed_sync(seed: u64) -> History {
         }
     });
     recorder.reader.syncs.store(u64::MAX, Ordering::SeqCst);
+    // The sync that failed may have been that of a checkpoint.
+    recorder.step(|store, _| store.reopen().unwrap());
     for op in after {
         recorder.step(|store, model| apply(store, model, op).unwrap());
     }

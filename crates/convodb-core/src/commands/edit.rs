@@ -1,0 +1,96 @@
+use super::record_delivery::{Found, find, reads};
+use super::update_message::check_not_revoked;
+use super::*;
+
+/// Replaces the content of a message. Its place, its ids, its receipts and its reactions stay, and the
+/// ten latest former contents are kept. Of several edits the latest counts, in whichever order they
+/// come. Not activity.
+///
+/// One of a message that is not known is stored as that message, if the contact is named. The message
+/// itself, if it still comes, becomes a former content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// The message.
+    pub message: MessageRef,
+    /// The contact, for a message that is not known.
+    pub contact: Option<ContactId>,
+    /// The new content, of the type of the message. A text is the new caption of media.
+    pub content: Content,
+    /// When, by the provider's clock; without it, the time of the command.
+    #[serde(with = "time::optional")]
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl Edit {
+    /// A new content.
+    pub fn new(message: impl Into<MessageRef>, content: impl Into<Content>) -> Self {
+        Self {
+            message: message.into(),
+            contact: None,
+            content: content.into(),
+            at: None,
+        }
+    }
+}
+
+impl Command for Edit {
+    type Output = Message;
+    const NAME: &'static str = "edit";
+    const CONDITIONAL: bool = true;
+
+    fn reads(&self, keys: &mut Vec<Key>) {
+        reads(&self.message, keys);
+    }
+
+    fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
+        let at = time::reported("at", self.at, env.now)?;
+        let message = match find(state, &self.message)? {
+            Found::Message(message) => message,
+            Found::Nothing(_, id, _) => return self.store(&id, at, state, env),
+        };
+        check_not_revoked(message)?;
+        let origin = match message.direction {
+            Direction::Inbound => Origin::Fact,
+            Direction::Outbound => Origin::Intent,
+        };
+        let content = self.content.clone().in_place_of(&message.content)?;
+        content.validate(origin)?;
+        let content = content.normalised();
+        let field = match message.awaits_content() {
+            true => MessageField::Filled(content, Extras::default()),
+            false => MessageField::Edit(Version::new(content, at)),
+        };
+        let latest = message.extras.as_ref().and_then(|extras| extras.edited_at);
+        if let MessageField::Edit(version) = &field
+            && latest == Some(at)
+            && version.content == message.content
+        {
+            return Ok(Decision::new(
+                Subject::Message(message.conversation_id, message.id),
+                None,
+            ));
+        }
+        update_message::decide(state, env, message, vec![field])
+    }
+}
+
+impl Edit {
+    /// Stores an edit as the message that has not come.
+    fn store(
+        &self,
+        id: &ProviderId,
+        at: DateTime<Utc>,
+        state: &State,
+        env: &mut Env<'_>,
+    ) -> Result<Decision, Halt> {
+        let (Some(contact), MessageRef::ProviderId { channel, .. }) =
+            (&self.contact, &self.message)
+        else {
+            return Err(Error::not_found(EntityKind::ProviderId, id.shown()).into());
+        };
+        let draft = Inbound::new(contact, *channel, self.content.clone());
+        let draft = draft.provider_id(id.as_str()).provider_time(at).edited(at);
+        let decision = append::to_contact(&draft, state, env)?;
+        Ok(decision.created(true))
+    }
+}

@@ -1,0 +1,138 @@
+//! Values of a caller's own, by their names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidInput;
+
+const MAX_KEYS: usize = 32;
+const MAX_KEY_BYTES: usize = 64;
+const MAX_TEXT_BYTES: usize = 1_024;
+const MAX_BYTES: usize = 8 * 1_024;
+
+/// Values of a caller's own, by their names, in the order of the names: at most 32, and 8 KiB
+/// together. A name has 1 to 64 letters, digits, `_`, `.` or `-`.
+///
+/// ```
+/// use convodb::{Metadata, MetadataValue};
+///
+/// let mut metadata = Metadata::new();
+/// metadata.set("referral.ad", "spring");
+/// assert_eq!(metadata.get("referral.ad"), Some(&MetadataValue::Text("spring".into())));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Metadata(BTreeMap<String, MetadataValue>);
+
+/// One value of a [`Metadata`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be a text, a number or a boolean")]
+pub enum MetadataValue {
+    /// A text of at most 1,024 bytes.
+    Text(String),
+    /// A number.
+    Number(serde_json::Number),
+    /// A boolean.
+    Boolean(bool),
+}
+
+impl From<&str> for MetadataValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for MetadataValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u64> for MetadataValue {
+    fn from(number: u64) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<bool> for MetadataValue {
+    fn from(boolean: bool) -> Self {
+        Self::Boolean(boolean)
+    }
+}
+
+impl Metadata {
+    /// No values.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// The value of a name.
+    pub fn get(&self, name: &str) -> Option<&MetadataValue> {
+        self.0.get(name)
+    }
+
+    /// Sets the value of a name. The command that carries it checks its bounds.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<MetadataValue>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &MetadataValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The same with these changes: `None` takes a value away.
+    pub(crate) fn merged(&self, changes: &MetadataChanges) -> Self {
+        let mut merged = self.clone();
+        for (name, value) in &changes.0 {
+            match value {
+                Some(value) => merged.0.insert(name.clone(), value.clone()),
+                None => merged.0.remove(name),
+            };
+        }
+        merged
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
+        let count = self.0.len();
+        let reason = format_args!("must have at most {MAX_KEYS} names, and has {count}");
+        InvalidInput::unless(count <= MAX_KEYS, "metadata", reason)?;
+        let mut bytes = 0;
+        for (name, value) in &self.0 {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+            let is_name = (1..=MAX_KEY_BYTES).contains(&name.len()) && name.bytes().all(is_plain);
+            let reason = "must have names of 1 to 64 letters, digits, `_`, `.` or `-`";
+            InvalidInput::unless(is_name, "metadata", reason)?;
+            let length = match value {
+                MetadataValue::Text(text) => text.len(),
+                MetadataValue::Number(number) => number.to_string().len(),
+                MetadataValue::Boolean(_) => 1,
+            };
+            let is_short = length <= MAX_TEXT_BYTES;
+            let reason = format_args!("must be at most {MAX_TEXT_BYTES} bytes, and has {length}");
+            InvalidInput::unless(is_short, format!("metadata.{name}"), reason)?;
+            bytes += name.len() + length;
+        }
+        let reason = format_args!("must be at most {MAX_BYTES} bytes together, and has {bytes}");
+        InvalidInput::unless(bytes <= MAX_BYTES, "metadata", reason)
+    }
+}
+
+/// New values for some names; `None` takes a value away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MetadataChanges(pub BTreeMap<String, Option<MetadataValue>>);
+
+/// A value of `null` sets nothing.
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let changes = MetadataChanges::deserialize(deserializer)?;
+        Ok(Self::new().merged(&changes))
+    }
+}

@@ -1,0 +1,162 @@
+//! Turns the webhooks of WhatsApp, Messenger and Instagram into commands of convodb.
+//!
+//! Meta posts what happens in a chat to an address of the business. This crate reads such a post and
+//! returns what it asks of a store, in its order. It performs no I/O: [`parse`] takes a body,
+//! [`verify_signature`] a secret, and [`challenge`] the parameters of a query. Use it beside the crate
+//! `convodb`, whose types it returns.
+//!
+//! ```
+//! use convodb::prelude::*;
+//! use convodb_meta::{Item, parse};
+//!
+//! let body = br#"{"object": "page", "entry": [{"id": "10450077", "messaging": [{
+//!     "sender": {"id": "661002"}, "recipient": {"id": "10450077"}, "timestamp": 1776240600123,
+//!     "message": {"mid": "m_1", "text": "Do you deliver to Graz?"}
+//! }]}]}"#;
+//! let store = Store::in_memory()?;
+//! for item in parse(body)? {
+//!     match item {
+//!         Item::Receive(message) => drop(store.receive(message)?),
+//!         Item::Send(message) => drop(store.send(message)?),
+//!         Item::Deliver(receipt) => drop(store.execute(receipt)?),
+//!         Item::Watermark(watermark) => drop(store.execute(watermark)?),
+//!         Item::React(reaction) => drop(store.react(reaction)?),
+//!         Item::Edit(edit) => drop(store.edit(edit)?),
+//!         Item::Revoke(revocation) => drop(store.revoke(revocation)?),
+//!         Item::Fill(fill) => drop(store.fill(fill)?),
+//!         Item::Identify(id) => drop(store.execute(id)?),
+//!         Item::Ignored(ignored) => eprintln!("{ignored}"),
+//!         _ => {}
+//!     }
+//! }
+//! assert_eq!(store.stats()?.messages, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A webhook
+//!
+//! 1. When the address is set up, Meta asks for it with `hub.mode=subscribe`. Answer the
+//!    [`challenge`].
+//! 2. Check the header `X-Hub-Signature-256` of each post by [`verify_signature`], with the body as it
+//!    was received.
+//! 3. Execute the items of [`parse`] in their order. One that the store refuses must not keep the
+//!    others from being executed.
+//! 4. Answer 200 when all of them are durable. Meta posts again what was not answered so, and a post
+//!    that comes twice changes nothing.
+//!
+//! # What becomes of a payload
+//!
+//! | payload | item |
+//! | --- | --- |
+//! | a message from a contact | [`Receive`](Item::Receive) |
+//! | a message that another application sent, or this one | [`Send`](Item::Send), as an echo |
+//! | `sent`, `delivered`, `read`, `played`, `failed` | [`Deliver`](Item::Deliver) |
+//! | everything until a time was delivered or read | [`Watermark`](Item::Watermark) |
+//! | a reaction | [`React`](Item::React) |
+//! | an edit | [`Edit`](Item::Edit) |
+//! | a message is taken back | [`Revoke`](Item::Revoke) |
+//! | a medium of an old message | [`Fill`](Item::Fill), or [`Receive`](Item::Receive) and [`Send`](Item::Send) |
+//! | the id of a message with a known reference | [`Identify`](Item::Identify) |
+//! | what has nothing for a thread, or no sender or id | [`Ignored`](Item::Ignored) |
+//!
+//! **Nothing that a contact says is lost.** Each entry and each message is parsed on its own: one that
+//! is malformed does not affect its neighbours. A message of an unknown kind, or with a value that a
+//! command would refuse, is received as [`Content::Unsupported`](convodb_core::Content::Unsupported)
+//! with the reason and, up to 64 KiB, with its own JSON in `raw`.
+//!
+//! # Contacts
+//!
+//! A phone number, a page or an Instagram account is an inbox of its own, and a contact is known to each
+//! by another id. The id of a contact is composed of both by [`contact_id`]; [`parties`] takes it apart
+//! for an answer. A contact of WhatsApp is known by the number where the payload has one, else by the
+//! user id.
+//!
+//! # Metadata
+//!
+//! | name | value |
+//! | --- | --- |
+//! | `contact.name`, `contact.user_id`, `contact.username` | the profile of a contact of WhatsApp |
+//! | `referral.…` | the advertisement, product or link that a message came through |
+//! | `kind` | `like_heart`, for a heart that was sent as a message |
+//! | `group_id` | the group of WhatsApp that a message was sent to |
+
+mod frame;
+mod ids;
+mod item;
+mod json;
+mod messenger;
+mod metadata;
+mod signature;
+mod whatsapp;
+
+use std::borrow::Cow;
+
+use convodb_core::{Channel, repair_surrogates};
+use serde_json::value::RawValue;
+
+pub use ids::{contact_id, parties};
+pub use item::{Ignored, Item};
+pub use signature::{challenge, verify_signature};
+
+use json::Object;
+
+/// Why a body has no items at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// It is not valid JSON.
+    #[error("the body is no JSON: {0}")]
+    NoJson(String),
+    /// It is JSON, and not an object.
+    #[error("the body must be an object")]
+    NoObject,
+}
+
+/// What a webhook asks of a store, in its order.
+///
+/// Halves of surrogate pairs and bytes that are not UTF-8 become U+FFFD. An `object` that is none of
+/// the three channels is [ignored](Item::Ignored).
+///
+/// # Errors
+///
+/// A body that is not JSON, or not an object. What is wrong within it is an [`Item`].
+///
+/// *Complexity:* O(bytes).
+///
+/// ```
+/// use convodb_meta::{Item, ParseError, parse};
+///
+/// let items = parse(br#"{"object": "page", "entry": [null]}"#)?;
+/// let [Item::Ignored(ignored)] = &*items else { panic!("{items:?}") };
+/// assert_eq!(ignored.to_string(), "entry: is no object");
+/// assert_eq!(parse(b"[]"), Err(ParseError::NoObject));
+/// # Ok::<(), ParseError>(())
+/// ```
+pub fn parse(body: &[u8]) -> Result<Vec<Item>, ParseError> {
+    let body = repair_surrogates(body);
+    let text = match std::str::from_utf8(&body) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(&body),
+    };
+    let raw: &RawValue =
+        serde_json::from_str(&text).map_err(|error| ParseError::NoJson(error.to_string()))?;
+    let body = Object::of(raw).ok_or(ParseError::NoObject)?;
+    let mut items = Vec::new();
+    let object = body.text("object").unwrap_or_default();
+    let read: fn(&Object<'_>, &mut Vec<Item>) = match object.as_str() {
+        "whatsapp_business_account" => whatsapp::entry,
+        "page" => |entry, items| messenger::entry(Channel::Messenger, entry, items),
+        "instagram" => |entry, items| messenger::entry(Channel::Instagram, entry, items),
+        _ => {
+            items.push(Item::ignored(&object, "is the object of no channel"));
+            return Ok(items);
+        }
+    };
+    for entry in body.list("entry") {
+        match Object::of(entry) {
+            Some(entry) => read(&entry, &mut items),
+            None => items.push(Item::ignored("entry", "is no object")),
+        }
+    }
+    Ok(items)
+}

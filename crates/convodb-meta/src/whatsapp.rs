@@ -1,0 +1,393 @@
+//! The webhooks of the WhatsApp Cloud API.
+
+mod content;
+
+use convodb_core::commands::{Edit, Fill, React, RecordDelivery, Revoke, SetProviderId};
+use convodb_core::{
+    Author, Channel, ContactId, Content, DeliveryStatus, Direction, Failure, MessageRef, Receipt,
+    Reference,
+};
+use serde_json::value::RawValue;
+
+use crate::Item;
+use crate::frame::{Frame, Sent, cut, unsupported};
+use crate::ids::{contact_id, message_id};
+use crate::json::{Object, text};
+use crate::metadata::Values;
+
+const MAX_FAILURE_BYTES: usize = 2_048;
+const MAX_EMOJI_BYTES: usize = 64;
+const MAX_REFERENCE_BYTES: usize = 128;
+
+/// Reads one entry: the changes of one business account.
+pub(crate) fn entry(entry: &Object<'_>, items: &mut Vec<Item>) {
+    for change in entry.list("changes") {
+        let Some(change) = Object::of(change) else {
+            items.push(Item::ignored("change", "is no object"));
+            continue;
+        };
+        let field = change.text("field").unwrap_or_default();
+        match change.object("value") {
+            Some(value) => read(&field, entry, &value, items),
+            None => items.push(Item::ignored(&field, "has no value")),
+        }
+    }
+}
+
+fn read(field: &str, entry: &Object<'_>, value: &Object<'_>, items: &mut Vec<Item>) {
+    let known = items.len();
+    let number = Number::new(entry, value);
+    for error in value.objects("errors") {
+        let reason = error.text("title").or_else(|| error.text("message"));
+        items.push(Item::ignored("error", reason.unwrap_or_default()));
+    }
+    let way = match field {
+        "history" => Way::History { thread: None },
+        _ => Way::Live,
+    };
+    for raw in value.list("messages") {
+        items.extend(message(raw, &number, value, &way));
+    }
+    for raw in value.list("message_echoes") {
+        items.extend(message(raw, &number, value, &Way::Echo));
+    }
+    for raw in value.list("statuses") {
+        status(raw, items);
+    }
+    for chunk in value.objects("history") {
+        history(&chunk, &number, items);
+    }
+    if items.len() == known {
+        items.push(Item::ignored(field, "has nothing for a thread"));
+    }
+}
+
+/// The number of the business: an inbox of its own.
+struct Number {
+    account: String,
+    shown: String,
+}
+
+impl Number {
+    fn new(entry: &Object<'_>, value: &Object<'_>) -> Self {
+        let metadata = value.object("metadata");
+        let of = |name| metadata.as_ref().and_then(|it| it.id(name));
+        let shown = of("display_phone_number").unwrap_or_default();
+        let account = of("phone_number_id").or_else(|| entry.id("id"));
+        Self {
+            account: account.unwrap_or_else(|| shown.clone()),
+            shown: digits(&shown),
+        }
+    }
+
+    /// Whether a message was sent by the business.
+    fn sent(&self, message: &Object<'_>) -> bool {
+        let from = message.text("from").unwrap_or_default();
+        let from_me = message.object("history_context");
+        let from_me = from_me.is_some_and(|context| context.is_true("from_me"));
+        from_me || !self.shown.is_empty() && digits(&from) == self.shown
+    }
+}
+
+fn digits(number: &str) -> String {
+    number.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// How a message comes.
+enum Way {
+    Live,
+    /// Another application of the business sent it.
+    Echo,
+    /// It is old, and of this contact where that is known.
+    History {
+        thread: Option<String>,
+    },
+}
+
+fn history(chunk: &Object<'_>, number: &Number, items: &mut Vec<Item>) {
+    for error in chunk.objects("errors") {
+        let reason = error.text("title").or_else(|| error.text("message"));
+        items.push(Item::ignored("history", reason.unwrap_or_default()));
+    }
+    for thread in chunk.objects("threads") {
+        let context = thread.object("context");
+        let of = |name| context.as_ref().and_then(|it| it.id(name));
+        let user = thread
+            .id("id")
+            .or_else(|| of("wa_id"))
+            .or_else(|| of("user_id"));
+        let way = Way::History { thread: user };
+        for raw in thread.list("messages") {
+            items.extend(message(raw, number, &thread, &way));
+        }
+    }
+}
+
+/// What one message asks. `beside` has the contacts.
+fn message(raw: &RawValue, number: &Number, beside: &Object<'_>, way: &Way) -> Vec<Item> {
+    let Some(object) = Object::of(raw) else {
+        return vec![Item::ignored("message", "is no object")];
+    };
+    let kind = object.text("type").unwrap_or_default();
+    let is_sent = matches!(way, Way::Echo) || number.sent(&object);
+    let Some(id) = object.id("id").and_then(|id| message_id(&id)) else {
+        return vec![Item::ignored(&kind, "has no id")];
+    };
+    let profile = profile(&object, beside);
+    let user = user(&object, profile.as_ref(), way, is_sent);
+    let Some(contact) = user.and_then(|user| contact_id(&number.account, &user)) else {
+        // The medium of an old message may come without its recipient.
+        let content = content::of(&object, &kind);
+        let is_medium = matches!(content, Content::Media { .. });
+        return vec![match is_sent && is_medium {
+            true => Item::Fill(Fill {
+                message: MessageRef::from((Channel::Whatsapp, id)),
+                content,
+            }),
+            false => Item::ignored(&kind, "names no contact"),
+        }];
+    };
+    let mut frame = Frame::new(raw, &kind, (contact, Channel::Whatsapp), id);
+    frame.time = object.time("timestamp");
+    frame.reopens = matches!(way, Way::Echo) || matches!(way, Way::Live) && !is_sent;
+    if is_sent {
+        let client_ref = object.text("biz_opaque_callback_data");
+        let mut sent = Sent::by(None, client_ref);
+        sent.is_echo = matches!(way, Way::Echo);
+        frame.sent = Some(sent);
+    }
+    surround(&mut frame, &object, profile.as_ref());
+    let about = about(&object, &kind, &frame);
+    if let Some(item) = about {
+        return vec![item];
+    }
+    if kind == "media_placeholder" {
+        frame.is_placeholder = true;
+    }
+    let mut items = vec![frame.item(content::of(&object, &kind))];
+    if is_sent && let Some(receipt) = old_receipt(&object, &frame) {
+        items.push(receipt);
+    }
+    items
+}
+
+/// The profile of the contact that a message is from or to.
+fn profile<'a>(message: &Object<'_>, beside: &Object<'a>) -> Option<Object<'a>> {
+    let mut contacts = beside.objects("contacts");
+    let is_of = |contact: &Object<'_>, of: &str, name: &str| {
+        let id = message.id(of);
+        id.is_some() && id == contact.id(name)
+    };
+    let place = contacts.iter().position(|contact| {
+        is_of(contact, "from", "wa_id")
+            || is_of(contact, "to", "wa_id")
+            || is_of(contact, "from_user_id", "user_id")
+            || is_of(contact, "to_user_id", "user_id")
+    });
+    match (place, contacts.len()) {
+        (Some(place), _) => Some(contacts.swap_remove(place)),
+        (None, 1) => contacts.pop(),
+        _ => None,
+    }
+}
+
+/// What the contact is known by: the number, where there is one.
+fn user(
+    message: &Object<'_>,
+    profile: Option<&Object<'_>>,
+    way: &Way,
+    is_sent: bool,
+) -> Option<String> {
+    let of_thread = match way {
+        Way::History { thread } => thread.clone(),
+        _ => None,
+    };
+    let (number, user) = match is_sent {
+        true => ("to", "to_user_id"),
+        false => ("from", "from_user_id"),
+    };
+    let of_profile = |name| profile.and_then(|profile| profile.id(name));
+    of_thread
+        .or_else(|| message.id(number))
+        .or_else(|| of_profile("wa_id"))
+        .or_else(|| message.id(user))
+        .or_else(|| of_profile("user_id"))
+}
+
+/// Adds what a message answers, where it came through, and who its sender is.
+fn surround(frame: &mut Frame<'_>, message: &Object<'_>, profile: Option<&Object<'_>>) {
+    let mut values = Values::default();
+    if let Some(profile) = profile {
+        let person = profile.object("profile");
+        let of = |name| person.as_ref().and_then(|person| person.text(name));
+        values.put_text("contact.name", of("name"));
+        values.put_text("contact.user_id", profile.text("user_id"));
+        values.put_text("contact.username", of("username"));
+    }
+    if frame.sent.is_none() {
+        values.put_text("contact.user_id", message.text("from_user_id"));
+    }
+    values.put_text("group_id", message.text("group_id"));
+    if let Some(referral) = message.object("referral") {
+        values.put_object("referral", &referral);
+    }
+    if let Some(context) = message.object("context") {
+        let answered = context.id("id").and_then(|id| message_id(&id));
+        frame.reply_to = answered.map(Reference::from);
+        frame.is_forwarded =
+            context.is_true("forwarded") || context.is_true("frequently_forwarded");
+        if let Some(product) = context.object("referred_product") {
+            values.put_object("referral.product", &product);
+        }
+    }
+    frame.metadata = values.take();
+}
+
+/// What is no message, but about one. Without what it needs, it is a message that is not understood.
+fn about(message: &Object<'_>, kind: &str, frame: &Frame<'_>) -> Option<Item> {
+    let by = match frame.sent {
+        None => Author::contact(),
+        Some(_) => Author::external(),
+    };
+    let about = message.object(kind)?;
+    let target = |name| {
+        let id = about.id(name).and_then(|id| message_id(&id))?;
+        Some(MessageRef::from((Channel::Whatsapp, id)))
+    };
+    match kind {
+        "reaction" => {
+            let emoji = about.text("emoji").filter(|emoji| !emoji.is_empty());
+            let mut reaction = match emoji {
+                Some(emoji) if emoji.len() > MAX_EMOJI_BYTES => return None,
+                Some(emoji) => React::new(target("message_id")?, emoji),
+                None => React::none(target("message_id")?),
+            };
+            (reaction.by, reaction.at) = (by, frame.time);
+            Some(Item::React(reaction))
+        }
+        "revoke" => {
+            let mut revocation = Revoke::new(target("original_message_id")?);
+            (revocation.by, revocation.at) = (by, frame.time);
+            Some(Item::Revoke(revocation))
+        }
+        "edit" => {
+            let edited = about.object("message")?;
+            let content = content::of(&edited, &edited.text("type")?);
+            let is_understood = !matches!(content, Content::Unsupported { .. });
+            let is_taken = is_understood && frame.validate(&content).is_ok();
+            is_taken.then_some(())?;
+            let mut edit = Edit::new(target("original_message_id")?, content);
+            edit.contact = inbound(frame);
+            edit.at = frame.time;
+            Some(Item::Edit(edit))
+        }
+        _ => None,
+    }
+}
+
+/// The contact of a message that is stored if its edit comes first.
+fn inbound(frame: &Frame<'_>) -> Option<ContactId> {
+    frame.sent.is_none().then(|| frame.contact.clone())
+}
+
+/// The status that an old message has by now.
+fn old_receipt(message: &Object<'_>, frame: &Frame<'_>) -> Option<Item> {
+    let context = message.object("history_context")?;
+    let receipt = match context.text("status")?.to_ascii_lowercase().as_str() {
+        "delivered" => Receipt::delivered(),
+        "read" => Receipt::read(),
+        "played" => Receipt::played(),
+        "error" | "failed" => Receipt::new(DeliveryStatus::Failed),
+        _ => return None,
+    };
+    Some(deliver(frame.reference(), receipt, frame.time))
+}
+
+fn deliver(
+    message: MessageRef,
+    receipt: Receipt,
+    at: Option<chrono::DateTime<chrono::Utc>>,
+) -> Item {
+    let receipt = match at {
+        Some(at) => receipt.at(at),
+        None => receipt,
+    };
+    Item::Deliver(RecordDelivery { message, receipt })
+}
+
+fn status(raw: &RawValue, items: &mut Vec<Item>) {
+    let Some(object) = Object::of(raw) else {
+        return items.push(Item::ignored("status", "is no object"));
+    };
+    let status = object.text("status").unwrap_or_default();
+    let Some(id) = object.id("id").and_then(|id| message_id(&id)) else {
+        return items.push(Item::ignored(&status, "has no id"));
+    };
+    let receipt = match status.as_str() {
+        "sent" => Receipt::sent(),
+        "delivered" => Receipt::delivered(),
+        "read" => Receipt::read(),
+        "played" => Receipt::played(),
+        "failed" => {
+            let receipt = Receipt::new(DeliveryStatus::Failed);
+            match object.objects("errors").first() {
+                Some(error) => receipt.failure(failure(error)),
+                None => receipt,
+            }
+        }
+        _ => return items.push(Item::ignored(&status, "is no status of a message")),
+    };
+    // The store may know the message by its reference alone: it was not answered yet.
+    let reference = object.text("biz_opaque_callback_data");
+    let reference = reference.filter(|text| (1..=MAX_REFERENCE_BYTES).contains(&text.len()));
+    items.extend(reference.map(|client_ref| {
+        Item::Identify(SetProviderId {
+            message: MessageRef::ClientRef {
+                channel: Channel::Whatsapp,
+                direction: Direction::Outbound,
+                client_ref,
+            },
+            provider_id: id.clone(),
+        })
+    }));
+    let message = MessageRef::from((Channel::Whatsapp, id));
+    items.push(deliver(message, receipt, object.time("timestamp")));
+}
+
+fn failure(error: &Object<'_>) -> Failure {
+    let short = |text: String| cut(&text, MAX_FAILURE_BYTES).to_owned();
+    let of = |name| error.text(name).map(short);
+    let message = of("title").or_else(|| of("message"));
+    let mut failure = Failure::new(of("code").unwrap_or_default(), message.unwrap_or_default());
+    let data = error.object("error_data");
+    failure.details = data.and_then(|data| data.text("details")).map(short);
+    failure.url = of("href");
+    failure
+}
+
+/// The first error of a message that the provider does not deliver: its code and its words.
+fn first_error(message: &Object<'_>) -> (Option<String>, Option<String>) {
+    let errors = message.objects("errors");
+    let Some(error) = errors.first() else {
+        return (None, None);
+    };
+    let details = error
+        .object("error_data")
+        .and_then(|data| data.text("details"));
+    let words = details
+        .or_else(|| error.text("title"))
+        .or_else(|| error.text("message"));
+    (error.text("code"), words)
+}
+
+/// A text that is JSON, or the JSON of that text.
+fn json_of(raw: &RawValue) -> Option<Box<RawValue>> {
+    let text = text(raw)?;
+    RawValue::from_string(text)
+        .ok()
+        .or_else(|| RawValue::from_string(raw.get().to_owned()).ok())
+}
+
+fn not_understood(kind: &str) -> Content {
+    unsupported(Some(kind), Some("is not understood"))
+}
