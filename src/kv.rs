@@ -266,7 +266,7 @@ impl Database {
         self.read_latest(&mut self.latest()).cloned()
     }
 
-    /// The engine's of other tables: those of an older layout, or the one that tells which it is.
+    /// The engine's of other tables: those of an older layout, or the one that names the layout.
     pub fn begin_read_of(&self, tables: &[Table]) -> Result<ReadTables> {
         Ok(ReadTables {
             engine: self.read_engine(tables)?,
@@ -378,7 +378,7 @@ impl Database {
         lock(&self.retired)
     }
 
-    /// Packs the pages of a file that nobody reads.
+    /// Packs the pages of a file that has no reader.
     pub fn pack(&mut self) -> Result<()> {
         *self.latest() = None;
         match Arc::get_mut(&mut *lock(&self.inner)) {

@@ -112,7 +112,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
 
 /// An open file of a [`Disk`]. Dropping it closes it. Its methods return the system's errors.
 pub trait DiskFile: fmt::Debug + Send + Sync {
-    /// Its length, and what tells it from others.
+    /// Its length, and what distinguishes it from others.
     fn metadata(&self) -> io::Result<Metadata>;
 
     /// Fills the buffer with the bytes at this place. Beyond the end the error is
@@ -155,13 +155,13 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn unlock(&self) -> io::Result<()>;
 }
 
-/// What a [`Disk`] tells of a file.
+/// What a [`Disk`] has of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metadata {
     /// Its length in bytes.
     pub len: u64,
-    /// What tells it from other files, whatever their names, where the system has it.
+    /// What distinguishes it from other files, whatever their names, where the system has it.
     pub identity: Option<(u64, u64)>,
     /// Who may open it, where the system has it.
     pub access: Option<Access>,

@@ -101,7 +101,7 @@ impl StoreFile {
     }
 
     /// Syncs the file, unless a sync failed before: Linux reports a page that it could not write to one
-    /// sync alone, whoever wrote the page.
+    /// sync alone, whichever writer it was.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.check_synced()?;
         self.noting(self.disk.sync_data())?;

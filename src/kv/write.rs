@@ -82,7 +82,7 @@ impl WriteTransaction {
         if self.engine.get().is_none()
             && let Some((database, _)) = &self.buffered
         {
-            // Begun by nobody else: whoever writes through has all tables, and was buffered before.
+            // No other thread begins it: a writer that writes through has all tables, and was buffered before.
             let _ = self.engine.set(begin(database)?);
         }
         Ok(())
@@ -162,7 +162,7 @@ impl<'t> WriteTables<'t> {
             let opened = engine
                 .open_table(table.definition())
                 .map_err(failure::storage)?;
-            // Opened by nobody else: the cell was empty, and only this thread reaches it.
+            // No other thread opened it: the cell was empty, and only this thread reaches it.
             let _ = cell.set(opened);
         }
         cell.get().ok_or_else(|| no_table(table))
@@ -248,7 +248,7 @@ impl<'t> WriteTables<'t> {
     }
 
     /// Takes a table of the engine out, so that another thread writes it while this one writes the
-    /// others. It is to come [back](Self::rejoin), as nobody can open it again.
+    /// others. It is to come [back](Self::rejoin), as it cannot be opened again.
     pub fn part(&mut self, table: Table) -> Result<Self> {
         self.write_through()?;
         let take = |(index, cell): (usize, &mut OnceCell<_>)| {
@@ -318,7 +318,7 @@ impl<'t> WriteTables<'t> {
     }
 
     /// Removes a row that is known to be there, and counts that where rows are buffered; whether it did.
-    /// There nobody looks whether it is: that would read a page, and of all that a command reads the one
+    /// It is not looked up there: that would read a page, and of all that a command reads the one
     /// that is least likely to lie in memory. `verify` finds what was missing.
     pub fn take(&mut self, table: Table, key: &[u8]) -> Result<bool> {
         if self.buffer(table, key, None, -1)? {
@@ -364,17 +364,17 @@ impl<'t> WriteTables<'t> {
             }
             self.write_through()?;
         }
-        let mut told = Ok(());
+        let mut result = Ok(());
         let kept = self
             .table_mut(table)?
             .retain_in::<&[u8], _>(keys, |key, value| {
-                told.is_err()
+                result.is_err()
                     || keep(key, value).unwrap_or_else(|error| {
-                        told = Err(error);
+                        result = Err(error);
                         true
                     })
             });
-        kept.map_err(failure::storage).and(told)
+        kept.map_err(failure::storage).and(result)
     }
 
     /// Makes every table, so that reading never meets a missing one.

@@ -285,8 +285,7 @@ impl Engine {
             }
             Err(error) => return Err(CommitError::Refused(error)),
         };
-        // The old file has no name any more. It closes when nobody reads it any longer, and
-        // whether it does so cleanly is nobody's concern.
+        // The old file has no name any more. It closes with its last reader, cleanly or not.
         self.database = Arc::new(*database);
         self.location = Arc::new(location);
         self.logged = Logged::new();
@@ -342,7 +341,7 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
             Err(error) if error.kind() == ErrorKind::NotFound && creates => {
                 let fill = |database: &Database| initialise(database, setup.file_id);
                 match Database::create(place, setup, fill) {
-                    // Whoever published first, the file that is there now is opened.
+                    // Another may have published first: the file that is there now is opened.
                     Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                     _ => {}
                 }

@@ -314,19 +314,16 @@ pub fn sound(backend: &impl Backend, model: &Model) {
     assert_eq!(commits, CommitSeq::new(model.sequence));
 }
 
-/// What an export has of a message: former contents are a number in it, nobody has no reaction, and of one
-/// that was taken back an empty text is none.
+/// What an export has of a message: of one that was taken back an empty text is none.
 pub fn as_exported(mut message: Message) -> Message {
     let says_nothing = message.content == Content::text("");
-    if let Some(extras) = &mut message.extras {
-        if let Some(revoked) = extras.revoked.as_mut().filter(|_| says_nothing) {
-            revoked.keeps_content = false;
-            message.content = Content::Revoked(MessageType::Text);
-        }
-        extras.versions.clear();
-        (extras.awaits_original, extras.is_silent) = (false, false);
-        let reactions = &mut extras.reactions;
-        reactions.retain(|reaction| !reaction.emoji.is_empty());
+    let revoked = message
+        .extras
+        .as_mut()
+        .and_then(|extras| extras.revoked.as_mut());
+    if let Some(revoked) = revoked.filter(|_| says_nothing) {
+        revoked.keeps_content = false;
+        message.content = Content::Revoked(MessageType::Text);
     }
     changes::tidy(&mut message);
     message.order_time = message.created_at;

@@ -200,7 +200,7 @@ impl Model {
         let bad_time = bad_time.then(|| Refusal::invalid("at"));
         let inbound = self.stored(named);
         let inbound = inbound.is_some_and(|message| message.direction == Direction::Inbound);
-        // A contact's message is not sent to it, and nobody reports that one waits to be sent.
+        // A contact's message is not sent to it, and no report says that one waits to be sent.
         let bad_status = match receipt.status {
             DeliveryStatus::Pending => true,
             DeliveryStatus::Sent | DeliveryStatus::Failed => inbound,

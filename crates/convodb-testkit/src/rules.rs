@@ -1,5 +1,5 @@
 //! What each command does to the model, after the rules, and nothing else. Providers' ids are in
-//! [`provided`](super::provided), removed assignees in [`removals`](super::removals), events and their
+//! [`provided`], removed assignees in [`removals`](super::removals), events and their
 //! consumers in [`events`](super::events).
 //!
 //! Each comes in two parts: the refusals that the rules demand, of which the store may give any,

@@ -208,9 +208,9 @@ fn a_watermark_counts_for_what_comes_later_too() {
         status: DeliveryStatus::Read,
     };
     assert!(!desk.store.record_watermark(earlier).unwrap().effect.changed);
-    let nobody = ContactId::new("con_990022").unwrap();
+    let stranger = ContactId::new("con_990022").unwrap();
     let none = RecordWatermark {
-        of: WatermarkOf::Contact(nobody, Channel::Whatsapp, until),
+        of: WatermarkOf::Contact(stranger, Channel::Whatsapp, until),
         status: DeliveryStatus::Read,
     };
     assert!(desk.store.record_watermark(none).unwrap().value.is_none());

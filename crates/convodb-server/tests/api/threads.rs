@@ -178,10 +178,10 @@ fn a_watermark_covers_a_conversation() {
     server
         .post("/v1/messages/status", &up_to.to_string())
         .expect(200);
-    let nobody = json!({"contact_id": "con_9", "channel": "messenger", "status": "read",
+    let stranger = json!({"contact_id": "con_9", "channel": "messenger", "status": "read",
         "until": sent["created_at"]});
     server
-        .post("/v1/messages/status", &nobody.to_string())
+        .post("/v1/messages/status", &stranger.to_string())
         .expect(202);
     for (body, names) in [
         (

@@ -129,11 +129,11 @@ fn replying(
     (body, more): (Body, More),
     sent_at: Option<When>,
 ) -> Appending {
-    let nobody = Address {
+    let stranger = Address {
         contact: 0,
         channel: Channel::Whatsapp,
     };
-    let mut appending = appending(model, (Direction::Outbound, more), nobody, body, sent_at);
+    let mut appending = appending(model, (Direction::Outbound, more), stranger, body, sent_at);
     if let Some(entry) = model.entry(id) {
         (appending.contact_id, appending.channel) = (entry.contact_id.clone(), entry.channel);
         appending.extras.reply_to = model.answered(Some(entry), more);
