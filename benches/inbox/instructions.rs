@@ -27,12 +27,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
-use convodb::commands::ReceiveMessage;
+use convodb::commands::{Edit, React, ReceiveMessage};
 use convodb::prelude::*;
 use convodb::testing::SeededIds;
 use convodb::{
-    AssigneeId, Conversation, ConversationId, Filter, Inbound, Options, PageRequest, Pending,
-    Status, UserId,
+    AssigneeId, Attachment, Channel, ContactId, Content, Conversation, ConversationId, Filter,
+    Inbound, MediaKind, Options, PageRequest, Pending, Status, UserId,
 };
 
 use generate::{History, TEXT};
@@ -69,12 +69,13 @@ struct Calls {
 /// A case: its name, its function and the number of its calls.
 type Case = (&'static str, fn(&Inbox, Calls) -> usize, Calls);
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     ("append/1", append_alone, COMMANDS),
     ("append/16", append_grouped, COMMANDS),
     ("assign/1", assign, COMMANDS),
     ("first/open", first_page, READS),
     ("get/10", get, READS),
+    ("get/10/mixed", get_mixed, READS),
 ];
 
 fn main() {
@@ -296,6 +297,39 @@ fn get(inbox: &Inbox, times: Calls) -> usize {
     each(
         times,
         |_| inbox.ten,
+        |id| inbox.store.transcript(id).unwrap(),
+        |transcript| assert_eq!(transcript.messages.len(), 10),
+    )
+}
+
+/// A thread as customers write them: half of its messages are plain texts.
+fn get_mixed(inbox: &Inbox, times: Calls) -> usize {
+    let contact = ContactId::new("con_mixed").unwrap();
+    let voice = Attachment::media_id(MediaKind::Audio, "1088200456702");
+    let album = Content::image("https://example.com/1.jpg").attach(Attachment::url(
+        MediaKind::Image,
+        "https://example.com/2.jpg",
+    ));
+    let contents = [
+        Content::media(voice),
+        album,
+        Content::image("https://example.com/3.jpg"),
+    ];
+    let texts = (0..7).map(|_| Content::text(TEXT));
+    let mut received = Vec::new();
+    for content in contents.into_iter().chain(texts) {
+        let inbound = Inbound::new(&contact, Channel::Whatsapp, content);
+        received.push(inbox.store.receive(inbound).unwrap().value);
+    }
+    inbox.store.react(React::new(&received[4], "❤")).unwrap();
+    inbox
+        .store
+        .edit(Edit::new(&received[5], "Corrected"))
+        .unwrap();
+    inbox.store.checkpoint().unwrap();
+    each(
+        times,
+        |_| received[0].conversation_id,
         |id| inbox.store.transcript(id).unwrap(),
         |transcript| assert_eq!(transcript.messages.len(), 10),
     )
