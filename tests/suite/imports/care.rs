@@ -175,11 +175,10 @@ fn real_conversations_are_listed_as_filtering_and_sorting_their_documents_lists_
     }
 }
 
-/// The text of a message's `(created_at, id)`: all times of the data are whole seconds in UTC, so
-/// the order of texts is theirs.
-fn position(message: &Ordered) -> (String, String) {
-    let text = |field| message.field(field).text().to_owned();
-    (text("created_at"), text("id"))
+/// The text of a message's time: all times of the data are whole seconds in UTC, so the order of texts is
+/// theirs. Within a second the order is that of the document.
+fn second(message: &Ordered) -> String {
+    message.field("created_at").text().to_owned()
 }
 
 #[test]
@@ -190,8 +189,10 @@ fn real_conversations_read_as_their_documents_with_the_messages_in_order() {
     for line in &lines {
         let mut expected: Ordered = serde_json::from_str(line).unwrap();
         let messages = expected.field_mut("messages").list_mut();
-        unordered += usize::from(!messages.is_sorted_by_key(position));
-        messages.sort_by_key(position);
+        // In eight of them ids are not in the order of the thread, within a second.
+        let place = |it: &Ordered| (second(it), it.field("id").text().to_owned());
+        unordered += usize::from(!messages.is_sorted_by_key(place));
+        messages.sort_by_key(second);
         for message in messages {
             let Ordered::Map(fields) = message else {
                 panic!("a message is an object");
@@ -243,8 +244,8 @@ fn real_message_ids_are_unique_within_a_conversation_only_and_all_are_found() {
         assert_eq!(of.len(), 2);
         assert_ne!(of[0], of[1]);
         let at = time("2026-04-16T09:00:00Z");
-        let failed = Receipt::failed("1", "lost").at(at);
-        let recorded = store.record_delivery((of[0], *id), failed).unwrap().value;
+        let read = Receipt::read().at(at);
+        let recorded = store.record_delivery((of[0], *id), read).unwrap().value;
         let message_in = |conversation: ConversationId| -> Message {
             let mut messages = store.transcript(conversation).unwrap().messages;
             messages.retain(|message| message.id == *id);
@@ -252,12 +253,12 @@ fn real_message_ids_are_unique_within_a_conversation_only_and_all_are_found() {
             messages.remove(0)
         };
         assert_eq!(Some(message_in(of[0])), recorded);
-        assert_eq!(message_in(of[0]).deliveries.failed_at, Some(at));
-        assert_eq!(message_in(of[1]).deliveries.failed_at, None);
+        assert_eq!(message_in(of[0]).deliveries.read_at, Some(at));
+        assert_eq!(message_in(of[1]).deliveries.read_at, None);
     }
     for (id, of) in &places {
         for conversation in of {
-            let again = store.record_delivery((*conversation, *id), Receipt::sent());
+            let again = store.record_delivery((*conversation, *id), Receipt::delivered());
             assert_eq!(again.unwrap().value.unwrap().id, *id);
         }
     }
