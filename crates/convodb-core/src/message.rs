@@ -327,9 +327,12 @@ impl Message {
     fn edit(&mut self, mut version: Version) {
         let is_present = self.content == version.content;
         let extras = self.extras_mut();
+        // The same once more.
+        if extras.edited_at == Some(version.at) && is_present || extras.versions.contains(&version)
+        {
+            return;
+        }
         match extras.edited_at {
-            // The same once more.
-            Some(edited_at) if edited_at == version.at && is_present => return,
             Some(edited_at) if edited_at > version.at => {}
             edited_at => {
                 extras.edited_at = Some(version.at);

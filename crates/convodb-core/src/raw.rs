@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 use crate::InvalidInput;
 
-/// Any JSON value, kept as it was written: its numbers, the order of its fields, its white space.
+/// Any JSON value, kept as it was written: its numbers, the order of its fields, its white space, but
+/// for line breaks, which become spaces.
 ///
 /// ```
 /// use convodb::Json;
@@ -26,8 +27,13 @@ impl Json {
     /// A text that is no JSON, with the name of this field.
     pub fn new(field: &'static str, text: &str) -> Result<Self, InvalidInput> {
         serde_json::from_str::<&RawValue>(text)
-            .map(|value| Self(value.get().into()))
+            .map(|value| Self::of(value.get()))
             .map_err(|error| InvalidInput::new(field, format!("is no JSON: {error}")))
+    }
+
+    /// On one line: a line break in JSON is white space, as one in a text is escaped.
+    fn of(json: &str) -> Self {
+        Self(json.replace(['\n', '\r'], " ").into())
     }
 
     /// The text.
@@ -56,6 +62,6 @@ impl<'de> Deserialize<'de> for Json {
             return Self::new("raw", &text).map_err(de::Error::custom);
         }
         let value = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(value.get().into()))
+        Ok(Self::of(value.get()))
     }
 }

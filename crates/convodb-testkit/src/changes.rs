@@ -293,7 +293,8 @@ fn edit(message: &mut Message, version: &Version) {
     let edited_at = message.extras.as_ref().and_then(|it| it.edited_at);
     let is_latest = edited_at.is_none_or(|edited_at| edited_at <= version.at);
     let is_present = edited_at == Some(version.at) && message.content == version.content;
-    if is_present {
+    let is_former = |extras: &Extras| extras.versions.contains(version);
+    if is_present || message.extras.as_deref().is_some_and(is_former) {
         return;
     }
     let former = match is_latest {
@@ -399,6 +400,25 @@ impl Model {
         at.map_or(self.newest, |at| at.min(self.newest))
     }
 
+    /// A contact edits messages of its own.
+    fn refused_editor(
+        &self,
+        named: &Named,
+        message: &Message,
+        contact: Option<u8>,
+    ) -> Option<Refusal> {
+        let of = self
+            .entry(message.conversation_id)
+            .map(|entry| entry.contact_id.clone());
+        let inbound = message.direction == Direction::Inbound;
+        let is_own = contact.is_none_or(|it| inbound && of == Some(super::op::contact(it)));
+        let refusal = match named {
+            Named::Provided(..) => Refusal::of(ErrorKind::ProviderIdConflict),
+            _ => Refusal::invalid("contact_id"),
+        };
+        refused_if(!is_own, refusal)
+    }
+
     pub fn refused_change(&self, named: &Named, change: Change) -> Vec<Refusal> {
         let mut refusals: Vec<_> = self.refused_name(named).into_iter().collect();
         let stored = self.stored(named);
@@ -419,6 +439,7 @@ impl Model {
                 refusals.extend(bad_time(at));
                 match stored {
                     Some(message) => {
+                        refusals.extend(self.refused_editor(named, message, contact));
                         refusals.extend(revoked);
                         refusals.extend(refused_edit(message, body));
                     }

@@ -376,7 +376,9 @@ impl Model {
         let channel = channel.expect("it holds the message");
         let has_another = message.provider_id.is_some();
         refusals.extend(has_another.then(|| Refusal::of(ErrorKind::AlreadyExists)));
-        let taken = self.provided(channel, id).is_some();
+        // It may be that of an attempt before the present one.
+        let taken = self.provided(channel, id);
+        let taken = taken.is_some_and(|other| other.id != message.id);
         refusals.extend(taken.then(|| Refusal::of(ErrorKind::ProviderIdConflict)));
         refusals.extend(self.gone(channel, Some(id)));
         refusals

@@ -391,7 +391,7 @@ impl Model {
         );
         message.status = match appending.direction {
             Direction::Inbound => DeliveryStatus::Delivered,
-            Direction::Outbound if appending.pending => DeliveryStatus::Pending,
+            Direction::Outbound if appending.pending && !appending.echo => DeliveryStatus::Pending,
             Direction::Outbound => DeliveryStatus::Sent,
         };
         message.provider_id = appending.provider_id;

@@ -450,3 +450,51 @@ fn a_target_that_is_not_there_is_not_found() {
     );
     assert_eq!(refusal(desk.store.retry(other)).0, ErrorKind::NotFound);
 }
+
+#[test]
+fn a_contact_edits_no_message_of_another_and_none_of_the_team() {
+    let desk = Desk::new();
+    let message = desk.receive("w1", "Hello");
+    let sent = desk
+        .store
+        .reply(message.conversation_id, "Hi")
+        .unwrap()
+        .value;
+    desk.store.set_provider_id(&sent, &super::id("w2")).unwrap();
+    let other = convodb::ContactId::new("con_990022").unwrap();
+    let edit = |id: &str, contact| Edit {
+        contact: Some(contact),
+        ..Edit::new(by_id(id), "hacked")
+    };
+    for edit in [edit("w1", other.clone()), edit("w2", contact())] {
+        let (kind, text) = refusal(desk.store.edit(edit));
+        assert_eq!(kind, ErrorKind::ProviderIdConflict);
+        assert!(!text.contains("msg_") && !text.contains("con_"), "{text}");
+    }
+    desk.store.revoke(Revoke::new(by_id("w1"))).unwrap();
+    let refused = refusal(desk.store.edit(edit("w1", other)));
+    assert_eq!(refused.0, ErrorKind::ProviderIdConflict);
+    assert_eq!(desk.texts(), ["", "Hi"]);
+}
+
+#[test]
+fn edits_of_one_second_that_come_again_change_nothing() {
+    let desk = Desk::new();
+    let message = desk.receive("w1", "0");
+    desk.pass(60);
+    let edit = |text: &str| Edit {
+        at: Some(desk.now()),
+        ..Edit::new(&message, text)
+    };
+    for text in ["A", "B"] {
+        assert!(desk.store.edit(edit(text)).unwrap().effect.changed);
+    }
+    let before = desk.read(&message);
+    for text in ["A", "B", "A"] {
+        assert!(
+            !desk.store.edit(edit(text)).unwrap().effect.changed,
+            "{text}"
+        );
+    }
+    assert_eq!(desk.read(&message), before);
+}

@@ -356,3 +356,26 @@ fn a_place_has_finite_degrees() {
     let message = desk.receive("w1", content.clone());
     assert_eq!(desk.read(&message).content, content);
 }
+
+#[test]
+fn an_address_is_bounded_as_it_is_stored_and_raw_json_is_one_line() {
+    let desk = Desk::new();
+    let wide = format!("https://e.com/{}", "é".repeat(2_000));
+    let refused = desk.try_receive("w1", Content::image(wide));
+    assert!(
+        refusal(refused)
+            .1
+            .starts_with("media_url: must be at most 4096")
+    );
+    let spaced = desk.receive("w2", Content::image(" HTTPS://Example.com/1.jpg"));
+    assert_eq!(spaced.content, Content::image("https://Example.com/1.jpg"));
+    let raw = Json::new("raw", "{\n  \"a\": \"b\\nc\"\r\n}").unwrap();
+    assert_eq!(raw.as_str(), r#"{   "a": "b\nc"  }"#);
+    let inbound = Inbound::text(contact(), Channel::Whatsapp, "x").raw(raw);
+    let message = desk.store.receive(inbound).unwrap().value;
+    assert!(
+        !serde_json::to_string(&desk.read(&message))
+            .unwrap()
+            .contains('\n')
+    );
+}

@@ -48,33 +48,39 @@ impl Command for Edit {
             Found::Message(message) => message,
             Found::Nothing(_, id, _) => return self.store(&id, at, state, env),
         };
+        self.check_contact(message, state)?;
         check_not_revoked(message)?;
         let origin = match message.direction {
             Direction::Inbound => Origin::Fact,
             Direction::Outbound => Origin::Intent,
         };
         let content = self.content.clone().in_place_of(&message.content)?;
-        content.validate(origin)?;
-        let content = content.normalised();
+        let content = content.accepted(origin)?;
         let field = match message.awaits_content() {
             true => MessageField::Filled(content, Extras::default()),
             false => MessageField::Edit(Version::new(content, at)),
         };
-        let latest = message.extras.as_ref().and_then(|extras| extras.edited_at);
-        if let MessageField::Edit(version) = &field
-            && latest == Some(at)
-            && version.content == message.content
-        {
-            return Ok(Decision::new(
-                Subject::Message(message.conversation_id, message.id),
-                None,
-            ));
-        }
         update_message::decide(state, env, message, vec![field])
     }
 }
 
 impl Edit {
+    /// A contact edits messages of its own.
+    fn check_contact(&self, message: &Message, state: &State) -> Result<(), Halt> {
+        let Some(contact) = &self.contact else {
+            return Ok(());
+        };
+        let conversation = state.require_conversation(message.conversation_id)?;
+        let is_own = message.direction == Direction::Inbound && conversation.contact_id == *contact;
+        match &self.message {
+            _ if is_own => Ok(()),
+            MessageRef::ProviderId { provider_id, .. } => {
+                Err(Error::provider_id_conflict(provider_id).into())
+            }
+            _ => Err(InvalidInput::new("contact_id", "did not write the message").into()),
+        }
+    }
+
     /// Stores an edit as the message that has not come.
     fn store(
         &self,

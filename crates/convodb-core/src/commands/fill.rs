@@ -22,8 +22,7 @@ impl Command for Fill {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let message = update_message::require(state, &self.message)?;
-        let content = self.content.clone().normalised();
-        content.validate(Origin::Fact)?;
+        let content = self.content.clone().accepted(Origin::Fact)?;
         let is_new = message.awaits_content() && !message.is_revoked() && !content.is_unsupported();
         let reason = "must not turn a message of a person into a line of the provider's, or back";
         let is_alike = message.is_system() == content.is_system();

@@ -30,7 +30,8 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
     let inbox = InboxNumber::from(import.conversation.channel);
     import.conversation.inbound_count = inbound_count(&import.messages);
     for message in &mut import.messages {
-        message.content = std::mem::replace(&mut message.content, Content::text("")).normalised();
+        let content = std::mem::replace(&mut message.content, Content::text(""));
+        message.content = content.accepted(Origin::Fact)?;
         // What came before its message becomes part of it.
         for id in message.foreign_ids().collect::<Vec<_>>() {
             if let Some(ProviderIdState::Unmatched(known)) = state.provider_id(inbox, &id)? {

@@ -39,6 +39,8 @@ impl Command for SetProviderId {
             Some(ProviderIdState::Unmatched(unmatched)) => {
                 set.extend(unmatched.fields());
             }
+            // An attempt before the present one had it.
+            Some(ProviderIdState::Message(home, known)) if (*home, *known) == (of, id) => {}
             Some(ProviderIdState::Message(..)) => {
                 return Err(Error::provider_id_conflict(own).into());
             }

@@ -51,8 +51,7 @@ impl Command for UpdateMessage {
                 let attachment = attachment.ok_or_else(|| InvalidInput::new(field, reason))?;
                 update.apply(attachment);
             }
-            content.validate(Origin::Fact)?;
-            set.push(MessageField::Content(content.normalised()));
+            set.push(MessageField::Content(content.accepted(Origin::Fact)?));
         }
         if !self.metadata.0.is_empty() {
             let known = message.extras.as_ref().map(|extras| &extras.metadata);

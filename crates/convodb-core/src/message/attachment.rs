@@ -168,6 +168,9 @@ impl Attachment {
         }
         if let Some(name) = &mut self.file_name {
             *name = name.replace(|c: char| matches!(c, '/' | '\\') || c.is_control(), "_");
+            if matches!(&**name, "." | "..") {
+                *name = name.replace('.', "_");
+            }
         }
     }
 
@@ -278,7 +281,12 @@ pub(crate) fn normalised_url(url: &str) -> String {
     let is_plain = |c: char| {
         c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
     };
-    let url = url.trim();
+    let trimmed = url.trim();
+    let (scheme, rest) = trimmed.split_once("://").unwrap_or(("", trimmed));
+    let url = match scheme {
+        "" => trimmed.to_owned(),
+        scheme => format!("{}://{rest}", scheme.to_ascii_lowercase()),
+    };
     if url.chars().all(is_plain) {
         return url.to_owned();
     }

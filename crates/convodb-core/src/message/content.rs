@@ -366,8 +366,19 @@ impl Content {
         }
     }
 
+    /// The content as it is stored, checked. What is to be sent is right as it was given; the bounds are
+    /// those of what is stored.
+    pub(crate) fn accepted(self, origin: Origin) -> Result<Self, InvalidInput> {
+        if origin == Origin::Intent {
+            self.validate(origin)?;
+        }
+        let content = self.normalised();
+        content.validate(origin)?;
+        Ok(content)
+    }
+
     /// The same, as it is stored.
-    pub(crate) fn normalised(mut self) -> Self {
+    fn normalised(mut self) -> Self {
         let attachments = self.attachments_mut();
         attachments
             .into_iter()

@@ -285,12 +285,11 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
     /// The message, checked, without a place in a conversation. Its time is the provider's, but never
     /// one in the future; without it, the store's.
     pub(crate) fn message(&self, now: DateTime<Utc>) -> Result<Message, InvalidInput> {
-        self.content.validate(self.origin())?;
         self.extras
             .iter()
             .try_for_each(|extras| extras.validate())?;
         let (of, id) = (ConversationId::from_raw(0), MessageId::from_raw(0));
-        let content = self.content.clone().normalised();
+        let content = self.content.clone().accepted(self.origin())?;
         let created_at = time::reported("sent_at", self.provider_time, now)?;
         let mut message = Message::new(id, of, Self::DIRECTION, content, created_at);
         message.provider_id = self
@@ -299,7 +298,7 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
             .map(ProviderId::new)
             .transpose()?;
         message.extras.clone_from(&self.extras);
-        if self.is_pending {
+        if self.is_pending && !self.is_echo {
             message.status = DeliveryStatus::Pending;
         }
         Ok(message)
