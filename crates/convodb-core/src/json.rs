@@ -8,8 +8,8 @@ use crate::records::{ConversationRecord, Embedded};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Extras, Import,
-    InvalidInput, Message, MessageId, Note, Revision, Status, Transcript,
+    Assignee, AssigneeId, Channel, ContactId, Content, Conversation, ConversationId, Extras,
+    Import, InvalidInput, Message, MessageId, MessageType, Note, Revision, Status, Transcript,
 };
 
 #[derive(Deserialize)]
@@ -58,6 +58,11 @@ impl From<Document> for Import {
         let (mut messages, mut extras) = (document.messages, document.extras);
         for message in &mut messages {
             if let Some(whole) = extras.remove(&message.id) {
+                // An empty text that is kept is printed as one that was taken back.
+                let keeps = whole.revoked.as_ref().is_some_and(|it| it.keeps_content);
+                if keeps && matches!(message.content, Content::Revoked(MessageType::Text)) {
+                    message.content = Content::text("");
+                }
                 message.extras = Some(Box::new(whole));
             }
         }
