@@ -38,12 +38,14 @@ pub(crate) trait Source {
         id: ConversationId,
         all: impl Fn(&Reader<'_, Self::Tables>) -> Result<Vec<T>>,
     ) -> Result<(Option<Arc<Lease>>, Vec<T>)> {
+        // A query opens pages anew that met damage, a lease ends with them: so it is taken behind one.
+        self.query(|reader| reader.require(id))?;
         let lease = self.lease()?;
         let held = match &lease {
-            Some(lease) => lease.read(|view| view.reader().require(id).map(|()| Vec::new())),
-            None => self.query(|reader| reader.require(id).and_then(|()| all(reader))),
+            Some(_) => Vec::new(),
+            None => self.query(all)?,
         };
-        Ok((lease, held?))
+        Ok((lease, held))
     }
 }
 
