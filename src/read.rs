@@ -42,7 +42,7 @@ pub(crate) trait Source {
         self.query(|reader| reader.require(id))?;
         let lease = self.lease()?;
         let held = match &lease {
-            Some(_) => Vec::new(),
+            Some(lease) => lease.read(|_| Ok(Vec::new()))?,
             None => self.query(all)?,
         };
         Ok((lease, held))
