@@ -562,19 +562,11 @@ impl PartialSchema for Reaction {
         let emoji = || {
             let mut one = utf_8(64);
             one.min_length = Some(1);
-            // Every character fits.
-            one.max_length = Some(16);
             one
         };
         about("A reaction to a message", || {
-            let several = ArrayBuilder::new().items({
-                let mut short = emoji();
-                short.max_length = Some(4);
-                short
-            });
-            let emoji = AnyOfBuilder::new()
-                .item(optional(emoji()))
-                .item(several.max_items(Some(4)));
+            let several = array(emoji(), 64);
+            let emoji = AnyOfBuilder::new().item(optional(emoji())).item(several);
             vec![
                 ("by", OPTIONAL, author(true)),
                 ("emoji", OPTIONAL, emoji.into()),
