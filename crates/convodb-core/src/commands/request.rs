@@ -32,7 +32,16 @@ struct Request {
     status: Option<Reported>,
     error: Option<Failure>,
     until: Option<Time>,
-    up_to: Option<bool>,
+    #[serde(default, deserialize_with = "yes")]
+    up_to: bool,
+}
+
+/// What is said or left out.
+fn yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match bool::deserialize(deserializer)? {
+        true => Ok(true),
+        false => Err(de::Error::custom("must be true, or left out")),
+    }
 }
 
 /// One emoji, or several.
@@ -70,7 +79,7 @@ impl Request {
             ("status", request.status.is_some()),
             ("error", request.error.is_some()),
             ("until", request.until.is_some()),
-            ("up_to", request.up_to.is_some()),
+            ("up_to", request.up_to),
         ];
         let foreign = given
             .into_iter()
@@ -239,7 +248,7 @@ impl<'de> Deserialize<'de> for Report {
 
 impl Request {
     fn report(mut self) -> Result<Report, InvalidInput> {
-        let is_watermark = self.until.is_some() || self.up_to == Some(true);
+        let is_watermark = self.until.is_some() || self.up_to;
         let is_named_otherwise = self.message_id.is_some() || self.client_ref.is_some();
         if is_named_otherwise
             && self.status.is_none()
@@ -308,7 +317,7 @@ impl Request {
                 let is_message_named = self.message_id.is_some()
                     || self.provider_id.is_some()
                     || self.client_ref.is_some()
-                    || self.up_to.is_some();
+                    || self.up_to;
                 let reason = "must not be given beside a message or `up_to`";
                 Self::refuse(is_message_named, "until", reason)?;
                 match (self.conversation_id, self.contact_id.take(), self.channel) {
