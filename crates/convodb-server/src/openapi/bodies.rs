@@ -82,6 +82,13 @@ fn utf_8(max_bytes: usize) -> Object {
         .build()
 }
 
+/// The code of a failure: a provider's may be a number.
+pub(crate) fn code() -> Object {
+    let mut code = utf_8(2_048);
+    code.schema_type = SchemaType::from_iter([Type::String, Type::Number]);
+    code
+}
+
 /// A text of which something is seen.
 fn seen(max_bytes: usize) -> Object {
     let unseen: String = UNSEEN

@@ -432,7 +432,7 @@ documented! {
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct DeliveryError {
-        /// At most 2,048 bytes of UTF-8.
+        #[schema(schema_with = super::bodies::code)]
         code: String,
         /// At most 2,048 bytes of UTF-8.
         message: String,
