@@ -211,46 +211,70 @@ impl Attachment {
 
 /// What became known of an attachment: each field that is given replaces the one that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self", default, deny_unknown_fields, expecting = "an object")]
+#[serde(remote = "Self", deny_unknown_fields, expecting = "an object")]
 pub struct AttachmentUpdate {
     /// Its place among the attachments of its message, from 0.
     #[serde(deserialize_with = "index")]
     pub index: u64,
     /// See [`Attachment::url`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// See [`Attachment::media_id`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_id: Option<String>,
     /// See [`Attachment::mime_type`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mime_type: Option<String>,
     /// See [`Attachment::file_name`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
     /// See [`Attachment::size`].
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole"
+    )]
     pub size: Option<u64>,
     /// See [`Attachment::sha256`].
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "sha256")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "sha256"
+    )]
     pub sha256: Option<String>,
     /// See [`Attachment::duration_ms`].
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole"
+    )]
     pub duration_ms: Option<u64>,
     /// See [`Attachment::width`].
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole"
+    )]
     pub width: Option<u64>,
     /// See [`Attachment::height`].
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole"
+    )]
     pub height: Option<u64>,
     /// See [`Attachment::title`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// See [`Attachment::text`].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// See [`Attachment::expires_at`].
-    #[serde(with = "time::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_at: Option<DateTime<Utc>>,
 }
 
