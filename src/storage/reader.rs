@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use convodb_core::{
     Assignee, AssigneeId, Channel, CommitSeq, ConsumerName, ConsumerPosition, ContactId,
-    Conversation, ConversationId, Direction, EntityKind, Error, Event, EventSeq, Hashes, Message,
+    Conversation, ConversationId, EntityKind, Error, Event, EventSeq, Hashes, Message,
     MessageRange, MessageRef, ProviderIdState, Result, Transcript,
 };
 
@@ -121,7 +121,8 @@ impl<'a, R: Read> Reader<'a, R> {
         mut messages: Vec<Message>,
     ) -> Result<Vec<Message>> {
         let loaded;
-        let needs_conversation = |message: &Message| message.direction == Direction::Outbound;
+        let needs_conversation =
+            |message: &Message| message.is_under_way() || message.answers_by_provider_id();
         let conversation = match messages.iter().find(|message| needs_conversation(message)) {
             Some(message) if conversation.is_none() => {
                 loaded = self.stored(message.conversation_id)?;
@@ -133,15 +134,13 @@ impl<'a, R: Read> Reader<'a, R> {
             if let Some(conversation) = conversation {
                 message.follow(conversation);
             }
-            if message.extras.is_some() {
-                self.complete(message)?;
-            }
+            self.complete(message, conversation)?;
         }
         Ok(messages)
     }
 
     /// Gives a message its author's present name, and the message that it answers.
-    fn complete(&self, message: &mut Message) -> Result<()> {
+    fn complete(&self, message: &mut Message, conversation: Option<&Conversation>) -> Result<()> {
         let of = message.conversation_id;
         let Some(extras) = &mut message.extras else {
             return Ok(());
@@ -157,7 +156,7 @@ impl<'a, R: Read> Reader<'a, R> {
             let found = match (&reference.message_id, &reference.provider_id) {
                 (Some(id), _) => messages::find(self.rows, of, *id)?.map(|message| message.id),
                 (None, Some(id)) => {
-                    let inbox = self.stored(of)?.map(|it| it.conversation.channel.into());
+                    let inbox = conversation.map(|it| it.channel.into());
                     let key = inbox.map(|inbox| provider_ids::key(self.known.hashes, inbox, id));
                     let known = key
                         .map(|key| provider_ids::find(self.rows, &key))

@@ -191,15 +191,29 @@ impl Message {
         given.chain(reference.map(|text| ProviderId::of_reference(self.direction, text)))
     }
 
+    /// Whether what its conversation records of deliveries may advance its status.
+    #[doc(hidden)]
+    pub const fn is_under_way(&self) -> bool {
+        let is_unread = matches!(
+            self.status,
+            DeliveryStatus::Sent | DeliveryStatus::Delivered
+        );
+        is_unread && matches!(self.direction, Direction::Outbound)
+    }
+
+    /// Whether it answers a message that only the provider's id names.
+    #[doc(hidden)]
+    pub fn answers_by_provider_id(&self) -> bool {
+        let extras = self.extras.as_ref();
+        let reference = extras.and_then(|extras| extras.reply_to.as_ref());
+        reference.is_some_and(|it| it.message_id.is_none() && it.provider_id.is_some())
+    }
+
     /// Takes the status that follows from its own and from what was delivered or read until a time.
     #[doc(hidden)]
     pub fn follow(&mut self, conversation: &Conversation) {
         let until = |until: Option<DateTime<Utc>>| until.is_some_and(|it| self.created_at <= it);
-        let is_under_way = matches!(
-            self.status,
-            DeliveryStatus::Sent | DeliveryStatus::Delivered
-        );
-        if self.direction == Direction::Outbound && is_under_way {
+        if self.is_under_way() {
             if until(conversation.read_until) {
                 self.status = DeliveryStatus::Read;
             } else if until(conversation.delivered_until) {
