@@ -59,12 +59,18 @@ impl Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.json));
+        let mut response = json_response(self.json);
         *response.status_mut() = self.status;
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(CONTENT_TYPE, json);
         response
     }
+}
+
+/// What is JSON already.
+pub(crate) fn json_response(json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 impl App {

@@ -1,14 +1,14 @@
 //! The routes, and the layers around them.
 
 use std::any::Any;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
@@ -18,7 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
 
-use crate::app::App;
+use crate::app::{App, json_response};
 use crate::auth::{Keys, require_key};
 use crate::errors::{ApiError, dress};
 use crate::handlers::meta::{Meta, Secrets};
@@ -86,7 +86,10 @@ pub(crate) fn router(
     let document = Bytes::from(openapi::document()?);
     let router = Router::new()
         .route("/healthz", get(health::health))
-        .route("/v1/openapi.json", get(move || served(document.clone())))
+        .route(
+            "/v1/openapi.json",
+            get(move || ready(json_response(document.clone()))),
+        )
         .nest("/v1", v1)
         .fallback(no_such_resource)
         .with_state(app)
@@ -113,13 +116,6 @@ async fn no_such_resource() -> ApiError {
     ApiError::of(StatusCode::NOT_FOUND)
 }
 
-async fn served(document: Bytes) -> Response {
-    let mut response = Response::new(Body::from(document));
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
-}
-
 /// The path alone: a header holds the key, and a query may hold it by mistake.
 fn span(request: &Request) -> Span {
     tracing::info_span!("request", method = %request.method(), path = request.uri().path())
@@ -131,6 +127,7 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use http_body_util::BodyExt as _;
     use tower::ServiceExt as _;
 

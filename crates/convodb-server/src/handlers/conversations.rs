@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::{io, iter};
 
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use convodb::commands::{Assign, Resolve};
 use convodb::prelude::*;
 use convodb::{AssigneeId, Conversation, Filter, Messages};
 use futures_util::stream;
 
-use crate::app::{Answer, App};
+use crate::app::{Answer, App, json_response};
 use crate::bodies::AssignRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{ConversationId, IdempotencyKey, List};
@@ -85,18 +84,11 @@ pub(crate) async fn get(
             ))));
         }
     }
-    Ok(json_response(axum::body::Body::from(beginning)))
+    Ok(json_response(beginning))
 }
 
 /// How much of a thread is held in memory.
 const MAX_WHOLE_BYTES: usize = 256 * 1024;
-
-fn json_response(body: axum::body::Body) -> Response {
-    let mut response = Response::new(body);
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
-}
 
 /// The JSON of a conversation with its messages, a message at a time.
 struct Thread {
