@@ -97,15 +97,15 @@ pub enum MediaKind {
     Link,
 }
 
-impl From<MediaKind> for MessageType {
-    fn from(kind: MediaKind) -> Self {
-        match kind {
-            MediaKind::Image => Self::Image,
-            MediaKind::Document => Self::Document,
-            MediaKind::Audio => Self::Audio,
-            MediaKind::Video => Self::Video,
-            MediaKind::Sticker => Self::Sticker,
-            MediaKind::Link => Self::Link,
+impl MediaKind {
+    const fn message_type(self) -> MessageType {
+        match self {
+            Self::Image => MessageType::Image,
+            Self::Document => MessageType::Document,
+            Self::Audio => MessageType::Audio,
+            Self::Video => MessageType::Video,
+            Self::Sticker => MessageType::Sticker,
+            Self::Link => MessageType::Link,
         }
     }
 }
@@ -269,14 +269,7 @@ impl Content {
         match self {
             Self::Text { .. } => MessageType::Text,
             Self::Template { .. } => MessageType::Template,
-            Self::Media { kind, .. } => match kind {
-                MediaKind::Image => MessageType::Image,
-                MediaKind::Document => MessageType::Document,
-                MediaKind::Audio => MessageType::Audio,
-                MediaKind::Video => MessageType::Video,
-                MediaKind::Sticker => MessageType::Sticker,
-                MediaKind::Link => MessageType::Link,
-            },
+            Self::Media { kind, .. } => kind.message_type(),
             Self::Location { .. } => MessageType::Location,
             Self::Contacts { .. } => MessageType::Contacts,
             Self::Interactive { .. } => MessageType::Interactive,
