@@ -155,7 +155,7 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn unlock(&self) -> io::Result<()>;
 }
 
-/// What a [`Disk`] has of a file.
+/// What a [`Disk`] reports about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metadata {

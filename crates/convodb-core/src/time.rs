@@ -120,7 +120,7 @@ fn print(time: DateTime<Utc>) -> String {
 /// Takes RFC 3339, also without seconds or without the colon of its offset, and digits as
 /// [`from_number`] does.
 fn parse(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Some(number) = text::digits(text).filter(|_| !text.is_empty()) {
+    if let Some(number) = text::digits(text) {
         return from_number(number).ok_or_else(|| out_of_bounds(text));
     }
     let time = DateTime::parse_from_rfc3339(text)
