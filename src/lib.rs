@@ -18,19 +18,6 @@ mod executor;
     )
 )]
 mod index;
-#[cfg_attr(
-    not(feature = "testing"),
-    expect(unreachable_pub, reason = "for tests")
-)]
-#[cfg_attr(
-    feature = "testing",
-    expect(
-        missing_docs,
-        missing_debug_implementations,
-        reason = "public for tests alone"
-    )
-)]
-mod kv;
 mod options;
 mod read;
 mod snapshot;
@@ -48,10 +35,8 @@ pub mod internals {
     pub mod index {
         pub use crate::index::*;
     }
-    pub mod kv {
-        pub use crate::kv::*;
-    }
     pub use crate::storage::{index_rows, message_key, thread_key};
+    pub use convodb_kv as kv;
 }
 
 /// The queue of group commits, for the test that runs its threads in many orders.

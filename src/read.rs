@@ -16,11 +16,11 @@ use convodb_core::{
 pub use iterators::{Messages, Notes};
 
 use crate::executor::Lease;
-use crate::kv::{self, ReadTables, WriteTables};
 use crate::snapshot::Snapshot;
 use crate::storage::{End, Reader};
 use crate::store::Store;
 use crate::transaction::Transaction;
+use convodb_kv::{self as kv, ReadTables, WriteTables};
 
 /// What every query is written on. It is private, which seals [`Read`].
 pub(crate) trait Source {

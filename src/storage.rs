@@ -33,10 +33,10 @@ mod unit_of_work;
 mod verify;
 
 #[cfg(feature = "testing")]
-pub use crate::kv::{Access, Disk, DiskFile, Metadata, SystemDisk};
+pub use convodb_kv::{Access, Disk, DiskFile, Metadata, SystemDisk};
 #[cfg(not(feature = "testing"))]
-pub(crate) use crate::kv::{Disk, SystemDisk};
-pub(crate) use crate::kv::{FileId, Place};
+pub(crate) use convodb_kv::{Disk, SystemDisk};
+pub(crate) use convodb_kv::{FileId, Place};
 pub(crate) use engine::{
     CommitError, Engine, Incident, Location, Logged, Monitor, Opening, View, backup, recover,
     stream,

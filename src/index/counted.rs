@@ -26,7 +26,7 @@ use convodb_core::{Error, Result};
 use siphasher::sip::SipHasher13;
 
 use super::ordered::{Key, MAX_KEY_LEN, POSITION_LEN, Position, Stream, Streams, append};
-use crate::kv::{Read, Slice};
+use convodb_kv::{Read, Slice};
 
 pub use build::Builder;
 pub use edit::Edits;

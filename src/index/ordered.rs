@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use convodb_core::{Error, Hex, Result};
 
-use crate::kv::{OverRows, Range, Read, Rows, Table, TierRows};
+use convodb_kv::{OverRows, Range, Read, Rows, Table, TierRows};
 
 /// The length of a position.
 pub const POSITION_LEN: usize = 24;

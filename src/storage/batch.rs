@@ -8,7 +8,7 @@ use convodb_core::{Error, Result};
 
 use super::{Totals, codec, plan};
 use crate::index::{Edits, POSITION_LEN, Stream};
-use crate::kv::{Table, WriteTables};
+use convodb_kv::{Table, WriteTables};
 
 /// New rows of many conversations. Nothing reads them before they are written.
 #[derive(Debug, Default)]

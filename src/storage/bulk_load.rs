@@ -23,7 +23,7 @@ use super::log_record::LogRecord;
 use super::spill::Spill;
 use super::unit_of_work::{Given, UnitOfWork, refusal};
 use super::{Head, changes, conversations, events, messages, provider_ids, tables};
-use crate::kv::Table;
+use convodb_kv::Table;
 
 /// This many bytes of rows, and where each is, are sorted and written at a time; the conversation at
 /// hand comes whole.

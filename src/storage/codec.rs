@@ -10,7 +10,7 @@ use convodb_core::{Details, Error, Hex, Result};
 use crc32fast::Hasher;
 
 use super::tables;
-use crate::kv::Table;
+use convodb_kv::Table;
 
 /// A hasher for each table, which has taken in the table's number. To make one anew asks what the
 /// processor can do, which is a sixth of the cost of a row's checksum.

@@ -7,7 +7,7 @@ use super::batch::{Batch, Sink};
 use super::kinds::{CONVERSATIONS, THREADS, ThreadKey};
 use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
 use crate::index::Edits;
-use crate::kv::{Read, WriteTables};
+use convodb_kv::{Read, WriteTables};
 
 /// A conversation as it is stored. Where its owner was removed, the assignee is the one that was
 /// removed.

@@ -12,7 +12,7 @@ use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result, Revision};
 
 use super::kinds::{DIRECTORY, REDIRECTS};
 use super::{Head, keys};
-use crate::kv::{Read, WriteTables};
+use convodb_kv::{Read, WriteTables};
 
 /// More reassignments than that on one way are not written: their record would not end.
 const MOST_STEPS: usize = 1_000;

@@ -21,7 +21,7 @@ pub(crate) use recovery::recover;
 use super::meta::Identity;
 use super::{Head, Reader, Resident, kinds, meta, plan, scan, tables};
 use crate::index::Levels;
-use crate::kv::{
+use convodb_kv::{
     Access, Database, Durability, FileId, Memory, Place, Read as _, ReadTables, Records, Replaced,
     Setup, Wal, WalPosition,
 };

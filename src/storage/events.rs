@@ -11,7 +11,7 @@ use convodb_core::{ConversationId, Error, Event, EventSeq, InvalidInput, NewEven
 use super::batch::Sink;
 use super::kinds::{AUDIT_LOGS, EVENTS, decoded};
 use super::{Head, Reader, tables};
-use crate::kv::{Read, WriteTables};
+use convodb_kv::{Read, WriteTables};
 
 /// Gives an event its number, and writes it.
 pub(super) fn append(rows: &mut impl Sink, head: &mut Head, event: &NewEvent) -> Result<()> {

@@ -8,7 +8,7 @@ use convodb_core::{ErrorKind, HASH_LEN, Hashes, IdempotencyKey, IdempotencyRecor
 
 use super::kinds::{COMMAND_TIMES, COMMANDS};
 use super::tables;
-use crate::kv::{Read, WriteTables};
+use convodb_kv::{Read, WriteTables};
 
 /// With each key that is stored this many old ones go, so that no command pays for all.
 const FORGOTTEN_WITH_EACH: usize = 2;

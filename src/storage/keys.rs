@@ -11,7 +11,7 @@ use convodb_core::{
 
 use super::tables;
 use crate::index::{self, POSITION_LEN, Position, Stream};
-use crate::kv::Table;
+use convodb_kv::Table;
 
 /// A kind, an inbox and the id of a contact.
 const MAX_KEY_LEN: usize = 1 + 4 + 256;

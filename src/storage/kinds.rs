@@ -19,7 +19,7 @@ use super::batch::Sink;
 use super::keys::{Key, Part, malformed};
 use super::meta::{Head, Identity};
 use super::{codec, tables};
-use crate::kv::{KeyRange, Range, Read, Table, WalPosition, WriteTables};
+use convodb_kv::{KeyRange, Range, Read, Table, WalPosition, WriteTables};
 
 type Hash = [u8; HASH_LEN];
 pub(super) type ProviderKey = (InboxNumber, Hash);

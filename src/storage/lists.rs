@@ -12,7 +12,7 @@ use super::keys::{self, StreamKey};
 use super::plan::{self, STREAMS};
 use super::{Reader, index_entry};
 use crate::index::{self, Stream, Total};
-use crate::kv::Read;
+use convodb_kv::Read;
 
 /// Where a page begins.
 #[derive(Clone, Copy, Debug)]

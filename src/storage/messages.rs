@@ -9,7 +9,7 @@ use convodb_core::{ConversationId, Message, MessageId, MessageRange, Note, NoteI
 use super::batch::Sink;
 use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES, decoded};
 use super::{Reader, codec, tables};
-use crate::kv::{Read, Rows, WriteTables};
+use convodb_kv::{Read, Rows, WriteTables};
 
 /// From which end of a history to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use convodb_core::{CommitSeq, Error, ErrorKind, EventSeq, Result, time};
 use serde::{Deserialize, Serialize};
 
 use super::{keys, kinds, tables};
-use crate::kv::{Database, Read, Table, WriteTables};
+use convodb_kv::{Database, Read, Table, WriteTables};
 
 /// The counters, written by every commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

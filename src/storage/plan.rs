@@ -7,7 +7,7 @@ use convodb_core::{Conversation, Filter, Result};
 use super::keys::{self, StreamKey};
 use super::{Directory, meta, tables};
 use crate::index::{Edits, Levels, Place, Stream, Streams};
-use crate::kv::{Over, WriteTables};
+use convodb_kv::{Over, WriteTables};
 
 /// The indexes, as the streams of one table.
 pub(super) const STREAMS: Streams = Streams {

@@ -12,7 +12,7 @@ use convodb_core::{
 use super::batch::Sink;
 use super::kinds::{PROVIDER_IDS, ProviderKey, UNMATCHED, decoded};
 use super::{codec, messages, tables};
-use crate::kv::{Read, WriteTables};
+use convodb_kv::{Read, WriteTables};
 
 pub(super) fn key(hashes: Hashes, inbox: InboxNumber, id: &ProviderId) -> ProviderKey {
     (inbox, hashes.of_provider_id(inbox, id))

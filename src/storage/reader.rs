@@ -13,7 +13,7 @@ use super::idempotency::Dated;
 use super::kinds::CONSUMERS;
 use super::messages::{self, End};
 use super::{Directory, Head, Totals, conversations, events, meta, provider_ids};
-use crate::kv::Read;
+use convodb_kv::Read;
 
 /// The state that a snapshot caches in memory beside its tables. Clones share everything until one
 /// of them changes it.

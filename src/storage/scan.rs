@@ -10,7 +10,7 @@ use convodb_core::{Error, Result};
 
 use super::FindingKind;
 use super::batch::Rows;
-use crate::kv::{Range, Read, Slice, Table, WriteTables};
+use convodb_kv::{Range, Read, Slice, Table, WriteTables};
 
 type Row<'a> = (Slice<'a>, Slice<'a>);
 

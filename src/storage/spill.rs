@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use convodb_core::{Error, Result};
 
 use super::batch::{Batch, Rows, prefix};
-use crate::kv::{DiskFile, Table, failed};
+use convodb_kv::{DiskFile, Table, failed};
 
 /// So many bytes are written to the file, or read of a run, or given to a table at a time.
 const CHUNK: usize = 1 << 20;

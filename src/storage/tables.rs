@@ -1,6 +1,6 @@
 //! The tables of the file. Few, as each that a commit touches costs it.
 
-use crate::kv::Table;
+use convodb_kv::Table;
 
 const fn table(index: usize, name: &'static str) -> Table {
     Table { index, name }

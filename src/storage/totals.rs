@@ -14,7 +14,7 @@ use super::plan::STREAMS;
 use super::tables;
 use crate::index::Totals as _;
 use crate::index::{self, HEAD, Stream, Total};
-use crate::kv::Read;
+use convodb_kv::Read;
 
 const STATES: usize = Status::ALL.len() * Channel::ALL.len();
 

@@ -19,7 +19,7 @@ use super::log_record::{self, LogRecord};
 use super::reassignment::Redirected;
 use super::{Head, Reader, Resident, changes, plan};
 use crate::index::{Edits, Levels};
-use crate::kv::{Memtable, WalPosition, WriteTables};
+use convodb_kv::{Memtable, WalPosition, WriteTables};
 
 /// Log records of this size are enough for one commit: more would only wait longer.
 const FULL_BYTES: usize = 256 << 10;

@@ -17,7 +17,7 @@ use convodb_core::{Details, ErrorKind, EventSeq, Hex, Result, time};
 use super::conversations::{self, Stored};
 use super::scan::Scan;
 use super::{View, index_entry, kinds, messages, plan, tables};
-use crate::kv::{Read as _, Table};
+use convodb_kv::{Read as _, Table};
 
 /// What is wrong with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use convodb_core::{Error, Result};
 use super::fold::{Change, Folding};
 use super::{Levels, Totals};
 use crate::index::ordered::{Place, Position, Stream, Streams, position_of};
-use crate::kv::{OverRows, WriteTables};
+use convodb_kv::{OverRows, WriteTables};
 
 /// What a transaction changes of streams, and where it went through the engine, what is to be folded
 /// into their nodes.

@@ -9,7 +9,7 @@ use convodb_core::Result;
 use super::edit::inconsistent;
 use super::{Builder, Entry, HEAD, Levels, Total, decode_entry, encode_node, entries, node_key};
 use crate::index::ordered::{Position, Stream, Streams, position_of};
-use crate::kv::{Read, WriteTables};
+use convodb_kv::{Read, WriteTables};
 
 /// What became of a stream's rows in the engine since its nodes were written.
 pub(super) enum Change {

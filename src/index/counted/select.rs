@@ -12,7 +12,7 @@ use self::walk::{Walk, missing, read_entry};
 use super::edit::inconsistent;
 use super::{HEAD, Total, entries, node_key, top};
 use crate::index::ordered::{Point, Position, Start, Stream, Streams};
-use crate::kv::Read;
+use convodb_kv::Read;
 
 /// Walking a row costs 50 ns and reading a node 700, so the last rows are walked.
 const WALKED_PER_STREAM: u64 = 12;

@@ -9,8 +9,8 @@ use convodb_core::{Error, ErrorKind, Result};
 
 use super::commit::Logged;
 use super::{Engine, stored_position};
-use crate::kv::{Database, Frozen, WalPosition, WriteTransaction};
 use crate::storage::kinds;
+use convodb_kv::{Database, Frozen, WalPosition, WriteTransaction};
 
 /// A checkpoint is due when the live tier takes as many bytes as are thought to change this share of the
 /// pages that redb caches: it writes those beyond a half of them twice.

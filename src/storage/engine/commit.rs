@@ -10,9 +10,9 @@ use convodb_core::{Error, ErrorKind, Result};
 use super::checkpoint::Stage;
 use super::health::Incident;
 use super::{Engine, Location, View, stored_position};
-use crate::kv::{Durability, Memtable, Records, Room, Wal, WalPosition, WriteTransaction};
 use crate::storage::log_record::LogRecord;
 use crate::storage::{Applied, Resident, UnitOfWork, kinds};
+use convodb_kv::{Durability, Memtable, Records, Room, Wal, WalPosition, WriteTransaction};
 
 /// The commits in the log that no checkpoint contains.
 #[derive(Clone, Copy, Debug)]

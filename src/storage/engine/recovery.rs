@@ -8,8 +8,8 @@ use convodb_core::{CommitSeq, Result};
 
 use super::health::Monitor;
 use super::{Engine, Location, Opening, stored_position};
-use crate::kv::{Database, Place, Records, Taken, Wal};
 use crate::storage::{Head, meta};
+use convodb_kv::{Database, Place, Records, Taken, Wal};
 
 /// What [`Options::recover`](crate::Options::recover) did.
 #[derive(Clone, Debug, PartialEq, Eq)]

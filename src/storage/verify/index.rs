@@ -11,9 +11,9 @@ use crate::index::{
     Builder, Entry, HEAD, Levels, POSITION_LEN, Position, Stream, Total, encode_node, node_key,
     parse_node_key, position_of,
 };
-use crate::kv::{Read as _, ReadTables};
 use crate::storage::keys::{self, index_kind};
 use crate::storage::{View, plan, tables};
+use convodb_kv::{Read as _, ReadTables};
 
 impl Verifier<'_> {
     /// Each index row: that its conversation belongs there. Each total and node of counts: that it

@@ -2,7 +2,7 @@
 
 use super::walk::Walk;
 use crate::index::ordered::Point;
-use crate::kv::Read;
+use convodb_kv::Read;
 
 /// The ends of a stream's entries between those that a leap surely reaches and those that it surely
 /// does not. A select looks at seven hundred such for the middle of eight streams, so they are slices

@@ -6,7 +6,7 @@ use convodb_core::{Error, Result};
 
 use crate::index::counted::{ENTRY_LEN, Total, edit::inconsistent, entries, node_key, top};
 use crate::index::ordered::{Point, Start, Stream, Streams, position_of};
-use crate::kv::{OverRows, Read, Rows, TierRows};
+use convodb_kv::{OverRows, Read, Rows, TierRows};
 
 /// An entry's start, and the number of its rows.
 pub(super) fn read_entry(entry: &[u8; ENTRY_LEN]) -> (Point, u64) {

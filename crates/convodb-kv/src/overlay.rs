@@ -8,8 +8,8 @@ use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::disk::{DiskFile, Metadata};
-use super::superblock::BLOCK_LEN;
+use crate::disk::{DiskFile, Metadata};
+use crate::superblock::BLOCK_LEN;
 
 #[derive(Debug)]
 pub(super) struct Overlay {

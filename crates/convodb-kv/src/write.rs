@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use convodb_core::{Error, ErrorKind, Hex, Result};
 use redb::{ReadableTable as _, ReadableTableMetadata as _};
 
-use super::memtable::{Frozen, Memtable, Over, Rows, Tier};
-use super::rows::{Range, Slice};
-use super::{
+use crate::memtable::{Frozen, Memtable, Over, Rows, Tier};
+use crate::rows::{Range, Slice};
+use crate::{
     Bytes, Database, EngineTables, Fold, KeyRange, Read, ReadTables, Table, engine_range, failure,
     merged_len, no_table, sorted,
 };
@@ -17,6 +17,7 @@ use super::{
 /// What a commit of the engine makes durable when it returns: itself, and all before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
+    /// No more than that.
     Durable,
     /// And what makes opening after a crash quick, at about 1.7 times the cost.
     QuicklyRepaired,
@@ -58,6 +59,7 @@ impl WriteTransaction {
         }
     }
 
+    /// Its tables, to read and write.
     pub fn tables(&self) -> WriteTables<'_> {
         let began = self.buffered.as_ref().map(|(_, began)| began);
         self.resume(began.map(|began| began.tiers.live.clone()))
@@ -116,6 +118,7 @@ impl WriteTransaction {
         engine.commit().map_err(failure::storage)
     }
 
+    /// Leaves everything as it was.
     pub fn abort(self) -> Result<()> {
         match self.engine.into_inner() {
             Some(engine) => engine.abort().map_err(failure::storage),
@@ -184,6 +187,7 @@ impl<'t> WriteTables<'t> {
         Some((over, &*began.engine))
     }
 
+    /// Whether it is committed to the memtable.
     pub fn is_buffered(&self) -> bool {
         self.memtable.is_some()
     }
@@ -263,6 +267,7 @@ impl<'t> WriteTables<'t> {
         })
     }
 
+    /// Joins what was split off.
     pub fn rejoin(&mut self, part: Self) {
         for (cell, mut parted) in self.opened.iter_mut().zip(part.opened) {
             if let Some(table) = parted.take() {
@@ -271,6 +276,7 @@ impl<'t> WriteTables<'t> {
         }
     }
 
+    /// Sets the value of a key.
     pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
         self.put_row(table, key, value, 0).map(drop)
     }
@@ -330,6 +336,7 @@ impl<'t> WriteTables<'t> {
         }
     }
 
+    /// Removes the rows of a range of keys.
     pub fn remove_range(&mut self, table: Table, keys: KeyRange<'_>) -> Result<()> {
         self.retain(table, keys, |_, _| Ok(false))
     }

@@ -11,10 +11,12 @@ use redb::backends::InMemoryBackend;
 pub struct Memory(Arc<InMemoryBackend>);
 
 impl Memory {
+    /// How many bytes there are.
     pub fn len(&self) -> u64 {
         self.0.len().unwrap_or_default()
     }
 
+    /// Whether no database was made in it.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -2,7 +2,7 @@
 
 use convodb_core::{Details, Error, ErrorKind};
 
-use super::pager::{DamagedPage, Replaced};
+use crate::pager::{DamagedPage, Replaced};
 
 /// An error of any of redb's kinds.
 pub(super) fn storage(error: impl Into<redb::Error>) -> Error {
@@ -85,7 +85,8 @@ pub(super) fn is_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
-pub(crate) fn io(what: &'static str, error: std::io::Error) -> Error {
+/// An error of the file system, with the error kind that it calls for. `what` says what failed.
+pub fn io(what: &'static str, error: std::io::Error) -> Error {
     let kind = match error.kind() {
         std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         _ if is_full(&error) => ErrorKind::StorageFull,

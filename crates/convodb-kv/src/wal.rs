@@ -13,8 +13,8 @@ use std::sync::Arc;
 use convodb_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::failure;
-use super::superblock::{FileId, StoreFile};
+use crate::failure;
+use crate::superblock::{FileId, StoreFile};
 
 pub use reader::Records;
 
@@ -69,6 +69,7 @@ impl Ring {
 /// Whether a record has room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
+    /// There is room.
     Now,
     /// After a checkpoint.
     Later,
@@ -108,6 +109,7 @@ impl Wal {
         }
     }
 
+    /// Whether a record of so many bytes has room.
     pub fn room(&self, payload: usize) -> Room {
         match record_len(payload) {
             len if len > self.largest_record() => Room::Never,
@@ -215,6 +217,7 @@ impl Wal {
         Ok(())
     }
 
+    /// Whether every record is durable.
     pub fn is_durable(&self) -> bool {
         self.durable == self.end.commit
     }

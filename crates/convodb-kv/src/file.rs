@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 
 use convodb_core::{Details, EntityKind, Error, ErrorKind, Result};
 
-use super::disk::{Access, Disk, DiskFile, Metadata};
-use super::overlay::Overlay;
+use crate::disk::{Access, Disk, DiskFile, Metadata};
+use crate::overlay::Overlay;
 #[cfg(feature = "testing")]
-use super::pager::Pages;
-use super::pager::{Pager, take};
+use crate::pager::Pages;
+use crate::pager::{Pager, take};
 #[cfg(feature = "testing")]
-use super::superblock::Superblock;
-use super::superblock::{BLOCK_LEN, StoreFile, could_begin};
-use super::{Database, Setup, failure};
+use crate::superblock::Superblock;
+use crate::superblock::{BLOCK_LEN, StoreFile, could_begin};
+use crate::{Database, Setup, failure};
 
 /// A path on a disk.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ pub struct Place {
 }
 
 impl Place {
+    /// A path on a disk.
     pub fn new(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
         Self { disk, path }
     }
@@ -201,6 +202,7 @@ impl Place {
         }
     }
 
+    /// Makes a new name in its directory durable.
     pub fn sync_directory(&self) -> Result<()> {
         self.disk
             .sync_directory(self.directory())
@@ -210,6 +212,7 @@ impl Place {
 
 /// What became of a file that was to take another's place.
 pub enum Replaced {
+    /// The file that has the path now.
     New(Box<Database>),
     /// Which of the two has the name, now or after a crash, is not known; they hold the same.
     Unknown(Error),

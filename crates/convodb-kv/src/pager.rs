@@ -18,10 +18,10 @@ use convodb_core::{Error, Result};
 use redb::{BackendError, StorageBackend};
 use twox_hash::XxHash3_64;
 
-use super::alternating::{Alternating, OVERHEAD};
-use super::disk::DiskFile;
-use super::superblock::{BLOCK_LEN, StoreFile, Superblock};
-use super::{failure, lock};
+use crate::alternating::{Alternating, OVERHEAD};
+use crate::disk::DiskFile;
+use crate::superblock::{BLOCK_LEN, StoreFile, Superblock};
+use crate::{failure, lock};
 
 /// The pages of a group, and its blocks.
 const GROUP_PAGES: u64 = 500;

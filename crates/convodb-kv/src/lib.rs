@@ -1,7 +1,16 @@
-//! Ordered tables of bytes in transactions: the narrow seam behind which the engine stands.
+//! Ordered tables of bytes in one file: redb's pages, each checked when it is read, a write-ahead log
+//! before them, and a memtable above them.
 //!
-//! Invariant: `redb` is named here and below, and nowhere else; nothing here knows what a key or a
-//! value means. Another ordered, transactional engine must be able to stand in its place.
+//! This is a part of the crate `convodb`, an embedded storage engine: depend on that. The two share a
+//! version, and what is public here changes without notice.
+//!
+//! Invariant: nothing here interprets a key or a value, and no other crate of the library names `redb`.
+//! Another ordered, transactional engine could take its place.
+
+#![expect(
+    missing_debug_implementations,
+    reason = "what holds redb's handles has nothing to print"
+)]
 
 mod alternating;
 mod damage;
@@ -43,7 +52,7 @@ pub use wal::{Records, Room, Wal, WalPosition};
 pub use write::{Durability, WriteTables, WriteTransaction};
 
 use damage::{Damage, Step, Steps};
-pub(crate) use failure::io as failed;
+pub use failure::io as failed;
 pub use pager::Paced;
 use pager::{Pager, Pages};
 use superblock::{BLOCK_LEN, Superblock};
@@ -54,7 +63,9 @@ type Guard<'a> = redb::AccessGuard<'a, Bytes>;
 /// A table: its place among the tables of a database, and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Table {
+    /// Its place among the tables.
     pub index: usize,
+    /// What the file calls it.
     pub name: &'static str,
 }
 
@@ -73,8 +84,11 @@ pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 /// How a database is opened, or made.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
+    /// Every table of the database.
     pub tables: &'static [Table],
+    /// What folds buffered rows.
     pub fold: Fold,
+    /// How much memory redb keeps pages in.
     pub cache_bytes: usize,
     /// Nothing is written to a file that is opened.
     pub read_only: bool,
@@ -387,6 +401,7 @@ impl Database {
         }
     }
 
+    /// Closes the file. What is buffered is not written.
     pub fn close(self) -> Result<()> {
         *self.latest() = None;
         // Such a handle writes nothing more, and the next opening repairs what it left.
@@ -410,7 +425,9 @@ fn unreadable(error: std::io::Error) -> Error {
 
 /// Reading, in a view or within a write transaction.
 pub trait Read {
+    /// The value of a key.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice<'_>>>;
+    /// The rows of a range of keys, in their order.
     fn range(&self, table: Table, keys: KeyRange<'_>) -> Result<Range<'_>>;
     /// The number of rows, without reading them. O(rows that are buffered).
     fn len(&self, table: Table) -> Result<u64>;

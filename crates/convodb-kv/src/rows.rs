@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use convodb_core::Result;
 
-use super::damage::{Step, Steps};
-use super::memtable;
-use super::{Bytes, Guard, failure};
+use crate::damage::{Step, Steps};
+use crate::memtable;
+use crate::{Bytes, Guard, failure};
 
 /// A key or value where it lies.
 pub struct Slice<'a>(Lies<'a>);

@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 
 use convodb_core::{Error, Result};
 
-use super::super::failure;
-use super::super::superblock::{FileId, StoreFile};
 use super::{ALIGNMENT, HEADER_BYTES, Header, Ring, WalPosition, checksum, record_len};
+use crate::failure;
+use crate::superblock::{FileId, StoreFile};
 
 /// The records behind a checkpoint, each whole and chained to the one before.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::ops::Bound;
 use convodb_core::Result;
 use redb::{CursorError, Table};
 
-use super::{Bytes, failure};
+use crate::{Bytes, failure};
 
 /// A run of fewer rows is dearer than as many insertions.
 const WORTH_A_RUN: usize = 8;

@@ -493,6 +493,7 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// How many rows are left, without reading them.
     pub fn count(&self) -> usize {
         self.back.rows.saturating_sub(self.front.rows)
     }

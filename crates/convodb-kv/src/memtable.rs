@@ -4,8 +4,8 @@
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::tree::{self, Row, Sought, Tree};
-use super::{KeyRange, Table};
+use crate::tree::{self, Row, Sought, Tree};
+use crate::{KeyRange, Table};
 
 /// One version of the rows that are put over others. A clone shares them.
 #[derive(Clone, Debug, Default)]

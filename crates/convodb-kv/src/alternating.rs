@@ -7,7 +7,7 @@ use std::io;
 
 use twox_hash::XxHash3_64;
 
-use super::disk::DiskFile;
+use crate::disk::DiskFile;
 
 /// The bytes of a copy beside its content.
 pub(super) const OVERHEAD: usize = 32;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use convodb_core::{Error, ErrorKind, Result};
 
-use super::alternating::{Alternating, OVERHEAD};
-use super::disk::DiskFile;
-use super::{failure, lock};
+use crate::alternating::{Alternating, OVERHEAD};
+use crate::disk::DiskFile;
+use crate::{failure, lock};
 
 /// What everything in a file is a multiple of.
 pub(super) const BLOCK_LEN: usize = 4096;
@@ -126,10 +126,12 @@ impl StoreFile {
         self.is_unsynced.load(Ordering::SeqCst)
     }
 
+    /// The file itself.
     pub fn disk(&self) -> &dyn DiskFile {
         &*self.disk
     }
 
+    /// What its first blocks say.
     pub fn superblock(&self) -> Superblock {
         self.state().0
     }

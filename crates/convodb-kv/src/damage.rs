@@ -8,8 +8,8 @@ use std::sync::{PoisonError, RwLock};
 
 use convodb_core::{Details, Error, Hex, Result};
 
-use super::rows::EngineRow;
-use super::{KeyRange, Table, failure};
+use crate::rows::EngineRow;
+use crate::{KeyRange, Table, failure};
 
 /// More reads than this are not remembered.
 const MOST: usize = 10_000;
