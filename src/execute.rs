@@ -217,43 +217,39 @@ pub trait Execute: sealed::Sealed {
     }
 
     /// Replaces the content of a message, and keeps the former one. See
-    /// [Edits](crate::docs::rules#edits).
+    /// [Edits](crate::docs::rules#edits). For a message that has not come, the edit is stored as that
+    /// message if the contact is named. Otherwise it waits for the message, and the value is `None`.
     ///
     /// # Errors
     ///
-    /// [`Revoked`](crate::ErrorKind::Revoked) if it was taken back, and
-    /// [`NotFound`](crate::ErrorKind::NotFound) for one that has not come if the contact is not named.
+    /// [`Revoked`](crate::ErrorKind::Revoked) if it was taken back.
     ///
     /// ```
     /// # convodb::example!(store, id);
     /// # use convodb::commands::Edit;
     /// let sent = store.reply(id, "Tommorow")?.value;
-    /// let edited = store.edit(Edit::new(&sent, "Tomorrow"))?.value;
+    /// let edited = store.edit(Edit::new(&sent, "Tomorrow"))?.value.expect("it is there");
     /// assert_eq!(edited.content.as_text(), Some("Tomorrow"));
     /// assert_eq!(edited.extras.expect("a version").versions.len(), 1);
     /// # Ok::<(), Error>(())
     /// ```
-    fn edit(&self, edit: Edit) -> Result<Outcome<Message>> {
+    fn edit(&self, edit: Edit) -> Result<Outcome<Option<Message>>> {
         self.execute(edit)
     }
 
     /// Gives a message the content that was yet to come: one that is a placeholder or unsupported. Any
-    /// other stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](crate::ErrorKind::NotFound) for a message that has not come.
+    /// other stays as it is. The value is `None` for a message that has not come: the content waits for it.
     ///
     /// ```
     /// # convodb::example!(store, id);
     /// # use convodb::commands::Fill;
     /// let sent = store.reply(id, "Hello")?.value;
     /// let content = convodb::Content::text("Bye");
-    /// let kept = store.fill(Fill { message: (&sent).into(), content })?.value;
+    /// let kept = store.fill(Fill { message: (&sent).into(), content })?.value.expect("it is there");
     /// assert_eq!(kept.content.as_text(), Some("Hello"));
     /// # Ok::<(), Error>(())
     /// ```
-    fn fill(&self, fill: Fill) -> Result<Outcome<Message>> {
+    fn fill(&self, fill: Fill) -> Result<Outcome<Option<Message>>> {
         self.execute(fill)
     }
 

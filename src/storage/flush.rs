@@ -43,8 +43,11 @@ impl UnitOfWork<'_> {
                 None => THREADS.remove(rows, &key)?,
             }
         }
-        for message in self.state.messages.take_differences() {
-            if let Some(message) = message.after {
+        for Difference { before, after, .. } in self.state.messages.take_differences() {
+            if let Some(message) = after {
+                if let Some(before) = before {
+                    messages::leave(rows, &before, message.position())?;
+                }
                 messages::save(rows, &message)?;
             }
         }

@@ -68,6 +68,20 @@ pub(super) fn find(
     MESSAGES.get_as(rows, &(conversation, order_time, id), decode)
 }
 
+/// Removes a message from its place, if it takes another one.
+pub(super) fn leave(
+    rows: &mut WriteTables<'_>,
+    before: &Message,
+    position: (DateTime<Utc>, MessageId),
+) -> Result<()> {
+    let (order_time, id) = before.position();
+    if (order_time, id) == position {
+        return Ok(());
+    }
+    MESSAGE_TIMES.remove(rows, &(before.conversation_id, id))?;
+    MESSAGES.remove(rows, &(before.conversation_id, order_time, id))
+}
+
 /// Writes a message, new or changed.
 pub(super) fn save(rows: &mut impl Sink, message: &Message) -> Result<()> {
     let (of, (order_time, id)) = (message.conversation_id, message.position());

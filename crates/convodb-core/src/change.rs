@@ -8,7 +8,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Content, Delivery, Extras, Reaction, Revocation, Version};
+use crate::message::{Content, Delivery, DeliveryStatus, Extras, Reaction, Revocation, Version};
 use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
@@ -126,22 +126,32 @@ pub enum MessageField {
     Reaction(#[serde(with = "as_json")] Reaction),
     /// Another content, in place of the present one if it is later.
     Edit(#[serde(with = "as_json")] Version),
-    /// The content before the edits that came before it, and what else came with it.
-    Original(
-        #[serde(with = "as_json")] Version,
-        #[serde(with = "as_json")] Extras,
-    ),
+    /// The message comes whose edit came before it.
+    Original(#[serde(with = "as_json")] Box<Original>),
     Revoked(#[serde(with = "as_json")] Revocation),
     /// The content that was yet to come.
     Filled(
         #[serde(with = "as_json")] Content,
-        #[serde(with = "as_json")] Extras,
+        #[serde(with = "as_json")] Box<Extras>,
     ),
     /// The same content with more known of it.
     Content(#[serde(with = "as_json")] Content),
     Metadata(#[serde(with = "as_json")] MetadataChanges),
     /// It is tried again, and will get another id of the provider's.
     Retried,
+    /// Its contact got or read it and all before it. It changes the conversation, when the message comes.
+    UpTo(DeliveryStatus),
+}
+
+/// What a message brings whose edit came before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Original {
+    /// Its content, and its time.
+    pub version: Version,
+    /// The time by which it takes its place.
+    #[serde(with = "time")]
+    pub order_time: DateTime<Utc>,
+    pub extras: Extras,
 }
 
 impl MessageField {
@@ -149,7 +159,7 @@ impl MessageField {
     pub(crate) const fn is_of_revoked(&self) -> bool {
         matches!(
             self,
-            Self::Delivery(_) | Self::ProviderId(_) | Self::Alias(_)
+            Self::Delivery(_) | Self::ProviderId(_) | Self::Alias(_) | Self::Original(_)
         )
     }
 }

@@ -85,9 +85,15 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
                     MessageField::ProviderId(id) | MessageField::Alias(id) => {
                         register(state, id.clone(), conversation, message)?;
                     }
-                    MessageField::Original(original, _) => {
-                        let at = original.at;
+                    MessageField::Original(original) => {
+                        let at = original.version.at;
                         update(state, conversation, |known| known.began(at))?;
+                        if let Some(reference) = state
+                            .require_message(conversation, message)?
+                            .reference_of(&original.extras)
+                        {
+                            register(state, reference, conversation, message)?;
+                        }
                     }
                     _ => {}
                 }

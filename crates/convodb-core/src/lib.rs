@@ -92,7 +92,7 @@ pub use api::*;
 // For the other crates of the workspace.
 #[doc(hidden)]
 pub use {
-    change::{Change, ChangeKind, MessageField},
+    change::{Change, ChangeKind, MessageField, Original},
     channel::InboxNumber,
     command::{Decision, Env, Halt, IdSequence, Subject, decide, reads},
     conversation::Field,

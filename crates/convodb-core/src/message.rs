@@ -11,6 +11,7 @@ mod parts;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::change::Original;
 use crate::records::{Embedded, MessageRecord};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
@@ -187,8 +188,14 @@ impl Message {
             .iter()
             .flat_map(|extras| &extras.provider_aliases);
         let given = self.provider_id.iter().chain(aliases).cloned();
-        let reference = self.extras.as_ref().and_then(|it| it.client_ref.as_deref());
-        given.chain(reference.map(|text| ProviderId::of_reference(self.direction, text)))
+        let reference = self.extras.as_ref().and_then(|it| self.reference_of(it));
+        given.chain(reference)
+    }
+
+    /// What it is found under by its sender's reference.
+    pub(crate) fn reference_of(&self, extras: &Extras) -> Option<ProviderId> {
+        let reference = extras.client_ref.as_deref();
+        reference.map(|text| ProviderId::of_reference(self.direction, text))
     }
 
     /// Whether what its conversation records of deliveries may advance its status.
@@ -248,14 +255,31 @@ impl Message {
             && receipt.status < DeliveryStatus::Delivered
     }
 
-    /// Whether a change can be one of this message. Of one that was taken back only receipts and ids
-    /// change, and a contact's message is neither sent by the team nor lost on its way.
-    pub(crate) fn accepts(&self, field: &MessageField) -> bool {
-        let is_possible = match field {
-            MessageField::Delivery(receipt) => self.check_receipt(receipt).is_ok(),
-            _ => true,
-        };
-        is_possible && (!self.is_revoked() || field.is_of_revoked())
+    /// A change, perhaps one that waited for this message, as it is one of it; nothing where it is none.
+    /// Of one that was taken back only receipts and ids change.
+    pub(crate) fn fitted(&self, field: MessageField) -> Option<MessageField> {
+        if self.is_revoked() && !field.is_of_revoked() {
+            return None;
+        }
+        Some(match field {
+            MessageField::Delivery(receipt) => {
+                self.check_receipt(&receipt).ok()?;
+                MessageField::Delivery(receipt)
+            }
+            MessageField::Edit(Version { content, at }) => {
+                let content = content.in_place_of(&self.content).ok()?;
+                match self.awaits_content() {
+                    true => MessageField::Filled(content, Box::default()),
+                    false => MessageField::Edit(Version { content, at }),
+                }
+            }
+            MessageField::Filled(content, extras) => {
+                let is_alike = self.is_system() == content.is_system();
+                let fills = self.awaits_content() && !content.is_unsupported() && is_alike;
+                fills.then_some(MessageField::Filled(content, extras))?
+            }
+            field => field,
+        })
     }
 
     /// Whether its content is yet to come.
@@ -292,22 +316,7 @@ impl Message {
             MessageField::Alias(alias) => self.extras_mut().add_alias(alias),
             MessageField::Reaction(reaction) => self.extras_mut().react(reaction),
             MessageField::Edit(version) => self.edit(version),
-            MessageField::Original(version, extras) => {
-                // A text that came as an edit is the caption of media, as in the other order.
-                if let Ok(content) = self.content.clone().in_place_of(&version.content) {
-                    self.content = content;
-                }
-                self.created_at = version.at;
-                let own = self.extras_mut();
-                own.awaits_original = false;
-                own.reply_to = extras.reply_to;
-                own.forwarded = extras.forwarded;
-                own.raw = extras.raw;
-                for (name, value) in extras.metadata.iter() {
-                    own.metadata.set(name, value.clone());
-                }
-                own.keep(version);
-            }
+            MessageField::Original(original) => self.take_original(*original),
             MessageField::Revoked(revocation) => self.revoke(revocation),
             MessageField::Filled(content, extras) => {
                 self.content = content;
@@ -333,9 +342,40 @@ impl Message {
                 extras.retries += 1;
                 former.into_iter().for_each(|id| extras.add_alias(id));
             }
+            // Its conversation changes.
+            MessageField::UpTo(_) => {}
         }
         // A message is the same message however it came to have nothing more.
         self.extras = self.extras.take().filter(|extras| !extras.is_empty());
+    }
+
+    /// Takes the place of the message itself, whose edit came before it.
+    fn take_original(&mut self, original: Original) {
+        let Original {
+            version,
+            order_time,
+            extras,
+        } = original;
+        (self.created_at, self.order_time) = (version.at, order_time);
+        let is_erased = matches!(self.content, Content::Revoked(_));
+        if is_erased {
+            self.content = Content::Revoked(version.content.message_type());
+        } else if let Ok(content) = self.content.clone().in_place_of(&version.content) {
+            // A text that came as an edit is the caption of media, as in the other order.
+            self.content = content;
+        }
+        let own = self.extras_mut();
+        own.awaits_original = false;
+        own.client_ref = extras.client_ref;
+        if !is_erased {
+            own.reply_to = extras.reply_to;
+            own.forwarded = extras.forwarded;
+            own.raw = extras.raw;
+            for (name, value) in extras.metadata.iter() {
+                own.metadata.set(name, value.clone());
+            }
+            own.keep(version);
+        }
     }
 
     fn edit(&mut self, mut version: Version) {
@@ -375,6 +415,7 @@ impl Message {
             client_ref: known.client_ref,
             provider_aliases: known.provider_aliases,
             retries: known.retries,
+            awaits_original: known.awaits_original,
             revoked: Some(revocation),
             ..Extras::default()
         };

@@ -106,20 +106,27 @@ pub enum Word {
     Id(ProviderId),
     Reaction(Reaction),
     Edit(Version),
-    /// The message comes whose edit came before it.
-    Original(Version, Extras),
+    /// Another id of the provider's.
+    Alias(ProviderId),
+    /// The message comes whose edit came before it, with the time of its place.
+    Original(Version, DateTime<Utc>, Extras),
     Revoked(Revocation),
     /// The content comes that was yet to come, alone or with more.
     Filled(Content, Extras),
     Content(Content),
     Metadata(MetadataChanges),
     TriedAgain,
+    /// It and all before it were delivered or read.
+    UpTo(DeliveryStatus),
 }
 
 impl Word {
     /// Whether it can be said of a message that was taken back.
     fn is_of_revoked(&self) -> bool {
-        matches!(self, Self::Receipt(_) | Self::Id(_))
+        matches!(
+            self,
+            Self::Receipt(_) | Self::Id(_) | Self::Alias(_) | Self::Original(..)
+        )
     }
 
     /// A contact's message is not sent to it, and does not fail.
@@ -134,10 +141,27 @@ impl Word {
     }
 }
 
-/// Whether a word can be said of a message.
-pub fn concerns(message: &Message, word: &Word) -> bool {
+/// A word as it is said of a message; nothing where it cannot be.
+pub fn concerns(message: &Message, word: Word) -> Option<Word> {
     let inbound = message.direction == Direction::Inbound;
-    !(is_revoked(message) && !word.is_of_revoked() || inbound && word.is_of_outbound())
+    if is_revoked(message) && !word.is_of_revoked() || inbound && word.is_of_outbound() {
+        return None;
+    }
+    Some(match word {
+        Word::Edit(version) => {
+            let content = in_place_of(version.content, &message.content)?;
+            match awaits_content(message) {
+                true => Word::Filled(content, Extras::default()),
+                false => Word::Edit(Version::new(content, version.at)),
+            }
+        }
+        Word::Filled(content, extras) => {
+            let turns = is_system(&message.content) != is_system(&content);
+            let fills = awaits_content(message) && !is_unsupported(&content) && !turns;
+            fills.then_some(Word::Filled(content, extras))?
+        }
+        word => word,
+    })
 }
 
 pub fn is_revoked(message: &Message) -> bool {
@@ -200,7 +224,7 @@ pub fn react(reactions: &mut Vec<Reaction>, reaction: &Reaction) {
 }
 
 /// The former contents in the order of their times, the latest ten.
-fn keep(versions: &mut Vec<Version>, version: Version) {
+pub fn keep(versions: &mut Vec<Version>, version: Version) {
     if versions.contains(&version) {
         return;
     }
@@ -221,6 +245,7 @@ pub fn revoke(message: &mut Message, revocation: &Revocation) {
         kept.client_ref = known.client_ref;
         kept.provider_aliases = known.provider_aliases;
         kept.retries = known.retries;
+        kept.awaits_original = known.awaits_original;
         message.content = Content::Revoked(message.content.message_type());
     }
     extras(message).revoked = Some(revocation.clone());
@@ -233,19 +258,27 @@ pub fn hear(message: &mut Message, word: &Word) {
         Word::Id(id) => message.provider_id = Some(id.clone()),
         Word::Reaction(reaction) => react(&mut extras(message).reactions, reaction),
         Word::Edit(version) => edit(message, version),
-        Word::Original(original, brought) => {
+        Word::Alias(id) => add_alias(extras(message), id.clone()),
+        Word::Original(original, order_time, brought) => {
+            (message.created_at, message.order_time) = (original.at, *order_time);
+            let is_erased = matches!(message.content, Content::Revoked(_));
             let content = in_place_of(message.content.clone(), &original.content);
-            message.content = content.unwrap_or(message.content.clone());
-            message.created_at = original.at;
+            message.content = match is_erased {
+                true => Content::Revoked(original.content.message_type()),
+                false => content.unwrap_or(message.content.clone()),
+            };
             let own = extras(message);
             own.awaits_original = false;
-            own.reply_to = brought.reply_to.clone();
-            own.forwarded = brought.forwarded;
-            own.raw = brought.raw.clone();
-            for (name, value) in brought.metadata.iter() {
-                own.metadata.set(name, value.clone());
+            own.client_ref = brought.client_ref.clone();
+            if !is_erased {
+                own.reply_to = brought.reply_to.clone();
+                own.forwarded = brought.forwarded;
+                own.raw = brought.raw.clone();
+                for (name, value) in brought.metadata.iter() {
+                    own.metadata.set(name, value.clone());
+                }
+                keep(&mut own.versions, original.clone());
             }
-            keep(&mut own.versions, original.clone());
         }
         Word::Revoked(revocation) => revoke(message, revocation),
         Word::Filled(content, brought) => {
@@ -279,13 +312,20 @@ pub fn hear(message: &mut Message, word: &Word) {
             let former = message.provider_id.take();
             let own = extras(message);
             own.retries += 1;
-            let former = former.filter(|id| !own.provider_aliases.contains(id));
-            own.provider_aliases.extend(former);
-            let old = own.provider_aliases.len().saturating_sub(ALIASES);
-            own.provider_aliases.drain(..old);
+            former.into_iter().for_each(|id| add_alias(own, id));
         }
+        Word::UpTo(_) => {}
     }
     tidy(message);
+}
+
+/// The latest four.
+fn add_alias(own: &mut Extras, id: ProviderId) {
+    if !own.provider_aliases.contains(&id) {
+        own.provider_aliases.push(id);
+    }
+    let old = own.provider_aliases.len().saturating_sub(ALIASES);
+    own.provider_aliases.drain(..old);
 }
 
 /// The latest counts, and the others are former contents.
@@ -341,12 +381,16 @@ impl Model {
     /// What is said of a stored message, one after another; whether it changed it.
     pub fn say(&mut self, of: (ConversationId, MessageId), words: Vec<Word>) -> bool {
         let (mut receipts, mut others) = (Vec::new(), Vec::new());
+        let mut advances = Vec::new();
         let mut changed = false;
         for word in words {
             let before = self.message_mut(of).clone();
-            if !concerns(&before, &word) {
-                continue;
+            if let Word::UpTo(status) = word {
+                advances.push(status);
             }
+            let Some(word) = concerns(&before, word) else {
+                continue;
+            };
             let mut after = before.clone();
             hear(&mut after, &word);
             if after == before {
@@ -355,10 +399,15 @@ impl Model {
             changed = true;
             self.follow_from(&word, &before, &after);
             *self.message_mut(of) = after;
+            self.entry_mut(of.0).messages.sort_by_key(place);
             if let Word::Receipt(reported) = &word {
                 receipts.extend(reported.event(&before));
             }
             others.extend(event(&word, &before));
+        }
+        for status in advances {
+            let until = self.message_mut(of).created_at;
+            changed |= self.advance(of.0, status, until);
         }
         for kind in receipts.into_iter().chain(others) {
             self.tell(of.0, kind);
@@ -377,8 +426,8 @@ impl Model {
         let channel = entry.channel;
         match word {
             Word::Revoked(_) => entry.read_count += u64::from(entry.is_unread(before.id)),
-            Word::Original(original, _) => entry.created_at = entry.created_at.min(original.at),
-            Word::TriedAgain => {
+            Word::Original(original, ..) => entry.created_at = entry.created_at.min(original.at),
+            Word::TriedAgain | Word::Alias(_) => {
                 let kept: Vec<_> = super::provided::ids(after).collect();
                 let gone = super::provided::ids(before).filter(|id| !kept.contains(id));
                 self.tombstones.extend(gone.map(|id| (channel, id)));
@@ -446,10 +495,9 @@ impl Model {
                     None => {
                         let flaw = body.flaw(Said::Fact);
                         refusals.extend(flaw.map(Refusal::invalid));
-                        refusals.extend(missing.filter(|_| contact.is_none()));
                         // A bad time is that of a message then.
-                        let late = bad_time(at).map(|_| Refusal::invalid("sent_at"));
-                        refusals.extend(late);
+                        let late = bad_time(at).filter(|_| contact.is_some());
+                        refusals.extend(late.map(|_| Refusal::invalid("sent_at")));
                     }
                 }
             }
@@ -480,7 +528,6 @@ impl Model {
                 refusals.extend(refused_if(sets_bad_name, Refusal::invalid("metadata")));
             }
             Change::Fill { body } => {
-                refusals.extend(missing);
                 refusals.extend(body.flaw(Said::Fact).map(Refusal::invalid));
                 let fills = stored.is_some_and(|it| awaits_content(it) && !is_revoked(it));
                 let turns = stored.is_some_and(|it| is_system(&it.content) != body.is_system());
@@ -493,28 +540,44 @@ impl Model {
 
     /// What waits where the message has not come.
     pub fn change_or_wait(&mut self, named: &Named, change: Change) -> Expected<Option<Message>> {
+        let Named::Provided(channel, id) = named else {
+            return self.change(named, change).map(Some);
+        };
+        if self.stored(named).is_some() {
+            return self.change(named, change).map(Some);
+        }
         let word = match change {
+            Change::Edit { body, at, .. } => {
+                Word::Edit(Version::new(body.stored(), self.time_of(at)))
+            }
+            Change::Fill { body } => Word::Filled(body.stored(), Extras::default()),
+            other => self.word(other).expect("it may wait"),
+        };
+        let changed = self.wait(*channel, id, &word);
+        Expected::plain(None, changed)
+    }
+
+    /// What is said alike of a message that is there and of one that has not come.
+    fn word(&self, change: Change) -> Option<Word> {
+        match change {
             Change::React {
                 by,
                 emoji: what,
                 at,
-            } => Word::Reaction(Reaction::new(by.author(), emoji(what), self.time_of(at))),
+            } => Some(Word::Reaction(Reaction::new(
+                by.author(),
+                emoji(what),
+                self.time_of(at),
+            ))),
             Change::Revoke {
                 by,
                 at,
                 keep_content,
-            } => Word::Revoked(Revocation::new(self.time_of(at), by.author(), keep_content)),
-            other => panic!("{other:?} does not wait"),
-        };
-        match named {
-            Named::Provided(channel, id) if self.stored(named).is_none() => {
-                let changed = self.wait(*channel, id, &word);
-                Expected::plain(None, changed)
+            } => {
+                let revocation = Revocation::new(self.time_of(at), by.author(), keep_content);
+                Some(Word::Revoked(revocation))
             }
-            named => {
-                let said = self.said(named, vec![word]);
-                Expected::plain(Some(said.value), said.changed)
-            }
+            _ => None,
         }
     }
 
@@ -550,7 +613,7 @@ impl Model {
                     false => Vec::new(),
                 }
             }
-            other => panic!("{other:?} may wait"),
+            other => self.word(other).into_iter().collect(),
         };
         self.said(named, words)
     }
@@ -595,7 +658,7 @@ fn event(word: &Word, before: &Message) -> Option<EventKind> {
             let is_first = reported.played && before.deliveries.played_at.is_none();
             return is_first.then_some(EventKind::MessagePlayed { message_id });
         }
-        Word::Id(_) => return None,
+        Word::Id(_) | Word::Alias(_) | Word::UpTo(_) => return None,
         Word::Reaction(reaction) if reaction.emoji.is_empty() => {
             EventKind::MessageUnreacted { message_id }
         }

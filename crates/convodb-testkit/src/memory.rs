@@ -4,8 +4,9 @@
 use convodb::commands::{Delete, RecordDelivery, SendMessage};
 use convodb::testing::ManualClock;
 use convodb::{
-    Channel, ContactId, Context, ConversationId, Deliveries, DeliveryStatus, Direction, Error,
-    ErrorKind, Message, MessageId, MessageRef, Outbound, Reaction, Receipt, Result, Revocation,
+    Channel, ContactId, Content, Context, ConversationId, Deliveries, DeliveryStatus, Direction,
+    Error, ErrorKind, Message, MessageId, MessageRef, Outbound, Reaction, Receipt, Result,
+    Revocation, Version,
 };
 
 use super::backend::{Backend, Commands};
@@ -24,12 +25,17 @@ enum Known {
     Stored(ConversationId, MessageId),
     Gone,
     /// What a message gets that comes with it.
-    Awaited(
-        DeliveryStatus,
-        Deliveries,
-        Vec<Reaction>,
-        Option<Revocation>,
-    ),
+    Awaited(Awaited),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Awaited {
+    status: DeliveryStatus,
+    deliveries: Deliveries,
+    reactions: Vec<Reaction>,
+    versions: Vec<Version>,
+    revoked: Option<Revocation>,
+    content: Content,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +75,14 @@ fn every_reference() -> impl Iterator<Item = Meant> {
 fn awaited(message: Message) -> Known {
     let extras = message.extras.map(|extras| *extras).unwrap_or_default();
     let (status, deliveries) = (message.status, message.deliveries);
-    Known::Awaited(status, deliveries, extras.reactions, extras.revoked)
+    Known::Awaited(Awaited {
+        status,
+        deliveries,
+        reactions: extras.reactions,
+        versions: extras.versions,
+        revoked: extras.revoked,
+        content: message.content,
+    })
 }
 
 impl Memory {
@@ -110,9 +123,10 @@ impl Memory {
     }
 
     fn ask(tx: &impl Commands) -> Result<Self> {
-        let contact = ContactId::new("con_of_nobody")?;
         let ids = every_id().map(|(channel, number)| {
             let id = provider_id(number);
+            // What waits may be about a conversation: each has its own.
+            let contact = ContactId::new(&format!("con_of_nobody_{number}"))?;
             let message = Outbound::text(&contact, channel, "?").provider_id(id.as_str());
             let known = match tx.execute(&Context::new(), SendMessage { message }) {
                 Err(error) if error.kind() == ErrorKind::ProviderIdConflict => {

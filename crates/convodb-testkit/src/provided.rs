@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Channel, ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind, Failure,
-    Message, MessageId, MessageRef, ProviderId, Reaction, Revocation,
+    Channel, Content, ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind,
+    Extras, Failure, Message, MessageId, MessageRef, ProviderId, Reaction, Revocation, Version,
 };
 
 use super::changes::{self, Word};
@@ -48,7 +48,7 @@ impl ProviderPlan {
 }
 
 /// What waits for its message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
     channel: Channel,
     id: ProviderId,
@@ -57,6 +57,10 @@ pub struct Waiting {
     reactions: Vec<Reaction>,
     /// The first one counts.
     revoked: Option<Revocation>,
+    edits: Vec<Version>,
+    /// The first one counts.
+    filled: Option<Content>,
+    up_to: Option<DeliveryStatus>,
 }
 
 /// Every id of the provider under which a message is found.
@@ -271,6 +275,9 @@ impl Model {
                 deliveries: Deliveries::default(),
                 reactions: Vec::new(),
                 revoked: None,
+                edits: Vec::new(),
+                filled: None,
+                up_to: None,
             });
         }
         let waiting = self.unmatched.iter_mut().find(|one| waits(one));
@@ -278,15 +285,23 @@ impl Model {
         let before = waiting.clone();
         match word {
             Word::Receipt(reported) => merge_deliveries(&mut waiting.deliveries, reported),
-            Word::Reaction(reaction) => changes::react(&mut waiting.reactions, reaction),
+            Word::UpTo(status) => waiting.up_to = waiting.up_to.max(Some(*status)),
             Word::Revoked(revocation) => {
                 waiting.revoked.get_or_insert_with(|| revocation.clone());
+                waiting.reactions.clear();
+                waiting.edits.clear();
+                waiting.filled = None;
+            }
+            // One that was taken back is no longer edited or reacted to.
+            _ if waiting.revoked.is_some() => {}
+            Word::Reaction(reaction) => changes::react(&mut waiting.reactions, reaction),
+            Word::Edit(version) => changes::keep(&mut waiting.edits, version.clone()),
+            Word::Filled(content, _) => {
+                waiting.filled.get_or_insert_with(|| content.clone());
             }
             other => panic!("{other:?} does not wait"),
         }
-        let changed = waiting.deliveries != before.deliveries
-            || waiting.reactions != before.reactions
-            || waiting.revoked != before.revoked;
+        let changed = *waiting != before;
         self.touched |= changed;
         changed
     }
@@ -321,10 +336,17 @@ impl Model {
         ];
         let reactions = waiting.reactions.iter().cloned().map(Word::Reaction);
         let revoked = waiting.revoked.iter().cloned().map(Word::Revoked);
-        // One that was taken back has no reactions.
-        let reactions = reactions.filter(|_| waiting.revoked.is_none());
+        let edits = waiting.edits.iter().cloned().map(Word::Edit);
+        let filled = waiting.filled.iter().cloned();
+        let filled = filled.map(|content| Word::Filled(content, Extras::default()));
         let receipts = receipts.into_iter().flatten();
-        receipts.chain(reactions).chain(revoked).collect()
+        receipts
+            .chain(waiting.up_to.map(Word::UpTo))
+            .chain(filled)
+            .chain(edits)
+            .chain(reactions)
+            .chain(revoked)
+            .collect()
     }
 
     /// What an outbound message becomes that comes with an id.
@@ -335,8 +357,17 @@ impl Model {
         );
         let content = convodb::Content::text("?");
         let mut message = Message::new(own, of, Direction::Outbound, content, self.newest);
+        let mut up_to = None;
         for word in self.waiting(channel, id) {
-            changes::hear(&mut message, &word);
+            if let Word::UpTo(status) = word {
+                up_to = Some(status);
+            }
+            if let Some(word) = changes::concerns(&message, word) {
+                changes::hear(&mut message, &word);
+            }
+        }
+        if message.status != DeliveryStatus::Failed {
+            message.status = up_to.map_or(message.status, |status| message.status.max(status));
         }
         message
     }
@@ -353,7 +384,7 @@ impl Model {
     pub fn merge_unmatched(&mut self, channel: Channel, message: &mut Message) {
         for id in ids(&message.clone()) {
             for word in self.take_waiting(channel, &id) {
-                if changes::concerns(message, &word) {
+                if let Some(word) = changes::concerns(message, word) {
                     changes::hear(message, &word);
                 }
             }

@@ -303,6 +303,8 @@ pub fn examples() -> Vec<Vec<u8>> {
         since: now(),
         deliveries: deliveries(),
         extras: Extras::default(),
+        filled: Some(convodb::Content::text("Hello")),
+        up_to: Some(convodb::DeliveryStatus::Read),
     };
     for state in [
         ProviderIdState::Message(conversation, message),

@@ -51,7 +51,20 @@ pub enum Meeting {
     Refused(ErrorKind),
 }
 
+/// Whether a message comes whose edit came before it.
+fn is_original(known: &Message, again: &Appending) -> bool {
+    changes::awaits_original(known)
+        && !again.extras.awaits_original
+        && known.direction == again.direction
+}
+
 impl Appending {
+    /// The provider's ids.
+    fn ids(&self) -> impl Iterator<Item = &ProviderId> {
+        let aliases = &self.extras.provider_aliases;
+        self.provider_id.iter().chain(aliases)
+    }
+
     /// Whether its content is yet to come.
     fn awaits_content(&self) -> bool {
         self.extras.placeholder || is_unsupported(&self.content)
@@ -245,10 +258,13 @@ impl Model {
             // What fills a message need not know which way that went.
             let fills = changes::awaits_content(known) && !appending.awaits_content();
             let is_same = known.direction == appending.direction || fills;
-            return match is_same && Some(known.conversation_id) == here {
-                true => Meeting::Known(known.conversation_id, known.id),
-                false => Meeting::Refused(ErrorKind::ProviderIdConflict),
-            };
+            if !is_same || Some(known.conversation_id) != here {
+                return Meeting::Refused(ErrorKind::ProviderIdConflict);
+            }
+            if let Some(kind) = self.refused_original(known, appending) {
+                return Meeting::Refused(kind);
+            }
+            return Meeting::Known(known.conversation_id, known.id);
         }
         let reference = appending.extras.client_ref.as_deref();
         let known = reference.and_then(|text| self.referenced(channel, appending.direction, text));
@@ -257,7 +273,12 @@ impl Model {
             let is_here = Some(known.conversation_id) == here;
             let lacks_id = known.provider_id.is_none() || appending.provider_id.is_none();
             match (is_here, appending.echo) {
-                (true, false) => return Meeting::Known(known.conversation_id, known.id),
+                (true, false) => {
+                    return match self.refused_original(known, appending) {
+                        Some(kind) => Meeting::Refused(kind),
+                        None => Meeting::Known(known.conversation_id, known.id),
+                    };
+                }
                 (true, true) if lacks_id => {
                     return Meeting::Known(known.conversation_id, known.id);
                 }
@@ -284,6 +305,45 @@ impl Model {
                 && known.order_time >= since
                 && changes::says(&known.content) == changes::says(&appending.content)
         })
+    }
+
+    /// A message takes the place of its edit with all of its ids, which no other message has.
+    fn refused_original(&self, known: &Message, appending: &Appending) -> Option<ErrorKind> {
+        if !is_original(known, appending) {
+            return None;
+        }
+        let channel = appending.channel;
+        let is_another = |found: Option<&Message>| found.is_some_and(|it| it.id != known.id);
+        for id in appending.ids() {
+            if self.is_tombstone(channel, id) {
+                return Some(ErrorKind::Gone);
+            }
+            if is_another(self.provided(channel, id)) {
+                return Some(ErrorKind::ProviderIdConflict);
+            }
+        }
+        let reference = appending.extras.client_ref.as_deref();
+        let found = reference.and_then(|text| self.referenced(channel, appending.direction, text));
+        is_another(found).then_some(ErrorKind::ClientRefConflict)
+    }
+
+    /// The time of the place that a message takes whose edit came before it.
+    fn place_of_original(&self, known: &Message, again: &Appending) -> DateTime<Utc> {
+        let created_at = self.sent_at(again);
+        if again.sent_at.is_none() {
+            return created_at;
+        }
+        let entry = self.entry(known.conversation_id).expect("it holds it");
+        let same = || {
+            entry
+                .messages
+                .iter()
+                .filter(|one| is_within(one, created_at))
+        };
+        if same().map(place).max() == Some(place(known)) {
+            return known.order_time;
+        }
+        place_behind(same(), |_| known.id).unwrap_or(created_at)
     }
 
     fn sent_at(&self, appending: &Appending) -> DateTime<Utc> {
@@ -313,14 +373,18 @@ impl Model {
                 played: false,
             }));
         }
-        let is_edit = again.extras.awaits_original;
         let fills = changes::awaits_content(&known) && !again.awaits_content();
         let turns = is_system(&known.content) != is_system(&again.content);
-        if changes::awaits_original(&known) && !is_edit {
-            words.push(Word::Original(
-                Version::new(again.content, at),
-                again.extras,
-            ));
+        if is_original(&known, &again) {
+            for id in again.ids() {
+                if provided::ids(&known).all(|own| own != *id) {
+                    words.extend(self.take_waiting(again.channel, id));
+                    words.push(Word::Alias(id.clone()));
+                }
+            }
+            let order_time = self.place_of_original(&known, &again);
+            let original = Version::new(again.content, at);
+            words.push(Word::Original(original, order_time, again.extras));
         } else if fills && !turns {
             words.push(Word::Filled(again.content, again.extras));
         }

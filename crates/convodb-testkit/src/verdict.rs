@@ -68,6 +68,17 @@ impl<T> Expected<T> {
             is_duplicate: false,
         }
     }
+
+    /// The same with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Expected<U> {
+        Expected {
+            value: change(self.value),
+            changed: self.changed,
+            created: self.created,
+            reopened: self.reopened,
+            is_duplicate: self.is_duplicate,
+        }
+    }
 }
 
 /// What a command does answer.

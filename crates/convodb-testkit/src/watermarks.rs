@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use convodb::commands::WatermarkOf;
 use convodb::{Conversation, ConversationId, DeliveryStatus, EventKind, MessageRef};
 
+use super::changes::Word;
 use super::model::Model;
 use super::op::UpTo;
 use super::plan::to_the_microsecond;
@@ -86,7 +87,13 @@ impl Model {
         status: DeliveryStatus,
     ) -> Expected<Option<Conversation>> {
         let Some(id) = self.conversation_until(of) else {
-            return Expected::plain(None, false);
+            let changed = match of {
+                Watermark::Message(Named::Provided(channel, id)) => {
+                    self.wait(*channel, id, &Word::UpTo(status))
+                }
+                _ => false,
+            };
+            return Expected::plain(None, changed);
         };
         let until = match of {
             Watermark::Conversation(_, until) | Watermark::Contact(_, _, until) => {
@@ -94,7 +101,17 @@ impl Model {
             }
             Watermark::Message(named) => self.stored(named).expect("it has come").created_at,
         };
-        let until = until.min(self.newest);
+        let changed = self.advance(id, status, until.min(self.newest));
+        Expected::plain(Some(self.shown(id)), changed)
+    }
+
+    /// Everything until a time was delivered or read; whether that is new.
+    pub fn advance(
+        &mut self,
+        id: ConversationId,
+        status: DeliveryStatus,
+        until: DateTime<Utc>,
+    ) -> bool {
         let entry = self.entry_mut(id);
         let known = match status {
             DeliveryStatus::Read => &mut entry.read_until,
@@ -106,6 +123,6 @@ impl Model {
             self.tell(id, EventKind::ConversationReceipts { status, until });
             self.touched = true;
         }
-        Expected::plain(Some(self.shown(id)), changed)
+        changed
     }
 }

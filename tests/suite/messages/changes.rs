@@ -1,10 +1,12 @@
 //! Messages that change: reactions, edits, revocation and placeholders, before and after their target,
 //! once and again.
 
-use convodb::commands::{Edit, React, Revoke};
+use chrono::TimeDelta;
+use convodb::commands::{Edit, Fill, React, RecordWatermark, Revoke, WatermarkOf};
 use convodb::prelude::*;
 use convodb::{
-    Author, Channel, Content, DeliveryStatus, ErrorKind, Inbound, Message, MessageRef, Receipt,
+    Author, Channel, Content, DeliveryStatus, Direction, ErrorKind, Inbound, Message, MessageRef,
+    MessageType, Outbound, ProviderId, Receipt,
 };
 use convodb_testkit::fixture::{clock, options};
 
@@ -149,7 +151,7 @@ fn a_text_edits_the_caption_of_media_and_no_other_type() {
     let image = desk.receive("w1", Content::image("https://example.com/1.jpg"));
     let edited = desk.store.edit(Edit::new(&image, "one")).unwrap().value;
     assert_eq!(
-        edited.content,
+        edited.unwrap().content,
         Content::image("https://example.com/1.jpg").caption("one")
     );
     let text = desk.receive("w2", "Hello");
@@ -169,8 +171,6 @@ fn an_edit_before_its_message_is_that_message() {
         at: Some(at),
         ..Edit::new(by_id("w1"), "Tomorrow")
     };
-    let nameless = desk.store.edit(Edit::new(by_id("w1"), "Tomorrow"));
-    assert_eq!(refusal(nameless).0, ErrorKind::NotFound);
     let at = desk.now();
     let made = desk.store.edit(edit(at)).unwrap();
     assert!(made.effect.changed);
@@ -178,7 +178,7 @@ fn an_edit_before_its_message_is_that_message() {
     desk.pass(1);
     assert!(!desk.store.edit(edit(at)).unwrap().effect.changed);
     let original = desk.receive("w1", "Tommorow");
-    assert_eq!(original.id, made.value.id);
+    assert_eq!(original.id, made.value.unwrap().id);
     assert_eq!(desk.texts(), ["Tomorrow"]);
     assert_eq!(
         extras(&original).versions[0].content.as_text(),
@@ -193,6 +193,123 @@ fn an_edit_before_its_message_is_that_message() {
             .changed
     );
     assert_eq!(desk.conversation().unread_count, 1);
+}
+
+#[test]
+fn a_message_whose_edit_came_before_it_has_its_place_and_its_ids() {
+    let desk = Desk::new();
+    desk.pass(60);
+    let sent_at = desk.now() - TimeDelta::seconds(30);
+    let edit = Edit {
+        contact: Some(contact()),
+        ..Edit::new(by_id("w1"), "Tomorrow")
+    };
+    desk.receive("w0", "Hello");
+    let edited = desk.store.edit(edit).unwrap().value.unwrap();
+    desk.receive("w2", "Are you there?");
+    assert_eq!(desk.texts(), ["Hello", "Tomorrow", "Are you there?"]);
+    let alias = ProviderId::new("alias").unwrap();
+    let original = Inbound::text(contact(), Channel::Whatsapp, "Tommorow")
+        .provider_id("w1")
+        .provider_alias(alias.clone())
+        .client_ref("own")
+        .provider_time(sent_at);
+    let original = desk.store.receive(original).unwrap().value;
+    assert_eq!((original.id, original.created_at), (edited.id, sent_at));
+    assert_eq!(desk.texts(), ["Tomorrow", "Hello", "Are you there?"]);
+    assert_eq!(desk.read(&original), original);
+    assert_eq!(desk.conversation().created_at, sent_at);
+    let by_alias = MessageRef::from((Channel::Whatsapp, alias));
+    let by_reference = MessageRef::ClientRef {
+        channel: Channel::Whatsapp,
+        direction: Direction::Inbound,
+        client_ref: "own".to_owned(),
+    };
+    for named in [by_alias, by_reference] {
+        let reacted = desk.store.react(React::new(named, "👍")).unwrap().value;
+        assert_eq!(reacted.unwrap().id, original.id);
+    }
+    assert!(desk.store.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_message_that_was_edited_and_taken_back_before_it_came_is_of_its_own_type() {
+    let content = || Content::image("https://example.com/1.jpg");
+    let steps: [&dyn Fn(&Desk); 3] = [
+        &|desk| {
+            let edit = Edit {
+                contact: Some(contact()),
+                ..Edit::new(by_id("w1"), "A caption")
+            };
+            // One that was taken back is no longer edited.
+            let _ = desk.store.edit(edit);
+        },
+        &|desk| drop(desk.store.revoke(Revoke::new(by_id("w1"))).unwrap()),
+        &|desk| {
+            let image = Inbound::new(contact(), Channel::Whatsapp, content()).provider_id("w1");
+            drop(desk.store.receive(image).unwrap());
+        },
+    ];
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let desk = Desk::new();
+        order.into_iter().for_each(|step| steps[step](&desk));
+        let copied = desk.copied();
+        let [message] = &copied[..] else {
+            panic!("{order:?}: {copied:?}");
+        };
+        assert!(message.is_revoked(), "{order:?}");
+        assert_eq!(
+            message.content.message_type(),
+            MessageType::Image,
+            "{order:?}"
+        );
+        assert!(!extras(message).awaits_original, "{order:?}");
+        assert_eq!(desk.conversation().unread_count, 0, "{order:?}");
+    }
+}
+
+#[test]
+fn what_comes_of_a_message_of_the_team_before_it_waits_for_it() {
+    let desk = Desk::new();
+    let sent = desk
+        .store
+        .send(Outbound::text(contact(), Channel::Whatsapp, "One"));
+    let sent = sent.unwrap().value;
+    desk.pass(1);
+    let target = by_id("w1");
+    let edited = desk.store.edit(Edit::new(target.clone(), "Two")).unwrap();
+    assert!(edited.value.is_none() && edited.effect.changed);
+    let seen = RecordWatermark {
+        of: WatermarkOf::UpTo(target),
+        status: DeliveryStatus::Read,
+    };
+    let seen = desk.store.execute(seen).unwrap();
+    assert!(seen.value.is_none() && seen.effect.changed);
+    let echo = Outbound::text(contact(), Channel::Whatsapp, "Tow").provider_id("w1");
+    let echo = desk.store.send(echo.echo()).unwrap().value;
+    assert_eq!(echo.content.as_text(), Some("Two"));
+    assert_eq!(extras(&echo).versions[0].content.as_text(), Some("Tow"));
+    assert_eq!(desk.conversation().read_until, Some(echo.created_at));
+    assert_eq!(desk.read(&sent).status, DeliveryStatus::Read);
+
+    let content = Content::image("https://example.com/1.jpg");
+    let (message, kept) = (by_id("w2"), content.clone());
+    let filled = Fill { message, content };
+    assert!(desk.store.fill(filled).unwrap().value.is_none());
+    let old = Outbound::new(contact(), Channel::Whatsapp, Content::text("(media)"));
+    let old = desk
+        .store
+        .send(old.provider_id("w2").placeholder())
+        .unwrap();
+    assert_eq!(old.value.content, kept);
+    assert!(desk.store.verify().unwrap().is_clean());
 }
 
 #[test]

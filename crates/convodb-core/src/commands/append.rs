@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 
+use super::record_watermark::advanced;
 use super::*;
+use crate::change::Original;
 use crate::message::{Address, Draft};
 
 /// How long a pending message waits for an echo that names neither its id nor its reference.
@@ -55,7 +57,15 @@ pub(super) fn append<A, const INBOUND: bool>(
                     continue;
                 }
                 return match known.filter(|known| is_same(known, &message)) {
-                    Some(known) => meet(known, message, waiting, draft.is_echo, state, env),
+                    Some(known) => {
+                        let again = Again {
+                            message,
+                            is_echo: draft.is_echo,
+                            has_provider_time: draft.has_provider_time(),
+                            waiting,
+                        };
+                        again.meet(known, inbox, state, env)
+                    }
                     None => Err(Error::foreign_id_conflict(&id).into()),
                 };
             }
@@ -70,7 +80,13 @@ pub(super) fn append<A, const INBOUND: bool>(
             None => None,
         };
         if let Some(known) = pending {
-            return meet(known, message, waiting, true, state, env);
+            let again = Again {
+                message,
+                is_echo: true,
+                has_provider_time: draft.has_provider_time(),
+                waiting,
+            };
+            return again.meet(known, inbox, state, env);
         }
         let author = &mut message.extras_mut().author;
         author.get_or_insert_with(Author::external);
@@ -111,11 +127,15 @@ pub(super) fn append<A, const INBOUND: bool>(
     if let Some(revoked) = revoked.map(|place| waiting.remove(place)) {
         message.set(revoked);
     }
+    let advanced: Vec<_> = advanced(conversation, &message, &waiting).collect();
     let waiting = update_message::effective(&message, waiting);
     let (of, id) = (message.conversation_id, message.id);
     changes.push(ChangeKind::MessageAppended(Box::new(message)));
-    if reopens && conversation.is_some_and(|known| known.status == Status::Resolved) {
-        let (conversation, set) = (of, vec![Field::Status(Status::Open)]);
+    let is_reopened = conversation.is_some_and(|known| known.status == Status::Resolved);
+    let reopened = (reopens && is_reopened).then_some(Field::Status(Status::Open));
+    let set: Vec<_> = reopened.into_iter().chain(advanced).collect();
+    if !set.is_empty() {
+        let conversation = of;
         changes.push(ChangeKind::ConversationUpdated { conversation, set });
     }
     if !waiting.is_empty() {
@@ -136,51 +156,115 @@ fn lacks(known: &Message, echo: &Message) -> bool {
     known.provider_id.is_none() || echo.provider_id.is_none()
 }
 
-/// A message that is stored already comes again: with what was not known of it, or with nothing new.
-/// What came before the provider's id was known is applied with that id.
-fn meet(
-    known: &Message,
-    mut again: Message,
-    waiting: Vec<(ProviderId, Vec<MessageField>)>,
+/// A message that is stored already comes again.
+struct Again {
+    message: Message,
     is_echo: bool,
-    state: &State,
-    env: &Env<'_>,
-) -> Result<Decision, Halt> {
-    let mut set = Vec::new();
-    if known.provider_id.is_none()
-        && let Some(id) = &again.provider_id
-        && !known.foreign_ids().any(|known| known == *id)
-    {
-        set.push(MessageField::ProviderId(id.clone()));
-        let own = waiting.into_iter().filter(|(of, _)| of == id);
-        set.extend(own.flat_map(|(_, fields)| fields));
+    has_provider_time: bool,
+    /// What waits for it, by the provider's id.
+    waiting: Vec<(ProviderId, Vec<MessageField>)>,
+}
+
+impl Again {
+    /// With what was not known of it, or with nothing new. What came before the provider's id was known
+    /// is applied with that id.
+    fn meet(
+        mut self,
+        known: &Message,
+        inbox: InboxNumber,
+        state: &State,
+        env: &Env<'_>,
+    ) -> Result<Decision, Halt> {
+        let mut set = Vec::new();
+        if known.provider_id.is_none()
+            && let Some(id) = &self.message.provider_id
+            && !known.foreign_ids().any(|known| known == *id)
+        {
+            set.push(MessageField::ProviderId(id.clone()));
+            let own = self.waiting.iter_mut().filter(|(of, _)| of == id);
+            set.extend(own.flat_map(|(_, fields)| fields.drain(..)));
+        }
+        if self.is_echo && known.status == DeliveryStatus::Pending {
+            set.push(MessageField::Delivery(Delivery {
+                status: DeliveryStatus::Sent,
+                at: self.message.created_at,
+                failure: None,
+                played: false,
+            }));
+        }
+        let awaits_original =
+            |message: &Message| message.extras.as_ref().is_some_and(|it| it.awaits_original);
+        let again = &self.message;
+        let is_original =
+            awaits_original(known) && !awaits_original(again) && known.direction == again.direction;
+        if is_original {
+            self.replace_edit(known, inbox, state, &mut set)?;
+        } else if known.awaits_content() && !again.awaits_content() {
+            let extras = self.message.extras.take().unwrap_or_default();
+            set.push(MessageField::Filled(self.message.content, extras));
+        }
+        let decision = update_message::decide(state, env, known, set)?;
+        if decision.changes.is_empty() {
+            return Ok(Decision::duplicate(decision.subject, Effect::default()));
+        }
+        Ok(decision)
     }
-    if is_echo && known.status == DeliveryStatus::Pending {
-        set.push(MessageField::Delivery(Delivery {
-            status: DeliveryStatus::Sent,
-            at: again.created_at,
-            failure: None,
-            played: false,
-        }));
+
+    /// Takes the place of the message itself, with its ids, where its edit came before it. What was taken
+    /// back meanwhile never enters the log.
+    fn replace_edit(
+        &mut self,
+        known: &Message,
+        inbox: InboxNumber,
+        state: &State,
+        set: &mut Vec<MessageField>,
+    ) -> Result<(), Halt> {
+        for id in self.message.foreign_ids() {
+            if known.foreign_ids().any(|known| known == id) {
+                continue;
+            }
+            match state.provider_id(inbox, &id)? {
+                Some(ProviderIdState::Message(..)) => {
+                    return Err(Error::foreign_id_conflict(&id).into());
+                }
+                Some(ProviderIdState::Tombstone) => return Err(Error::gone(&id).into()),
+                Some(ProviderIdState::Unmatched(fields)) => set.extend(fields.fields()),
+                None => {}
+            }
+            if !id.is_reference() {
+                set.push(MessageField::Alias(id));
+            }
+        }
+        let again = &mut self.message;
+        let conversation = state.require_conversation(known.conversation_id)?;
+        let created_at = again.created_at;
+        let place = last_of_second(
+            created_at,
+            self.has_provider_time,
+            Some(conversation),
+            state,
+        )?;
+        let order_time = match place {
+            (_, Some(latest)) if latest == known.id => known.order_time,
+            (order_time, Some(latest)) if latest > known.id => time::next(order_time),
+            (order_time, _) => order_time,
+        };
+        let mut content = std::mem::replace(&mut again.content, Content::text(""));
+        let mut extras = *again.extras.take().unwrap_or_default();
+        if matches!(known.content, Content::Revoked(_)) {
+            content = Content::Revoked(content.message_type());
+            extras = Extras {
+                client_ref: extras.client_ref,
+                ..Extras::default()
+            };
+        }
+        set.push(MessageField::Original(Box::new(Original {
+            version: Version::new(content, created_at),
+            order_time,
+            extras,
+        })));
+        Ok(())
     }
-    let awaits_original = known.extras.as_ref().is_some_and(|it| it.awaits_original);
-    let is_edit = again.extras.as_ref().is_some_and(|it| it.awaits_original);
-    if awaits_original && !is_edit {
-        let original = Version::new(again.content, again.created_at);
-        let extras = again.extras.take().unwrap_or_default();
-        set.push(MessageField::Original(original, *extras));
-    } else if known.awaits_content()
-        && !again.awaits_content()
-        && known.is_system() == again.is_system()
-    {
-        let extras = again.extras.take().unwrap_or_default();
-        set.push(MessageField::Filled(again.content, *extras));
-    }
-    let decision = update_message::decide(state, env, known, set)?;
-    if decision.changes.is_empty() {
-        return Ok(Decision::duplicate(decision.subject, Effect::default()));
-    }
-    Ok(decision)
 }
 
 /// The oldest pending message that an echo is likely to be of.
@@ -232,15 +316,8 @@ fn place(
     state: &State,
     env: &mut Env<'_>,
 ) -> Result<(DateTime<Utc>, MessageId), Halt> {
-    let mut order_time = message.created_at;
-    let mut latest = None;
-    if let (Some(conversation), true) = (conversation, has_provider_time) {
-        let query = Query::LatestMessage(conversation.id, time::within(order_time));
-        if let Answer::Message(Some((time, id))) = state.answer(&query)? {
-            order_time = *time;
-            latest = Some(*id);
-        }
-    }
+    let (mut order_time, latest) =
+        last_of_second(message.created_at, has_provider_time, conversation, state)?;
     let arrival = env.ids.arrival(env.now);
     let id = |order_time| MessageId::from_parts(time::millis(order_time), arrival);
     if latest.is_some_and(|latest| latest >= id(order_time)) {
@@ -248,4 +325,20 @@ fn place(
         order_time = time::next(order_time);
     }
     Ok((order_time, id(order_time)))
+}
+
+/// The time of the last message in the second of a provider's time, and its id; else the time itself.
+fn last_of_second(
+    created_at: DateTime<Utc>,
+    has_provider_time: bool,
+    conversation: Option<&Conversation>,
+    state: &State,
+) -> Result<(DateTime<Utc>, Option<MessageId>), Halt> {
+    if let (Some(conversation), true) = (conversation, has_provider_time) {
+        let query = Query::LatestMessage(conversation.id, time::within(created_at));
+        if let Answer::Message(Some((time, id))) = state.answer(&query)? {
+            return Ok((*time, Some(*id)));
+        }
+    }
+    Ok((created_at, None))
 }

@@ -6,8 +6,9 @@ use super::*;
 /// ten latest former contents are kept. Of several edits the latest counts, in whichever order they
 /// come. Not activity.
 ///
-/// One of a message that is not known is stored as that message, if the contact is named. The message
-/// itself, if it still comes, becomes a former content.
+/// One of a message that is not known is stored as that message, if the contact is named; the message
+/// itself, if it still comes, takes its place in the thread, and what it said becomes a former content.
+/// Without a contact the edit waits for its message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Edit {
     /// The message.
@@ -34,7 +35,7 @@ impl Edit {
 }
 
 impl Command for Edit {
-    type Output = Message;
+    type Output = Option<Message>;
     const NAME: &'static str = "edit";
     const CONDITIONAL: bool = true;
 
@@ -46,7 +47,16 @@ impl Command for Edit {
         let at = time::reported("at", self.at, env.now)?;
         let message = match find(state, &self.message)? {
             Found::Message(message) => message,
-            Found::Nothing(_, id, _) => return self.store(&id, at, state, env),
+            Found::Nothing(inbox, id, known) => {
+                if let (Some(contact), MessageRef::ProviderId { channel, .. }) =
+                    (&self.contact, &self.message)
+                {
+                    return self.store((contact, *channel), &id, at, state, env);
+                }
+                let content = self.content.clone().accepted(Origin::Fact)?;
+                let edit = MessageField::Edit(Version::new(content, at));
+                return env.park((inbox, id), known, edit);
+            }
         };
         self.check_contact(message, state)?;
         check_not_revoked(message)?;
@@ -56,11 +66,8 @@ impl Command for Edit {
         };
         let content = self.content.clone().in_place_of(&message.content)?;
         let content = content.accepted(origin)?;
-        let field = match message.awaits_content() {
-            true => MessageField::Filled(content, Extras::default()),
-            false => MessageField::Edit(Version::new(content, at)),
-        };
-        update_message::decide(state, env, message, vec![field])
+        let edit = MessageField::Edit(Version::new(content, at));
+        update_message::decide(state, env, message, vec![edit])
     }
 }
 
@@ -84,17 +91,13 @@ impl Edit {
     /// Stores an edit as the message that has not come.
     fn store(
         &self,
+        (contact, channel): (&ContactId, Channel),
         id: &ProviderId,
         at: DateTime<Utc>,
         state: &State,
         env: &mut Env<'_>,
     ) -> Result<Decision, Halt> {
-        let (Some(contact), MessageRef::ProviderId { channel, .. }) =
-            (&self.contact, &self.message)
-        else {
-            return Err(Error::not_found(EntityKind::ProviderId, id.shown()).into());
-        };
-        let draft = Inbound::new(contact, *channel, self.content.clone());
+        let draft = Inbound::new(contact, channel, self.content.clone());
         let draft = draft.provider_id(id.as_str()).provider_time(at).edited(at);
         let decision = append::to_contact(&draft, state, env)?;
         Ok(decision.created(true))

@@ -1,8 +1,8 @@
-use super::record_delivery::reads;
+use super::record_delivery::{Found, find, reads};
 use super::*;
 
 /// Gives a message its content that was yet to come, by whatever names the message. One that has its
-/// content stays as it is. Not activity.
+/// content stays as it is. For a message that is not known yet it waits. Not activity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fill {
     /// The message.
@@ -12,7 +12,7 @@ pub struct Fill {
 }
 
 impl Command for Fill {
-    type Output = Message;
+    type Output = Option<Message>;
     const NAME: &'static str = "fill";
     const CONDITIONAL: bool = true;
 
@@ -21,13 +21,19 @@ impl Command for Fill {
     }
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
-        let message = update_message::require(state, &self.message)?;
+        let found = find(state, &self.message)?;
         let content = self.content.clone().accepted(Origin::Fact)?;
-        let is_new = message.awaits_content() && !message.is_revoked() && !content.is_unsupported();
+        let is_unsupported = content.is_unsupported();
+        let is_system = content.is_system();
+        let filled = MessageField::Filled(content, Box::default());
+        let message = match found {
+            Found::Message(message) => message,
+            Found::Nothing(inbox, id, known) => return env.park((inbox, id), known, filled),
+        };
+        let is_new = message.awaits_content() && !message.is_revoked() && !is_unsupported;
         let reason = "must not turn a message of a person into a line of the provider's, or back";
-        let is_alike = message.is_system() == content.is_system();
+        let is_alike = message.is_system() == is_system;
         InvalidInput::unless(!is_new || is_alike, "type", reason)?;
-        let filled = is_new.then(|| MessageField::Filled(content, Extras::default()));
-        update_message::decide(state, env, message, filled.into_iter().collect())
+        update_message::decide(state, env, message, vec![filled])
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::record_watermark::advanced;
 use super::*;
 
 /// Stores a whole conversation from elsewhere with its history, ids and times.
@@ -35,10 +36,13 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
         // What came before its message becomes part of it.
         for id in message.foreign_ids().collect::<Vec<_>>() {
             if let Some(ProviderIdState::Unmatched(known)) = state.provider_id(inbox, &id)? {
-                for field in known.fields() {
-                    if message.accepts(&field) {
-                        message.set(field);
-                    }
+                let waited = known.fields();
+                for field in advanced(None, message, &waited) {
+                    import.conversation.put(&field, None);
+                }
+                for field in waited {
+                    let field = message.fitted(field);
+                    field.into_iter().for_each(|field| message.set(field));
                 }
             }
         }

@@ -2,7 +2,8 @@ use super::record_delivery::{Found, find, reads};
 use super::*;
 
 /// Records that all messages to a contact until a time were delivered or read. Those that are stored
-/// later and have such a time count too. Of several the latest counts.
+/// later and have such a time count too. Of several the latest counts. One up to a message that is not
+/// known yet waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordWatermark {
     /// Whose messages.
@@ -59,17 +60,46 @@ impl Command for RecordWatermark {
                     let of = state.require_conversation(message.conversation_id)?;
                     (Some(of), message.created_at.min(env.now))
                 }
-                Found::Nothing(..) => (None, env.now),
+                Found::Nothing(inbox, id, known) => {
+                    return env.park((inbox, id), known, MessageField::UpTo(self.status));
+                }
             },
         };
         let Some(conversation) = conversation else {
             return Ok(Decision::new(Subject::Nothing, None));
         };
-        let (known, field) = match self.status {
-            DeliveryStatus::Read => (conversation.read_until, Field::ReadUntil(until)),
-            _ => (conversation.delivered_until, Field::DeliveredUntil(until)),
-        };
-        let is_new = known.is_none_or(|known| known < until);
-        env.update(conversation, is_new.then_some(field).into_iter().collect())
+        let field = advance(Some(conversation), self.status, until);
+        env.update(conversation, field.into_iter().collect())
     }
+}
+
+/// What changes of a conversation whose contact got or read everything until a time.
+fn advance(
+    conversation: Option<&Conversation>,
+    status: DeliveryStatus,
+    until: DateTime<Utc>,
+) -> Option<Field> {
+    let (known, field) = match status {
+        DeliveryStatus::Read => (
+            conversation.and_then(|it| it.read_until),
+            Field::ReadUntil(until),
+        ),
+        _ => (
+            conversation.and_then(|it| it.delivered_until),
+            Field::DeliveredUntil(until),
+        ),
+    };
+    known.is_none_or(|known| known < until).then_some(field)
+}
+
+/// What changes of the conversation of a message by what waited for it.
+pub(super) fn advanced<'a>(
+    conversation: Option<&'a Conversation>,
+    message: &'a Message,
+    waited: &'a [MessageField],
+) -> impl Iterator<Item = Field> + 'a {
+    waited.iter().filter_map(move |field| match field {
+        MessageField::UpTo(status) => advance(conversation, *status, message.created_at),
+        _ => None,
+    })
 }

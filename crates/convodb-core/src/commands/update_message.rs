@@ -1,4 +1,5 @@
 use super::record_delivery::{Found, find, reads};
+use super::record_watermark::advanced;
 use super::*;
 use crate::metadata::MetadataChanges;
 
@@ -89,8 +90,19 @@ pub(super) fn decide(
 ) -> Result<Decision, Halt> {
     let of = message.conversation_id;
     let subject = Subject::Message(of, message.id);
+    let reports = set
+        .iter()
+        .any(|field| matches!(field, MessageField::UpTo(_)));
+    let mut changes = Vec::new();
+    if reports {
+        let conversation = state.require_conversation(of)?;
+        let set: Vec<_> = advanced(Some(conversation), message, &set).collect();
+        let advanced = !set.is_empty();
+        let conversation = of;
+        changes.extend(advanced.then_some(ChangeKind::ConversationUpdated { conversation, set }));
+    }
     let set = effective(message, set);
-    if set.is_empty() {
+    if set.is_empty() && changes.is_empty() {
         return Ok(Decision::new(subject, None));
     }
     // A conversation is loaded for preconditions alone.
@@ -110,8 +122,10 @@ pub(super) fn decide(
         Some(_) => read_by_revocation(state, message)?,
         None => None,
     };
-    let updated = ChangeKind::message_updated(of, message.id, set);
-    let mut decision = Decision::new(subject, [updated].into_iter().chain(is_read));
+    let is_updated = !set.is_empty();
+    changes.extend(is_updated.then(|| ChangeKind::message_updated(of, message.id, set)));
+    changes.extend(is_read);
+    let mut decision = Decision::new(subject, changes);
     decision.erases_log = erases_log;
     Ok(decision)
 }
@@ -119,14 +133,13 @@ pub(super) fn decide(
 /// What of these changes a message, one after another.
 pub(super) fn effective(message: &Message, set: Vec<MessageField>) -> Vec<MessageField> {
     let mut updated = message.clone();
-    let mut changes = |field: &MessageField| {
+    let apply = |field: MessageField| {
         let before = updated.clone();
-        updated.accepts(field) && {
-            updated.set(field.clone());
-            updated != before
-        }
+        let field = updated.fitted(field)?;
+        updated.set(field.clone());
+        (updated != before).then_some(field)
     };
-    set.into_iter().filter(|field| changes(field)).collect()
+    set.into_iter().filter_map(apply).collect()
 }
 
 /// One message fewer is unread where a message that is unread is taken back.

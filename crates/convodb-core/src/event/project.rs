@@ -114,7 +114,7 @@ fn updated(message: &Message, field: &MessageField) -> Option<EventKind> {
             EventKind::MessageUnreacted { message_id }
         }
         MessageField::Reaction(_) => EventKind::MessageReacted { message_id },
-        MessageField::Edit(_) | MessageField::Original(..) => {
+        MessageField::Edit(_) | MessageField::Original(_) => {
             EventKind::MessageEdited { message_id }
         }
         MessageField::Revoked(_) => EventKind::MessageRevoked { message_id },
@@ -126,9 +126,10 @@ fn updated(message: &Message, field: &MessageField) -> Option<EventKind> {
             let is_known = message.deliveries.played_at.is_some();
             return (!is_known).then_some(EventKind::MessagePlayed { message_id });
         }
-        MessageField::Delivery(_) | MessageField::ProviderId(_) | MessageField::Alias(_) => {
-            return None;
-        }
+        MessageField::Delivery(_)
+        | MessageField::ProviderId(_)
+        | MessageField::Alias(_)
+        | MessageField::UpTo(_) => return None,
     })
 }
 

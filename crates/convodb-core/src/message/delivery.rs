@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Extras;
+use super::{Content, Extras};
 use crate::records::as_json;
 use crate::{ConversationId, InvalidInput, MessageField, MessageId, time, validate};
 
@@ -349,9 +349,14 @@ pub struct UnmatchedReceipts {
     #[serde(with = "time")]
     pub since: DateTime<Utc>,
     pub deliveries: Deliveries,
-    /// Reactions, and that it was taken back.
+    /// Reactions, edits as its versions, and that it was taken back.
     #[serde(with = "as_json")]
     pub extras: Extras,
+    /// The content that it is to be filled with.
+    #[serde(with = "as_json")]
+    pub filled: Option<Content>,
+    /// Whether its contact got or read it and all before it.
+    pub up_to: Option<DeliveryStatus>,
 }
 
 #[doc(hidden)]
@@ -361,6 +366,8 @@ impl UnmatchedReceipts {
             since,
             deliveries: Deliveries::default(),
             extras: Extras::default(),
+            filled: None,
+            up_to: None,
         }
     }
 
@@ -370,9 +377,19 @@ impl UnmatchedReceipts {
             MessageField::Delivery(receipt) => {
                 self.deliveries.merge(&receipt);
             }
-            MessageField::Reaction(reaction) => self.extras.react(reaction),
+            MessageField::UpTo(status) => self.up_to = self.up_to.max(Some(status)),
             MessageField::Revoked(revocation) => {
                 self.extras.revoked.get_or_insert(revocation);
+                // What it said goes.
+                self.filled = None;
+                self.extras.versions.clear();
+                self.extras.reactions.clear();
+            }
+            _ if self.extras.revoked.is_some() => {}
+            MessageField::Reaction(reaction) => self.extras.react(reaction),
+            MessageField::Edit(version) => self.extras.keep(version),
+            MessageField::Filled(content, _) => {
+                self.filled.get_or_insert(content);
             }
             // Nothing else waits.
             _ => {}
@@ -386,20 +403,22 @@ impl UnmatchedReceipts {
         kept != *self
     }
 
-    /// What changes the message when it comes. A message that was taken back has no reactions.
+    /// What changes the message when it comes.
     pub fn fields(&self) -> Vec<MessageField> {
+        let extras = &self.extras;
         let receipts = self.deliveries.receipts().map(MessageField::Delivery);
-        match &self.extras.revoked {
-            Some(revoked) => {
-                let revoked = MessageField::Revoked(revoked.clone());
-                receipts.chain([revoked]).collect()
-            }
-            None => {
-                let reactions = self.extras.reactions.iter().cloned();
-                receipts
-                    .chain(reactions.map(MessageField::Reaction))
-                    .collect()
-            }
-        }
+        let up_to = self.up_to.map(MessageField::UpTo);
+        let filled = self.filled.clone();
+        let filled = filled.map(|content| MessageField::Filled(content, Box::default()));
+        let edits = extras.versions.iter().cloned().map(MessageField::Edit);
+        let reactions = extras.reactions.iter().cloned().map(MessageField::Reaction);
+        let revoked = extras.revoked.clone().map(MessageField::Revoked);
+        receipts
+            .chain(up_to)
+            .chain(filled)
+            .chain(edits)
+            .chain(reactions)
+            .chain(revoked)
+            .collect()
     }
 }

@@ -183,6 +183,8 @@ fn what_providers_ids_and_keys_have_is_stored_whole() {
     let message = MessageId::from_parts(1, 1);
     let mut unmatched = UnmatchedReceipts::new(now());
     unmatched.deliveries = deliveries();
+    unmatched.filled = Some(Content::text("Hello"));
+    unmatched.up_to = Some(DeliveryStatus::Read);
     is_stored_whole(&ProviderIdState::Message(id(1), message));
     is_stored_whole(&ProviderIdState::Unmatched(Box::new(unmatched)));
     is_stored_whole(&ProviderIdState::Tombstone);
@@ -294,12 +296,20 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
                 MessageField::Alias(provider_id.clone()),
                 MessageField::Reaction(reaction()),
                 MessageField::Edit(version()),
-                MessageField::Original(version(), extras()),
+                MessageField::Original(Box::new(Original {
+                    version: version(),
+                    order_time: now(),
+                    extras: extras(),
+                })),
                 MessageField::Revoked(revocation()),
-                MessageField::Filled(Content::image("https://example.com/1.jpg"), extras()),
+                MessageField::Filled(
+                    Content::image("https://example.com/1.jpg"),
+                    Box::new(extras()),
+                ),
                 MessageField::Content(Content::Revoked(MessageType::Image)),
                 MessageField::Metadata(serde_json::from_str(r#"{"a":1,"b":null}"#).unwrap()),
                 MessageField::Retried,
+                MessageField::UpTo(DeliveryStatus::Read),
             ],
         },
         ChangeKind::NoteAdded(Box::new(note())),

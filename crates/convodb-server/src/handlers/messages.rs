@@ -139,8 +139,8 @@ pub(crate) async fn react(
 
 /// Edit a message
 ///
-/// Replaces its content and keeps the former one. One of a message that is not known is stored as that
-/// message, if `contact_id` is given.
+/// Replaces its content and keeps the former one. An edit of a `provider_id` that no message has yet is
+/// stored as that message, if `contact_id` is given, and otherwise kept until the message arrives.
 #[utoipa::path(
     post,
     path = "/v1/messages/edit",
@@ -150,6 +150,7 @@ pub(crate) async fn react(
     responses(
         (status = 200, description = "The message", body = schemas::Message),
         (status = 201, description = "The message, which the edit created", body = schemas::Message),
+        (status = 202, description = "There is no such message yet", body = schemas::Parked),
         Request, Key, NotFound, Gone, MessageConflict, Body
     )
 )]
@@ -160,8 +161,13 @@ pub(crate) async fn edit(
     JsonBody(edit): JsonBody<Edit>,
 ) -> Result<Answer, ApiError> {
     let outcome = app.execute(context, edit).await?;
-    let created = outcome.effect.created;
-    Answer::created(created && !outcome.is_duplicate, &outcome.value)
+    match (
+        outcome.effect.created && !outcome.is_duplicate,
+        outcome.value,
+    ) {
+        (true, Some(message)) => Answer::created(true, &message),
+        (_, value) => parked(value.as_ref()),
+    }
 }
 
 /// Take a message back

@@ -331,13 +331,17 @@ fn change(call: &mut Call<'_, impl Commands>, named: Named, change: Change) -> R
                     let refusals = refused(call, None, refusals, from);
                     let answer = call.give(command);
                     // The message is new, whether its conversation is or not.
-                    call.compare(answer, &refusals, |model, message| Expected {
-                        created: true,
-                        ..model.append((message.conversation_id, message.id), appending)
+                    call.compare(answer, &refusals, |model, message| {
+                        let message = message.as_ref().expect("it is stored");
+                        let of = (message.conversation_id, message.id);
+                        Expected {
+                            created: true,
+                            ..model.append(of, appending).map(Some)
+                        }
                     })
                 }
                 (named, _) => call.settle(about, refusals, command, |model| {
-                    model.change(&named, change)
+                    model.change_or_wait(&named, change)
                 }),
             }
         }
@@ -358,7 +362,7 @@ fn change(call: &mut Call<'_, impl Commands>, named: Named, change: Change) -> R
         Change::Fill { body } => {
             let content = body.content();
             call.settle(about, refusals, Fill { message, content }, |model| {
-                model.change(&named, change)
+                model.change_or_wait(&named, change)
             })
         }
     }
