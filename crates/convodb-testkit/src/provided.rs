@@ -74,7 +74,7 @@ pub fn ids(message: &Message) -> impl Iterator<Item = ProviderId> {
 pub struct Reported {
     pub status: DeliveryStatus,
     pub at: DateTime<Utc>,
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     pub played: bool,
 }
 
@@ -226,7 +226,7 @@ impl Model {
             at: at.map_or(now, |at| at.min(now)),
             failure: receipt
                 .code()
-                .map(|code| Failure::new(code, FAILURE_MESSAGE)),
+                .map(|code| Box::new(Failure::new(code, FAILURE_MESSAGE))),
             played: receipt.is_played(),
         }
     }
@@ -458,7 +458,8 @@ fn merge_deliveries(deliveries: &mut Deliveries, reported: &Reported) {
     let before = *known;
     *known = Some(before.map_or(reported.at, |before| before.min(reported.at)));
     if reported.status == DeliveryStatus::Failed {
-        let code = |failure: &Option<Failure>| failure.as_ref().map(|failure| failure.code.clone());
+        let code =
+            |failure: &Option<Box<Failure>>| failure.as_ref().map(|failure| failure.code.clone());
         let (new, known) = (code(&reported.failure), code(&deliveries.failure));
         let earlier = before.is_none_or(|before| reported.at < before);
         // Of receipts of one time one must win, whatever their order: one that gives a reason.

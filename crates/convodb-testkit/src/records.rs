@@ -173,7 +173,7 @@ fn deliveries() -> Deliveries {
     let mut deliveries = Deliveries::default();
     deliveries.sent_at = Some(now());
     deliveries.failed_at = Some(now());
-    deliveries.failure = Some(Failure::new("131026", "undeliverable"));
+    deliveries.failure = Some(Box::new(Failure::new("131026", "undeliverable")));
     deliveries
 }
 
@@ -192,7 +192,7 @@ fn changes() -> Vec<ChangeKind> {
     let delivery = Delivery {
         status: DeliveryStatus::Failed,
         at: now(),
-        failure: Some(Failure::new("131026", "undeliverable")),
+        failure: Some(Box::new(Failure::new("131026", "undeliverable"))),
         played: false,
     };
     let note = Note::new(note, conversation, "Enterprise plan.", now());

@@ -97,7 +97,7 @@ pub struct Delivery {
     pub at: DateTime<Utc>,
     /// Why the message failed.
     #[serde(with = "as_json")]
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// Whether the contact heard it too.
     pub played: bool,
 }
@@ -120,7 +120,7 @@ pub struct Deliveries {
     pub failed_at: Option<DateTime<Utc>>,
     /// The reason that this receipt gave.
     #[serde(with = "as_json")]
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// The earliest time of a receipt that the contact heard it.
     #[serde(with = "time::optional")]
     pub played_at: Option<DateTime<Utc>>,
@@ -182,7 +182,7 @@ impl Deliveries {
     /// and the smaller of two.
     #[doc(hidden)]
     pub fn merge(&mut self, receipt: &Delivery) -> bool {
-        const fn rank(failure: &Option<Failure>) -> (bool, &Option<Failure>) {
+        const fn rank(failure: &Option<Box<Failure>>) -> (bool, &Option<Box<Failure>>) {
             (failure.is_none(), failure)
         }
         let known = self.at(receipt.status);
@@ -237,7 +237,9 @@ impl Deliveries {
         }
         self.played_at
             .map_or(Ok(()), |at| time::checked("played_at", at).map(drop))?;
-        self.failure.iter().try_for_each(Failure::validate)
+        self.failure
+            .iter()
+            .try_for_each(|failure| failure.validate())
     }
 }
 
@@ -256,7 +258,7 @@ pub struct Receipt {
     #[serde(with = "time::optional", skip_serializing_if = "Option::is_none")]
     at: Option<DateTime<Utc>>,
     #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
-    failure: Option<Failure>,
+    failure: Option<Box<Failure>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     played: bool,
 }
@@ -301,7 +303,7 @@ impl Receipt {
 
     /// The provider's reason of a failure.
     pub fn failure(mut self, failure: Failure) -> Self {
-        self.failure = Some(failure);
+        self.failure = Some(Box::new(failure));
         self
     }
 
@@ -321,7 +323,9 @@ impl Receipt {
         let reason = "is no report of a provider";
         let is_report = self.status != DeliveryStatus::Pending;
         InvalidInput::unless(is_report, "status", reason)?;
-        self.failure.iter().try_for_each(Failure::validate)?;
+        self.failure
+            .iter()
+            .try_for_each(|failure| failure.validate())?;
         Ok(Delivery {
             status: self.status,
             at: time::reported("at", self.at, now)?,

@@ -28,7 +28,7 @@ pub(super) struct Document {
     pub(super) read_at: Option<Time>,
     pub(super) failed_at: Option<Time>,
     pub(super) played_at: Option<Time>,
-    pub(super) error: Option<Failure>,
+    pub(super) error: Option<Box<Failure>>,
     pub(super) attempts: Option<u32>,
     pub(super) reactions: Option<Vec<ReactionDocument>>,
     pub(super) edited_at: Option<Time>,

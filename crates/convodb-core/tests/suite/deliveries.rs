@@ -7,7 +7,7 @@ fn receipts() -> Vec<Delivery> {
     let receipt = |status, micros, failure: Option<&str>| Delivery {
         status,
         at: time::from_micros(micros).unwrap(),
-        failure: failure.map(|code| Failure::new(code, "")),
+        failure: failure.map(|code| Box::new(Failure::new(code, ""))),
         played: false,
     };
     vec![

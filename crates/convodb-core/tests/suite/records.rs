@@ -37,7 +37,7 @@ pub(crate) fn deliveries() -> Deliveries {
     deliveries.sent_at = Some(now());
     deliveries.read_at = Some(now());
     deliveries.failed_at = Some(now());
-    deliveries.failure = Some(Failure::new("131026", "undeliverable"));
+    deliveries.failure = Some(Box::new(Failure::new("131026", "undeliverable")));
     deliveries
 }
 
@@ -257,7 +257,7 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
     let receipt = Delivery {
         status: DeliveryStatus::Failed,
         at: now(),
-        failure: Some(Failure::new("1", "lost")),
+        failure: Some(Box::new(Failure::new("1", "lost"))),
         played: false,
     };
     let mut known = given::conversation(1);

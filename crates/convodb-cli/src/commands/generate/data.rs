@@ -202,7 +202,7 @@ fn deliver(message: &mut Message, random: &mut Random) {
     message.status = match random.below(100) {
         0..3 => {
             deliveries.failed_at = after(2);
-            deliveries.failure = Some(Failure::new("131026", "undeliverable"));
+            deliveries.failure = Some(Box::new(Failure::new("131026", "undeliverable")));
             DeliveryStatus::Failed
         }
         3..20 => {
