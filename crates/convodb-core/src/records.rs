@@ -180,7 +180,9 @@ pub(crate) struct Embedded<K, R> {
 }
 
 fn serialize<R: Record, S: Serializer>(record: &R, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut bytes = vec![R::VERSION];
+    // More than most records have.
+    let mut bytes = Vec::with_capacity(256);
+    bytes.push(R::VERSION);
     record.encode(&mut bytes).map_err(ser::Error::custom)?;
     serializer.serialize_bytes(&bytes)
 }

@@ -132,6 +132,9 @@ pub(super) fn decide(
 
 /// What of these changes a message, one after another.
 pub(super) fn effective(message: &Message, set: Vec<MessageField>) -> Vec<MessageField> {
+    if set.is_empty() {
+        return set;
+    }
     let mut updated = message.clone();
     let apply = |field: MessageField| {
         let before = updated.clone();
