@@ -34,23 +34,21 @@ struct EntryOffset {
 
 /// Where rows go: into their tables at once, or together with others.
 pub(super) trait Sink {
-    /// Puts a record in its envelope.
+    /// Puts a record behind its version.
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()>;
 }
 
 impl Sink for WriteTables<'_> {
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
         let mut bytes = Vec::with_capacity(256);
-        codec::append_row(&mut bytes, table, key, record)?;
+        codec::append_row(&mut bytes, record)?;
         self.put(table, key, &bytes)
     }
 }
 
 impl Sink for Batch {
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
-        self.put(table, key, |bytes| {
-            codec::append_row(bytes, table, key, record)
-        })
+        self.put(table, key, |bytes| codec::append_row(bytes, record))
     }
 }
 

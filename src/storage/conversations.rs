@@ -70,10 +70,10 @@ pub(super) fn save(
     let placed = |(known, owner): &(Conversation, u32)| plan::placements(known, *owner);
     let old = before.map(placed).unwrap_or_default();
     let new = after.map(placed).unwrap_or_default();
-    let (mut entry, mut value) = (Vec::new(), Vec::new());
+    let mut value = Vec::new();
     if let Some((known, owner)) = after {
         save_record(rows, known, *owner)?;
-        entry = index_entry::payload(known, *owner);
+        value = index_entry::value(known, *owner);
     }
     for (old, new) in old.into_iter().zip(new) {
         if let Some(place) = old
@@ -82,11 +82,8 @@ pub(super) fn save(
             index.remove(rows, totals, &place)?;
         }
         if let Some(place) = new {
-            let key = place.0.key(&place.1);
-            value.clear();
-            index_entry::seal_onto(&mut value, &key, &entry);
             if old == new {
-                rows.put(plan::STREAMS.table, &key, &value)?;
+                rows.put(plan::STREAMS.table, &place.0.key(&place.1), &value)?;
             } else {
                 index.insert(rows, totals, &place, &value)?;
             }
@@ -110,11 +107,10 @@ pub(super) fn stage_derived(
     owner: u32,
 ) -> Result<()> {
     THREADS.put(batch, &thread_of(conversation), &conversation.id)?;
-    let payload = index_entry::payload(conversation, owner);
+    let value = index_entry::value(conversation, owner);
     for (stream, position) in plan::placements(conversation, owner).into_iter().flatten() {
-        let key = stream.key(&position);
-        batch.put(plan::STREAMS.table, &key, |value| {
-            index_entry::seal_onto(value, &key, &payload);
+        batch.put(plan::STREAMS.table, &stream.key(&position), |bytes| {
+            bytes.extend_from_slice(&value);
             Ok(())
         })?;
     }

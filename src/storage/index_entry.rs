@@ -17,13 +17,14 @@ const HAS_UNTILS: i64 = i64::MIN;
 /// One of these that is not known.
 const NO_TIME: i64 = -1;
 
-/// What a list shows of a conversation beside what its key says.
-pub(super) fn payload(conversation: &Conversation, owner: u32) -> Vec<u8> {
+/// What a list shows of a conversation beside what its key says: the same in each index entry of it.
+pub(super) fn value(conversation: &Conversation, owner: u32) -> Vec<u8> {
     let contact = conversation.contact_id.as_bytes();
     let created_us = conversation.created_at.timestamp_micros();
     let untils = [conversation.delivered_until, conversation.read_until];
     let has_untils = untils.iter().any(Option::is_some);
     let mut bytes = Vec::with_capacity(64 + contact.len());
+    bytes.push(VERSION);
     bytes.extend_from_slice(&owner.to_le_bytes());
     let marked = if has_untils { HAS_UNTILS } else { 0 };
     bytes.extend_from_slice(&(created_us | marked).to_le_bytes());
@@ -40,26 +41,15 @@ pub(super) fn payload(conversation: &Conversation, owner: u32) -> Vec<u8> {
     bytes
 }
 
-/// The value of a payload under a key of the index.
-pub(super) fn seal(key: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(8 + payload.len());
-    seal_onto(&mut bytes, key, payload);
-    bytes
-}
-
-pub(super) fn seal_onto(bytes: &mut Vec<u8>, key: &[u8], payload: &[u8]) {
-    codec::seal(bytes, plan::STREAMS.table, key, VERSION, payload);
-}
-
 /// The index rows of an unassigned conversation: the key of each, and what is read from it.
 #[cfg(feature = "testing")]
 pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversation)>> {
     let owner = keys::UNASSIGNED;
-    let entry = payload(conversation, owner);
+    let value = value(conversation, owner);
     let places = plan::placements(conversation, owner).into_iter().flatten();
     let rows = places.map(|(stream, position)| {
         let key = stream.key(&position);
-        let read = self::conversation(&Directory::default(), &key, &seal(&key, &entry))?;
+        let read = self::conversation(&Directory::default(), &key, &value)?;
         Ok((key.to_vec(), read))
     });
     rows.collect()

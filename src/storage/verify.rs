@@ -205,10 +205,9 @@ impl Verifier<'_> {
             conversation,
             owner,
         } = stored;
-        let entry = index_entry::payload(conversation, *owner);
+        let value = index_entry::value(conversation, *owner);
         for (stream, position) in plan::placements(conversation, *owner).into_iter().flatten() {
-            let key = stream.key(&position);
-            self.expect(tables::INDEX, &key, &index_entry::seal(&key, &entry))?;
+            self.expect(tables::INDEX, &stream.key(&position), &value)?;
         }
         let inbound = unless_corrupted(messages::count_inbound(rows, conversation.id))?;
         if inbound.is_some_and(|inbound| inbound != conversation.inbound_count) {

@@ -8,9 +8,6 @@ use convodb_core::records::{RedirectRecord, RedirectStep};
 
 use super::{REDIRECTS, damaged_rows, open, write};
 
-/// The number of the table in checksums.
-const CATALOG: u8 = 4;
-
 /// A redirect as it is stored: from the number of a removed owner to that of its successor.
 fn redirect(from: u32, to: u32) -> (Vec<u8>, Vec<u8>) {
     let key = [&[REDIRECTS][..], &from.to_be_bytes()].concat();
@@ -24,14 +21,8 @@ fn redirect(from: u32, to: u32) -> (Vec<u8>, Vec<u8>) {
             actor: None,
         }],
     };
-    let mut payload = Vec::new();
-    record.encode(&mut payload).unwrap();
-    let mut crc = crc32fast::Hasher::new();
-    for part in [&[CATALOG][..], &key, &payload] {
-        crc.update(part);
-    }
-    let version = [RedirectRecord::VERSION];
-    let value = [&version[..], &crc.finalize().to_le_bytes(), &payload].concat();
+    let mut value = vec![RedirectRecord::VERSION];
+    record.encode(&mut value).unwrap();
     (key, value)
 }
 

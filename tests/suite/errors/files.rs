@@ -224,7 +224,7 @@ fn a_damaged_record_is_named_by_its_table_and_key() {
     let error = failure(store.transcript(id), ErrorKind::Corrupted);
     let text = error.to_string();
     assert!(text.contains("conversations"), "{text}");
-    assert!(text.contains("checksum"), "{text}");
+    assert!(text.contains("cannot be decoded"), "{text}");
     let record = Details::Record {
         table: "conversations",
         key: key.into(),

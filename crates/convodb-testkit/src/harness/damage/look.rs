@@ -94,9 +94,10 @@ fn ask(store: &Store, contents: &[Content]) -> Found {
     }
 }
 
-/// After a damaged page the engine refuses everything.
+/// After a damaged page the engine refuses everything until it is opened anew, which ends snapshots.
 pub(super) fn is_damage(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Corrupted | ErrorKind::NeedsReopen)
+    use ErrorKind::{Corrupted, NeedsReopen, SnapshotExpired};
+    matches!(error.kind(), Corrupted | NeedsReopen | SnapshotExpired)
 }
 
 /// The answers beside the content that they fit best.
