@@ -83,7 +83,8 @@ impl Verifier<'_> {
         kept: &RangeInclusive<EventSeq>,
     ) -> Result<()> {
         let rows = &self.view.rows;
-        if !CONVERSATIONS.contains(rows, &event.conversation_id)? || event.seq > *kept.end() {
+        let has_been = (EventSeq::ZERO.next()..=*kept.end()).contains(&event.seq);
+        if !has_been || !CONVERSATIONS.contains(rows, &event.conversation_id)? {
             self.found(tables::EVENTS, key, FindingKind::Unexpected);
         } else if kept.contains(&event.seq)
             // One that cannot be read is reported once, as an event.
