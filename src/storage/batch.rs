@@ -36,6 +36,8 @@ struct EntryOffset {
 pub(super) trait Sink {
     /// Puts a record behind its version.
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()>;
+    /// Puts a row that says all in its key.
+    fn put_key(&mut self, table: Table, key: &[u8]) -> Result<()>;
 }
 
 impl Sink for WriteTables<'_> {
@@ -44,11 +46,19 @@ impl Sink for WriteTables<'_> {
         codec::append_row(&mut bytes, record)?;
         self.put(table, key, &bytes)
     }
+
+    fn put_key(&mut self, table: Table, key: &[u8]) -> Result<()> {
+        self.put(table, key, &[])
+    }
 }
 
 impl Sink for Batch {
     fn put_record<R: Record>(&mut self, table: Table, key: &[u8], record: &R) -> Result<()> {
         self.put(table, key, |bytes| codec::append_row(bytes, record))
+    }
+
+    fn put_key(&mut self, table: Table, key: &[u8]) -> Result<()> {
+        self.put(table, key, |_| Ok(()))
     }
 }
 

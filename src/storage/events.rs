@@ -1,7 +1,7 @@
 //! Events by their numbers, and the audit log of each conversation.
 //!
-//! Both are in one table, as each that a commit touches costs it. An audit log has rows of its own:
-//! it lives as long as its conversation, whatever becomes of the events.
+//! Both are in one table, as each that a commit touches costs it. An audit log lives as long as its
+//! conversation: it has the numbers of its events, and the events themselves where those are purged.
 
 use std::ops::Bound;
 
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use convodb_core::{ConversationId, Error, Event, EventSeq, InvalidInput, NewEvent, Result};
 
 use super::batch::Sink;
-use super::kinds::{AUDIT_LOGS, EVENTS, decoded};
+use super::kinds::{AUDIT_LOGS, EVENTS, PURGED, decoded};
 use super::{Head, Reader, tables};
 use convodb_kv::{Read, WriteTables};
 
@@ -18,7 +18,7 @@ pub(super) fn append(rows: &mut impl Sink, head: &mut Head, event: &NewEvent) ->
     head.newest_event = head.newest_event.next();
     EVENTS.put(rows, &head.newest_event, event)?;
     if event.kind.is_audited() {
-        AUDIT_LOGS.put(rows, &(event.conversation_id, head.newest_event), event)?;
+        AUDIT_LOGS.put_key(rows, &(event.conversation_id, head.newest_event))?;
     }
     Ok(())
 }
@@ -28,11 +28,15 @@ pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Event> {
     Ok(event.numbered(seq))
 }
 
-pub(super) fn decode_audited(key: &[u8], bytes: &[u8]) -> Result<Event> {
-    let ((conversation, seq), event) = AUDIT_LOGS.decode(key, bytes)?;
-    if event.conversation_id != conversation {
+pub(super) fn decode_purged(key: &[u8], bytes: &[u8]) -> Result<Event> {
+    let ((conversation, seq), event) = PURGED.decode(key, bytes)?;
+    audited(event, conversation, seq)
+}
+
+fn audited(event: NewEvent, conversation: ConversationId, seq: EventSeq) -> Result<Event> {
+    if event.conversation_id != conversation || !event.kind.is_audited() {
         return Err(Error::corrupted(format!(
-            "event {seq} is in the audit log of another conversation"
+            "event {seq} is in an audit log to which it does not belong"
         )));
     }
     Ok(event.numbered(seq))
@@ -80,15 +84,24 @@ fn missing(seq: EventSeq) -> Error {
     Error::corrupted(format!("event {seq} is missing"))
 }
 
-/// The audit log of a conversation, oldest first. O(events read).
+/// The audit log of a conversation, oldest first. O(events read · log events).
 pub(super) fn audit_log(
     rows: &impl Read,
     conversation: ConversationId,
 ) -> Result<impl Iterator<Item = Result<Event>>> {
-    Ok(decoded(
-        AUDIT_LOGS.range(rows, &conversation)?,
-        decode_audited,
-    ))
+    let purged = decoded(PURGED.range(rows, &conversation)?, decode_purged);
+    let kept = decoded(AUDIT_LOGS.range(rows, &conversation)?, |key, _| {
+        let (conversation, seq) = AUDIT_LOGS.parse(key)?;
+        let event = EVENTS.get(rows, &seq)?.ok_or_else(|| missing(seq))?;
+        audited(event, conversation, seq)
+    });
+    Ok(purged.chain(kept))
+}
+
+/// Removes the audit log of a conversation. O(its events).
+pub(super) fn remove_audit_log(rows: &mut WriteTables<'_>, of: ConversationId) -> Result<()> {
+    PURGED.remove_range(rows, &of)?;
+    AUDIT_LOGS.remove_range(rows, &of)
 }
 
 /// The number of the first event that is not older than a time, or of the next one. O(log events).
@@ -108,8 +121,27 @@ pub(super) fn first_since(rows: &impl Read, head: &Head, at: DateTime<Utc>) -> R
     Ok(EventSeq::new(from))
 }
 
-/// Drops the events before one. O(events dropped).
+/// Drops the events before one. Audit logs keep those that they have. O(events dropped).
 pub(super) fn purge(rows: &mut WriteTables<'_>, head: &mut Head, before: EventSeq) -> Result<()> {
+    const AT_ONCE: u64 = 1_024;
+    let mut from = head.oldest_event;
+    while from < before {
+        let to = before.min(EventSeq::new(from.get() + AT_ONCE));
+        let (first, end) = (EVENTS.key(&from), EVENTS.key(&to));
+        let keys = (Bound::Included(&first[..]), Bound::Excluded(&end[..]));
+        let events = decoded(rows.range(tables::EVENTS, keys)?, |key, bytes| {
+            EVENTS.decode(key, bytes)
+        });
+        for (seq, event) in events.collect::<Result<Vec<_>>>()? {
+            let key = (event.conversation_id, seq);
+            // It has none any longer if its conversation was deleted.
+            if event.kind.is_audited() && AUDIT_LOGS.contains(rows, &key)? {
+                AUDIT_LOGS.remove(rows, &key)?;
+                PURGED.put(rows, &key, &event)?;
+            }
+        }
+        from = to;
+    }
     let (first, end) = (EVENTS.beginning(&()), EVENTS.key(&before));
     let keys = (Bound::Included(&first[..]), Bound::Excluded(&end[..]));
     rows.remove_range(tables::EVENTS, keys)?;

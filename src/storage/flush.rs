@@ -5,7 +5,7 @@ use std::sync::Arc;
 use convodb_core::records::RedirectStep;
 use convodb_core::{Change, ChangeKind, Conversation, Difference, Result};
 
-use super::kinds::{AUDIT_LOGS, CONSUMERS, NOTES, THREADS, UNMATCHED};
+use super::kinds::{CONSUMERS, NOTES, THREADS, UNMATCHED};
 use super::unit_of_work::UnitOfWork;
 use super::{conversations, events, idempotency, messages, provider_ids};
 
@@ -99,7 +99,7 @@ impl UnitOfWork<'_> {
                     }
                 }
                 messages::remove_all(rows, *conversation)?;
-                AUDIT_LOGS.remove_range(rows, conversation)
+                events::remove_audit_log(rows, *conversation)
             }
             ChangeKind::ConversationImported(imported) => {
                 let inbox = imported.conversation.channel.into();

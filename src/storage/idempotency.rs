@@ -29,7 +29,7 @@ pub(super) fn save(
         COMMAND_TIMES.remove(rows, &(known.at, hash))?;
     }
     COMMANDS.put(rows, &hash, record)?;
-    rows.put(tables::CATALOG, &COMMAND_TIMES.key(&(record.at, hash)), &[])
+    COMMAND_TIMES.put_key(rows, &(record.at, hash))
 }
 
 /// The keys of commands before a time, oldest first, behind those that are forgotten already.

@@ -56,9 +56,12 @@ pub(super) const CONSUMERS: Kind<ConsumerName, EventSeq> = catalog(b"\x09");
 pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
 
 pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"\x01");
-/// Those that the audit log of a conversation keeps.
-pub(super) const AUDIT_LOGS: Kind<(ConversationId, EventSeq), NewEvent> =
+/// The numbers of the events in the audit log of a conversation.
+pub(super) const AUDIT_LOGS: Kind<(ConversationId, EventSeq), ()> =
     Kind::new(tables::EVENTS, b"\x02");
+/// The events in the audit log of a conversation that were purged from the others.
+pub(super) const PURGED: Kind<(ConversationId, EventSeq), NewEvent> =
+    Kind::new(tables::EVENTS, b"\x03");
 
 const fn catalog<K: Part, R>(prefix: &'static [u8]) -> Kind<K, R> {
     Kind::new(tables::CATALOG, prefix)
@@ -165,6 +168,12 @@ impl<K: Part, R> Kind<K, R> {
         keep: impl FnMut(&[u8], &[u8]) -> Result<bool>,
     ) -> Result<()> {
         rows.retain(self.table, bounds(&self.ends(parts)), keep)
+    }
+}
+
+impl<K: Part> Kind<K, ()> {
+    pub(super) fn put_key(&self, rows: &mut impl Sink, key: &K) -> Result<()> {
+        rows.put_key(self.table, &self.key(key))
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::ops::RangeInclusive;
 
-use convodb_core::{ConversationId, Event, EventKind, EventSeq, Result};
+use convodb_core::{ConversationId, Event, EventKind, EventSeq, NewEvent, Result};
 
 use super::{FindingKind, Verifier, unless_corrupted};
-use crate::storage::kinds::{AUDIT_LOGS, CONVERSATIONS, EVENTS};
+use crate::storage::kinds::{AUDIT_LOGS, CONVERSATIONS, EVENTS, PURGED};
 use crate::storage::{View, events, tables};
 
 impl Verifier<'_> {
     /// Each event: that it can be read, and that none is missing from the oldest to the newest.
-    /// Each row of an audit log: that its conversation is there, and that it says what the event of
-    /// its number says, for as long as that is kept.
+    /// Each row of an audit log: that its conversation is there, and that its event is one that the log
+    /// keeps.
     pub(super) fn check_events(&mut self) -> Result<()> {
         let head = self.view.head();
         let kept = head.oldest_event..=head.newest_event;
@@ -19,9 +19,22 @@ impl Verifier<'_> {
         self.each(tables::EVENTS, |verifier, key, bytes| {
             verifier.look_up(tables::EVENTS, key)?;
             if AUDIT_LOGS.has(key) {
-                let decoded = events::decode_audited(key, bytes);
+                let parsed = AUDIT_LOGS.parse(key);
+                if let Some((of, seq)) = verifier.readable(tables::EVENTS, key, parsed)? {
+                    let is_plain = bytes.is_empty() && kept.contains(&seq);
+                    verifier.check_audited(key, is_plain, of)?;
+                    if is_plain {
+                        verifier.check_event_of(key, of, seq)?;
+                    }
+                }
+                return Ok(());
+            }
+            if PURGED.has(key) {
+                let decoded = events::decode_purged(key, bytes);
                 if let Some(event) = verifier.readable(tables::EVENTS, key, decoded)? {
-                    verifier.check_audited(key, &event, &kept)?;
+                    let was = EventSeq::ZERO.next()..head.oldest_event;
+                    let was_kept = was.contains(&event.seq);
+                    verifier.check_audited(key, was_kept, event.conversation_id)?;
                 }
                 return Ok(());
             }
@@ -76,21 +89,19 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    fn check_audited(
-        &mut self,
-        key: &[u8],
-        event: &Event,
-        kept: &RangeInclusive<EventSeq>,
-    ) -> Result<()> {
-        let rows = &self.view.rows;
-        let has_been = (EventSeq::ZERO.next()..=*kept.end()).contains(&event.seq);
-        if !has_been || !CONVERSATIONS.contains(rows, &event.conversation_id)? {
+    /// An audit log is that of a conversation which is there.
+    fn check_audited(&mut self, key: &[u8], is_possible: bool, of: ConversationId) -> Result<()> {
+        if !is_possible || !CONVERSATIONS.contains(&self.view.rows, &of)? {
             self.found(tables::EVENTS, key, FindingKind::Unexpected);
-        } else if kept.contains(&event.seq)
-            // One that cannot be read is reported once, as an event.
-            && let Some(Some(known)) = unless_corrupted(EVENTS.get(rows, &event.seq))?
-            && known.numbered(event.seq) != *event
-        {
+        }
+        Ok(())
+    }
+
+    /// The event of a number in an audit log. One that cannot be read is reported once, as an event.
+    fn check_event_of(&mut self, key: &[u8], of: ConversationId, seq: EventSeq) -> Result<()> {
+        let event = unless_corrupted(EVENTS.get(&self.view.rows, &seq))?.flatten();
+        let belongs = |event: NewEvent| event.conversation_id == of && event.kind.is_audited();
+        if event.is_some_and(|event| !belongs(event)) {
             self.found(tables::EVENTS, key, FindingKind::Different);
         }
         Ok(())
