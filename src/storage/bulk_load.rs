@@ -5,7 +5,7 @@
 //! never been.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::mem;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -147,7 +147,7 @@ impl UnitOfWork<'_> {
             if spills {
                 self.spill(&mut gathered)?;
             }
-            if gathered.rows.bytes() >= GATHERED_BYTES || met.0.len() >= MOST_MET {
+            if gathered.rows.bytes() >= GATHERED_BYTES || met.len() >= MOST_MET {
                 break;
             }
         }
@@ -248,21 +248,56 @@ impl UnitOfWork<'_> {
     }
 }
 
-/// Hashes of what no two conversations may both have, of those that are not in the tables yet.
+/// What no two conversations may both have, of those that are not in the tables yet.
 #[derive(Default)]
-struct Met(HashSet<u64>, RandomState);
+struct Met {
+    hashes: HashSet<u64, BuildHasherDefault<Hashed>>,
+    state: RandomState,
+    /// The ids, as far as each is above all before it: most loads are in the order of their ids.
+    ascending: Vec<ConversationId>,
+}
 
 impl Met {
     /// Adds those of an import. Whether one may be known.
     fn add(&mut self, import: &Import) -> bool {
-        let Self(hashes, state) = self;
+        let Self {
+            hashes,
+            state,
+            ascending,
+        } = self;
         let conversation = &import.conversation;
-        let channel = conversation.channel;
-        let mut is_known = !hashes.insert(state.hash_one(conversation.id));
+        let (id, channel) = (conversation.id, conversation.channel);
+        let mut is_known = false;
+        if ascending.last().is_none_or(|last| *last < id) {
+            ascending.push(id);
+        } else {
+            is_known |= ascending.binary_search(&id).is_ok();
+            is_known |= !hashes.insert(state.hash_one(id));
+        }
         is_known |= !hashes.insert(state.hash_one((&conversation.contact_id, channel)));
         for id in import.messages.iter().flat_map(Message::foreign_ids) {
             is_known |= !hashes.insert(state.hash_one((channel, id)));
         }
         is_known
+    }
+
+    fn len(&self) -> usize {
+        self.hashes.len() + self.ascending.len()
+    }
+}
+
+/// A number that is a hash already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
