@@ -236,6 +236,13 @@ impl Database {
         self.pager.as_ref().map(Pager::pace)
     }
 
+    /// Writes pages as fast as they come again: a caller waits for them.
+    pub fn stop_pacing(&self) {
+        if let Some(pager) = &self.pager {
+            pager.stop_pacing();
+        }
+    }
+
     /// The bytes of pages that were written since the last call.
     pub fn take_written_bytes(&self) -> usize {
         let pages = self.pager.as_ref().map_or(0, |pager| pager.take_written());

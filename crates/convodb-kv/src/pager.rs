@@ -282,6 +282,11 @@ impl Pager {
         self.written_pages.swap(0, Ordering::Relaxed)
     }
 
+    /// Writes pages as fast as they come again.
+    pub(super) fn stop_pacing(&self) {
+        self.is_paced.store(false, Ordering::Relaxed);
+    }
+
     /// Makes writes of pages sync the file now and then, until the answer is dropped.
     pub(super) fn pace(self: &Arc<Self>) -> Paced {
         self.is_paced.store(true, Ordering::Relaxed);

@@ -221,6 +221,9 @@ impl Engine {
             return Ok(());
         };
         let began = checkpoint.is_done().then(Instant::now);
+        if began.is_none() {
+            self.database.stop_pacing();
+        }
         let position = checkpoint.position;
         checkpoint.finish().inspect_err(|_| {
             let full = None;
