@@ -8,13 +8,13 @@ use convodb_core::commands::{
     Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, Edit,
     EraseContact, Fill, MarkRead, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched, React,
     ReceiveMessage, RecordDelivery, RecordWatermark, RemoveAssignee, RemoveConsumer, RemoveNote,
-    ReplyTo, Resolve, ResolveAll, Retry, Revoke, SaveAssignee, SendMessage, SetProviderId,
-    UpdateMessage,
+    Reopen, ReplyTo, Resolve, ResolveAll, Retry, Revoke, SaveAssignee, SendMessage, SetProviderId,
+    UpdateConversation, UpdateMessage,
 };
 use convodb_core::{
-    Assignee, AssigneeId, BatchItem, Command, ConsumerName, ContactId, Context, Conversation,
-    ConversationId, EventSeq, Import, Inbound, Message, MessageRef, Note, NoteId, Outbound,
-    Outcome, ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
+    Assignee, AssigneeId, AttributeChanges, BatchItem, Command, ConsumerName, ContactId, Context,
+    Conversation, ConversationId, EventSeq, Import, Inbound, Message, MessageRef, Note, NoteId,
+    Outbound, Outcome, ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
 };
 
 /// The number of events in a step of a purge.
@@ -411,6 +411,21 @@ pub trait Execute: sealed::Sealed {
         self.execute(Resolve { conversation: id })
     }
 
+    /// Reopens a resolved conversation. It stays assigned. One that is open stays as it is.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// # use convodb::Status;
+    /// store.resolve(id)?;
+    /// let reopened = store.reopen_conversation(id)?;
+    /// assert!(reopened.effect.reopened);
+    /// assert_eq!(reopened.value.status, Status::Open);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn reopen_conversation(&self, id: ConversationId) -> Result<Outcome<Conversation>> {
+        self.execute(Reopen { conversation: id })
+    }
+
     /// Marks the first `read_count` messages from the contact, in order of arrival, as read.
     ///
     /// Pass the [`inbound_count`](Conversation::inbound_count) of the conversation that was shown:
@@ -429,6 +444,36 @@ pub trait Execute: sealed::Sealed {
         self.execute(MarkRead {
             conversation: id,
             read_count,
+        })
+    }
+
+    /// Sets attributes of a conversation: its priority, its tags, the caller's own values. See
+    /// [Attributes](crate::docs::rules#attributes). Each that becomes another one raises the revision.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if what results is out of bounds.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// # use convodb::{AttributeChanges, Priority, TagChanges};
+    /// let mut changes = AttributeChanges::default();
+    /// changes.priority = Some(Some(Priority::High));
+    /// changes.tags = Some(Some(TagChanges::All(["refund"].into_iter().collect())));
+    /// let updated = store.update_conversation(id, changes)?.value;
+    /// let attributes = updated.attributes.expect("it has some");
+    /// assert_eq!(attributes.priority, Some(Priority::High));
+    /// assert!(attributes.tags.contains("Refund"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn update_conversation(
+        &self,
+        id: ConversationId,
+        changes: AttributeChanges,
+    ) -> Result<Outcome<Conversation>> {
+        self.execute(UpdateConversation {
+            conversation: id,
+            changes,
         })
     }
 

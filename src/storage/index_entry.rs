@@ -10,9 +10,17 @@ use super::{Directory, codec, keys, plan};
 /// The version that is written.
 const VERSION: u8 = 1;
 
-/// The sign of the time of creation: two times follow it, until which all was delivered and read. Few
-/// conversations have them, and no time is negative.
-const HAS_UNTILS: i64 = i64::MIN;
+/// The sign of the time of creation: a byte of flags follows it. No time is negative.
+const HAS_FLAGS: i64 = i64::MIN;
+
+/// What few conversations have.
+mod flag {
+    /// Two times, until which all was delivered and read.
+    pub(super) const UNTILS: u8 = 1;
+    /// Attributes that lists show. They are in the conversation's record.
+    pub(super) const ATTRIBUTES: u8 = 1 << 1;
+    pub(super) const ALL: u8 = (1 << 2) - 1;
+}
 
 /// One of these that is not known.
 const NO_TIME: i64 = -1;
@@ -23,11 +31,18 @@ pub(super) fn value(conversation: &Conversation, owner: u32) -> Vec<u8> {
     let created_us = conversation.created_at.timestamp_micros();
     let untils = [conversation.delivered_until, conversation.read_until];
     let has_untils = untils.iter().any(Option::is_some);
+    let attributes = conversation.attributes.as_ref();
+    let has_shown = attributes.is_some_and(|it| it.priority.is_some() || !it.tags.is_empty());
+    let flag = |flag: u8, has: bool| if has { flag } else { 0 };
+    let flags = flag(flag::UNTILS, has_untils) | flag(flag::ATTRIBUTES, has_shown);
     let mut bytes = Vec::with_capacity(64 + contact.len());
     bytes.push(VERSION);
     bytes.extend_from_slice(&owner.to_le_bytes());
-    let marked = if has_untils { HAS_UNTILS } else { 0 };
+    let marked = if flags != 0 { HAS_FLAGS } else { 0 };
     bytes.extend_from_slice(&(created_us | marked).to_le_bytes());
+    if flags != 0 {
+        bytes.push(flags);
+    }
     if has_untils {
         for until in untils {
             let us = until.map_or(NO_TIME, |until| until.timestamp_micros());
@@ -50,17 +65,20 @@ pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversat
     let rows = places.map(|(stream, position)| {
         let key = stream.key(&position);
         let read = self::conversation(&Directory::default(), &key, &value)?;
-        Ok((key.to_vec(), read))
+        Ok((key.to_vec(), read.conversation))
     });
     rows.collect()
 }
 
+/// What an index entry has of a conversation.
+pub(super) struct Shown {
+    pub(super) conversation: Conversation,
+    /// Whether its record has attributes that a list shows.
+    pub(super) has_attributes: bool,
+}
+
 /// The conversation of an index entry, as a list shows it.
-pub(super) fn conversation(
-    directory: &Directory,
-    key: &[u8],
-    value: &[u8],
-) -> Result<Conversation> {
+pub(super) fn conversation(directory: &Directory, key: &[u8], value: &[u8]) -> Result<Shown> {
     let (stream, updated_at, id) = keys::parse_index(key)?;
     let table = plan::STREAMS.table;
     let damaged = |what| codec::damaged(table, key, what);
@@ -69,14 +87,20 @@ pub(super) fn conversation(
     let mut read = || {
         let (owner, created_us) = (fields.u32()?, fields.i64()?);
         let mut untils = [NO_TIME; 2];
-        if created_us & HAS_UNTILS != 0 {
+        let mut flags = 0;
+        if created_us & HAS_FLAGS != 0 {
+            flags = fields
+                .byte()
+                .filter(|flags| (1..=flag::ALL).contains(flags))?;
+        }
+        if flags & flag::UNTILS != 0 {
             untils = [fields.i64()?, fields.i64()?];
         }
         let mut number = || fields.number();
         let counts = [number()?, number()?, number()?];
-        Some((owner, created_us & !HAS_UNTILS, untils, counts))
+        Some((owner, created_us & !HAS_FLAGS, flags, untils, counts))
     };
-    let Some((owner, created_us, untils, counts)) = read() else {
+    let Some((owner, created_us, flags, untils, counts)) = read() else {
         return Err(damaged("cannot be decoded"));
     };
     let [revision, inbound_count, unread_count] = counts;
@@ -105,5 +129,8 @@ pub(super) fn conversation(
     conversation.inbound_count = inbound_count;
     conversation.unread_count = unread_count;
     [conversation.delivered_until, conversation.read_until] = untils.map(time::from_micros);
-    Ok(conversation)
+    Ok(Shown {
+        conversation,
+        has_attributes: flags & flag::ATTRIBUTES != 0,
+    })
 }

@@ -4,8 +4,8 @@ use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Conversation, ConversationId, Cursor, Filter, Page, PagePosition, PageRequest, Result,
-    StatusFilter,
+    Attributes, Conversation, ConversationId, Cursor, Filter, Metadata, Page, PagePosition,
+    PageRequest, Result, StatusFilter,
 };
 
 use super::keys::{self, StreamKey};
@@ -108,11 +108,12 @@ impl<R: Read> Reader<'_, R> {
         while data.len() < shown
             && let Some((key, value)) = merged.next()?
         {
-            data.push(index_entry::conversation(
-                &self.known.directory,
-                key,
-                value,
-            )?);
+            let shown = index_entry::conversation(&self.known.directory, key, value)?;
+            let mut conversation = shown.conversation;
+            if shown.has_attributes {
+                conversation.attributes = self.shown_attributes(conversation.id)?;
+            }
+            data.push(conversation);
         }
         let more = match start {
             Start::Skip(_) => left > u64::from(limit),
@@ -120,6 +121,15 @@ impl<R: Read> Reader<'_, R> {
         };
         let next = data.last().filter(|_| more).map(Cursor::from);
         Ok(Page::new(data, total, next))
+    }
+
+    /// What a list shows of the attributes of a conversation.
+    fn shown_attributes(&self, id: ConversationId) -> Result<Option<Box<Attributes>>> {
+        let mut attributes = self.conversation(id)?.attributes;
+        if let Some(attributes) = &mut attributes {
+            attributes.metadata = Metadata::new();
+        }
+        Ok(attributes)
     }
 
     /// The rank of a conversation in a list, and how long the list is; nothing where the filter

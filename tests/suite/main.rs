@@ -9,6 +9,7 @@
     reason = "a test says what is wrong by panicking, and a child process speaks by printing"
 )]
 
+mod attributes;
 mod bulk;
 mod concurrency;
 mod damage;

@@ -19,6 +19,7 @@ mod record_delivery;
 mod record_watermark;
 mod remove_assignee;
 mod remove_note;
+mod reopen;
 mod reply;
 pub(crate) mod request;
 mod resolve;
@@ -27,6 +28,7 @@ mod revoke;
 mod save_assignee;
 mod send;
 mod set_provider_id;
+mod update_conversation;
 mod update_message;
 
 use std::time::Duration;
@@ -37,21 +39,21 @@ use serde::{Deserialize, Serialize};
 use crate::command::sealed::Sealed;
 use crate::validate::Origin;
 use crate::{
-    Answer, Assignee, AssigneeId, AttachmentUpdate, Author, BatchItem, ChangeKind, Channel,
-    Command, ConsumerName, ContactId, Content, Conversation, ConversationId, Decision, Delivery,
-    DeliveryStatus, Direction, Effect, EntityKind, Env, Error, EventSeq, Extras, Field, Filter,
-    Halt, Import, Inbound, InboxNumber, InvalidInput, Key, Message, MessageField, MessageId,
-    MessageRef, Note, NoteId, Outbound, ProviderId, ProviderIdState, Query, Reaction, Receipt,
-    Reply, Retention, Revision, Revocation, Selection, State, Status, Subject, UnmatchedReceipts,
-    UserId, Version, time, validate,
+    Answer, Assignee, AssigneeId, AttachmentUpdate, AttributeChanges, Attributes, Author,
+    BatchItem, ChangeKind, Channel, Command, ConsumerName, ContactId, Content, Conversation,
+    ConversationId, Decision, Delivery, DeliveryStatus, Direction, Effect, EntityKind, Env, Error,
+    EventSeq, Extras, Field, Filter, Halt, Import, Inbound, InboxNumber, InvalidInput, Key,
+    Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId,
+    ProviderIdState, Query, Reaction, Receipt, Reply, Retention, Revision, Revocation, Selection,
+    State, Status, Subject, UnmatchedReceipts, UserId, Version, time, validate,
 };
 
 pub use self::{
     add_note::*, assign::*, bulk::*, consumers::*, delete::*, edit::*, erase_contact::*,
     fill::Fill, mark_read::*, purge::*, react::React, receive::*, record_delivery::*,
-    record_watermark::*, remove_assignee::*, remove_note::*, reply::*, request::Report, resolve::*,
-    retry::*, revoke::*, save_assignee::*, send::*, set_provider_id::*,
-    update_message::UpdateMessage,
+    record_watermark::*, remove_assignee::*, remove_note::*, reopen::*, reply::*, request::Report,
+    resolve::*, retry::*, revoke::*, save_assignee::*, send::*, set_provider_id::*,
+    update_conversation::*, update_message::UpdateMessage,
 };
 #[doc(hidden)]
 pub use import::decide as decide_import;
@@ -64,6 +66,6 @@ seal! {
     Acknowledge AddConsumer AddNote Assign AssignAll Delete Edit EraseContact Fill Import MarkRead
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
     RemoveAssignee RemoveNote
-    RemoveConsumer ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SendMessage SetProviderId
-    UpdateMessage
+    RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SendMessage SetProviderId
+    UpdateConversation UpdateMessage
 }

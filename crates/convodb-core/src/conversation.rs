@@ -4,6 +4,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::attributes::{Attribute, Attributes, Priority, Tags};
+use crate::metadata::MetadataChanges;
+use crate::records::as_json;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, ConversationId, InboxNumber, Message, Revision, time,
 };
@@ -35,7 +38,8 @@ impl Status {
 ///
 /// Its JSON has `id`, `contact_id`, `channel`, `status`, `assigned_to`, `"messages": []`,
 /// `created_at` and `updated_at`; after them, each where it is not zero, `unread_count`,
-/// `inbound_count` and `revision`.
+/// `inbound_count` and `revision`; then, each where it has a value, those of its [`Attributes`],
+/// `delivered_until` and `read_until`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Conversation {
@@ -53,8 +57,8 @@ pub struct Conversation {
     pub created_at: DateTime<Utc>,
     /// The time of the latest activity.
     pub updated_at: DateTime<Utc>,
-    /// How often the status or the assignee changed, from 0. Messages, notes, receipts and reading
-    /// leave it. See [`Context::if_revision`](crate::Context::if_revision).
+    /// How often the status, the assignee or an attribute changed, from 0. Messages, notes, receipts
+    /// and reading leave it. See [`Context::if_revision`](crate::Context::if_revision).
     pub revision: Revision,
     /// How many messages the contact has sent.
     pub inbound_count: u64,
@@ -65,6 +69,8 @@ pub struct Conversation {
     pub delivered_until: Option<DateTime<Utc>>,
     /// All messages to the contact until this time were read.
     pub read_until: Option<DateTime<Utc>>,
+    /// What its team gave it. Most have none.
+    pub attributes: Option<Box<Attributes>>,
 }
 
 /// A conversation with all its messages.
@@ -103,6 +109,10 @@ pub enum Field {
     ReadCount(u64),
     DeliveredUntil(#[serde(with = "time")] DateTime<Utc>),
     ReadUntil(#[serde(with = "time")] DateTime<Utc>),
+    Priority(Option<Priority>),
+    Tags(Tags),
+    /// New values for some names.
+    Metadata(#[serde(with = "as_json")] MetadataChanges),
 }
 
 impl Field {
@@ -112,7 +122,17 @@ impl Field {
 
     /// Whether setting it raises the revision.
     pub const fn is_revised(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::Assignee(_))
+        matches!(self, Self::Status(_) | Self::Assignee(_)) || self.attribute().is_some()
+    }
+
+    /// The attribute that it sets, by the name that an event gives it.
+    pub const fn attribute(&self) -> Option<Attribute> {
+        Some(match self {
+            Self::Priority(_) => Attribute::Priority,
+            Self::Tags(_) => Attribute::Tags,
+            Self::Metadata(_) => Attribute::Metadata,
+            _ => return None,
+        })
     }
 }
 
@@ -139,7 +159,15 @@ impl Conversation {
             unread_count: 0,
             delivered_until: None,
             read_until: None,
+            attributes: None,
         }
+    }
+
+    /// Changes what its team gave it. A conversation is the same however it came to have nothing.
+    fn change_attributes(&mut self, change: impl FnOnce(&mut Attributes)) {
+        let mut attributes = self.attributes.take().unwrap_or_default();
+        change(&mut attributes);
+        self.attributes = Some(attributes).filter(|it| **it != Attributes::default());
     }
 
     /// The id of the user or team that it is assigned to.
@@ -166,6 +194,11 @@ impl Conversation {
                 self.delivered_until = self.delivered_until.max(Some(*until));
             }
             Field::ReadUntil(until) => self.read_until = self.read_until.max(Some(*until)),
+            Field::Priority(priority) => self.change_attributes(|it| it.priority = *priority),
+            Field::Tags(tags) => self.change_attributes(|it| it.tags.clone_from(tags)),
+            Field::Metadata(changes) => {
+                self.change_attributes(|it| it.metadata = it.metadata.merged(changes));
+            }
             // A mark never goes back, nor beyond the messages that have arrived.
             Field::ReadCount(count) => {
                 let read_count = self.read_count().max(*count).min(self.inbound_count);
@@ -191,7 +224,9 @@ impl Conversation {
     pub(crate) fn more(&self) -> Vec<Field> {
         let delivered_until = self.delivered_until.map(Field::DeliveredUntil);
         let read_until = self.read_until.map(Field::ReadUntil);
-        delivered_until.into_iter().chain(read_until).collect()
+        let attributes = self.attributes.iter().flat_map(|it| it.fields());
+        let until = delivered_until.into_iter().chain(read_until);
+        until.chain(attributes).collect()
     }
 
     /// Replaces a removed assignee by its successor. Not activity.

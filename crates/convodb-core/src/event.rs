@@ -14,8 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
-    Actor, AssigneeId, AssigneeKind, Change, Conversation, ConversationId, DeliveryStatus,
-    EventSeq, InvalidInput, MessageId, NoteId, Status, time,
+    Actor, AssigneeId, AssigneeKind, Attribute, Change, Conversation, ConversationId,
+    DeliveryStatus, EventSeq, InvalidInput, MessageId, NoteId, Status, time,
 };
 
 pub(crate) use project::project;
@@ -201,6 +201,11 @@ pub enum EventKind {
         #[serde(with = "time")]
         until: DateTime<Utc>,
     },
+    /// Attributes of the conversation changed.
+    ConversationUpdated {
+        /// Which.
+        changed: Vec<Attribute>,
+    },
 }
 
 impl EventKind {
@@ -228,6 +233,7 @@ impl EventKind {
             Self::MessagePlayed { .. } => "message.played",
             Self::MessageRetried { .. } => "message.retried",
             Self::ConversationReceipts { .. } => "conversation.receipts",
+            Self::ConversationUpdated { .. } => "conversation.updated",
         }
     }
 
@@ -319,6 +325,7 @@ impl Serialize for Event {
                 object.put("status", status)?;
                 object.put("until", Time(*until))?;
             }
+            EventKind::ConversationUpdated { changed } => object.put("changed", changed)?,
         }
         object.put_some("effective_at", self.effective_at.map(Time))?;
         object.put_some("actor", self.actor.as_ref())?;
@@ -352,6 +359,7 @@ struct EventDocument {
     conversation_id: ConversationId,
     status: Option<EventStatus>,
     until: Option<Time>,
+    changed: Option<Vec<Attribute>>,
     #[serde(rename = "previous_status")]
     _previous_status: Option<Status>,
     assigned_to: Option<Party<'static>>,
@@ -446,6 +454,9 @@ impl EventDocument {
                     }
                 }
                 _ => return Err(required("until")),
+            },
+            "conversation.updated" => EventKind::ConversationUpdated {
+                changed: self.changed.clone().ok_or_else(|| required("changed"))?,
             },
             "note.added" => EventKind::NoteAdded {
                 note_id: self.note_id.ok_or_else(|| required("note_id"))?,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::attributes::{Attributes, Priority, Tags};
 use crate::records::{ConversationRecord, Embedded};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, Content, Conversation, ConversationId, Extras,
-    Import, InvalidInput, Message, MessageId, MessageType, Note, Revision, Status, Transcript,
+    Import, InvalidInput, Message, MessageId, MessageType, Metadata, Note, Revision, Status,
+    Transcript,
 };
 
 #[derive(Deserialize)]
@@ -30,8 +32,13 @@ struct Document {
     inbound_count: u64,
     #[serde(default)]
     revision: Revision,
+    priority: Option<Priority>,
+    #[serde(default)]
+    tags: Tags,
     delivered_until: Option<Time>,
     read_until: Option<Time>,
+    #[serde(default)]
+    metadata: Metadata,
     #[serde(default)]
     notes: Vec<Note>,
     /// Of messages whose own JSON leaves something out.
@@ -41,6 +48,12 @@ struct Document {
 
 impl From<Document> for Import {
     fn from(document: Document) -> Self {
+        let attributes = Attributes {
+            priority: document.priority,
+            tags: document.tags,
+            metadata: document.metadata,
+        };
+        let has_attributes = attributes != Attributes::default();
         let conversation = Conversation {
             id: document.id,
             contact_id: document.contact_id,
@@ -54,6 +67,7 @@ impl From<Document> for Import {
             unread_count: document.unread_count,
             delivered_until: document.delivered_until.map(Time::get),
             read_until: document.read_until.map(Time::get),
+            attributes: has_attributes.then(|| Box::new(attributes)),
         };
         let (mut messages, mut extras) = (document.messages, document.extras);
         for message in &mut messages {
@@ -100,8 +114,14 @@ fn write<S: Serializer>(
     object.put_some("unread_count", counted(conversation.unread_count))?;
     object.put_some("inbound_count", counted(conversation.inbound_count))?;
     object.put_some("revision", counted(conversation.revision.get()))?;
+    let attributes = conversation.attributes.as_deref();
+    object.put_some("priority", attributes.and_then(|it| it.priority))?;
+    let tags = attributes.map(|it| &it.tags);
+    object.put_some("tags", tags.filter(|tags| !tags.is_empty()))?;
     object.put_some("delivered_until", conversation.delivered_until.map(Time))?;
     object.put_some("read_until", conversation.read_until.map(Time))?;
+    let metadata = attributes.map(|it| &it.metadata);
+    object.put_some("metadata", metadata.filter(|it| !it.is_empty()))?;
     object.put_some("notes", (!notes.is_empty()).then_some(notes))?;
     object.put_some("extras", extras.filter(|extras| !extras.is_empty()))?;
     object.end()

@@ -9,6 +9,7 @@
 //! differences. The modules `codec` and `records` define the bytes of what is stored.
 
 mod assignee;
+mod attributes;
 #[doc(hidden)]
 mod change;
 mod channel;
@@ -55,6 +56,9 @@ mod validate;
 #[doc(hidden)]
 pub mod api {
     pub use crate::assignee::{Assignee, AssigneeId, AssigneeKind};
+    pub use crate::attributes::{
+        Attribute, AttributeChanges, Attributes, Priority, TagChanges, TagDifference, Tags,
+    };
     pub use crate::channel::Channel;
     pub use crate::command::{Command, Output};
     pub use crate::commands::ConsumerStart;

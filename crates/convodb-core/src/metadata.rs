@@ -87,6 +87,11 @@ impl Metadata {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// What takes every value away.
+    pub(crate) fn cleared(&self) -> MetadataChanges {
+        MetadataChanges(self.0.keys().map(|name| (name.clone(), None)).collect())
+    }
+
     /// The same with these changes: `None` takes a value away.
     pub(crate) fn merged(&self, changes: &MetadataChanges) -> Self {
         let mut merged = self.clone();
@@ -128,6 +133,17 @@ impl Metadata {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MetadataChanges(pub BTreeMap<String, Option<MetadataValue>>);
+
+/// What sets these values.
+impl From<&Metadata> for MetadataChanges {
+    fn from(metadata: &Metadata) -> Self {
+        let set = metadata.0.iter();
+        Self(
+            set.map(|(name, value)| (name.clone(), Some(value.clone())))
+                .collect(),
+        )
+    }
+}
 
 /// A value of `null` sets nothing.
 impl<'de> Deserialize<'de> for Metadata {

@@ -9,6 +9,7 @@ import itertools
 import schemathesis
 
 NAME = "Idempotency-Key"
+ACTOR = "X-Convodb-Actor"
 LONGEST = 255
 NUMBERS = itertools.count(1)
 
@@ -16,6 +17,9 @@ NUMBERS = itertools.count(1)
 @schemathesis.hook
 def before_call(context, case, kwargs):
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
+    # Of a request without a body it takes a header for valid that is not as its pattern says.
+    if is_valid and case.headers and case.headers.get(ACTOR) == "0":
+        del case.headers[ACTOR]
     if is_valid and case.headers and NAME in case.headers:
         number = f"{next(NUMBERS):06}"
         case.headers[NAME] = case.headers[NAME][: LONGEST - len(number)] + number

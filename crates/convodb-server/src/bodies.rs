@@ -11,6 +11,12 @@ pub(crate) struct AssignRequest {
     team_id: Option<String>,
 }
 
+impl AssignRequest {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.user_id.is_none() && self.team_id.is_none()
+    }
+}
+
 impl TryFrom<AssignRequest> for AssigneeId {
     type Error = InvalidInput;
 

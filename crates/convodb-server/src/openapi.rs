@@ -10,7 +10,9 @@ pub(crate) mod schemas;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{conversations, directory, events, health, messages, meta, notes};
+use crate::handlers::{
+    contacts, conversations, desk, directory, events, health, messages, meta, notes,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +28,13 @@ use crate::handlers::{conversations, directory, events, health, messages, meta, 
         conversations::get,
         conversations::assign,
         conversations::resolve,
+        conversations::update,
+        desk::claim,
+        desk::unassign,
+        desk::reopen,
+        desk::delete,
+        desk::audit_log,
+        contacts::erase,
         notes::list,
         notes::add,
         notes::remove,
@@ -48,6 +57,7 @@ use crate::handlers::{conversations, directory, events, health, messages, meta, 
     ),
     components(schemas(
         schemas::Error,
+        schemas::UnmetError,
         schemas::Location,
         schemas::Card,
         schemas::Choice,

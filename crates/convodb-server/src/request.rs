@@ -5,7 +5,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use convodb::{Context, ConversationId, repair_surrogates};
+use convodb::{Actor, Context, ConversationId, InvalidInput, Revision, UserId, repair_surrogates};
 use http_body_util::{BodyExt as _, LengthLimitError};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -125,37 +125,68 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     }
 }
 
-/// The context of a command: its `Idempotency-Key`, if any.
+/// The context of a command: its `Idempotency-Key`, its actor and the revision that it expects, if any.
 pub(crate) struct CommandContext(pub(crate) Context);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const ACTOR: &str = "X-Convodb-Actor";
+const IF_MATCH: &str = "If-Match";
 
 impl<S: Send + Sync> FromRequestParts<S> for CommandContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let Some(value) = values.next() else {
-            return Ok(Self(Context::new()));
-        };
-        if values.next().is_some() {
-            return Err(ApiError::invalid(IDEMPOTENCY_KEY, "must be given once"));
-        }
-        // Narrower than the store's: characters that every HTTP library sends unchanged.
-        let printable = value
-            .as_bytes()
-            .iter()
-            .all(|byte| matches!(byte, b' '..=b'~'));
-        match value.to_str() {
-            Ok(key) if printable && (1..=255).contains(&key.len()) => {
-                Ok(Self(Context::new().idempotency_key(key)))
+        let mut context = Context::new();
+        if let Some(key) = header(&parts.headers, IDEMPOTENCY_KEY)? {
+            // Narrower than the store's: characters that every HTTP library sends unchanged.
+            if !(1..=255).contains(&key.len()) {
+                let reason = "must have 1 to 255 printable ASCII characters";
+                return Err(ApiError::invalid(IDEMPOTENCY_KEY, reason));
             }
-            _ => Err(ApiError::invalid(
-                IDEMPOTENCY_KEY,
-                "must have 1 to 255 printable ASCII characters",
-            )),
+            context = context.idempotency_key(key);
+        }
+        if let Some(actor) = header(&parts.headers, ACTOR)? {
+            let invalid = |error: InvalidInput| ApiError::invalid(ACTOR, error.reason());
+            let user = UserId::new(actor).map_err(invalid)?;
+            context = context.actor(Actor::new(user.as_str()).map_err(invalid)?);
+        }
+        if let Some(tag) = header(&parts.headers, IF_MATCH)? {
+            context = context.if_revision(revision(tag)?);
+        }
+        Ok(Self(context))
+    }
+}
+
+/// A header of printable ASCII characters, given at most once.
+fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, ApiError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(ApiError::invalid(name, "must be given once"));
+    }
+    let printable = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    match value.to_str().ok().filter(printable) {
+        Some(text) => Ok(Some(text)),
+        None => {
+            let reason = "must have 1 to 255 printable ASCII characters";
+            Err(ApiError::invalid(name, reason))
         }
     }
+}
+
+/// The revision of an entity tag: a number, between quotation marks or without them.
+fn revision(tag: &str) -> Result<Revision, ApiError> {
+    let quoted = tag
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let number = quoted.unwrap_or(tag);
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| number.parse().ok()).flatten();
+    number
+        .map(Revision::new)
+        .ok_or_else(|| ApiError::invalid(IF_MATCH, "must be the number of a revision"))
 }
 
 /// A body that is an object in JSON.

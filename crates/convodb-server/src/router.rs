@@ -22,7 +22,9 @@ use crate::app::{App, json_response};
 use crate::auth::{Keys, require_key};
 use crate::errors::{ApiError, dress};
 use crate::handlers::meta::{Meta, Secrets};
-use crate::handlers::{conversations, directory, events, health, messages, meta, notes};
+use crate::handlers::{
+    contacts, conversations, desk, directory, events, health, messages, meta, notes,
+};
 use crate::openapi;
 
 /// How large a body may be, and how long a request may take.
@@ -45,7 +47,17 @@ pub(crate) fn router(
 ) -> serde_json::Result<Router> {
     let v1 = Router::new()
         .route("/conversations", get(conversations::list))
-        .route("/conversations/{id}", get(conversations::get))
+        .route(
+            "/conversations/{id}",
+            get(conversations::get)
+                .patch(conversations::update)
+                .delete(desk::delete),
+        )
+        .route("/conversations/{id}/claim", post(desk::claim))
+        .route("/conversations/{id}/unassign", post(desk::unassign))
+        .route("/conversations/{id}/reopen", post(desk::reopen))
+        .route("/conversations/{id}/audit_log", get(desk::audit_log))
+        .route("/contacts/{id}/erase", post(contacts::erase))
         .route("/conversations/{id}/assign", post(conversations::assign))
         .route("/conversations/{id}/resolve", post(conversations::resolve))
         .route(

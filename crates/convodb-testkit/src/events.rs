@@ -47,7 +47,7 @@ impl RetentionPlan {
 /// What an audit log has: creation, the assignee and the status.
 fn is_audited(kind: &EventKind) -> bool {
     let (subject, what) = kind.as_str().split_once('.').unwrap();
-    subject == "conversation" && what != "deleted" && what != "receipts"
+    subject == "conversation" && !["deleted", "receipts", "updated"].contains(&what)
 }
 
 impl Model {

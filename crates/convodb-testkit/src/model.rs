@@ -7,9 +7,9 @@ use std::cmp::Reverse;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
-    Actor, Assignee, AssigneeId, AssigneeKind, AuthorType, Channel, ConsumerName, ContactId,
-    Conversation, ConversationId, DeliveryStatus, Direction, Event, EventSeq, Message, MessageId,
-    Note, NoteId, ProviderId, Revision, Status,
+    Actor, Assignee, AssigneeId, AssigneeKind, Attributes, AuthorType, Channel, ConsumerName,
+    ContactId, Conversation, ConversationId, DeliveryStatus, Direction, Event, EventSeq, Message,
+    MessageId, Note, NoteId, ProviderId, Revision, Status,
 };
 
 use super::body::is_system;
@@ -42,6 +42,7 @@ pub struct Entry {
     /// All messages to the contact until these times were delivered and read.
     pub delivered_until: Option<DateTime<Utc>>,
     pub read_until: Option<DateTime<Utc>>,
+    pub attributes: Attributes,
     /// The messages that it was imported with.
     pub imported: Vec<MessageId>,
     /// Its reassignments since assignees were removed that have no event yet.
@@ -66,6 +67,7 @@ impl Entry {
             read_count: 0,
             delivered_until: of.delivered_until,
             read_until: of.read_until,
+            attributes: of.attributes.as_deref().cloned().unwrap_or_default(),
             imported: Vec::new(),
             reassignments: Vec::new(),
         }
@@ -353,6 +355,8 @@ impl Model {
         shown.unread_count = entry.unread();
         shown.delivered_until = entry.delivered_until;
         shown.read_until = entry.read_until;
+        let has_attributes = entry.attributes != Attributes::default();
+        shown.attributes = has_attributes.then(|| Box::new(entry.attributes.clone()));
         shown.assigned_to = entry.assignee.as_ref().map(|id| {
             self.assignee(id)
                 .expect("who has a conversation is in the directory")
@@ -391,13 +395,20 @@ impl Model {
         messages.map(|message| self.read(entry, message)).collect()
     }
 
+    /// A list leaves the caller's own values out.
+    fn listed(&self, entry: &Entry) -> Conversation {
+        let mut listed = entry.clone();
+        listed.attributes.metadata = convodb::Metadata::new();
+        self.show(&listed)
+    }
+
     /// What is selected, latest activity first.
     pub fn list(&self, selects: impl Fn(&Entry) -> bool) -> Vec<Conversation> {
         let mut rows: Vec<Conversation> = self
             .entries
             .iter()
             .filter(|entry| selects(entry))
-            .map(|entry| self.show(entry))
+            .map(|entry| self.listed(entry))
             .collect();
         rows.sort_by_key(|row| Reverse((row.updated_at, row.id)));
         rows

@@ -586,6 +586,18 @@ impl Model {
         self.settle(id, changed, false)
     }
 
+    /// Reopening an open conversation changes nothing.
+    pub fn reopen(&mut self, id: ConversationId) -> Expected<Conversation> {
+        let entry = self.entry_mut(id);
+        let changed = entry.status == Status::Resolved;
+        entry.status = Status::Open;
+        entry.revision += u64::from(changed);
+        if changed {
+            self.tell(id, EventKind::ConversationReopened);
+        }
+        self.settle(id, changed, changed)
+    }
+
     /// It has another assignee than before, or none.
     fn add_move_event(&mut self, id: ConversationId, before: Option<AssigneeId>) {
         let kind = match (self.entry_mut(id).assignee.clone(), before) {

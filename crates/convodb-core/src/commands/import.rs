@@ -139,6 +139,8 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     if let Some(assignee) = &conversation.assigned_to {
         validate::name("name", &assignee.name).map_err(|error| error.within("assigned_to"))?;
     }
+    let attributes = conversation.attributes.as_deref();
+    attributes.map_or(Ok(()), Attributes::validate)?;
     let belongs = |of: ConversationId| {
         let reason = "must be the conversation's own id";
         InvalidInput::unless(of == conversation.id, "conversation_id", reason)

@@ -62,6 +62,10 @@ pub(crate) fn project(
                 };
                 kind.into_iter().for_each(&mut emit);
             }
+            let changed: Vec<_> = set.iter().filter_map(Field::attribute).collect();
+            if !changed.is_empty() {
+                emit(EventKind::ConversationUpdated { changed });
+            }
         }
         ChangeKind::Reassigned { assignee: to, .. } => {
             let before = assignee(state, conversation_id)?;

@@ -386,5 +386,11 @@ pub(crate) fn every_field() -> Vec<(&'static str, Field)> {
         ("status", Field::Status(Status::Resolved)),
         ("assigned_to", Field::Assignee(Some(alice()))),
         ("read_count", Field::ReadCount(300)),
+        ("priority", Field::Priority(Some(Priority::High))),
+        ("tags", Field::Tags(["VIP", "refund"].into_iter().collect())),
+        (
+            "metadata",
+            Field::Metadata(serde_json::from_str(r#"{"order":1042,"x":null}"#).unwrap()),
+        ),
     ]
 }

@@ -6,16 +6,16 @@ use std::{io, iter};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use convodb::commands::{Assign, Resolve};
+use convodb::commands::{Assign, Resolve, UpdateConversation};
 use convodb::prelude::*;
-use convodb::{AssigneeId, Conversation, Filter, Messages};
+use convodb::{AssigneeId, AttributeChanges, Conversation, Filter, Messages};
 use futures_util::stream;
 
 use crate::app::{Answer, App, json_response};
 use crate::bodies::AssignRequest;
 use crate::errors::ApiError;
-use crate::openapi::parameters::{ConversationId, IdempotencyKey, List};
-use crate::openapi::responses::{Body, Key, NotFound, Request};
+use crate::openapi::parameters::{ConversationId, Expected, IdempotencyKey, List};
+use crate::openapi::responses::{Body, Key, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation, Query};
 
@@ -173,11 +173,11 @@ impl Iterator for Thread {
     post,
     path = "/v1/conversations/{id}/assign",
     operation_id = "assign_conversation",
-    params(ConversationId, IdempotencyKey),
+    params(ConversationId, IdempotencyKey, Expected),
     request_body = bodies::Assignment,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
-        Request, Key, NotFound, Body
+        Request, Key, NotFound, Unmet, Body
     )
 )]
 pub(crate) async fn assign(
@@ -201,10 +201,10 @@ pub(crate) async fn assign(
     post,
     path = "/v1/conversations/{id}/resolve",
     operation_id = "resolve_conversation",
-    params(ConversationId, IdempotencyKey),
+    params(ConversationId, IdempotencyKey, Expected),
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
-        Request, Key, NotFound, Body
+        Request, Key, NotFound, Unmet, Body
     )
 )]
 pub(crate) async fn resolve(
@@ -215,5 +215,34 @@ pub(crate) async fn resolve(
     _: NoBody,
 ) -> Result<Answer, ApiError> {
     let command = Resolve { conversation: id };
+    Answer::ok(&app.execute(context, command).await?.value)
+}
+
+/// Update a conversation
+///
+/// Sets its attributes; `null` takes one away, and what is left out stays. Each change raises the
+/// revision, and none is activity.
+#[utoipa::path(
+    patch,
+    path = "/v1/conversations/{id}",
+    operation_id = "update_conversation",
+    params(ConversationId, IdempotencyKey, Expected),
+    request_body = bodies::ConversationUpdate,
+    responses(
+        (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
+        Request, Key, NotFound, Unmet, Body
+    )
+)]
+pub(crate) async fn update(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+    JsonBody(changes): JsonBody<AttributeChanges>,
+) -> Result<Answer, ApiError> {
+    let command = UpdateConversation {
+        conversation: id,
+        changes,
+    };
     Answer::ok(&app.execute(context, command).await?.value)
 }

@@ -1,6 +1,7 @@
 //! The bodies of requests that have one of several shapes, as the library reads them.
 
 use convodb::UNSEEN;
+use serde_json::Value;
 use utoipa::openapi::schema::{
     AdditionalProperties, AnyOfBuilder, ArrayBuilder, ArrayItems, Object, ObjectBuilder,
     OneOfBuilder, Schema, SchemaType, Type,
@@ -28,6 +29,13 @@ const CONVERSATION_ID: &str = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 const MESSAGE_ID: &str = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// The server accepts addresses of IP version 6 too; this pattern has no brackets.
 const URL: &str = r"^https?://[!-Z\^-~]+$";
+
+/// Without control characters, and without white space at its ends.
+const TAG: &str = concat!(
+    r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+    r"([^\u0000-\u001f\u007f-\u009f]*",
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$",
+);
 
 const MAX_TEXT: usize = 64 * 1024;
 const MAX_NAME: usize = 256;
@@ -58,6 +66,8 @@ pub(crate) struct Revocation;
 pub(crate) struct Retried;
 /// What became known of a message.
 pub(crate) struct MessageUpdate;
+/// What attributes of a conversation become.
+pub(crate) struct ConversationUpdate;
 /// Values of the client's own, by their names.
 pub(crate) struct Metadata;
 /// The text of a note.
@@ -634,6 +644,39 @@ impl PartialSchema for MessageUpdate {
 }
 
 impl ToSchema for MessageUpdate {}
+
+impl PartialSchema for ConversationUpdate {
+    fn schema() -> RefOr<Schema> {
+        let mut tag = utf_8(64);
+        tag.pattern = Some(TAG.to_owned());
+        let tags = || optional_array(tag.clone(), 32);
+        let changes = object(vec![
+            ("add", OPTIONAL, tags().into()),
+            ("remove", OPTIONAL, tags().into()),
+        ]);
+        let tags = AnyOfBuilder::new()
+            .item(tags())
+            .item(changes)
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .description(Some(
+                "All tags, or those that come and go; without white space at their ends",
+            ));
+        let priorities = ["low", "medium", "high", "urgent"];
+        let priority = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .enum_values(Some(
+                priorities.map(Value::from).into_iter().chain([Value::Null]),
+            ));
+        object(vec![
+            ("priority", OPTIONAL, priority.into()),
+            ("tags", OPTIONAL, tags.into()),
+            ("metadata", OPTIONAL, nullable("Metadata")),
+        ])
+        .into()
+    }
+}
+
+impl ToSchema for ConversationUpdate {}
 
 impl PartialSchema for EditedMessage {
     fn schema() -> RefOr<Schema> {

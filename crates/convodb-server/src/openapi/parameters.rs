@@ -87,6 +87,27 @@ documented! {
         /// changes nothing more. Another request with the key is answered with 422.
         #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
         idempotency_key: String,
+        /// Who acts: a user of the directory. It becomes the author of a message and of a note, and
+        /// the actor of events.
+        #[param(rename = "X-Convodb-Actor", required = false, pattern = r"^usr_[!-+\--~]{1,124}$")]
+        actor: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Header)]
+    pub(crate) struct Expected {
+        /// The revision that the conversation must have for the request to change it. Where it has
+        /// another one, the answer is 412.
+        #[param(rename = "If-Match", required = false, pattern = r#"^([0-9]{1,19}|"[0-9]{1,19}")$"#)]
+        if_match: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct ContactId {
+        /// The contact's id.
+        #[param(pattern = "^con_[!-~]{1,252}$", example = "con_01HXYZ")]
+        id: String,
     }
 
     #[derive(IntoParams)]

@@ -44,6 +44,11 @@ refusals! {
         "422": "A parameter or a field is not valid, and the message names it; or another request had the same `Idempotency-Key`",
     }
 
+    /// Of an operation on one conversation.
+    Unmet {
+        "412": "The conversation is not as it was expected; `revision` and `assigned_to` say how it is",
+    }
+
     /// Of the list of events.
     Conflict {
         "409": "`after` is greater than the number of the newest event",
@@ -87,8 +92,12 @@ refusals! {
 }
 
 fn refusal((status, description): (&str, &str)) -> (String, RefOr<Response>) {
+    let schema = match status {
+        "412" => "UnmetError",
+        _ => "Error",
+    };
     let error = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Error")))
+        .schema(Some(Ref::from_schema_name(schema)))
         .build();
     let mut response = ResponseBuilder::new()
         .description(description)

@@ -100,15 +100,33 @@ documented! {
         /// How many messages came from the contact, if there are any.
         #[schema(required = false, minimum = 1)]
         inbound_count: u64,
-        /// How often the status or the assignee changed, if they did.
+        /// How often the status, the assignee or an attribute changed, if they did.
         #[schema(required = false, minimum = 1)]
         revision: u64,
+        #[schema(required = false)]
+        priority: Priority,
+        /// Its tags, without those that differ in case alone.
+        #[schema(required = false)]
+        tags: Vec<String>,
         /// All messages to the contact until this time were delivered.
         #[schema(required = false, format = "date-time")]
         delivered_until: String,
         /// All messages to the contact until this time were read.
         #[schema(required = false, format = "date-time")]
         read_until: String,
+        /// The caller's own values. Lists leave them out.
+        #[schema(required = false, value_type = Object)]
+        metadata: String,
+    }
+
+    /// How soon a conversation needs an answer.
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum Priority {
+        Low,
+        Medium,
+        High,
+        Urgent,
     }
 
     #[derive(ToSchema)]
@@ -498,6 +516,9 @@ documented! {
         /// Until when messages were delivered or read.
         #[schema(required = false, format = "date-time")]
         until: String,
+        /// Which attributes changed.
+        #[schema(required = false)]
+        changed: Vec<String>,
         #[schema(required = false)]
         previous_status: Status,
         #[schema(required = false)]
@@ -561,6 +582,31 @@ documented! {
     pub(crate) struct Error {
         #[schema(inline)]
         error: ErrorBody,
+    }
+
+    /// The answer to a request whose conversation is not as it was expected.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct UnmetError {
+        #[schema(inline)]
+        error: UnmetBody,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct UnmetBody {
+        /// `precondition_failed`.
+        code: String,
+        /// For people.
+        message: String,
+        /// What was expected.
+        #[schema(value_type = Object)]
+        expected: String,
+        /// The revision of the conversation.
+        revision: u64,
+        /// Who has the conversation.
+        #[schema(required = true)]
+        assigned_to: Option<Party>,
     }
 
     #[derive(ToSchema)]

@@ -8,9 +8,11 @@
     reason = "that is how a test reports"
 )]
 
+mod attributes;
 mod back_pressure;
 mod connections;
 mod deliveries;
+mod desk;
 mod directory;
 mod events;
 mod healing;

@@ -55,14 +55,19 @@ fn health_and_the_description_need_no_key() {
         paths,
         [
             "/healthz",
+            "/v1/contacts/{id}/erase",
             "/v1/conversations",
             "/v1/conversations/{id}",
             "/v1/conversations/{id}/assign",
+            "/v1/conversations/{id}/audit_log",
+            "/v1/conversations/{id}/claim",
             "/v1/conversations/{id}/messages",
             "/v1/conversations/{id}/messages/{message_id}/versions",
             "/v1/conversations/{id}/notes",
             "/v1/conversations/{id}/notes/{note_id}",
+            "/v1/conversations/{id}/reopen",
             "/v1/conversations/{id}/resolve",
+            "/v1/conversations/{id}/unassign",
             "/v1/events",
             "/v1/messages/edit",
             "/v1/messages/react",
@@ -99,7 +104,7 @@ fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conv
             );
             let invalid = responses.get("422").map(|response| response.to_string());
             let names_key = invalid.is_some_and(|invalid| invalid.contains("Idempotency-Key"));
-            let is_command = method == "post" || method == "delete";
+            let is_command = ["post", "patch", "delete"].contains(&method.as_str());
             let takes_key = is_command && path != "/webhooks/meta";
             assert_eq!(names_key, takes_key, "{method} {path}");
         }
@@ -154,7 +159,11 @@ fn a_method_that_a_resource_does_not_have_is_405_with_those_that_it_has() {
     let id = server.conversation("con_1");
     for (path, method, allowed) in [
         ("/v1/conversations".to_owned(), "POST", "GET,HEAD"),
-        (format!("/v1/conversations/{id}"), "DELETE", "GET,HEAD"),
+        (
+            format!("/v1/conversations/{id}"),
+            "PUT",
+            "GET,HEAD,PATCH,DELETE",
+        ),
         (format!("/v1/conversations/{id}/assign"), "GET", "POST"),
         (
             format!("/v1/conversations/{id}/notes"),

@@ -199,6 +199,22 @@ impl Server {
         self.curl(path, &put)
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &str) -> Answer {
+        let patch = [
+            "--request",
+            "PATCH",
+            "--header",
+            JSON,
+            "--data-binary",
+            body,
+        ];
+        self.curl(path, &patch)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.curl(path, &["--request", "DELETE"])
+    }
+
     /// Asks for so many pages of the list, with one curl: how many of the answers were of 200.
     pub(crate) fn ask_often(&self, times: usize) -> usize {
         let mut curl = Command::new("curl");

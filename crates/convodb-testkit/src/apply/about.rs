@@ -1,13 +1,17 @@
 //! Commands about one conversation as a whole. Another one needs this file alone: what it is given, how
 //! it comes out of bytes, and what it does to the model.
 
-use convodb::commands::{MarkRead, RemoveNote, Resolve};
-use convodb::{Conversation, ConversationId, ErrorKind, Result};
+use convodb::commands::{MarkRead, RemoveNote, Reopen, Resolve, UpdateConversation};
+use convodb::{
+    Attribute, AttributeChanges, Conversation, ConversationId, ErrorKind, EventKind, Metadata,
+    Priority, Result, TagChanges, TagDifference, Tags,
+};
 
 use super::call::Call;
 use crate::backend::Commands;
 use crate::bytes::Bytes;
 use crate::model::{Entry, Model};
+use crate::more::{self, NAMES};
 use crate::op::Sight;
 use crate::rules::refused_if;
 use crate::verdict::{Expected, Refusal};
@@ -16,14 +20,30 @@ use crate::verdict::{Expected, Refusal};
 #[derive(Clone, Copy, Debug)]
 pub enum About {
     Resolve,
-    MarkRead { read_count: Sight },
-    RemoveNote { note: u8 },
+    Reopen,
+    MarkRead {
+        read_count: Sight,
+    },
+    RemoveNote {
+        note: u8,
+    },
+    Update {
+        priority: u8,
+        tags: u8,
+        metadata: u8,
+    },
 }
 
 impl About {
     pub(crate) fn from_bytes(bytes: &mut Bytes<'_>) -> Self {
-        match bytes.below(5) {
+        match bytes.below(8) {
             0 | 2 => Self::Resolve,
+            7 => Self::Reopen,
+            5 | 6 => Self::Update {
+                priority: bytes.below(8),
+                tags: bytes.below(9),
+                metadata: bytes.below(7),
+            },
             4 => Self::RemoveNote {
                 note: bytes.below(u8::MAX),
             },
@@ -47,6 +67,12 @@ pub(super) fn run(
                 model.resolve(conversation)
             })
         }
+        About::Reopen => {
+            let command = Reopen { conversation };
+            call.settle(Some(conversation), refusals, command, |model| {
+                model.reopen(conversation)
+            })
+        }
         About::MarkRead { read_count } => {
             let read_count = call.model.seen_messages(conversation, read_count);
             refusals.extend(call.model.refused_mark(conversation, read_count));
@@ -56,6 +82,21 @@ pub(super) fn run(
             };
             call.settle(Some(conversation), refusals, command, |model| {
                 model.mark_read(conversation, read_count)
+            })
+        }
+        About::Update {
+            priority,
+            tags,
+            metadata,
+        } => {
+            let given = Given::new(priority, tags, metadata);
+            refusals.extend(call.model.refused_update(conversation, &given));
+            let command = UpdateConversation {
+                conversation,
+                changes: given.changes(),
+            };
+            call.settle(Some(conversation), refusals, command, |model| {
+                model.update_conversation(conversation, &given)
             })
         }
         About::RemoveNote { note } => {
@@ -72,7 +113,155 @@ pub(super) fn run(
     }
 }
 
+/// What attributes become: nothing where they are left out, none where they are taken away.
+struct Given {
+    priority: Option<Option<Priority>>,
+    tags: GivenTags,
+    metadata: Option<Option<(u8, Option<u8>)>>,
+}
+
+enum GivenTags {
+    LeftOut,
+    None,
+    All(&'static [&'static str]),
+    Some(&'static [&'static str], &'static [&'static str]),
+}
+
+impl Given {
+    fn new(priority: u8, tags: u8, metadata: u8) -> Self {
+        Self {
+            priority: match priority {
+                0 => Some(None),
+                1 => Some(Some(Priority::Low)),
+                2 => Some(Some(Priority::Urgent)),
+                _ => None,
+            },
+            tags: match tags {
+                0 => GivenTags::None,
+                1 => GivenTags::All(&["vip", "Refund"]),
+                2 => GivenTags::All(&["VIP", "straße", "vip"]),
+                3 => GivenTags::Some(&["STRASSE", "new"], &["vip"]),
+                4 => GivenTags::Some(&[], &["NEW", "refund"]),
+                5 => GivenTags::Some(&["new"], &["new"]),
+                6 => GivenTags::All(&[" blank "]),
+                _ => GivenTags::LeftOut,
+            },
+            metadata: match metadata {
+                0 => Some(None),
+                // The last name is refused.
+                number @ 1..=3 => Some(Some((number, Some(number)))),
+                4 => Some(Some((1, None))),
+                _ => None,
+            },
+        }
+    }
+
+    fn changes(&self) -> AttributeChanges {
+        let tags = |tags: &[&str]| tags.iter().copied().collect::<Tags>();
+        let mut changes = AttributeChanges::default();
+        changes.priority = self.priority;
+        changes.tags = match &self.tags {
+            GivenTags::LeftOut => None,
+            GivenTags::None => Some(None),
+            GivenTags::All(all) => Some(Some(TagChanges::All(tags(all)))),
+            GivenTags::Some(add, remove) => Some(Some(TagChanges::Some(TagDifference {
+                add: tags(add),
+                remove: tags(remove),
+            }))),
+        };
+        changes.metadata = self
+            .metadata
+            .map(|changes| changes.map(crate::changes::metadata));
+        changes
+    }
+}
+
+/// The first spelling of each tag, in the order of what they are compared by.
+fn tags_of<'t>(tags: impl IntoIterator<Item = &'t str>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for tag in tags {
+        if all.iter().all(|known| !is_alike(known, tag)) {
+            all.push(tag.to_owned());
+        }
+    }
+    all.sort_by_key(|tag| tag.to_uppercase().to_lowercase());
+    all
+}
+
+fn is_alike(one: &str, other: &str) -> bool {
+    one.to_uppercase() == other.to_uppercase()
+}
+
 impl Model {
+    fn refused_update(&self, id: ConversationId, given: &Given) -> Vec<Refusal> {
+        if self.entry(id).is_none() {
+            return Vec::new();
+        }
+        let blank = matches!(given.tags, GivenTags::All([" blank "]));
+        let named = given.metadata.flatten();
+        let bad_name = named.is_some_and(|(name, value)| name >= NAMES && value.is_some());
+        let refused = [(blank, "tags"), (bad_name, "metadata")].into_iter();
+        let refused = refused.filter_map(|(bad, field)| refused_if(bad, Refusal::invalid(field)));
+        refused.collect()
+    }
+
+    /// Each attribute that changes raises the revision; it is no activity.
+    fn update_conversation(&mut self, id: ConversationId, given: &Given) -> Expected<Conversation> {
+        let entry = self.entry_mut(id);
+        let before = entry.attributes.clone();
+        if let Some(priority) = given.priority {
+            entry.attributes.priority = priority;
+        }
+        let known: Vec<String> = before.tags.iter().map(str::to_owned).collect();
+        let known = known.iter().map(String::as_str);
+        let is_in = |tags: &[&str], tag: &str| tags.iter().any(|one| is_alike(one, tag));
+        let tags = match given.tags {
+            GivenTags::LeftOut => tags_of(known),
+            GivenTags::None => Vec::new(),
+            GivenTags::All(all) => tags_of(
+                known
+                    .filter(|tag| is_in(all, tag))
+                    .chain(all.iter().copied()),
+            ),
+            GivenTags::Some(add, remove) => tags_of(
+                known
+                    .filter(|tag| !is_in(remove, tag))
+                    .chain(add.iter().copied()),
+            ),
+        };
+        entry.attributes.tags = tags.into_iter().collect();
+        match given.metadata {
+            None => {}
+            Some(None) => entry.attributes.metadata = Metadata::new(),
+            Some(Some((name, value))) => {
+                let name = more::name(name);
+                let kept = before.metadata.iter().filter(|(known, _)| *known != name);
+                let mut metadata = Metadata::new();
+                kept.for_each(|(name, value)| metadata.set(name, value.clone()));
+                if let Some(value) = value {
+                    metadata.set(name, more::value(value));
+                }
+                entry.attributes.metadata = metadata;
+            }
+        }
+        let after = &entry.attributes;
+        let changed: Vec<_> = [
+            (after.priority != before.priority, Attribute::Priority),
+            (after.tags != before.tags, Attribute::Tags),
+            (after.metadata != before.metadata, Attribute::Metadata),
+        ]
+        .into_iter()
+        .filter_map(|(changed, attribute)| changed.then_some(attribute))
+        .collect();
+        entry.revision += changed.len() as u64;
+        let is_changed = !changed.is_empty();
+        if is_changed {
+            self.tell(id, EventKind::ConversationUpdated { changed });
+            self.touched = true;
+        }
+        Expected::plain(self.shown(id), is_changed)
+    }
+
     /// How many messages from the contact somebody saw.
     fn seen_messages(&self, id: ConversationId, sight: Sight) -> u64 {
         let inbound = self.entry(id).map_or(0, Entry::inbound);

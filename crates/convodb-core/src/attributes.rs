@@ -1,0 +1,262 @@
+//! What a team gives a conversation beside its status and its assignee.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::metadata::{Metadata, MetadataChanges};
+use crate::{Field, InvalidInput};
+
+const MAX_TAGS: usize = 32;
+const MAX_TAG_BYTES: usize = 64;
+
+/// How soon a conversation needs an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Priority {
+    /// Whenever there is time.
+    Low,
+    /// As usual.
+    Medium,
+    /// Before others.
+    High,
+    /// At once.
+    Urgent,
+}
+
+/// The name of an attribute that a team gives a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Attribute {
+    /// [`Attributes::priority`].
+    Priority,
+    /// [`Attributes::tags`].
+    Tags,
+    /// [`Attributes::metadata`].
+    Metadata,
+}
+
+/// What a team gives a conversation. Most conversations have none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// How soon it needs an answer.
+    pub priority: Option<Priority>,
+    /// Its tags.
+    pub tags: Tags,
+    /// The caller's own values. Lists leave them out.
+    pub metadata: Metadata,
+}
+
+impl Attributes {
+    /// As fields, where they have a value, in the order of the variants of [`Field`].
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
+        let priority = self
+            .priority
+            .map(|priority| Field::Priority(Some(priority)));
+        let tags = (!self.tags.is_empty()).then(|| Field::Tags(self.tags.clone()));
+        let metadata = (!self.metadata.is_empty())
+            .then(|| Field::Metadata(MetadataChanges::from(&self.metadata)));
+        [priority, tags, metadata].into_iter().flatten()
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
+        self.tags.validate()?;
+        self.metadata.validate()
+    }
+}
+
+/// Tags, compared without case, in the order in which they compare, each as it was first spelled: at
+/// most 32 of at most 64 bytes.
+///
+/// ```
+/// use convodb::Tags;
+///
+/// let tags: Tags = ["refund", "VIP", "Refund"].into_iter().collect();
+/// assert_eq!(tags.iter().collect::<Vec<_>>(), ["refund", "VIP"]);
+/// assert!(tags.contains("vip"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Tags(Vec<String>);
+
+/// What tags are compared by. Both steps, as some letters have one of the two alone.
+fn folded(tag: &str) -> String {
+    let upper = tag.chars().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).collect()
+}
+
+impl Tags {
+    /// No tags.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether a tag is one of them, in whichever case.
+    pub fn contains(&self, tag: &str) -> bool {
+        self.find(tag).is_ok()
+    }
+
+    fn find(&self, tag: &str) -> Result<usize, usize> {
+        let tag = folded(tag);
+        self.0.binary_search_by_key(&tag, |known| folded(known))
+    }
+
+    /// Adds a tag, unless it is there.
+    pub fn insert(&mut self, tag: impl Into<String>) {
+        let tag = tag.into();
+        if let Err(place) = self.find(&tag) {
+            self.0.insert(place, tag);
+        }
+    }
+
+    /// Takes a tag away, in whichever case.
+    pub fn remove(&mut self, tag: &str) {
+        if let Ok(place) = self.find(tag) {
+            self.0.remove(place);
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
+        let count = self.0.len();
+        let reason = format_args!("must be at most {MAX_TAGS}, and are {count}");
+        InvalidInput::unless(count <= MAX_TAGS, "tags", reason)?;
+        self.iter().try_for_each(check_tag)
+    }
+}
+
+fn check_tag(tag: &str) -> Result<(), InvalidInput> {
+    let length = tag.len();
+    let reason = format_args!("must be at most {MAX_TAG_BYTES} bytes each, and one has {length}");
+    InvalidInput::unless(length <= MAX_TAG_BYTES, "tags", reason)?;
+    let is_plain = !tag.chars().any(char::is_control);
+    InvalidInput::unless(is_plain, "tags", "must have no control characters")?;
+    let is_trimmed = !tag.is_empty() && tag.trim() == tag;
+    let reason = "must not be empty, or begin or end with white space";
+    InvalidInput::unless(is_trimmed, "tags", reason)
+}
+
+impl<T: Into<String>> FromIterator<T> for Tags {
+    fn from_iter<I: IntoIterator<Item = T>>(tags: I) -> Self {
+        let mut all = Self::new();
+        tags.into_iter().for_each(|tag| all.insert(tag));
+        all
+    }
+}
+
+impl<'de> Deserialize<'de> for Tags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<String>::deserialize(deserializer).map(Self::from_iter)
+    }
+}
+
+/// New values for attributes of a conversation. What is left out stays as it is.
+///
+/// Its JSON has `priority`, `tags` and `metadata`. A value of `null` takes an attribute away.
+///
+/// ```
+/// use convodb::{AttributeChanges, Priority};
+///
+/// let body = r#"{"priority": "high", "tags": {"add": ["refund"]}, "metadata": {"order": 1042}}"#;
+/// let changes: AttributeChanges = serde_json::from_str(body)?;
+/// assert_eq!(changes.priority, Some(Some(Priority::High)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
+#[non_exhaustive]
+pub struct AttributeChanges {
+    /// The priority, or none.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Option<Priority>>,
+    /// All tags, or some.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Option<TagChanges>>,
+    /// Some values of the caller's own; without them, all are taken away.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Option<MetadataChanges>>,
+}
+
+/// A value that is there, if only as `null`.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// What becomes of the tags of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "must be a list, or an object with `add` and `remove`"
+)]
+pub enum TagChanges {
+    /// These are all.
+    All(Tags),
+    /// Some come, and some go.
+    Some(TagDifference),
+}
+
+/// Tags that come, and tags that go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TagDifference {
+    /// Those that are added.
+    pub add: Tags,
+    /// Those that are taken away, in whichever case.
+    pub remove: Tags,
+}
+
+impl AttributeChanges {
+    /// The fields that become other ones, and what they become.
+    pub(crate) fn fields(&self, known: &Attributes) -> Result<Vec<Field>, InvalidInput> {
+        let mut set = Vec::new();
+        if let Some(priority) = self.priority
+            && priority != known.priority
+        {
+            set.push(Field::Priority(priority));
+        }
+        if let Some(changes) = &self.tags {
+            let tags = match changes {
+                None => Tags::new(),
+                // A spelling that is known stays.
+                Some(TagChanges::All(all)) => {
+                    let kept = known.tags.iter().filter(|tag| all.contains(tag));
+                    kept.chain(all.iter()).collect()
+                }
+                Some(TagChanges::Some(TagDifference { add, remove })) => {
+                    let kept = known.tags.iter().filter(|tag| !remove.contains(tag));
+                    kept.chain(add.iter()).collect()
+                }
+            };
+            tags.validate()?;
+            if tags != known.tags {
+                set.push(Field::Tags(tags));
+            }
+        }
+        if let Some(changes) = &self.metadata {
+            let changes = changes.clone().unwrap_or_else(|| known.metadata.cleared());
+            let merged = known.metadata.merged(&changes);
+            merged.validate()?;
+            if merged != known.metadata {
+                set.push(Field::Metadata(changes));
+            }
+        }
+        Ok(set)
+    }
+}

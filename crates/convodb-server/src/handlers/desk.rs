@@ -1,0 +1,152 @@
+//! What a team does with a conversation beside assigning, resolving and updating it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use convodb::commands::{Assign, Delete, Reopen};
+use convodb::prelude::*;
+use convodb::{AssigneeId, Context, Event, UserId};
+use serde::Serialize;
+
+use crate::app::{Answer, App};
+use crate::bodies::AssignRequest;
+use crate::errors::ApiError;
+use crate::openapi::parameters::{ConversationId, Expected, IdempotencyKey};
+use crate::openapi::responses::{Body, Key, NotFound, Request, Unmet};
+use crate::openapi::{bodies, schemas};
+use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation};
+
+/// Claim a conversation
+///
+/// Assigns it, if nobody has it, to the user or team of the body. With an empty object as the body it is
+/// the user of `X-Convodb-Actor`. It reopens a resolved one. Of several that claim it, one succeeds.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/claim",
+    operation_id = "claim_conversation",
+    params(ConversationId, IdempotencyKey, Expected),
+    request_body = bodies::Assignment,
+    responses(
+        (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
+        Request, Key, NotFound, Unmet, Body
+    )
+)]
+pub(crate) async fn claim(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+    JsonBody(request): JsonBody<AssignRequest>,
+) -> Result<Answer, ApiError> {
+    let assignee = match acting_user(&context) {
+        Some(user) if request.is_empty() => user,
+        _ => AssigneeId::try_from(request)?,
+    };
+    let command = Assign {
+        conversation: id,
+        assignee: Some(assignee),
+    };
+    let context = context.if_assignee(None);
+    Answer::ok(&app.execute(context, command).await?.value)
+}
+
+fn acting_user(context: &Context) -> Option<AssigneeId> {
+    let actor = context.actor_ref()?;
+    UserId::new(actor.as_str()).ok().map(AssigneeId::from)
+}
+
+/// Unassign a conversation
+///
+/// It stays open or resolved.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/unassign",
+    operation_id = "unassign_conversation",
+    params(ConversationId, IdempotencyKey, Expected),
+    responses(
+        (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
+        Request, Key, NotFound, Unmet, Body
+    )
+)]
+pub(crate) async fn unassign(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+    _: NoBody,
+) -> Result<Answer, ApiError> {
+    let command = Assign {
+        conversation: id,
+        assignee: None,
+    };
+    Answer::ok(&app.execute(context, command).await?.value)
+}
+
+/// Reopen a conversation
+///
+/// It stays assigned. Reopening one that is open changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/reopen",
+    operation_id = "reopen_conversation",
+    params(ConversationId, IdempotencyKey, Expected),
+    responses(
+        (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
+        Request, Key, NotFound, Unmet, Body
+    )
+)]
+pub(crate) async fn reopen(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+    _: NoBody,
+) -> Result<Answer, ApiError> {
+    let command = Reopen { conversation: id };
+    Answer::ok(&app.execute(context, command).await?.value)
+}
+
+/// Delete a conversation
+///
+/// With all its messages and notes. The ids of its messages are not used again.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{id}",
+    operation_id = "delete_conversation",
+    params(ConversationId, IdempotencyKey, Expected),
+    responses((status = 204, description = "It is deleted"), Request, Key, NotFound, Unmet)
+)]
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+) -> Result<StatusCode, ApiError> {
+    app.execute(context, Delete { conversation: id }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+struct Log {
+    data: Vec<Event>,
+}
+
+/// List a conversation's audit log
+///
+/// Its changes of status and assignee, oldest first, for as long as it exists.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{id}/audit_log",
+    operation_id = "list_audit_log",
+    params(ConversationId),
+    responses((status = 200, description = "The events", body = schemas::EventPage), Request, NotFound)
+)]
+pub(crate) async fn audit_log(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+) -> Result<Answer, ApiError> {
+    let data = app.read(|store| store.audit_log(id))?;
+    Answer::ok(&Log { data })
+}
