@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use convodb_core::commands::{
     Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, Edit,
-    EraseContact, Fill, MarkRead, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched, React,
-    ReceiveMessage, RecordDelivery, RecordWatermark, RemoveAssignee, RemoveConsumer, RemoveNote,
-    Reopen, ReplyTo, Resolve, ResolveAll, Retry, Revoke, SaveAssignee, SendMessage, SetProviderId,
-    UpdateConversation, UpdateMessage,
+    EraseContact, Fill, MarkRead, MarkReadUpTo, MarkUnread, PurgeEvents, PurgeIdempotencyKeys,
+    PurgeUnmatched, React, ReceiveMessage, RecordDelivery, RecordWatermark, RemoveAssignee,
+    RemoveConsumer, RemoveNote, Reopen, ReplyTo, Resolve, ResolveAll, Retry, Revoke, SaveAssignee,
+    SendMessage, SetProviderId, UpdateConversation, UpdateMessage,
 };
 use convodb_core::{
     Assignee, AssigneeId, AttributeChanges, BatchItem, Command, ConsumerName, ContactId, Context,
-    Conversation, ConversationId, EventSeq, Import, Inbound, Message, MessageRef, Note, NoteId,
-    Outbound, Outcome, ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
+    Conversation, ConversationId, EventSeq, Import, Inbound, Message, MessageId, MessageRef, Note,
+    NoteId, Outbound, Outcome, ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId,
+    UserId,
 };
 
 /// The number of events in a step of a purge.
@@ -444,6 +445,54 @@ pub trait Execute: sealed::Sealed {
         self.execute(MarkRead {
             conversation: id,
             read_count,
+        })
+    }
+
+    /// Marks a message from the contact, and those that arrived before it, as read; without one, all.
+    /// A mark never goes back. O(messages).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a message of another conversation.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// assert_eq!(store.mark_read_up_to(id, None)?.value.unread_count, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn mark_read_up_to(
+        &self,
+        id: ConversationId,
+        up_to: Option<MessageId>,
+    ) -> Result<Outcome<Conversation>> {
+        self.execute(MarkReadUpTo {
+            conversation: id,
+            up_to,
+        })
+    }
+
+    /// Marks a message from the contact, and those that arrived after it, as unread; without one, the
+    /// last. It is no activity. O(messages).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a message of another conversation,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for one that never counts as unread.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// store.mark_read_up_to(id, None)?;
+    /// assert_eq!(store.mark_unread(id, None)?.value.unread_count, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn mark_unread(
+        &self,
+        id: ConversationId,
+        from: Option<MessageId>,
+    ) -> Result<Outcome<Conversation>> {
+        self.execute(MarkUnread {
+            conversation: id,
+            from,
         })
     }
 

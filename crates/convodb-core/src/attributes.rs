@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::metadata::{Metadata, MetadataChanges};
+use crate::text::objects;
 use crate::{Field, InvalidInput};
 
 const MAX_TAGS: usize = 32;
@@ -214,13 +215,15 @@ pub enum TagChanges {
 
 /// Tags that come, and tags that go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields, expecting = "an object")]
 pub struct TagDifference {
     /// Those that are added.
     pub add: Tags,
     /// Those that are taken away, in whichever case.
     pub remove: Tags,
 }
+
+objects! { TagDifference }
 
 impl AttributeChanges {
     /// The fields that become other ones, and what they become.

@@ -64,6 +64,7 @@ macro_rules! seal {
 
 seal! {
     Acknowledge AddConsumer AddNote Assign AssignAll Delete Edit EraseContact Fill Import MarkRead
+    MarkReadUpTo MarkUnread
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
     RemoveAssignee RemoveNote
     RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SendMessage SetProviderId

@@ -113,6 +113,10 @@ pub enum Field {
     Tags(Tags),
     /// New values for some names.
     Metadata(#[serde(with = "as_json")] MetadataChanges),
+    /// At least this many messages are unread.
+    UnreadCount(u64),
+    /// A message that was unread was taken back.
+    UnreadRevoked,
 }
 
 impl Field {
@@ -204,6 +208,10 @@ impl Conversation {
                 let read_count = self.read_count().max(*count).min(self.inbound_count);
                 self.unread_count = self.inbound_count - read_count;
             }
+            Field::UnreadCount(count) => {
+                self.unread_count = self.unread_count.max(*count).min(self.inbound_count);
+            }
+            Field::UnreadRevoked => self.unread_count = self.unread_count.saturating_sub(1),
         }
     }
 

@@ -206,6 +206,10 @@ pub enum EventKind {
         /// Which.
         changed: Vec<Attribute>,
     },
+    /// Messages of the conversation were marked as read.
+    ConversationRead,
+    /// Messages of the conversation were marked as unread.
+    ConversationUnread,
 }
 
 impl EventKind {
@@ -234,6 +238,8 @@ impl EventKind {
             Self::MessageRetried { .. } => "message.retried",
             Self::ConversationReceipts { .. } => "conversation.receipts",
             Self::ConversationUpdated { .. } => "conversation.updated",
+            Self::ConversationRead => "conversation.read",
+            Self::ConversationUnread => "conversation.unread",
         }
     }
 
@@ -306,7 +312,9 @@ impl Serialize for Event {
                 object.put("status", Status::Open)?;
                 object.put("previous_status", Status::Resolved)?;
             }
-            EventKind::ConversationDeleted => {}
+            EventKind::ConversationDeleted
+            | EventKind::ConversationRead
+            | EventKind::ConversationUnread => {}
             EventKind::MessageReceived { message_id }
             | EventKind::MessageSent { message_id }
             | EventKind::MessageDelivered { message_id }
@@ -455,6 +463,8 @@ impl EventDocument {
                 }
                 _ => return Err(required("until")),
             },
+            "conversation.read" => EventKind::ConversationRead,
+            "conversation.unread" => EventKind::ConversationUnread,
             "conversation.updated" => EventKind::ConversationUpdated {
                 changed: self.changed.clone().ok_or_else(|| required("changed"))?,
             },

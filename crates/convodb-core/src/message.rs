@@ -268,10 +268,7 @@ impl Message {
             }
             MessageField::Edit(Version { content, at }) => {
                 let content = content.in_place_of(&self.content).ok()?;
-                match self.awaits_content() {
-                    true => MessageField::Filled(content, Box::default()),
-                    false => MessageField::Edit(Version { content, at }),
-                }
+                MessageField::Edit(Version { content, at })
             }
             MessageField::Filled(content, extras) => {
                 let is_alike = self.is_system() == content.is_system();
@@ -318,15 +315,7 @@ impl Message {
             MessageField::Edit(version) => self.edit(version),
             MessageField::Original(original) => self.take_original(*original),
             MessageField::Revoked(revocation) => self.revoke(revocation),
-            MessageField::Filled(content, extras) => {
-                self.content = content;
-                let own = self.extras_mut();
-                own.placeholder = false;
-                own.raw = extras.raw;
-                for (name, value) in extras.metadata.iter() {
-                    own.metadata.set(name, value.clone());
-                }
-            }
+            MessageField::Filled(content, extras) => self.fill(content, *extras),
             MessageField::Content(content) => self.content = content,
             MessageField::Metadata(changes) => {
                 let extras = self.extras_mut();
@@ -374,12 +363,44 @@ impl Message {
             for (name, value) in extras.metadata.iter() {
                 own.metadata.set(name, value.clone());
             }
-            own.keep(version);
+            // What is no content yet is no former one.
+            own.placeholder = extras.placeholder || version.content.is_unsupported();
+            if !own.placeholder {
+                own.found(version);
+            }
+        }
+    }
+
+    /// Takes the content that was yet to come. If it was edited by then, the edits stay.
+    fn fill(&mut self, content: Content, extras: Extras) {
+        let former = std::mem::replace(&mut self.content, content);
+        let at = self.created_at;
+        let own = self.extras.get_or_insert_default();
+        own.placeholder = false;
+        own.raw = extras.raw;
+        for (name, value) in extras.metadata.iter() {
+            own.metadata.set(name, value.clone());
+        }
+        if own.edited_at.is_some() {
+            let content = self.content.clone();
+            let edited = match former {
+                // What was seen of it was no more than a preview.
+                Content::Media {
+                    caption: Some(words),
+                    ..
+                } => Content::text(words),
+                other => other,
+            };
+            if let Ok(edited) = edited.in_place_of(&content) {
+                self.content = edited;
+            }
+            own.found(Version { content, at });
         }
     }
 
     fn edit(&mut self, mut version: Version) {
         let is_present = self.content == version.content;
+        let awaits_content = self.awaits_content();
         let extras = self.extras_mut();
         // The same once more.
         if extras.edited_at == Some(version.at) && is_present || extras.versions.contains(&version)
@@ -390,8 +411,13 @@ impl Message {
             Some(edited_at) if edited_at > version.at => {}
             edited_at => {
                 extras.edited_at = Some(version.at);
+                extras.placeholder |= awaits_content;
                 let at = edited_at.unwrap_or(self.created_at);
                 let content = std::mem::replace(&mut self.content, version.content);
+                if awaits_content && edited_at.is_none() {
+                    // What is no content yet is no former one.
+                    return;
+                }
                 version = Version { content, at };
             }
         }

@@ -1,8 +1,10 @@
 //! Values of a caller's own, by their names.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::InvalidInput;
 
@@ -130,9 +132,37 @@ impl Metadata {
 }
 
 /// New values for some names; `None` takes a value away.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct MetadataChanges(pub BTreeMap<String, Option<MetadataValue>>);
+
+/// A name that is there twice is refused: one of its values would be lost.
+impl<'de> Deserialize<'de> for MetadataChanges {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Changes;
+
+        impl<'de> Visitor<'de> for Changes {
+            type Value = MetadataChanges;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut changes = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, _>()? {
+                    if changes.contains_key(&name) {
+                        return Err(de::Error::custom(format_args!("duplicate field `{name}`")));
+                    }
+                    changes.insert(name, value);
+                }
+                Ok(MetadataChanges(changes))
+            }
+        }
+
+        deserializer.deserialize_map(Changes)
+    }
+}
 
 /// What sets these values.
 impl From<&Metadata> for MetadataChanges {
@@ -147,7 +177,7 @@ impl From<&Metadata> for MetadataChanges {
 
 /// A value of `null` sets nothing.
 impl<'de> Deserialize<'de> for Metadata {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let changes = MetadataChanges::deserialize(deserializer)?;
         Ok(Self::new().merged(&changes))
     }

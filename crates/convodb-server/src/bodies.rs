@@ -1,6 +1,6 @@
 //! The bodies of requests that are not commands themselves.
 
-use convodb::{AssigneeId, InvalidInput, TeamId, UserId};
+use convodb::{AssigneeId, InvalidInput, MessageId, TeamId, UserId};
 use serde::Deserialize;
 
 /// The body that assigns a conversation: a `user_id` or a `team_id`, not both.
@@ -38,6 +38,20 @@ impl TryFrom<AssignRequest> for AssigneeId {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoteRequest {
     pub(crate) content: String,
+}
+
+/// The body that marks messages as read.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReadRequest {
+    pub(crate) up_to: Option<MessageId>,
+}
+
+/// The body that marks messages as unread.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UnreadRequest {
+    pub(crate) from: Option<MessageId>,
 }
 
 #[cfg(test)]

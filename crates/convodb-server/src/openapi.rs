@@ -32,6 +32,8 @@ use crate::handlers::{
         desk::claim,
         desk::unassign,
         desk::reopen,
+        desk::read,
+        desk::unread,
         desk::delete,
         desk::audit_log,
         contacts::erase,

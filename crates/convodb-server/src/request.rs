@@ -204,6 +204,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// The same, or no body, which is an object without a field.
+pub(crate) struct OptionalBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OptionalBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let media_type = media_type(request.headers());
+        let body = read(request).await?;
+        if body.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        if media_type != MediaType::Json {
+            return Err(ApiError::of(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        parse(&repair_surrogates(&body)).map(Self)
+    }
+}
+
 /// A body as it was received.
 pub(crate) struct RawBody(pub(crate) Bytes);
 
@@ -295,7 +314,9 @@ fn is_too_large(error: &axum::Error) -> bool {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // The whole body first: one that is cut off is no JSON, even if a field before that is invalid.
-    serde_json::from_slice::<IgnoredAny>(body)
+    let text = std::str::from_utf8(body)
+        .map_err(|error| ApiError::no_json(format!("the body is no JSON: {error}")))?;
+    serde_json::from_str::<IgnoredAny>(text)
         .map_err(|error| ApiError::no_json(format!("the body is no JSON: {error}")))?;
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::unprocessable("the body must be an object"));
@@ -304,10 +325,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if !error.is_data() {
-            return ApiError::no_json(format!("the body is no JSON: {error}"));
-        }
-        ApiError::unprocessable(named(&path, &error.to_string()))
+        // The body is JSON: what is not as it was expected is a value of another type.
+        let reason = match error.is_data() {
+            true => error.to_string(),
+            false => "has a value of the wrong type".to_owned(),
+        };
+        ApiError::unprocessable(named(&path, &reason))
     })
 }
 

@@ -56,6 +56,8 @@ pub(crate) fn router(
         .route("/conversations/{id}/claim", post(desk::claim))
         .route("/conversations/{id}/unassign", post(desk::unassign))
         .route("/conversations/{id}/reopen", post(desk::reopen))
+        .route("/conversations/{id}/read", post(desk::read))
+        .route("/conversations/{id}/unread", post(desk::unread))
         .route("/conversations/{id}/audit_log", get(desk::audit_log))
         .route("/contacts/{id}/erase", post(contacts::erase))
         .route("/conversations/{id}/assign", post(conversations::assign))

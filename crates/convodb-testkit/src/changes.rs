@@ -150,10 +150,7 @@ pub fn concerns(message: &Message, word: Word) -> Option<Word> {
     Some(match word {
         Word::Edit(version) => {
             let content = in_place_of(version.content, &message.content)?;
-            match awaits_content(message) {
-                true => Word::Filled(content, Extras::default()),
-                false => Word::Edit(Version::new(content, version.at)),
-            }
+            Word::Edit(Version::new(content, version.at))
         }
         Word::Filled(content, extras) => {
             let turns = is_system(&message.content) != is_system(&content);
@@ -175,6 +172,11 @@ pub fn is_revoked(message: &Message) -> bool {
 pub fn counts(message: &Message) -> bool {
     let is_silent = message.extras.as_ref().is_some_and(|it| it.is_silent);
     message.direction == Direction::Inbound && !is_system(&message.content) && !is_silent
+}
+
+/// Whether a message may be unread.
+pub fn is_counting(message: &Message) -> bool {
+    counts(message) && !is_revoked(message)
 }
 
 pub fn awaits_content(message: &Message) -> bool {
@@ -221,6 +223,15 @@ pub fn react(reactions: &mut Vec<Reaction>, reaction: &Reaction) {
         Some(known) => *known = reaction.clone(),
         None => reactions.push(reaction.clone()),
     }
+}
+
+/// The first content comes after edits of it, whose texts are its captions.
+fn find(versions: &mut Vec<Version>, first: &Version) {
+    for version in versions.iter_mut() {
+        let content = in_place_of(version.content.clone(), &first.content);
+        version.content = content.unwrap_or(version.content.clone());
+    }
+    keep(versions, first.clone());
 }
 
 /// The former contents in the order of their times, the latest ten.
@@ -277,12 +288,34 @@ pub fn hear(message: &mut Message, word: &Word) {
                 for (name, value) in brought.metadata.iter() {
                     own.metadata.set(name, value.clone());
                 }
-                keep(&mut own.versions, original.clone());
+                own.placeholder = brought.placeholder || is_unsupported(&original.content);
+                if !own.placeholder {
+                    find(&mut own.versions, original);
+                }
             }
         }
         Word::Revoked(revocation) => revoke(message, revocation),
         Word::Filled(content, brought) => {
-            message.content = content.clone();
+            let former = std::mem::replace(&mut message.content, content.clone());
+            let at = message.created_at;
+            let is_edited = message
+                .extras
+                .as_ref()
+                .is_some_and(|it| it.edited_at.is_some());
+            if is_edited {
+                // Of what was a preview the words count.
+                let former = match former {
+                    Content::Media {
+                        caption: Some(words),
+                        ..
+                    } => Content::text(words),
+                    former => former,
+                };
+                let edited = in_place_of(former, content);
+                message.content = edited.unwrap_or(content.clone());
+                let first = Version::new(content.clone(), at);
+                find(&mut extras(message).versions, &first);
+            }
             let own = extras(message);
             own.placeholder = false;
             own.raw = brought.raw.clone();
@@ -337,11 +370,16 @@ fn edit(message: &mut Message, version: &Version) {
     if is_present || message.extras.as_deref().is_some_and(is_former) {
         return;
     }
+    let awaited = awaits_content(message);
     let former = match is_latest {
         true => {
             let at = edited_at.unwrap_or(message.created_at);
             extras(message).edited_at = Some(version.at);
+            extras(message).placeholder |= awaited;
             let content = std::mem::replace(&mut message.content, version.content.clone());
+            if awaited && edited_at.is_none() {
+                return;
+            }
             Version::new(content, at)
         }
         false => version.clone(),
@@ -353,12 +391,29 @@ impl Entry {
     /// Whether a message is among those that are unread: the last ones that count and are there yet, in
     /// the order of their arrival.
     fn is_unread(&self, id: MessageId) -> bool {
-        let counting = self.messages.iter();
-        let counting = counting.filter(|one| counts(one) && !is_revoked(one));
-        let mut counting: Vec<&Message> = counting.collect();
-        counting.sort_by_key(|one| (self.arrival_of(one), place(one)));
+        let counting = self.counting();
         let mut unread = counting.iter().rev().take(self.unread() as usize);
         unread.any(|one| one.id == id)
+    }
+
+    /// The messages that may be unread, in the order of their arrival.
+    fn counting(&self) -> Vec<&Message> {
+        let counting = self.messages.iter().filter(|one| is_counting(one));
+        let mut counting: Vec<&Message> = counting.collect();
+        counting.sort_by_key(|one| self.arrived(one));
+        counting
+    }
+
+    fn arrived(&self, message: &Message) -> impl Ord + use<> {
+        (self.arrival_of(message), place(message))
+    }
+
+    /// How many of these arrived after a message.
+    pub fn counting_after(&self, id: MessageId) -> u64 {
+        let message = self.messages.iter().find(|one| one.id == id);
+        let at = message.map(|message| self.arrived(message));
+        let later = self.counting().into_iter();
+        later.filter(|one| Some(self.arrived(one)) > at).count() as u64
     }
 
     /// One that was stored here carries the number of its arrival; one that was imported came in the
@@ -588,10 +643,7 @@ impl Model {
             Change::Edit { body, at, .. } => {
                 let content = in_place_of(body.stored(), &message.content);
                 let content = content.expect("the store took it");
-                match awaits_content(&message) {
-                    true => vec![Word::Filled(content, Extras::default())],
-                    false => vec![Word::Edit(Version::new(content, self.time_of(at)))],
-                }
+                vec![Word::Edit(Version::new(content, self.time_of(at)))]
             }
             Change::TryAgain => vec![Word::TriedAgain],
             Change::Update {

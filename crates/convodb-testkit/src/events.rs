@@ -47,7 +47,8 @@ impl RetentionPlan {
 /// What an audit log has: creation, the assignee and the status.
 fn is_audited(kind: &EventKind) -> bool {
     let (subject, what) = kind.as_str().split_once('.').unwrap();
-    subject == "conversation" && !["deleted", "receipts", "updated"].contains(&what)
+    subject == "conversation"
+        && !["deleted", "receipts", "updated", "read", "unread"].contains(&what)
 }
 
 impl Model {

@@ -376,10 +376,17 @@ impl Model {
         let fills = changes::awaits_content(&known) && !again.awaits_content();
         let turns = is_system(&known.content) != is_system(&again.content);
         if is_original(&known, &again) {
+            if let Some(id) = &again.provider_id
+                && let Some(former) = known.provider_id.clone().filter(|own| own != id)
+            {
+                words.extend([Word::Id(id.clone()), Word::Alias(former)]);
+            }
             for id in again.ids() {
                 if provided::ids(&known).all(|own| own != *id) {
                     words.extend(self.take_waiting(again.channel, id));
-                    words.push(Word::Alias(id.clone()));
+                    if again.provider_id.as_ref() != Some(id) {
+                        words.push(Word::Alias(id.clone()));
+                    }
                 }
             }
             let order_time = self.place_of_original(&known, &again);

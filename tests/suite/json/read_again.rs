@@ -161,7 +161,7 @@ fn events_are_read_again() {
     }
     types.sort_unstable();
     types.dedup();
-    assert_eq!(types.len(), 10, "{types:?}");
+    assert_eq!(types.len(), 11, "{types:?}");
 
     let written = serde_json::to_value(&events[0]).unwrap();
     for (field, bad) in [

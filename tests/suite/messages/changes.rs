@@ -275,6 +275,115 @@ fn a_message_that_was_edited_and_taken_back_before_it_came_is_of_its_own_type() 
     }
 }
 
+/// The content of a message, and its former ones, whatever order these came in.
+fn told(steps: &[&dyn Fn(&Desk)]) -> Vec<(Content, Vec<Content>, bool)> {
+    let orders: &[&[usize]] = match steps.len() {
+        2 => &[&[0, 1], &[1, 0]],
+        _ => &[
+            &[0, 1, 2],
+            &[0, 2, 1],
+            &[2, 0, 1],
+            &[2, 1, 0],
+            &[1, 0, 2],
+            &[1, 2, 0],
+        ],
+    };
+    let told = orders.iter().map(|order| {
+        let desk = Desk::new();
+        desk.pass(600);
+        // Each comes twice.
+        for step in order.iter().flat_map(|step| [step, step]) {
+            steps[*step](&desk);
+        }
+        let copied = desk.copied();
+        assert_eq!(copied.len(), 1, "{order:?}");
+        assert!(desk.store.verify().unwrap().is_clean());
+        let of = extras(&copied[0]);
+        let versions = of.versions.into_iter().map(|version| version.content);
+        (
+            copied[0].content.clone(),
+            versions.collect(),
+            of.placeholder,
+        )
+    });
+    told.collect()
+}
+
+fn edits(text: &'static str, second: i64) -> impl Fn(&Desk) {
+    move |desk: &Desk| {
+        let edit = Edit {
+            contact: Some(contact()),
+            at: Some(desk.now() - TimeDelta::seconds(100 - second)),
+            ..Edit::new(by_id("w1"), text)
+        };
+        drop(desk.store.edit(edit).unwrap());
+    }
+}
+
+fn comes(content: Content, placeholder: bool) -> impl Fn(&Desk) {
+    move |desk: &Desk| {
+        let mut message = Inbound::new(contact(), Channel::Whatsapp, content.clone())
+            .provider_id("w1")
+            .provider_time(desk.now() - TimeDelta::seconds(300));
+        if placeholder {
+            message = message.placeholder();
+        }
+        drop(desk.store.receive(message).unwrap());
+    }
+}
+
+#[test]
+fn an_edit_does_not_fill_a_placeholder() {
+    let real = || Content::image("https://example.com/real.jpg").caption("c");
+    let preview = || Content::image("https://example.com/preview.jpg");
+    let steps: [&dyn Fn(&Desk); 3] = [
+        &comes(preview(), true),
+        &edits("e", 1),
+        &comes(real(), false),
+    ];
+    let expected = (real().caption("e"), vec![real()], false);
+    // A placeholder that comes after its content is not one.
+    for told in told(&steps) {
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn every_edit_that_came_before_media_is_a_caption() {
+    let image = || Content::image("https://example.com/1.jpg").caption("c");
+    let steps: [&dyn Fn(&Desk); 3] = [&edits("one", 1), &edits("two", 2), &comes(image(), false)];
+    let expected = (
+        image().caption("two"),
+        vec![image(), image().caption("one")],
+        false,
+    );
+    for told in told(&steps) {
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn a_message_that_its_edit_named_by_an_alias_keeps_its_own_id() {
+    let desk = Desk::new();
+    let edit = Edit {
+        contact: Some(contact()),
+        ..Edit::new(by_id("alias"), "e")
+    };
+    desk.store.edit(edit).unwrap();
+    let alias = ProviderId::new("alias").unwrap();
+    let message = Inbound::text(contact(), Channel::Whatsapp, "c")
+        .provider_id("w1")
+        .provider_alias(alias.clone());
+    let message = desk.store.receive(message).unwrap().value;
+    assert_eq!(message.provider_id.as_ref().unwrap().as_str(), "w1");
+    assert_eq!(extras(&message).provider_aliases, [alias]);
+    for id in ["w1", "alias"] {
+        let reacted = desk.store.react(React::new(by_id(id), "👍")).unwrap().value;
+        assert_eq!(reacted.unwrap().id, message.id);
+    }
+    assert!(desk.store.verify().unwrap().is_clean());
+}
+
 #[test]
 fn what_comes_of_a_message_of_the_team_before_it_waits_for_it() {
     let desk = Desk::new();

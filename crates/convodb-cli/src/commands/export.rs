@@ -25,8 +25,8 @@ use crate::progress;
 /// `notes`.
 ///
 /// The export does not contain events, audit logs, consumers, idempotency keys,
-/// unmatched receipts and the provider ids of deleted messages. `backup` copies
-/// them too.
+/// what waits for a message (receipts, reactions, edits, revocations) and the
+/// provider ids of deleted messages. `backup` copies them too.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Export {

@@ -219,6 +219,15 @@ impl Again {
         state: &State,
         set: &mut Vec<MessageField>,
     ) -> Result<(), Halt> {
+        if let Some(id) = &self.message.provider_id
+            && let Some(former) = known.provider_id.clone().filter(|known| known != id)
+        {
+            // The edit named it by an alias.
+            set.extend([
+                MessageField::ProviderId(id.clone()),
+                MessageField::Alias(former),
+            ]);
+        }
         for id in self.message.foreign_ids() {
             if known.foreign_ids().any(|known| known == id) {
                 continue;
@@ -231,7 +240,7 @@ impl Again {
                 Some(ProviderIdState::Unmatched(fields)) => set.extend(fields.fields()),
                 None => {}
             }
-            if !id.is_reference() {
+            if !id.is_reference() && self.message.provider_id.as_ref() != Some(&id) {
                 set.push(MessageField::Alias(id));
             }
         }

@@ -153,7 +153,7 @@ fn read_by_revocation(state: &State, message: &Message) -> Result<Option<ChangeK
         return Ok(None);
     }
     let later = state.number(&Query::UnreadAfter(conversation, message.id))?;
-    let set = vec![Field::ReadCount(known.read_count() + 1)];
+    let set = vec![Field::UnreadRevoked];
     let is_unread = later < known.unread_count;
     Ok(is_unread.then_some(ChangeKind::ConversationUpdated { conversation, set }))
 }

@@ -57,8 +57,13 @@ pub(crate) fn project(
                         status: DeliveryStatus::Read,
                         until: *until,
                     }),
-                    // The others have no event.
-                    _ => None,
+                    Field::ReadCount(_) => Some(EventKind::ConversationRead),
+                    Field::UnreadCount(_) => Some(EventKind::ConversationUnread),
+                    // The others have an event of their own, or one together.
+                    Field::UnreadRevoked
+                    | Field::Priority(_)
+                    | Field::Tags(_)
+                    | Field::Metadata(_) => None,
                 };
                 kind.into_iter().for_each(&mut emit);
             }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Content, Extras};
 use crate::records::as_json;
+use crate::text::objects;
 use crate::{ConversationId, InvalidInput, MessageField, MessageId, time, validate};
 
 /// How far a message has come. The order is the lattice's: a later status wins over an earlier one.
@@ -35,7 +36,7 @@ impl DeliveryStatus {
 
 /// Why a message failed, in the provider's words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[serde(remote = "Self", deny_unknown_fields, expecting = "an object")]
 #[non_exhaustive]
 pub struct Failure {
     /// The provider's code. A number in JSON is taken too.
@@ -50,6 +51,8 @@ pub struct Failure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
+
+objects! { Failure }
 
 fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]

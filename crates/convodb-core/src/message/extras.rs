@@ -384,6 +384,16 @@ impl Extras {
         }
     }
 
+    /// Keeps the first content, which came after edits of it: texts among those are its captions.
+    pub(crate) fn found(&mut self, first: Version) {
+        for version in &mut self.versions {
+            if let Ok(content) = version.content.clone().in_place_of(&first.content) {
+                version.content = content;
+            }
+        }
+        self.keep(first);
+    }
+
     /// Keeps a former content in its place by time.
     pub(crate) fn keep(&mut self, version: Version) {
         if self.versions.contains(&version) {

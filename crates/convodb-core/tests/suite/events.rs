@@ -31,6 +31,7 @@ fn each_field_sees_the_effect_of_the_fields_before_it() {
             previously_assigned_to: None,
         },
         EventKind::ConversationReopened,
+        EventKind::ConversationRead,
         EventKind::ConversationAssigned {
             assigned_to: bob(),
             previously_assigned_to: Some(alice()),

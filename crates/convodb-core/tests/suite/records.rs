@@ -392,5 +392,7 @@ pub(crate) fn every_field() -> Vec<(&'static str, Field)> {
             "metadata",
             Field::Metadata(serde_json::from_str(r#"{"order":1042,"x":null}"#).unwrap()),
         ),
+        ("unread_count", Field::UnreadCount(3)),
+        ("unread_revoked", Field::UnreadRevoked),
     ]
 }

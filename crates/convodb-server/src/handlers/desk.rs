@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use convodb::commands::{Assign, Delete, Reopen};
+use convodb::commands::{Assign, Delete, MarkReadUpTo, MarkUnread, Reopen};
 use convodb::prelude::*;
 use convodb::{AssigneeId, Context, Event, UserId};
 use serde::Serialize;
 
 use crate::app::{Answer, App};
-use crate::bodies::AssignRequest;
+use crate::bodies::{AssignRequest, ReadRequest, UnreadRequest};
 use crate::errors::ApiError;
 use crate::openapi::parameters::{ConversationId, Expected, IdempotencyKey};
 use crate::openapi::responses::{Body, Key, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
-use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation};
+use crate::request::{CommandContext, NoBody, NoQuery, OptionalBody, PathConversation};
 
 /// Claim a conversation
 ///
-/// Assigns it, if nobody has it, to the user or team of the body. With an empty object as the body it is
-/// the user of `X-Convodb-Actor`. It reopens a resolved one. Of several that claim it, one succeeds.
+/// Assigns it, if nobody has it, to the user or team of the body. Without a body it is the user of
+/// `X-Convodb-Actor`. It reopens a resolved one. Of several that claim it, one succeeds.
 #[utoipa::path(
     post,
     path = "/v1/conversations/{id}/claim",
@@ -37,7 +37,7 @@ pub(crate) async fn claim(
     PathConversation(id): PathConversation,
     _: NoQuery,
     CommandContext(context): CommandContext,
-    JsonBody(request): JsonBody<AssignRequest>,
+    OptionalBody(request): OptionalBody<AssignRequest>,
 ) -> Result<Answer, ApiError> {
     let assignee = match acting_user(&context) {
         Some(user) if request.is_empty() => user,
@@ -104,6 +104,62 @@ pub(crate) async fn reopen(
     _: NoBody,
 ) -> Result<Answer, ApiError> {
     let command = Reopen { conversation: id };
+    Answer::ok(&app.execute(context, command).await?.value)
+}
+
+/// Mark messages as read
+///
+/// Up to a message of the contact, by arrival; all without one. A mark never goes back.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/read",
+    operation_id = "mark_read",
+    params(ConversationId, IdempotencyKey, Expected),
+    request_body = bodies::ReadMark,
+    responses(
+        (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
+        Request, Key, NotFound, Unmet, Body
+    )
+)]
+pub(crate) async fn read(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+    OptionalBody(request): OptionalBody<ReadRequest>,
+) -> Result<Answer, ApiError> {
+    let command = MarkReadUpTo {
+        conversation: id,
+        up_to: request.up_to,
+    };
+    Answer::ok(&app.execute(context, command).await?.value)
+}
+
+/// Mark messages as unread
+///
+/// From a message of the contact on, by arrival; the last without one.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/unread",
+    operation_id = "mark_unread",
+    params(ConversationId, IdempotencyKey, Expected),
+    request_body = bodies::UnreadMark,
+    responses(
+        (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
+        Request, Key, NotFound, Unmet, Body
+    )
+)]
+pub(crate) async fn unread(
+    State(app): State<Arc<App>>,
+    PathConversation(id): PathConversation,
+    _: NoQuery,
+    CommandContext(context): CommandContext,
+    OptionalBody(request): OptionalBody<UnreadRequest>,
+) -> Result<Answer, ApiError> {
+    let command = MarkUnread {
+        conversation: id,
+        from: request.from,
+    };
     Answer::ok(&app.execute(context, command).await?.value)
 }
 

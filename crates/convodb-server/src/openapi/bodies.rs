@@ -66,6 +66,10 @@ pub(crate) struct Revocation;
 pub(crate) struct Retried;
 /// What became known of a message.
 pub(crate) struct MessageUpdate;
+/// Up to which message is read.
+pub(crate) struct ReadMark;
+/// From which message on is unread.
+pub(crate) struct UnreadMark;
 /// What attributes of a conversation become.
 pub(crate) struct ConversationUpdate;
 /// Values of the client's own, by their names.
@@ -644,6 +648,27 @@ impl PartialSchema for MessageUpdate {
 }
 
 impl ToSchema for MessageUpdate {}
+
+fn mark(field: &'static str) -> RefOr<Schema> {
+    let message = optional(text(MESSAGE_ID, 30));
+    object(vec![(field, OPTIONAL, message.into())]).into()
+}
+
+impl PartialSchema for ReadMark {
+    fn schema() -> RefOr<Schema> {
+        mark("up_to")
+    }
+}
+
+impl ToSchema for ReadMark {}
+
+impl PartialSchema for UnreadMark {
+    fn schema() -> RefOr<Schema> {
+        mark("from")
+    }
+}
+
+impl ToSchema for UnreadMark {}
 
 impl PartialSchema for ConversationUpdate {
     fn schema() -> RefOr<Schema> {

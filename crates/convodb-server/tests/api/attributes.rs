@@ -51,12 +51,18 @@ fn a_conversation_is_updated_listed_and_cleared() {
         (json!({"priority": "soon"}), "priority"),
         (json!({"tags": [" "]}), "tags"),
         (json!({"tags": 7}), "tags"),
+        (json!({"tags": [["a"], ["b"]]}), "tags"),
+        (json!({"priority": 5}), "priority"),
         (json!({"colour": "red"}), "colour"),
     ] {
         server
             .patch(&path, &update.to_string())
             .refused(422, "validation_error", field);
     }
+    let twice = r#"{"metadata": {"a": 1, "a": 2}}"#;
+    server
+        .patch(&path, twice)
+        .refused(422, "validation_error", "metadata");
     let none = json!({"priority": null, "tags": null, "metadata": null});
     let cleared = server.patch(&path, &none.to_string()).expect(200);
     assert!(

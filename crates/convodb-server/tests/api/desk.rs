@@ -44,7 +44,13 @@ fn one_of_two_claims_succeeds_and_a_conversation_is_given_back() {
     server
         .post(&claim, "{}")
         .refused(422, "validation_error", "user_id");
-    let claimed = by(&server, "usr_alice", None, &claim, "{}").expect(200);
+    let alone = [
+        "--request",
+        "POST",
+        "--header",
+        "X-Convodb-Actor: usr_alice",
+    ];
+    let claimed = server.curl(&claim, &alone).expect(200);
     assert_eq!(claimed["assigned_to"]["id"], "usr_alice");
     let bob = json!({"user_id": "usr_bob"}).to_string();
     let lost = server.post(&claim, &bob).expect(412);
@@ -142,4 +148,32 @@ fn a_conversation_is_deleted_and_a_contact_erased() {
     server
         .post("/v1/contacts/nobody/erase", "")
         .refused(404, "not_found", "nobody");
+}
+
+#[test]
+fn messages_are_marked_as_read_and_unread() {
+    let home = Home::new();
+    let server = home.start();
+    let path = conversation(&server, "con_1");
+    let second = server.conversation("con_1");
+    assert!(path.ends_with(&second));
+    let thread = server.get(&path).expect(200);
+    let first = thread["messages"][0]["id"].as_str().unwrap().to_owned();
+    let mark = |what: &str, body: Value| {
+        let marked = server.post(&format!("{path}/{what}"), &body.to_string());
+        marked.expect(200)["unread_count"].as_u64().unwrap_or(0)
+    };
+    assert_eq!(mark("read", json!({"up_to": first})), 1);
+    assert_eq!(mark("read", json!({})), 0);
+    assert_eq!(mark("unread", json!({})), 1);
+    assert_eq!(mark("unread", json!({"from": first})), 2);
+    assert_eq!(mark("read", json!({"up_to": null})), 0);
+    let unknown = json!({"from": "msg_01HMN000000000000000000000"}).to_string();
+    server
+        .post(&format!("{path}/unread"), &unknown)
+        .refused(404, "not_found", "message");
+    let bad = json!({"up_to": 7}).to_string();
+    server
+        .post(&format!("{path}/read"), &bad)
+        .refused(422, "validation_error", "up_to");
 }

@@ -1,18 +1,21 @@
 //! Commands about one conversation as a whole. Another one needs this file alone: what it is given, how
 //! it comes out of bytes, and what it does to the model.
 
-use convodb::commands::{MarkRead, RemoveNote, Reopen, Resolve, UpdateConversation};
+use convodb::commands::{
+    MarkRead, MarkReadUpTo, MarkUnread, RemoveNote, Reopen, Resolve, UpdateConversation,
+};
 use convodb::{
-    Attribute, AttributeChanges, Conversation, ConversationId, ErrorKind, EventKind, Metadata,
-    Priority, Result, TagChanges, TagDifference, Tags,
+    Attribute, AttributeChanges, Conversation, ConversationId, ErrorKind, EventKind, MessageId,
+    Metadata, Priority, Result, TagChanges, TagDifference, Tags,
 };
 
 use super::call::Call;
 use crate::backend::Commands;
 use crate::bytes::Bytes;
+use crate::changes::is_counting;
 use crate::model::{Entry, Model};
 use crate::more::{self, NAMES};
-use crate::op::Sight;
+use crate::op::{MessagePick, Sight};
 use crate::rules::refused_if;
 use crate::verdict::{Expected, Refusal};
 
@@ -23,6 +26,11 @@ pub enum About {
     Reopen,
     MarkRead {
         read_count: Sight,
+    },
+    /// Up to a message, or from one on; all, or the last, without one.
+    Mark {
+        read: bool,
+        message: Option<u8>,
     },
     RemoveNote {
         note: u8,
@@ -36,8 +44,12 @@ pub enum About {
 
 impl About {
     pub(crate) fn from_bytes(bytes: &mut Bytes<'_>) -> Self {
-        match bytes.below(8) {
+        match bytes.below(10) {
             0 | 2 => Self::Resolve,
+            8 | 9 => Self::Mark {
+                read: bytes.below(2) == 0,
+                message: (bytes.below(4) > 0).then(|| bytes.below(u8::MAX)),
+            },
             7 => Self::Reopen,
             5 | 6 => Self::Update {
                 priority: bytes.below(8),
@@ -83,6 +95,27 @@ pub(super) fn run(
             call.settle(Some(conversation), refusals, command, |model| {
                 model.mark_read(conversation, read_count)
             })
+        }
+        About::Mark { read, message } => {
+            let message =
+                message.map(|n| call.model.pick_message(conversation, MessagePick::Own(n)));
+            refusals.extend(call.model.refused_marking(conversation, read, message));
+            let about = Some(conversation);
+            let mark = |model: &mut Model| model.mark(conversation, read, message);
+            match read {
+                true => {
+                    let up_to = message;
+                    let command = MarkReadUpTo {
+                        conversation,
+                        up_to,
+                    };
+                    call.settle(about, refusals, command, mark)
+                }
+                false => {
+                    let from = message;
+                    call.settle(about, refusals, MarkUnread { conversation, from }, mark)
+                }
+            }
         }
         About::Update {
             priority,
@@ -272,6 +305,49 @@ impl Model {
         }
     }
 
+    fn refused_marking(
+        &self,
+        id: ConversationId,
+        read: bool,
+        message: Option<MessageId>,
+    ) -> Option<Refusal> {
+        let (entry, message) = (self.entry(id)?, message?);
+        let Some(message) = entry.messages.iter().find(|one| one.id == message) else {
+            return Some(Refusal::of(ErrorKind::NotFound));
+        };
+        refused_if(!read && !is_counting(message), Refusal::invalid("from"))
+    }
+
+    /// Unread are so many of the last ones that count, by their arrival.
+    fn mark(
+        &mut self,
+        id: ConversationId,
+        read: bool,
+        message: Option<MessageId>,
+    ) -> Expected<Conversation> {
+        let entry = self.entry_mut(id);
+        let (inbound, unread) = (entry.inbound(), entry.unread());
+        let later = message.map(|id| entry.counting_after(id));
+        let marked = match (read, later) {
+            (true, later) => unread.min(later.unwrap_or(0)),
+            (false, Some(later)) => unread.max(later + 1),
+            (false, None) => unread.max(inbound.min(1)),
+        };
+        entry.read_count = inbound - marked;
+        let changed = marked != unread;
+        if changed {
+            self.tell(
+                id,
+                match read {
+                    true => EventKind::ConversationRead,
+                    false => EventKind::ConversationUnread,
+                },
+            );
+        }
+        self.touched |= changed;
+        Expected::plain(self.shown(id), changed)
+    }
+
     fn refused_mark(&self, id: ConversationId, read_count: u64) -> Option<Refusal> {
         let inbound = self.entry(id)?.inbound();
         refused_if(read_count > inbound, Refusal::invalid("read_count"))
@@ -283,7 +359,7 @@ impl Model {
         let changed = read_count > entry.read_count;
         entry.read_count = entry.read_count.max(read_count);
         if changed {
-            self.add_reassignment_events(id);
+            self.tell(id, EventKind::ConversationRead);
         }
         self.touched |= changed;
         Expected::plain(self.shown(id), changed)
