@@ -237,7 +237,7 @@ impl Engine {
         let Some(file) = self.database.file().cloned() else {
             return Ok(());
         };
-        let checkpoint = stored_position(&self.database)?;
+        let checkpoint = stored_position(&self.database.begin_read()?)?;
         self.wal = Some(Wal::new(Arc::clone(&file), checkpoint));
         match file.superblock().clean_at {
             Some(commit) if commit == checkpoint.commit => Ok(()),
@@ -356,8 +356,8 @@ fn open_file(place: &Place, opening: &Opening) -> Result<Database> {
 }
 
 /// The position of the last checkpoint that the file contains: recovery begins there.
-fn stored_position(database: &Database) -> Result<WalPosition> {
-    let checkpoint = kinds::CHECKPOINT.get(&database.begin_read()?, &())?;
+fn stored_position(rows: &impl convodb_kv::Read) -> Result<WalPosition> {
+    let checkpoint = kinds::CHECKPOINT.get(rows, &())?;
     checkpoint.ok_or_else(|| Error::corrupted("there is no checkpoint"))
 }
 

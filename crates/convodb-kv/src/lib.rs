@@ -261,8 +261,9 @@ impl Database {
     }
 
     /// Opens redb anew over the same file, after an error that ended its handle. What was read before
-    /// ends; what is buffered stays. No transaction may be under way. It reads 29 KB, in about 2 ms.
-    pub fn restart(&self) -> Result<()> {
+    /// ends; what is buffered stays, but for what was frozen, if the pages have it after all. No
+    /// transaction may be under way. It reads 29 KB, in about 2 ms.
+    pub fn restart(&self, has_frozen: impl FnOnce(&ReadTables) -> Result<bool>) -> Result<()> {
         let Some(pager) = &self.pager else {
             return Ok(());
         };
@@ -270,14 +271,17 @@ impl Database {
         let pages = Pages::new(pager).map_err(unreadable)?;
         let inner = self.setup.builder().create_with_backend(pages);
         *lock(&self.inner) = Arc::new(inner.map_err(failure::storage)?);
-        let engine = self.read_engine(self.setup.tables)?;
+        let beneath = self.begin_read_of(self.setup.tables)?;
+        let has_frozen = has_frozen(&beneath)?;
         if let Some(latest) = &mut *lock(&self.latest) {
-            latest.engine = engine;
-            // The new handle shows it too, if the last one could not be read after its checkpoint.
-            let frozen = latest.tiers.frozen.as_ref();
-            if frozen.is_some_and(|frozen| *frozen.is_written()) {
+            // Both at once: what is frozen counts once, in the pages or above them.
+            if let Some(frozen) = &latest.tiers.frozen
+                && (has_frozen || *frozen.is_written())
+            {
+                *frozen.is_written() = true;
                 *self.retired() = latest.tiers.frozen.take();
             }
+            latest.engine = beneath.engine;
         }
         Ok(())
     }
@@ -357,14 +361,6 @@ impl Database {
             tier: self.read_latest(&mut self.latest())?.tiers.freeze(),
             _retired: self.retired().take(),
         })
-    }
-
-    /// The engine has what was frozen.
-    pub fn set_frozen_written(&self) {
-        let latest = self.latest();
-        if let Some(frozen) = latest.as_ref().and_then(|it| it.tiers.frozen.as_ref()) {
-            *frozen.is_written() = true;
-        }
     }
 
     /// Forgets what was frozen, if the engine has it. Transactions may be under way, and nothing is waited

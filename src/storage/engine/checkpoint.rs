@@ -292,23 +292,23 @@ impl Engine {
 
     /// Opens redb anew, while no checkpoint is under way. The next view is of the new one.
     pub(super) fn restart(&mut self) -> Result<()> {
+        // Whether the checkpoint that failed happened all the same.
+        let mut happened = None;
         let restarted = match self.database.is_unsynced() {
             true => Err(Error::new(ErrorKind::Io, "a sync of the file failed")),
-            false => self.database.restart(),
+            false => self.database.restart(|rows| {
+                if let Stage::Failed { position, .. } = self.stage {
+                    happened = (stored_position(rows)? == position).then_some(position);
+                }
+                Ok(happened.is_some())
+            }),
         };
         if let Err(error) = restarted {
             self.fail(&error);
             return Err(error);
         }
         self.is_restarted = true;
-        match self.stage {
-            // The checkpoint that failed happened all the same.
-            Stage::Failed { position, .. } if stored_position(&self.database)? == position => {
-                self.database.set_frozen_written();
-                self.pass_checkpoint(position)
-            }
-            _ => Ok(()),
-        }
+        happened.map_or(Ok(()), |position| self.pass_checkpoint(position))
     }
 
     /// Makes a checkpoint of every commit, while nothing else writes. After an error the commits are

@@ -184,7 +184,11 @@ impl Engine {
         if self.database.is_unsynced() || self.restart().is_err() {
             return CommitError::Unknown(error);
         }
-        match stored_position(&self.database) {
+        match self
+            .database
+            .begin_read()
+            .and_then(|rows| stored_position(&rows))
+        {
             Ok(found) if found != position => CommitError::Refused(error),
             _ => CommitError::Unknown(error),
         }

@@ -69,7 +69,10 @@ impl Damaged {
         let Some(file) = database.file() else {
             return Ok(None);
         };
-        let (checkpoint, clean_at) = (stored_position(database)?, file.superblock().clean_at);
+        let (checkpoint, clean_at) = (
+            stored_position(&database.begin_read()?)?,
+            file.superblock().clean_at,
+        );
         if clean_at == Some(checkpoint.commit) {
             return Ok(None);
         }
@@ -88,7 +91,10 @@ impl Engine {
         let Some(file) = self.database.file().cloned() else {
             return Ok(());
         };
-        let wal = Wal::new(Arc::clone(&file), stored_position(&self.database)?);
+        let wal = Wal::new(
+            Arc::clone(&file),
+            stored_position(&self.database.begin_read()?)?,
+        );
         wal.mark_open()?;
         self.wal = Some(wal);
         self.recover(records)?;
