@@ -10,7 +10,7 @@ use convodb_core::{Error, ErrorKind, Result};
 use super::commit::Logged;
 use super::{Engine, stored_position};
 use crate::storage::kinds;
-use convodb_kv::{Database, Frozen, WalPosition, WriteTransaction};
+use convodb_kv::{Database, Frozen, Holds, WalPosition, WriteTransaction};
 
 /// A checkpoint is due when the live tier takes as many bytes as are thought to change this share of the
 /// pages that redb caches: it writes those beyond a half of them twice.
@@ -292,15 +292,27 @@ impl Engine {
 
     /// Opens redb anew, while no checkpoint is under way. The next view is of the new one.
     pub(super) fn restart(&mut self) -> Result<()> {
-        // Whether the checkpoint that failed happened all the same.
-        let mut happened = None;
+        self.restart_after(None).map(drop)
+    }
+
+    /// The same after a commit of redb that returned an error, with the position that it was to leave.
+    /// Whether it happened.
+    pub(super) fn restart_after(&mut self, committing: Option<WalPosition>) -> Result<bool> {
+        let mut found = None;
+        let failed = match self.stage {
+            Stage::Failed { position, .. } => Some(position),
+            Stage::Idle | Stage::Running(_) => None,
+        };
         let restarted = match self.database.is_unsynced() {
             true => Err(Error::new(ErrorKind::Io, "a sync of the file failed")),
             false => self.database.restart(|rows| {
-                if let Stage::Failed { position, .. } = self.stage {
-                    happened = (stored_position(rows)? == position).then_some(position);
-                }
-                Ok(happened.is_some())
+                found = Some(stored_position(rows)?);
+                Ok(match found {
+                    _ if found == committing => Holds::Everything,
+                    // The checkpoint that failed happened all the same.
+                    _ if found == failed => Holds::Frozen,
+                    _ => Holds::Pages,
+                })
             }),
         };
         if let Err(error) = restarted {
@@ -308,7 +320,11 @@ impl Engine {
             return Err(error);
         }
         self.is_restarted = true;
-        happened.map_or(Ok(()), |position| self.pass_checkpoint(position))
+        match failed {
+            Some(position) if found == failed => self.pass_checkpoint(position)?,
+            _ => {}
+        }
+        Ok(committing.is_some() && found == committing)
     }
 
     /// Makes a checkpoint of every commit, while nothing else writes. After an error the commits are

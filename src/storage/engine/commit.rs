@@ -9,7 +9,7 @@ use convodb_core::{Error, ErrorKind, Result};
 
 use super::checkpoint::Stage;
 use super::health::Incident;
-use super::{Engine, Location, View, stored_position};
+use super::{Engine, Location, View};
 use crate::storage::log_record::LogRecord;
 use crate::storage::{Applied, Resident, UnitOfWork, kinds};
 use convodb_kv::{Durability, Memtable, Records, Room, Wal, WalPosition, WriteTransaction};
@@ -181,15 +181,8 @@ impl Engine {
 
     /// Finds out whether a commit of redb happened that returned an error.
     fn resolve(&mut self, position: WalPosition, error: Error) -> CommitError {
-        if self.database.is_unsynced() || self.restart().is_err() {
-            return CommitError::Unknown(error);
-        }
-        match self
-            .database
-            .begin_read()
-            .and_then(|rows| stored_position(&rows))
-        {
-            Ok(found) if found != position => CommitError::Refused(error),
+        match self.restart_after(Some(position)) {
+            Ok(false) => CommitError::Refused(error),
             _ => CommitError::Unknown(error),
         }
     }
