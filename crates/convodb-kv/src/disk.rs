@@ -251,6 +251,25 @@ fn create_like(path: &Path, access: &Access) -> io::Result<Box<dyn DiskFile>> {
     Ok(Box::new(file))
 }
 
+/// Whether a list of users and groups says who may open a file, beside its permissions.
+fn has_acl(file: &File) -> bool {
+    #[cfg(target_os = "linux")]
+    let has_acl = {
+        let found = &mut [0; 256][..];
+        match rustix::fs::fgetxattr(file, c"system.posix_acl_access", found) {
+            Ok(len) => len > 0,
+            // It is longer.
+            Err(error) => error == rustix::io::Errno::RANGE,
+        }
+    };
+    #[cfg(not(target_os = "linux"))]
+    let has_acl = {
+        let _ = file;
+        false
+    };
+    has_acl
+}
+
 /// Whether a lock was free.
 fn locked(taken: Result<(), TryLockError>) -> io::Result<bool> {
     match taken {
@@ -262,7 +281,14 @@ fn locked(taken: Result<(), TryLockError>) -> io::Result<bool> {
 
 impl DiskFile for File {
     fn metadata(&self) -> io::Result<Metadata> {
-        Self::metadata(self).map(|metadata| Metadata::of(&metadata))
+        let mut metadata = Metadata::of(&Self::metadata(self)?);
+        if let Some(access) = &mut metadata.access
+            && has_acl(self)
+        {
+            // The bits of the group are the mask of the list, of which the group may have less.
+            access.mode &= !0o070;
+        }
+        Ok(metadata)
     }
 
     #[cfg(unix)]

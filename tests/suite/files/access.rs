@@ -133,3 +133,35 @@ fn where_the_owner_cannot_be_kept_nothing_is_compacted_and_a_copy_is_no_wider() 
     assert_eq!(mode(&copy), 0o600);
     assert_eq!(Store::open(&copy).unwrap().stats().unwrap().messages, 2);
 }
+
+/// The group's bits of a file with an access control list are the list's mask, of which the group itself
+/// may have nothing.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_copy_of_a_file_with_an_access_control_list_gives_its_group_nothing() {
+    const SET: &str = "
+import os, struct, sys
+none = 0xffffffff
+entries = [(1, 6, none), (2, 6, 1234), (4, 0, none), (0x10, 6, none), (0x20, 0, none)]
+entries = b''.join(struct.pack('<HHI', *entry) for entry in entries)
+os.setxattr(sys.argv[1], 'system.posix_acl_access', struct.pack('<I', 2) + entries)
+";
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox");
+    let store = Store::open(&path).unwrap();
+    let set = std::process::Command::new("python3")
+        .args(["-c", SET])
+        .arg(&path)
+        .output();
+    if !set.is_ok_and(|set| set.status.success()) {
+        eprintln!("skipped: there is no Python, or the file system has no access control lists");
+        return;
+    }
+    assert_eq!(mode(&path) & 0o070, 0o060, "the mask");
+    store.backup(directory.path().join("copy")).unwrap();
+    store.compact().unwrap();
+    store.close().unwrap();
+    for name in ["inbox", "copy"] {
+        assert_eq!(mode(&directory.path().join(name)) & 0o070, 0, "{name}");
+    }
+}

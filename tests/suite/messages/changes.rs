@@ -276,7 +276,7 @@ fn a_message_that_was_edited_and_taken_back_before_it_came_is_of_its_own_type() 
 }
 
 /// The content of a message, and its former ones, whatever order these came in.
-fn told(steps: &[&dyn Fn(&Desk)]) -> Vec<(Content, Vec<Content>, bool)> {
+fn outcomes(steps: &[&dyn Fn(&Desk)]) -> Vec<(Content, Vec<Content>, bool)> {
     let orders: &[&[usize]] = match steps.len() {
         2 => &[&[0, 1], &[1, 0]],
         _ => &[
@@ -288,7 +288,7 @@ fn told(steps: &[&dyn Fn(&Desk)]) -> Vec<(Content, Vec<Content>, bool)> {
             &[1, 2, 0],
         ],
     };
-    let told = orders.iter().map(|order| {
+    let outcomes = orders.iter().map(|order| {
         let desk = Desk::new();
         desk.pass(600);
         // Each comes twice.
@@ -306,7 +306,7 @@ fn told(steps: &[&dyn Fn(&Desk)]) -> Vec<(Content, Vec<Content>, bool)> {
             of.placeholder,
         )
     });
-    told.collect()
+    outcomes.collect()
 }
 
 fn edits(text: &'static str, second: i64) -> impl Fn(&Desk) {
@@ -343,8 +343,8 @@ fn an_edit_does_not_fill_a_placeholder() {
     ];
     let expected = (real().caption("e"), vec![real()], false);
     // A placeholder that comes after its content is not one.
-    for told in told(&steps) {
-        assert_eq!(told, expected);
+    for outcome in outcomes(&steps) {
+        assert_eq!(outcome, expected);
     }
 }
 
@@ -357,8 +357,8 @@ fn every_edit_that_came_before_media_is_a_caption() {
         vec![image(), image().caption("one")],
         false,
     );
-    for told in told(&steps) {
-        assert_eq!(told, expected);
+    for outcome in outcomes(&steps) {
+        assert_eq!(outcome, expected);
     }
 }
 

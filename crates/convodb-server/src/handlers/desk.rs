@@ -19,7 +19,7 @@ use crate::request::{CommandContext, NoBody, NoQuery, OptionalBody, PathConversa
 
 /// Claim a conversation
 ///
-/// Assigns it, if nobody has it, to the user or team of the body. Without a body it is the user of
+/// Assigns it, if it is unassigned, to the user or team of the body. Without a body it is the user of
 /// `X-Convodb-Actor`. It reopens a resolved one. Of several that claim it, one succeeds.
 #[utoipa::path(
     post,

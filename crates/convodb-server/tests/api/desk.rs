@@ -146,8 +146,8 @@ fn a_conversation_is_deleted_and_a_contact_erased() {
             .refused(404, "not_found", "conversation");
     }
     server
-        .post("/v1/contacts/nobody/erase", "")
-        .refused(404, "not_found", "nobody");
+        .post("/v1/contacts/stranger/erase", "")
+        .refused(404, "not_found", "stranger");
 }
 
 #[test]
