@@ -286,11 +286,13 @@ impl Model {
         match word {
             Word::Receipt(reported) => merge_deliveries(&mut waiting.deliveries, reported),
             Word::UpTo(status) => waiting.up_to = waiting.up_to.max(Some(*status)),
-            Word::Revoked(revocation) => {
-                waiting.revoked.get_or_insert_with(|| revocation.clone());
-                waiting.reactions.clear();
-                waiting.edits.clear();
-                waiting.filled = None;
+            Word::Revoked(revocation) if waiting.revoked.is_none() => {
+                waiting.revoked = Some(revocation.clone());
+                if !revocation.keeps_content {
+                    waiting.reactions.clear();
+                    waiting.edits.clear();
+                    waiting.filled = None;
+                }
             }
             // One that was taken back is no longer edited or reacted to.
             _ if waiting.revoked.is_some() => {}

@@ -349,6 +349,25 @@ fn an_edit_does_not_fill_a_placeholder() {
 }
 
 #[test]
+fn an_edit_that_waited_is_erased_with_its_message_from_the_log_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = options(&clock()).open(&path).unwrap();
+    let secret = "an-unusual-secret-4117";
+    let is_there = || {
+        let bytes = std::fs::read(&path).unwrap();
+        let mut windows = bytes.windows(secret.len());
+        windows.any(|window| window == secret.as_bytes())
+    };
+    let edit = Edit::new(by_id("w1"), secret);
+    assert!(store.edit(edit).unwrap().value.is_none());
+    assert!(is_there(), "the log has it");
+    let revoked = store.revoke(Revoke::new(by_id("w1"))).unwrap();
+    assert!(revoked.value.is_none());
+    assert!(!is_there(), "nothing has it");
+}
+
+#[test]
 fn every_edit_that_came_before_media_is_a_caption() {
     let image = || Content::image("https://example.com/1.jpg").caption("c");
     let steps: [&dyn Fn(&Desk); 3] = [&edits("one", 1), &edits("two", 2), &comes(image(), false)];

@@ -73,12 +73,21 @@ impl Env<'_> {
             return Ok(Decision::new(Subject::Nothing, None));
         }
         self.context.check(None)?;
+        let erases_log = match &field {
+            MessageField::Revoked(revocation) if !revocation.keeps_content => {
+                known.is_some_and(UnmatchedReceipts::has_content)
+            }
+            _ => false,
+        };
         let parked = ChangeKind::FieldUnmatched {
             inbox,
             provider_id,
             field: Box::new(field),
         };
-        Ok(Decision::new(Subject::Nothing, [parked]))
+        Ok(Decision {
+            erases_log,
+            ..Decision::new(Subject::Nothing, [parked])
+        })
     }
 }
 

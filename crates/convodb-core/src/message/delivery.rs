@@ -385,12 +385,13 @@ impl UnmatchedReceipts {
                 self.deliveries.merge(&receipt);
             }
             MessageField::UpTo(status) => self.up_to = self.up_to.max(Some(status)),
-            MessageField::Revoked(revocation) => {
-                self.extras.revoked.get_or_insert(revocation);
-                // What it said goes.
-                self.filled = None;
-                self.extras.versions.clear();
-                self.extras.reactions.clear();
+            MessageField::Revoked(revocation) if self.extras.revoked.is_none() => {
+                if !revocation.keeps_content {
+                    self.filled = None;
+                    self.extras.versions.clear();
+                    self.extras.reactions.clear();
+                }
+                self.extras.revoked = Some(revocation);
             }
             _ if self.extras.revoked.is_some() => {}
             MessageField::Reaction(reaction) => self.extras.react(reaction),
@@ -401,6 +402,11 @@ impl UnmatchedReceipts {
             // Nothing else waits.
             _ => {}
         }
+    }
+
+    /// Whether it has something of what the message says.
+    pub fn has_content(&self) -> bool {
+        self.filled.is_some() || !self.extras.versions.is_empty()
     }
 
     /// Whether it is not known yet.
