@@ -159,7 +159,11 @@ impl MessageField {
     pub(crate) const fn is_of_revoked(&self) -> bool {
         matches!(
             self,
-            Self::Delivery(_) | Self::ProviderId(_) | Self::Alias(_) | Self::Original(_)
+            Self::Delivery(_)
+                | Self::UpTo(_)
+                | Self::ProviderId(_)
+                | Self::Alias(_)
+                | Self::Original(_)
         )
     }
 }

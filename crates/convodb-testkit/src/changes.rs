@@ -122,10 +122,10 @@ pub enum Word {
 
 impl Word {
     /// Whether it can be said of a message that was taken back.
-    fn is_of_revoked(&self) -> bool {
+    pub fn is_of_revoked(&self) -> bool {
         matches!(
             self,
-            Self::Receipt(_) | Self::Id(_) | Self::Alias(_) | Self::Original(..)
+            Self::Receipt(_) | Self::UpTo(_) | Self::Id(_) | Self::Alias(_) | Self::Original(..)
         )
     }
 

@@ -473,12 +473,13 @@ impl Model {
         for id in provided::ids(&message) {
             words.extend(self.take_waiting(appending.channel, &id));
         }
-        // What was taken back before it came comes without its content.
-        let revoked = words
-            .iter()
-            .position(|word| matches!(word, Word::Revoked(_)));
-        if let Some(Word::Revoked(revocation)) = revoked.map(|place| words.remove(place)) {
-            changes::revoke(&mut message, &revocation);
+        // What was taken back before it came says nothing, unless that is kept: then it is as it was.
+        if words.iter().any(|word| matches!(word, Word::Revoked(_))) {
+            for word in words.extract_if(.., |word| !word.is_of_revoked()) {
+                if let Some(word) = changes::concerns(&message, word) {
+                    changes::hear(&mut message, &word);
+                }
+            }
         }
         let is_unread = changes::counts(&message) && !changes::is_revoked(&message);
         let entry = self.entry_mut(id);

@@ -368,6 +368,23 @@ fn an_edit_that_waited_is_erased_with_its_message_from_the_log_too() {
 }
 
 #[test]
+fn an_edit_that_waited_is_kept_by_a_revocation_that_keeps_content() {
+    let desk = Desk::new();
+    desk.store.edit(Edit::new(by_id("w1"), "Two")).unwrap();
+    let keeps = Revoke {
+        keep_content: true,
+        ..Revoke::new(by_id("w1"))
+    };
+    desk.store.revoke(keeps).unwrap();
+    let message = desk.receive("w1", "One");
+    assert!(message.is_revoked());
+    assert_eq!(message.content.as_text(), Some("Two"));
+    assert_eq!(extras(&message).versions[0].content.as_text(), Some("One"));
+    assert_eq!(desk.conversation().unread_count, 0);
+    assert!(desk.store.verify().unwrap().is_clean());
+}
+
+#[test]
 fn every_edit_that_came_before_media_is_a_caption() {
     let image = || Content::image("https://example.com/1.jpg").caption("c");
     let steps: [&dyn Fn(&Desk); 3] = [&edits("one", 1), &edits("two", 2), &comes(image(), false)];

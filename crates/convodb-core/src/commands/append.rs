@@ -120,12 +120,17 @@ pub(super) fn append<A, const INBOUND: bool>(
     let has_provider_time = draft.has_provider_time();
     (message.order_time, message.id) =
         place(&message, has_provider_time, conversation, state, env)?;
-    // What is taken back before it comes never enters the log.
     let mut waiting: Vec<_> = waiting.into_iter().flat_map(|(_, fields)| fields).collect();
-    let is_revocation = |field: &MessageField| matches!(field, MessageField::Revoked(_));
-    let revoked = waiting.iter().position(is_revocation);
-    if let Some(revoked) = revoked.map(|place| waiting.remove(place)) {
-        message.set(revoked);
+    if waiting
+        .iter()
+        .any(|field| matches!(field, MessageField::Revoked(_)))
+    {
+        // What is taken back before it comes never enters the log, unless it is kept.
+        for field in waiting.extract_if(.., |field| !field.is_of_revoked()) {
+            if let Some(field) = message.fitted(field) {
+                message.set(field);
+            }
+        }
     }
     let advanced: Vec<_> = advanced(conversation, &message, &waiting).collect();
     let waiting = update_message::effective(&message, waiting);
