@@ -32,7 +32,7 @@ pub(super) fn value(conversation: &Conversation, owner: u32) -> Vec<u8> {
     let untils = [conversation.delivered_until, conversation.read_until];
     let has_untils = untils.iter().any(Option::is_some);
     let attributes = conversation.attributes.as_ref();
-    let has_shown = attributes.is_some_and(|it| it.priority.is_some() || !it.tags.is_empty());
+    let has_shown = attributes.is_some_and(|it| it.listed().is_some());
     let flag = |flag: u8, has: bool| if has { flag } else { 0 };
     let flags = flag(flag::UNTILS, has_untils) | flag(flag::ATTRIBUTES, has_shown);
     let mut bytes = Vec::with_capacity(64 + contact.len());

@@ -4,8 +4,8 @@ use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Attributes, Conversation, ConversationId, Cursor, Filter, Metadata, Page, PagePosition,
-    PageRequest, Result, StatusFilter,
+    Attributes, Conversation, ConversationId, Cursor, Filter, Page, PagePosition, PageRequest,
+    Result, StatusFilter,
 };
 
 use super::keys::{self, StreamKey};
@@ -125,11 +125,8 @@ impl<R: Read> Reader<'_, R> {
 
     /// What a list shows of the attributes of a conversation.
     fn shown_attributes(&self, id: ConversationId) -> Result<Option<Box<Attributes>>> {
-        let mut attributes = self.conversation(id)?.attributes;
-        if let Some(attributes) = &mut attributes {
-            attributes.metadata = Metadata::new();
-        }
-        Ok(attributes)
+        let attributes = self.conversation(id)?.attributes;
+        Ok(attributes.and_then(|it| it.listed()).map(Box::new))
     }
 
     /// The rank of a conversation in a list, and how long the list is; nothing where the filter

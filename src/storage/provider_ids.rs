@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Error, Hashes, InboxNumber, Message, ProviderId, ProviderIdState, Result, UnmatchedReceipts,
+    Error, Hashes, InboxNumber, Message, ProviderId, ProviderIdState, Result, Unmatched,
 };
 
 use super::batch::Sink;
@@ -75,7 +75,7 @@ pub(super) fn bury(
     Ok(())
 }
 
-fn decode_unmatched(key: &[u8], bytes: &[u8]) -> Result<UnmatchedReceipts> {
+fn decode_unmatched(key: &[u8], bytes: &[u8]) -> Result<Unmatched> {
     match UNMATCHED.record(key, bytes)? {
         ProviderIdState::Unmatched(unmatched) => Ok(*unmatched),
         _ => Err(codec::damaged(

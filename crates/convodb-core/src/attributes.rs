@@ -61,6 +61,16 @@ impl Attributes {
         [priority, tags, metadata].into_iter().flatten()
     }
 
+    /// What lists show of them; nothing if that is none.
+    #[doc(hidden)]
+    pub fn listed(&self) -> Option<Self> {
+        let listed = Self {
+            metadata: Metadata::new(),
+            ..self.clone()
+        };
+        Some(listed).filter(|listed| *listed != Self::default())
+    }
+
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
         self.tags.validate()?;
         self.metadata.validate()
@@ -154,9 +164,12 @@ fn check_tag(tag: &str) -> Result<(), InvalidInput> {
 
 impl<T: Into<String>> FromIterator<T> for Tags {
     fn from_iter<I: IntoIterator<Item = T>>(tags: I) -> Self {
-        let mut all = Self::new();
-        tags.into_iter().for_each(|tag| all.insert(tag));
-        all
+        // Sorted at once: a request may have as many as its body has room for.
+        let tags = tags.into_iter().map(Into::into);
+        let mut tags: Vec<(String, String)> = tags.map(|tag| (folded(&tag), tag)).collect();
+        tags.sort_by(|(one, _), (other, _)| one.cmp(other));
+        tags.dedup_by(|(later, _), (first, _)| later == first);
+        Self(tags.into_iter().map(|(_, tag)| tag).collect())
     }
 }
 

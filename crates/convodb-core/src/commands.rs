@@ -45,7 +45,7 @@ use crate::{
     EventSeq, Extras, Field, Filter, Halt, Import, Inbound, InboxNumber, InvalidInput, Key,
     Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId,
     ProviderIdState, Query, Reaction, Receipt, Reply, Retention, Revision, Revocation, Selection,
-    State, Status, Subject, UnmatchedReceipts, UserId, Version, time, validate,
+    State, Status, Subject, Unmatched, UserId, Version, time, validate,
 };
 
 pub use self::{

@@ -4,7 +4,7 @@
 use crate::event::{self, NewEvent};
 use crate::{
     Assignee, Change, ChangeKind, Conversation, ConversationId, Field, Halt, InboxNumber, Key,
-    Message, MessageField, MessageId, ProviderId, ProviderIdState, State, UnmatchedReceipts,
+    Message, MessageField, MessageId, ProviderId, ProviderIdState, State, Unmatched,
 };
 
 /// Applies a change, and appends the events that follow from it and the state that it meets.
@@ -129,7 +129,7 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         } => {
             let mut unmatched = match state.provider_id(inbox, &provider_id)? {
                 Some(ProviderIdState::Unmatched(known)) => known.clone(),
-                _ => Box::new(UnmatchedReceipts::new(at)),
+                _ => Box::new(Unmatched::new(at)),
             };
             unmatched.keep(*field);
             let unmatched = Some(ProviderIdState::Unmatched(unmatched));

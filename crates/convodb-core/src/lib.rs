@@ -106,7 +106,7 @@ pub use {
     hashes::{HASH_LEN, Hashes},
     id::{IdKind, IdValue, IdempotencyKey},
     key::{Answer, Key, Query},
-    message::{Delivery, ProviderIdState, UnmatchedReceipts},
+    message::{Delivery, ProviderIdState, Unmatched},
     page::PagePosition,
     records::IdempotencyRecord,
     selection::Selected,

@@ -25,7 +25,7 @@ use document::Document;
 pub use attachment::{Attachment, AttachmentUpdate};
 pub use content::{Content, MediaKind, MessageType};
 pub use delivery::{
-    Deliveries, Delivery, DeliveryStatus, Failure, ProviderIdState, Receipt, UnmatchedReceipts,
+    Deliveries, Delivery, DeliveryStatus, Failure, ProviderIdState, Receipt, Unmatched,
 };
 pub(crate) use draft::Address;
 pub use draft::{Draft, Inbound, Outbound, Reply};
@@ -359,10 +359,7 @@ impl Message {
         if !is_erased {
             own.reply_to = extras.reply_to;
             own.forwarded = extras.forwarded;
-            own.raw = extras.raw;
-            for (name, value) in extras.metadata.iter() {
-                own.metadata.set(name, value.clone());
-            }
+            own.bring(extras.raw, &extras.metadata);
             // What is no content yet is no former one.
             own.placeholder = extras.placeholder || version.content.is_unsupported();
             if !own.placeholder {
@@ -377,10 +374,7 @@ impl Message {
         let at = self.created_at;
         let own = self.extras.get_or_insert_default();
         own.placeholder = false;
-        own.raw = extras.raw;
-        for (name, value) in extras.metadata.iter() {
-            own.metadata.set(name, value.clone());
-        }
+        own.bring(extras.raw, &extras.metadata);
         if own.edited_at.is_some() {
             let content = self.content.clone();
             let edited = match former {

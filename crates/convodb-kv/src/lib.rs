@@ -129,8 +129,8 @@ impl Setup {
 /// What the pages of a database that was opened anew have of what is buffered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
-    /// Nothing.
-    Pages,
+    /// None of it.
+    Nothing,
     /// What was frozen: the checkpoint that failed happened.
     Frozen,
     /// All of it: the commit of the engine that failed happened.
@@ -289,7 +289,7 @@ impl Database {
         if let Some(known) = &mut *latest {
             known.engine = beneath.engine;
             if let Some(frozen) = &known.tiers.frozen
-                && (holds != Holds::Pages || *frozen.is_written())
+                && (holds != Holds::Nothing || *frozen.is_written())
             {
                 *frozen.is_written() = true;
                 *self.retired() = known.tiers.frozen.take();

@@ -340,7 +340,7 @@ pub struct Paced(Arc<Pager>);
 
 impl Drop for Paced {
     fn drop(&mut self) {
-        self.0.is_paced.store(false, Ordering::Relaxed);
+        self.0.stop_pacing();
     }
 }
 

@@ -15,7 +15,7 @@ use convodb_core::records::{
 };
 use convodb_core::{
     Change, ChangeKind, Delivery, Field, IdempotencyKey, IdempotencyRecord, Import, MessageField,
-    NewEvent, ProviderIdState, Subject, UnmatchedReceipts,
+    NewEvent, ProviderIdState, Subject, Unmatched,
 };
 
 use super::fixture::clock;
@@ -299,7 +299,7 @@ pub fn examples() -> Vec<Vec<u8>> {
         steps: vec![step],
     };
     add(7, &|bytes| redirect.encode(bytes));
-    let unmatched = UnmatchedReceipts {
+    let unmatched = Unmatched {
         since: now(),
         deliveries: deliveries(),
         extras: Extras::default(),

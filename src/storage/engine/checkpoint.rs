@@ -307,11 +307,13 @@ impl Engine {
             true => Err(Error::new(ErrorKind::Io, "a sync of the file failed")),
             false => self.database.restart(|rows| {
                 found = Some(stored_position(rows)?);
-                Ok(match found {
-                    _ if found == committing => Holds::Everything,
+                Ok(if found == committing {
+                    Holds::Everything
+                } else if found == failed {
                     // The checkpoint that failed happened all the same.
-                    _ if found == failed => Holds::Frozen,
-                    _ => Holds::Pages,
+                    Holds::Frozen
+                } else {
+                    Holds::Nothing
                 })
             }),
         };
@@ -320,9 +322,10 @@ impl Engine {
             return Err(error);
         }
         self.is_restarted = true;
-        match failed {
-            Some(position) if found == failed => self.pass_checkpoint(position)?,
-            _ => {}
+        if let Some(position) = failed
+            && found == failed
+        {
+            self.pass_checkpoint(position)?;
         }
         Ok(committing.is_some() && found == committing)
     }

@@ -136,8 +136,8 @@ pub(super) fn append<A, const INBOUND: bool>(
     let waiting = update_message::effective(&message, waiting);
     let (of, id) = (message.conversation_id, message.id);
     changes.push(ChangeKind::MessageAppended(Box::new(message)));
-    let is_reopened = conversation.is_some_and(|known| known.status == Status::Resolved);
-    let reopened = (reopens && is_reopened).then_some(Field::Status(Status::Open));
+    let was_resolved = conversation.is_some_and(|known| known.status == Status::Resolved);
+    let reopened = (reopens && was_resolved).then_some(Field::Status(Status::Open));
     let set: Vec<_> = reopened.into_iter().chain(advanced).collect();
     if !set.is_empty() {
         let conversation = of;

@@ -28,7 +28,7 @@ pub(super) fn reads(message: &MessageRef, keys: &mut Vec<Key>) {
 pub(super) enum Found<'a> {
     Message(&'a Message),
     /// A message that has not come yet, with what waits for it.
-    Nothing(InboxNumber, ProviderId, Option<&'a UnmatchedReceipts>),
+    Nothing(InboxNumber, ProviderId, Option<&'a Unmatched>),
 }
 
 pub(super) fn find<'a>(state: &'a State, message: &MessageRef) -> Result<Found<'a>, Halt> {
@@ -66,7 +66,7 @@ impl Env<'_> {
     pub(super) fn park(
         &self,
         (inbox, provider_id): (InboxNumber, ProviderId),
-        known: Option<&UnmatchedReceipts>,
+        known: Option<&Unmatched>,
         field: MessageField,
     ) -> Result<Decision, Halt> {
         if known.is_some_and(|known| !known.would_change(&field)) {
@@ -75,7 +75,7 @@ impl Env<'_> {
         self.context.check(None)?;
         let erases_log = match &field {
             MessageField::Revoked(revocation) if !revocation.keeps_content => {
-                known.is_some_and(UnmatchedReceipts::has_content)
+                known.is_some_and(Unmatched::has_content)
             }
             _ => false,
         };

@@ -90,16 +90,14 @@ pub(super) fn decide(
 ) -> Result<Decision, Halt> {
     let of = message.conversation_id;
     let subject = Subject::Message(of, message.id);
-    let reports = set
-        .iter()
-        .any(|field| matches!(field, MessageField::UpTo(_)));
     let mut changes = Vec::new();
-    if reports {
-        let conversation = state.require_conversation(of)?;
-        let set: Vec<_> = advanced(Some(conversation), message, &set).collect();
-        let advanced = !set.is_empty();
-        let conversation = of;
-        changes.extend(advanced.then_some(ChangeKind::ConversationUpdated { conversation, set }));
+    if set
+        .iter()
+        .any(|field| matches!(field, MessageField::UpTo(_)))
+    {
+        let known = state.require_conversation(of)?;
+        let fields = advanced(Some(known), message, &set).collect();
+        changes = Decision::update(of, fields).changes;
     }
     let set = effective(message, set);
     if set.is_empty() && changes.is_empty() {

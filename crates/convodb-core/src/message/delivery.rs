@@ -343,7 +343,7 @@ impl Receipt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProviderIdState {
     Message(ConversationId, MessageId),
-    Unmatched(Box<UnmatchedReceipts>),
+    Unmatched(Box<Unmatched>),
     /// Its message was deleted, and is not stored again.
     Tombstone,
 }
@@ -351,7 +351,7 @@ pub enum ProviderIdState {
 /// What came before its message: receipts, merged, and the latest of what else it changes.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnmatchedReceipts {
+pub struct Unmatched {
     /// When the first of it came.
     #[serde(with = "time")]
     pub since: DateTime<Utc>,
@@ -367,7 +367,7 @@ pub struct UnmatchedReceipts {
 }
 
 #[doc(hidden)]
-impl UnmatchedReceipts {
+impl Unmatched {
     pub fn new(since: DateTime<Utc>) -> Self {
         Self {
             since,

@@ -384,6 +384,14 @@ impl Extras {
         }
     }
 
+    /// Takes what came with a content: the provider's JSON, and values of the caller's own.
+    pub(crate) fn bring(&mut self, raw: Option<Json>, metadata: &Metadata) {
+        self.raw = raw;
+        for (name, value) in metadata.iter() {
+            self.metadata.set(name, value.clone());
+        }
+    }
+
     /// Keeps the first content, which came after edits of it: texts among those are its captions.
     pub(crate) fn found(&mut self, first: Version) {
         for version in &mut self.versions {

@@ -152,7 +152,7 @@ fn add_records(goldens: &mut Goldens) {
     };
     let (removed, steps) = (alice(), vec![step]);
     goldens.record("redirect", &RedirectRecord { removed, steps });
-    let mut unmatched = UnmatchedReceipts::new(at);
+    let mut unmatched = Unmatched::new(at);
     unmatched.deliveries = deliveries();
     let message = ProviderIdState::Message(id(1), MessageId::from_parts(1, 1));
     goldens.record("provider_id.message", &message);

@@ -181,7 +181,7 @@ fn every_record_is_stored_whole() {
 #[test]
 fn what_providers_ids_and_keys_have_is_stored_whole() {
     let message = MessageId::from_parts(1, 1);
-    let mut unmatched = UnmatchedReceipts::new(now());
+    let mut unmatched = Unmatched::new(now());
     unmatched.deliveries = deliveries();
     unmatched.filled = Some(Content::text("Hello"));
     unmatched.up_to = Some(DeliveryStatus::Read);

@@ -9,7 +9,7 @@ use convodb::commands::EraseContact;
 
 use crate::app::App;
 use crate::errors::ApiError;
-use crate::openapi::parameters::{self, IdempotencyKey};
+use crate::openapi::parameters::{self, CommandHeaders};
 use crate::openapi::responses::{Body, Key, NotFound, Request};
 use crate::request::{CommandContext, NoBody, NoQuery, PathId};
 
@@ -21,7 +21,7 @@ use crate::request::{CommandContext, NoBody, NoQuery, PathId};
     post,
     path = "/v1/contacts/{id}/erase",
     operation_id = "erase_contact",
-    params(parameters::ContactId, IdempotencyKey),
+    params(parameters::ContactId, CommandHeaders),
     responses((status = 204, description = "It is erased"), Request, Key, NotFound, Body)
 )]
 pub(crate) async fn erase(

@@ -14,7 +14,7 @@ use futures_util::stream;
 use crate::app::{Answer, App, json_response};
 use crate::bodies::AssignRequest;
 use crate::errors::ApiError;
-use crate::openapi::parameters::{ConversationId, Expected, IdempotencyKey, List};
+use crate::openapi::parameters::{CommandHeaders, ConversationId, Expected, List};
 use crate::openapi::responses::{Body, Key, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation, Query};
@@ -173,7 +173,7 @@ impl Iterator for Thread {
     post,
     path = "/v1/conversations/{id}/assign",
     operation_id = "assign_conversation",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     request_body = bodies::Assignment,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
@@ -201,7 +201,7 @@ pub(crate) async fn assign(
     post,
     path = "/v1/conversations/{id}/resolve",
     operation_id = "resolve_conversation",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
         Request, Key, NotFound, Unmet, Body
@@ -226,7 +226,7 @@ pub(crate) async fn resolve(
     patch,
     path = "/v1/conversations/{id}",
     operation_id = "update_conversation",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     request_body = bodies::ConversationUpdate,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),

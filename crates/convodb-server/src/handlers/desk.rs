@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::app::{Answer, App};
 use crate::bodies::{AssignRequest, ReadRequest, UnreadRequest};
 use crate::errors::ApiError;
-use crate::openapi::parameters::{ConversationId, Expected, IdempotencyKey};
+use crate::openapi::parameters::{CommandHeaders, ConversationId, Expected};
 use crate::openapi::responses::{Body, Key, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, NoBody, NoQuery, OptionalBody, PathConversation};
@@ -25,7 +25,7 @@ use crate::request::{CommandContext, NoBody, NoQuery, OptionalBody, PathConversa
     post,
     path = "/v1/conversations/{id}/claim",
     operation_id = "claim_conversation",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     request_body = bodies::Assignment,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
@@ -63,7 +63,7 @@ fn acting_user(context: &Context) -> Option<AssigneeId> {
     post,
     path = "/v1/conversations/{id}/unassign",
     operation_id = "unassign_conversation",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
         Request, Key, NotFound, Unmet, Body
@@ -90,7 +90,7 @@ pub(crate) async fn unassign(
     post,
     path = "/v1/conversations/{id}/reopen",
     operation_id = "reopen_conversation",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
         Request, Key, NotFound, Unmet, Body
@@ -114,7 +114,7 @@ pub(crate) async fn reopen(
     post,
     path = "/v1/conversations/{id}/read",
     operation_id = "mark_read",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     request_body = bodies::ReadMark,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
@@ -142,7 +142,7 @@ pub(crate) async fn read(
     post,
     path = "/v1/conversations/{id}/unread",
     operation_id = "mark_unread",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     request_body = bodies::UnreadMark,
     responses(
         (status = 200, description = "The conversation, without its messages", body = schemas::Conversation),
@@ -170,7 +170,7 @@ pub(crate) async fn unread(
     delete,
     path = "/v1/conversations/{id}",
     operation_id = "delete_conversation",
-    params(ConversationId, IdempotencyKey, Expected),
+    params(ConversationId, CommandHeaders, Expected),
     responses((status = 204, description = "It is deleted"), Request, Key, NotFound, Unmet)
 )]
 pub(crate) async fn delete(

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
-use crate::openapi::parameters::{ConversationId, ConversationMessage, IdempotencyKey, Messages};
+use crate::openapi::parameters::{CommandHeaders, ConversationId, ConversationMessage, Messages};
 use crate::openapi::responses::{Body, Gone, Key, MessageConflict, NotFound, Request};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPair, Query};
@@ -27,7 +27,7 @@ use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPa
     post,
     path = "/v1/messages/send",
     operation_id = "send_message",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::OutboundMessage,
     responses(
         (status = 201, description = "The message", body = schemas::Message),
@@ -53,7 +53,7 @@ pub(crate) async fn send(
     post,
     path = "/v1/messages/receive",
     operation_id = "receive_message",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::InboundMessage,
     responses(
         (status = 201, description = "The message", body = schemas::Message),
@@ -81,7 +81,7 @@ pub(crate) async fn receive(
     post,
     path = "/v1/messages/status",
     operation_id = "report_message_status",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::Receipt,
     responses(
         (status = 200, description = "The message, or the conversation without its messages", body = bodies::Reported),
@@ -120,7 +120,7 @@ fn parked(value: Option<&impl Serialize>) -> Result<Answer, ApiError> {
     post,
     path = "/v1/messages/react",
     operation_id = "react_to_message",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::Reaction,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
@@ -145,7 +145,7 @@ pub(crate) async fn react(
     post,
     path = "/v1/messages/edit",
     operation_id = "edit_message",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::EditedMessage,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
@@ -178,7 +178,7 @@ pub(crate) async fn edit(
     post,
     path = "/v1/messages/revoke",
     operation_id = "revoke_message",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::Revocation,
     responses(
         (status = 200, description = "What is left of the message", body = schemas::Message),
@@ -202,7 +202,7 @@ pub(crate) async fn revoke(
     post,
     path = "/v1/messages/retry",
     operation_id = "retry_message",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::Retried,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
@@ -225,7 +225,7 @@ pub(crate) async fn retry(
     post,
     path = "/v1/messages/update",
     operation_id = "update_message",
-    params(IdempotencyKey),
+    params(CommandHeaders),
     request_body = bodies::MessageUpdate,
     responses(
         (status = 200, description = "The message", body = schemas::Message),

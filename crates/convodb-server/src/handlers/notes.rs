@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::app::{Answer, App};
 use crate::bodies::NoteRequest;
 use crate::errors::ApiError;
-use crate::openapi::parameters::{ConversationId, ConversationNote, IdempotencyKey, Paging};
+use crate::openapi::parameters::{CommandHeaders, ConversationId, ConversationNote, Paging};
 use crate::openapi::responses::{Body, Key, NotFound, Request};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPair, Query};
@@ -72,7 +72,7 @@ pub(crate) async fn list(
     post,
     path = "/v1/conversations/{id}/notes",
     operation_id = "add_note",
-    params(ConversationId, IdempotencyKey),
+    params(ConversationId, CommandHeaders),
     request_body = bodies::NoteContent,
     responses(
         (status = 201, description = "The note", body = schemas::Note),
@@ -102,7 +102,7 @@ pub(crate) async fn add(
     delete,
     path = "/v1/conversations/{id}/notes/{note_id}",
     operation_id = "remove_note",
-    params(ConversationNote, IdempotencyKey),
+    params(ConversationNote, CommandHeaders),
     responses((status = 204, description = "It is removed"), Request, Key, NotFound)
 )]
 pub(crate) async fn remove(

@@ -82,7 +82,7 @@ documented! {
 
     #[derive(IntoParams)]
     #[into_params(parameter_in = Header)]
-    pub(crate) struct IdempotencyKey {
+    pub(crate) struct CommandHeaders {
         /// The client's own name for the request. For a day, the same request with the same key
         /// changes nothing more. Another request with the key is answered with 422.
         #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
