@@ -9,13 +9,13 @@ use convodb_core::commands::{
     EraseContact, Fill, MarkRead, MarkReadUpTo, MarkUnread, PurgeEvents, PurgeIdempotencyKeys,
     PurgeUnmatched, React, ReceiveMessage, RecordDelivery, RecordWatermark, RemoveAssignee,
     RemoveConsumer, RemoveNote, Reopen, ReplyTo, Resolve, ResolveAll, Retry, Revoke, SaveAssignee,
-    SendMessage, SetProviderId, UpdateConversation, UpdateMessage,
+    SaveInbox, SendMessage, SetProviderId, UpdateConversation, UpdateMessage,
 };
 use convodb_core::{
-    Assignee, AssigneeId, AttributeChanges, BatchItem, Command, ConsumerName, ContactId, Context,
-    Conversation, ConversationId, EventSeq, Import, Inbound, Message, MessageId, MessageRef, Note,
-    NoteId, Outbound, Outcome, ProviderId, Receipt, Reply, Result, Retention, Selection, TeamId,
-    UserId,
+    Assignee, AssigneeId, AttributeChanges, BatchItem, Channel, Command, ConsumerName, ContactId,
+    Context, Conversation, ConversationId, EventSeq, Import, Inbound, Inbox, InboxId, Message,
+    MessageId, MessageRef, Note, NoteId, Outbound, Outcome, ProviderId, Receipt, Reply, Result,
+    Retention, Selection, TeamId, UserId,
 };
 
 /// The number of events in a step of a purge.
@@ -627,6 +627,27 @@ pub trait Execute: sealed::Sealed {
     fn save_team(&self, id: &TeamId, name: &str) -> Result<Outcome<Assignee>> {
         let (assignee, name) = (id.into(), name.to_owned());
         self.execute(SaveAssignee { assignee, name })
+    }
+
+    /// Adds an [inbox](crate::docs::rules#inboxes) of a channel, or renames it. An inbox keeps its channel:
+    /// another one is an invalid `channel`.
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact);
+    /// let sales = InboxId::new("inb_sales")?;
+    /// store.save_inbox(&sales, Channel::Whatsapp, "Sales")?;
+    /// let message = store.receive(Inbound::text(&contact, &sales, "A quote, please"))?.value;
+    /// assert_ne!(message.conversation_id, id);
+    /// assert_eq!(store.count(&Filter::all().inbox(&sales))?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn save_inbox(&self, id: &InboxId, channel: Channel, name: &str) -> Result<Outcome<Inbox>> {
+        let (inbox, name) = (id.clone(), name.to_owned());
+        self.execute(SaveInbox {
+            inbox,
+            channel,
+            name,
+        })
     }
 
     /// Removes a user or a team from the [directory](crate::docs::rules#directory). Its successor

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use convodb_core::{
-    Assignee, AssigneeId, Channel, CommitSeq, ConsumerPosition, ContactId, Conversation,
-    ConversationId, Error, Event, EventSeq, Filter, Message, MessageRange, MessageRef, Page,
-    PageRequest, Result, Transcript,
+    Assignee, AssigneeId, CommitSeq, ConsumerPosition, ContactId, Conversation, ConversationId,
+    Error, Event, EventSeq, Filter, Inbox, InboxId, InboxRef, Message, MessageRange, MessageRef,
+    Page, PageRequest, Result, Transcript,
 };
 
 pub use iterators::{Messages, Notes};
@@ -172,7 +172,8 @@ pub trait Read: Source {
         self.query(|reader| reader.conversations(ids))
     }
 
-    /// Returns [the conversation](crate::docs::rules#one-conversation) of a contact on a channel.
+    /// Returns [the conversation](crate::docs::rules#one-conversation) of a contact in an inbox, or on a
+    /// channel.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);
@@ -182,9 +183,22 @@ pub trait Read: Source {
     fn find_conversation(
         &self,
         contact: &ContactId,
-        channel: Channel,
+        inbox: impl Into<InboxRef>,
     ) -> Result<Option<Conversation>> {
-        self.query(|reader| reader.find_conversation(contact, channel))
+        let inbox = inbox.into();
+        self.query(|reader| reader.find_conversation(contact, &inbox))
+    }
+
+    /// Returns the conversations of a contact, one for each inbox that it wrote to, all on one commit: the
+    /// channels' own first, then in the order in which the inboxes were saved. O(these).
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact);
+    /// assert_eq!(store.conversations_of(&contact)?.len(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>> {
+        self.query(|reader| reader.conversations_of(contact))
     }
 
     /// Returns a conversation with all messages, [oldest first](crate::docs::rules#message-order).
@@ -267,6 +281,23 @@ pub trait Read: Source {
             unread: lease.map(|lease| (lease, None)),
             held: held.into(),
         })
+    }
+
+    /// Returns an [inbox](crate::docs::rules#inboxes), from memory.
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// let sales = InboxId::new("inb_sales")?;
+    /// assert_eq!(store.inbox(&sales).unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn inbox(&self, id: &InboxId) -> Result<Inbox> {
+        self.query(|reader| reader.inbox(id))
+    }
+
+    /// Returns every inbox that was saved, from memory, in the order of the ids.
+    fn inboxes(&self) -> Result<Vec<Inbox>> {
+        self.query(|reader| Ok(reader.inboxes()))
     }
 
     /// Returns a user or a team of the [directory](crate::docs::rules#directory), from memory.

@@ -13,6 +13,7 @@ mod engine;
 mod events;
 mod flush;
 mod idempotency;
+mod inboxes;
 mod index_entry;
 mod keys;
 mod kinds;

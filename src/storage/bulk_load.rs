@@ -72,13 +72,12 @@ impl Gathered {
         }
         let known = &unit.known;
         let (hashes, conversation) = (known.hashes, &imported.conversation);
-        let inbox = conversation.channel.into();
-        let owner = known.directory.owner_of(conversation.assignee_id())?;
-        conversations::save_record(&mut self.rows, conversation, owner)?;
-        conversations::stage_derived(&mut self.rows, conversation, owner)?;
+        let numbers = known.directory.numbers_of(conversation)?;
+        conversations::save_record(&mut self.rows, conversation, numbers)?;
+        conversations::stage_derived(&mut self.rows, conversation, numbers)?;
         for message in &imported.messages {
             messages::save(&mut self.rows, message)?;
-            let key = provider_ids::save_message(&mut self.rows, hashes, inbox, message)?;
+            let key = provider_ids::save_message(&mut self.rows, hashes, numbers.inbox, message)?;
             if let Some(matched) = &mut self.matched {
                 matched.extend(key);
             }
@@ -137,8 +136,12 @@ impl UnitOfWork<'_> {
                 .decide_import(given, import, greatest)
                 .map_err(|error| error.within(&place()))?;
             for change in changes {
-                if let ChangeKind::AssigneeSaved { .. } = change.kind {
+                if let ChangeKind::AssigneeSaved { .. } | ChangeKind::InboxSaved { .. } =
+                    change.kind
+                {
                     self.apply(vec![change])?;
+                    // A conversation is gathered with their numbers.
+                    self.flush()?;
                 } else {
                     gathered.stage(self, &change)?;
                 }
@@ -266,7 +269,7 @@ impl Met {
             ascending,
         } = self;
         let conversation = &import.conversation;
-        let (id, channel) = (conversation.id, conversation.channel);
+        let (id, inbox) = (conversation.id, conversation.inbox());
         let mut is_known = false;
         if ascending.last().is_none_or(|last| *last < id) {
             ascending.push(id);
@@ -274,9 +277,9 @@ impl Met {
             is_known |= ascending.binary_search(&id).is_ok();
             is_known |= !hashes.insert(state.hash_one(id));
         }
-        is_known |= !hashes.insert(state.hash_one((&conversation.contact_id, channel)));
+        is_known |= !hashes.insert(state.hash_one((&conversation.contact_id, &inbox)));
         for id in import.messages.iter().flat_map(Message::foreign_ids) {
-            is_known |= !hashes.insert(state.hash_one((channel, id)));
+            is_known |= !hashes.insert(state.hash_one((&inbox, id)));
         }
         is_known
     }

@@ -1,10 +1,11 @@
 //! Conversations: record, unique key of contact and inbox, and the index entries that follow.
 
 use convodb_core::records::ConversationRecord;
-use convodb_core::{Conversation, ConversationId, Result};
+use convodb_core::{ContactId, Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
-use super::kinds::{CONVERSATIONS, THREADS, ThreadKey};
+use super::directory::Numbers;
+use super::kinds::{CONVERSATIONS, THREADS, ThreadKey, decoded};
 use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
 use crate::index::Edits;
 use convodb_kv::{Read, WriteTables};
@@ -14,27 +15,33 @@ use convodb_kv::{Read, WriteTables};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stored {
     pub(super) conversation: Conversation,
-    pub(super) owner: u32,
+    pub(super) numbers: Numbers,
 }
 
 impl Stored {
     /// As reads and commands see it: with the successor of a removed assignee.
     pub(super) fn shown(mut self, directory: &Directory) -> Result<Conversation> {
-        directory.redirect(self.owner, &mut self.conversation)?;
+        directory.redirect(self.numbers.owner, &mut self.conversation)?;
         Ok(self.conversation)
     }
 }
 
 pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<Stored> {
     let (id, record) = CONVERSATIONS.decode(key, bytes)?;
-    let owner = record.owner;
-    let assignee = directory.stored_assignee(owner)?;
+    let numbers = Numbers {
+        inbox: record.inbox,
+        owner: record.owner,
+    };
+    let assignee = directory.stored_assignee(numbers.owner)?;
+    let inbox = directory.inboxes.named(numbers.inbox);
+    let (channel, inbox_id) =
+        inbox.ok_or_else(|| codec::damaged(tables::CONVERSATIONS, key, "has an unknown inbox"))?;
     let conversation = record
-        .into_conversation(id, assignee)
+        .into_conversation(id, (channel, inbox_id.cloned()), assignee)
         .map_err(|error| codec::undecodable(tables::CONVERSATIONS, key, error))?;
     Ok(Stored {
         conversation,
-        owner,
+        numbers,
     })
 }
 
@@ -55,25 +62,33 @@ pub(super) fn find(rows: &impl Read, thread: &ThreadKey) -> Result<Option<Conver
     THREADS.get(rows, thread)
 }
 
+/// The conversations of a contact, by the numbers of their inboxes.
+pub(super) fn of_contact(rows: &impl Read, contact: &ContactId) -> Result<Vec<ConversationId>> {
+    let threads = decoded(THREADS.range(rows, contact)?, |key, bytes| {
+        THREADS.record(key, bytes)
+    });
+    threads.collect()
+}
+
 /// The key of a conversation's thread.
-pub(super) fn thread_of(conversation: &Conversation) -> ThreadKey {
-    (conversation.channel.into(), conversation.contact_id.clone())
+pub(super) fn thread_of(conversation: &Conversation, numbers: Numbers) -> ThreadKey {
+    (conversation.contact_id.clone(), numbers.inbox)
 }
 
 /// Makes of what is stored what it has become, record and index entries alike.
 pub(super) fn save(
     rows: &mut WriteTables<'_>,
     (index, totals): (&mut Edits, &mut Totals),
-    before: Option<&(Conversation, u32)>,
-    after: Option<&(Conversation, u32)>,
+    before: Option<&(Conversation, Numbers)>,
+    after: Option<&(Conversation, Numbers)>,
 ) -> Result<()> {
-    let placed = |(known, owner): &(Conversation, u32)| plan::placements(known, *owner);
+    let placed = |(known, numbers): &(Conversation, Numbers)| plan::placements(known, *numbers);
     let old = before.map(placed).unwrap_or_default();
     let new = after.map(placed).unwrap_or_default();
     let mut value = Vec::new();
-    if let Some((known, owner)) = after {
-        save_record(rows, known, *owner)?;
-        value = index_entry::value(known, *owner);
+    if let Some((known, numbers)) = after {
+        save_record(rows, known, *numbers)?;
+        value = index_entry::value(known, numbers.owner);
     }
     for (old, new) in old.into_iter().zip(new) {
         if let Some(place) = old
@@ -95,8 +110,12 @@ pub(super) fn save(
     Ok(())
 }
 
-pub(super) fn save_record(rows: &mut impl Sink, known: &Conversation, owner: u32) -> Result<()> {
-    let record = ConversationRecord::new(known, owner);
+pub(super) fn save_record(
+    rows: &mut impl Sink,
+    known: &Conversation,
+    numbers: Numbers,
+) -> Result<()> {
+    let record = ConversationRecord::new(known, numbers.inbox, numbers.owner);
     CONVERSATIONS.put(rows, &known.id, &record)
 }
 
@@ -104,11 +123,14 @@ pub(super) fn save_record(rows: &mut impl Sink, known: &Conversation, owner: u32
 pub(super) fn stage_derived(
     batch: &mut Batch,
     conversation: &Conversation,
-    owner: u32,
+    numbers: Numbers,
 ) -> Result<()> {
-    THREADS.put(batch, &thread_of(conversation), &conversation.id)?;
-    let value = index_entry::value(conversation, owner);
-    for (stream, position) in plan::placements(conversation, owner).into_iter().flatten() {
+    THREADS.put(batch, &thread_of(conversation, numbers), &conversation.id)?;
+    let value = index_entry::value(conversation, numbers.owner);
+    for (stream, position) in plan::placements(conversation, numbers)
+        .into_iter()
+        .flatten()
+    {
         batch.put(plan::STREAMS.table, &stream.key(&position), |bytes| {
             bytes.extend_from_slice(&value);
             Ok(())

@@ -1,4 +1,4 @@
-//! Users and teams, held in memory beside each snapshot: reading a page reads no name from the file.
+//! Users, teams and inboxes, held in memory beside each snapshot: reading a page reads no name from the file.
 //!
 //! Invariant: a redirect leads to an owner that is present, or to no assignee, in one step: a
 //! removal extends those that led to the removed one. It is kept exactly while conversations are
@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use convodb_core::records::{AssigneeRecord, RedirectRecord, RedirectStep};
-use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result, Revision};
+use convodb_core::{Assignee, AssigneeId, Conversation, Error, InboxNumber, Result, Revision};
 
+use super::inboxes::Inboxes;
 use super::kinds::{DIRECTORY, REDIRECTS};
 use super::{Head, keys};
 use convodb_kv::{Read, WriteTables};
@@ -17,7 +18,7 @@ use convodb_kv::{Read, WriteTables};
 /// More reassignments than that on one way are not written: their record would not end.
 const MOST_STEPS: usize = 1_000;
 
-/// The users and teams of one snapshot. A conversation and its index entries name their assignee by
+/// The users, teams and inboxes of one snapshot. A conversation and its index entries name their assignee by
 /// the number of its *owner*, which is never used twice: a rename writes one row of the file.
 ///
 /// A removed assignee leaves a *redirect* behind for as long as conversations are stored under its
@@ -28,12 +29,23 @@ pub(crate) struct Directory {
     /// Those that are present, by their numbers: a page looks one up for each row.
     owners: Vec<Option<Assignee>>,
     redirects: BTreeMap<u32, Arc<RedirectRecord>>,
+    pub(super) inboxes: Inboxes,
+}
+
+/// The numbers by which keys and records hold a conversation's inbox and its assignee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) inbox: InboxNumber,
+    pub(super) owner: u32,
 }
 
 impl Directory {
     /// O(users and teams + redirects).
     pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Self> {
-        let mut directory = Self::default();
+        let mut directory = Self {
+            inboxes: Inboxes::read(rows)?,
+            ..Self::default()
+        };
         let possible = keys::UNASSIGNED + 1..next_owner;
         let check = |owner: u32| match possible.contains(&owner) {
             true => Ok(owner),
@@ -87,6 +99,14 @@ impl Directory {
                 .number(id)
                 .ok_or_else(|| Error::corrupted(format!("`{id}` is not in the directory"))),
         }
+    }
+
+    /// The numbers of a conversation that is to be stored.
+    pub(super) fn numbers_of(&self, conversation: &Conversation) -> Result<Numbers> {
+        Ok(Numbers {
+            inbox: self.inboxes.number_of(conversation)?,
+            owner: self.owner_of(conversation.assignee_id())?,
+        })
     }
 
     /// The assignee of what is stored under a number, and how often it was reassigned since.

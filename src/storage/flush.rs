@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use convodb_core::records::RedirectStep;
-use convodb_core::{Change, ChangeKind, Conversation, Difference, Result};
+use convodb_core::{
+    Change, ChangeKind, Conversation, Difference, Error, InboxNumber, InboxRef, Result,
+};
 
+use super::directory::{Directory, Numbers};
 use super::kinds::{CONSUMERS, NOTES, THREADS, UNMATCHED};
 use super::unit_of_work::UnitOfWork;
 use super::{conversations, events, idempotency, messages, provider_ids};
@@ -20,6 +23,12 @@ impl UnitOfWork<'_> {
                 directory.save(rows, &mut self.known.head, assignee)?;
             }
         }
+        for saved in self.state.inboxes.take_differences() {
+            if let Some(inbox) = saved.after {
+                let directory = Arc::make_mut(&mut self.known.directory);
+                directory.inboxes.save(rows, inbox)?;
+            }
+        }
         let directory = &self.known.directory;
         let totals = Arc::make_mut(&mut self.known.totals);
         for Difference { key, before, after } in self.state.conversations.take_differences() {
@@ -28,8 +37,10 @@ impl UnitOfWork<'_> {
             self.drained.extend(redirected);
             let stored = |known: Option<Conversation>, owner: Option<u32>| {
                 let stored = known.map(|known| {
-                    let owner = owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok);
-                    owner.map(|owner| (known, owner))
+                    let owner =
+                        owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok)?;
+                    let inbox = directory.inboxes.number_of(&known)?;
+                    Ok::<_, Error>((known, Numbers { inbox, owner }))
                 });
                 stored.transpose()
             };
@@ -38,6 +49,7 @@ impl UnitOfWork<'_> {
             conversations::save(rows, index, before.as_ref(), after.as_ref())?;
         }
         for Difference { key, after, .. } in self.state.threads.take_differences() {
+            let key = (key.1, inbox_number(directory, &key.0)?);
             match after {
                 Some(conversation) => THREADS.put(rows, &key, &conversation)?,
                 None => THREADS.remove(rows, &key)?,
@@ -59,7 +71,7 @@ impl UnitOfWork<'_> {
         }
         for Difference { key, after, .. } in self.state.provider_ids.take_differences() {
             if let Some(known) = after {
-                let key = provider_ids::key(hashes, key.0, &key.1);
+                let key = provider_ids::key(hashes, inbox_number(directory, &key.0)?, &key.1);
                 provider_ids::save(rows, &key, &known)?;
             }
         }
@@ -92,7 +104,7 @@ impl UnitOfWork<'_> {
             ChangeKind::ConversationDeleted { conversation } => {
                 // Found by a change's keys, or by its decision.
                 if let Some(Some(known)) = self.state.conversations.get(conversation) {
-                    let inbox = known.channel.into();
+                    let inbox = self.known.directory.inboxes.number_of(known)?;
                     let messages = messages::all(rows, *conversation)?;
                     for message in messages.collect::<Result<Vec<_>>>()? {
                         provider_ids::bury(rows, hashes, inbox, &message)?;
@@ -102,7 +114,8 @@ impl UnitOfWork<'_> {
                 events::remove_audit_log(rows, *conversation)
             }
             ChangeKind::ConversationImported(imported) => {
-                let inbox = imported.conversation.channel.into();
+                let inboxes = &self.known.directory.inboxes;
+                let inbox = inboxes.number_of(&imported.conversation)?;
                 for message in &imported.messages {
                     messages::save(rows, message)?;
                     for key in provider_ids::save_message(rows, hashes, inbox, message)? {
@@ -137,4 +150,9 @@ impl UnitOfWork<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn inbox_number(directory: &Directory, inbox: &InboxRef) -> Result<InboxNumber> {
+    let number = directory.inboxes.number(inbox);
+    number.ok_or_else(|| Error::corrupted(format!("the inbox `{inbox}` is missing")))
 }

@@ -59,12 +59,15 @@ pub(super) fn value(conversation: &Conversation, owner: u32) -> Vec<u8> {
 /// The index rows of an unassigned conversation: the key of each, and what is read from it.
 #[cfg(feature = "testing")]
 pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversation)>> {
-    let owner = keys::UNASSIGNED;
-    let value = value(conversation, owner);
-    let places = plan::placements(conversation, owner).into_iter().flatten();
+    let directory = Directory::default();
+    let numbers = directory.numbers_of(conversation)?;
+    let value = value(conversation, numbers.owner);
+    let places = plan::placements(conversation, numbers)
+        .into_iter()
+        .flatten();
     let rows = places.map(|(stream, position)| {
         let key = stream.key(&position);
-        let read = self::conversation(&Directory::default(), &key, &value)?;
+        let read = self::conversation(&directory, &key, &value)?;
         Ok((key.to_vec(), read.conversation))
     });
     rows.collect()
@@ -121,7 +124,10 @@ pub(super) fn conversation(directory: &Directory, key: &[u8], value: &[u8]) -> R
     let created_at = time::from_micros(created_us);
     let created_at = created_at.ok_or_else(|| damaged("has an impossible time"))?;
     let (assignee, reassignments) = directory.assignee(owner)?;
-    let mut conversation = Conversation::new(id, contact, stream.channel, created_at);
+    let (channel, inbox_id) =
+        (directory.inboxes.named(stream.inbox)).ok_or_else(|| damaged("has an unknown inbox"))?;
+    let mut conversation = Conversation::new(id, contact, channel, created_at);
+    conversation.inbox_id = inbox_id.cloned();
     conversation.status = stream.status;
     conversation.assigned_to = assignee.cloned();
     conversation.updated_at = updated_at;

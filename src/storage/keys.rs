@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex,
+    AssigneeId, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex, InboxId,
     InboxNumber, MessageId, NoteId, Result, Status, time,
 };
 
@@ -13,8 +13,8 @@ use super::tables;
 use crate::index::{self, POSITION_LEN, Position, Stream};
 use convodb_kv::Table;
 
-/// A kind, an inbox and the id of a contact.
-const MAX_KEY_LEN: usize = 1 + 4 + 256;
+/// A kind, the id of a contact with its end, and an inbox.
+const MAX_KEY_LEN: usize = 1 + 256 + 1 + 4;
 
 pub(super) type Key = index::Key<MAX_KEY_LEN>;
 
@@ -137,13 +137,28 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     std::str::from_utf8(std::mem::take(rest)).ok()
 }
 
+/// A zero ends it, as what follows it is looked for by it.
 impl Part for ContactId {
     fn put(&self, key: &mut Key) {
         key.push(self.as_bytes());
+        key.push(&[0]);
     }
 
     fn take(rest: &mut &[u8]) -> Option<Self> {
-        Self::from_bytes(std::mem::take(rest)).ok()
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        let (id, behind) = rest.split_at_checked(end)?;
+        *rest = behind.get(1..)?;
+        Self::from_bytes(id).ok()
+    }
+}
+
+impl Part for InboxId {
+    fn put(&self, key: &mut Key) {
+        key.push(self.as_str().as_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        Self::new(take_text(rest)?).ok()
     }
 }
 
@@ -190,18 +205,18 @@ pub(super) struct StreamKey {
     /// The bucket, where the stream is an assignee's.
     pub(super) bucket: Option<u32>,
     pub(super) status: Status,
-    pub(super) channel: Channel,
+    pub(super) inbox: InboxNumber,
 }
 
 impl StreamKey {
     /// The streams of a bucket with all its conversations, in the order of their keys.
-    pub(super) fn of_bucket(bucket: u32) -> impl Iterator<Item = Self> {
+    pub(super) fn of_bucket(bucket: u32, inboxes: InboxNumber) -> impl Iterator<Item = Self> {
         Status::ALL.into_iter().flat_map(move |status| {
-            Channel::ALL.into_iter().map(move |channel| Self {
+            (0..inboxes.get()).map(move |inbox| Self {
                 unread: false,
                 bucket: Some(bucket),
                 status,
-                channel,
+                inbox: InboxNumber::new(inbox),
             })
         })
     }
@@ -218,7 +233,7 @@ impl StreamKey {
             stream.push(&bucket.to_be_bytes());
         }
         stream.push(&[status_code(self.status)]);
-        stream.push(&InboxNumber::from(self.channel).get().to_be_bytes());
+        stream.push(&self.inbox.get().to_be_bytes());
         stream
     }
 }
@@ -244,7 +259,7 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
         status: Status::ALL
             .into_iter()
             .find(|known| status_code(*known) == *status)?,
-        channel: InboxNumber::new(u32::from_be_bytes(*inbox)).channel()?,
+        inbox: InboxNumber::new(u32::from_be_bytes(*inbox)),
     })
 }
 

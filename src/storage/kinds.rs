@@ -7,12 +7,12 @@ use std::ops::Bound;
 use chrono::{DateTime, Utc};
 use convodb_core::codec::Record;
 use convodb_core::records::{
-    AssigneeRecord, ConversationRecord, MessageRecord, MessageTimeRecord, NoteRecord,
+    AssigneeRecord, ConversationRecord, InboxRecord, MessageRecord, MessageTimeRecord, NoteRecord,
     RedirectRecord,
 };
 use convodb_core::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, HASH_LEN, IdempotencyRecord,
-    InboxNumber, MessageId, NewEvent, NoteId, ProviderIdState, Result,
+    InboxId, InboxNumber, MessageId, NewEvent, NoteId, ProviderIdState, Result,
 };
 
 use super::batch::Sink;
@@ -24,7 +24,7 @@ use convodb_kv::{KeyRange, Range, Read, Table, WalPosition, WriteTables};
 type Hash = [u8; HASH_LEN];
 pub(super) type ProviderKey = (InboxNumber, Hash);
 type MessageKey = (ConversationId, DateTime<Utc>, MessageId);
-pub(super) type ThreadKey = (InboxNumber, ContactId);
+pub(super) type ThreadKey = (ContactId, InboxNumber);
 
 pub(super) const CONVERSATIONS: Kind<ConversationId, ConversationRecord> =
     Kind::new(tables::CONVERSATIONS, b"");
@@ -54,6 +54,8 @@ pub(super) const COMMAND_TIMES: Kind<(DateTime<Utc>, Hash), ()> = catalog(b"\x08
 pub(super) const CONSUMERS: Kind<ConsumerName, EventSeq> = catalog(b"\x09");
 /// By the numbers of removed owners.
 pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
+
+pub(super) const INBOXES: Kind<InboxId, InboxRecord> = catalog(b"\x0B");
 
 pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"\x01");
 /// The numbers of the events in the audit log of a conversation.

@@ -188,7 +188,8 @@ impl<R: Read> Reader<'_, R> {
         let owners = directory.redirected();
         // A redirect that leads nowhere is for `verify` to report.
         let owners = owners.filter(|owner| directory.leads_somewhere(*owner));
-        for stream in owners.flat_map(StreamKey::of_bucket) {
+        let inboxes = directory.inboxes.next();
+        for stream in owners.flat_map(|owner| StreamKey::of_bucket(owner, inboxes)) {
             let stream = stream.stream();
             let total = self.known.totals.get(&stream)?;
             if total.rows == 0 {

@@ -27,14 +27,17 @@ impl UnitOfWork<'_> {
         match key {
             Key::Conversation(id) => self.load_conversation(*id)?,
             Key::Thread(inbox, contact) => {
-                let key = (*inbox, contact.clone());
-                let found = conversations::find(&self.rows, &key)?;
+                let found = match self.known.directory.inboxes.number(inbox) {
+                    Some(inbox) => conversations::find(&self.rows, &(contact.clone(), inbox))?,
+                    None => None,
+                };
                 if let Some(id) = found
                     && !self.state.conversations.contains(&id)
                 {
                     // A command that looks for a thread reads its conversation.
                     self.load_conversation(id)?;
                 }
+                let key = (inbox.clone(), contact.clone());
                 self.state.threads.insert(key, found);
             }
             Key::Message(of, id) => {
@@ -48,13 +51,23 @@ impl UnitOfWork<'_> {
                 self.state.notes.insert(key, note);
             }
             Key::ProviderId(inbox, id) => {
-                let key = provider_ids::key(self.known.hashes, *inbox, id);
-                let known = provider_ids::find(&self.rows, &key)?;
-                self.state.provider_ids.insert((*inbox, id.clone()), known);
+                let known = match self.known.directory.inboxes.number(inbox) {
+                    Some(inbox) => {
+                        let key = provider_ids::key(self.known.hashes, inbox, id);
+                        provider_ids::find(&self.rows, &key)?
+                    }
+                    None => None,
+                };
+                let key = (inbox.clone(), id.clone());
+                self.state.provider_ids.insert(key, known);
             }
             Key::Assignee(id) => {
                 let assignee = self.known.directory.get(id).cloned();
                 self.state.assignees.insert(id.clone(), assignee);
+            }
+            Key::Inbox(id) => {
+                let inbox = self.known.directory.inboxes.get(id).cloned();
+                self.state.inboxes.insert(id.clone(), inbox);
             }
             Key::Idempotency(key) => {
                 let record = COMMANDS.get(&self.rows, &self.known.hashes.of_key(key))?;
@@ -77,7 +90,7 @@ impl UnitOfWork<'_> {
     fn load_conversation(&mut self, id: ConversationId) -> Result<()> {
         let directory = &self.known.directory;
         let stored = self.reader().stored(id)?;
-        let redirected = stored.as_ref().map(|stored| stored.owner);
+        let redirected = stored.as_ref().map(|stored| stored.numbers.owner);
         let redirected = redirected.filter(|owner| directory.is_redirected(*owner));
         match stored {
             Some(stored) if redirected.is_some() && !self.replays => {
@@ -111,6 +124,9 @@ impl UnitOfWork<'_> {
                 let page = self.reader().page(filter, Start::Skip(0), *limit)?;
                 let ids = page.data.iter().map(|conversation| conversation.id);
                 Answer::Conversations(ids.collect())
+            }
+            Query::Threads(contact) => {
+                Answer::Conversations(conversations::of_contact(rows, contact)?)
             }
             Query::Count(filter) => Answer::Number(self.reader().count(filter)?),
             Query::FirstEventSince(at) => {

@@ -4,6 +4,7 @@ use std::ops::Bound;
 
 use convodb_core::{Conversation, Filter, Result};
 
+use super::directory::Numbers;
 use super::keys::{self, StreamKey};
 use super::{Directory, meta, tables};
 use crate::index::{Edits, Levels, Place, Stream, Streams};
@@ -27,23 +28,23 @@ pub(super) fn fold(rows: &mut WriteTables<'_>, over: Over<'_>) -> Result<()> {
 
 /// Where a conversation is: in each of its partitions once, by its sort key. These are by status
 /// and inbox, by owner, and both again while it has unread messages. A pure function of the record.
-pub(super) fn placements(conversation: &Conversation, owner: u32) -> [Option<Place>; 4] {
+pub(super) fn placements(conversation: &Conversation, of: Numbers) -> [Option<Place>; 4] {
     let position = keys::position(conversation.updated_at, conversation.id);
     let place = |bucket, unread| {
         let key = StreamKey {
             unread,
             bucket,
             status: conversation.status,
-            channel: conversation.channel,
+            inbox: of.inbox,
         };
         let is_in = !unread || conversation.unread_count > 0;
         is_in.then(|| (key.stream(), position))
     };
     [
         place(None, false),
-        place(Some(owner), false),
+        place(Some(of.owner), false),
         place(None, true),
-        place(Some(owner), true),
+        place(Some(of.owner), true),
     ]
 }
 
@@ -58,12 +59,12 @@ pub(super) fn each_stream(
     filter.validate()?;
     let mut visit = |bucket| {
         for status in filter.statuses() {
-            for channel in filter.channels_or_all() {
+            for inbox in directory.inboxes.selected(filter) {
                 let key = StreamKey {
                     unread: filter.is_unread(),
                     bucket,
                     status: *status,
-                    channel,
+                    inbox,
                 };
                 visit(key.stream())?;
             }

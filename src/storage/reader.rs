@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use convodb_core::{
-    Assignee, AssigneeId, Channel, CommitSeq, ConsumerName, ConsumerPosition, ContactId,
-    Conversation, ConversationId, EntityKind, Error, Event, EventSeq, Hashes, Message,
+    Assignee, AssigneeId, CommitSeq, ConsumerName, ConsumerPosition, ContactId, Conversation,
+    ConversationId, EntityKind, Error, Event, EventSeq, Hashes, Inbox, InboxId, InboxRef, Message,
     MessageRange, MessageRef, ProviderIdState, Result, Transcript,
 };
 
@@ -28,12 +28,14 @@ pub(crate) struct Resident {
 }
 
 impl Resident {
-    /// O(users and teams).
+    /// O(users and teams and inboxes).
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
         let head = Head::read(rows)?;
+        let directory = Directory::read(rows, head.next_owner)?;
+        let next = (head.next_owner, directory.inboxes.next());
         Ok(Self {
-            directory: Arc::new(Directory::read(rows, head.next_owner)?),
-            totals: Arc::new(Totals::read(rows, head.next_owner)?),
+            directory: Arc::new(directory),
+            totals: Arc::new(Totals::read(rows, next)?),
             head,
             hashes: Hashes::new(meta::read_seed(rows)?),
             forgotten: None,
@@ -85,13 +87,21 @@ impl<'a, R: Read> Reader<'a, R> {
     pub(crate) fn find_conversation(
         &self,
         contact: &ContactId,
-        channel: Channel,
+        inbox: &InboxRef,
     ) -> Result<Option<Conversation>> {
-        let Some(id) = conversations::find(self.rows, &(channel.into(), contact.clone()))? else {
+        let Some(inbox) = self.known.directory.inboxes.number(inbox) else {
+            return Ok(None);
+        };
+        let Some(id) = conversations::find(self.rows, &(contact.clone(), inbox))? else {
             return Ok(None);
         };
         let missing = || Error::corrupted(format!("the conversation {id} of a contact is missing"));
         self.try_conversation(id)?.ok_or_else(missing).map(Some)
+    }
+
+    pub(crate) fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>> {
+        let ids = conversations::of_contact(self.rows, contact)?;
+        ids.into_iter().map(|id| self.conversation(id)).collect()
     }
 
     pub(crate) fn transcript(&self, id: ConversationId) -> Result<Transcript> {
@@ -156,7 +166,8 @@ impl<'a, R: Read> Reader<'a, R> {
             let found = match (&reference.message_id, &reference.provider_id) {
                 (Some(id), _) => messages::find(self.rows, of, *id)?.map(|message| message.id),
                 (None, Some(id)) => {
-                    let inbox = conversation.map(|it| it.channel.into());
+                    let inboxes = &self.known.directory.inboxes;
+                    let inbox = conversation.map(|it| inboxes.number_of(it)).transpose()?;
                     let key = inbox.map(|inbox| provider_ids::key(self.known.hashes, inbox, id));
                     let known = key
                         .map(|key| provider_ids::find(self.rows, &key))
@@ -184,6 +195,9 @@ impl<'a, R: Read> Reader<'a, R> {
             foreign => {
                 let Some((inbox, id)) = foreign.foreign_id() else {
                     return Err(Error::corrupted(format!("{foreign:?} is no message")));
+                };
+                let Some(inbox) = self.known.directory.inboxes.number(inbox) else {
+                    return Err(Error::not_found(EntityKind::Inbox, inbox));
                 };
                 let key = provider_ids::key(self.known.hashes, inbox, &id);
                 match provider_ids::find(self.rows, &key)? {
@@ -241,6 +255,16 @@ impl<'a, R: Read> Reader<'a, R> {
     pub(crate) fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         let known = self.known.directory.get(id).cloned();
         known.ok_or_else(|| Error::assignee_not_found(id))
+    }
+
+    /// An inbox that must be there.
+    pub(crate) fn inbox(&self, id: &InboxId) -> Result<Inbox> {
+        let known = self.known.directory.inboxes.get(id).cloned();
+        known.ok_or_else(|| Error::not_found(EntityKind::Inbox, id))
+    }
+
+    pub(crate) fn inboxes(&self) -> Vec<Inbox> {
+        self.known.directory.inboxes.iter().cloned().collect()
     }
 
     pub(crate) fn assignees(&self) -> Vec<Assignee> {

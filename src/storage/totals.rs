@@ -1,13 +1,14 @@
 //! The total of every stream, held in memory beside each view: a list reads none from the disk.
 //!
 //! The file's own totals are those of its rows; what is buffered over these is added when they are
-//! read. They take 40 bytes a stream, 640 a user or team; a commit copies the blocks that it changes.
+//! read. They take 40 bytes a stream, 640 a user or team for each four inboxes of its own; a commit
+//! copies the blocks that it changes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use convodb_core::{Channel, Error, InboxNumber, Result, Status};
+use convodb_core::{Error, InboxNumber, Result, Status};
 
 use super::keys::{self, StreamKey, index_kind};
 use super::plan::STREAMS;
@@ -16,9 +17,12 @@ use crate::index::Totals as _;
 use crate::index::{self, HEAD, Stream, Total};
 use convodb_kv::Read;
 
-const STATES: usize = Status::ALL.len() * Channel::ALL.len();
+/// So many inboxes share a block: as many as are there from the first.
+const INBOXES: usize = InboxNumber::FIRST_SAVED as usize;
 
-/// The totals of what differs by status, channel and being unread alone.
+const STATES: usize = Status::ALL.len() * INBOXES;
+
+/// The totals of what differs by status, inbox and being unread alone.
 type Family = [Total; 2 * STATES];
 
 /// Five KiB a block: copying one costs a commit nothing beside its sync.
@@ -31,13 +35,19 @@ const UNREADABLE: Total = Total {
     first: HEAD,
 };
 
+/// The totals of some inboxes, where they have any.
+type Blocks = Vec<Option<Arc<[Family; FAMILIES_A_BLOCK]>>>;
+
 /// The totals of one view. Clones share what neither changes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Totals(Vec<Arc<[Family; FAMILIES_A_BLOCK]>>);
+pub(super) struct Totals(Vec<Arc<Blocks>>);
 
 impl Totals {
-    /// O(users and teams).
-    pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Self> {
+    /// Of owners and inboxes with lesser numbers. O(streams).
+    pub(super) fn read(
+        rows: &impl Read,
+        (next_owner, next_inbox): (u32, InboxNumber),
+    ) -> Result<Self> {
         let mut totals = Self::default();
         let first = [index_kind::TOTALS];
         let last = [index_kind::TOTALS + 1];
@@ -46,7 +56,8 @@ impl Totals {
             let (key, value) = row?;
             // What belongs to no stream of the file is for `verify` to tell of.
             let known = keys::parse_stream(key.get(1..).unwrap_or_default());
-            let known = known.filter(|stream| stream.bucket < Some(next_owner));
+            let known = known
+                .filter(|stream| stream.bucket < Some(next_owner) && stream.inbox < next_inbox);
             if let Some(slot) = known.and_then(|stream| totals.slot(stream)) {
                 *slot = Total::decode(&value).unwrap_or(UNREADABLE);
             }
@@ -83,7 +94,8 @@ impl Totals {
 
     /// How many conversations a bucket has.
     pub(super) fn of_bucket(&self, bucket: u32) -> Result<u64> {
-        let mut streams = StreamKey::of_bucket(bucket);
+        let inboxes = InboxNumber::new((self.0.len() * INBOXES) as u32);
+        let mut streams = StreamKey::of_bucket(bucket, inboxes);
         streams.try_fold(
             0,
             |rows, stream| Ok(rows + self.get(&stream.stream())?.rows),
@@ -91,17 +103,22 @@ impl Totals {
     }
 
     fn find(&self, stream: StreamKey) -> Option<Total> {
-        let (block, family, place) = place(stream);
-        self.0.get(block)?.get(family)?.get(place).copied()
+        let [group, block, family, place] = place(stream);
+        let block = self.0.get(group)?.get(block)?.as_ref()?;
+        block.get(family)?.get(place).copied()
     }
 
     fn slot(&mut self, stream: StreamKey) -> Option<&mut Total> {
-        let (block, family, place) = place(stream);
-        if self.0.len() <= block {
-            self.0.resize_with(block + 1, Arc::default);
+        let [group, block, family, place] = place(stream);
+        if self.0.len() <= group {
+            self.0.resize_with(group + 1, Arc::default);
         }
-        let block = self.0.get_mut(block).map(Arc::make_mut)?;
-        block.get_mut(family)?.get_mut(place)
+        let blocks = self.0.get_mut(group).map(Arc::make_mut)?;
+        if blocks.len() <= block {
+            blocks.resize(block + 1, None);
+        }
+        let block = blocks.get_mut(block)?.get_or_insert_default();
+        Arc::make_mut(block).get_mut(family)?.get_mut(place)
     }
 }
 
@@ -117,15 +134,17 @@ fn unreadable(stream: &Stream) -> Error {
     Error::corrupted(format!("the total of the stream {stream:?} is malformed"))
 }
 
-/// Where a stream's total is: in which block, in which of its families, and in which place there.
-/// The family of all conversations comes before those of the buckets.
-fn place(stream: StreamKey) -> (usize, usize, usize) {
+/// Where a stream's total is: in which group of inboxes, in which block of that, in which of its
+/// families, and in which place there. The family of all conversations comes before those of the
+/// buckets.
+fn place(stream: StreamKey) -> [usize; 4] {
     let family = stream.bucket.map_or(0, |bucket| bucket as usize + 1);
-    let (status, inbox) = (stream.status, InboxNumber::from(stream.channel));
-    let state = usize::from(keys::status_code(status)) * Channel::ALL.len() + inbox.get() as usize;
-    (
+    let inbox = stream.inbox.get() as usize;
+    let state = usize::from(keys::status_code(stream.status)) * INBOXES + inbox % INBOXES;
+    [
+        inbox / INBOXES,
         family / FAMILIES_A_BLOCK,
         family % FAMILIES_A_BLOCK,
         usize::from(stream.unread) * STATES + state,
-    )
+    ]
 }

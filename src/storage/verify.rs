@@ -203,10 +203,13 @@ impl Verifier<'_> {
         let rows = &self.view.rows;
         let Stored {
             conversation,
-            owner,
+            numbers,
         } = stored;
-        let value = index_entry::value(conversation, *owner);
-        for (stream, position) in plan::placements(conversation, *owner).into_iter().flatten() {
+        let value = index_entry::value(conversation, numbers.owner);
+        for (stream, position) in plan::placements(conversation, *numbers)
+            .into_iter()
+            .flatten()
+        {
             self.expect(tables::INDEX, &stream.key(&position), &value)?;
         }
         let inbound = unless_corrupted(messages::count_inbound(rows, conversation.id))?;
@@ -217,7 +220,7 @@ impl Verifier<'_> {
             let key = kinds::AUDIT_LOGS.key(&(conversation.id, EventSeq::ZERO));
             self.found(tables::EVENTS, &key, FindingKind::Missing);
         }
-        let thread = conversations::thread_of(conversation);
+        let thread = conversations::thread_of(conversation, *numbers);
         let key = kinds::THREADS.key(&thread);
         // One that cannot be read is reported once, by the catalog's own check.
         match unless_corrupted(conversations::find(rows, &thread))? {

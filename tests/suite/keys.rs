@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use convodb::internals::{index_rows, message_key, thread_key};
 use convodb::{Channel, ContactId, Conversation, ConversationId, MessageId, Revision, Status};
+use convodb_core::InboxNumber;
 use convodb_testkit::harness::random::Random;
 
 /// Few of each, so that some are the same.
@@ -51,11 +52,11 @@ fn messages_lie_in_the_order_of_their_conversations_and_times() {
 }
 
 #[test]
-fn threads_lie_in_the_order_of_their_channels_and_contacts() {
+fn threads_lie_in_the_order_of_their_contacts_and_inboxes() {
     let mut random = Random::new(2);
     let mut thread = || {
-        let channel = Channel::ALL[random.index(Channel::ALL.len())];
-        (channel.into(), contact(&mut random))
+        let inbox = [0, 3, 4, 256][random.index(4)];
+        (contact(&mut random), InboxNumber::new(inbox))
     };
     for _ in 0..2_000 {
         let (one, other) = (thread(), thread());

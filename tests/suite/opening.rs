@@ -52,7 +52,7 @@ fn made(path: &Path) -> Model {
     for number in 0..200 {
         let from = Address {
             contact: number % CONTACTS,
-            channel: Channel::Whatsapp,
+            inbox: Channel::Whatsapp.into(),
         };
         let receive = Op::Receive {
             from,

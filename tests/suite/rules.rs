@@ -7,6 +7,7 @@ mod bounds;
 mod conversations;
 mod directory;
 pub(crate) mod inbox;
+mod inboxes;
 mod lists;
 mod receipts;
 mod removal;

@@ -184,7 +184,10 @@ proptest! {
 fn receive(contact: u8, number: Option<u8>) -> Op {
     let channel = Channel::Whatsapp;
     Op::Receive {
-        from: Address { contact, channel },
+        from: Address {
+            contact,
+            inbox: channel.into(),
+        },
         body: Body::Text(Text::Short(contact)),
         sent_at: None,
         provider_id: number.map(ProviderPlan::Number),
@@ -233,7 +236,7 @@ fn scene() -> Vec<Op> {
         receive(1, Some(1)),
         assign(0, 0),
         assign(1, 0),
-        receipt(Meant::Provided(Channel::Whatsapp, 2)),
+        receipt(Meant::Provided(Channel::Whatsapp.into(), 2)),
         Op::AddConsumer {
             consumer,
             start: ConsumerStart::Oldest,
@@ -254,8 +257,8 @@ fn narrow() -> Vec<Op> {
         receive(0, Some(0)),
         receive(0, Some(2)),
         receive(3, Some(3)),
-        receipt(Meant::Provided(Channel::Whatsapp, 0)),
-        receipt(Meant::Provided(Channel::Whatsapp, 2)),
+        receipt(Meant::Provided(Channel::Whatsapp.into(), 0)),
+        receipt(Meant::Provided(Channel::Whatsapp.into(), 2)),
         receipt(Meant::Id(conversation, MessagePick::Own(0))),
         assign(0, 1),
         assign(1, 0),
@@ -283,7 +286,10 @@ fn import_of(contact: u8) -> Op {
     let channel = Channel::Whatsapp;
     Op::Import(ImportPlan {
         number: 1,
-        address: Address { contact, channel },
+        address: Address {
+            contact,
+            inbox: channel.into(),
+        },
         resolved: false,
         assignee: Some((Who(2), Text::Short(5))),
         created_ago_ms: 0,
@@ -373,7 +379,7 @@ fn every_conversation_of_an_erased_contact_has_its_reassignment_before_its_delet
     let second = Op::Receive {
         from: Address {
             contact: 0,
-            channel,
+            inbox: channel.into(),
         },
         body: Body::Text(Text::Short(7)),
         sent_at: None,
@@ -393,7 +399,7 @@ fn a_message_of_a_reassigned_conversation_changes_after_the_reassignment() {
         of: Meant::Id(Pick::Known(2), MessagePick::Own(0)),
         number: 4,
     };
-    let by_provider = receipt(Meant::Provided(Channel::Whatsapp, 1));
+    let by_provider = receipt(Meant::Provided(Channel::Whatsapp.into(), 1));
     for changes in [vec![receipt(message)], vec![by_provider], vec![provided]] {
         let mut scenes = Scenes::new();
         scenes.prepare(&scene());

@@ -13,8 +13,8 @@ use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
     Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, EventSeq, Field,
-    IdempotencyKey, IdempotencyRecord, Import, InboxNumber, Key, Message, MessageId, Note, NoteId,
-    ProviderId, Status, time,
+    IdempotencyKey, IdempotencyRecord, Import, InboxId, InboxRef, Key, Message, MessageId, Note,
+    NoteId, ProviderId, Status, time,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ pub enum ChangeKind {
         conversation: ConversationId,
         contact_id: ContactId,
         channel: Channel,
+        inbox_id: Option<InboxId>,
         #[serde(with = "time")]
         created_at: DateTime<Utc>,
         status: Status,
@@ -62,7 +63,7 @@ pub enum ChangeKind {
     },
     /// What changes a message came before it.
     FieldUnmatched {
-        inbox: InboxNumber,
+        inbox: InboxRef,
         provider_id: ProviderId,
         field: Box<MessageField>,
     },
@@ -112,6 +113,12 @@ pub enum ChangeKind {
     },
     EventsPurged {
         before: EventSeq,
+    },
+    /// An inbox is new or got another name.
+    InboxSaved {
+        inbox: InboxId,
+        channel: Channel,
+        name: String,
     },
 }
 
@@ -201,7 +208,7 @@ impl Change {
             } => keys.push(Key::Message(*conversation, *message)),
             ChangeKind::FieldUnmatched {
                 inbox, provider_id, ..
-            } => keys.push(Key::ProviderId(*inbox, provider_id.clone())),
+            } => keys.push(Key::ProviderId(inbox.clone(), provider_id.clone())),
             ChangeKind::NoteRemoved {
                 conversation,
                 created_at,

@@ -9,8 +9,8 @@ use ulid::Ulid;
 use crate::outcome::BatchItem;
 use crate::{
     Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Direction, Effect,
-    EntityKind, Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, InvalidInput, Key,
-    Message, MessageId, Note, NoteId, Result, State, time,
+    EntityKind, Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, Inbox, InboxId,
+    InvalidInput, Key, Message, MessageId, Note, NoteId, Result, State, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -193,6 +193,7 @@ pub enum Subject {
     /// The conversations of a bulk command, with what it did to each; nothing to one that is not
     /// there.
     Each(Vec<(ConversationId, Option<Effect>)>),
+    Inbox(InboxId),
 }
 
 /// What a command answers, read from the state after its changes.
@@ -245,6 +246,10 @@ outputs! {
         }
     };
     Assignee: Subject::Assignee(id) => |state: &State| state.require_assignee(id).cloned();
+    Inbox: Subject::Inbox(id) => |state: &State| match state.inbox(id)? {
+        Some(inbox) => Ok(inbox.clone()),
+        None => Err(Error::not_found(EntityKind::Inbox, id).into()),
+    };
 }
 
 /// What a command may be about that has come, and nothing yet.

@@ -26,6 +26,7 @@ mod resolve;
 mod retry;
 mod revoke;
 mod save_assignee;
+mod save_inbox;
 mod send;
 mod set_provider_id;
 mod update_conversation;
@@ -42,8 +43,8 @@ use crate::{
     Answer, Assignee, AssigneeId, AttachmentUpdate, AttributeChanges, Attributes, Author,
     BatchItem, ChangeKind, Channel, Command, ConsumerName, ContactId, Content, Conversation,
     ConversationId, Decision, Delivery, DeliveryStatus, Direction, Effect, EntityKind, Env, Error,
-    EventSeq, Extras, Field, Filter, Halt, Import, Inbound, InboxNumber, InvalidInput, Key,
-    Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId,
+    EventSeq, Extras, Field, Filter, Halt, Import, Inbound, Inbox, InboxId, InboxRef, InvalidInput,
+    Key, Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId,
     ProviderIdState, Query, Reaction, Receipt, Reply, Retention, Revision, Revocation, Selection,
     State, Status, Subject, Unmatched, UserId, Version, time, validate,
 };
@@ -52,7 +53,7 @@ pub use self::{
     add_note::*, assign::*, bulk::*, consumers::*, delete::*, edit::*, erase_contact::*,
     fill::Fill, mark_read::*, purge::*, react::React, receive::*, record_delivery::*,
     record_watermark::*, remove_assignee::*, remove_note::*, reopen::*, reply::*, request::Report,
-    resolve::*, retry::*, revoke::*, save_assignee::*, send::*, set_provider_id::*,
+    resolve::*, retry::*, revoke::*, save_assignee::*, save_inbox::*, send::*, set_provider_id::*,
     update_conversation::*, update_message::UpdateMessage,
 };
 #[doc(hidden)]
@@ -67,6 +68,6 @@ seal! {
     MarkReadUpTo MarkUnread
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
     RemoveAssignee RemoveNote
-    RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SendMessage SetProviderId
+    RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SaveInbox SendMessage SetProviderId
     UpdateConversation UpdateMessage
 }

@@ -8,7 +8,8 @@ use crate::attributes::{Attribute, Attributes, Priority, Tags};
 use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, ConversationId, InboxNumber, Message, Revision, time,
+    Assignee, AssigneeId, Channel, ContactId, ConversationId, InboxId, InboxRef, Message, Revision,
+    time,
 };
 
 /// Whether a conversation needs work.
@@ -38,8 +39,8 @@ impl Status {
 ///
 /// Its JSON has `id`, `contact_id`, `channel`, `status`, `assigned_to`, `"messages": []`,
 /// `created_at` and `updated_at`; after them, each where it is not zero, `unread_count`,
-/// `inbound_count` and `revision`; then, each where it has a value, those of its [`Attributes`],
-/// `delivered_until` and `read_until`.
+/// `inbound_count` and `revision`; then, each where it has a value, `inbox_id`, those of its
+/// [`Attributes`], `delivered_until` and `read_until`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Conversation {
@@ -49,6 +50,8 @@ pub struct Conversation {
     pub contact_id: ContactId,
     /// The channel that it runs on.
     pub channel: Channel,
+    /// The inbox that it runs through; none is the channel's own, which has no name.
+    pub inbox_id: Option<InboxId>,
     /// Open or resolved.
     pub status: Status,
     /// The user or team that it is assigned to, with its present name.
@@ -154,6 +157,7 @@ impl Conversation {
             id,
             contact_id,
             channel,
+            inbox_id: None,
             status: Status::Open,
             assigned_to: None,
             created_at,
@@ -180,8 +184,16 @@ impl Conversation {
     }
 
     /// Its inbox and contact, which it is found by.
-    pub(crate) fn thread(&self) -> (InboxNumber, ContactId) {
-        (self.channel.into(), self.contact_id.clone())
+    pub(crate) fn thread(&self) -> (InboxRef, ContactId) {
+        (self.inbox(), self.contact_id.clone())
+    }
+
+    /// The inbox that it runs through.
+    pub fn inbox(&self) -> InboxRef {
+        match &self.inbox_id {
+            Some(id) => InboxRef::Inbox(id.clone()),
+            None => InboxRef::Channel(self.channel),
+        }
     }
 
     /// How many messages from the contact, by arrival, are marked as read.

@@ -156,6 +156,8 @@ pub enum EntityKind {
     Team,
     /// A contact.
     Contact,
+    /// An inbox.
+    Inbox,
     /// A provider's id of a message.
     ProviderId,
     /// A consumer of events.
@@ -174,6 +176,7 @@ impl EntityKind {
             Self::User => "user",
             Self::Team => "team",
             Self::Contact => "contact",
+            Self::Inbox => "inbox",
             Self::ProviderId => "provider_id",
             Self::Consumer => "consumer",
             Self::File => "file",

@@ -3,8 +3,8 @@
 
 use crate::event::{self, NewEvent};
 use crate::{
-    Assignee, Change, ChangeKind, Conversation, ConversationId, Field, Halt, InboxNumber, Key,
-    Message, MessageField, MessageId, ProviderId, ProviderIdState, State, Unmatched,
+    Assignee, Change, ChangeKind, Conversation, ConversationId, Field, Halt, Inbox, Key, Message,
+    MessageField, MessageId, ProviderId, ProviderIdState, State, Unmatched,
 };
 
 /// Applies a change, and appends the events that follow from it and the state that it meets.
@@ -22,10 +22,12 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             conversation,
             contact_id,
             channel,
+            inbox_id,
             created_at,
             status,
         } => {
             let mut created = Conversation::new(conversation, contact_id, channel, created_at);
+            created.inbox_id = inbox_id;
             created.status = status;
             insert(state, created);
         }
@@ -127,7 +129,7 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             provider_id,
             field,
         } => {
-            let mut unmatched = match state.provider_id(inbox, &provider_id)? {
+            let mut unmatched = match state.provider_id(&inbox, &provider_id)? {
                 Some(ProviderIdState::Unmatched(known)) => known.clone(),
                 _ => Box::new(Unmatched::new(at)),
             };
@@ -138,6 +140,14 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         ChangeKind::AssigneeSaved { assignee, name } => {
             let saved = Assignee::new(&assignee, &name);
             state.assignees.put(assignee, Some(saved));
+        }
+        ChangeKind::InboxSaved {
+            inbox,
+            channel,
+            name,
+        } => {
+            let saved = Inbox::new(&inbox, channel, name);
+            state.inboxes.put(inbox, Some(saved));
         }
         ChangeKind::AssigneeRemoved { assignee, .. } => state.assignees.put(assignee, None),
         ChangeKind::KeyRecorded { key, record, .. } => state.idempotency.put(key, Some(record)),
@@ -172,7 +182,7 @@ fn update(
 
 /// Leaves a tombstone of an id that a message has no longer: another message cannot have it.
 fn bury(state: &mut State, alias: ProviderId, of: ConversationId) -> Result<(), Halt> {
-    let inbox = InboxNumber::from(state.require_conversation(of)?.channel);
+    let inbox = state.require_conversation(of)?.inbox();
     let gone = Some(ProviderIdState::Tombstone);
     state.provider_ids.put((inbox, alias), gone);
     Ok(())
@@ -185,7 +195,7 @@ fn register(
     of: ConversationId,
     message: MessageId,
 ) -> Result<(), Halt> {
-    let inbox = InboxNumber::from(state.require_conversation(of)?.channel);
+    let inbox = state.require_conversation(of)?.inbox();
     let own = ProviderIdState::Message(of, message);
     state.provider_ids.put((inbox, provider_id), Some(own));
     Ok(())

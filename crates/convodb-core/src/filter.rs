@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::page::PagePosition;
 use crate::{
-    AssigneeId, Channel, Conversation, ConversationId, InvalidInput, PageRequest, Status, text,
+    AssigneeId, Channel, Conversation, ConversationId, InboxId, InboxRef, InvalidInput,
+    PageRequest, Status, text,
 };
 
 /// Which statuses a list selects. The default is open.
@@ -36,11 +37,11 @@ impl StatusFilter {
     }
 }
 
-/// Which conversations a list selects: by status, channel, assignee, and whether they have unread
+/// Which conversations a list selects: by status, channel, inbox, assignee, and whether they have unread
 /// messages.
 ///
 /// The setters add: two channels select the conversations of both. Without a channel every channel is
-/// selected; without an assignee every assignee is, and the unassigned conversations are. A user or
+/// selected, without an inbox every inbox of these; without an assignee every assignee is, and the unassigned conversations are. A user or
 /// team that the directory does not have selects nothing.
 ///
 /// ```
@@ -60,6 +61,7 @@ impl StatusFilter {
 pub struct Filter {
     status: StatusFilter,
     channels: BTreeSet<Channel>,
+    inboxes: BTreeSet<InboxRef>,
     // Without either, assigned and unassigned conversations are selected.
     unassigned: bool,
     assignees: BTreeSet<AssigneeId>,
@@ -99,6 +101,13 @@ impl Filter {
         self
     }
 
+    /// Adds an inbox, or the nameless one of a channel. One of a channel that is not selected selects
+    /// nothing, and so does one that the store does not have.
+    pub fn inbox(mut self, inbox: impl Into<InboxRef>) -> Self {
+        self.inboxes.insert(inbox.into());
+        self
+    }
+
     /// Adds a user or a team.
     pub fn assigned_to(mut self, id: impl Into<AssigneeId>) -> Self {
         self.assignees.insert(id.into());
@@ -125,6 +134,11 @@ impl Filter {
     /// The channels that were added, in the order of [`Channel::ALL`]; none means all.
     pub fn channels(&self) -> impl Iterator<Item = Channel> + '_ {
         self.channels.iter().copied()
+    }
+
+    /// The inboxes that were added; none means all of the channels.
+    pub fn inboxes(&self) -> impl Iterator<Item = &InboxRef> + '_ {
+        self.inboxes.iter()
     }
 
     /// Whether the unassigned conversations were added.
@@ -157,10 +171,15 @@ impl Filter {
         }
     }
 
+    /// Whether it selects conversations of an inbox.
     #[doc(hidden)]
-    pub fn channels_or_all(&self) -> impl Iterator<Item = Channel> + '_ {
-        let is_selected = |of: &Channel| self.channels.is_empty() || self.channels.contains(of);
-        Channel::ALL.into_iter().filter(is_selected)
+    pub fn has_inbox(&self, channel: Channel, id: Option<&InboxId>) -> bool {
+        let is_selected = |inbox: &InboxRef| match inbox {
+            InboxRef::Channel(given) => id.is_none() && *given == channel,
+            InboxRef::Inbox(given) => id == Some(given),
+        };
+        (self.channels.is_empty() || self.channels.contains(&channel))
+            && (self.inboxes.is_empty() || self.inboxes.iter().any(is_selected))
     }
 
     /// Whether it selects a conversation.
@@ -170,7 +189,7 @@ impl Filter {
             None => self.unassigned,
         };
         self.statuses().contains(&conversation.status)
-            && (self.channels.is_empty() || self.channels.contains(&conversation.channel))
+            && self.has_inbox(conversation.channel, conversation.inbox_id.as_ref())
             && (self.is_any_assignee() || assignee())
             && (!self.unread || conversation.unread_count > 0)
     }
@@ -185,14 +204,14 @@ impl Filter {
 }
 
 /// The parameters of a query string.
-const NAMES: &str = "status channel assigned_to unread page cursor around limit";
+const NAMES: &str = "status channel inbox assigned_to unread page cursor around limit";
 
 impl Filter {
-    /// Parses the query string of a list: `status`, `channel`, `assigned_to` and `unread`; `page`,
-    /// `cursor` or `around`; and `limit`.
+    /// Parses the query string of a list: `status`, `channel`, `inbox`, `assigned_to` and `unread`;
+    /// `page`, `cursor` or `around`; and `limit`.
     ///
-    /// `channel` and `assigned_to` take several values, separated by commas; `unassigned` is a value
-    /// of the latter. `unread` takes `true` alone. A missing `status` is `open`, and a missing page
+    /// `channel`, `inbox` and `assigned_to` take several values, separated by commas. A value of `inbox`
+    /// is an id, or the name of a channel for its nameless inbox; `unassigned` is one of `assigned_to`. `unread` takes `true` alone. A missing `status` is `open`, and a missing page
     /// is the first one of 20 rows.
     ///
     /// ```
@@ -242,6 +261,11 @@ impl Filter {
                     let channels = value.split(',').map(str::parse);
                     filter.channels = channels.collect::<Result<_, _>>()?;
                 }
+                "inbox" => {
+                    let inboxes = value.split(',').map(str::parse);
+                    let inboxes = inboxes.collect::<Result<_, _>>();
+                    filter.inboxes = inboxes.map_err(in_field)?;
+                }
                 "assigned_to" => {
                     for id in value.split(',') {
                         filter = match id {
@@ -280,6 +304,10 @@ impl Filter {
         let channels: Vec<_> = self.channels().map(Channel::as_str).collect();
         if !channels.is_empty() {
             query.append_pair("channel", &channels.join(","));
+        }
+        let inboxes: Vec<_> = self.inboxes().map(InboxRef::to_string).collect();
+        if !inboxes.is_empty() {
+            query.append_pair("inbox", &inboxes.join(","));
         }
         let unassigned = self.includes_unassigned().then_some("unassigned");
         let assignees = self.assignees().map(AssigneeId::as_str);

@@ -73,6 +73,14 @@ pub type UserId = Id<kind::User>;
 /// ```
 pub type TeamId = Id<kind::Team>;
 
+/// The id of an inbox: `inb_` and more, at most 128 bytes of visible ASCII, no comma.
+///
+/// ```
+/// assert!(convodb::InboxId::new("inb_sales").is_ok());
+/// assert!(convodb::InboxId::new("sales").is_err());
+/// ```
+pub type InboxId = Id<kind::Inbox>;
+
 /// The id that a channel's provider gave a message: 1 to 512 bytes.
 ///
 /// ```
@@ -148,6 +156,8 @@ mod kind {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Team;
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Inbox;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Provider;
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Actor;
@@ -177,6 +187,7 @@ mod kind {
         Contact: ShortText = contact_id("contact_id", "con_");
         User: Arc<str> = assignee_id("user_id", "usr_");
         Team: Arc<str> = team_id("team_id", "");
+        Inbox: Arc<str> = assignee_id("inbox_id", "inb_");
         Provider: Arc<str> = provider_id("provider_id", "");
         Actor: Arc<str> = foreign_id("actor", "");
         Consumer: Arc<str> = foreign_id("consumer", "");

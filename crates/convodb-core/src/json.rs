@@ -10,8 +10,8 @@ use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, Content, Conversation, ConversationId, Extras,
-    Import, InvalidInput, Message, MessageId, MessageType, Metadata, Note, Revision, Status,
-    Transcript,
+    Import, InboxId, InvalidInput, Message, MessageId, MessageType, Metadata, Note, Revision,
+    Status, Transcript,
 };
 
 #[derive(Deserialize)]
@@ -32,6 +32,7 @@ struct Document {
     inbound_count: u64,
     #[serde(default)]
     revision: Revision,
+    inbox_id: Option<InboxId>,
     priority: Option<Priority>,
     #[serde(default)]
     tags: Tags,
@@ -58,6 +59,7 @@ impl From<Document> for Import {
             id: document.id,
             contact_id: document.contact_id,
             channel: document.channel,
+            inbox_id: document.inbox_id,
             status: document.status,
             assigned_to: document.assigned_to,
             created_at: document.created_at.get(),
@@ -114,6 +116,7 @@ fn write<S: Serializer>(
     object.put_some("unread_count", counted(conversation.unread_count))?;
     object.put_some("inbound_count", counted(conversation.inbound_count))?;
     object.put_some("revision", counted(conversation.revision.get()))?;
+    object.put_some("inbox_id", conversation.inbox_id.as_ref())?;
     let attributes = conversation.attributes.as_deref();
     object.put_some("priority", attributes.and_then(|it| it.priority))?;
     let tags = attributes.map(|it| &it.tags);
@@ -132,14 +135,14 @@ fn refuse<T, E: de::Error>(field: &'static str, items: &[T]) -> Result<(), E> {
     InvalidInput::unless(items.is_empty(), field, "do not belong here").map_err(E::custom)
 }
 
-/// An object in JSON, a row in changes: the directory has the assignee's number and name.
+/// An object in JSON, a row in changes: the directory has the numbers of inbox and assignee.
 impl Serialize for Conversation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
             return write(self, &[], &[], None, serializer);
         }
-        let key = (self.id, self.assignee_id());
-        let record = ConversationRecord::new(self, 0);
+        let key = (self.id, self.assignee_id(), &self.inbox_id);
+        let record = ConversationRecord::new(self, self.channel.into(), 0);
         Embedded { key, record }.serialize(serializer)
     }
 }
@@ -148,9 +151,11 @@ impl<'de> Deserialize<'de> for Conversation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
             let row = Embedded::<_, ConversationRecord>::deserialize(deserializer)?;
-            let (id, assignee): (_, Option<AssigneeId>) = row.key;
+            let (id, assignee, inbox_id): (_, Option<AssigneeId>, _) = row.key;
+            let channel = row.record.inbox.channel();
+            let channel = channel.ok_or_else(|| de::Error::custom("the inbox has no channel"))?;
             let assigned_to = assignee.map(|id| Assignee::new(id, ""));
-            let conversation = row.record.into_conversation(id, assigned_to);
+            let conversation = (row.record).into_conversation(id, (channel, inbox_id), assigned_to);
             return conversation.map_err(de::Error::custom);
         }
         let import = read(deserializer, false)?;

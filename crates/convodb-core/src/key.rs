@@ -5,8 +5,8 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey,
-    InboxNumber, Message, MessageId, NoteId, ProviderId,
+    AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey, InboxId,
+    InboxRef, Message, MessageId, NoteId, ProviderId,
 };
 
 /// The address of one entity, or a question about many.
@@ -14,12 +14,13 @@ use crate::{
 pub enum Key {
     Conversation(ConversationId),
     /// The conversation of a contact in an inbox.
-    Thread(InboxNumber, ContactId),
+    Thread(InboxRef, ContactId),
     Message(ConversationId, MessageId),
     /// A note of a conversation, by its time and id.
     Note(ConversationId, DateTime<Utc>, NoteId),
-    ProviderId(InboxNumber, ProviderId),
+    ProviderId(InboxRef, ProviderId),
     Assignee(AssigneeId),
+    Inbox(InboxId),
     Idempotency(IdempotencyKey),
     Consumer(ConsumerName),
     /// A question about many entities. Its answer is forgotten when the command is done.
@@ -31,6 +32,8 @@ pub enum Key {
 pub enum Query {
     /// The first conversations of a list: [`Answer::Conversations`].
     First(Filter, u32),
+    /// The conversations of a contact, in every inbox: [`Answer::Conversations`].
+    Threads(ContactId),
     /// How many conversations a filter selects: [`Answer::Number`].
     Count(Filter),
     /// The oldest event that is kept, or the next one, and the newest: [`Answer::Events`].

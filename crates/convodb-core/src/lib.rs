@@ -59,7 +59,7 @@ pub mod api {
     pub use crate::attributes::{
         Attribute, AttributeChanges, Attributes, Priority, TagChanges, TagDifference, Tags,
     };
-    pub use crate::channel::Channel;
+    pub use crate::channel::{Channel, Inbox, InboxRef};
     pub use crate::command::{Command, Output};
     pub use crate::commands::ConsumerStart;
     pub use crate::context::{Context, Precondition};
@@ -68,16 +68,16 @@ pub mod api {
     pub use crate::event::{Event, EventKind};
     pub use crate::filter::{Filter, StatusFilter};
     pub use crate::id::{
-        Actor, ConsumerName, ContactId, ConversationId, Id, MessageId, NoteId, ProviderId, TeamId,
-        UserId,
+        Actor, ConsumerName, ContactId, ConversationId, Id, InboxId, MessageId, NoteId, ProviderId,
+        TeamId, UserId,
     };
     pub use crate::import::Import;
     pub use crate::invalid::InvalidInput;
     pub use crate::message::{
-        Attachment, AttachmentUpdate, Author, AuthorType, Card, Choice, ChoiceKind, Content,
-        Degrees, Deliveries, DeliveryStatus, Direction, Draft, Email, Extras, Failure, Inbound,
-        Location, MediaKind, Message, MessageRef, MessageType, Outbound, Phone, Reaction, Receipt,
-        Reference, Reply, Revocation, Story, SystemLine, Unsupported, Version,
+        Address, Attachment, AttachmentUpdate, Author, AuthorType, Card, Choice, ChoiceKind,
+        Content, Degrees, Deliveries, DeliveryStatus, Direction, Draft, Email, Extras, Failure,
+        Inbound, Location, MediaKind, Message, MessageRef, MessageType, Outbound, Phone, Reaction,
+        Receipt, Reference, Reply, Revocation, Story, SystemLine, Unsupported, Version,
     };
     pub use crate::metadata::{Metadata, MetadataChanges, MetadataValue};
     pub use crate::note::Note;

@@ -17,8 +17,7 @@ use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::validate::Origin;
 use crate::{
-    Channel, Conversation, ConversationId, InboxNumber, InvalidInput, MessageField, MessageId,
-    ProviderId, time,
+    Conversation, ConversationId, InboxRef, InvalidInput, MessageField, MessageId, ProviderId, time,
 };
 use document::Document;
 
@@ -27,8 +26,7 @@ pub use content::{Content, MediaKind, MessageType};
 pub use delivery::{
     Deliveries, Delivery, DeliveryStatus, Failure, ProviderIdState, Receipt, Unmatched,
 };
-pub(crate) use draft::Address;
-pub use draft::{Draft, Inbound, Outbound, Reply};
+pub use draft::{Address, Draft, Inbound, Outbound, Reply};
 pub use extras::{Author, AuthorType, Extras, Reaction, Reference, Revocation, Story, Version};
 pub use parts::{
     Card, Choice, ChoiceKind, Degrees, Email, Location, Phone, SystemLine, Unsupported,
@@ -542,18 +540,18 @@ pub enum MessageRef {
         #[serde(rename = "message_id")]
         message: MessageId,
     },
-    /// By the provider's id, which is unique on its channel for ever.
+    /// By the provider's id, which is unique in its inbox for ever.
     ProviderId {
-        /// The channel.
-        channel: Channel,
+        /// The inbox.
+        inbox: InboxRef,
         /// The provider's id.
         provider_id: ProviderId,
     },
-    /// By the sender's own reference, which is unique on its channel and in its direction while the
-    /// message exists.
+    /// By the sender's own reference, which is unique in its inbox and its direction while the message
+    /// exists.
     ClientRef {
-        /// The channel.
-        channel: Channel,
+        /// The inbox.
+        inbox: InboxRef,
         /// Which way the message went.
         direction: Direction,
         /// The reference.
@@ -564,37 +562,31 @@ pub enum MessageRef {
 impl MessageRef {
     /// What a message is found under that is not named by the store's ids.
     #[doc(hidden)]
-    pub fn foreign_id(&self) -> Option<(InboxNumber, ProviderId)> {
+    pub fn foreign_id(&self) -> Option<(&InboxRef, ProviderId)> {
         match self {
             Self::Id { .. } => None,
-            Self::ProviderId {
-                channel,
-                provider_id,
-            } => Some(((*channel).into(), provider_id.clone())),
+            Self::ProviderId { inbox, provider_id } => Some((inbox, provider_id.clone())),
             Self::ClientRef {
-                channel,
+                inbox,
                 direction,
                 client_ref,
-            } => {
-                let id = ProviderId::of_reference(*direction, client_ref);
-                Some(((*channel).into(), id))
-            }
+            } => Some((inbox, ProviderId::of_reference(*direction, client_ref))),
         }
     }
 }
 
-impl From<(Channel, ProviderId)> for MessageRef {
-    fn from((channel, provider_id): (Channel, ProviderId)) -> Self {
+impl<I: Into<InboxRef>> From<(I, ProviderId)> for MessageRef {
+    fn from((inbox, provider_id): (I, ProviderId)) -> Self {
         Self::ProviderId {
-            channel,
+            inbox: inbox.into(),
             provider_id,
         }
     }
 }
 
-impl From<(Channel, &ProviderId)> for MessageRef {
-    fn from((channel, provider_id): (Channel, &ProviderId)) -> Self {
-        Self::from((channel, provider_id.clone()))
+impl<I: Into<InboxRef>> From<(I, &ProviderId)> for MessageRef {
+    fn from((inbox, provider_id): (I, &ProviderId)) -> Self {
+        Self::from((inbox, provider_id.clone()))
     }
 }
 

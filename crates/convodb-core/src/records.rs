@@ -16,8 +16,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::codec::{CodecError, Record};
 use crate::{
-    Actor, Assignee, AssigneeId, ContactId, Conversation, ConversationId, Effect, Field,
-    InboxNumber, Note, NoteId, Revision, Status, Subject, time,
+    Actor, Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Effect, Field,
+    InboxId, InboxNumber, Note, NoteId, Revision, Status, Subject, time,
 };
 
 pub use message::MessageRecord;
@@ -38,6 +38,15 @@ pub struct IdempotencyRecord {
 pub struct AssigneeRecord {
     /// Its number, by which conversations are stored.
     pub owner: u32,
+    pub name: String,
+}
+
+/// An inbox, by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxRecord {
+    /// Its number, by which keys hold it.
+    pub number: InboxNumber,
+    pub channel: Channel,
     pub name: String,
 }
 
@@ -93,10 +102,10 @@ pub struct ConversationRecord {
 }
 
 impl ConversationRecord {
-    /// The record of a conversation whose assignee has this number in the directory.
-    pub fn new(conversation: &Conversation, owner: u32) -> Self {
+    /// The record of a conversation whose inbox and assignee have these numbers in the directory.
+    pub fn new(conversation: &Conversation, inbox: InboxNumber, owner: u32) -> Self {
         Self {
-            inbox: InboxNumber::from(conversation.channel),
+            inbox,
             contact_id: conversation.contact_id.clone(),
             status: conversation.status,
             owner,
@@ -109,16 +118,17 @@ impl ConversationRecord {
         }
     }
 
-    /// The conversation of this record under a key, with its assignee as the directory has it.
+    /// The conversation of this record under a key, with its inbox and its assignee as the directory
+    /// has them.
     pub fn into_conversation(
         self,
         id: ConversationId,
+        (channel, inbox_id): (Channel, Option<InboxId>),
         assigned_to: Option<Assignee>,
     ) -> Result<Conversation, CodecError> {
-        let channel = self.inbox.channel();
-        let channel = channel.ok_or_else(|| CodecError::malformed("the inbox has no channel"))?;
         let unread_count = self.inbound_count.checked_sub(self.read_count);
         let mut conversation = Conversation::new(id, self.contact_id, channel, self.created_at);
+        conversation.inbox_id = inbox_id;
         conversation.status = self.status;
         conversation.assigned_to = assigned_to;
         conversation.updated_at = self.updated_at;

@@ -5,10 +5,11 @@ use std::ops::RangeBounds;
 
 use chrono::{DateTime, Utc};
 
+use crate::command::require_conversations;
 use crate::{
-    Answer, Assignee, AssigneeId, ConsumerName, ContactId, Conversation, ConversationId,
-    EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, InboxNumber, Key,
-    Message, MessageId, Note, NoteId, ProviderId, ProviderIdState, Query,
+    Answer, Assignee, AssigneeId, Channel, ConsumerName, ContactId, Conversation, ConversationId,
+    EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, Inbox, InboxId, InboxRef,
+    Key, Message, MessageId, Note, NoteId, ProviderId, ProviderIdState, Query,
 };
 
 /// What commands are decided on, and what changes are applied to.
@@ -18,11 +19,12 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct State {
     pub conversations: Entities<ConversationId, Conversation>,
-    pub threads: Entities<(InboxNumber, ContactId), ConversationId>,
+    pub threads: Entities<(InboxRef, ContactId), ConversationId>,
     pub messages: Entities<(ConversationId, MessageId), Message>,
     pub notes: Entities<(ConversationId, DateTime<Utc>, NoteId), Note>,
-    pub provider_ids: Entities<(InboxNumber, ProviderId), ProviderIdState>,
+    pub provider_ids: Entities<(InboxRef, ProviderId), ProviderIdState>,
     pub assignees: Entities<AssigneeId, Assignee>,
+    pub inboxes: Entities<InboxId, Inbox>,
     pub idempotency: Entities<IdempotencyKey, IdempotencyRecord>,
     pub consumers: Entities<ConsumerName, EventSeq>,
     answers: Vec<(Query, Answer)>,
@@ -41,12 +43,20 @@ impl State {
 
     pub fn thread(
         &self,
-        inbox: InboxNumber,
+        inbox: &InboxRef,
         contact: &ContactId,
     ) -> Result<Option<&Conversation>, Halt> {
-        let known = self.threads.get(&(inbox, contact.clone()));
-        let id = known.ok_or_else(|| Halt::missing(Key::Thread(inbox, contact.clone())))?;
+        let known = self.threads.get(&(inbox.clone(), contact.clone()));
+        let missing = || Halt::missing(Key::Thread(inbox.clone(), contact.clone()));
+        let id = known.ok_or_else(missing)?;
         id.map(|id| self.require_conversation(*id)).transpose()
+    }
+
+    /// The conversations of a contact, each of which is loaded.
+    pub fn conversations_of(&self, contact: &ContactId) -> Result<Vec<ConversationId>, Halt> {
+        let ids = self.ids(&Query::Threads(contact.clone()))?;
+        require_conversations(self, ids.iter().copied())?;
+        Ok(ids.to_vec())
     }
 
     pub fn message(&self, of: ConversationId, id: MessageId) -> Result<Option<&Message>, Halt> {
@@ -61,11 +71,27 @@ impl State {
 
     pub fn provider_id(
         &self,
-        inbox: InboxNumber,
+        inbox: &InboxRef,
         id: &ProviderId,
     ) -> Result<Option<&ProviderIdState>, Halt> {
-        let known = self.provider_ids.get(&(inbox, id.clone()));
-        known.ok_or_else(|| Halt::missing(Key::ProviderId(inbox, id.clone())))
+        let known = self.provider_ids.get(&(inbox.clone(), id.clone()));
+        known.ok_or_else(|| Halt::missing(Key::ProviderId(inbox.clone(), id.clone())))
+    }
+
+    pub fn inbox(&self, id: &InboxId) -> Result<Option<&Inbox>, Halt> {
+        let known = self.inboxes.get(id);
+        known.ok_or_else(|| Halt::missing(Key::Inbox(id.clone())))
+    }
+
+    /// The channel of an inbox that must be there.
+    pub fn channel(&self, inbox: &InboxRef) -> Result<Channel, Halt> {
+        match inbox {
+            InboxRef::Channel(channel) => Ok(*channel),
+            InboxRef::Inbox(id) => match self.inbox(id)? {
+                Some(inbox) => Ok(inbox.channel),
+                None => Err(Error::not_found(EntityKind::Inbox, id).into()),
+            },
+        }
     }
 
     pub fn assignee(&self, id: &AssigneeId) -> Result<Option<&Assignee>, Halt> {
@@ -101,6 +127,13 @@ impl State {
         }
     }
 
+    pub fn ids(&self, query: &Query) -> Result<&[ConversationId], Halt> {
+        match self.answer(query)? {
+            Answer::Conversations(ids) => Ok(ids),
+            other => Err(Error::corrupted(format!("{query:?} was answered {other:?}")).into()),
+        }
+    }
+
     pub fn number(&self, query: &Query) -> Result<u64, Halt> {
         match self.answer(query)? {
             Answer::Number(number) => Ok(*number),
@@ -116,11 +149,12 @@ impl State {
     pub fn contains(&self, key: &Key) -> bool {
         match key {
             Key::Conversation(id) => self.conversations.contains(id),
-            Key::Thread(inbox, contact) => self.threads.contains(&(*inbox, contact.clone())),
+            Key::Thread(inbox, contact) => self.threads.contains(&(inbox.clone(), contact.clone())),
             Key::Message(of, id) => self.messages.contains(&(*of, *id)),
             Key::Note(of, at, id) => self.notes.contains(&(*of, *at, *id)),
-            Key::ProviderId(inbox, id) => self.provider_ids.contains(&(*inbox, id.clone())),
+            Key::ProviderId(inbox, id) => self.provider_ids.contains(&(inbox.clone(), id.clone())),
             Key::Assignee(id) => self.assignees.contains(id),
+            Key::Inbox(id) => self.inboxes.contains(id),
             Key::Idempotency(key) => self.idempotency.contains(key),
             Key::Consumer(name) => self.consumers.contains(name),
             Key::Query(query) => self.answers.iter().any(|(asked, _)| asked == query),
@@ -140,6 +174,7 @@ impl State {
             + self.notes.entries.len()
             + self.provider_ids.entries.len()
             + self.assignees.entries.len()
+            + self.inboxes.entries.len()
             + self.idempotency.entries.len()
             + self.consumers.entries.len()
     }

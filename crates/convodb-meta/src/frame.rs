@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Attachment, Author, Channel, ContactId, Content, Draft, Inbound, InvalidInput, Json,
+    Address, Attachment, Author, ContactId, Content, Draft, Inbound, InboxRef, InvalidInput, Json,
     MessageRef, MetadataValue, Outbound, ProviderId, Reference, Unsupported,
 };
 use serde_json::value::RawValue;
@@ -95,7 +95,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) raw: &'a RawValue,
     /// Its kind, in the provider's words.
     pub(crate) kind: String,
-    pub(crate) channel: Channel,
+    pub(crate) inbox: InboxRef,
     pub(crate) contact: ContactId,
     pub(crate) id: ProviderId,
     pub(crate) time: Option<DateTime<Utc>>,
@@ -112,13 +112,13 @@ impl<'a> Frame<'a> {
     pub(crate) fn new(
         raw: &'a RawValue,
         kind: &str,
-        (contact, channel): (ContactId, Channel),
+        (contact, inbox): (ContactId, InboxRef),
         id: ProviderId,
     ) -> Self {
         Self {
             raw,
             kind: kind.to_owned(),
-            channel,
+            inbox,
             contact,
             id,
             time: None,
@@ -133,7 +133,7 @@ impl<'a> Frame<'a> {
 
     /// The message itself, by the provider's id.
     pub(crate) fn reference(&self) -> MessageRef {
-        MessageRef::from((self.channel, &self.id))
+        MessageRef::from((self.inbox.clone(), &self.id))
     }
 
     /// The message with a content, or as unsupported with the reason for which that is refused.
@@ -178,13 +178,13 @@ impl<'a> Frame<'a> {
 
     fn inbound(&self, content: Content) -> Inbound {
         self.fill(
-            Inbound::new(&self.contact, self.channel, content.clone()),
+            Inbound::new(&self.contact, self.inbox.clone(), content.clone()),
             &content,
         )
     }
 
     fn outbound(&self, content: Content) -> Outbound {
-        let message = Outbound::new(&self.contact, self.channel, content.clone());
+        let message = Outbound::new(&self.contact, self.inbox.clone(), content.clone());
         let mut message = self.fill(message, &content);
         if let Some(sent) = &self.sent {
             message = message.author(sent.author.clone());
@@ -200,9 +200,9 @@ impl<'a> Frame<'a> {
 
     fn fill<const INBOUND: bool>(
         &self,
-        message: Draft<(ContactId, Channel), INBOUND>,
+        message: Draft<Address, INBOUND>,
         content: &Content,
-    ) -> Draft<(ContactId, Channel), INBOUND> {
+    ) -> Draft<Address, INBOUND> {
         let mut message = message.provider_id(self.id.as_str()).reopen(self.reopens);
         if let Some(time) = self.time {
             message = message.provider_time(time);

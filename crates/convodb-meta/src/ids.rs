@@ -1,10 +1,11 @@
 //! Ids that are composed of the provider's.
 
-use convodb_core::{ContactId, ProviderId};
+use convodb_core::{ContactId, InboxId, ProviderId};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 const PREFIX: &str = "con_";
+const INBOX_PREFIX: &str = "inb_";
 
 /// The id of a contact: `con_`, the account, a dot, and the account's id of the user.
 ///
@@ -33,6 +34,22 @@ pub fn contact_id(account: &str, user: &str) -> Option<ContactId> {
     id.push('.');
     encode(user, false, &mut id);
     ContactId::new(&id).ok()
+}
+
+/// The id of the inbox of an account: `inb_` and the account, percent-encoded as in the id of a contact.
+///
+/// # Errors
+///
+/// `None` for an empty account, and for an id of more than 128 bytes.
+///
+/// ```
+/// let inbox = convodb_meta::inbox_id("771200345500912").expect("a short id");
+/// assert_eq!(inbox.as_str(), "inb_771200345500912");
+/// ```
+pub fn inbox_id(account: &str) -> Option<InboxId> {
+    let mut id = String::from(INBOX_PREFIX);
+    encode(account, true, &mut id);
+    InboxId::new(&id.replace(',', "%2C")).ok()
 }
 
 /// The account and the user of a contact's id, for an answer to them. `None` for an id that was not

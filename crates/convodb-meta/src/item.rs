@@ -3,7 +3,7 @@
 use std::fmt;
 
 use convodb_core::commands::{
-    Edit, Fill, React, RecordDelivery, RecordWatermark, Revoke, SetProviderId,
+    Edit, Fill, React, RecordDelivery, RecordWatermark, Revoke, SaveInbox, SetProviderId,
 };
 use convodb_core::{Inbound, Outbound};
 
@@ -15,6 +15,9 @@ const MAX_KIND_BYTES: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Item {
+    /// The account that the items behind it are of has this inbox. Execute it only where the store does not
+    /// have the inbox: a team may have renamed it.
+    Inbox(SaveInbox),
     /// A message from a contact.
     Receive(Inbound),
     /// A message to a contact that was sent already.

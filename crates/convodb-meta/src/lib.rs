@@ -16,6 +16,8 @@
 //! let store = Store::in_memory()?;
 //! for item in parse(body)? {
 //!     match item {
+//!         Item::Inbox(inbox) if store.inbox(&inbox.inbox).is_ok() => {}
+//!         Item::Inbox(inbox) => drop(store.execute(inbox)?),
 //!         Item::Receive(message) => drop(store.receive(message)?),
 //!         Item::Send(message) => drop(store.send(message)?),
 //!         Item::Deliver(receipt) => drop(store.execute(receipt)?),
@@ -48,6 +50,7 @@
 //!
 //! | payload | item |
 //! | --- | --- |
+//! | the first of an account | [`Inbox`](Item::Inbox), before it |
 //! | a message from a contact | [`Receive`](Item::Receive) |
 //! | a message that another application sent, or this one | [`Send`](Item::Send), as an echo |
 //! | `sent`, `delivered`, `read`, `played`, `failed` | [`Deliver`](Item::Deliver) |
@@ -64,10 +67,10 @@
 //! command would refuse, is received as [`Content::Unsupported`](convodb_core::Content::Unsupported)
 //! with the reason and, up to 64 KiB, with its own JSON in `raw`.
 //!
-//! # Contacts
+//! # Inboxes and contacts
 //!
-//! A phone number, a page or an Instagram account is an inbox of its own, and a contact is known to each
-//! by another id. The id of a contact is composed of both by [`contact_id`]; [`parties`] takes it apart
+//! A phone number, a page or an Instagram account is an [inbox](inbox_id) of its own: an answer goes through
+//! the inbox of its conversation. A contact is known to each by another id. The id of a contact is composed of both by [`contact_id`]; [`parties`] takes it apart
 //! for an answer. A contact of WhatsApp is known by the number where the payload has one, else by the
 //! user id.
 //!
@@ -80,6 +83,7 @@
 //! | `kind` | `like_heart`, for a heart that was sent as a message |
 //! | `group_id` | the group of WhatsApp that a message was sent to |
 
+mod account;
 mod frame;
 mod ids;
 mod item;
@@ -94,7 +98,7 @@ use std::borrow::Cow;
 use convodb_core::{Channel, repair_surrogates};
 use serde_json::value::RawValue;
 
-pub use ids::{contact_id, parties};
+pub use ids::{contact_id, inbox_id, parties};
 pub use item::{Ignored, Item};
 pub use signature::{challenge, verify_signature};
 

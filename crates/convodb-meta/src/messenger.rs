@@ -5,12 +5,13 @@ mod content;
 use chrono::{DateTime, Utc};
 use convodb_core::commands::{Edit, React, RecordDelivery, RecordWatermark, Revoke, WatermarkOf};
 use convodb_core::{
-    Author, Channel, ContactId, Content, DeliveryStatus, MessageRef, ProviderId, Receipt,
+    Author, Channel, ContactId, Content, DeliveryStatus, InboxRef, MessageRef, ProviderId, Receipt,
     Reference, Story,
 };
 use serde_json::value::RawValue;
 
 use crate::Item;
+use crate::account::Account;
 use crate::frame::{Frame, Sent};
 use crate::ids::{composed_id, contact_id, message_id};
 use crate::json::{Object, text};
@@ -65,7 +66,7 @@ pub(crate) fn entry(channel: Channel, entry: &Object<'_>, items: &mut Vec<Item>)
 /// An event, and the two it is between.
 struct Event<'a> {
     object: Object<'a>,
-    channel: Channel,
+    inbox: InboxRef,
     contact: ContactId,
     /// Whether the account did it, and not the contact.
     is_sent: bool,
@@ -91,15 +92,22 @@ fn read(channel: Channel, account: &str, raw: &RawValue, items: &mut Vec<Item>) 
     let Some(contact) = contact_id(&own, &user) else {
         return items.push(Item::ignored(kind, "has no valid sender or recipient"));
     };
+    let account = Account {
+        channel,
+        name: own.clone(),
+        id: own,
+    };
     let time = object.time("timestamp");
     let event = Event {
         object,
-        channel,
+        inbox: account.inbox(),
         contact,
         is_sent,
         time,
     };
+    let known = items.len();
     event.read(kind, items);
+    account.introduce(items, known);
 }
 
 /// The part of an event that says what it is.
@@ -143,11 +151,11 @@ impl Event<'_> {
     /// The message that a part names by its `mid`.
     fn target(&self, part: &Object<'_>) -> Option<MessageRef> {
         let id = part.id("mid").and_then(|id| message_id(&id))?;
-        Some(MessageRef::from((self.channel, id)))
+        Some(MessageRef::from((self.inbox.clone(), id)))
     }
 
     fn frame(&self, kind: &str, id: ProviderId) -> Frame<'_> {
-        let address = (self.contact.clone(), self.channel);
+        let address = (self.contact.clone(), self.inbox.clone());
         let mut frame = Frame::new(self.object.raw, kind, address, id);
         frame.time = self.time;
         frame
@@ -158,7 +166,7 @@ impl Event<'_> {
             return Item::ignored("message", "has no id");
         };
         if message.is_true("is_deleted") {
-            let mut revocation = Revoke::new((self.channel, id));
+            let mut revocation = Revoke::new((self.inbox.clone(), id));
             (revocation.by, revocation.at) = (self.by(), self.time);
             return Item::Revoke(revocation);
         }
@@ -275,7 +283,7 @@ impl Event<'_> {
         let known = items.len();
         let ids = delivery.list("mids").into_iter().filter_map(text);
         items.extend(ids.filter_map(|id| message_id(&id)).map(|id| {
-            let message = MessageRef::from((self.channel, id));
+            let message = MessageRef::from((self.inbox.clone(), id));
             self.deliver(message, Receipt::delivered())
         }));
         if items.len() == known {
@@ -296,7 +304,7 @@ impl Event<'_> {
 
     fn watermark(&self, part: &Object<'_>, status: DeliveryStatus) -> Option<Item> {
         let until = part.time("watermark")?;
-        let of = WatermarkOf::Contact(self.contact.clone(), self.channel, until);
+        let of = WatermarkOf::Contact(self.contact.clone(), self.inbox.clone(), until);
         Some(Item::Watermark(RecordWatermark { of, status }))
     }
 }

@@ -10,6 +10,7 @@ use convodb_core::{
 use serde_json::value::RawValue;
 
 use crate::Item;
+use crate::account::Account;
 use crate::frame::{Frame, Sent, cut, unsupported};
 use crate::ids::{contact_id, message_id};
 use crate::json::{Object, text};
@@ -52,7 +53,7 @@ fn read(field: &str, entry: &Object<'_>, value: &Object<'_>, items: &mut Vec<Ite
         items.extend(message(raw, &number, value, &Way::Echo));
     }
     for raw in value.list("statuses") {
-        status(raw, items);
+        status(raw, &number, items);
     }
     for chunk in value.objects("history") {
         history(&chunk, &number, items);
@@ -60,11 +61,12 @@ fn read(field: &str, entry: &Object<'_>, value: &Object<'_>, items: &mut Vec<Ite
     if items.len() == known {
         items.push(Item::ignored(field, "has nothing for a thread"));
     }
+    number.account.introduce(items, known);
 }
 
-/// The number of the business: an inbox of its own.
+/// The number of the business.
 struct Number {
-    account: String,
+    account: Account,
     shown: String,
 }
 
@@ -73,10 +75,14 @@ impl Number {
         let metadata = value.object("metadata");
         let of = |name| metadata.as_ref().and_then(|it| it.id(name));
         let shown = of("display_phone_number").unwrap_or_default();
-        let account = of("phone_number_id").or_else(|| entry.id("id"));
+        let id = of("phone_number_id").or_else(|| entry.id("id"));
         Self {
-            account: account.unwrap_or_else(|| shown.clone()),
             shown: digits(&shown),
+            account: Account {
+                channel: Channel::Whatsapp,
+                id: id.unwrap_or_else(|| shown.clone()),
+                name: shown,
+            },
         }
     }
 
@@ -135,19 +141,20 @@ fn message(raw: &RawValue, number: &Number, beside: &Object<'_>, way: &Way) -> V
     };
     let profile = profile(&object, beside);
     let user = user(&object, profile.as_ref(), way, is_sent);
-    let Some(contact) = user.and_then(|user| contact_id(&number.account, &user)) else {
+    let inbox = number.account.inbox();
+    let Some(contact) = user.and_then(|user| contact_id(&number.account.id, &user)) else {
         // The medium of an old message may come without its recipient.
         let content = content::of(&object, &kind);
         let is_medium = matches!(content, Content::Media { .. });
         return vec![match is_sent && is_medium {
             true => Item::Fill(Fill {
-                message: MessageRef::from((Channel::Whatsapp, id)),
+                message: MessageRef::from((inbox, id)),
                 content,
             }),
             false => Item::ignored(&kind, "names no contact"),
         }];
     };
-    let mut frame = Frame::new(raw, &kind, (contact, Channel::Whatsapp), id);
+    let mut frame = Frame::new(raw, &kind, (contact, inbox), id);
     frame.time = object.time("timestamp");
     frame.reopens = matches!(way, Way::Echo) || matches!(way, Way::Live) && !is_sent;
     if is_sent {
@@ -252,7 +259,7 @@ fn about(message: &Object<'_>, kind: &str, frame: &Frame<'_>) -> Option<Item> {
     let about = message.object(kind)?;
     let target = |name| {
         let id = about.id(name).and_then(|id| message_id(&id))?;
-        Some(MessageRef::from((Channel::Whatsapp, id)))
+        Some(MessageRef::from((frame.inbox.clone(), id)))
     };
     match kind {
         "reaction" => {
@@ -315,7 +322,7 @@ fn deliver(
     Item::Deliver(RecordDelivery { message, receipt })
 }
 
-fn status(raw: &RawValue, items: &mut Vec<Item>) {
+fn status(raw: &RawValue, number: &Number, items: &mut Vec<Item>) {
     let Some(object) = Object::of(raw) else {
         return items.push(Item::ignored("status", "is no object"));
     };
@@ -343,14 +350,14 @@ fn status(raw: &RawValue, items: &mut Vec<Item>) {
     items.extend(reference.map(|client_ref| {
         Item::Identify(SetProviderId {
             message: MessageRef::ClientRef {
-                channel: Channel::Whatsapp,
+                inbox: number.account.inbox(),
                 direction: Direction::Outbound,
                 client_ref,
             },
             provider_id: id.clone(),
         })
     }));
-    let message = MessageRef::from((Channel::Whatsapp, id));
+    let message = MessageRef::from((number.account.inbox(), id));
     items.push(deliver(message, receipt, object.time("timestamp")));
 }
 

@@ -207,7 +207,7 @@ impl ApiError {
         Self { code, ..self }
     }
 
-    /// A resource that is not there. A user or a team is never one: the body named it.
+    /// A resource that is not there. A user, a team or an inbox is never one: the body named it.
     fn missing(error: &convodb::Error) -> Self {
         let (field, id) = match error.details() {
             Details::Entity {
@@ -218,6 +218,10 @@ impl ApiError {
                 kind: EntityKind::Team,
                 id,
             } => ("team_id", id),
+            Details::Entity {
+                kind: EntityKind::Inbox,
+                id,
+            } => return Self::invalid("inbox_id", &format!("there is no inbox `{id}`")),
             _ => return Self::not_found(error.to_string()),
         };
         Self::invalid(field, &format!("`{id}` is not in the directory"))

@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, messages, meta, notes,
+    contacts, conversations, desk, directory, events, health, inboxes, messages, meta, notes,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +50,9 @@ use crate::handlers::{
         messages::update,
         messages::list,
         messages::versions,
+        inboxes::list,
+        inboxes::get,
+        inboxes::put,
         directory::put_user,
         directory::put_team,
         events::list,

@@ -219,7 +219,9 @@ fn give(mut call: Call<'_, impl Commands>, op: &Op) -> Result<()> {
             let id = call.model.pick(*conversation);
             about::run(&mut call, id, *about)
         }
-        Op::SaveAssignee { .. } | Op::RemoveAssignee { .. } => others::direct(&mut call, op),
+        Op::SaveAssignee { .. } | Op::SaveInbox { .. } | Op::RemoveAssignee { .. } => {
+            others::direct(&mut call, op)
+        }
         Op::AddConsumer { .. } | Op::Acknowledge { .. } | Op::RemoveConsumer { .. } => {
             others::consume(&mut call, op)
         }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use convodb::commands::PurgeEvents;
 use convodb::testing::reassign_now;
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Channel, Command, CommitSeq, ConsumerPosition, ContactId,
-    Context, Conversation, ConversationId, Error, Event, EventSeq, Execute, Filter, Import,
+    Assignee, AssigneeId, AssigneeKind, Command, CommitSeq, ConsumerPosition, ContactId, Context,
+    Conversation, ConversationId, Error, Event, EventSeq, Execute, Filter, Import, Inbox, InboxRef,
     Message, MessageRange, Note, Outcome, Page, PageRequest, Read, Result, Retention, Store,
     Transaction, Transcript,
 };
@@ -27,8 +27,9 @@ pub trait Queries {
     fn find_conversation(
         &self,
         contact: &ContactId,
-        channel: Channel,
+        inbox: &InboxRef,
     ) -> Result<Option<Conversation>>;
+    fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>>;
     fn transcript(&self, id: ConversationId) -> Result<Transcript>;
     /// The messages of a range. Each bit of `turns` is the end that the next one is read from.
     fn messages(&self, id: ConversationId, range: MessageRange, turns: u64)
@@ -37,6 +38,7 @@ pub trait Queries {
     fn notes(&self, id: ConversationId) -> Result<Vec<Note>>;
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee>;
     fn assignees(&self) -> Result<Vec<Assignee>>;
+    fn inboxes(&self) -> Result<Vec<Inbox>>;
     fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>>;
     fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>>;
     fn consumers(&self) -> Result<Vec<ConsumerPosition>>;
@@ -133,9 +135,13 @@ impl<R: Read> Queries for R {
     fn find_conversation(
         &self,
         contact: &ContactId,
-        channel: Channel,
+        inbox: &InboxRef,
     ) -> Result<Option<Conversation>> {
-        Read::find_conversation(self, contact, channel)
+        Read::find_conversation(self, contact, inbox.clone())
+    }
+
+    fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>> {
+        Read::conversations_of(self, contact)
     }
 
     fn transcript(&self, id: ConversationId) -> Result<Transcript> {
@@ -161,6 +167,10 @@ impl<R: Read> Queries for R {
 
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         Read::assignee(self, id)
+    }
+
+    fn inboxes(&self) -> Result<Vec<Inbox>> {
+        Read::inboxes(self)
     }
 
     fn assignees(&self) -> Result<Vec<Assignee>> {

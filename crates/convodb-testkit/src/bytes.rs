@@ -7,6 +7,7 @@
 mod commands;
 mod messages;
 
+use super::op::InboxPick;
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
 use super::op::{ASSIGNEES, Address, CONTACTS, Op, Pick, ReceiptPlan, SelectionPlan, Sight, Who};
@@ -42,14 +43,17 @@ impl Bytes<'_> {
         self.byte() % times == times - 1
     }
 
-    fn channel(&mut self) -> Channel {
-        Channel::ALL[usize::from(self.below(4))]
+    pub(crate) fn inbox(&mut self) -> InboxPick {
+        match self.below(10) {
+            number @ 0..=6 => InboxPick::Own(Channel::ALL[usize::from(number % 4)]),
+            number => InboxPick::Saved(number - 7),
+        }
     }
 
     fn address(&mut self) -> Address {
         Address {
             contact: self.below(CONTACTS),
-            channel: self.channel(),
+            inbox: self.inbox(),
         }
     }
 
@@ -265,6 +269,7 @@ impl Bytes<'_> {
                 StatusFilter::Resolved,
             ][usize::from(self.below(3))],
             channels: self.sometimes(2, |bytes| bytes.below(16)).unwrap_or(0),
+            inboxes: self.sometimes(4, Self::byte).unwrap_or(0),
             unassigned: self.once_in(3),
             assignees: self
                 .sometimes(2, |bytes| bytes.below(1 << ASSIGNEES))

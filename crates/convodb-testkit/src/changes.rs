@@ -478,14 +478,14 @@ impl Model {
     fn follow_from(&mut self, word: &Word, before: &Message, after: &Message) {
         let id = before.conversation_id;
         let entry = self.entry_mut(id);
-        let channel = entry.channel;
+        let inbox = entry.inbox;
         match word {
             Word::Revoked(_) => entry.read_count += u64::from(entry.is_unread(before.id)),
             Word::Original(original, ..) => entry.created_at = entry.created_at.min(original.at),
             Word::TriedAgain | Word::Alias(_) => {
                 let kept: Vec<_> = super::provided::ids(after).collect();
                 let gone = super::provided::ids(before).filter(|id| !kept.contains(id));
-                self.tombstones.extend(gone.map(|id| (channel, id)));
+                self.tombstones.extend(gone.map(|id| (inbox, id)));
             }
             _ => {}
         }
@@ -595,7 +595,7 @@ impl Model {
 
     /// What waits where the message has not come.
     pub fn change_or_wait(&mut self, named: &Named, change: Change) -> Expected<Option<Message>> {
-        let Named::Provided(channel, id) = named else {
+        let Named::Provided(inbox, id) = named else {
             return self.change(named, change).map(Some);
         };
         if self.stored(named).is_some() {
@@ -608,7 +608,7 @@ impl Model {
             Change::Fill { body } => Word::Filled(body.stored(), Extras::default()),
             other => self.word(other).expect("it may wait"),
         };
-        let changed = self.wait(*channel, id, &word);
+        let changed = self.wait(*inbox, id, &word);
         Expected::plain(None, changed)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use convodb::{
-    AssigneeKind, Channel, CommitSeq, Content, Conversation, Cursor, Details, ErrorKind, EventSeq,
+    AssigneeKind, CommitSeq, Content, Conversation, Cursor, Details, ErrorKind, EventSeq,
     Execute as _, Filter, Import, Message, MessageRange, MessageType, Messages, PageRequest,
     Result, Store,
 };
@@ -14,7 +14,7 @@ use super::backend::{Backend, Counts, MOST, Queries};
 use super::changes;
 use super::memory::Memory;
 use super::model::Model;
-use super::op::{CONTACTS, Who, contact};
+use super::op::{CONTACTS, InboxPick, Who, contact};
 use super::probe::{FilterPlan, Probe};
 
 /// The same rows; of two long lists, only the first difference is shown.
@@ -168,14 +168,22 @@ pub fn everything(reads: &impl Queries, model: &Model) {
         same(&read, &thread, &id);
         same(&reads.audit_log(id).unwrap(), &entry.audit_log, &id);
     }
-    for channel in Channel::ALL {
-        for contact in (0..CONTACTS).map(contact) {
-            let known = model
-                .thread(&contact, channel)
-                .map(|entry| model.show(entry));
-            assert_eq!(reads.find_conversation(&contact, channel).unwrap(), known);
+    for contact in (0..CONTACTS).map(contact) {
+        let mut all = Vec::new();
+        for inbox in InboxPick::all() {
+            let known = model.thread(&contact, inbox);
+            all.extend(known);
+            let shown = known.map(|entry| model.show(entry));
+            assert_eq!(
+                reads.find_conversation(&contact, &inbox.into()).unwrap(),
+                shown
+            );
         }
+        all.sort_by_key(|entry| model.number_of(entry.inbox));
+        let all: Vec<_> = all.into_iter().map(|entry| model.show(entry)).collect();
+        assert_eq!(reads.conversations_of(&contact).unwrap(), all);
     }
+    assert_eq!(reads.inboxes().unwrap(), model.inboxes());
     for id in &model.gone {
         let kind = |error: convodb::Error| error.kind();
         let conversation = reads.conversation(*id);
@@ -282,7 +290,7 @@ pub fn within(reads: &impl Queries, model: &Model) -> Result<()> {
         same(&transcript.messages, &model.thread_of(entry), &latest.id);
         same(&reads.notes(latest.id)?, &entry.notes, &latest.id);
         same(&reads.audit_log(latest.id)?, &entry.audit_log, &latest.id);
-        let found = reads.find_conversation(&latest.contact_id, latest.channel)?;
+        let found = reads.find_conversation(&latest.contact_id, &latest.inbox())?;
         assert_eq!(found, Some(model.show(entry)));
     }
     Ok(())

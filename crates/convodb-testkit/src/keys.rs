@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Assignee, AssigneeId, BatchItem, Conversation, ConversationId, ErrorKind, EventSeq, Message,
-    MessageId, Note, NoteId,
+    Assignee, AssigneeId, BatchItem, Conversation, ConversationId, ErrorKind, EventSeq, Inbox,
+    InboxId, Message, MessageId, Note, NoteId,
 };
 
 use super::model::Model;
@@ -45,6 +45,7 @@ pub enum Value {
     Message(ConversationId, MessageId),
     Note(ConversationId, NoteId),
     Assignee(AssigneeId),
+    Inbox(InboxId),
     /// What was done to each.
     Each(Vec<(ConversationId, Option<Did>)>),
 }
@@ -145,6 +146,19 @@ impl Answer for Message {
                 found.map(|_| model.answer((*of, *id)))
             }
             other => panic!("{other:?} is no message"),
+        }
+    }
+}
+
+impl Answer for Inbox {
+    fn value(&self) -> Value {
+        Value::Inbox(self.id.clone())
+    }
+
+    fn again(value: &Value, model: &Model) -> Option<Self> {
+        match value {
+            Value::Inbox(id) => model.inboxes().into_iter().find(|inbox| inbox.id == *id),
+            other => panic!("{other:?} is no inbox"),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What a backend remembers for a command that is given again, and no query shows: the message of each
 //! provider's id, the receipts that wait for it, which were deleted, and which keys were used.
 
+use super::op::InboxPick;
 use convodb::commands::{Delete, RecordDelivery, SendMessage};
 use convodb::testing::ManualClock;
 use convodb::{
-    Channel, ContactId, Content, Context, ConversationId, Deliveries, DeliveryStatus, Direction,
-    Error, ErrorKind, Message, MessageId, MessageRef, Outbound, Reaction, Receipt, Result,
-    Revocation, Version,
+    ContactId, Content, Context, ConversationId, Deliveries, DeliveryStatus, Direction, Error,
+    ErrorKind, Message, MessageId, MessageRef, Outbound, Reaction, Receipt, Result, Revocation,
+    Version,
 };
 
 use super::backend::{Backend, Commands};
@@ -24,6 +25,8 @@ use super::provided::{PROVIDED, provider_id};
 enum Known {
     Stored(ConversationId, MessageId),
     Gone,
+    /// Its inbox was not saved.
+    NoInbox,
     /// What a message gets that comes with it.
     Awaited(Awaited),
 }
@@ -40,7 +43,7 @@ struct Awaited {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
-    ids: Vec<(Channel, u8, Known)>,
+    ids: Vec<(InboxPick, u8, Known)>,
     /// The message of each sender's reference.
     references: Vec<(Meant, Option<(ConversationId, MessageId)>)>,
     keys: Vec<u8>,
@@ -58,17 +61,17 @@ impl From<Error> for Asked {
     }
 }
 
-fn every_id() -> impl Iterator<Item = (Channel, u8)> {
-    let of_channel = |channel| (0..PROVIDED).map(move |number| (channel, number));
-    Channel::ALL.into_iter().flat_map(of_channel)
+fn every_id() -> impl Iterator<Item = (InboxPick, u8)> {
+    let of_inbox = |inbox| (0..PROVIDED).map(move |number| (inbox, number));
+    InboxPick::all().flat_map(of_inbox)
 }
 
-type Meant = (Channel, Direction, u8);
+type Meant = (InboxPick, Direction, u8);
 
 fn every_reference() -> impl Iterator<Item = Meant> {
-    Channel::ALL.into_iter().flat_map(|channel| {
+    InboxPick::all().flat_map(|inbox| {
         let both = [Direction::Inbound, Direction::Outbound].into_iter();
-        both.flat_map(move |direction| (0..REFERENCES).map(move |n| (channel, direction, n)))
+        both.flat_map(move |direction| (0..REFERENCES).map(move |n| (inbox, direction, n)))
     })
 }
 
@@ -87,19 +90,22 @@ fn awaited(message: Message) -> Known {
 
 impl Memory {
     pub fn of_model(model: &Model) -> Self {
-        let known = |channel, number| {
+        let known = |inbox, number| {
             let id = provider_id(number);
-            match model.provided(channel, &id) {
+            if !model.has_inbox(inbox) {
+                return Known::NoInbox;
+            }
+            match model.provided(inbox, &id) {
                 Some(message) => Known::Stored(message.conversation_id, message.id),
-                None if model.is_tombstone(channel, &id) => Known::Gone,
-                None => awaited(model.awaited(channel, &id)),
+                None if model.is_tombstone(inbox, &id) => Known::Gone,
+                None => awaited(model.awaited(inbox, &id)),
             }
         };
-        let ids = every_id().map(|(channel, number)| (channel, number, known(channel, number)));
-        let references = every_reference().map(|(channel, direction, number)| {
-            let found = model.referenced(channel, direction, &reference(number));
+        let ids = every_id().map(|(inbox, number)| (inbox, number, known(inbox, number)));
+        let references = every_reference().map(|(inbox, direction, number)| {
+            let found = model.referenced(inbox, direction, &reference(number));
             let found = found.map(|message| (message.conversation_id, message.id));
-            ((channel, direction, number), found)
+            ((inbox, direction, number), found)
         });
         Self {
             ids: ids.collect(),
@@ -123,15 +129,15 @@ impl Memory {
     }
 
     fn ask(tx: &impl Commands) -> Result<Self> {
-        let ids = every_id().map(|(channel, number)| {
+        let ids = every_id().map(|(inbox, number)| {
             let id = provider_id(number);
             // What waits may be about a conversation: each has its own.
             let contact = ContactId::new(&format!("con_of_nobody_{number}"))?;
-            let message = Outbound::text(&contact, channel, "?").provider_id(id.as_str());
+            let message = Outbound::text(&contact, inbox, "?").provider_id(id.as_str());
             let known = match tx.execute(&Context::new(), SendMessage { message }) {
                 Err(error) if error.kind() == ErrorKind::ProviderIdConflict => {
                     // A receipt is what gets the message of whomever it is.
-                    let message = MessageRef::from((channel, &id));
+                    let message = MessageRef::from((inbox, &id));
                     let receipt = Receipt::new(DeliveryStatus::Delivered);
                     let given = tx.execute(&Context::new(), RecordDelivery { message, receipt })?;
                     let stored = given.value.expect("the id is that of a message");
@@ -139,14 +145,15 @@ impl Memory {
                 }
                 Ok(sent) => awaited(sent.value),
                 Err(error) if error.kind() == ErrorKind::Gone => Known::Gone,
+                Err(error) if error.kind() == ErrorKind::NotFound => Known::NoInbox,
                 Err(error) => return Err(error),
             };
-            Ok((channel, number, known))
+            Ok((inbox, number, known))
         });
         let ids = ids.collect::<Result<_>>()?;
-        let references = every_reference().map(|(channel, direction, number)| {
+        let references = every_reference().map(|(inbox, direction, number)| {
             let message = MessageRef::ClientRef {
-                channel,
+                inbox: inbox.into(),
                 direction,
                 client_ref: reference(number),
             };
@@ -156,7 +163,7 @@ impl Memory {
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
                 Err(error) => return Err(error),
             };
-            Ok(((channel, direction, number), found))
+            Ok(((inbox, direction, number), found))
         });
         let references = references.collect::<Result<_>>()?;
         let mut used = Vec::new();

@@ -4,12 +4,13 @@
 
 use std::cmp::Reverse;
 
+use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
-    Actor, Assignee, AssigneeId, AssigneeKind, Attributes, AuthorType, Channel, ConsumerName,
-    ContactId, Conversation, ConversationId, DeliveryStatus, Direction, Event, EventSeq, Message,
-    MessageId, Note, NoteId, ProviderId, Revision, Status,
+    Actor, Assignee, AssigneeId, AssigneeKind, Attributes, AuthorType, ConsumerName, ContactId,
+    Conversation, ConversationId, DeliveryStatus, Direction, ErrorKind, Event, EventSeq, Inbox,
+    Message, MessageId, Note, NoteId, ProviderId, Revision, Status,
 };
 
 use super::body::is_system;
@@ -18,13 +19,14 @@ use super::op::{ASSIGNEES, MessagePick, Op, Pick, SelectionPlan, Sight, Who};
 use super::plan::first_moment;
 use super::provided::Waiting;
 use super::removals::Reassignment;
+use super::verdict::Refusal;
 
 /// A conversation with all that belongs to it.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub id: ConversationId,
     pub contact_id: ContactId,
-    pub channel: Channel,
+    pub inbox: InboxPick,
     pub status: Status,
     pub assignee: Option<AssigneeId>,
     pub created_at: DateTime<Utc>,
@@ -55,7 +57,7 @@ impl Entry {
         Self {
             id: of.id,
             contact_id: of.contact_id.clone(),
-            channel: of.channel,
+            inbox: InboxPick::of(of),
             status: of.status,
             assignee: of.assignee_id().cloned(),
             created_at: of.created_at,
@@ -117,6 +119,8 @@ pub struct Model {
     pub entries: Vec<Entry>,
     /// Users first, then teams, each by their ids.
     pub directory: Vec<(AssigneeId, String)>,
+    /// Inboxes, with their names, in the order in which they were saved.
+    pub inboxes: Vec<(InboxPick, String)>,
     /// Conversations that were deleted.
     pub gone: Vec<ConversationId>,
     /// Those that are kept.
@@ -126,7 +130,7 @@ pub struct Model {
     /// By their names.
     pub consumers: Vec<(ConsumerName, EventSeq)>,
     /// The providers' ids of messages that were deleted.
-    pub tombstones: Vec<(Channel, ProviderId)>,
+    pub tombstones: Vec<(InboxPick, ProviderId)>,
     /// Receipts whose messages have not come.
     pub unmatched: Vec<Waiting>,
     /// Commands that were done with keys, one a key.
@@ -154,6 +158,7 @@ impl Model {
             newest_arrival: 0,
             entries: Vec::new(),
             directory: Vec::new(),
+            inboxes: Vec::new(),
             gone: Vec::new(),
             events: Vec::new(),
             purged: 0,
@@ -314,11 +319,36 @@ impl Model {
         self.entries.iter().find(|entry| entry.id == id)
     }
 
-    /// The one conversation of a contact on a channel.
-    pub fn thread(&self, contact: &ContactId, channel: Channel) -> Option<&Entry> {
+    /// The one conversation of a contact on a inbox.
+    pub fn thread(&self, contact: &ContactId, inbox: InboxPick) -> Option<&Entry> {
         self.entries
             .iter()
-            .find(|entry| entry.contact_id == *contact && entry.channel == channel)
+            .find(|entry| entry.contact_id == *contact && entry.inbox == inbox)
+    }
+
+    pub fn has_inbox(&self, inbox: InboxPick) -> bool {
+        let is_own = matches!(inbox, InboxPick::Own(_));
+        is_own || self.inboxes.iter().any(|(known, _)| *known == inbox)
+    }
+
+    /// What is refused of an inbox that was not saved.
+    pub fn no_inbox(&self, inbox: InboxPick) -> Option<Refusal> {
+        (!self.has_inbox(inbox)).then(|| Refusal::of(ErrorKind::NotFound))
+    }
+
+    /// The inboxes as they are numbered.
+    pub fn number_of(&self, inbox: InboxPick) -> (usize, InboxPick) {
+        let saved = self.inboxes.iter().position(|(known, _)| *known == inbox);
+        (saved.map_or(0, |place| place + 1), inbox)
+    }
+
+    pub fn inboxes(&self) -> Vec<Inbox> {
+        let inbox = |(inbox, name): &(InboxPick, String)| {
+            Inbox::new(inbox.id().expect("it was saved"), inbox.channel(), name)
+        };
+        let mut inboxes: Vec<_> = self.inboxes.iter().map(inbox).collect();
+        inboxes.sort_by(|one, other| one.id.cmp(&other.id));
+        inboxes
     }
 
     pub fn name(&self, id: &AssigneeId) -> Option<&str> {
@@ -347,7 +377,9 @@ impl Model {
     /// What is shown of a conversation: names are the directory's.
     pub fn show(&self, entry: &Entry) -> Conversation {
         let contact = entry.contact_id.clone();
-        let mut shown = Conversation::new(entry.id, contact, entry.channel, entry.created_at);
+        let channel = entry.inbox.channel();
+        let mut shown = Conversation::new(entry.id, contact, channel, entry.created_at);
+        shown.inbox_id = entry.inbox.id();
         shown.status = entry.status;
         shown.updated_at = entry.updated_at;
         shown.revision = Revision::new(entry.revision);

@@ -1,8 +1,9 @@
 //! What a message may have besides its content.
 
+use super::op::InboxPick;
 use convodb::{
-    AssigneeId, Author, Channel, Direction, Draft, Extras, Json, MessageId, MetadataValue,
-    ProviderId, Reference,
+    AssigneeId, Author, Direction, Draft, Extras, Json, MessageId, MetadataValue, ProviderId,
+    Reference,
 };
 
 use super::model::Model;
@@ -11,7 +12,7 @@ use super::provided::provider_id;
 use super::rules::refused_if;
 use super::verdict::Refusal;
 
-/// So many references of senders, on each channel and in both directions. The one behind them is
+/// So many references of senders, on each inbox and in both directions. The one behind them is
 /// refused.
 pub const REFERENCES: u8 = 4;
 
@@ -177,7 +178,7 @@ impl More {
 }
 
 impl Model {
-    /// What a message of a contact on a channel answers, as its sender names it.
+    /// What a message of a contact on a inbox answers, as its sender names it.
     pub fn answered(&self, within: Option<&super::model::Entry>, more: More) -> Option<Reference> {
         match more.reply_to? {
             Answered::Provided(number) => Some(Reference::from(provider_id(number))),
@@ -203,7 +204,7 @@ impl Model {
     /// The message of a sender's reference.
     pub fn referenced(
         &self,
-        channel: Channel,
+        inbox: InboxPick,
         direction: Direction,
         reference: &str,
     ) -> Option<&convodb::Message> {
@@ -216,7 +217,7 @@ impl Model {
         };
         self.entries
             .iter()
-            .filter(|entry| entry.channel == channel)
+            .filter(|entry| entry.inbox == inbox)
             .flat_map(|entry| &entry.messages)
             .find(has)
     }
@@ -231,7 +232,7 @@ impl Model {
     }
 
     fn led_by(&self, entry: &super::model::Entry, id: &ProviderId) -> Option<MessageId> {
-        let found = self.provided(entry.channel, id)?;
+        let found = self.provided(entry.inbox, id)?;
         (found.conversation_id == entry.id).then_some(found.id)
     }
 }

@@ -4,8 +4,8 @@
 //! often: the model knows which conversation a number means at the moment.
 
 use convodb::{
-    Actor, AssigneeId, Channel, ConsumerStart, ContactId, Context, DeliveryStatus, Direction,
-    Receipt, Status,
+    Actor, AssigneeId, Channel, ConsumerStart, ContactId, Context, Conversation, DeliveryStatus,
+    Direction, InboxId, InboxRef, Receipt, Status,
 };
 
 use super::apply::About;
@@ -20,6 +20,67 @@ use super::provided::ProviderPlan;
 
 /// So many contacts, on four channels each.
 pub const CONTACTS: u8 = 6;
+
+/// So many inboxes that are saved or not, beside the four channels' own.
+pub const INBOXES: u8 = 3;
+
+/// The nameless inbox of a channel, or one that a harness saves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InboxPick {
+    Own(Channel),
+    Saved(u8),
+}
+
+impl InboxPick {
+    pub fn all() -> impl Iterator<Item = Self> {
+        let own = Channel::ALL.into_iter().map(Self::Own);
+        own.chain((0..INBOXES).map(Self::Saved))
+    }
+
+    /// That of a conversation that a store shows.
+    pub fn of(conversation: &Conversation) -> Self {
+        match &conversation.inbox_id {
+            None => Self::Own(conversation.channel),
+            Some(id) => (0..INBOXES)
+                .map(Self::Saved)
+                .find(|one| one.id().as_ref() == Some(id))
+                .expect("a harness names its inboxes"),
+        }
+    }
+
+    pub fn id(self) -> Option<InboxId> {
+        match self {
+            Self::Own(_) => None,
+            Self::Saved(number) => {
+                Some(InboxId::new(&format!("inb_{number}")).expect("it is short"))
+            }
+        }
+    }
+
+    /// The channel that it has, or that it is saved with. Two are of one channel.
+    pub fn channel(self) -> Channel {
+        match self {
+            Self::Own(channel) => channel,
+            Self::Saved(0 | 1) => Channel::Whatsapp,
+            Self::Saved(_) => Channel::Webchat,
+        }
+    }
+}
+
+impl From<Channel> for InboxPick {
+    fn from(channel: Channel) -> Self {
+        Self::Own(channel)
+    }
+}
+
+impl From<InboxPick> for InboxRef {
+    fn from(inbox: InboxPick) -> Self {
+        match inbox.id() {
+            Some(id) => id.into(),
+            None => inbox.channel().into(),
+        }
+    }
+}
 
 /// So many users and teams, which the directory knows or not.
 pub const ASSIGNEES: u8 = 6;
@@ -103,6 +164,12 @@ pub enum Op {
     },
     SaveAssignee {
         assignee: Who,
+        name: Text,
+    },
+    SaveInbox {
+        inbox: u8,
+        /// Whether it asks for another channel than the inbox has, where that was saved.
+        elsewhere: bool,
         name: Text,
     },
     RemoveAssignee {
@@ -231,11 +298,11 @@ pub enum Condition {
     Status(Sight),
 }
 
-/// A contact on a channel.
+/// A contact in an inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {
     pub contact: u8,
-    pub channel: Channel,
+    pub inbox: InboxPick,
 }
 
 pub fn contact(number: u8) -> ContactId {
@@ -271,12 +338,12 @@ pub enum MessagePick {
     Foreign(u8),
 }
 
-/// A message, by its own id, by its provider's on a channel, or by its sender's reference.
+/// A message, by its own id, by its provider's on a inbox, or by its sender's reference.
 #[derive(Clone, Copy, Debug)]
 pub enum Meant {
     Id(Pick, MessagePick),
-    Provided(Channel, u8),
-    Reference(Channel, Direction, u8),
+    Provided(InboxPick, u8),
+    Reference(InboxPick, Direction, u8),
 }
 
 /// Which messages a watermark is about.

@@ -164,9 +164,10 @@ impl ImportPlan {
         let mut conversation = Conversation::new(
             self.id(),
             self.address.contact_id(),
-            self.address.channel,
+            self.address.inbox.channel(),
             created_at,
         );
+        conversation.inbox_id = self.address.inbox.id();
         conversation.status = status(self.resolved);
         conversation.updated_at = created_at + TimeDelta::milliseconds(i64::from(self.active_ms));
         conversation.assigned_to = self

@@ -7,7 +7,7 @@ use convodb::{
 };
 
 use super::model::{Entry, Model};
-use super::op::Who;
+use super::op::{InboxPick, Who};
 use super::plan::When;
 
 /// What to ask for.
@@ -26,6 +26,8 @@ pub struct Probe {
 pub struct FilterPlan {
     pub status: StatusFilter,
     pub channels: u8,
+    /// Whether they were saved or not.
+    pub inboxes: u8,
     pub unassigned: bool,
     /// Whether they are in the directory or not.
     pub assignees: u8,
@@ -36,6 +38,7 @@ impl FilterPlan {
     pub const ALL: Self = Self {
         status: StatusFilter::All,
         channels: 0,
+        inboxes: 0,
         unassigned: false,
         assignees: 0,
         unread: false,
@@ -57,6 +60,11 @@ impl FilterPlan {
         self.channels & bit != 0
     }
 
+    fn takes_inbox(self, inbox: InboxPick) -> bool {
+        let place = InboxPick::all().position(|one| one == inbox);
+        place.is_some_and(|place| self.inboxes & (1 << place) != 0)
+    }
+
     fn takes_assignee(self, who: Who) -> bool {
         self.assignees & (1 << who.0) != 0
     }
@@ -67,6 +75,9 @@ impl FilterPlan {
             if self.takes_channel(channel) {
                 filter = filter.channel(channel);
             }
+        }
+        for inbox in InboxPick::all().filter(|inbox| self.takes_inbox(*inbox)) {
+            filter = filter.inbox(inbox);
         }
         for who in Who::all().filter(|who| self.takes_assignee(*who)) {
             filter = filter.assigned_to(who.id());
@@ -86,7 +97,8 @@ impl FilterPlan {
             StatusFilter::Resolved => entry.status == Status::Resolved,
             StatusFilter::All => true,
         };
-        let channel = self.channels == 0 || self.takes_channel(entry.channel);
+        let channel = self.channels == 0 || self.takes_channel(entry.inbox.channel());
+        let inbox = self.inboxes == 0 || self.takes_inbox(entry.inbox);
         let anybodys = !self.unassigned && self.assignees == 0;
         let is_theirs =
             |id: &AssigneeId| Who::all().any(|who| self.takes_assignee(who) && who.id() == *id);
@@ -95,7 +107,7 @@ impl FilterPlan {
             Some(id) => is_theirs(id),
         };
         let unread = !self.unread || entry.unread() > 0;
-        status && channel && (anybodys || assignee) && unread
+        status && channel && inbox && (anybodys || assignee) && unread
     }
 
     pub fn list(self, model: &Model) -> Vec<Conversation> {

@@ -1,10 +1,11 @@
 //! Providers' own ids of messages in the model: the message of each, the receipts that wait for it, and
 //! which were deleted.
 
+use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Channel, Content, ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind,
-    Extras, Failure, Message, MessageId, MessageRef, ProviderId, Reaction, Revocation, Version,
+    Content, ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind, Extras,
+    Failure, Message, MessageId, MessageRef, ProviderId, Reaction, Revocation, Version,
 };
 
 use super::changes::{self, Word};
@@ -50,7 +51,7 @@ impl ProviderPlan {
 /// What waits for its message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
-    channel: Channel,
+    inbox: InboxPick,
     id: ProviderId,
     since: DateTime<Utc>,
     deliveries: Deliveries,
@@ -110,17 +111,17 @@ impl Reported {
 #[derive(Clone, Debug)]
 pub enum Named {
     Id(ConversationId, MessageId),
-    Provided(Channel, ProviderId),
-    Reference(Channel, Direction, String),
+    Provided(InboxPick, ProviderId),
+    Reference(InboxPick, Direction, String),
 }
 
 impl From<&Named> for MessageRef {
     fn from(named: &Named) -> Self {
         match named {
             Named::Id(conversation, message) => Self::from((*conversation, *message)),
-            Named::Provided(channel, id) => Self::from((*channel, id)),
-            Named::Reference(channel, direction, reference) => Self::ClientRef {
-                channel: *channel,
+            Named::Provided(inbox, id) => Self::from((*inbox, id)),
+            Named::Reference(inbox, direction, reference) => Self::ClientRef {
+                inbox: (*inbox).into(),
                 direction: *direction,
                 client_ref: reference.clone(),
             },
@@ -135,18 +136,18 @@ impl Model {
                 let id = self.pick(conversation);
                 Named::Id(id, self.pick_message(id, message))
             }
-            Meant::Provided(channel, number) => Named::Provided(channel, provider_id(number)),
-            Meant::Reference(channel, direction, number) => {
-                Named::Reference(channel, direction, reference(number))
+            Meant::Provided(inbox, number) => Named::Provided(inbox, provider_id(number)),
+            Meant::Reference(inbox, direction, number) => {
+                Named::Reference(inbox, direction, reference(number))
             }
         }
     }
 
     /// The message that has a provider's id.
-    pub fn provided(&self, channel: Channel, id: &ProviderId) -> Option<&Message> {
+    pub fn provided(&self, inbox: InboxPick, id: &ProviderId) -> Option<&Message> {
         self.entries
             .iter()
-            .filter(|entry| entry.channel == channel)
+            .filter(|entry| entry.inbox == inbox)
             .flat_map(|entry| &entry.messages)
             .find(|message| ids(message).any(|own| own == *id))
     }
@@ -159,11 +160,11 @@ impl Model {
     /// The message that is meant; nothing if it has not come.
     pub fn stored(&self, named: &Named) -> Option<&Message> {
         match named {
-            Named::Reference(channel, direction, reference) => {
-                self.referenced(*channel, *direction, reference)
+            Named::Reference(inbox, direction, reference) => {
+                self.referenced(*inbox, *direction, reference)
             }
             Named::Id(conversation, message) => self.message(*conversation, *message),
-            Named::Provided(channel, id) => self.provided(*channel, id),
+            Named::Provided(inbox, id) => self.provided(*inbox, id),
         }
     }
 
@@ -177,25 +178,28 @@ impl Model {
         }
     }
 
-    pub fn is_tombstone(&self, channel: Channel, id: &ProviderId) -> bool {
-        let gone = |(of, gone): &(Channel, ProviderId)| *of == channel && gone == id;
+    pub fn is_tombstone(&self, inbox: InboxPick, id: &ProviderId) -> bool {
+        let gone = |(of, gone): &(InboxPick, ProviderId)| *of == inbox && gone == id;
         self.tombstones.iter().any(gone)
     }
 
     /// A message that was deleted does not come back.
-    pub fn gone(&self, channel: Channel, id: Option<&ProviderId>) -> Option<Refusal> {
-        let gone = id.is_some_and(|id| self.is_tombstone(channel, id));
+    pub fn gone(&self, inbox: InboxPick, id: Option<&ProviderId>) -> Option<Refusal> {
+        let gone = id.is_some_and(|id| self.is_tombstone(inbox, id));
         gone.then(|| Refusal::of(ErrorKind::Gone))
     }
 
     /// A reference is given with its message, so that nothing waits for it.
     pub fn refused_name(&self, named: &Named) -> Option<Refusal> {
         match named {
+            Named::Provided(inbox, _) | Named::Reference(inbox, ..) if !self.has_inbox(*inbox) => {
+                self.no_inbox(*inbox)
+            }
             Named::Id(..) | Named::Reference(..) => {
                 let unknown = self.stored(named).is_none();
                 unknown.then(|| Refusal::of(ErrorKind::NotFound))
             }
-            Named::Provided(channel, id) => self.gone(*channel, Some(id)),
+            Named::Provided(inbox, id) => self.gone(*inbox, Some(id)),
         }
     }
 
@@ -255,8 +259,8 @@ impl Model {
             return Expected::plain(Some(self.answer(of)), changed);
         }
         match named {
-            Named::Provided(channel, id) => {
-                let changed = self.wait(*channel, id, &word);
+            Named::Provided(inbox, id) => {
+                let changed = self.wait(*inbox, id, &word);
                 Expected::plain(None, changed)
             }
             named => panic!("the store found {named:?}"),
@@ -264,12 +268,12 @@ impl Model {
     }
 
     /// What is said of a message that has not come waits for it; whether that is new.
-    pub fn wait(&mut self, channel: Channel, id: &ProviderId, word: &Word) -> bool {
+    pub fn wait(&mut self, inbox: InboxPick, id: &ProviderId, word: &Word) -> bool {
         let since = self.newest;
-        let waits = |one: &Waiting| one.channel == channel && one.id == *id;
+        let waits = |one: &Waiting| one.inbox == inbox && one.id == *id;
         if !self.unmatched.iter().any(waits) {
             self.unmatched.push(Waiting {
-                channel,
+                inbox,
                 id: id.clone(),
                 since,
                 deliveries: Deliveries::default(),
@@ -309,8 +313,8 @@ impl Model {
     }
 
     /// What waits for an id: each status once, each reactor, and that it was taken back.
-    fn waiting(&self, channel: Channel, id: &ProviderId) -> Vec<Word> {
-        let waits = |one: &&Waiting| one.channel == channel && one.id == *id;
+    fn waiting(&self, inbox: InboxPick, id: &ProviderId) -> Vec<Word> {
+        let waits = |one: &&Waiting| one.inbox == inbox && one.id == *id;
         let Some(waiting) = self.unmatched.iter().find(waits) else {
             return Vec::new();
         };
@@ -352,7 +356,7 @@ impl Model {
     }
 
     /// What an outbound message becomes that comes with an id.
-    pub fn awaited(&self, channel: Channel, id: &ProviderId) -> Message {
+    pub fn awaited(&self, inbox: InboxPick, id: &ProviderId) -> Message {
         let (of, own) = (
             ConversationId::from_parts(1, 1),
             MessageId::from_parts(1, 1),
@@ -360,7 +364,7 @@ impl Model {
         let content = convodb::Content::text("?");
         let mut message = Message::new(own, of, Direction::Outbound, content, self.newest);
         let mut up_to = None;
-        for word in self.waiting(channel, id) {
+        for word in self.waiting(inbox, id) {
             if let Word::UpTo(status) = word {
                 up_to = Some(status);
             }
@@ -375,17 +379,17 @@ impl Model {
     }
 
     /// The message of an id has come: nothing waits for it any longer.
-    pub fn take_waiting(&mut self, channel: Channel, id: &ProviderId) -> Vec<Word> {
-        let words = self.waiting(channel, id);
+    pub fn take_waiting(&mut self, inbox: InboxPick, id: &ProviderId) -> Vec<Word> {
+        let words = self.waiting(inbox, id);
         self.unmatched
-            .retain(|one| one.channel != channel || one.id != *id);
+            .retain(|one| one.inbox != inbox || one.id != *id);
         words
     }
 
     /// What waited for a message that is imported is part of it, and no news.
-    pub fn merge_unmatched(&mut self, channel: Channel, message: &mut Message) {
+    pub fn merge_unmatched(&mut self, inbox: InboxPick, message: &mut Message) {
         for id in ids(&message.clone()) {
-            for word in self.take_waiting(channel, &id) {
+            for word in self.take_waiting(inbox, &id) {
                 if let Some(word) = changes::concerns(message, word) {
                     changes::hear(message, &word);
                 }
@@ -403,17 +407,15 @@ impl Model {
         if message.provider_id.as_ref() == Some(id) {
             return refusals;
         }
-        let channel = self
-            .entry(message.conversation_id)
-            .map(|entry| entry.channel);
-        let channel = channel.expect("it holds the message");
+        let inbox = self.entry(message.conversation_id).map(|entry| entry.inbox);
+        let inbox = inbox.expect("it holds the message");
         let has_another = message.provider_id.is_some();
         refusals.extend(has_another.then(|| Refusal::of(ErrorKind::AlreadyExists)));
         // It may be that of an attempt before the present one.
-        let taken = self.provided(channel, id);
+        let taken = self.provided(inbox, id);
         let taken = taken.is_some_and(|other| other.id != message.id);
         refusals.extend(taken.then(|| Refusal::of(ErrorKind::ProviderIdConflict)));
-        refusals.extend(self.gone(channel, Some(id)));
+        refusals.extend(self.gone(inbox, Some(id)));
         refusals
     }
 
@@ -427,9 +429,9 @@ impl Model {
 
     /// A message has another id of the provider: what waited for that is said of it.
     fn get_provider_id(&mut self, of: (ConversationId, MessageId), id: &ProviderId) -> bool {
-        let channel = self.entry_mut(of.0).channel;
+        let inbox = self.entry_mut(of.0).inbox;
         let mut words = vec![Word::Id(id.clone())];
-        words.extend(self.take_waiting(channel, id));
+        words.extend(self.take_waiting(inbox, id));
         self.say(of, words)
     }
 

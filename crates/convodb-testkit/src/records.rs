@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use convodb::{
     Actor, Assignee, AssigneeId, Channel, Content, Conversation, ConversationId, Deliveries,
-    DeliveryStatus, Direction, Effect, EventKind, EventSeq, Extras, Failure, Message, MessageId,
-    Note, NoteId, ProviderId, Revision, Status,
+    DeliveryStatus, Direction, Effect, EventKind, EventSeq, Extras, Failure, InboxId, Message,
+    MessageId, Note, NoteId, ProviderId, Revision, Status,
 };
 use convodb_core::codec::{self, CodecError, Record};
 use convodb_core::records::{
@@ -76,8 +76,12 @@ fn conversation(version: Option<u8>, payload: &[u8]) -> bool {
         return false;
     };
     let owner = decoded.owner;
-    if let Ok(conversation) = decoded.clone().into_conversation(ids().0, None) {
-        assert_eq!(ConversationRecord::new(&conversation, owner), decoded);
+    let (inbox, home) = (decoded.inbox, (Channel::Webchat, None));
+    if let Ok(conversation) = decoded.clone().into_conversation(ids().0, home, None) {
+        assert_eq!(
+            ConversationRecord::new(&conversation, inbox, owner),
+            decoded
+        );
     }
     true
 }
@@ -205,6 +209,7 @@ fn changes() -> Vec<ChangeKind> {
             conversation,
             contact_id: super::op::contact(1),
             channel: Channel::Webchat,
+            inbox_id: None,
             created_at: now(),
             status: Status::Open,
         },
@@ -232,6 +237,11 @@ fn changes() -> Vec<ChangeKind> {
             inbox: Channel::Webchat.into(),
             provider_id: provider_id(),
             field: Box::new(MessageField::Delivery(delivery)),
+        },
+        ChangeKind::InboxSaved {
+            inbox: InboxId::new("inb_sales").unwrap(),
+            channel: Channel::Webchat,
+            name: "Sales".to_owned(),
         },
         ChangeKind::AssigneeRemoved {
             assignee: alice(),
@@ -265,7 +275,7 @@ pub fn examples() -> Vec<Vec<u8>> {
         examples.push(bytes);
     };
     let actor = Actor::new(alice().as_str()).unwrap();
-    let known = ConversationRecord::new(&known(), 5);
+    let known = ConversationRecord::new(&known(), Channel::Webchat.into(), 5);
     add(0, &|bytes| known.encode(bytes));
     for message in messages() {
         add(1, &|bytes| MessageRecord::from(&message).encode(bytes));

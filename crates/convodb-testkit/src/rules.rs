@@ -8,11 +8,12 @@
 mod bulk;
 mod imports;
 
+use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Author, Channel, ContactId, Content, Conversation,
-    ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Message, MessageId,
-    Note, NoteId, ProviderId, Status, Version,
+    Assignee, AssigneeId, AssigneeKind, Author, ContactId, Content, Conversation, ConversationId,
+    DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Inbox, Message, MessageId, Note,
+    NoteId, ProviderId, Status, Version,
 };
 
 use super::body::{Body, Said, is_system, is_unsupported};
@@ -29,7 +30,7 @@ use super::verdict::{Expected, Refusal};
 pub struct Appending {
     pub direction: Direction,
     pub contact_id: ContactId,
-    pub channel: Channel,
+    pub inbox: InboxPick,
     pub content: Content,
     pub sent_at: Option<DateTime<Utc>>,
     pub provider_id: Option<ProviderId>,
@@ -228,14 +229,17 @@ impl Model {
         fields.chain(more.flaws(direction)).collect()
     }
 
-    /// A reply goes to the conversation's own contact on its own channel.
+    /// A reply goes to the conversation's own contact in its own inbox. The channel alone may be given too.
     pub fn misaddressed(&self, id: ConversationId, address: Option<Address>) -> Vec<Refusal> {
         let (Some(entry), Some(address)) = (self.entry(id), address) else {
             return Vec::new();
         };
         let contact = address.contact_id() != entry.contact_id;
-        let channel = address.channel != entry.channel;
-        [(contact, "contact_id"), (channel, "channel")]
+        let (inbox, field) = match address.inbox {
+            InboxPick::Own(channel) => (channel != entry.inbox.channel(), "channel"),
+            saved => (saved != entry.inbox, "inbox_id"),
+        };
+        [(contact, "contact_id"), (inbox, field)]
             .into_iter()
             .filter_map(|(wrong, field)| refused_if(wrong, Refusal::invalid(field)))
             .collect()
@@ -244,15 +248,15 @@ impl Model {
     /// Which message it is. Its ids are looked up in their order: the provider's, its aliases, and the
     /// sender's reference.
     pub fn meeting(&self, appending: &Appending) -> Meeting {
-        let channel = appending.channel;
-        let here = self.thread(&appending.contact_id, channel);
+        let inbox = appending.inbox;
+        let here = self.thread(&appending.contact_id, inbox);
         let here = here.map(|entry| entry.id);
         let aliases = &appending.extras.provider_aliases;
         for id in appending.provider_id.iter().chain(aliases) {
-            if self.is_tombstone(channel, id) {
+            if self.is_tombstone(inbox, id) {
                 return Meeting::Refused(ErrorKind::Gone);
             }
-            let Some(known) = self.provided(channel, id) else {
+            let Some(known) = self.provided(inbox, id) else {
                 continue;
             };
             // What fills a message need not know which way that went.
@@ -267,7 +271,7 @@ impl Model {
             return Meeting::Known(known.conversation_id, known.id);
         }
         let reference = appending.extras.client_ref.as_deref();
-        let known = reference.and_then(|text| self.referenced(channel, appending.direction, text));
+        let known = reference.and_then(|text| self.referenced(inbox, appending.direction, text));
         let mut has_reference = true;
         if let Some(known) = known {
             let is_here = Some(known.conversation_id) == here;
@@ -312,18 +316,18 @@ impl Model {
         if !is_original(known, appending) {
             return None;
         }
-        let channel = appending.channel;
+        let inbox = appending.inbox;
         let is_another = |found: Option<&Message>| found.is_some_and(|it| it.id != known.id);
         for id in appending.ids() {
-            if self.is_tombstone(channel, id) {
+            if self.is_tombstone(inbox, id) {
                 return Some(ErrorKind::Gone);
             }
-            if is_another(self.provided(channel, id)) {
+            if is_another(self.provided(inbox, id)) {
                 return Some(ErrorKind::ProviderIdConflict);
             }
         }
         let reference = appending.extras.client_ref.as_deref();
-        let found = reference.and_then(|text| self.referenced(channel, appending.direction, text));
+        let found = reference.and_then(|text| self.referenced(inbox, appending.direction, text));
         is_another(found).then_some(ErrorKind::ClientRefConflict)
     }
 
@@ -363,7 +367,7 @@ impl Model {
             && !provided::ids(&known).any(|own| own == *id)
         {
             words.push(Word::Id(id.clone()));
-            words.extend(self.take_waiting(again.channel, id));
+            words.extend(self.take_waiting(again.inbox, id));
         }
         if again.echo && known.status == DeliveryStatus::Pending {
             words.push(Word::Receipt(Reported {
@@ -383,7 +387,7 @@ impl Model {
             }
             for id in again.ids() {
                 if provided::ids(&known).all(|own| own != *id) {
-                    words.extend(self.take_waiting(again.channel, id));
+                    words.extend(self.take_waiting(again.inbox, id));
                     if again.provider_id.as_ref() != Some(id) {
                         words.push(Word::Alias(id.clone()));
                     }
@@ -403,7 +407,7 @@ impl Model {
     }
 
     /// Stores a message under the ids that the store gave it, unless it is stored already: in the one
-    /// conversation of its contact and channel, at its own time. That is activity now, and reopens.
+    /// conversation of its contact and inbox, at its own time. That is activity now, and reopens.
     pub fn append(
         &mut self,
         ids: (ConversationId, MessageId),
@@ -417,7 +421,7 @@ impl Model {
         let created_at = self.sent_at(&appending);
         let is_system = is_system(&appending.content);
         let reopens = appending.reopen && !is_system;
-        let known = self.thread(&appending.contact_id, appending.channel);
+        let known = self.thread(&appending.contact_id, appending.inbox);
         let created = known.is_none();
         let id = known.map_or(ids.0, |entry| entry.id);
         if created {
@@ -471,7 +475,7 @@ impl Model {
         changes::tidy(&mut message);
         let mut words = Vec::new();
         for id in provided::ids(&message) {
-            words.extend(self.take_waiting(appending.channel, &id));
+            words.extend(self.take_waiting(appending.inbox, &id));
         }
         // What was taken back before it came says nothing, unless that is kept: then it is as it was.
         if words.iter().any(|word| matches!(word, Word::Revoked(_))) {
@@ -540,7 +544,8 @@ impl Model {
         assert!(!known, "{id} was given out twice");
         self.take_id(id.raw());
         let contact = appending.contact_id.clone();
-        let mut created = Conversation::new(id, contact, appending.channel, created_at);
+        let mut created = Conversation::new(id, contact, appending.inbox.channel(), created_at);
+        created.inbox_id = appending.inbox.id();
         created.status = status;
         self.entries.push(Entry::new(&created));
         self.tell(
@@ -678,6 +683,22 @@ impl Model {
         Expected {
             created,
             ..Expected::plain(assignee, changed)
+        }
+    }
+
+    /// It keeps its channel.
+    pub fn save_inbox(&mut self, inbox: InboxPick, name: String) -> Expected<Inbox> {
+        let known = self.inboxes.iter().position(|(known, _)| *known == inbox);
+        let saved = Inbox::new(inbox.id().expect("it can be saved"), inbox.channel(), &name);
+        let changed = known.is_none_or(|place| self.inboxes[place].1 != name);
+        match known {
+            Some(place) => self.inboxes[place].1 = name,
+            None => self.inboxes.push((inbox, name)),
+        }
+        self.touched |= changed;
+        Expected {
+            created: known.is_none(),
+            ..Expected::plain(saved, changed)
         }
     }
 

@@ -6,7 +6,7 @@ use convodb::{Conversation, ConversationId, DeliveryStatus, EventKind, MessageRe
 
 use super::changes::Word;
 use super::model::Model;
-use super::op::UpTo;
+use super::op::{InboxPick, UpTo};
 use super::plan::to_the_microsecond;
 use super::provided::Named;
 use super::verdict::{Expected, Refusal};
@@ -15,7 +15,7 @@ use super::verdict::{Expected, Refusal};
 #[derive(Clone, Debug)]
 pub enum Watermark {
     Conversation(ConversationId, DateTime<Utc>),
-    Contact(convodb::ContactId, convodb::Channel, DateTime<Utc>),
+    Contact(convodb::ContactId, InboxPick, DateTime<Utc>),
     Message(Named),
 }
 
@@ -23,8 +23,8 @@ impl Watermark {
     pub fn of(&self) -> WatermarkOf {
         match self {
             Self::Conversation(id, until) => WatermarkOf::Conversation(*id, *until),
-            Self::Contact(contact, channel, until) => {
-                WatermarkOf::Contact(contact.clone(), *channel, *until)
+            Self::Contact(contact, inbox, until) => {
+                WatermarkOf::Contact(contact.clone(), (*inbox).into(), *until)
             }
             Self::Message(named) => WatermarkOf::UpTo(MessageRef::from(named)),
         }
@@ -39,7 +39,7 @@ impl Model {
                 Watermark::Conversation(self.pick(pick), until.time(clock))
             }
             UpTo::Contact(address, until) => {
-                Watermark::Contact(address.contact_id(), address.channel, until.time(clock))
+                Watermark::Contact(address.contact_id(), address.inbox, until.time(clock))
             }
             UpTo::Message(meant) => Watermark::Message(self.named(meant)),
         }
@@ -49,8 +49,8 @@ impl Model {
     pub fn conversation_until(&self, of: &Watermark) -> Option<ConversationId> {
         match of {
             Watermark::Conversation(id, _) => Some(*id),
-            Watermark::Contact(contact, channel, _) => {
-                self.thread(contact, *channel).map(|entry| entry.id)
+            Watermark::Contact(contact, inbox, _) => {
+                self.thread(contact, *inbox).map(|entry| entry.id)
             }
             Watermark::Message(named) => self.conversation_of(named),
         }
@@ -71,7 +71,7 @@ impl Model {
         let bad_time = bad_time.then(|| Refusal::invalid("until"));
         let missing = match of {
             Watermark::Conversation(id, _) => self.missing(*id),
-            Watermark::Contact(..) => None,
+            Watermark::Contact(_, inbox, _) => self.no_inbox(*inbox),
             Watermark::Message(named) => self.refused_name(named),
         };
         [bad_status, bad_time, missing]
@@ -88,8 +88,8 @@ impl Model {
     ) -> Expected<Option<Conversation>> {
         let Some(id) = self.conversation_until(of) else {
             let changed = match of {
-                Watermark::Message(Named::Provided(channel, id)) => {
-                    self.wait(*channel, id, &Word::UpTo(status))
+                Watermark::Message(Named::Provided(inbox, id)) => {
+                    self.wait(*inbox, id, &Word::UpTo(status))
                 }
                 _ => false,
             };

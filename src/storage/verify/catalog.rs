@@ -4,8 +4,8 @@ use convodb_core::Result;
 
 use super::{FindingKind, Verifier, unless_corrupted};
 use crate::storage::kinds::{
-    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, MESSAGE_TIMES, META, PROVIDER_IDS, REDIRECTS,
-    THREADS, UNMATCHED,
+    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, INBOXES, MESSAGE_TIMES, META, PROVIDER_IDS,
+    REDIRECTS, THREADS, UNMATCHED,
 };
 use crate::storage::{View, conversations, idempotency, messages, provider_ids, tables};
 
@@ -51,7 +51,7 @@ impl Verifier<'_> {
                 }
             } else {
                 // The directory and the file's head were read when the view was made.
-                Ok(META.has(key) || DIRECTORY.has(key))
+                Ok(META.has(key) || DIRECTORY.has(key) || INBOXES.has(key))
             };
             if verifier.readable(tables::CATALOG, key, holds)? == Some(false) {
                 verifier.found(tables::CATALOG, key, otherwise);
@@ -67,7 +67,8 @@ fn is_thread(view: &View, key: &[u8], bytes: &[u8]) -> Result<bool> {
     let stored = view.reader().stored(id);
     Ok(unless_corrupted(stored)?.is_none_or(|stored| {
         stored.is_some_and(|stored| {
-            THREADS.key(&conversations::thread_of(&stored.conversation))[..] == *key
+            let thread = conversations::thread_of(&stored.conversation, stored.numbers);
+            THREADS.key(&thread)[..] == *key
         })
     }))
 }

@@ -1,6 +1,6 @@
 //! Messages and notes.
 
-use convodb_core::{Channel, Message, ProviderIdState, Result};
+use convodb_core::{InboxNumber, Message, ProviderIdState, Result};
 
 use super::rebuild::Homes;
 use super::{FindingKind, Verifier, unless_corrupted};
@@ -46,9 +46,9 @@ impl Verifier<'_> {
     }
 
     /// The ids of a message lead to it.
-    fn check_foreign_ids(&mut self, channel: Channel, message: &Message) -> Result<()> {
+    fn check_foreign_ids(&mut self, inbox: InboxNumber, message: &Message) -> Result<()> {
         for id in message.foreign_ids() {
-            let key = provider_ids::key(self.view.known.hashes, channel.into(), &id);
+            let key = provider_ids::key(self.view.known.hashes, inbox, &id);
             let kind = match unless_corrupted(provider_ids::find(&self.view.rows, &key))? {
                 None => continue,
                 Some(Some(ProviderIdState::Message(of, own)))

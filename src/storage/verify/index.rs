@@ -101,7 +101,7 @@ fn belongs_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
     let stored = view.reader().stored(id);
     let stored = unless_corrupted(stored)?.flatten();
     Ok(stored.is_some_and(|stored| {
-        plan::placements(&stored.conversation, stored.owner)
+        plan::placements(&stored.conversation, stored.numbers)
             .into_iter()
             .flatten()
             .any(|(stream, position)| stream.key(&position)[..] == *key)

@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use convodb_core::{Channel, Conversation, ConversationId, Result, time};
+use convodb_core::{Conversation, ConversationId, InboxNumber, Result, time};
 
 use super::unless_corrupted;
 use crate::storage::batch::Batch;
@@ -12,9 +12,9 @@ use crate::storage::conversations::Stored;
 use crate::storage::scan::Scan;
 use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
 
-/// The channel of the conversation of a message or note, if that is there; nothing where it cannot
-/// be read.
-pub(super) type Home = Option<Option<Channel>>;
+/// The inbox of the conversation of a message or note, if that is there; nothing where it cannot be
+/// read.
+pub(super) type Home = Option<Option<InboxNumber>>;
 
 /// The conversations of a walk through histories, each looked up once.
 pub(super) struct Homes<'a> {
@@ -34,7 +34,7 @@ impl<'a> Homes<'a> {
             return Ok(home);
         }
         let stored = unless_corrupted(self.view.reader().stored(id))?;
-        let home = stored.map(|stored| stored.map(|stored| stored.conversation.channel));
+        let home = stored.map(|stored| stored.map(|stored| stored.numbers.inbox));
         self.last = Some((id, home));
         Ok(home)
     }
@@ -80,12 +80,12 @@ impl UnitOfWork<'_> {
             if let Some(mut stored) = unless_corrupted(decoded)? {
                 let Stored {
                     conversation,
-                    owner,
+                    numbers,
                 } = &mut stored;
                 if recount(view, conversation)? | time::clamp(conversation.times(), now) {
-                    conversations::save_record(&mut batch, conversation, *owner)?;
+                    conversations::save_record(&mut batch, conversation, *numbers)?;
                 }
-                conversations::stage_derived(&mut batch, conversation, *owner)?;
+                conversations::stage_derived(&mut batch, conversation, *numbers)?;
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows, index, totals)?;
@@ -99,9 +99,9 @@ impl UnitOfWork<'_> {
         for (nth, row) in Scan::new(&view.rows, tables::MESSAGES)?.enumerate() {
             let (key, bytes) = row?;
             if let Some(mut message) = unless_corrupted(messages::decode(&key, &bytes))? {
-                if let Some(Some(channel)) = homes.of(message.conversation_id)? {
+                if let Some(Some(inbox)) = homes.of(message.conversation_id)? {
                     let hashes = view.known.hashes;
-                    provider_ids::save_message(&mut batch, hashes, channel.into(), &message)?;
+                    provider_ids::save_message(&mut batch, hashes, inbox, &message)?;
                 }
                 let is_ahead = message.order_time > now;
                 if time::clamp(message.times(), now) {

@@ -305,7 +305,7 @@ fn a_conversation_that_exists_or_whose_contact_has_one_is_rejected() {
     assert_eq!(*error.details(), existing);
     assert_eq!(
         error.to_string(),
-        format!("the contact `con_01HXYZ` has a conversation on `whatsapp` already: `{id}`")
+        format!("the contact `con_01HXYZ` has a conversation in `whatsapp` already: `{id}`")
     );
     // The same contact on another channel is another conversation.
     same_thread.channel = Channel::Instagram;

@@ -221,7 +221,7 @@ fn a_message_whose_edit_came_before_it_has_its_place_and_its_ids() {
     assert_eq!(desk.conversation().created_at, sent_at);
     let by_alias = MessageRef::from((Channel::Whatsapp, alias));
     let by_reference = MessageRef::ClientRef {
-        channel: Channel::Whatsapp,
+        inbox: Channel::Whatsapp.into(),
         direction: Direction::Inbound,
         client_ref: "own".to_owned(),
     };

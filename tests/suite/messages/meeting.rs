@@ -209,7 +209,7 @@ fn a_message_that_comes_after_its_edit_may_be_the_oldest() {
 fn a_watermark_is_checked_whether_the_contact_is_known_or_not() {
     let desk = Desk::new();
     let mark = |status| RecordWatermark {
-        of: WatermarkOf::Contact(contact(), Channel::Whatsapp, desk.now()),
+        of: WatermarkOf::Contact(contact(), Channel::Whatsapp.into(), desk.now()),
         status,
     };
     let refused = desk.store.record_watermark(mark(DeliveryStatus::Sent));

@@ -36,6 +36,10 @@ pub(crate) struct List {
     #[arg(long, value_name = "CHANNEL,..")]
     channel: Option<String>,
 
+    /// Inboxes: their ids, and the name of a channel for its nameless one [default: all]
+    #[arg(long, value_name = "ID,..")]
+    inbox: Option<String>,
+
     /// Ids of users and teams, and `unassigned` [default: all]
     #[arg(long, value_name = "ID,..")]
     assigned_to: Option<String>,
@@ -74,6 +78,7 @@ impl List {
         let given = [
             ("status", Some(&self.status)),
             ("channel", self.channel.as_ref()),
+            ("inbox", self.inbox.as_ref()),
             ("assigned_to", self.assigned_to.as_ref()),
             ("page", self.page.as_ref()),
             ("cursor", self.after.as_ref()),

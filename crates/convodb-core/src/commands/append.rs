@@ -11,11 +11,13 @@ use crate::message::{Address, Draft};
 const ECHO_WINDOW: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) fn reads<const INBOUND: bool>(draft: &Draft<Address, INBOUND>, keys: &mut Vec<Key>) {
-    let (contact, channel) = &draft.address;
-    let inbox = InboxNumber::from(*channel);
-    keys.push(Key::Thread(inbox, contact.clone()));
+    let Address { contact, inbox, .. } = &draft.address;
+    if let InboxRef::Inbox(id) = inbox {
+        keys.push(Key::Inbox(id.clone()));
+    }
+    keys.push(Key::Thread(inbox.clone(), contact.clone()));
     let ids = draft.foreign_ids().into_iter().flatten();
-    keys.extend(ids.map(|id| Key::ProviderId(inbox, id)));
+    keys.extend(ids.map(|id| Key::ProviderId(inbox.clone(), id)));
 }
 
 /// Appends to the conversation of a contact in an inbox. The first message creates it.
@@ -24,22 +26,22 @@ pub(super) fn to_contact<const INBOUND: bool>(
     state: &State,
     env: &mut Env<'_>,
 ) -> Result<Decision, Halt> {
-    let (contact, channel) = &draft.address;
-    let conversation = state.thread(InboxNumber::from(*channel), contact)?;
-    append(draft, (contact, *channel), conversation, state, env)
+    let Address { contact, inbox, .. } = &draft.address;
+    let channel = draft.address.check(state)?;
+    let conversation = state.thread(inbox, contact)?;
+    append(draft, (contact, inbox, channel), conversation, state, env)
 }
 
 /// Appends to a conversation, and reopens it. An id or a reference that is stored already is the same
 /// message again.
 pub(super) fn append<A, const INBOUND: bool>(
     draft: &Draft<A, INBOUND>,
-    (contact, channel): (&ContactId, Channel),
+    (contact, inbox, channel): (&ContactId, &InboxRef, Channel),
     conversation: Option<&Conversation>,
     state: &State,
     env: &mut Env<'_>,
 ) -> Result<Decision, Halt> {
     let mut message = draft.message(env.now)?;
-    let inbox = InboxNumber::from(channel);
     let mut waiting = Vec::new();
     for id in draft.foreign_ids()? {
         match state.provider_id(inbox, &id)? {
@@ -104,6 +106,7 @@ pub(super) fn append<A, const INBOUND: bool>(
                 conversation: id,
                 contact_id: contact.clone(),
                 channel,
+                inbox_id: inbox.id().cloned(),
                 created_at: message.created_at,
                 status: if reopens {
                     Status::Open
@@ -176,7 +179,7 @@ impl Again {
     fn meet(
         mut self,
         known: &Message,
-        inbox: InboxNumber,
+        inbox: &InboxRef,
         state: &State,
         env: &Env<'_>,
     ) -> Result<Decision, Halt> {
@@ -220,7 +223,7 @@ impl Again {
     fn replace_edit(
         &mut self,
         known: &Message,
-        inbox: InboxNumber,
+        inbox: &InboxRef,
         state: &State,
         set: &mut Vec<MessageField>,
     ) -> Result<(), Halt> {

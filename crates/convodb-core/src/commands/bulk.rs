@@ -66,10 +66,7 @@ fn decide(
         Selected::Ids(ids) => ids,
         Selected::First(filter, limit) => {
             filter.validate()?;
-            match state.answer(&Query::First(filter.clone(), *limit))? {
-                Answer::Conversations(ids) => ids,
-                other => return Err(Error::corrupted(format!("a list is {other:?}")).into()),
-            }
+            state.ids(&Query::First(filter.clone(), *limit))?
         }
     };
     require_conversations(state, ids.iter().copied())?;

@@ -48,10 +48,10 @@ impl Command for Edit {
         let message = match find(state, &self.message)? {
             Found::Message(message) => message,
             Found::Nothing(inbox, id, known) => {
-                if let (Some(contact), MessageRef::ProviderId { channel, .. }) =
+                if let (Some(contact), MessageRef::ProviderId { .. }) =
                     (&self.contact, &self.message)
                 {
-                    return self.store((contact, *channel), &id, at, state, env);
+                    return self.store((contact, &inbox), &id, at, state, env);
                 }
                 let content = self.content.clone().accepted(Origin::Fact)?;
                 let edit = MessageField::Edit(Version::new(content, at));
@@ -91,13 +91,13 @@ impl Edit {
     /// Stores an edit as the message that has not come.
     fn store(
         &self,
-        (contact, channel): (&ContactId, Channel),
+        (contact, inbox): (&ContactId, &InboxRef),
         id: &ProviderId,
         at: DateTime<Utc>,
         state: &State,
         env: &mut Env<'_>,
     ) -> Result<Decision, Halt> {
-        let draft = Inbound::new(contact, channel, self.content.clone());
+        let draft = Inbound::new(contact, inbox.clone(), self.content.clone());
         let draft = draft.provider_id(id.as_str()).provider_time(at).edited(at);
         let decision = append::to_contact(&draft, state, env)?;
         Ok(decision.created(true))

@@ -12,17 +12,13 @@ impl Command for EraseContact {
     const NAME: &'static str = "erase_contact";
 
     fn reads(&self, keys: &mut Vec<Key>) {
-        let thread = |channel: Channel| Key::Thread(channel.into(), self.contact.clone());
-        keys.extend(Channel::ALL.map(thread));
+        keys.push(Key::Query(Query::Threads(self.contact.clone())));
     }
 
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         let mut changes = Vec::new();
-        for channel in Channel::ALL {
-            if let Some(known) = state.thread(channel.into(), &self.contact)? {
-                let conversation = known.id;
-                changes.push(ChangeKind::ConversationDeleted { conversation });
-            }
+        for conversation in state.conversations_of(&self.contact)? {
+            changes.push(ChangeKind::ConversationDeleted { conversation });
         }
         let subject = Subject::Count(changes.len() as u64);
         let erases_log = !changes.is_empty();

@@ -11,10 +11,11 @@ impl Command for Import {
     fn reads(&self, keys: &mut Vec<Key>) {
         let (inbox, contact) = self.conversation.thread();
         keys.push(Key::Conversation(self.conversation.id));
-        keys.push(Key::Thread(inbox, contact));
+        keys.extend(inbox.id().cloned().map(Key::Inbox));
+        keys.push(Key::Thread(inbox.clone(), contact));
         keys.extend(self.conversation.assignee_id().cloned().map(Key::Assignee));
         let ids = self.messages.iter().flat_map(Message::foreign_ids);
-        keys.extend(ids.map(|id| Key::ProviderId(inbox, id)));
+        keys.extend(ids.map(|id| Key::ProviderId(inbox.clone(), id)));
     }
 
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
@@ -28,14 +29,14 @@ impl Command for Import {
 pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
     check_state(&import, state)?;
     check(&import)?;
-    let inbox = InboxNumber::from(import.conversation.channel);
+    let inbox = import.conversation.inbox();
     import.conversation.inbound_count = inbound_count(&import.messages);
     for message in &mut import.messages {
         let content = std::mem::replace(&mut message.content, Content::text(""));
         message.content = content.accepted(Origin::Fact)?;
         // What came before its message becomes part of it.
         for id in message.foreign_ids().collect::<Vec<_>>() {
-            if let Some(ProviderIdState::Unmatched(known)) = state.provider_id(inbox, &id)? {
+            if let Some(ProviderIdState::Unmatched(known)) = state.provider_id(&inbox, &id)? {
                 let waited = known.fields();
                 for field in advanced(None, message, &waited) {
                     import.conversation.put(&field, None);
@@ -51,6 +52,15 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
     import.notes.sort_by_key(|note| note.id);
 
     let mut changes = Vec::with_capacity(2);
+    if let Some(id) = inbox.id()
+        && state.inbox(id)?.is_none()
+    {
+        changes.push(ChangeKind::InboxSaved {
+            inbox: id.clone(),
+            channel: import.conversation.channel,
+            name: id.to_string(),
+        });
+    }
     if let Some(assignee) = &import.conversation.assigned_to
         && state.assignee(&assignee.id)?.is_none()
     {
@@ -98,14 +108,19 @@ fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
     if state.conversation(conversation.id)?.is_some() {
         return Err(conversation_exists(conversation.id).into());
     }
-    let inbox = InboxNumber::from(conversation.channel);
-    if let Some(existing) = state.thread(inbox, &conversation.contact_id)? {
+    let inbox = conversation.inbox();
+    if let Some(known) = inbox.id().map(|id| state.inbox(id)).transpose()?.flatten() {
+        let is_same = known.channel == conversation.channel;
+        let reason = format_args!("must be that of the inbox, `{}`", known.channel);
+        InvalidInput::unless(is_same, "channel", reason)?;
+    }
+    if let Some(existing) = state.thread(&inbox, &conversation.contact_id)? {
         return Err(thread_exists(conversation, existing.id).into());
     }
     // Behind these: of a conversation that is there, every provider's id is taken too.
     for message in &import.messages {
         for id in message.foreign_ids() {
-            match state.provider_id(inbox, &id)? {
+            match state.provider_id(&inbox, &id)? {
                 Some(ProviderIdState::Tombstone) => return Err(Error::gone(&id).into()),
                 Some(ProviderIdState::Message(..)) => {
                     return Err(Error::foreign_id_conflict(&id).into());
@@ -123,9 +138,9 @@ fn conversation_exists(id: ConversationId) -> Error {
 }
 
 fn thread_exists(import: &Conversation, existing: ConversationId) -> Error {
-    let (contact, channel) = (&import.contact_id, import.channel);
+    let (contact, inbox) = (&import.contact_id, import.inbox());
     let text =
-        format!("the contact `{contact}` has a conversation on `{channel}` already: `{existing}`");
+        format!("the contact `{contact}` has a conversation in `{inbox}` already: `{existing}`");
     Error::already_exists(EntityKind::Conversation, existing, text)
 }
 

@@ -19,7 +19,7 @@ pub(super) fn reads(message: &MessageRef, keys: &mut Vec<Key>) {
         foreign => keys.extend(
             foreign
                 .foreign_id()
-                .map(|(inbox, id)| Key::ProviderId(inbox, id)),
+                .map(|(inbox, id)| Key::ProviderId(inbox.clone(), id)),
         ),
     }
 }
@@ -28,7 +28,7 @@ pub(super) fn reads(message: &MessageRef, keys: &mut Vec<Key>) {
 pub(super) enum Found<'a> {
     Message(&'a Message),
     /// A message that has not come yet, with what waits for it.
-    Nothing(InboxNumber, ProviderId, Option<&'a Unmatched>),
+    Nothing(InboxRef, ProviderId, Option<&'a Unmatched>),
 }
 
 pub(super) fn find<'a>(state: &'a State, message: &MessageRef) -> Result<Found<'a>, Halt> {
@@ -44,6 +44,7 @@ pub(super) fn find<'a>(state: &'a State, message: &MessageRef) -> Result<Found<'
             .foreign_id()
             .ok_or_else(|| Error::corrupted("a reference names no message"))?,
     };
+    state.channel(inbox)?;
     let waiting = match state.provider_id(inbox, &id)? {
         Some(ProviderIdState::Message(of, id)) => {
             return state.require_message(*of, *id).map(Found::Message);
@@ -57,7 +58,11 @@ pub(super) fn find<'a>(state: &'a State, message: &MessageRef) -> Result<Found<'
         MessageRef::ClientRef { client_ref, .. } => {
             Err(Error::not_found(EntityKind::Message, client_ref).into())
         }
-        _ => Ok(Found::Nothing(inbox, id, waiting.map(AsRef::as_ref))),
+        _ => Ok(Found::Nothing(
+            inbox.clone(),
+            id,
+            waiting.map(AsRef::as_ref),
+        )),
     }
 }
 
@@ -65,7 +70,7 @@ impl Env<'_> {
     /// Keeps for a message that has not come what changes it, unless that is known.
     pub(super) fn park(
         &self,
-        (inbox, provider_id): (InboxNumber, ProviderId),
+        (inbox, provider_id): (InboxRef, ProviderId),
         known: Option<&Unmatched>,
         field: MessageField,
     ) -> Result<Decision, Halt> {

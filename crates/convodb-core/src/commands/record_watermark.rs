@@ -18,8 +18,8 @@ pub struct RecordWatermark {
 pub enum WatermarkOf {
     /// Those of a conversation until a time.
     Conversation(ConversationId, #[serde(with = "time")] DateTime<Utc>),
-    /// Those of a contact on a channel until a time.
-    Contact(ContactId, Channel, #[serde(with = "time")] DateTime<Utc>),
+    /// Those of a contact in an inbox until a time.
+    Contact(ContactId, InboxRef, #[serde(with = "time")] DateTime<Utc>),
     /// A message and those before it.
     UpTo(MessageRef),
 }
@@ -32,8 +32,8 @@ impl Command for RecordWatermark {
     fn reads(&self, keys: &mut Vec<Key>) {
         match &self.of {
             WatermarkOf::Conversation(id, _) => keys.push(Key::Conversation(*id)),
-            WatermarkOf::Contact(contact, channel, _) => {
-                keys.push(Key::Thread((*channel).into(), contact.clone()));
+            WatermarkOf::Contact(contact, inbox, _) => {
+                keys.push(Key::Thread(inbox.clone(), contact.clone()));
             }
             WatermarkOf::UpTo(message) => reads(message, keys),
         }
@@ -51,9 +51,10 @@ impl Command for RecordWatermark {
                 let until = given(until)?;
                 (Some(state.require_conversation(*id)?), until)
             }
-            WatermarkOf::Contact(contact, channel, until) => {
+            WatermarkOf::Contact(contact, inbox, until) => {
                 let until = given(until)?;
-                (state.thread((*channel).into(), contact)?, until)
+                state.channel(inbox)?;
+                (state.thread(inbox, contact)?, until)
             }
             WatermarkOf::UpTo(message) => match find(state, message)? {
                 Found::Message(message) => {

@@ -21,12 +21,22 @@ impl Command for ReplyTo {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        let own = (&conversation.contact_id, conversation.channel);
-        if let Some((contact, channel)) = &self.reply.address {
+        let (contact, channel) = (&conversation.contact_id, conversation.channel);
+        if let Some(address) = &self.reply.address {
             let reason = "is not the conversation's";
-            InvalidInput::unless(contact == own.0, "contact_id", reason)?;
-            InvalidInput::unless(*channel == own.1, "channel", reason)?;
+            InvalidInput::unless(address.contact == *contact, "contact_id", reason)?;
+            let (given, is_same_inbox) = match &address.inbox {
+                // The channel alone says less than the conversation does.
+                InboxRef::Channel(given) => (Some(*given), true),
+                InboxRef::Inbox(id) => {
+                    (address.channel, conversation.inbox_id.as_ref() == Some(id))
+                }
+            };
+            InvalidInput::unless(is_same_inbox, "inbox_id", reason)?;
+            let is_same_channel = given.is_none_or(|given| given == channel);
+            InvalidInput::unless(is_same_channel, "channel", reason)?;
         }
+        let own = (contact, &conversation.inbox(), channel);
         append(&self.reply, own, Some(conversation), state, env)
     }
 }

@@ -17,6 +17,7 @@ struct Request {
     conversation_id: Option<ConversationId>,
     message_id: Option<MessageId>,
     channel: Option<Channel>,
+    inbox_id: Option<InboxId>,
     provider_id: Option<ProviderId>,
     client_ref: Option<String>,
     direction: Option<Direction>,
@@ -99,6 +100,7 @@ impl Request {
             conversation_id: self.conversation_id,
             message_id: self.message_id,
             channel: self.channel,
+            inbox_id: self.inbox_id.take(),
             provider_id: self.provider_id.take(),
             client_ref: self.client_ref.take(),
             direction: self.direction,
@@ -115,20 +117,23 @@ pub(crate) struct MessageNames {
     pub(crate) conversation_id: Option<ConversationId>,
     pub(crate) message_id: Option<MessageId>,
     pub(crate) channel: Option<Channel>,
+    pub(crate) inbox_id: Option<InboxId>,
     pub(crate) provider_id: Option<ProviderId>,
     pub(crate) client_ref: Option<String>,
     pub(crate) direction: Option<Direction>,
 }
 
-/// The message that a request names by a `conversation_id` and a `message_id`, or by a `channel` and a
-/// `provider_id` or a `client_ref`.
+/// The message that a request names by a `conversation_id` and a `message_id`, or by a `channel` or
+/// an `inbox_id` and a `provider_id` or a `client_ref`.
 pub(crate) fn message_ref(names: MessageNames) -> Result<MessageRef, InvalidInput> {
     let required = |field: &'static str, beside: &str| {
         InvalidInput::new(field, format!("must be given beside {beside}"))
     };
+    let is_inbox_named = names.inbox_id.is_some();
+    let inbox = one_inbox(names.channel, names.inbox_id)?;
     let (by_id, foreign) = (
         (names.conversation_id, names.message_id),
-        (names.channel, names.provider_id, names.client_ref),
+        (inbox, names.provider_id, names.client_ref),
     );
     let reason = "belongs to a client_ref";
     let is_of_reference = foreign.2.is_some() || names.direction.is_none();
@@ -137,9 +142,9 @@ pub(crate) fn message_ref(names: MessageNames) -> Result<MessageRef, InvalidInpu
         ((Some(conversation), Some(message)), (None, None, None)) => {
             Ok(MessageRef::from((conversation, message)))
         }
-        ((None, None), (Some(channel), Some(id), None)) => Ok(MessageRef::from((channel, id))),
-        ((None, None), (Some(channel), None, Some(client_ref))) => Ok(MessageRef::ClientRef {
-            channel,
+        ((None, None), (Some(inbox), Some(id), None)) => Ok(MessageRef::from((inbox, id))),
+        ((None, None), (Some(inbox), None, Some(client_ref))) => Ok(MessageRef::ClientRef {
+            inbox,
             direction: names.direction.unwrap_or(Direction::Outbound),
             client_ref,
         }),
@@ -152,13 +157,21 @@ pub(crate) fn message_ref(names: MessageNames) -> Result<MessageRef, InvalidInpu
         ((Some(_), None), (None, None, None)) => Err(required("message_id", "conversation_id")),
         ((None, None), (None, Some(_), None)) => Err(required("channel", "provider_id")),
         ((None, None), (None, None, Some(_))) => Err(required("channel", "client_ref")),
-        ((None, None), (Some(_), None, None)) => Err(required("provider_id", "channel")),
+        ((None, None), (Some(_), None, None)) => {
+            let beside = if is_inbox_named {
+                "inbox_id"
+            } else {
+                "channel"
+            };
+            Err(required("provider_id", beside))
+        }
         ((None, None), (_, Some(_), Some(_))) => {
             let reason = "must not be given beside provider_id";
             Err(InvalidInput::new("client_ref", reason))
         }
-        (_, (channel, provider_id, _)) => {
-            let field = match (channel, provider_id) {
+        (_, (inbox, provider_id, _)) => {
+            let field = match (inbox, provider_id) {
+                (Some(_), _) if is_inbox_named => "inbox_id",
                 (Some(_), _) => "channel",
                 (None, Some(_)) => "provider_id",
                 (None, None) => "client_ref",
@@ -167,6 +180,17 @@ pub(crate) fn message_ref(names: MessageNames) -> Result<MessageRef, InvalidInpu
             Err(InvalidInput::new(field, reason))
         }
     }
+}
+
+/// The inbox that one of two fields names.
+fn one_inbox(
+    channel: Option<Channel>,
+    inbox_id: Option<InboxId>,
+) -> Result<Option<InboxRef>, InvalidInput> {
+    let reason = "must not be given beside inbox_id";
+    let is_one = channel.is_none() || inbox_id.is_none();
+    InvalidInput::unless(is_one, "channel", reason)?;
+    Ok(InboxRef::given(channel, inbox_id))
 }
 
 /// The names of a message, `by`, `emoji` (a text, a list or null) and `at`.
@@ -320,14 +344,15 @@ impl Request {
                     || self.up_to;
                 let reason = "must not be given beside a message or `up_to`";
                 Self::refuse(is_message_named, "until", reason)?;
-                match (self.conversation_id, self.contact_id.take(), self.channel) {
+                let inbox = one_inbox(self.channel, self.inbox_id.take())?;
+                match (self.conversation_id, self.contact_id.take(), inbox) {
                     (Some(id), None, None) => WatermarkOf::Conversation(id, until),
-                    (None, Some(contact), Some(channel)) => {
-                        WatermarkOf::Contact(contact, channel, until)
+                    (None, Some(contact), Some(inbox)) => {
+                        WatermarkOf::Contact(contact, inbox, until)
                     }
                     _ => {
-                        let reason =
-                            "alone, or contact_id with channel, must be given beside `until`";
+                        let reason = "alone, or contact_id with channel or inbox_id, must be given \
+                            beside `until`";
                         return Err(InvalidInput::new("conversation_id", reason));
                     }
                 }

@@ -23,7 +23,7 @@ impl Command for SetProviderId {
         let message = update_message::require(state, &self.message)?;
         let (of, id, own) = (message.conversation_id, message.id, &self.provider_id);
         let conversation = state.require_conversation(of)?;
-        let known = state.provider_id(conversation.channel.into(), own)?;
+        let known = state.provider_id(&conversation.inbox(), own)?;
         let subject = Subject::Message(of, id);
         match &message.provider_id {
             None => {}

@@ -12,7 +12,8 @@ use crate::commands::request::{MessageNames, message_ref};
 use crate::text::Object;
 use crate::time::Time;
 use crate::{
-    Channel, ContactId, ConversationId, InvalidInput, Json, MessageId, Metadata, ProviderId,
+    Channel, ContactId, ConversationId, InboxId, InvalidInput, Json, MessageId, Metadata,
+    ProviderId,
 };
 
 /// Every field that a message has in JSON.
@@ -41,6 +42,7 @@ pub(super) struct Document {
     // Of one that is yet to be stored.
     pub(super) contact_id: Option<ContactId>,
     pub(super) channel: Option<Channel>,
+    pub(super) inbox_id: Option<InboxId>,
     pub(super) reopen: Option<bool>,
     pub(super) echo: Option<bool>,
     // Of both. `sent_at` is the provider's time of a message, and the time of a receipt of a stored
@@ -120,10 +122,11 @@ impl Document {
         ]
     }
 
-    pub(super) const fn of_draft(&self) -> [(&'static str, bool); 4] {
+    pub(super) const fn of_draft(&self) -> [(&'static str, bool); 5] {
         [
             ("contact_id", self.contact_id.is_some()),
             ("channel", self.channel.is_some()),
+            ("inbox_id", self.inbox_id.is_some()),
             ("reopen", self.reopen.is_some()),
             ("echo", self.echo.is_some()),
         ]
@@ -217,6 +220,7 @@ impl<'de> Deserialize<'de> for Edit {
             conversation_id: document.conversation_id.take(),
             message_id: document.message_id.take(),
             channel: document.channel.take(),
+            inbox_id: document.inbox_id.take(),
             provider_id: document.provider_id.take(),
             client_ref: document.client_ref.take(),
             direction: document.direction.take(),

@@ -9,8 +9,8 @@ use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::validate::Origin;
 use crate::{
-    Channel, ContactId, ConversationId, InvalidInput, Json, MessageId, MetadataValue, ProviderId,
-    time,
+    Channel, ContactId, ConversationId, Halt, InboxRef, InvalidInput, Json, MessageId,
+    MetadataValue, ProviderId, State, time,
 };
 
 /// A message that is yet to be stored. See [`Inbound`], [`Outbound`] and [`Reply`].
@@ -27,12 +27,29 @@ pub struct Draft<A, const INBOUND: bool> {
     pub(crate) extras: Option<Box<Extras>>,
 }
 
-/// Whom a message is from or to.
-pub(crate) type Address = (ContactId, Channel);
+/// Whom a message is from or to, and through which inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    pub(crate) contact: ContactId,
+    pub(crate) inbox: InboxRef,
+    /// What a request gave beside an inbox: it must be its channel.
+    pub(crate) channel: Option<Channel>,
+}
+
+impl Address {
+    /// The channel of its inbox, which must be there and of the channel that was given.
+    pub(crate) fn check(&self, state: &State) -> Result<Channel, Halt> {
+        let channel = state.channel(&self.inbox)?;
+        let is_same = self.channel.is_none_or(|given| given == channel);
+        let reason = format_args!("must be that of the inbox, `{channel}`");
+        InvalidInput::unless(is_same, "channel", reason)?;
+        Ok(channel)
+    }
+}
 
 /// A message from a contact, for `receive`.
 ///
-/// Its JSON is the body of a request that brings it: `contact_id`, `channel` and `type`; as the type
+/// Its JSON is the body of a request that brings it: `contact_id`, `channel` or `inbox_id`, and `type`; as the type
 /// has it `content`, `template_name` and `template_params`, or `media_url` and `caption`; and, if
 /// need be, `provider_id` and `sent_at`.
 ///
@@ -48,7 +65,7 @@ pub(crate) type Address = (ContactId, Channel);
 /// # let _ = photo;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub type Inbound = Draft<(ContactId, Channel), true>;
+pub type Inbound = Draft<Address, true>;
 
 /// A message to a contact, for `send`.
 ///
@@ -68,32 +85,41 @@ pub type Inbound = Draft<(ContactId, Channel), true>;
 /// assert_eq!(serde_json::from_str::<Outbound>(body)?, broadcast);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub type Outbound = Draft<(ContactId, Channel), false>;
+pub type Outbound = Draft<Address, false>;
 
 /// A message to the contact of a conversation, for `reply`.
 ///
-/// An [`Outbound`] converts to one. Its contact and channel must then be the conversation's.
+/// An [`Outbound`] converts to one. Its contact, its inbox or its channel must then be the conversation's.
 ///
 /// ```
 /// use convodb::Reply;
 ///
 /// assert_eq!(Reply::from("On its way."), Reply::text("On its way."));
 /// ```
-pub type Reply = Draft<Option<(ContactId, Channel)>, false>;
+pub type Reply = Draft<Option<Address>, false>;
 
 impl<const INBOUND: bool> Draft<Address, INBOUND> {
-    /// A message from or to this contact on this channel.
+    /// A message from or to this contact through this inbox, or on this channel.
     pub fn new(
         contact: impl Into<ContactId>,
-        channel: Channel,
+        inbox: impl Into<InboxRef>,
         content: impl Into<Content>,
     ) -> Self {
-        Self::to((contact.into(), channel), content.into())
+        let address = Address {
+            contact: contact.into(),
+            inbox: inbox.into(),
+            channel: None,
+        };
+        Self::to(address, content.into())
     }
 
-    /// A text from or to this contact on this channel.
-    pub fn text(contact: impl Into<ContactId>, channel: Channel, text: impl Into<String>) -> Self {
-        Self::new(contact, channel, Content::text(text))
+    /// A text from or to this contact through this inbox, or on this channel.
+    pub fn text(
+        contact: impl Into<ContactId>,
+        inbox: impl Into<InboxRef>,
+        text: impl Into<String>,
+    ) -> Self {
+        Self::new(contact, inbox, Content::text(text))
     }
 }
 
@@ -334,8 +360,15 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
     /// `reopen` is written where it is not the default.
     fn write<S: Serializer>(&self, to: Option<&Address>, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = ObjectWriter::new(serializer)?;
-        object.put_some("contact_id", to.map(|(contact_id, _)| contact_id))?;
-        object.put_some("channel", to.map(|(_, channel)| channel))?;
+        if let Some(to) = to {
+            let (channel, inbox_id) = match &to.inbox {
+                InboxRef::Channel(channel) => (Some(*channel), None),
+                InboxRef::Inbox(id) => (to.channel, Some(id)),
+            };
+            object.put("contact_id", &to.contact)?;
+            object.put_some("channel", channel)?;
+            object.put_some("inbox_id", inbox_id)?;
+        }
         object.put("type", self.content.message_type())?;
         object.put_some("content", self.content.as_text())?;
         self.content.write_first(&mut object)?;
@@ -358,7 +391,7 @@ impl<const INBOUND: bool> Serialize for Draft<Address, INBOUND> {
     }
 }
 
-/// The fields of an [`Outbound`]; `contact_id` and `channel` only where the reply names them.
+/// The fields of an [`Outbound`]; `contact_id`, `channel` and `inbox_id` only where the reply names them.
 impl Serialize for Reply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.write(self.address.as_ref(), serializer)
@@ -385,9 +418,14 @@ impl<'de, const INBOUND: bool> Deserialize<'de> for Draft<Address, INBOUND> {
         let missing = <D::Error as de::Error>::missing_field;
         let contact_id = document.contact_id.take();
         let contact_id = contact_id.ok_or_else(|| missing("contact_id"))?;
-        let channel = document.channel.ok_or_else(|| missing("channel"))?;
+        let inbox = InboxRef::given(document.channel, document.inbox_id.take());
+        let inbox = inbox.ok_or_else(|| missing("channel"))?;
         Ok(Self {
-            address: (contact_id, channel),
+            address: Address {
+                contact: contact_id,
+                channel: document.channel.filter(|_| inbox.id().is_some()),
+                inbox,
+            },
             content: document.content()?,
             provider_id: document.provider_id.take().map(|id| id.to_string()),
             provider_time: document.sent_at.take().map(Time::get),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use convodb_core::{
     Answer, Assignee, AssigneeId, Change, ChangeKind, Channel, Command, ContactId, Context,
-    Conversation, ConversationId, Decision, Env, Halt, Hashes, IdSequence, Key, Message, NewEvent,
-    Output, ProviderIdState, Query, Result, State, evolve,
+    Conversation, ConversationId, Decision, Env, Halt, Hashes, IdSequence, InboxRef, Key, Message,
+    NewEvent, Output, ProviderIdState, Query, Result, State, evolve,
 };
 
 /// A minute in 2026.
@@ -97,17 +97,28 @@ impl Given {
             Key::Note(of, at, id) => state.notes.insert((of, at, id), None),
             Key::ProviderId(inbox, id) => state.provider_ids.insert((inbox, id), None),
             Key::Assignee(id) => state.assignees.insert(id, None),
+            Key::Inbox(id) => state.inboxes.insert(id, None),
             Key::Idempotency(key) => state.idempotency.insert(key, None),
             Key::Consumer(name) => state.consumers.insert(name, None),
             Key::Query(query) => {
+                let threads = |contact: ContactId| {
+                    let inboxes = Channel::ALL.map(InboxRef::from).into_iter();
+                    let known = inboxes.map(|inbox| state.threads.get(&(inbox, contact.clone())));
+                    Answer::Conversations(known.flatten().flatten().copied().collect())
+                };
+                let default = match &query {
+                    Query::Threads(contact) => threads(contact.clone()),
+                    _ => Answer::Number(0),
+                };
                 let known = self.answers.iter().find(|(asked, _)| *asked == query);
-                let answer = known.map_or(Answer::Number(0), |(_, answer)| answer.clone());
+                let answer = known.map_or(default, |(_, answer)| answer.clone());
                 state.insert_answer(query, answer);
             }
         }
     }
 
     pub(crate) fn decide<C: Command>(&mut self, command: &C) -> Result<Decision> {
+        self.state.forget_answers();
         for key in convodb_core::reads(command, &self.context)? {
             self.load_if_missing(key);
         }

@@ -128,6 +128,7 @@ fn name_of_change(kind: &ChangeKind) -> &'static str {
         ChangeKind::ConsumerMoved { .. } => "consumer_moved",
         ChangeKind::ConsumerRemoved { .. } => "consumer_removed",
         ChangeKind::EventsPurged { .. } => "events_purged",
+        ChangeKind::InboxSaved { .. } => "inbox_saved",
     }
 }
 
@@ -138,9 +139,18 @@ fn add_records(goldens: &mut Goldens) {
     known.revision = Revision::new(300);
     let (at, actor) = (now(), Some(Actor::new("ops").unwrap()));
     let name = "Alice".to_owned();
-    goldens.record("conversation", &ConversationRecord::new(&known, 7));
+    goldens.record(
+        "conversation",
+        &ConversationRecord::new(&known, known.channel.into(), 7),
+    );
     goldens.record("note", &NoteRecord::from(&note()));
     goldens.record("assignee", &AssigneeRecord { owner: 7, name });
+    let record = InboxRecord {
+        number: InboxNumber::new(4),
+        channel: known.channel,
+        name: "Sales".to_owned(),
+    };
+    goldens.record("inbox", &record);
     goldens.record("thread", &id(1));
     goldens.record("message_time", &MessageTimeRecord { order_time: at });
     goldens.record("consumer", &EventSeq::new(7));
@@ -184,6 +194,7 @@ fn add_subjects(goldens: &mut Goldens) {
         ),
         ("assignee", Subject::Assignee(alice())),
         ("each", Subject::Each(each)),
+        ("inbox", Subject::Inbox(InboxId::new("inb_sales").unwrap())),
     ] {
         let record = IdempotencyRecord {
             at: now(),

@@ -146,9 +146,14 @@ fn every_record_is_stored_whole() {
     known.inbound_count = 3;
     known.unread_count = 1;
     known.revision = Revision::new(300);
-    let record = ConversationRecord::new(&known, 7);
+    let record = ConversationRecord::new(&known, known.channel.into(), 7);
     is_stored_whole(&record);
-    assert_eq!(record.into_conversation(known.id, None).unwrap(), known);
+    assert_eq!(
+        record
+            .into_conversation(known.id, (known.channel, None), None)
+            .unwrap(),
+        known
+    );
 
     let (at, actor) = (now(), Some(Actor::new("ops").unwrap()));
     let name = "Alice".to_owned();
@@ -212,15 +217,25 @@ fn what_providers_ids_and_keys_have_is_stored_whole() {
 
 #[test]
 fn a_record_that_contradicts_itself_is_refused() {
-    let mut record = ConversationRecord::new(&conversation(1), 7);
+    let known = conversation(1);
+    let mut record = ConversationRecord::new(&known, known.channel.into(), 7);
+    let inbox = (known.channel, None);
     record.read_count = 1;
-    assert!(record.clone().into_conversation(id(1), None).is_err());
+    assert!(
+        record
+            .clone()
+            .into_conversation(id(1), inbox.clone(), None)
+            .is_err()
+    );
     record.read_count = 0;
     record.more = vec![Field::Status(Status::Open)];
-    assert!(record.clone().into_conversation(id(1), None).is_err());
+    assert!(
+        record
+            .clone()
+            .into_conversation(id(1), inbox.clone(), None)
+            .is_err()
+    );
     record.more.clear();
-    record.inbox = InboxNumber::new(4);
-    assert!(record.clone().into_conversation(id(1), None).is_err());
     record.created_at = DateTime::from_timestamp_micros(-1).unwrap();
     assert!(ConversationRecord::decode(1, &payload(&record)).is_err());
 }
@@ -268,6 +283,7 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
             conversation,
             contact_id: contact(),
             channel: Channel::Webchat,
+            inbox_id: Some(InboxId::new("inb_sales").unwrap()),
             created_at: now(),
             status: Status::Open,
         },
@@ -355,6 +371,11 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
         ChangeKind::ConsumerRemoved { consumer },
         ChangeKind::EventsPurged {
             before: EventSeq::new(7),
+        },
+        ChangeKind::InboxSaved {
+            inbox: InboxId::new("inb_sales").unwrap(),
+            channel: Channel::Webchat,
+            name: "Sales".to_owned(),
         },
     ]
 }

@@ -36,13 +36,16 @@ pub(crate) fn payload(path: &str) -> Vec<u8> {
     payloads.find(|(known, _)| known == name).unwrap().1
 }
 
-/// The items of a body, each by its kind and its JSON.
+/// The items of a body beside its inboxes, each by its kind and its JSON.
 pub(crate) fn items(body: &[u8]) -> Vec<(&'static str, Value)> {
-    parse(body).unwrap().iter().map(shown).collect()
+    let mut items: Vec<_> = parse(body).unwrap().iter().map(shown).collect();
+    items.retain(|(kind, _)| *kind != "inbox");
+    items
 }
 
 pub(crate) fn shown(item: &Item) -> (&'static str, Value) {
     let (kind, value) = match item {
+        Item::Inbox(inbox) => ("inbox", serde_json::to_value(inbox)),
         Item::Receive(message) => ("receive", serde_json::to_value(message)),
         Item::Send(message) => ("send", serde_json::to_value(message)),
         Item::Deliver(receipt) => ("deliver", serde_json::to_value(receipt)),
@@ -67,6 +70,7 @@ pub(crate) fn store() -> (Store, ManualClock) {
 /// Executes all items of a body, and returns what the store refused.
 pub(crate) fn post(store: &Store, body: &[u8]) -> Vec<Error> {
     let results = parse(body).unwrap().into_iter().map(|item| match item {
+        Item::Inbox(inbox) => store.execute(inbox).map(drop),
         Item::Receive(message) => store.receive(message).map(drop),
         Item::Send(message) => store.send(message).map(drop),
         Item::Deliver(receipt) => store.execute(receipt).map(drop),

@@ -371,3 +371,37 @@ fn an_event_may_be_a_change_or_stand_by() {
         );
     }
 }
+
+#[test]
+fn each_account_has_an_inbox_which_comes_before_its_first_item() {
+    let message = |account: &str, id: &str| {
+        json!({"field": "messages", "value": {
+            "metadata": {"phone_number_id": account, "display_phone_number": format!("+1 {account}")},
+            "messages": [{"from": "2", "id": id, "type": "text", "text": {"body": "A"}}]
+        }})
+    };
+    let changes = [message("7", "a"), message("8", "b"), message("7", "c")];
+    let entry = json!({"id": "9", "changes": changes});
+    let body = json!({"object": "whatsapp_business_account", "entry": [entry]}).to_string();
+    let items = convodb_meta::parse(body.as_bytes()).unwrap();
+    let shown: Vec<_> = items.iter().map(crate::common::shown).collect();
+    let kinds: Vec<_> = shown.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, ["inbox", "receive", "inbox", "receive", "receive"]);
+    let seven = json!({"inbox": "inb_7", "channel": "whatsapp", "name": "+1 7"});
+    assert_eq!(shown[0].1, seven);
+    assert_eq!(shown[4].1["inbox_id"], "inb_7");
+
+    let store = crate::common::store().0;
+    assert!(crate::common::post(&store, body.as_bytes()).is_empty());
+    let inboxes = convodb::Read::inboxes(&store).unwrap();
+    assert_eq!(inboxes.len(), 2);
+
+    // One that asks nothing brings no inbox.
+    let body = br#"{"object": "page", "entry": [{"id": "5", "messaging": [{
+        "sender": {"id": "2"}, "recipient": {"id": "5"}, "read": {}}]}]}"#;
+    let items = convodb_meta::parse(body).unwrap();
+    assert!(
+        matches!(&*items, [convodb_meta::Item::Ignored(_)]),
+        "{items:?}"
+    );
+}

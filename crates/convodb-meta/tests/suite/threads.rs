@@ -2,26 +2,30 @@
 
 use convodb::prelude::*;
 use convodb::{Channel, ErrorKind, Filter, Outbound, Store};
-use convodb_meta::contact_id;
+use convodb_meta::{contact_id, inbox_id};
 use serde_json::{Value, json};
 
 use crate::common::{message, messages, now, payload, payloads, post, store};
 
-/// The contact of the payloads of a channel.
-fn outbound(channel: &str, text: &str) -> Outbound {
+/// A message to the contact of the payloads of a channel, through the inbox of their account.
+fn outbound(store: &Store, channel: &str, text: &str) -> Outbound {
     let (account, user, channel) = match channel {
         "whatsapp" => ("771200345500912", "12025550133", Channel::Whatsapp),
         "messenger" => ("10450077", "6610022887300145", Channel::Messenger),
         _ => ("17841400055501", "8811990034500177", Channel::Instagram),
     };
-    let contact = contact_id(account, user).unwrap();
-    Outbound::text(&contact, channel, text)
+    let (contact, inbox) = (
+        contact_id(account, user).unwrap(),
+        inbox_id(account).unwrap(),
+    );
+    store.save_inbox(&inbox, channel, account).unwrap();
+    Outbound::text(&contact, &inbox, text)
 }
 
 /// Sends what the payloads of a channel are about.
 pub(crate) fn send_own(store: &Store, channel: &str) {
     let early = now() - chrono::TimeDelta::minutes(4);
-    let own = |text: &str| outbound(channel, text).provider_time(early);
+    let own = |text: &str| outbound(store, channel, text).provider_time(early);
     let with_ids: &[&str] = match channel {
         "whatsapp" => &[
             "wamid.INVENTEDTPL01",

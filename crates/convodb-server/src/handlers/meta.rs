@@ -11,7 +11,8 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use convodb::commands::{ReceiveMessage, SendMessage, SetProviderId};
+use convodb::commands::{ReceiveMessage, SaveInbox, SendMessage, SetProviderId};
+use convodb::prelude::*;
 use convodb::{Command, Context};
 use convodb_meta::{Item, challenge, parse, verify_signature};
 use serde_json::json;
@@ -129,9 +130,17 @@ async fn execute_all(app: &App, items: Vec<Item>) -> Result<(), ApiError> {
     let mut under_way = VecDeque::new();
     let mut log = Log::default();
     for item in items {
-        if let Item::Ignored(ignored) = item {
-            log.line(format_args!("ignored {ignored}"));
-            continue;
+        match &item {
+            Item::Ignored(ignored) => {
+                log.line(format_args!("ignored {ignored}"));
+                continue;
+            }
+            Item::Inbox(SaveInbox { inbox, .. })
+                if app.read(|store| Ok(store.inbox(inbox).is_ok()))? =>
+            {
+                continue;
+            }
+            _ => {}
         }
         let permit = loop {
             let is_full = under_way.len() >= AT_ONCE;
@@ -159,6 +168,7 @@ async fn execute_all(app: &App, items: Vec<Item>) -> Result<(), ApiError> {
 
 fn start(app: &App, permit: OwnedSemaphorePermit, item: Item) -> (&'static str, Started<'_>) {
     match item {
+        Item::Inbox(inbox) => command(app, permit, inbox),
         Item::Receive(message) => command(app, permit, ReceiveMessage { message }),
         Item::Send(message) => command(app, permit, SendMessage { message }),
         Item::Deliver(receipt) => command(app, permit, receipt),

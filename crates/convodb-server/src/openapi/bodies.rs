@@ -25,6 +25,7 @@ const TIME_NUMBERS: [(u64, u64); 3] = [
     (946_684_800_000_000, 253_402_300_799_999_999),
 ];
 const CONTACT_ID: &str = "^con_[!-~]{1,252}$";
+const INBOX_ID: &str = r"^inb_[!-+\--~]{1,124}$";
 const CONVERSATION_ID: &str = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 const MESSAGE_ID: &str = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// The server accepts addresses of IP version 6 too; this pattern has no brackets.
@@ -76,6 +77,8 @@ pub(crate) struct ConversationUpdate;
 pub(crate) struct Metadata;
 /// The text of a note.
 pub(crate) struct NoteContent;
+/// The channel and the name of an inbox.
+pub(crate) struct NamedInbox;
 /// The name of a user or a team.
 pub(crate) struct Named;
 
@@ -387,13 +390,22 @@ fn contents(outbound: bool) -> Vec<(&'static str, Fields)> {
 
 /// A message from a contact, or one to a contact.
 fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
-    let shapes = contents(outbound).into_iter().map(|(name, of_type)| {
+    let contents = contents(outbound);
+    let addresses = [channel(), {
+        let mut inbox = inbox();
+        inbox.push(("channel", OPTIONAL, nullable("Channel")));
+        inbox
+    }];
+    let all = addresses
+        .iter()
+        .flat_map(|address| contents.iter().map(move |it| (address, it)));
+    let shapes = all.map(|(address, (name, of_type))| {
         let mut fields = vec![
             ("contact_id", REQUIRED, text(CONTACT_ID, 256).into()),
-            ("channel", REQUIRED, named_schema("Channel")),
             ("type", REQUIRED, word(name).into()),
         ];
-        fields.extend(of_type);
+        fields.extend(address.clone());
+        fields.extend(of_type.clone());
         fields.extend([
             ("provider_id", OPTIONAL, optional(provider_id()).into()),
             ("sent_at", OPTIONAL, time()),
@@ -456,25 +468,47 @@ fn author(contact: bool) -> RefOr<Schema> {
     one_of("Who it is; a user is one of the directory", shapes)
 }
 
-/// The ways in which a request names a message.
-fn names() -> [Fields; 3] {
-    let channel = || ("channel", REQUIRED, named_schema("Channel"));
-    [
-        vec![
-            (
-                "conversation_id",
-                REQUIRED,
-                text(CONVERSATION_ID, 31).into(),
-            ),
-            ("message_id", REQUIRED, text(MESSAGE_ID, 30).into()),
-        ],
-        vec![channel(), ("provider_id", REQUIRED, provider_id().into())],
-        vec![
-            channel(),
-            ("client_ref", REQUIRED, reference().into()),
-            ("direction", OPTIONAL, nullable("Direction")),
-        ],
+/// The nameless inbox of a channel.
+fn channel() -> Fields {
+    vec![("channel", REQUIRED, named_schema("Channel"))]
+}
+
+/// An inbox by its id.
+fn inbox() -> Fields {
+    vec![("inbox_id", REQUIRED, text(INBOX_ID, 128).into())]
+}
+
+/// A message by the store's ids.
+fn by_id() -> Fields {
+    vec![
+        (
+            "conversation_id",
+            REQUIRED,
+            text(CONVERSATION_ID, 31).into(),
+        ),
+        ("message_id", REQUIRED, text(MESSAGE_ID, 30).into()),
     ]
+}
+
+/// Messages by the sender's reference, in either kind of inbox.
+fn by_reference() -> [Fields; 2] {
+    [channel(), inbox()].map(|mut fields| {
+        fields.push(("client_ref", REQUIRED, reference().into()));
+        fields.push(("direction", OPTIONAL, nullable("Direction")));
+        fields
+    })
+}
+
+/// The ways in which a request names a message.
+fn names() -> Vec<Fields> {
+    let by_provider_id = [channel(), inbox()].map(|mut fields| {
+        fields.push(("provider_id", REQUIRED, provider_id().into()));
+        fields
+    });
+    let mut names = vec![by_id()];
+    names.extend(by_provider_id);
+    names.extend(by_reference());
+    names
 }
 
 /// A request about a message, however it names it.
@@ -550,13 +584,23 @@ impl PartialSchema for Receipt {
             REQUIRED,
             text(CONVERSATION_ID, 31).into(),
         ));
-        let mut of_contact = until();
-        of_contact.push(("contact_id", REQUIRED, text(CONTACT_ID, 256).into()));
-        of_contact.push(("channel", REQUIRED, named_schema("Channel")));
-        let [mut by_id, _, mut by_reference] = names();
-        by_id.push(("provider_id", REQUIRED, provider_id().into()));
-        by_reference.push(("provider_id", REQUIRED, provider_id().into()));
-        shapes.extend([of_conversation, of_contact, by_id, by_reference].map(object));
+        let of_contact = [channel(), inbox()].map(|address| {
+            let mut fields = until();
+            fields.push(("contact_id", REQUIRED, text(CONTACT_ID, 256).into()));
+            fields.extend(address);
+            fields
+        });
+        // The id of a message that is named by a reference belongs to the inbox of that.
+        let identified = by_reference()
+            .into_iter()
+            .chain([by_id()])
+            .map(|mut fields| {
+                fields.push(("provider_id", REQUIRED, provider_id().into()));
+                fields
+            });
+        shapes.push(object(of_conversation));
+        shapes.extend(of_contact.map(object));
+        shapes.extend(identified.map(object));
         one_of(
             "A delivery receipt for a message, for all until one or until a time, or the id that a \
              message was given",
@@ -756,6 +800,16 @@ impl PartialSchema for NoteContent {
 }
 
 impl ToSchema for NoteContent {}
+
+impl PartialSchema for NamedInbox {
+    fn schema() -> RefOr<Schema> {
+        let mut fields = channel();
+        fields.push(("name", REQUIRED, seen(MAX_NAME).into()));
+        object(fields).into()
+    }
+}
+
+impl ToSchema for NamedInbox {}
 
 impl PartialSchema for Named {
     fn schema() -> RefOr<Schema> {

@@ -111,6 +111,14 @@ documented! {
     }
 
     #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct InboxId {
+        /// The inbox's id.
+        #[param(pattern = r"^inb_[!-+\--~]{1,124}$", example = "inb_sales")]
+        id: String,
+    }
+
+    #[derive(IntoParams)]
     #[into_params(parameter_in = Header)]
     pub(crate) struct Signature {
         /// `sha256=` and the HMAC-SHA256 of the body, in hexadecimal, with the app's secret.
@@ -141,6 +149,10 @@ documented! {
         /// On these channels alone, separated by commas.
         #[param(required = false, inline, min_items = 1, style = Form, explode = false)]
         channel: Vec<super::schemas::Channel>,
+        /// In these inboxes alone, separated by commas: an id, or the name of a channel for the inbox that
+        /// callers use who name none. One that was not saved selects nothing.
+        #[param(required = false, inline, min_items = 1, style = Form, explode = false)]
+        inbox: Vec<InboxFilter>,
         /// Assigned to these users and teams alone, at most 64, separated by commas; `unassigned` is
         /// one of them. An id that is not in the directory selects nothing.
         #[param(required = false, inline, min_items = 1, max_items = 64, style = Form, explode = false)]
@@ -195,6 +207,10 @@ documented! {
     pub(crate) enum Unread {
         True,
     }
+
+    #[derive(ToSchema)]
+    #[schema(pattern = r"^(whatsapp|instagram|messenger|webchat|inb_[!-+\--~]{1,124})$")]
+    pub(crate) struct InboxFilter(String);
 
     #[derive(ToSchema)]
     #[schema(pattern = r"^(?!usr_$|none$|any$)[!-+\--~]{1,128}$")]

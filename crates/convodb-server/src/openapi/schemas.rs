@@ -78,7 +78,22 @@ documented! {
         name: String,
     }
 
-    /// A thread of messages with one contact on one channel. Lists and commands show it without its
+    /// An inbox of a channel.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Inbox {
+        id: String,
+        channel: Channel,
+        name: String,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Inboxes {
+        data: Vec<Inbox>,
+    }
+
+    /// A thread of messages with one contact in one inbox. Lists and commands show it without its
     /// messages.
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
@@ -103,6 +118,9 @@ documented! {
         /// How often the status, the assignee or an attribute changed, if they did.
         #[schema(required = false, minimum = 1)]
         revision: u64,
+        /// The inbox, where it is not the channel's own.
+        #[schema(required = false)]
+        inbox_id: String,
         #[schema(required = false)]
         priority: Priority,
         /// Its tags, without those that differ in case alone.

@@ -71,6 +71,8 @@ fn health_and_the_description_need_no_key() {
             "/v1/conversations/{id}/unassign",
             "/v1/conversations/{id}/unread",
             "/v1/events",
+            "/v1/inboxes",
+            "/v1/inboxes/{id}",
             "/v1/messages/edit",
             "/v1/messages/react",
             "/v1/messages/receive",

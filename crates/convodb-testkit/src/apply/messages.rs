@@ -1,5 +1,6 @@
 //! Every way in which a message comes about, and what comes after it.
 
+use crate::op::InboxPick;
 use convodb::commands::{
     Edit, Fill, React, ReceiveMessage, RecordDelivery, RecordWatermark, ReplyTo, Retry, Revoke,
     SendMessage, SetProviderId, UpdateMessage,
@@ -33,7 +34,7 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             let mut appending = appending(call.model, (direction, *more), *from, *body, *sent_at);
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
             appending.reopen = *reopen;
-            let message = Inbound::new(from.contact_id(), from.channel, body.content());
+            let message = Inbound::new(from.contact_id(), from.inbox, body.content());
             let reply_to = appending.extras.reply_to.clone();
             let mut message = more.put(message.reopen(*reopen), reply_to);
             if let Some(at) = appending.sent_at {
@@ -105,13 +106,13 @@ fn appending(
     body: Body,
     sent_at: Option<When>,
 ) -> Appending {
-    let within = model.thread(&to.contact_id(), to.channel);
+    let within = model.thread(&to.contact_id(), to.inbox);
     let reply_to = model.answered(within, more);
     let outbound = direction == Direction::Outbound;
     Appending {
         direction,
         contact_id: to.contact_id(),
-        channel: to.channel,
+        inbox: to.inbox,
         content: body.stored(),
         sent_at: sent_at.map(|at| at.time(model.clock.get())),
         provider_id: None,
@@ -131,11 +132,11 @@ fn replying(
 ) -> Appending {
     let stranger = Address {
         contact: 0,
-        channel: Channel::Whatsapp,
+        inbox: InboxPick::Own(Channel::Whatsapp),
     };
     let mut appending = appending(model, (Direction::Outbound, more), stranger, body, sent_at);
     if let Some(entry) = model.entry(id) {
-        (appending.contact_id, appending.channel) = (entry.contact_id.clone(), entry.channel);
+        (appending.contact_id, appending.inbox) = (entry.contact_id.clone(), entry.inbox);
         appending.extras.reply_to = model.answered(Some(entry), more);
     }
     appending
@@ -147,7 +148,7 @@ fn outbound(
     provider_id: Option<ProviderPlan>,
     appending: &Appending,
 ) -> Outbound {
-    let outbound = Outbound::new(to.contact_id(), to.channel, body.content());
+    let outbound = Outbound::new(to.contact_id(), to.inbox, body.content());
     let outbound = more.put(outbound.reopen(appending.reopen), reply_to(appending));
     let mut outbound = more.put_outbound(outbound);
     if let Some(at) = appending.sent_at {
@@ -179,16 +180,17 @@ fn plain_reply(
     }
 }
 
-/// What is refused of a message to a conversation, or to that of its contact and channel.
+/// What is refused of a message to a conversation, or to that of its contact and inbox.
 fn refused(
     call: &Call<'_, impl Commands>,
     conversation: Option<ConversationId>,
     mut refusals: Vec<Refusal>,
     (appending, more): (&Appending, More),
 ) -> Vec<Refusal> {
-    let thread = call.model.thread(&appending.contact_id, appending.channel);
+    let thread = call.model.thread(&appending.contact_id, appending.inbox);
     let about = conversation.or(thread.map(|entry| entry.id));
     let meeting = call.model.meeting(appending);
+    refusals.extend(call.model.no_inbox(appending.inbox));
     match &meeting {
         Meeting::Refused(kind) => refusals.push(Refusal::of(*kind)),
         Meeting::New { .. } if appending.direction == Direction::Outbound => {
@@ -313,13 +315,10 @@ fn change(call: &mut Call<'_, impl Commands>, named: Named, change: Change) -> R
                 ..Edit::new(message, body.content())
             };
             match (named, of) {
-                (Named::Provided(channel, id), Some(of))
-                    if about.is_none() && !call.model.is_tombstone(channel, &id) =>
+                (Named::Provided(inbox, id), Some(of))
+                    if about.is_none() && !call.model.is_tombstone(inbox, &id) =>
                 {
-                    let address = Address {
-                        contact: of,
-                        channel,
-                    };
+                    let address = Address { contact: of, inbox };
                     let from = (Direction::Inbound, More::default());
                     let mut appending = appending(call.model, from, address, body, at);
                     let sent_at = appending.sent_at.get_or_insert(call.model.newest);

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use convodb::commands::{
     Acknowledge, AddConsumer, AssignAll, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched,
-    RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee,
+    RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee, SaveInbox,
 };
-use convodb::{ConversationId, EventSeq, Result, Selection};
+use convodb::{Channel, ConversationId, EventSeq, Result, Selection};
 
 use super::call::{Answered, Call, fingerprint};
 use crate::backend::Commands;
 use crate::events;
-use crate::op::{Op, SelectionPlan, Who};
+use crate::op::{InboxPick, Op, SelectionPlan, Who};
 use crate::plan::is_blank;
 use crate::verdict::Refusal;
 
@@ -27,6 +27,31 @@ pub(super) fn direct(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             };
             call.settle(None, refusals, command, |model| {
                 model.save_assignee(&id, name.clone())
+            })
+        }
+        Op::SaveInbox {
+            inbox,
+            elsewhere,
+            name,
+        } => {
+            let (pick, name) = (InboxPick::Saved(*inbox), name.string());
+            let is_moved = *elsewhere && call.model.has_inbox(pick);
+            let bad_name = is_blank(&name) || name.len() > 256;
+            let refusals = [
+                bad_name.then(|| Refusal::invalid("name")),
+                is_moved.then(|| Refusal::invalid("channel")),
+            ];
+            let command = SaveInbox {
+                inbox: pick.id().expect("it can be saved"),
+                channel: match is_moved {
+                    true => Channel::Instagram,
+                    false => pick.channel(),
+                },
+                name: name.clone(),
+            };
+            let refusals = refusals.into_iter().flatten().collect();
+            call.settle(None, refusals, command, |model| {
+                model.save_inbox(pick, name.clone())
             })
         }
         Op::RemoveAssignee {

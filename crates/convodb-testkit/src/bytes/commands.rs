@@ -6,7 +6,7 @@ use super::Bytes;
 use crate::apply::About;
 use crate::events::{CONSUMERS, Keep, RetentionPlan};
 use crate::keys::KEYS;
-use crate::op::{CONTACTS, Condition, Op};
+use crate::op::{CONTACTS, Condition, INBOXES, Op};
 use crate::provided::PROVIDED;
 
 impl Bytes<'_> {
@@ -92,7 +92,12 @@ impl Bytes<'_> {
             150..=151 => Op::EraseContact {
                 contact: self.below(CONTACTS),
             },
-            152..=159 => Op::SaveAssignee {
+            158..=159 => Op::SaveInbox {
+                inbox: self.below(INBOXES),
+                elsewhere: self.once_in(8),
+                name: self.text(),
+            },
+            152..=157 => Op::SaveAssignee {
                 assignee: self.who(),
                 name: self.text(),
             },

@@ -107,13 +107,13 @@ impl Bytes<'_> {
                 };
                 Meant::Id(conversation, message)
             }
-            number @ 150..=234 => Meant::Provided(self.channel(), number % PROVIDED),
+            number @ 150..=234 => Meant::Provided(self.inbox(), number % PROVIDED),
             number => {
                 let direction = match self.once_in(3) {
                     false => Direction::Outbound,
                     true => Direction::Inbound,
                 };
-                Meant::Reference(self.channel(), direction, number % REFERENCES)
+                Meant::Reference(self.inbox(), direction, number % REFERENCES)
             }
         }
     }

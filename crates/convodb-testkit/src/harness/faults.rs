@@ -62,7 +62,7 @@ fn removal() -> [Op; 6] {
     };
     let from = Address {
         contact: 0,
-        channel: Channel::Webchat,
+        inbox: Channel::Webchat.into(),
     };
     [
         save(0, 1),

@@ -4,22 +4,23 @@ use convodb::{Conversation, ConversationId, ErrorKind, EventKind, Import, Messag
 
 use super::{is_within, place, place_behind, refused_if};
 use crate::model::{Entry, Model};
+use crate::op::InboxPick;
 use crate::plan::is_blank;
 use crate::provided::ids;
 use crate::verdict::{Expected, Refusal};
 
 impl Model {
-    /// One conversation for one id, and one for a contact and channel.
+    /// One conversation for one id, and one for a contact and inbox.
     pub fn refused_import(&self, import: &Import, flaw: Option<String>) -> Vec<Refusal> {
         let of = &import.conversation;
-        let exists =
-            self.entry(of.id).is_some() || self.thread(&of.contact_id, of.channel).is_some();
+        let inbox = InboxPick::of(of);
+        let exists = self.entry(of.id).is_some() || self.thread(&of.contact_id, inbox).is_some();
         let ids: Vec<_> = import.messages.iter().flat_map(ids).collect();
-        let taken = ids.iter().any(|id| self.provided(of.channel, id).is_some());
-        let gone = ids.iter().any(|id| self.is_tombstone(of.channel, id));
+        let taken = ids.iter().any(|id| self.provided(inbox, id).is_some());
+        let gone = ids.iter().any(|id| self.is_tombstone(inbox, id));
         let is_repeated = |message: &Message| {
             let own = message.extras.as_ref()?.client_ref.as_deref()?;
-            self.referenced(of.channel, message.direction, own)
+            self.referenced(inbox, message.direction, own)
         };
         let referenced = import.messages.iter().any(|it| is_repeated(it).is_some());
         let name = of.assigned_to.as_ref().map(|assignee| &*assignee.name);
@@ -40,6 +41,11 @@ impl Model {
     /// Every id and time stays; a name that the directory has stays too.
     pub fn import(&mut self, import: Import) -> Expected<Conversation> {
         let of = import.conversation;
+        let inbox = InboxPick::of(&of);
+        if !self.has_inbox(inbox) {
+            let id = inbox.id().expect("every channel has its own");
+            self.inboxes.push((inbox, id.to_string()));
+        }
         if let Some(assignee) = &of.assigned_to
             && self.name(&assignee.id).is_none()
         {
@@ -47,7 +53,7 @@ impl Model {
         }
         let (mut messages, mut notes) = (import.messages, import.notes);
         for message in &mut messages {
-            self.merge_unmatched(of.channel, message);
+            self.merge_unmatched(inbox, message);
         }
         // In the order of the list, as if they came one after another.
         let mut placed: Vec<Message> = Vec::new();
@@ -90,14 +96,14 @@ impl Model {
             .into_iter()
             .partition(selects);
         self.entries = kept;
-        removed.sort_by_key(|entry| entry.channel);
+        removed.sort_by_key(|entry| self.number_of(entry.inbox));
         for entry in &removed {
             for reassignment in &entry.reassignments {
                 self.add_reassignment_event(entry.id, reassignment.clone());
             }
             self.tell(entry.id, EventKind::ConversationDeleted);
             let ids = entry.messages.iter().flat_map(ids);
-            self.tombstones.extend(ids.map(|id| (entry.channel, id)));
+            self.tombstones.extend(ids.map(|id| (entry.inbox, id)));
         }
         self.gone.extend(removed.iter().map(|entry| entry.id));
         self.touched |= !removed.is_empty();

@@ -14,6 +14,6 @@ fn what_was_deleted_is_not_found() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let thread = given
         .state
-        .thread(convodb_core::Channel::Whatsapp.into(), &contact());
+        .thread(&convodb_core::Channel::Whatsapp.into(), &contact());
     assert_eq!(thread.unwrap(), None);
 }

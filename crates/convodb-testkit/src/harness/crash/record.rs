@@ -177,7 +177,7 @@ pub(crate) fn removals(seed: u64) -> History {
     for number in 0..CONTACTS {
         let from = Address {
             contact: number,
-            channel: Channel::Webchat,
+            inbox: Channel::Webchat.into(),
         };
         give(&Op::Receive {
             from,

@@ -1,0 +1,114 @@
+//! The inboxes, held in memory beside each snapshot: by their ids, and by the numbers that keys hold.
+//!
+//! Invariant: those that were saved are numbered without a gap, and none is removed.
+
+use std::collections::BTreeMap;
+
+use convodb_core::records::InboxRecord;
+use convodb_core::{
+    Channel, Conversation, Error, Filter, Inbox, InboxId, InboxNumber, InboxRef, Result,
+};
+
+use super::kinds::INBOXES;
+use convodb_kv::{Read, WriteTables};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inboxes {
+    by_id: BTreeMap<InboxId, InboxNumber>,
+    /// Those that were saved, by their numbers.
+    saved: Vec<Inbox>,
+}
+
+impl Inboxes {
+    pub(super) fn read(rows: &impl Read) -> Result<Self> {
+        let mut inboxes = Self::default();
+        let mut rows = INBOXES.all(rows)?.collect::<Result<Vec<_>>>()?;
+        rows.sort_unstable_by_key(|(_, record)| record.number);
+        for (id, record) in rows {
+            if record.number != inboxes.next() {
+                return Err(Error::corrupted(format!("the number of `{id}` is wrong")));
+            }
+            inboxes.insert(Inbox::new(id, record.channel, record.name));
+        }
+        Ok(inboxes)
+    }
+
+    fn insert(&mut self, inbox: Inbox) {
+        self.by_id.insert(inbox.id.clone(), self.next());
+        self.saved.push(inbox);
+    }
+
+    /// The number of the next one.
+    pub(super) fn next(&self) -> InboxNumber {
+        InboxNumber::new(InboxNumber::FIRST_SAVED.saturating_add(self.saved.len() as u32))
+    }
+
+    /// Those that were saved, by their ids.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Inbox> {
+        self.by_id.values().filter_map(|number| self.saved(*number))
+    }
+
+    fn saved(&self, number: InboxNumber) -> Option<&Inbox> {
+        let place = number.get().checked_sub(InboxNumber::FIRST_SAVED)?;
+        self.saved.get(place as usize)
+    }
+
+    pub(crate) fn get(&self, id: &InboxId) -> Option<&Inbox> {
+        self.saved(*self.by_id.get(id)?)
+    }
+
+    pub(super) fn number(&self, inbox: &InboxRef) -> Option<InboxNumber> {
+        match inbox {
+            InboxRef::Channel(channel) => Some((*channel).into()),
+            InboxRef::Inbox(id) => self.by_id.get(id).copied(),
+        }
+    }
+
+    /// The number of the inbox of a conversation that is stored or is to be.
+    pub(super) fn number_of(&self, conversation: &Conversation) -> Result<InboxNumber> {
+        match &conversation.inbox_id {
+            None => Ok(conversation.channel.into()),
+            Some(id) => self
+                .by_id
+                .get(id)
+                .copied()
+                .ok_or_else(|| Error::corrupted(format!("the inbox `{id}` is missing"))),
+        }
+    }
+
+    /// The channel of a number, and the id if the inbox has one.
+    pub(super) fn named(&self, number: InboxNumber) -> Option<(Channel, Option<&InboxId>)> {
+        match number.channel() {
+            Some(channel) => Some((channel, None)),
+            None => self.saved(number).map(|it| (it.channel, Some(&it.id))),
+        }
+    }
+
+    /// The numbers of those that a filter selects.
+    pub(super) fn selected(&self, filter: &Filter) -> impl Iterator<Item = InboxNumber> {
+        let all = (0..self.next().get()).map(InboxNumber::new);
+        all.filter(|number| {
+            let Some((channel, id)) = self.named(*number) else {
+                return false;
+            };
+            filter.has_inbox(channel, id)
+        })
+    }
+
+    /// Adds one, or renames it.
+    pub(super) fn save(&mut self, rows: &mut WriteTables<'_>, inbox: Inbox) -> Result<()> {
+        let known = self.by_id.get(&inbox.id).copied();
+        let record = InboxRecord {
+            number: known.unwrap_or_else(|| self.next()),
+            channel: inbox.channel,
+            name: inbox.name.clone(),
+        };
+        INBOXES.put(rows, &inbox.id, &record)?;
+        let place = record.number.get() - InboxNumber::FIRST_SAVED;
+        match self.saved.get_mut(place as usize) {
+            Some(slot) => *slot = inbox,
+            None => self.insert(inbox),
+        }
+        Ok(())
+    }
+}
