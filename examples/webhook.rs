@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Receipts whose messages never come are purged, in a service once a day.
     deliver(&receipt("wamid.lost", "delivered"))?;
-    let purged = store.purge_unmatched(Duration::ZERO)?.value;
+    let purged = store.purge_unmatched(Duration::ZERO, 0)?.value;
     println!("purged the receipts of {purged} unknown message");
     assert_eq!(purged, 1);
     Ok(())

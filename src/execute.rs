@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use convodb_core::commands::{
-    Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, Edit,
-    EraseContact, Fill, MarkRead, MarkReadUpTo, MarkUnread, PurgeEvents, PurgeIdempotencyKeys,
-    PurgeUnmatched, React, ReceiveMessage, RecordDelivery, RecordWatermark, RemoveAssignee,
-    RemoveConsumer, RemoveNote, Reopen, ReplyTo, Resolve, ResolveAll, Retry, Revoke, SaveAssignee,
-    SaveInbox, SendMessage, SetProviderId, UpdateConversation, UpdateMessage,
+    Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, DeleteResolved,
+    Edit, EraseContact, Fill, MarkRead, MarkReadUpTo, MarkUnread, PurgeEvents,
+    PurgeIdempotencyKeys, PurgeUnmatched, React, ReceiveMessage, RecordDelivery, RecordWatermark,
+    RemoveAssignee, RemoveConsumer, RemoveNote, Reopen, ReplyTo, Resolve, ResolveAll, Retry,
+    Revoke, SaveAssignee, SaveInbox, SendMessage, SetProviderId, UpdateConversation, UpdateMessage,
+    WakeDue,
 };
 use convodb_core::{
     Assignee, AssigneeId, AttributeChanges, BatchItem, Channel, Command, ConsumerName, ContactId,
@@ -650,6 +651,18 @@ pub trait Execute: sealed::Sealed {
         })
     }
 
+    /// Ends the [snoozes](crate::docs::rules#snoozing) whose time has come, at most a thousand, the earliest
+    /// first. The value is how many: if it is a thousand, more may be due. Call it each second. O(these).
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// assert_eq!(store.wake_due()?.value, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn wake_due(&self) -> Result<Outcome<u64>> {
+        self.execute(WakeDue)
+    }
+
     /// Removes a user or a team from the [directory](crate::docs::rules#directory). Its successor
     /// takes its conversations, or they become unassigned. The value is their number.
     ///
@@ -788,17 +801,30 @@ pub trait Execute: sealed::Sealed {
         }
     }
 
-    /// Purges receipts that have [waited](crate::docs::rules#provider-ids) this long for their
-    /// messages. The value is the number of the messages.
+    /// Purges what has [waited](crate::docs::rules#provider-ids) this long for its message, and the oldest of
+    /// what waits for more messages than are to be kept. The value is the number of the messages. O(these).
     ///
     /// ```
     /// # convodb::example!(store);
-    /// let week = Duration::from_secs(7 * 24 * 3_600);
-    /// assert_eq!(store.purge_unmatched(week)?.value, 0);
+    /// let month = Duration::from_secs(30 * 24 * 3_600);
+    /// assert_eq!(store.purge_unmatched(month, 100_000)?.value, 0);
     /// # Ok::<(), Error>(())
     /// ```
-    fn purge_unmatched(&self, older_than: Duration) -> Result<Outcome<u64>> {
-        self.execute(PurgeUnmatched { older_than })
+    fn purge_unmatched(&self, older_than: Duration, most: u64) -> Result<Outcome<u64>> {
+        self.execute(PurgeUnmatched { older_than, most })
+    }
+
+    /// Deletes resolved conversations without activity for this long, at most `limit`, the oldest first, each
+    /// as [`delete`](Self::delete) does. The value is their number: if it is the limit, more may be as old.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// store.resolve(id)?;
+    /// assert_eq!(store.delete_resolved(Duration::from_secs(3_600), 100)?.value, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn delete_resolved(&self, older_than: Duration, limit: u32) -> Result<Outcome<u64>> {
+        self.execute(DeleteResolved { older_than, limit })
     }
 
     /// Purges the records of idempotency keys of this age. The value is their number. A new record

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerPosition, ContactId, Conversation, ConversationId,
     Error, Event, EventSeq, Filter, Inbox, InboxId, InboxRef, Message, MessageRange, MessageRef,
-    Page, PageRequest, Result, Transcript,
+    Page, PageRequest, Result, TagCount, Transcript,
 };
 
 pub use iterators::{Messages, Notes};
@@ -309,6 +309,21 @@ pub trait Read: Source {
     /// ```
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         self.query(|reader| reader.assignee(id))
+    }
+
+    /// Returns the [tags](crate::docs::rules#attributes) that conversations have, with how many have each, in
+    /// the order in which tags compare. O(these).
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// let changes = serde_json::from_str(r#"{"tags": ["refund"]}"#)?;
+    /// store.update_conversation(id, changes)?;
+    /// let tags = store.tags()?;
+    /// assert_eq!((&*tags[0].tag, tags[0].count), ("refund", 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn tags(&self) -> Result<Vec<TagCount>> {
+        self.query(|reader| reader.tags())
     }
 
     /// Returns every user and team, from memory: users first, each kind in the order of the ids.

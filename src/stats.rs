@@ -28,6 +28,8 @@ pub struct Stats {
     pub newest_event: EventSeq,
     /// Messages that have not come and for which receipts wait.
     pub unmatched: u64,
+    /// Records of idempotency keys.
+    pub idempotency_keys: u64,
     /// Conversations of [removed](crate::Execute::remove_assignee) users and teams that are left.
     pub to_reassign: u64,
     /// Conversations whose latest activity lies in the future: a clock was wrong.
@@ -37,6 +39,8 @@ pub struct Stats {
     pub users: u64,
     /// Teams in the directory.
     pub teams: u64,
+    /// Inboxes that were saved.
+    pub inboxes: u64,
     /// The number of commits that changed the store.
     pub commit_seq: CommitSeq,
     /// The time of the last of them, by the store's clock; 1970 before the first.
@@ -93,10 +97,12 @@ impl Stats {
             events: view.head().events(),
             newest_event: view.head().newest_event,
             unmatched: view.reader().count_unmatched()?,
+            idempotency_keys: view.reader().count_keys()?,
             to_reassign: view.reader().count_redirected()?,
             times_in_the_future: view.reader().count_after(view.head().clock(now))?,
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),
+            inboxes: view.reader().inboxes().len() as u64,
             commit_seq: view.head().commit_seq,
             last_commit_at: view.head().newest_time,
             file_bytes,

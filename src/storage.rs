@@ -29,6 +29,7 @@ mod reassignment;
 mod scan;
 mod spill;
 mod tables;
+mod tags;
 mod totals;
 mod unit_of_work;
 mod verify;

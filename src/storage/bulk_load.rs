@@ -21,6 +21,7 @@ use super::batch::{Batch, Rows};
 use super::kinds::{ProviderKey, UNMATCHED};
 use super::log_record::LogRecord;
 use super::spill::Spill;
+use super::tags::TagEdits;
 use super::unit_of_work::{Given, UnitOfWork, refusal};
 use super::{Head, changes, conversations, events, messages, provider_ids, tables};
 use convodb_kv::Table;
@@ -45,6 +46,7 @@ struct Gathered {
     /// The provider's ids for which receipts may have waited, where any wait.
     matched: Option<Vec<ProviderKey>>,
     log: Option<LogRecord>,
+    tags: TagEdits,
 }
 
 impl Gathered {
@@ -56,6 +58,7 @@ impl Gathered {
             head: unit.known.head,
             matched: unmatched.transpose()?.map(|_| Vec::new()),
             log: unit.log.as_ref().map(LogRecord::fresh),
+            tags: TagEdits::default(),
         })
     }
 
@@ -75,6 +78,7 @@ impl Gathered {
         let numbers = known.directory.numbers_of(conversation)?;
         conversations::save_record(&mut self.rows, conversation, numbers)?;
         conversations::stage_derived(&mut self.rows, conversation, numbers)?;
+        self.tags.add(conversation);
         for message in &imported.messages {
             messages::save(&mut self.rows, message)?;
             let key = provider_ids::save_message(&mut self.rows, hashes, numbers.inbox, message)?;
@@ -210,6 +214,7 @@ impl UnitOfWork<'_> {
             self.write_through()?;
         }
         self.known.head.newest_event = gathered.head.newest_event;
+        gathered.tags.write(&mut self.rows)?;
         for key in gathered.matched.take().unwrap_or_default() {
             UNMATCHED.remove(&mut self.rows, &key)?;
         }

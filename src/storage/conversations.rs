@@ -1,11 +1,12 @@
 //! Conversations: record, unique key of contact and inbox, and the index entries that follow.
 
-use convodb_core::records::ConversationRecord;
+use chrono::{DateTime, Utc};
+use convodb_core::records::{ConversationRecord, Numbers};
 use convodb_core::{ContactId, Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
-use super::directory::Numbers;
-use super::kinds::{CONVERSATIONS, THREADS, ThreadKey, decoded};
+use super::kinds::{CONVERSATIONS, DUE, THREADS, ThreadKey, decoded};
+use super::tags::TagEdits;
 use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
 use crate::index::Edits;
 use convodb_kv::{Read, WriteTables};
@@ -28,16 +29,14 @@ impl Stored {
 
 pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<Stored> {
     let (id, record) = CONVERSATIONS.decode(key, bytes)?;
-    let numbers = Numbers {
-        inbox: record.inbox,
-        owner: record.owner,
-    };
+    let numbers = record.numbers;
     let assignee = directory.stored_assignee(numbers.owner)?;
+    let team = directory.team(numbers.team)?.cloned();
     let inbox = directory.inboxes.named(numbers.inbox);
     let (channel, inbox_id) =
         inbox.ok_or_else(|| codec::damaged(tables::CONVERSATIONS, key, "has an unknown inbox"))?;
     let conversation = record
-        .into_conversation(id, (channel, inbox_id.cloned()), assignee)
+        .into_conversation(id, (channel, inbox_id.cloned()), (assignee, team))
         .map_err(|error| codec::undecodable(tables::CONVERSATIONS, key, error))?;
     Ok(Stored {
         conversation,
@@ -78,7 +77,7 @@ pub(super) fn thread_of(conversation: &Conversation, numbers: Numbers) -> Thread
 /// Makes of what is stored what it has become, record and index entries alike.
 pub(super) fn save(
     rows: &mut WriteTables<'_>,
-    (index, totals): (&mut Edits, &mut Totals),
+    (index, totals, tags): (&mut Edits, &mut Totals, &mut TagEdits),
     before: Option<&(Conversation, Numbers)>,
     after: Option<&(Conversation, Numbers)>,
 ) -> Result<()> {
@@ -88,7 +87,7 @@ pub(super) fn save(
     let mut value = Vec::new();
     if let Some((known, numbers)) = after {
         save_record(rows, known, *numbers)?;
-        value = index_entry::value(known, numbers.owner);
+        value = index_entry::value(known, *numbers);
     }
     for (old, new) in old.into_iter().zip(new) {
         if let Some(place) = old
@@ -107,7 +106,31 @@ pub(super) fn save(
     if let (Some((before, _)), None) = (before, after) {
         CONVERSATIONS.remove(rows, &before.id)?;
     }
+    before.into_iter().for_each(|(known, _)| tags.remove(known));
+    after.into_iter().for_each(|(known, _)| tags.add(known));
+    let due =
+        |stored: Option<&(Conversation, Numbers)>| stored.and_then(|(known, _)| due_of(known));
+    let (old, new) = (due(before), due(after));
+    if old != new {
+        old.map_or(Ok(()), |key| DUE.remove(rows, &key))?;
+        new.map_or(Ok(()), |key| DUE.put_key(rows, &key))?;
+    }
     Ok(())
+}
+
+/// When the snooze of a conversation ends, as a key.
+pub(super) fn due_of(conversation: &Conversation) -> Option<(DateTime<Utc>, ConversationId)> {
+    conversation
+        .snoozed_until()
+        .map(|until| (until, conversation.id))
+}
+
+/// The conversations whose snooze ends by a time, the earliest first.
+pub(super) fn due(rows: &impl Read, now: DateTime<Utc>, limit: u32) -> Result<Vec<ConversationId>> {
+    let due = DUE.range(rows, &())?.map(|row| DUE.parse(&row?.0));
+    let is_due = |row: &Result<_>| !matches!(row, Ok((until, _)) if *until > now);
+    let ids = due.take_while(is_due).take(limit as usize);
+    ids.map(|row| Ok(row?.1)).collect()
 }
 
 pub(super) fn save_record(
@@ -115,7 +138,7 @@ pub(super) fn save_record(
     known: &Conversation,
     numbers: Numbers,
 ) -> Result<()> {
-    let record = ConversationRecord::new(known, numbers.inbox, numbers.owner);
+    let record = ConversationRecord::new(known, numbers);
     CONVERSATIONS.put(rows, &known.id, &record)
 }
 
@@ -126,7 +149,8 @@ pub(super) fn stage_derived(
     numbers: Numbers,
 ) -> Result<()> {
     THREADS.put(batch, &thread_of(conversation, numbers), &conversation.id)?;
-    let value = index_entry::value(conversation, numbers.owner);
+    due_of(conversation).map_or(Ok(()), |key| DUE.put_key(batch, &key))?;
+    let value = index_entry::value(conversation, numbers);
     for (stream, position) in plan::placements(conversation, numbers)
         .into_iter()
         .flatten()

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use convodb_core::records::{AssigneeRecord, RedirectRecord, RedirectStep};
-use convodb_core::{Assignee, AssigneeId, Conversation, Error, InboxNumber, Result, Revision};
+use convodb_core::records::{AssigneeRecord, Numbers, RedirectRecord, RedirectStep};
+use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result, Revision};
 
 use super::inboxes::Inboxes;
-use super::kinds::{DIRECTORY, REDIRECTS};
+use super::kinds::{DIRECTORY, REDIRECTS, REMOVED_TEAMS};
 use super::{Head, keys};
 use convodb_kv::{Read, WriteTables};
 
@@ -30,13 +30,8 @@ pub(crate) struct Directory {
     owners: Vec<Option<Assignee>>,
     redirects: BTreeMap<u32, Arc<RedirectRecord>>,
     pub(super) inboxes: Inboxes,
-}
-
-/// The numbers by which keys and records hold a conversation's inbox and its assignee.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Numbers {
-    pub(super) inbox: InboxNumber,
-    pub(super) owner: u32,
+    /// The teams that took over the queues of removed ones, by the numbers of both; 0 where none did.
+    removed_teams: BTreeMap<u32, u32>,
 }
 
 impl Directory {
@@ -60,6 +55,10 @@ impl Directory {
         for row in REDIRECTS.all(rows)? {
             let (owner, record) = row?;
             directory.redirects.insert(check(owner)?, Arc::new(record));
+        }
+        for row in REMOVED_TEAMS.all(rows)? {
+            let (team, successor) = row?;
+            directory.removed_teams.insert(check(team)?, successor);
         }
         Ok(directory)
     }
@@ -106,7 +105,32 @@ impl Directory {
         Ok(Numbers {
             inbox: self.inboxes.number_of(conversation)?,
             owner: self.owner_of(conversation.assignee_id())?,
+            team: self.team_of(conversation)?,
         })
+    }
+
+    /// The number of the team whose queue a conversation is in.
+    pub(super) fn team_of(&self, conversation: &Conversation) -> Result<u32> {
+        let attributes = conversation.attributes.as_ref();
+        self.owner_of(attributes.and_then(|it| it.team.as_ref()).map(|it| &it.id))
+    }
+
+    /// The team that has the queue of a number now.
+    pub(super) fn team(&self, mut number: u32) -> Result<Option<&Assignee>> {
+        // None comes twice, unless the file is damaged.
+        for _ in 0..self.removed_teams.len() {
+            match self.removed_teams.get(&number) {
+                Some(successor) => number = *successor,
+                None => break,
+            }
+        }
+        match number {
+            keys::UNASSIGNED => Ok(None),
+            number => self
+                .present(number)
+                .ok_or_else(|| unknown(number))
+                .map(Some),
+        }
     }
 
     /// The assignee of what is stored under a number, and how often it was reassigned since.
@@ -217,6 +241,12 @@ impl Directory {
         step: &RedirectStep,
     ) -> Result<u32> {
         let owner = self.owner_of(Some(id))?;
+        if id.is_team() {
+            let successor = step.successor.as_ref().filter(|it| it.is_team());
+            let successor = self.owner_of(successor)?;
+            REMOVED_TEAMS.put(rows, &owner, &successor)?;
+            self.removed_teams.insert(owner, successor);
+        }
         DIRECTORY.remove(rows, id)?;
         self.by_id.remove(id);
         if let Some(slot) = self.owners.get_mut(owner as usize) {

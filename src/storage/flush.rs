@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use convodb_core::records::RedirectStep;
+use convodb_core::records::{Numbers, RedirectStep};
 use convodb_core::{
     Change, ChangeKind, Conversation, Difference, Error, InboxNumber, InboxRef, Result,
 };
 
-use super::directory::{Directory, Numbers};
+use super::Directory;
 use super::kinds::{CONSUMERS, NOTES, THREADS, UNMATCHED};
+use super::tags::TagEdits;
 use super::unit_of_work::UnitOfWork;
 use super::{conversations, events, idempotency, messages, provider_ids};
 
@@ -31,23 +32,27 @@ impl UnitOfWork<'_> {
         }
         let directory = &self.known.directory;
         let totals = Arc::make_mut(&mut self.known.totals);
+        let mut tags = TagEdits::default();
         for Difference { key, before, after } in self.state.conversations.take_differences() {
             let redirected = self.redirected.remove(&key);
             let redirected = redirected.map(|redirected| redirected.owner);
             self.drained.extend(redirected);
             let stored = |known: Option<Conversation>, owner: Option<u32>| {
                 let stored = known.map(|known| {
-                    let owner =
-                        owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok)?;
-                    let inbox = directory.inboxes.number_of(&known)?;
-                    Ok::<_, Error>((known, Numbers { inbox, owner }))
+                    let numbers = Numbers {
+                        owner: owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok)?,
+                        inbox: directory.inboxes.number_of(&known)?,
+                        team: directory.team_of(&known)?,
+                    };
+                    Ok::<_, Error>((known, numbers))
                 });
                 stored.transpose()
             };
             let (before, after) = (stored(before, redirected)?, stored(after, None)?);
-            let index = (&mut self.index, &mut *totals);
+            let index = (&mut self.index, &mut *totals, &mut tags);
             conversations::save(rows, index, before.as_ref(), after.as_ref())?;
         }
+        tags.write(rows)?;
         for Difference { key, after, .. } in self.state.threads.take_differences() {
             let key = (key.1, inbox_number(directory, &key.0)?);
             match after {

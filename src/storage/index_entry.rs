@@ -2,6 +2,7 @@
 //!
 //! Packed by hand: a general format took a third of a page's time.
 
+use convodb_core::records::Numbers;
 use convodb_core::records::packed::{Fields, put_number};
 use convodb_core::{ContactId, Conversation, Result, Revision, time};
 
@@ -19,25 +20,32 @@ mod flag {
     pub(super) const UNTILS: u8 = 1;
     /// Attributes that lists show. They are in the conversation's record.
     pub(super) const ATTRIBUTES: u8 = 1 << 1;
-    pub(super) const ALL: u8 = (1 << 2) - 1;
+    /// The time since when the contact waits.
+    pub(super) const WAITING: u8 = 1 << 2;
+    pub(super) const ALL: u8 = (1 << 3) - 1;
 }
 
 /// One of these that is not known.
 const NO_TIME: i64 = -1;
 
 /// What a list shows of a conversation beside what its key says: the same in each index entry of it.
-pub(super) fn value(conversation: &Conversation, owner: u32) -> Vec<u8> {
+pub(super) fn value(conversation: &Conversation, numbers: Numbers) -> Vec<u8> {
     let contact = conversation.contact_id.as_bytes();
     let created_us = conversation.created_at.timestamp_micros();
     let untils = [conversation.delivered_until, conversation.read_until];
     let has_untils = untils.iter().any(Option::is_some);
     let attributes = conversation.attributes.as_ref();
-    let has_shown = attributes.is_some_and(|it| it.listed().is_some());
+    // A team that was removed may have left its queue to another one.
+    let has_team = numbers.team != keys::UNASSIGNED;
+    let has_shown = has_team || attributes.is_some_and(|it| it.listed().is_some());
     let flag = |flag: u8, has: bool| if has { flag } else { 0 };
-    let flags = flag(flag::UNTILS, has_untils) | flag(flag::ATTRIBUTES, has_shown);
+    let waiting_since = conversation.timeline.waiting_since;
+    let flags = flag(flag::UNTILS, has_untils)
+        | flag(flag::ATTRIBUTES, has_shown)
+        | flag(flag::WAITING, waiting_since.is_some());
     let mut bytes = Vec::with_capacity(64 + contact.len());
     bytes.push(VERSION);
-    bytes.extend_from_slice(&owner.to_le_bytes());
+    bytes.extend_from_slice(&numbers.owner.to_le_bytes());
     let marked = if flags != 0 { HAS_FLAGS } else { 0 };
     bytes.extend_from_slice(&(created_us | marked).to_le_bytes());
     if flags != 0 {
@@ -48,6 +56,9 @@ pub(super) fn value(conversation: &Conversation, owner: u32) -> Vec<u8> {
             let us = until.map_or(NO_TIME, |until| until.timestamp_micros());
             bytes.extend_from_slice(&us.to_le_bytes());
         }
+    }
+    if let Some(since) = waiting_since {
+        bytes.extend_from_slice(&since.timestamp_micros().to_le_bytes());
     }
     put_number(&mut bytes, conversation.revision.get());
     put_number(&mut bytes, conversation.inbound_count);
@@ -61,7 +72,7 @@ pub(super) fn value(conversation: &Conversation, owner: u32) -> Vec<u8> {
 pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversation)>> {
     let directory = Directory::default();
     let numbers = directory.numbers_of(conversation)?;
-    let value = value(conversation, numbers.owner);
+    let value = value(conversation, numbers);
     let places = plan::placements(conversation, numbers)
         .into_iter()
         .flatten();
@@ -99,11 +110,16 @@ pub(super) fn conversation(directory: &Directory, key: &[u8], value: &[u8]) -> R
         if flags & flag::UNTILS != 0 {
             untils = [fields.i64()?, fields.i64()?];
         }
+        let mut waiting_us = NO_TIME;
+        if flags & flag::WAITING != 0 {
+            waiting_us = fields.i64()?;
+        }
         let mut number = || fields.number();
         let counts = [number()?, number()?, number()?];
-        Some((owner, created_us & !HAS_FLAGS, flags, untils, counts))
+        let times = (created_us & !HAS_FLAGS, untils, waiting_us);
+        Some((owner, flags, times, counts))
     };
-    let Some((owner, created_us, flags, untils, counts)) = read() else {
+    let Some((owner, flags, (created_us, untils, waiting_us), counts)) = read() else {
         return Err(damaged("cannot be decoded"));
     };
     let [revision, inbound_count, unread_count] = counts;
@@ -128,7 +144,8 @@ pub(super) fn conversation(directory: &Directory, key: &[u8], value: &[u8]) -> R
         (directory.inboxes.named(stream.inbox)).ok_or_else(|| damaged("has an unknown inbox"))?;
     let mut conversation = Conversation::new(id, contact, channel, created_at);
     conversation.inbox_id = inbox_id.cloned();
-    conversation.status = stream.status;
+    conversation.status = stream.standing.status();
+    conversation.timeline.waiting_since = time::from_micros(waiting_us);
     conversation.assigned_to = assignee.cloned();
     conversation.updated_at = updated_at;
     conversation.revision = Revision::new(revision + reassignments);

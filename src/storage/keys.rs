@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use convodb_core::{
     AssigneeId, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex, InboxId,
-    InboxNumber, MessageId, NoteId, Result, Status, time,
+    InboxNumber, MessageId, NoteId, Result, Standing, time,
 };
 
 use super::tables;
@@ -38,10 +38,11 @@ pub(super) mod index_kind {
 /// The number of the owner of unassigned conversations.
 pub(super) const UNASSIGNED: u32 = 0;
 
-pub(super) const fn status_code(status: Status) -> u8 {
-    match status {
-        Status::Open => 0,
-        Status::Resolved => 1,
+pub(super) const fn code(standing: Standing) -> u8 {
+    match standing {
+        Standing::Open => 0,
+        Standing::Resolved => 1,
+        Standing::Snoozed => 2,
     }
 }
 
@@ -152,6 +153,16 @@ impl Part for ContactId {
     }
 }
 
+impl Part for String {
+    fn put(&self, key: &mut Key) {
+        key.push(self.as_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        take_text(rest).map(str::to_owned)
+    }
+}
+
 impl Part for InboxId {
     fn put(&self, key: &mut Key) {
         key.push(self.as_str().as_bytes());
@@ -204,18 +215,18 @@ pub(super) struct StreamKey {
     pub(super) unread: bool,
     /// The bucket, where the stream is an assignee's.
     pub(super) bucket: Option<u32>,
-    pub(super) status: Status,
+    pub(super) standing: Standing,
     pub(super) inbox: InboxNumber,
 }
 
 impl StreamKey {
     /// The streams of a bucket with all its conversations, in the order of their keys.
     pub(super) fn of_bucket(bucket: u32, inboxes: InboxNumber) -> impl Iterator<Item = Self> {
-        Status::ALL.into_iter().flat_map(move |status| {
+        Standing::ALL.into_iter().flat_map(move |standing| {
             (0..inboxes.get()).map(move |inbox| Self {
                 unread: false,
                 bucket: Some(bucket),
-                status,
+                standing,
                 inbox: InboxNumber::new(inbox),
             })
         })
@@ -232,7 +243,7 @@ impl StreamKey {
         if let Some(bucket) = self.bucket {
             stream.push(&bucket.to_be_bytes());
         }
-        stream.push(&[status_code(self.status)]);
+        stream.push(&[code(self.standing)]);
         stream.push(&self.inbox.get().to_be_bytes());
         stream
     }
@@ -241,24 +252,24 @@ impl StreamKey {
 pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
     use index_kind::{BY_ASSIGNEE, BY_STATE, UNREAD_BY_ASSIGNEE, UNREAD_BY_STATE};
     let (prefix, inbox) = prefix.split_last_chunk()?;
-    let (kind, bucket, status) = match prefix {
-        [kind @ (BY_STATE | UNREAD_BY_STATE), status] => (kind, None, status),
+    let (kind, bucket, standing) = match prefix {
+        [kind @ (BY_STATE | UNREAD_BY_STATE), standing] => (kind, None, standing),
         [
             kind @ (BY_ASSIGNEE | UNREAD_BY_ASSIGNEE),
             bucket @ ..,
-            status,
+            standing,
         ] => {
             let bucket = u32::from_be_bytes(bucket.try_into().ok()?);
-            (kind, Some(bucket), status)
+            (kind, Some(bucket), standing)
         }
         _ => return None,
     };
     Some(StreamKey {
         unread: matches!(*kind, UNREAD_BY_STATE | UNREAD_BY_ASSIGNEE),
         bucket,
-        status: Status::ALL
+        standing: Standing::ALL
             .into_iter()
-            .find(|known| status_code(*known) == *status)?,
+            .find(|known| code(*known) == *standing)?,
         inbox: InboxNumber::new(u32::from_be_bytes(*inbox)),
     })
 }

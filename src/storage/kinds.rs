@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use convodb_core::codec::Record;
 use convodb_core::records::{
     AssigneeRecord, ConversationRecord, InboxRecord, MessageRecord, MessageTimeRecord, NoteRecord,
-    RedirectRecord,
+    RedirectRecord, TagRecord,
 };
 use convodb_core::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, HASH_LEN, IdempotencyRecord,
@@ -56,6 +56,13 @@ pub(super) const CONSUMERS: Kind<ConsumerName, EventSeq> = catalog(b"\x09");
 pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
 
 pub(super) const INBOXES: Kind<InboxId, InboxRecord> = catalog(b"\x0B");
+/// Snoozed conversations, by when that ends.
+pub(super) const DUE: Kind<(DateTime<Utc>, ConversationId), ()> = catalog(b"\x0C");
+/// The successors of removed teams, by the numbers of both.
+pub(super) const REMOVED_TEAMS: Kind<u32, u32> = catalog(b"\x0D");
+
+/// By what tags are compared by.
+pub(super) const TAGS: Kind<String, TagRecord> = catalog(b"\x0E");
 
 pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"\x01");
 /// The numbers of the events in the audit log of a conversation.

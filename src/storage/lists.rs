@@ -1,11 +1,12 @@
 //! Lists: the entries of a filter's index partitions, merged in the order of the list.
 
+use std::cmp::Reverse;
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Attributes, Conversation, ConversationId, Cursor, Filter, Page, PagePosition, PageRequest,
-    Result, StatusFilter,
+    Attributes, ContactId, Conversation, ConversationId, Cursor, Filter, Page, PagePosition,
+    PageRequest, Result, StatusFilter,
 };
 
 use super::keys::{self, StreamKey};
@@ -46,6 +47,9 @@ impl<R: Read> Reader<'_, R> {
 
     /// How many conversations a filter selects. O(streams): nothing is read.
     pub(crate) fn count(&self, filter: &Filter) -> Result<u64> {
+        if let Some(contact) = filter.contact_id() {
+            return Ok(self.of_contact(contact, filter)?.len() as u64);
+        }
         let mut total = 0;
         plan::each_stream(filter, &self.known.directory, |stream| {
             total += self.known.totals.get(&stream)?.rows;
@@ -80,6 +84,9 @@ impl<R: Read> Reader<'_, R> {
         start: Start,
         limit: u32,
     ) -> Result<Page<Conversation>> {
+        if let Some(contact) = filter.contact_id() {
+            return self.page_of_contact(contact, filter, start, limit);
+        }
         let Selection { streams, total } = self.select(filter)?;
         let (left, skip, from) = match start {
             Start::Skip(skip) => {
@@ -123,6 +130,38 @@ impl<R: Read> Reader<'_, R> {
         Ok(Page::new(data, total, next))
     }
 
+    /// The conversations with a contact that a filter selects, as a list shows them. O(its conversations).
+    fn of_contact(&self, contact: &ContactId, filter: &Filter) -> Result<Vec<Conversation>> {
+        filter.validate()?;
+        let mut data = self.conversations_of(contact)?;
+        data.retain(|conversation| filter.selects(conversation));
+        data.sort_by_key(|conversation| Reverse((conversation.updated_at, conversation.id)));
+        Ok(data.into_iter().map(Conversation::into_listed).collect())
+    }
+
+    fn page_of_contact(
+        &self,
+        contact: &ContactId,
+        filter: &Filter,
+        start: Start,
+        limit: u32,
+    ) -> Result<Page<Conversation>> {
+        let mut data = self.of_contact(contact, filter)?;
+        let total = data.len() as u64;
+        let skip = match start {
+            Start::Skip(skip) => skip.min(total) as usize,
+            Start::After(cursor) => {
+                let place = (cursor.updated_at(), cursor.id());
+                data.partition_point(|it| (it.updated_at, it.id) >= place)
+            }
+        };
+        data.drain(..skip);
+        let more = data.len() > limit as usize;
+        data.truncate(limit as usize);
+        let next = data.last().filter(|_| more).map(Cursor::from);
+        Ok(Page::new(data, total, next))
+    }
+
     /// What a list shows of the attributes of a conversation.
     fn shown_attributes(&self, id: ConversationId) -> Result<Option<Box<Attributes>>> {
         let attributes = self.conversation(id)?.attributes;
@@ -137,6 +176,11 @@ impl<R: Read> Reader<'_, R> {
         if !filter.selects(&conversation) {
             return Ok(None);
         }
+        if let Some(contact) = filter.contact_id() {
+            let data = self.of_contact(contact, filter)?;
+            let rank = data.iter().position(|row| row.id == id).unwrap_or_default();
+            return Ok(Some((rank as u64, data.len() as u64)));
+        }
         let Selection { streams, total } = self.select(filter)?;
         let position = keys::position(conversation.updated_at, id);
         let rank = index::rank(self.rows, STREAMS, &streams, &position)?;
@@ -148,6 +192,18 @@ impl<R: Read> Reader<'_, R> {
         let Selection { streams, .. } = self.select(&Filter::new(StatusFilter::All))?;
         let position = keys::position(at, ConversationId::from_raw(u128::MAX));
         index::rank(self.rows, STREAMS, &streams, &position)
+    }
+
+    /// The resolved conversations without activity since before a time, the oldest first.
+    pub(super) fn stale(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<ConversationId>> {
+        let filter = Filter::resolved();
+        let skip = self.count(&filter)?.saturating_sub(u64::from(limit));
+        let oldest = self.page(&filter, Start::Skip(skip), limit)?.data;
+        let stale = oldest
+            .into_iter()
+            .rev()
+            .filter(|row| row.updated_at < before);
+        Ok(stale.map(|row| row.id).collect())
     }
 
     pub(crate) fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {

@@ -125,6 +125,9 @@ impl UnitOfWork<'_> {
                 let ids = page.data.iter().map(|conversation| conversation.id);
                 Answer::Conversations(ids.collect())
             }
+            Query::Due(now, limit) => {
+                Answer::Conversations(conversations::due(rows, *now, *limit)?)
+            }
             Query::Threads(contact) => {
                 Answer::Conversations(conversations::of_contact(rows, contact)?)
             }
@@ -138,6 +141,10 @@ impl UnitOfWork<'_> {
             }
             Query::UnmatchedBefore(before) => {
                 Answer::Number(provider_ids::count_unmatched(rows, Some(*before))?)
+            }
+            Query::UnmatchedBeyond(most) => Answer::Time(provider_ids::newest_beyond(rows, *most)?),
+            Query::Stale(before, limit) => {
+                Answer::Conversations(self.reader().stale(*before, *limit)?)
             }
             Query::UnreadAfter(of, id) => {
                 let message = messages::find(rows, *of, *id)?;

@@ -2,9 +2,9 @@
 
 use std::ops::Bound;
 
-use convodb_core::{Conversation, Filter, Result};
+use convodb_core::records::Numbers;
+use convodb_core::{Conversation, Filter, Result, Standing};
 
-use super::directory::Numbers;
 use super::keys::{self, StreamKey};
 use super::{Directory, meta, tables};
 use crate::index::{Edits, Levels, Place, Stream, Streams};
@@ -30,11 +30,12 @@ pub(super) fn fold(rows: &mut WriteTables<'_>, over: Over<'_>) -> Result<()> {
 /// and inbox, by owner, and both again while it has unread messages. A pure function of the record.
 pub(super) fn placements(conversation: &Conversation, of: Numbers) -> [Option<Place>; 4] {
     let position = keys::position(conversation.updated_at, conversation.id);
+    let standing = Standing::of(conversation);
     let place = |bucket, unread| {
         let key = StreamKey {
             unread,
             bucket,
-            status: conversation.status,
+            standing,
             inbox: of.inbox,
         };
         let is_in = !unread || conversation.unread_count > 0;
@@ -58,12 +59,12 @@ pub(super) fn each_stream(
 ) -> Result<()> {
     filter.validate()?;
     let mut visit = |bucket| {
-        for status in filter.statuses() {
+        for standing in Standing::ALL.into_iter().filter(|it| filter.has(*it)) {
             for inbox in directory.inboxes.selected(filter) {
                 let key = StreamKey {
                     unread: filter.is_unread(),
                     bucket,
-                    status: *status,
+                    standing,
                     inbox,
                 };
                 visit(key.stream())?;

@@ -96,6 +96,19 @@ pub(super) fn count_unmatched(rows: &impl Read, before: Option<DateTime<Utc>>) -
     })
 }
 
+/// Since when the newest has waited of those that are more than this many. O(unmatched).
+pub(super) fn newest_beyond(rows: &impl Read, most: u64) -> Result<Option<DateTime<Utc>>> {
+    let unmatched = decoded(UNMATCHED.range(rows, &())?, decode_unmatched);
+    let mut since = unmatched
+        .map(|unmatched| Ok(unmatched?.since))
+        .collect::<Result<Vec<_>>>()?;
+    since.sort_unstable();
+    let beyond = (since.len() as u64).saturating_sub(most) as usize;
+    Ok(beyond
+        .checked_sub(1)
+        .and_then(|last| since.get(last).copied()))
+}
+
 /// Drops the receipts that have waited since before a time. O(unmatched).
 pub(super) fn purge_unmatched(rows: &mut WriteTables<'_>, before: DateTime<Utc>) -> Result<()> {
     UNMATCHED.retain(rows, &(), |key, bytes| {

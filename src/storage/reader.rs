@@ -5,14 +5,14 @@ use std::sync::Arc;
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerName, ConsumerPosition, ContactId, Conversation,
     ConversationId, EntityKind, Error, Event, EventSeq, Hashes, Inbox, InboxId, InboxRef, Message,
-    MessageRange, MessageRef, ProviderIdState, Result, Transcript,
+    MessageRange, MessageRef, ProviderIdState, Result, TagCount, Transcript,
 };
 
 use super::conversations::Stored;
 use super::idempotency::Dated;
-use super::kinds::CONSUMERS;
+use super::kinds::{COMMANDS, CONSUMERS};
 use super::messages::{self, End};
-use super::{Directory, Head, Totals, conversations, events, meta, provider_ids};
+use super::{Directory, Head, Totals, conversations, events, meta, provider_ids, tags};
 use convodb_kv::Read;
 
 /// The state that a snapshot caches in memory beside its tables. Clones share everything until one
@@ -229,6 +229,12 @@ impl<'a, R: Read> Reader<'a, R> {
         provider_ids::count_unmatched(self.rows, None)
     }
 
+    /// How many records of idempotency keys there are. O(these).
+    pub(crate) fn count_keys(&self) -> Result<u64> {
+        let mut rows = COMMANDS.range(self.rows, &())?;
+        rows.try_fold(0, |count, row| row.map(|_| count + 1))
+    }
+
     pub(crate) fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
         self.require(id)?;
         events::audit_log(self.rows, id)?.collect()
@@ -265,6 +271,10 @@ impl<'a, R: Read> Reader<'a, R> {
 
     pub(crate) fn inboxes(&self) -> Vec<Inbox> {
         self.known.directory.inboxes.iter().cloned().collect()
+    }
+
+    pub(crate) fn tags(&self) -> Result<Vec<TagCount>> {
+        tags::all(self.rows)
     }
 
     pub(crate) fn assignees(&self) -> Vec<Assignee> {

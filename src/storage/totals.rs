@@ -1,14 +1,14 @@
 //! The total of every stream, held in memory beside each view: a list reads none from the disk.
 //!
 //! The file's own totals are those of its rows; what is buffered over these is added when they are
-//! read. They take 40 bytes a stream, 640 a user or team for each four inboxes of its own; a commit
+//! read. They take 40 bytes a stream, 960 a user or team for each four inboxes of its own; a commit
 //! copies the blocks that it changes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use convodb_core::{Error, InboxNumber, Result, Status};
+use convodb_core::{Error, InboxNumber, Result, Standing};
 
 use super::keys::{self, StreamKey, index_kind};
 use super::plan::STREAMS;
@@ -20,12 +20,12 @@ use convodb_kv::Read;
 /// So many inboxes share a block: as many as are there from the first.
 const INBOXES: usize = InboxNumber::FIRST_SAVED as usize;
 
-const STATES: usize = Status::ALL.len() * INBOXES;
+const STATES: usize = Standing::ALL.len() * INBOXES;
 
-/// The totals of what differs by status, inbox and being unread alone.
+/// The totals of what differs by standing, inbox and being unread alone.
 type Family = [Total; 2 * STATES];
 
-/// Five KiB a block: copying one costs a commit nothing beside its sync.
+/// Less than eight KiB a block: copying one costs a commit nothing beside its sync.
 const FAMILIES_A_BLOCK: usize = 8;
 
 /// A total whose row cannot be read; no stream has as many rows.
@@ -140,7 +140,7 @@ fn unreadable(stream: &Stream) -> Error {
 fn place(stream: StreamKey) -> [usize; 4] {
     let family = stream.bucket.map_or(0, |bucket| bucket as usize + 1);
     let inbox = stream.inbox.get() as usize;
-    let state = usize::from(keys::status_code(stream.status)) * INBOXES + inbox % INBOXES;
+    let state = usize::from(keys::code(stream.standing)) * INBOXES + inbox % INBOXES;
     [
         inbox / INBOXES,
         family / FAMILIES_A_BLOCK,

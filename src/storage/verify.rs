@@ -1,7 +1,7 @@
 //! Every index entry, total and thread recomputed from the records, and compared.
 //!
-//! Invariant: memory is bounded, however large the file: each side is read in its own order, and
-//! looked up in the other.
+//! Invariant: memory is bounded, however large the file, but for the tags in use: each side is read in
+//! its own order, and looked up in the other.
 
 mod catalog;
 mod events;
@@ -16,6 +16,7 @@ use convodb_core::{Details, ErrorKind, EventSeq, Hex, Result, time};
 
 use super::conversations::{self, Stored};
 use super::scan::Scan;
+use super::tags::TagEdits;
 use super::{View, index_entry, kinds, messages, plan, tables};
 use convodb_kv::{Read as _, Table};
 
@@ -96,9 +97,9 @@ pub(crate) fn verify(view: &View, shown: DateTime<Utc>) -> Result<VerifyReport> 
     let report = VerifyReport::default();
     let now = view.head().clock(shown);
     let mut verifier = Verifier { view, now, report };
-    verifier.check_conversations()?;
+    let tags = verifier.check_conversations()?;
     verifier.check_index()?;
-    verifier.check_catalog()?;
+    verifier.check_catalog(&tags)?;
     verifier.check_messages()?;
     verifier.check_events()?;
     Ok(verifier.report)
@@ -186,17 +187,26 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Each record: that it can be read, and that what follows from it is there.
-    fn check_conversations(&mut self) -> Result<()> {
+    /// Each record: that it can be read, and that what follows from it is there. Returns how many have each
+    /// tag.
+    fn check_conversations(&mut self) -> Result<TagEdits> {
+        let mut tags = TagEdits::default();
         self.each(tables::CONVERSATIONS, |verifier, key, bytes| {
             verifier.report.conversations += 1;
             let decoded = conversations::decode(&verifier.view.known.directory, key, bytes);
             if let Some(mut stored) = verifier.readable(tables::CONVERSATIONS, key, decoded)? {
+                tags.add(&stored.conversation);
                 verifier.check_derived(key, &stored)?;
                 verifier.count_ahead(stored.conversation.times());
             }
             Ok(())
-        })
+        })?;
+        for tag in tags.keys() {
+            if !kinds::TAGS.contains(&self.view.rows, tag)? {
+                self.found(tables::CATALOG, &kinds::TAGS.key(tag), FindingKind::Missing);
+            }
+        }
+        Ok(tags)
     }
 
     fn check_derived(&mut self, key: &[u8], stored: &Stored) -> Result<()> {
@@ -205,7 +215,7 @@ impl Verifier<'_> {
             conversation,
             numbers,
         } = stored;
-        let value = index_entry::value(conversation, numbers.owner);
+        let value = index_entry::value(conversation, *numbers);
         for (stream, position) in plan::placements(conversation, *numbers)
             .into_iter()
             .flatten()
@@ -219,6 +229,11 @@ impl Verifier<'_> {
         if !events::audit_log_begins(self.view, conversation.id)? {
             let key = kinds::AUDIT_LOGS.key(&(conversation.id, EventSeq::ZERO));
             self.found(tables::EVENTS, &key, FindingKind::Missing);
+        }
+        if let Some(due) = conversations::due_of(conversation)
+            && unless_corrupted(kinds::DUE.contains(rows, &due))? == Some(false)
+        {
+            self.found(tables::CATALOG, &kinds::DUE.key(&due), FindingKind::Missing);
         }
         let thread = conversations::thread_of(conversation, *numbers);
         let key = kinds::THREADS.key(&thread);

@@ -183,7 +183,7 @@ fn an_export_carries_attributes() {
     let transcript = inbox.store.transcript(id).unwrap();
     let json = serde_json::to_string(&transcript).unwrap();
     assert!(
-        json.contains(r#""revision":3,"priority":"high","tags":["vip"],"metadata":{"order":1042}"#),
+        json.contains(r#""revision":3,"priority":"high","tags":["vip"],"last_inbound_at":"#),
         "{json}"
     );
     let import = Import::new(transcript.conversation.clone(), transcript.messages);

@@ -52,7 +52,8 @@ fn check_one_state(snapshot: &Snapshot) -> u64 {
     assert!(positions.is_sorted_by(|a, b| a > b), "latest first, once");
     for row in &rows {
         let transcript = snapshot.transcript(row.id).unwrap();
-        assert_eq!(transcript.conversation, *row, "as its list shows it");
+        let shown = transcript.conversation.into_listed();
+        assert_eq!(shown, *row, "as its list shows it");
         let newest = snapshot.last_messages(&[row.id]).unwrap();
         assert_eq!(newest, [transcript.messages.last().cloned()]);
     }

@@ -338,7 +338,7 @@ fn a_command_that_is_not_about_one_conversation_refuses_preconditions() {
             ),
             (
                 "purge_unmatched",
-                store.purge_unmatched(Duration::ZERO).map(drop),
+                store.purge_unmatched(Duration::ZERO, 0).map(drop),
             ),
             (
                 "purge_idempotency_keys",

@@ -179,12 +179,18 @@ fn receipts_that_wait_too_long_are_purged() {
         clock.advance(Duration::from_secs(60));
     }
     let minute = Duration::from_secs(61);
-    let purged = store.purge_unmatched(minute).unwrap();
+    let purged = store.purge_unmatched(minute, u64::MAX).unwrap();
     assert_eq!((purged.value, purged.effect.changed), (1, true));
     assert_eq!(store.stats().unwrap().unmatched, 1);
-    let again = store.purge_unmatched(minute).unwrap();
+    let again = store.purge_unmatched(minute, u64::MAX).unwrap();
     assert_eq!((again.value, again.effect.changed), (0, false));
-    assert_eq!(store.purge_unmatched(Duration::MAX).unwrap().value, 0);
+    assert_eq!(
+        store
+            .purge_unmatched(Duration::MAX, u64::MAX)
+            .unwrap()
+            .value,
+        0
+    );
 
     let sent = |name| Outbound::text(contact(1), Channel::Whatsapp, "Hi").provider_id(name);
     let status = |name| store.send(sent(name)).unwrap().value.status;

@@ -201,7 +201,8 @@ fn a_revision_grows_with_every_change_of_status_and_assignee() {
     store.assign(id, &bob).unwrap();
     assert_eq!(revision(), 8, "resolved, assigned and reopened");
     let listed = store.list(&Filter::open(), PageRequest::default()).unwrap();
-    assert_eq!(listed.data, [inbox.show(id)], "as its list shows it");
+    let shown = inbox.show(id).into_listed();
+    assert_eq!(listed.data, [shown], "as its list shows it");
     inbox.assert_sound();
 }
 

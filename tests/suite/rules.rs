@@ -9,6 +9,7 @@ mod directory;
 pub(crate) mod inbox;
 mod inboxes;
 mod lists;
+mod queues;
 mod receipts;
 mod removal;
 mod successors;

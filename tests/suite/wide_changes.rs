@@ -156,7 +156,10 @@ fn wide() -> impl Strategy<Value = Op> {
             assignee,
             successor
         }),
-        Just(Op::PurgeUnmatched { older_ms: 0 }),
+        Just(Op::PurgeUnmatched {
+            older_ms: 0,
+            most: 0,
+        }),
         Just(Op::PurgeKeys { older_ms: 0 }),
         purge,
     ]
@@ -323,7 +326,10 @@ fn every_wide_change() -> Vec<Op> {
             assignee: Who(0),
             successor: None,
         },
-        Op::PurgeUnmatched { older_ms: 0 },
+        Op::PurgeUnmatched {
+            older_ms: 0,
+            most: 0,
+        },
         Op::PurgeKeys { older_ms: 0 },
         Op::PurgeEvents(RetentionPlan { keep, force: false }),
         Op::PurgeEvents(RetentionPlan { keep, force: true }),

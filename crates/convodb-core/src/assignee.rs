@@ -69,6 +69,12 @@ impl AssigneeId {
         }
     }
 
+    /// Whether it is a team's.
+    #[doc(hidden)]
+    pub const fn is_team(&self) -> bool {
+        matches!(self, Self::Team(_))
+    }
+
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
         match self {

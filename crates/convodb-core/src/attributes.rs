@@ -1,10 +1,13 @@
 //! What a team gives a conversation beside its status and its assignee.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::metadata::{Metadata, MetadataChanges};
 use crate::text::objects;
-use crate::{Field, InvalidInput};
+use crate::{
+    Assignee, AssigneeId, Conversation, Field, InvalidInput, Status, TeamId, time, validate,
+};
 
 const MAX_TAGS: usize = 32;
 const MAX_TAG_BYTES: usize = 64;
@@ -35,12 +38,18 @@ pub enum Attribute {
     Tags,
     /// [`Attributes::metadata`].
     Metadata,
+    /// [`Attributes::team`].
+    Team,
 }
 
 /// What a team gives a conversation. Most conversations have none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Attributes {
+    /// The team whose queue it is in, with its present name: beside who has it.
+    pub team: Option<Assignee>,
+    /// Until when it is out of the way.
+    pub snoozed_until: Option<DateTime<Utc>>,
     /// How soon it needs an answer.
     pub priority: Option<Priority>,
     /// Its tags.
@@ -50,7 +59,18 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// As fields, where they have a value, in the order of the variants of [`Field`].
+    pub(crate) const fn none() -> Self {
+        Self {
+            team: None,
+            snoozed_until: None,
+            priority: None,
+            tags: Tags::new(),
+            metadata: Metadata::new(),
+        }
+    }
+
+    /// As fields, where they have a value, in the order of the variants of [`Field`]; without the team,
+    /// which records hold by its number.
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
         let priority = self
             .priority
@@ -58,7 +78,8 @@ impl Attributes {
         let tags = (!self.tags.is_empty()).then(|| Field::Tags(self.tags.clone()));
         let metadata = (!self.metadata.is_empty())
             .then(|| Field::Metadata(MetadataChanges::from(&self.metadata)));
-        [priority, tags, metadata].into_iter().flatten()
+        let snoozed = self.snoozed_until.map(|it| Field::SnoozedUntil(Some(it)));
+        [priority, tags, metadata, snoozed].into_iter().flatten()
     }
 
     /// What lists show of them; nothing if that is none.
@@ -72,6 +93,11 @@ impl Attributes {
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
+        if let Some(team) = &self.team {
+            let reason = "must be a team's id";
+            InvalidInput::unless(team.id.is_team(), "team.id", reason)?;
+            validate::name("name", &team.name).map_err(|error| error.within("team"))?;
+        }
         self.tags.validate()?;
         self.metadata.validate()
     }
@@ -128,6 +154,12 @@ impl Tags {
         self.0.binary_search_by_key(&tag, |known| folded(known))
     }
 
+    /// Each with what it is compared by.
+    #[doc(hidden)]
+    pub fn folded(&self) -> impl Iterator<Item = (String, &str)> {
+        self.iter().map(|tag| (folded(tag), tag))
+    }
+
     /// Adds a tag, unless it is there.
     pub fn insert(&mut self, tag: impl Into<String>) {
         let tag = tag.into();
@@ -179,9 +211,28 @@ impl<'de> Deserialize<'de> for Tags {
     }
 }
 
+/// A tag, and how many conversations have it. Its JSON is `{"tag", "count"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TagCount {
+    /// As it was first spelled.
+    pub tag: String,
+    /// How many conversations have it, in whichever case.
+    pub count: u64,
+}
+
+impl TagCount {
+    #[doc(hidden)]
+    pub const fn new(tag: String, count: u64) -> Self {
+        Self { tag, count }
+    }
+}
+
 /// New values for attributes of a conversation. What is left out stays as it is.
 ///
-/// Its JSON has `priority`, `tags` and `metadata`. A value of `null` takes an attribute away.
+/// Its JSON has `team_id`, `snoozed_until`, `priority`, `tags` and `metadata`. A value of `null` takes an
+/// attribute away.
 ///
 /// ```
 /// use convodb::{AttributeChanges, Priority};
@@ -195,6 +246,12 @@ impl<'de> Deserialize<'de> for Tags {
 #[serde(default, deny_unknown_fields, expecting = "an object")]
 #[non_exhaustive]
 pub struct AttributeChanges {
+    /// The team, or none.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<Option<TeamId>>,
+    /// Until when it is snoozed, a time in the future; or no longer.
+    #[serde(with = "given_time", skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<Option<DateTime<Utc>>>,
     /// The priority, or none.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub priority: Option<Option<Priority>>,
@@ -211,6 +268,23 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// The same for a time.
+mod given_time {
+    use super::*;
+
+    type Given = Option<Option<DateTime<Utc>>>;
+
+    pub(super) fn serialize<S: Serializer>(time: &Given, serializer: S) -> Result<S::Ok, S::Error> {
+        time::optional::serialize(&time.flatten(), serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Given, D::Error> {
+        time::optional::deserialize(deserializer).map(Some)
+    }
 }
 
 /// What becomes of the tags of a conversation.
@@ -240,8 +314,29 @@ objects! { TagDifference }
 
 impl AttributeChanges {
     /// The fields that become other ones, and what they become.
-    pub(crate) fn fields(&self, known: &Attributes) -> Result<Vec<Field>, InvalidInput> {
+    pub(crate) fn fields(
+        &self,
+        conversation: &Conversation,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Field>, InvalidInput> {
+        let known = conversation.attributes();
         let mut set = Vec::new();
+        if let Some(team) = &self.team_id {
+            let id = known.team.as_ref().map(|team| &team.id);
+            if id != team.clone().map(AssigneeId::Team).as_ref() {
+                set.push(Field::Team(team.clone()));
+            }
+        }
+        if let Some(until) = self.snoozed_until
+            && until != known.snoozed_until
+        {
+            let is_future = until.is_none_or(|until| until > now);
+            InvalidInput::unless(is_future, "snoozed_until", "must be in the future")?;
+            let is_open = until.is_none() || conversation.status == Status::Open;
+            let reason = "belongs to an open conversation alone";
+            InvalidInput::unless(is_open, "snoozed_until", reason)?;
+            set.push(Field::SnoozedUntil(until));
+        }
         if let Some(priority) = self.priority
             && priority != known.priority
         {

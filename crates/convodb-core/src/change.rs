@@ -196,10 +196,7 @@ impl Change {
         keys.extend(self.conversation().map(Key::Conversation));
         match &self.kind {
             ChangeKind::ConversationUpdated { set, .. } => {
-                keys.extend(set.iter().filter_map(|field| match field {
-                    Field::Assignee(Some(id)) => Some(Key::Assignee(id.clone())),
-                    _ => None,
-                }));
+                keys.extend(set.iter().filter_map(Field::assignee).map(Key::Assignee));
             }
             ChangeKind::MessageUpdated {
                 conversation,
@@ -221,8 +218,7 @@ impl Change {
                 ..
             } => keys.push(Key::Assignee(assignee.clone())),
             ChangeKind::ConversationImported(imported) => {
-                let assignee = imported.conversation.assignee_id();
-                keys.extend(assignee.cloned().map(Key::Assignee));
+                keys.extend(imported.conversation.assignees().map(Key::Assignee));
             }
             _ => {}
         }

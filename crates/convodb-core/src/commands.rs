@@ -7,6 +7,7 @@ mod assign;
 mod bulk;
 mod consumers;
 mod delete;
+mod delete_resolved;
 mod edit;
 mod erase_contact;
 mod fill;
@@ -31,30 +32,33 @@ mod send;
 mod set_provider_id;
 mod update_conversation;
 mod update_message;
+mod wake_due;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::command::require_conversations;
 use crate::command::sealed::Sealed;
 use crate::validate::Origin;
 use crate::{
-    Answer, Assignee, AssigneeId, AttachmentUpdate, AttributeChanges, Attributes, Author,
-    BatchItem, ChangeKind, Channel, Command, ConsumerName, ContactId, Content, Conversation,
-    ConversationId, Decision, Delivery, DeliveryStatus, Direction, Effect, EntityKind, Env, Error,
-    EventSeq, Extras, Field, Filter, Halt, Import, Inbound, Inbox, InboxId, InboxRef, InvalidInput,
-    Key, Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId,
+    Answer, Assignee, AssigneeId, AttachmentUpdate, AttributeChanges, Author, BatchItem,
+    ChangeKind, Channel, Command, ConsumerName, ContactId, Content, Conversation, ConversationId,
+    Decision, Delivery, DeliveryStatus, Direction, Effect, EntityKind, Env, Error, EventSeq,
+    Extras, Field, Filter, Halt, Import, Inbound, Inbox, InboxId, InboxRef, InvalidInput, Key,
+    Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId,
     ProviderIdState, Query, Reaction, Receipt, Reply, Retention, Revision, Revocation, Selection,
-    State, Status, Subject, Unmatched, UserId, Version, time, validate,
+    State, Status, Subject, Unmatched, UserId, Version, WakeReason, time, validate,
 };
 
 pub use self::{
-    add_note::*, assign::*, bulk::*, consumers::*, delete::*, edit::*, erase_contact::*,
-    fill::Fill, mark_read::*, purge::*, react::React, receive::*, record_delivery::*,
-    record_watermark::*, remove_assignee::*, remove_note::*, reopen::*, reply::*, request::Report,
-    resolve::*, retry::*, revoke::*, save_assignee::*, save_inbox::*, send::*, set_provider_id::*,
-    update_conversation::*, update_message::UpdateMessage,
+    add_note::*, assign::*, bulk::*, consumers::*, delete::*, delete_resolved::*, edit::*,
+    erase_contact::*, fill::Fill, mark_read::*, purge::*, react::React, receive::*,
+    record_delivery::*, record_watermark::*, remove_assignee::*, remove_note::*, reopen::*,
+    reply::*, request::Report, resolve::*, retry::*, revoke::*, save_assignee::*, save_inbox::*,
+    send::*, set_provider_id::*, update_conversation::*, update_message::UpdateMessage,
+    wake_due::*,
 };
 #[doc(hidden)]
 pub use import::decide as decide_import;
@@ -64,10 +68,10 @@ macro_rules! seal {
 }
 
 seal! {
-    Acknowledge AddConsumer AddNote Assign AssignAll Delete Edit EraseContact Fill Import MarkRead
+    Acknowledge AddConsumer AddNote Assign AssignAll Delete DeleteResolved Edit EraseContact Fill Import MarkRead
     MarkReadUpTo MarkUnread
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
     RemoveAssignee RemoveNote
     RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SaveInbox SendMessage SetProviderId
-    UpdateConversation UpdateMessage
+    UpdateConversation UpdateMessage WakeDue
 }

@@ -9,7 +9,7 @@ use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, ConversationId, InboxId, InboxRef, Message, Revision,
-    time,
+    TeamId, Timeline, time,
 };
 
 /// Whether a conversation needs work.
@@ -35,12 +35,27 @@ impl Status {
     }
 }
 
+/// Why a snooze ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum WakeReason {
+    /// Its time came.
+    Due,
+    /// The contact wrote.
+    Inbound,
+    /// The conversation was resolved.
+    Resolved,
+    /// A user ended it.
+    User,
+}
+
 /// A conversation without its messages, as lists and commands return it.
 ///
 /// Its JSON has `id`, `contact_id`, `channel`, `status`, `assigned_to`, `"messages": []`,
 /// `created_at` and `updated_at`; after them, each where it is not zero, `unread_count`,
 /// `inbound_count` and `revision`; then, each where it has a value, `inbox_id`, those of its
-/// [`Attributes`], `delivered_until` and `read_until`.
+/// [`Attributes`] and its [`Timeline`], `delivered_until` and `read_until`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Conversation {
@@ -68,6 +83,8 @@ pub struct Conversation {
     /// How many of those came since the conversation was last marked as read, in the order of their
     /// arrival.
     pub unread_count: u64,
+    /// When what happened in it. Lists show [`waiting_since`](Timeline::waiting_since) alone.
+    pub timeline: Timeline,
     /// All messages to the contact until this time were delivered.
     pub delivered_until: Option<DateTime<Utc>>,
     /// All messages to the contact until this time were read.
@@ -120,16 +137,37 @@ pub enum Field {
     UnreadCount(u64),
     /// A message that was unread was taken back.
     UnreadRevoked,
+    SnoozedUntil(#[serde(with = "time::optional")] Option<DateTime<Utc>>),
+    /// A snooze ended otherwise than by a user.
+    Woken(WakeReason),
+    Team(Option<TeamId>),
+    /// Of a record alone: it follows from other changes.
+    Timeline(Timeline),
 }
 
 impl Field {
     pub const fn is_activity(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::Assignee(_))
+        matches!(
+            self,
+            Self::Status(_) | Self::Assignee(_) | Self::Woken(WakeReason::Due)
+        )
     }
 
     /// Whether setting it raises the revision.
     pub const fn is_revised(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::Assignee(_)) || self.attribute().is_some()
+        matches!(
+            self,
+            Self::Status(_) | Self::Assignee(_) | Self::SnoozedUntil(_) | Self::Woken(_)
+        ) || self.attribute().is_some()
+    }
+
+    /// The user or team that it names.
+    pub fn assignee(&self) -> Option<AssigneeId> {
+        match self {
+            Self::Assignee(id) => id.clone(),
+            Self::Team(id) => id.clone().map(AssigneeId::Team),
+            _ => None,
+        }
     }
 
     /// The attribute that it sets, by the name that an event gives it.
@@ -138,6 +176,7 @@ impl Field {
             Self::Priority(_) => Attribute::Priority,
             Self::Tags(_) => Attribute::Tags,
             Self::Metadata(_) => Attribute::Metadata,
+            Self::Team(_) => Attribute::Team,
             _ => return None,
         })
     }
@@ -165,6 +204,15 @@ impl Conversation {
             revision: Revision::ZERO,
             inbound_count: 0,
             unread_count: 0,
+            timeline: Timeline {
+                waiting_since: None,
+                last_inbound_at: None,
+                last_message_at: None,
+                opened_at: None,
+                first_reply_at: None,
+                resolved_at: None,
+                answered_by_bot: false,
+            },
             delivered_until: None,
             read_until: None,
             attributes: None,
@@ -178,9 +226,33 @@ impl Conversation {
         self.attributes = Some(attributes).filter(|it| **it != Attributes::default());
     }
 
+    /// Puts it into the queue of a team.
+    pub(crate) fn put_team(&mut self, team: Option<Assignee>) {
+        if team != self.attributes().team {
+            self.change_attributes(|it| it.team = team);
+        }
+    }
+
     /// The id of the user or team that it is assigned to.
     pub fn assignee_id(&self) -> Option<&AssigneeId> {
         self.assigned_to.as_ref().map(|assignee| &assignee.id)
+    }
+
+    /// The ids of those that it names: whom it is assigned to, and its team.
+    pub(crate) fn assignees(&self) -> impl Iterator<Item = AssigneeId> {
+        let team = self.attributes().team.as_ref();
+        self.assigned_to.iter().chain(team).map(|it| it.id.clone())
+    }
+
+    /// As lists show it.
+    #[doc(hidden)]
+    pub fn into_listed(mut self) -> Self {
+        self.attributes = self.attributes.and_then(|it| it.listed()).map(Box::new);
+        self.timeline = Timeline {
+            waiting_since: self.timeline.waiting_since,
+            ..Timeline::default()
+        };
+        self
     }
 
     /// Its inbox and contact, which it is found by.
@@ -196,6 +268,17 @@ impl Conversation {
         }
     }
 
+    /// What its team gave it, or nothing.
+    pub(crate) fn attributes(&self) -> &Attributes {
+        static NONE: Attributes = Attributes::none();
+        self.attributes.as_deref().unwrap_or(&NONE)
+    }
+
+    /// Until when it is snoozed, if it is.
+    pub fn snoozed_until(&self) -> Option<DateTime<Utc>> {
+        self.attributes().snoozed_until
+    }
+
     /// How many messages from the contact, by arrival, are marked as read.
     pub const fn read_count(&self) -> u64 {
         self.inbound_count.saturating_sub(self.unread_count)
@@ -205,7 +288,17 @@ impl Conversation {
     pub(crate) fn put(&mut self, field: &Field, assignee: Option<Assignee>) {
         match field {
             Field::Status(status) => self.status = *status,
-            Field::Assignee(_) => self.assigned_to = assignee,
+            Field::Assignee(_) => {
+                // A team that has it has it in its queue too, and a user takes it from there.
+                if let Some(team) = assignee.as_ref().filter(|it| it.id.is_team()) {
+                    self.change_attributes(|it| it.team = Some(team.clone()));
+                }
+                self.assigned_to = assignee;
+            }
+            Field::Team(_) => self.put_team(assignee),
+            Field::SnoozedUntil(until) => self.change_attributes(|it| it.snoozed_until = *until),
+            Field::Woken(_) => self.change_attributes(|it| it.snoozed_until = None),
+            Field::Timeline(timeline) => self.timeline = *timeline,
             Field::DeliveredUntil(until) => {
                 self.delivered_until = self.delivered_until.max(Some(*until));
             }
@@ -230,6 +323,12 @@ impl Conversation {
     /// Sets an attribute, with what follows from it: the revision, and the time of the latest
     /// activity.
     pub(crate) fn set(&mut self, field: &Field, assignee: Option<Assignee>, at: DateTime<Utc>) {
+        match field {
+            Field::Status(Status::Open) => self.timeline.open(at),
+            Field::Status(Status::Resolved) => self.timeline.resolve(at),
+            Field::Assignee(Some(_)) => self.timeline.assign(at),
+            _ => {}
+        }
         self.put(field, assignee);
         if field.is_revised() {
             self.revision = self.revision.next();
@@ -246,7 +345,9 @@ impl Conversation {
         let read_until = self.read_until.map(Field::ReadUntil);
         let attributes = self.attributes.iter().flat_map(|it| it.fields());
         let until = delivered_until.into_iter().chain(read_until);
-        until.chain(attributes).collect()
+        let timeline = (self.timeline != Timeline::default()).then_some(self.timeline);
+        let timeline = timeline.map(Field::Timeline);
+        until.chain(attributes).chain(timeline).collect()
     }
 
     /// Replaces a removed assignee by its successor. Not activity.
@@ -266,6 +367,7 @@ impl Conversation {
         self.inbound_count += u64::from(message.is_from_contact());
         self.unread_count += u64::from(message.counts_as_unread() && !message.is_revoked());
         if !message.is_system() {
+            self.timeline.message(message, self.status, at);
             self.active(at);
         }
     }
@@ -283,5 +385,6 @@ impl Conversation {
         [&mut self.created_at, &mut self.updated_at]
             .into_iter()
             .chain(until.into_iter().flatten())
+            .chain(self.timeline.times())
     }
 }

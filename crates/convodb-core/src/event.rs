@@ -15,7 +15,7 @@ use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Actor, AssigneeId, AssigneeKind, Attribute, Change, Conversation, ConversationId,
-    DeliveryStatus, EventSeq, InvalidInput, MessageId, NoteId, Status, time,
+    DeliveryStatus, EventSeq, InvalidInput, MessageId, NoteId, Status, WakeReason, time,
 };
 
 pub(crate) use project::project;
@@ -210,6 +210,17 @@ pub enum EventKind {
     ConversationRead,
     /// Messages of the conversation were marked as unread.
     ConversationUnread,
+    /// The conversation is out of the way until a time.
+    ConversationSnoozed {
+        /// The time.
+        #[serde(with = "time")]
+        until: DateTime<Utc>,
+    },
+    /// The conversation is back.
+    ConversationUnsnoozed {
+        /// Why.
+        reason: WakeReason,
+    },
 }
 
 impl EventKind {
@@ -240,6 +251,8 @@ impl EventKind {
             Self::ConversationUpdated { .. } => "conversation.updated",
             Self::ConversationRead => "conversation.read",
             Self::ConversationUnread => "conversation.unread",
+            Self::ConversationSnoozed { .. } => "conversation.snoozed",
+            Self::ConversationUnsnoozed { .. } => "conversation.unsnoozed",
         }
     }
 
@@ -334,6 +347,8 @@ impl Serialize for Event {
                 object.put("until", Time(*until))?;
             }
             EventKind::ConversationUpdated { changed } => object.put("changed", changed)?,
+            EventKind::ConversationSnoozed { until } => object.put("until", Time(*until))?,
+            EventKind::ConversationUnsnoozed { reason } => object.put("reason", reason)?,
         }
         object.put_some("effective_at", self.effective_at.map(Time))?;
         object.put_some("actor", self.actor.as_ref())?;
@@ -368,6 +383,7 @@ struct EventDocument {
     status: Option<EventStatus>,
     until: Option<Time>,
     changed: Option<Vec<Attribute>>,
+    reason: Option<WakeReason>,
     #[serde(rename = "previous_status")]
     _previous_status: Option<Status>,
     assigned_to: Option<Party<'static>>,
@@ -462,6 +478,15 @@ impl EventDocument {
                     }
                 }
                 _ => return Err(required("until")),
+            },
+            "conversation.snoozed" => EventKind::ConversationSnoozed {
+                until: match &self.until {
+                    Some(Time(until)) => *until,
+                    None => return Err(required("until")),
+                },
+            },
+            "conversation.unsnoozed" => EventKind::ConversationUnsnoozed {
+                reason: self.reason.ok_or_else(|| required("reason"))?,
             },
             "conversation.read" => EventKind::ConversationRead,
             "conversation.unread" => EventKind::ConversationUnread,

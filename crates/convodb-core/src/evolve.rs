@@ -3,8 +3,8 @@
 
 use crate::event::{self, NewEvent};
 use crate::{
-    Assignee, Change, ChangeKind, Conversation, ConversationId, Field, Halt, Inbox, Key, Message,
-    MessageField, MessageId, ProviderId, ProviderIdState, State, Unmatched,
+    Assignee, Change, ChangeKind, Conversation, ConversationId, Halt, Inbox, Key, Message,
+    MessageField, MessageId, ProviderId, ProviderIdState, State, Timeline, Unmatched,
 };
 
 /// Applies a change, and appends the events that follow from it and the state that it meets.
@@ -29,13 +29,14 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             let mut created = Conversation::new(conversation, contact_id, channel, created_at);
             created.inbox_id = inbox_id;
             created.status = status;
+            created.timeline = Timeline::created(status, at);
             insert(state, created);
         }
         ChangeKind::ConversationUpdated { conversation, set } => {
             for field in &set {
-                let assignee = match field {
-                    Field::Assignee(Some(id)) => Some(state.require_assignee(id)?.clone()),
-                    _ => None,
+                let assignee = match field.assignee() {
+                    Some(id) => Some(state.require_assignee(&id)?.clone()),
+                    None => None,
                 };
                 update(state, conversation, |known| known.set(field, assignee, at))?;
             }
@@ -65,6 +66,11 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             if let Some(id) = conversation.assignee_id().cloned() {
                 // The directory's name.
                 conversation.assigned_to = Some(state.require_assignee(&id)?.clone());
+            }
+            if let Some(attributes) = &mut conversation.attributes
+                && let Some(team) = &mut attributes.team
+            {
+                *team = state.require_assignee(&team.id)?.clone();
             }
             insert(state, conversation);
         }

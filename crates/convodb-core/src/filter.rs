@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::page::PagePosition;
 use crate::{
-    AssigneeId, Channel, Conversation, ConversationId, InboxId, InboxRef, InvalidInput,
+    AssigneeId, Channel, ContactId, Conversation, ConversationId, InboxId, InboxRef, InvalidInput,
     PageRequest, Status, text,
 };
 
@@ -66,6 +66,37 @@ pub struct Filter {
     unassigned: bool,
     assignees: BTreeSet<AssigneeId>,
     unread: bool,
+    snoozed: Option<bool>,
+    contact: Option<ContactId>,
+}
+
+/// Whether a conversation is open, resolved, or open and snoozed: each has lists of its own.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    Open,
+    Resolved,
+    Snoozed,
+}
+
+#[doc(hidden)]
+impl Standing {
+    pub const ALL: [Self; 3] = [Self::Open, Self::Resolved, Self::Snoozed];
+
+    pub fn of(conversation: &Conversation) -> Self {
+        match conversation.status {
+            Status::Resolved => Self::Resolved,
+            Status::Open if conversation.snoozed_until().is_some() => Self::Snoozed,
+            Status::Open => Self::Open,
+        }
+    }
+
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Open | Self::Snoozed => Status::Open,
+            Self::Resolved => Status::Resolved,
+        }
+    }
 }
 
 impl Filter {
@@ -126,6 +157,19 @@ impl Filter {
         self
     }
 
+    /// Selects only conversations that are snoozed, or that are not.
+    pub const fn snoozed(mut self, snoozed: bool) -> Self {
+        self.snoozed = Some(snoozed);
+        self
+    }
+
+    /// Selects only conversations with a contact. Of these there is one for each inbox, so that a list
+    /// reads each of them.
+    pub fn contact(mut self, contact: impl Into<ContactId>) -> Self {
+        self.contact = Some(contact.into());
+        self
+    }
+
     /// The status.
     pub const fn status(&self) -> StatusFilter {
         self.status
@@ -156,18 +200,35 @@ impl Filter {
         self.unread
     }
 
+    /// Whether only snoozed conversations are selected, or only others.
+    pub const fn is_snoozed(&self) -> Option<bool> {
+        self.snoozed
+    }
+
+    /// The contact, where there is one.
+    pub const fn contact_id(&self) -> Option<&ContactId> {
+        self.contact.as_ref()
+    }
+
     /// Whether it selects conversations whatever their assignee.
     #[doc(hidden)]
     pub fn is_any_assignee(&self) -> bool {
         !self.unassigned && self.assignees.is_empty()
     }
 
+    /// Whether it selects conversations of a standing.
     #[doc(hidden)]
-    pub const fn statuses(&self) -> &'static [Status] {
-        match self.status {
-            StatusFilter::Open => &[Status::Open],
-            StatusFilter::Resolved => &[Status::Resolved],
-            StatusFilter::All => &Status::ALL,
+    pub const fn has(&self, standing: Standing) -> bool {
+        let is_resolved = matches!(standing, Standing::Resolved);
+        let has_status = match self.status {
+            StatusFilter::Open => !is_resolved,
+            StatusFilter::Resolved => is_resolved,
+            StatusFilter::All => true,
+        };
+        let is_snoozed = matches!(standing, Standing::Snoozed);
+        match self.snoozed {
+            Some(snoozed) => has_status && snoozed == is_snoozed,
+            None => has_status,
         }
     }
 
@@ -188,30 +249,35 @@ impl Filter {
             Some(id) => self.assignees.contains(id),
             None => self.unassigned,
         };
-        self.statuses().contains(&conversation.status)
+        self.has(Standing::of(conversation))
+            && (self.contact.as_ref()).is_none_or(|contact| *contact == conversation.contact_id)
             && self.has_inbox(conversation.channel, conversation.inbox_id.as_ref())
             && (self.is_any_assignee() || assignee())
             && (!self.unread || conversation.unread_count > 0)
     }
 
-    /// Checks the number of assignees.
+    /// Checks the number of assignees, and that it can select anything.
     #[doc(hidden)]
     pub fn validate(&self) -> Result<(), InvalidInput> {
         let (max, assignees) = (Self::MAX_ASSIGNEES, self.assignees.len());
         let reason = format_args!("must be at most {max} users and teams, and are {assignees}");
-        InvalidInput::unless(assignees <= max, "assigned_to", reason)
+        InvalidInput::unless(assignees <= max, "assigned_to", reason)?;
+        let selects = self.status != StatusFilter::Resolved || self.snoozed != Some(true);
+        let reason = "must not be `true` beside resolved conversations, none of which is snoozed";
+        InvalidInput::unless(selects, "snoozed", reason)
     }
 }
 
 /// The parameters of a query string.
-const NAMES: &str = "status channel inbox assigned_to unread page cursor around limit";
+const NAMES: &str =
+    "status channel inbox contact_id assigned_to unread snoozed page cursor around limit";
 
 impl Filter {
-    /// Parses the query string of a list: `status`, `channel`, `inbox`, `assigned_to` and `unread`;
-    /// `page`, `cursor` or `around`; and `limit`.
+    /// Parses the query string of a list: `status`, `channel`, `inbox`, `contact_id`, `assigned_to`,
+    /// `unread` and `snoozed`; `page`, `cursor` or `around`; and `limit`.
     ///
     /// `channel`, `inbox` and `assigned_to` take several values, separated by commas. A value of `inbox`
-    /// is an id, or the name of a channel for its nameless inbox; `unassigned` is one of `assigned_to`. `unread` takes `true` alone. A missing `status` is `open`, and a missing page
+    /// is an id, or the name of a channel for its nameless inbox; `unassigned` is one of `assigned_to`. `unread` takes `true` alone, `snoozed` `true` or `false`. A missing `status` is `open`, and a missing page
     /// is the first one of 20 rows.
     ///
     /// ```
@@ -278,6 +344,12 @@ impl Filter {
                     InvalidInput::unless(value == "true", name, "must be `true`")?;
                     filter.unread = true;
                 }
+                "snoozed" => {
+                    let snoozed = value.parse();
+                    let reason = |_| InvalidInput::new(name, "must be `true` or `false`");
+                    filter.snoozed = Some(snoozed.map_err(reason)?);
+                }
+                "contact_id" => filter.contact = Some(ContactId::new(value)?),
                 "page" => position = PagePosition::Number(number(name, value)?),
                 "cursor" => position = PagePosition::After(value.parse()?),
                 "around" => {
@@ -317,6 +389,12 @@ impl Filter {
         }
         if self.is_unread() {
             query.append_pair("unread", "true");
+        }
+        if let Some(snoozed) = self.snoozed {
+            query.append_pair("snoozed", if snoozed { "true" } else { "false" });
+        }
+        if let Some(contact) = &self.contact {
+            query.append_pair("contact_id", contact.as_str());
         }
         match page.position() {
             PagePosition::Number(number) => query.append_pair("page", &number.to_string()),

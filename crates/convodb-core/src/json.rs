@@ -5,14 +5,34 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::attributes::{Attributes, Priority, Tags};
-use crate::records::{ConversationRecord, Embedded};
+use crate::records::{ConversationRecord, Embedded, Numbers};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, Content, Conversation, ConversationId, Extras,
     Import, InboxId, InvalidInput, Message, MessageId, MessageType, Metadata, Note, Revision,
-    Status, Transcript,
+    Status, TeamId, Timeline, Transcript,
 };
+
+/// The team of a conversation, which is no user.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct Team {
+    id: TeamId,
+    name: String,
+}
+
+impl Team {
+    fn of(assignee: &Assignee) -> Option<Self> {
+        match &assignee.id {
+            AssigneeId::Team(id) => Some(Self {
+                id: id.clone(),
+                name: assignee.name.to_string(),
+            }),
+            AssigneeId::User(_) => None,
+        }
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
@@ -33,9 +53,19 @@ struct Document {
     #[serde(default)]
     revision: Revision,
     inbox_id: Option<InboxId>,
+    team: Option<Team>,
+    snoozed_until: Option<Time>,
     priority: Option<Priority>,
     #[serde(default)]
     tags: Tags,
+    last_inbound_at: Option<Time>,
+    last_message_at: Option<Time>,
+    waiting_since: Option<Time>,
+    opened_at: Option<Time>,
+    first_reply_at: Option<Time>,
+    resolved_at: Option<Time>,
+    #[serde(default)]
+    answered_by_bot: bool,
     delivered_until: Option<Time>,
     read_until: Option<Time>,
     #[serde(default)]
@@ -50,6 +80,8 @@ struct Document {
 impl From<Document> for Import {
     fn from(document: Document) -> Self {
         let attributes = Attributes {
+            team: document.team.map(|team| Assignee::new(team.id, &team.name)),
+            snoozed_until: document.snoozed_until.map(Time::get),
             priority: document.priority,
             tags: document.tags,
             metadata: document.metadata,
@@ -67,6 +99,15 @@ impl From<Document> for Import {
             revision: document.revision,
             inbound_count: document.inbound_count,
             unread_count: document.unread_count,
+            timeline: Timeline {
+                waiting_since: document.waiting_since.map(Time::get),
+                last_inbound_at: document.last_inbound_at.map(Time::get),
+                last_message_at: document.last_message_at.map(Time::get),
+                opened_at: document.opened_at.map(Time::get),
+                first_reply_at: document.first_reply_at.map(Time::get),
+                resolved_at: document.resolved_at.map(Time::get),
+                answered_by_bot: document.answered_by_bot,
+            },
             delivered_until: document.delivered_until.map(Time::get),
             read_until: document.read_until.map(Time::get),
             attributes: has_attributes.then(|| Box::new(attributes)),
@@ -117,14 +158,24 @@ fn write<S: Serializer>(
     object.put_some("inbound_count", counted(conversation.inbound_count))?;
     object.put_some("revision", counted(conversation.revision.get()))?;
     object.put_some("inbox_id", conversation.inbox_id.as_ref())?;
-    let attributes = conversation.attributes.as_deref();
-    object.put_some("priority", attributes.and_then(|it| it.priority))?;
-    let tags = attributes.map(|it| &it.tags);
-    object.put_some("tags", tags.filter(|tags| !tags.is_empty()))?;
+    let attributes = conversation.attributes();
+    object.put_some("team", attributes.team.as_ref().and_then(Team::of))?;
+    object.put_some("snoozed_until", attributes.snoozed_until.map(Time))?;
+    object.put_some("priority", attributes.priority)?;
+    let tags = &attributes.tags;
+    object.put_some("tags", (!tags.is_empty()).then_some(tags))?;
+    let timeline = &conversation.timeline;
+    object.put_some("last_inbound_at", timeline.last_inbound_at.map(Time))?;
+    object.put_some("last_message_at", timeline.last_message_at.map(Time))?;
+    object.put_some("waiting_since", timeline.waiting_since.map(Time))?;
+    object.put_some("opened_at", timeline.opened_at.map(Time))?;
+    object.put_some("first_reply_at", timeline.first_reply_at.map(Time))?;
+    object.put_some("resolved_at", timeline.resolved_at.map(Time))?;
+    object.put_some("answered_by_bot", timeline.answered_by_bot.then_some(true))?;
     object.put_some("delivered_until", conversation.delivered_until.map(Time))?;
     object.put_some("read_until", conversation.read_until.map(Time))?;
-    let metadata = attributes.map(|it| &it.metadata);
-    object.put_some("metadata", metadata.filter(|it| !it.is_empty()))?;
+    let metadata = &attributes.metadata;
+    object.put_some("metadata", (!metadata.is_empty()).then_some(metadata))?;
     object.put_some("notes", (!notes.is_empty()).then_some(notes))?;
     object.put_some("extras", extras.filter(|extras| !extras.is_empty()))?;
     object.end()
@@ -141,8 +192,17 @@ impl Serialize for Conversation {
         if serializer.is_human_readable() {
             return write(self, &[], &[], None, serializer);
         }
-        let key = (self.id, self.assignee_id(), &self.inbox_id);
-        let record = ConversationRecord::new(self, self.channel.into(), 0);
+        let team = self.attributes().team.as_ref().map(|team| &team.id);
+        let key = (self.id, self.assignee_id(), &self.inbox_id, team);
+        let inbox = self.channel.into();
+        let record = ConversationRecord::new(
+            self,
+            Numbers {
+                inbox,
+                owner: 0,
+                team: 0,
+            },
+        );
         Embedded { key, record }.serialize(serializer)
     }
 }
@@ -151,11 +211,12 @@ impl<'de> Deserialize<'de> for Conversation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
             let row = Embedded::<_, ConversationRecord>::deserialize(deserializer)?;
-            let (id, assignee, inbox_id): (_, Option<AssigneeId>, _) = row.key;
-            let channel = row.record.inbox.channel();
+            let (id, assigned_to, inbox_id, team) = row.key;
+            let channel = row.record.numbers.inbox.channel();
             let channel = channel.ok_or_else(|| de::Error::custom("the inbox has no channel"))?;
-            let assigned_to = assignee.map(|id| Assignee::new(id, ""));
-            let conversation = (row.record).into_conversation(id, (channel, inbox_id), assigned_to);
+            let named = |id: Option<AssigneeId>| id.map(|id| Assignee::new(id, ""));
+            let named = (named(assigned_to), named(team));
+            let conversation = (row.record).into_conversation(id, (channel, inbox_id), named);
             return conversation.map_err(de::Error::custom);
         }
         let import = read(deserializer, false)?;

@@ -32,6 +32,8 @@ pub enum Key {
 pub enum Query {
     /// The first conversations of a list: [`Answer::Conversations`].
     First(Filter, u32),
+    /// The conversations whose snooze ends by a time, the earliest first: [`Answer::Conversations`].
+    Due(DateTime<Utc>, u32),
     /// The conversations of a contact, in every inbox: [`Answer::Conversations`].
     Threads(ContactId),
     /// How many conversations a filter selects: [`Answer::Number`].
@@ -45,6 +47,12 @@ pub enum Query {
     /// How many messages that have not arrived have had receipts waiting since before a time:
     /// [`Answer::Number`].
     UnmatchedBefore(DateTime<Utc>),
+    /// Since when the newest has waited of what more messages have waiting than this many:
+    /// [`Answer::Time`].
+    UnmatchedBeyond(u64),
+    /// The resolved conversations without activity since before a time, the oldest first:
+    /// [`Answer::Conversations`].
+    Stale(DateTime<Utc>, u32),
     /// The latest message of a conversation within a range of order times: [`Answer::Message`].
     LatestMessage(ConversationId, Range<DateTime<Utc>>),
     /// How many messages that arrived after one could be unread: [`Answer::Number`].

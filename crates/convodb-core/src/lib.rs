@@ -50,6 +50,8 @@ mod state;
 mod text;
 #[doc(hidden)]
 pub mod time;
+#[doc(hidden)]
+mod timeline;
 mod validate;
 
 /// What the crate `convodb` exports, beside the [commands].
@@ -57,13 +59,14 @@ mod validate;
 pub mod api {
     pub use crate::assignee::{Assignee, AssigneeId, AssigneeKind};
     pub use crate::attributes::{
-        Attribute, AttributeChanges, Attributes, Priority, TagChanges, TagDifference, Tags,
+        Attribute, AttributeChanges, Attributes, Priority, TagChanges, TagCount, TagDifference,
+        Tags,
     };
     pub use crate::channel::{Channel, Inbox, InboxRef};
     pub use crate::command::{Command, Output};
     pub use crate::commands::ConsumerStart;
     pub use crate::context::{Context, Precondition};
-    pub use crate::conversation::{Conversation, Status, Transcript};
+    pub use crate::conversation::{Conversation, Status, Transcript, WakeReason};
     pub use crate::error::{Details, EntityKind, Error, ErrorKind, Result};
     pub use crate::event::{Event, EventKind};
     pub use crate::filter::{Filter, StatusFilter};
@@ -89,6 +92,7 @@ pub mod api {
     pub use crate::retention::{ConsumerPosition, Retention};
     pub use crate::selection::Selection;
     pub use crate::text::repair_surrogates;
+    pub use crate::timeline::Timeline;
 }
 
 pub use api::*;
@@ -103,6 +107,7 @@ pub use {
     error::Hex,
     event::NewEvent,
     evolve::evolve,
+    filter::Standing,
     hashes::{HASH_LEN, Hashes},
     id::{IdKind, IdValue, IdempotencyKey},
     key::{Answer, Key, Query},

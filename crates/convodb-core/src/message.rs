@@ -158,10 +158,20 @@ impl Message {
         self.direction == Direction::Inbound && !self.is_system()
     }
 
+    /// Whether it asks for nothing, as a broadcast or the answer to a survey.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.extras.as_ref().is_some_and(|it| it.is_silent)
+    }
+
+    pub(crate) fn is_of_bot(&self) -> bool {
+        let author = self.extras.as_ref().and_then(|it| it.author.as_ref());
+        author.is_some_and(|author| author.r#type == AuthorType::Bot)
+    }
+
     /// Whether it counted as unread when it arrived, unless it had been taken back by then.
     #[doc(hidden)]
     pub fn counts_as_unread(&self) -> bool {
-        self.is_from_contact() && !self.extras.as_ref().is_some_and(|it| it.is_silent)
+        self.is_from_contact() && !self.is_silent()
     }
 
     /// What orders messages by their arrival. The id of a message that a store gave carries the time of

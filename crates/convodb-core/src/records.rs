@@ -41,6 +41,15 @@ pub struct AssigneeRecord {
     pub name: String,
 }
 
+/// A tag, by what it is compared by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagRecord {
+    /// How many conversations have it.
+    pub count: u64,
+    /// As it was first spelled since the last one was without it.
+    pub tag: String,
+}
+
 /// An inbox, by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxRecord {
@@ -80,15 +89,23 @@ pub struct MessageTimeRecord {
     pub order_time: DateTime<Utc>,
 }
 
-/// A conversation without its id, which its key has. Its assignee is the owner of a number, so that
-/// a removal does not rewrite conversations.
+/// The numbers by which a record holds what the directory names, so that a removal does not rewrite
+/// conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    pub inbox: InboxNumber,
+    /// That of its assignee, or of no assignee.
+    pub owner: u32,
+    /// That of its team, or of no assignee.
+    pub team: u32,
+}
+
+/// A conversation without its id, which its key has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationRecord {
-    pub inbox: InboxNumber,
+    pub numbers: Numbers,
     pub contact_id: ContactId,
     pub status: Status,
-    /// The number of its assignee in the directory, or that of no assignee.
-    pub owner: u32,
     #[serde(with = "time")]
     pub created_at: DateTime<Utc>,
     #[serde(with = "time")]
@@ -102,13 +119,12 @@ pub struct ConversationRecord {
 }
 
 impl ConversationRecord {
-    /// The record of a conversation whose inbox and assignee have these numbers in the directory.
-    pub fn new(conversation: &Conversation, inbox: InboxNumber, owner: u32) -> Self {
+    /// The record of a conversation that has these numbers in the directory.
+    pub fn new(conversation: &Conversation, numbers: Numbers) -> Self {
         Self {
-            inbox,
+            numbers,
             contact_id: conversation.contact_id.clone(),
             status: conversation.status,
-            owner,
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
             revision: conversation.revision,
@@ -118,13 +134,13 @@ impl ConversationRecord {
         }
     }
 
-    /// The conversation of this record under a key, with its inbox and its assignee as the directory
-    /// has them.
+    /// The conversation of this record under a key, with its inbox, its assignee and its team as the
+    /// directory has them.
     pub fn into_conversation(
         self,
         id: ConversationId,
         (channel, inbox_id): (Channel, Option<InboxId>),
-        assigned_to: Option<Assignee>,
+        (assigned_to, team): (Option<Assignee>, Option<Assignee>),
     ) -> Result<Conversation, CodecError> {
         let unread_count = self.inbound_count.checked_sub(self.read_count);
         let mut conversation = Conversation::new(id, self.contact_id, channel, self.created_at);
@@ -139,6 +155,7 @@ impl ConversationRecord {
         self.more
             .iter()
             .for_each(|field| conversation.put(field, None));
+        conversation.put_team(team);
         if conversation.more() != self.more {
             let reason = "an attribute is stored twice, or where it does not belong";
             return Err(CodecError::malformed(reason));

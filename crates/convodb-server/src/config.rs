@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 
+use crate::housekeeping::Kept;
+
 /// The conversations API over HTTP, stored in convodb.
 #[derive(Parser)]
 #[command(name = "api-server", version)]
@@ -83,6 +85,27 @@ pub(crate) struct Config {
     /// Memory that holds pages of the file, in MiB
     #[arg(long, value_name = "MIB", default_value = "64")]
     pub(crate) cache: u32,
+
+    /// How long events are kept that every consumer has acknowledged
+    #[arg(long, value_name = "DAYS", default_value = "90", value_parser = days)]
+    pub(crate) keep_events: Duration,
+
+    /// How long receipts, reactions and edits wait for their message
+    #[arg(long, value_name = "DAYS", default_value = "30", value_parser = days)]
+    pub(crate) keep_unmatched: Duration,
+
+    /// Of how many messages that have not come receipts, reactions and edits are kept, the newest
+    #[arg(long, value_name = "N", default_value = "100000")]
+    pub(crate) most_unmatched: u64,
+
+    /// After how long without activity a resolved conversation is deleted; without it, none is
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    pub(crate) keep_resolved: Option<Duration>,
+}
+
+fn days(text: &str) -> Result<Duration> {
+    let days: f64 = text.parse()?;
+    Ok(Duration::try_from_secs_f64(days * 24.0 * 60.0 * 60.0)?)
 }
 
 fn seconds(text: &str) -> Result<Duration> {
@@ -92,6 +115,15 @@ fn seconds(text: &str) -> Result<Duration> {
 }
 
 impl Config {
+    pub(crate) const fn kept(&self) -> Kept {
+        Kept {
+            events: self.keep_events,
+            unmatched: self.keep_unmatched,
+            most_unmatched: self.most_unmatched,
+            resolved: self.keep_resolved,
+        }
+    }
+
     /// Rejects invalid settings. No message contains a key or a secret.
     pub(crate) fn check(&self) -> Result<()> {
         ensure!(

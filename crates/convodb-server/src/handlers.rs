@@ -13,3 +13,4 @@ pub(crate) mod inboxes;
 pub(crate) mod messages;
 pub(crate) mod meta;
 pub(crate) mod notes;
+pub(crate) mod tags;

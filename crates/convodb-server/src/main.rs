@@ -9,6 +9,7 @@ mod config;
 mod errors;
 mod handlers;
 mod healing;
+mod housekeeping;
 mod limits;
 mod log;
 mod openapi;
@@ -129,8 +130,10 @@ fn serve(
         app_secret: config.meta_app_secret.clone(),
         verify_token: config.meta_verify_token.clone(),
     };
-    let router = router::router(app, keys, meta, bounds)?;
+    let kept = config.kept();
+    let router = router::router(Arc::clone(&app), keys, meta, bounds)?;
     let stopped = runtime.block_on(async {
+        tokio::spawn(housekeeping::run(app, kept));
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         announce(&format!("listening on http://{address}"));

@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, inboxes, messages, meta, notes,
+    contacts, conversations, desk, directory, events, health, inboxes, messages, meta, notes, tags,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +50,7 @@ use crate::handlers::{
         messages::update,
         messages::list,
         messages::versions,
+        tags::list,
         inboxes::list,
         inboxes::get,
         inboxes::put,

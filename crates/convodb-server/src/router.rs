@@ -23,7 +23,7 @@ use crate::auth::{Keys, require_key};
 use crate::errors::{ApiError, dress};
 use crate::handlers::meta::{Meta, Secrets};
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, inboxes, messages, meta, notes,
+    contacts, conversations, desk, directory, events, health, inboxes, messages, meta, notes, tags,
 };
 use crate::openapi;
 
@@ -80,6 +80,7 @@ pub(crate) fn router(
             get(messages::versions),
         )
         .route("/conversations/{id}/notes/{note_id}", delete(notes::remove))
+        .route("/tags", get(tags::list))
         .route("/inboxes", get(inboxes::list))
         .route("/inboxes/{id}", get(inboxes::get).put(inboxes::put))
         .route("/users/{id}", put(directory::put_user))

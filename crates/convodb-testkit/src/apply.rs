@@ -226,9 +226,11 @@ fn give(mut call: Call<'_, impl Commands>, op: &Op) -> Result<()> {
             others::consume(&mut call, op)
         }
         Op::AssignAll { .. } | Op::ResolveAll { .. } => others::bulk(&mut call, op),
-        Op::PurgeUnmatched { .. } | Op::PurgeKeys { .. } | Op::PurgeEvents(_) => {
-            others::purge(&mut call, op)
-        }
+        Op::WakeDue
+        | Op::DeleteResolved { .. }
+        | Op::PurgeUnmatched { .. }
+        | Op::PurgeKeys { .. }
+        | Op::PurgeEvents(_) => others::purge(&mut call, op),
         Op::Import(plan) => {
             let (import, flaw) = plan.build(call.model.clock.get());
             let refusals = call.model.refused_import(&import, flaw);

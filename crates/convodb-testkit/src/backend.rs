@@ -9,7 +9,7 @@ use convodb::{
     Assignee, AssigneeId, AssigneeKind, Command, CommitSeq, ConsumerPosition, ContactId, Context,
     Conversation, ConversationId, Error, Event, EventSeq, Execute, Filter, Import, Inbox, InboxRef,
     Message, MessageRange, Note, Outcome, Page, PageRequest, Read, Result, Retention, Store,
-    Transaction, Transcript,
+    TagCount, Transaction, Transcript,
 };
 
 use super::compare::from_both_ends;
@@ -39,6 +39,7 @@ pub trait Queries {
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee>;
     fn assignees(&self) -> Result<Vec<Assignee>>;
     fn inboxes(&self) -> Result<Vec<Inbox>>;
+    fn tags(&self) -> Result<Vec<TagCount>>;
     fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>>;
     fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>>;
     fn consumers(&self) -> Result<Vec<ConsumerPosition>>;
@@ -167,6 +168,10 @@ impl<R: Read> Queries for R {
 
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         Read::assignee(self, id)
+    }
+
+    fn tags(&self) -> Result<Vec<TagCount>> {
+        Read::tags(self)
     }
 
     fn inboxes(&self) -> Result<Vec<Inbox>> {

@@ -10,7 +10,9 @@ mod messages;
 use super::op::InboxPick;
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
-use super::op::{ASSIGNEES, Address, CONTACTS, Op, Pick, ReceiptPlan, SelectionPlan, Sight, Who};
+use super::op::{
+    ASSIGNEES, Address, CONTACTS, INBOXES, Op, Pick, ReceiptPlan, SelectionPlan, Sight, Who,
+};
 use super::plan::{Flaw, ImportPlan, Text, When};
 use super::probe::{Edge, FilterPlan, Probe, RangePlan};
 use super::provided::{PROVIDED, ProviderPlan};
@@ -262,20 +264,30 @@ impl Bytes<'_> {
     }
 
     fn filter(&mut self) -> FilterPlan {
-        FilterPlan {
+        let mut filter = FilterPlan {
             status: [
                 StatusFilter::All,
                 StatusFilter::Open,
                 StatusFilter::Resolved,
             ][usize::from(self.below(3))],
             channels: self.sometimes(2, |bytes| bytes.below(16)).unwrap_or(0),
-            inboxes: self.sometimes(4, Self::byte).unwrap_or(0),
+            inboxes: self
+                .sometimes(4, |bytes| bytes.below(1 << (4 + INBOXES)))
+                .unwrap_or(0),
             unassigned: self.once_in(3),
             assignees: self
                 .sometimes(2, |bytes| bytes.below(1 << ASSIGNEES))
                 .unwrap_or(0),
             unread: self.once_in(3),
-        }
+            snoozed: None,
+            contact: self.sometimes(6, |bytes| bytes.below(CONTACTS)),
+        };
+        // No resolved conversation is snoozed, and a list of these is refused.
+        filter.snoozed = self.sometimes(4, |bytes| bytes.below(2) == 0);
+        filter.snoozed = filter
+            .snoozed
+            .map(|snoozed| snoozed && filter.status != StatusFilter::Resolved);
+        filter
     }
 
     fn edge(&mut self) -> Edge {

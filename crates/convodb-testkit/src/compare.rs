@@ -184,6 +184,12 @@ pub fn everything(reads: &impl Queries, model: &Model) {
         assert_eq!(reads.conversations_of(&contact).unwrap(), all);
     }
     assert_eq!(reads.inboxes().unwrap(), model.inboxes());
+    let tags = reads.tags().unwrap();
+    let tags: Vec<_> = tags
+        .iter()
+        .map(|it| (it.tag.to_uppercase(), it.count))
+        .collect();
+    assert_eq!(tags, model.tags());
     for id in &model.gone {
         let kind = |error: convodb::Error| error.kind();
         let conversation = reads.conversation(*id);

@@ -48,7 +48,7 @@ impl RetentionPlan {
 fn is_audited(kind: &EventKind) -> bool {
     let (subject, what) = kind.as_str().split_once('.').unwrap();
     subject == "conversation"
-        && !["deleted", "receipts", "updated", "read", "unread"].contains(&what)
+        && ["created", "assigned", "unassigned", "resolved", "reopened"].contains(&what)
 }
 
 impl Model {

@@ -10,7 +10,7 @@ use convodb::testing::ManualClock;
 use convodb::{
     Actor, Assignee, AssigneeId, AssigneeKind, Attributes, AuthorType, ConsumerName, ContactId,
     Conversation, ConversationId, DeliveryStatus, Direction, ErrorKind, Event, EventSeq, Inbox,
-    Message, MessageId, Note, NoteId, ProviderId, Revision, Status,
+    Message, MessageId, Note, NoteId, ProviderId, Revision, Status, Timeline,
 };
 
 use super::body::is_system;
@@ -44,14 +44,33 @@ pub struct Entry {
     /// All messages to the contact until these times were delivered and read.
     pub delivered_until: Option<DateTime<Utc>>,
     pub read_until: Option<DateTime<Utc>>,
+    /// But for the team, whose name the directory has.
     pub attributes: Attributes,
+    pub team: Option<AssigneeId>,
+    pub timeline: Timeline,
     /// The messages that it was imported with.
     pub imported: Vec<MessageId>,
     /// Its reassignments since assignees were removed that have no event yet.
     pub reassignments: Vec<Reassignment>,
 }
 
+fn without_team(of: &Conversation) -> Attributes {
+    let mut attributes = of.attributes.as_deref().cloned().unwrap_or_default();
+    attributes.team = None;
+    attributes
+}
+
+fn team_of(of: &Conversation) -> Option<AssigneeId> {
+    let team = of.attributes.as_ref()?.team.as_ref()?;
+    Some(team.id.clone())
+}
+
 impl Entry {
+    /// Whether it is out of the way for a while.
+    pub fn is_snoozed(&self) -> bool {
+        self.attributes.snoozed_until.is_some()
+    }
+
     /// A conversation without messages and notes.
     pub fn new(of: &Conversation) -> Self {
         Self {
@@ -69,7 +88,9 @@ impl Entry {
             read_count: 0,
             delivered_until: of.delivered_until,
             read_until: of.read_until,
-            attributes: of.attributes.as_deref().cloned().unwrap_or_default(),
+            attributes: without_team(of),
+            team: team_of(of),
+            timeline: of.timeline,
             imported: Vec::new(),
             reassignments: Vec::new(),
         }
@@ -351,6 +372,24 @@ impl Model {
         inboxes
     }
 
+    /// The tags in use, in capital letters, with how many conversations have each.
+    pub fn tags(&self) -> Vec<(String, u64)> {
+        let mut tags: Vec<(String, u64)> = Vec::new();
+        for tag in self
+            .entries
+            .iter()
+            .flat_map(|entry| entry.attributes.tags.iter())
+        {
+            let tag = tag.to_uppercase();
+            match tags.iter_mut().find(|(known, _)| *known == tag) {
+                Some((_, count)) => *count += 1,
+                None => tags.push((tag, 1)),
+            }
+        }
+        tags.sort_by_key(|(tag, _)| tag.to_lowercase());
+        tags
+    }
+
     pub fn name(&self, id: &AssigneeId) -> Option<&str> {
         let found = self.directory.iter().find(|(known, _)| known == id);
         found.map(|(_, name)| name.as_str())
@@ -387,8 +426,14 @@ impl Model {
         shown.unread_count = entry.unread();
         shown.delivered_until = entry.delivered_until;
         shown.read_until = entry.read_until;
-        let has_attributes = entry.attributes != Attributes::default();
-        shown.attributes = has_attributes.then(|| Box::new(entry.attributes.clone()));
+        shown.timeline = entry.timeline;
+        let mut attributes = entry.attributes.clone();
+        attributes.team = entry.team.as_ref().map(|id| {
+            self.assignee(id)
+                .expect("a team that has a queue is in the directory")
+        });
+        let has_attributes = attributes != Attributes::default();
+        shown.attributes = has_attributes.then(|| Box::new(attributes));
         shown.assigned_to = entry.assignee.as_ref().map(|id| {
             self.assignee(id)
                 .expect("who has a conversation is in the directory")
@@ -431,6 +476,8 @@ impl Model {
     fn listed(&self, entry: &Entry) -> Conversation {
         let mut listed = entry.clone();
         listed.attributes.metadata = convodb::Metadata::new();
+        listed.timeline = Timeline::default();
+        listed.timeline.waiting_since = entry.timeline.waiting_since;
         self.show(&listed)
     }
 

@@ -132,9 +132,17 @@ pub enum Op {
         of: UpTo,
         status: DeliveryStatus,
     },
+    /// Ends the snoozes that are over.
+    WakeDue,
     /// Purges the receipts that have waited this long for their messages.
     PurgeUnmatched {
         older_ms: u32,
+        most: u8,
+    },
+    /// Deletes resolved conversations of this age.
+    DeleteResolved {
+        older_ms: u32,
+        limit: u8,
     },
     Assign {
         conversation: Pick,

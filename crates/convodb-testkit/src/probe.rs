@@ -7,7 +7,7 @@ use convodb::{
 };
 
 use super::model::{Entry, Model};
-use super::op::{InboxPick, Who};
+use super::op::{self, InboxPick, Who};
 use super::plan::When;
 
 /// What to ask for.
@@ -32,6 +32,9 @@ pub struct FilterPlan {
     /// Whether they are in the directory or not.
     pub assignees: u8,
     pub unread: bool,
+    pub snoozed: Option<bool>,
+    /// One contact's alone.
+    pub contact: Option<u8>,
 }
 
 impl FilterPlan {
@@ -42,6 +45,8 @@ impl FilterPlan {
         unassigned: false,
         assignees: 0,
         unread: false,
+        snoozed: None,
+        contact: None,
     };
 
     /// The unread ones among those.
@@ -88,6 +93,12 @@ impl FilterPlan {
         if self.unread {
             filter = filter.unread();
         }
+        if let Some(snoozed) = self.snoozed {
+            filter = filter.snoozed(snoozed);
+        }
+        if let Some(contact) = self.contact {
+            filter = filter.contact(op::contact(contact));
+        }
         filter
     }
 
@@ -107,7 +118,10 @@ impl FilterPlan {
             Some(id) => is_theirs(id),
         };
         let unread = !self.unread || entry.unread() > 0;
-        status && channel && inbox && (anybodys || assignee) && unread
+        let snoozed = self.snoozed.is_none_or(|it| it == entry.is_snoozed());
+        let contact = self.contact.map(op::contact);
+        let contact = contact.is_none_or(|it| it == entry.contact_id);
+        status && channel && inbox && snoozed && contact && (anybodys || assignee) && unread
     }
 
     pub fn list(self, model: &Model) -> Vec<Conversation> {

@@ -4,8 +4,9 @@
 use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Content, ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind, EventKind, Extras,
-    Failure, Message, MessageId, MessageRef, ProviderId, Reaction, Revocation, Version,
+    Content, Conversation, ConversationId, Deliveries, DeliveryStatus, Direction, ErrorKind,
+    EventKind, Extras, Failure, Message, MessageId, MessageRef, ProviderId, Reaction, Revocation,
+    Version,
 };
 
 use super::changes::{self, Word};
@@ -386,10 +387,18 @@ impl Model {
         words
     }
 
-    /// What waited for a message that is imported is part of it, and no news.
-    pub fn merge_unmatched(&mut self, inbox: InboxPick, message: &mut Message) {
+    /// What waited for a message that is imported is part of it or of its conversation, and no news.
+    pub fn merge_unmatched(&mut self, of: &mut Conversation, message: &mut Message) {
+        let inbox = InboxPick::of(of);
         for id in ids(&message.clone()) {
             for word in self.take_waiting(inbox, &id) {
+                if let Word::UpTo(status) = word {
+                    let until = match status {
+                        DeliveryStatus::Read => &mut of.read_until,
+                        _ => &mut of.delivered_until,
+                    };
+                    *until = (*until).max(Some(message.created_at));
+                }
                 if let Some(word) = changes::concerns(message, word) {
                     changes::hear(message, &word);
                 }
@@ -435,9 +444,14 @@ impl Model {
         self.say(of, words)
     }
 
-    pub fn purge_unmatched(&mut self, older_ms: u32) -> Expected<u64> {
+    pub fn purge_unmatched(&mut self, older_ms: u32, most: u8) -> Expected<u64> {
         let before = self.newest - TimeDelta::milliseconds(older_ms.into());
-        let before = before.max(first_moment());
+        let mut before = before.max(first_moment());
+        let mut since: Vec<_> = self.unmatched.iter().map(|one| one.since).collect();
+        since.sort();
+        if let Some(beyond) = since.len().checked_sub(usize::from(most) + 1) {
+            before = before.max(since[beyond] + TimeDelta::microseconds(1));
+        }
         let waiting = self.unmatched.len();
         self.unmatched.retain(|one| one.since >= before);
         let purged = (waiting - self.unmatched.len()) as u64;

@@ -10,7 +10,7 @@ use convodb::{
 };
 use convodb_core::codec::{self, CodecError, Record};
 use convodb_core::records::{
-    AssigneeRecord, ConversationRecord, MessageRecord, MessageTimeRecord, NoteRecord,
+    AssigneeRecord, ConversationRecord, MessageRecord, MessageTimeRecord, NoteRecord, Numbers,
     RedirectRecord, RedirectStep,
 };
 use convodb_core::{
@@ -75,13 +75,12 @@ fn conversation(version: Option<u8>, payload: &[u8]) -> bool {
     let Some(decoded) = record::<ConversationRecord>(version, payload) else {
         return false;
     };
-    let owner = decoded.owner;
-    let (inbox, home) = (decoded.inbox, (Channel::Webchat, None));
-    if let Ok(conversation) = decoded.clone().into_conversation(ids().0, home, None) {
-        assert_eq!(
-            ConversationRecord::new(&conversation, inbox, owner),
-            decoded
-        );
+    let (numbers, home) = (decoded.numbers, (Channel::Webchat, None));
+    if let Ok(conversation) = decoded
+        .clone()
+        .into_conversation(ids().0, home, (None, None))
+    {
+        assert_eq!(ConversationRecord::new(&conversation, numbers), decoded);
     }
     true
 }
@@ -275,7 +274,12 @@ pub fn examples() -> Vec<Vec<u8>> {
         examples.push(bytes);
     };
     let actor = Actor::new(alice().as_str()).unwrap();
-    let known = ConversationRecord::new(&known(), Channel::Webchat.into(), 5);
+    let numbers = Numbers {
+        inbox: Channel::Webchat.into(),
+        owner: 5,
+        team: 6,
+    };
+    let known = ConversationRecord::new(&known(), numbers);
     add(0, &|bytes| known.encode(bytes));
     for message in messages() {
         add(1, &|bytes| MessageRecord::from(&message).encode(bytes));

@@ -2,7 +2,7 @@
 //! conversation has the event when it changes next, or when the store reassigns it.
 
 use chrono::{DateTime, Utc};
-use convodb::{Actor, AssigneeId, ConversationId, Event, EventKind};
+use convodb::{Actor, AssigneeId, AssigneeKind, ConversationId, Event, EventKind};
 
 use super::model::Model;
 use super::rules::refused_if;
@@ -48,6 +48,12 @@ impl Model {
                     actor: self.actor.clone(),
                 });
                 moved += 1;
+            }
+        }
+        let is_team = |id: &&AssigneeId| id.kind() == AssigneeKind::Team;
+        for entry in &mut self.entries {
+            if entry.team.as_ref() == Some(id) {
+                entry.team = successor.filter(is_team).cloned();
             }
         }
         self.directory.retain(|(known, _)| known != id);

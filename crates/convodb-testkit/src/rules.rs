@@ -11,9 +11,9 @@ mod imports;
 use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Author, ContactId, Content, Conversation, ConversationId,
-    DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Inbox, Message, MessageId, Note,
-    NoteId, ProviderId, Status, Version,
+    Assignee, AssigneeId, AssigneeKind, Author, AuthorType, ContactId, Content, Conversation,
+    ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Inbox, Message,
+    MessageId, Note, NoteId, ProviderId, Status, Version, WakeReason,
 };
 
 use super::body::{Body, Said, is_system, is_unsupported};
@@ -147,6 +147,56 @@ fn times_of(message: &mut Message) -> impl Iterator<Item = &mut DateTime<Utc>> {
     reported.into_iter().flatten().chain(changed)
 }
 
+impl Entry {
+    /// What a message that is no line of the provider's does to the times of its conversation.
+    fn hears(&mut self, message: &Message, reopens: bool, asks: bool, now: DateTime<Utc>) {
+        if reopens {
+            self.reopens(now);
+        }
+        let asks = asks && !changes::is_revoked(message);
+        let (at, timeline) = (message.created_at, &mut self.timeline);
+        timeline.last_message_at = timeline.last_message_at.max(Some(at));
+        if message.direction == Direction::Inbound {
+            timeline.last_inbound_at = timeline.last_inbound_at.max(Some(at));
+            timeline.answered_by_bot = false;
+            if asks && timeline.waiting_since.is_none() {
+                timeline.waiting_since = Some(at);
+            }
+        } else if asks {
+            let author = message
+                .extras
+                .as_ref()
+                .and_then(|extras| extras.author.as_ref());
+            timeline.waiting_since = None;
+            timeline.answered_by_bot = author.is_some_and(|it| it.r#type == AuthorType::Bot);
+            if !timeline.answered_by_bot && timeline.first_reply_at.is_none() {
+                timeline.first_reply_at = Some(at);
+            }
+        }
+    }
+
+    fn reopens(&mut self, now: DateTime<Utc>) {
+        self.timeline.opened_at = Some(now);
+        self.timeline.first_reply_at = None;
+        self.timeline.resolved_at = None;
+    }
+
+    /// None of its times is in the future.
+    fn present_times(&mut self, now: DateTime<Utc>) {
+        let timeline = &mut self.timeline;
+        for time in [
+            &mut timeline.waiting_since,
+            &mut timeline.last_inbound_at,
+            &mut timeline.last_message_at,
+            &mut timeline.opened_at,
+            &mut timeline.first_reply_at,
+            &mut timeline.resolved_at,
+        ] {
+            *time = time.map(|time| time.min(now));
+        }
+    }
+}
+
 impl Model {
     /// Something happens now, whatever its own time is.
     fn active(&mut self, id: ConversationId) {
@@ -154,6 +204,7 @@ impl Model {
         let entry = self.entry_mut(id);
         entry.created_at = entry.created_at.min(now);
         entry.present_untils(now);
+        entry.present_times(now);
         entry.updated_at = now;
     }
 
@@ -166,6 +217,7 @@ impl Model {
             entry.created_at = entry.created_at.min(now);
             entry.updated_at = entry.updated_at.min(now);
             entry.present_untils(now);
+            entry.present_times(now);
             let mut next = now;
             for message in &mut entry.messages {
                 for at in times_of(message) {
@@ -419,6 +471,7 @@ impl Model {
             Meeting::Refused(kind) => panic!("the store took what is {kind:?}"),
         };
         let created_at = self.sent_at(&appending);
+        let now = self.newest;
         let is_system = is_system(&appending.content);
         let reopens = appending.reopen && !is_system;
         let known = self.thread(&appending.contact_id, appending.inbox);
@@ -450,7 +503,7 @@ impl Model {
         if !has_reference {
             extras.client_ref = None;
         }
-        extras.is_silent = !appending.reopen && appending.direction == Direction::Inbound;
+        extras.is_silent = !appending.reopen;
         if appending.direction == Direction::Outbound && extras.author.is_none() {
             extras.author = match appending.echo {
                 true => Some(Author::external()),
@@ -496,7 +549,9 @@ impl Model {
             entry.read_count += 1;
         }
         let reopened = reopens && entry.status == Status::Resolved;
+        let woken = entry.is_snoozed() && message.direction == Direction::Inbound && !is_system;
         if !is_system {
+            entry.hears(&message, reopened, appending.reopen, now);
             self.active(id);
         }
         let message_id = message.id;
@@ -514,6 +569,9 @@ impl Model {
             entry.revision += 1;
             self.active(id);
             self.tell(id, EventKind::ConversationReopened);
+        }
+        if woken {
+            self.wake(id, WakeReason::Inbound);
         }
         self.say((id, message_id), words);
         self.touched = true;
@@ -547,6 +605,8 @@ impl Model {
         let mut created = Conversation::new(id, contact, appending.inbox.channel(), created_at);
         created.inbox_id = appending.inbox.id();
         created.status = status;
+        created.timeline.opened_at = Some(self.newest);
+        created.timeline.resolved_at = (status == Status::Resolved).then_some(self.newest);
         self.entries.push(Entry::new(&created));
         self.tell(
             id,
@@ -559,6 +619,7 @@ impl Model {
 
     /// Assigning reopens.
     pub fn assign(&mut self, id: ConversationId, assignee: &AssigneeId) -> Expected<Conversation> {
+        let now = self.newest;
         let entry = self.entry_mut(id);
         let reopened = entry.status == Status::Resolved;
         let before = entry.assignee.replace(assignee.clone());
@@ -566,6 +627,16 @@ impl Model {
         let changed = reopened || moved;
         entry.revision += u64::from(reopened) + u64::from(moved);
         entry.status = Status::Open;
+        if moved && assignee.kind() == AssigneeKind::Team {
+            entry.team = Some(assignee.clone());
+        }
+        let timeline = &mut entry.timeline;
+        if moved && timeline.answered_by_bot && timeline.waiting_since.is_none() {
+            timeline.waiting_since = Some(now);
+        }
+        if reopened {
+            entry.reopens(now);
+        }
         if moved {
             self.add_move_event(id, before);
         }
@@ -591,9 +662,16 @@ impl Model {
     pub fn resolve(&mut self, id: ConversationId) -> Expected<Conversation> {
         let entry = self.entry_mut(id);
         let changed = entry.status == Status::Open;
+        if entry.is_snoozed() {
+            self.wake(id, WakeReason::Resolved);
+        }
+        let now = self.newest;
+        let entry = self.entry_mut(id);
         entry.status = Status::Resolved;
         entry.revision += u64::from(changed);
         if changed {
+            entry.timeline.resolved_at = Some(now);
+            entry.timeline.waiting_since = None;
             self.tell(id, EventKind::ConversationResolved);
         }
         self.settle(id, changed, false)
@@ -601,14 +679,39 @@ impl Model {
 
     /// Reopening an open conversation changes nothing.
     pub fn reopen(&mut self, id: ConversationId) -> Expected<Conversation> {
+        let now = self.newest;
         let entry = self.entry_mut(id);
         let changed = entry.status == Status::Resolved;
         entry.status = Status::Open;
         entry.revision += u64::from(changed);
         if changed {
+            entry.reopens(now);
             self.tell(id, EventKind::ConversationReopened);
         }
         self.settle(id, changed, changed)
+    }
+
+    /// It is out of the way no longer.
+    pub fn wake(&mut self, id: ConversationId, reason: WakeReason) {
+        let entry = self.entry_mut(id);
+        entry.attributes.snoozed_until = None;
+        entry.revision += 1;
+        self.tell(id, EventKind::ConversationUnsnoozed { reason });
+    }
+
+    /// The snoozes that are over end, the earliest first. That is activity.
+    pub fn wake_due(&mut self) -> Expected<u64> {
+        let now = self.newest;
+        let due = |entry: &Entry| Some((entry.attributes.snoozed_until?, entry.id));
+        let mut due: Vec<_> = self.entries.iter().filter_map(due).collect();
+        due.retain(|(until, _)| *until <= now);
+        due.sort();
+        for (_, id) in &due {
+            self.wake(*id, WakeReason::Due);
+            self.active(*id);
+            self.touched = true;
+        }
+        Expected::plain(due.len() as u64, !due.is_empty())
     }
 
     /// It has another assignee than before, or none.

@@ -4,20 +4,23 @@ use convodb_core::Result;
 
 use super::{FindingKind, Verifier, unless_corrupted};
 use crate::storage::kinds::{
-    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, INBOXES, MESSAGE_TIMES, META, PROVIDER_IDS,
-    REDIRECTS, THREADS, UNMATCHED,
+    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, DUE, INBOXES, MESSAGE_TIMES, META, PROVIDER_IDS,
+    REDIRECTS, REMOVED_TEAMS, TAGS, THREADS, UNMATCHED,
 };
+use crate::storage::tags::TagEdits;
 use crate::storage::{View, conversations, idempotency, messages, provider_ids, tables};
 
 impl Verifier<'_> {
     /// Each row of the catalog: that it can be read, and that what it names is there.
-    pub(super) fn check_catalog(&mut self) -> Result<()> {
+    pub(super) fn check_catalog(&mut self, tags: &TagEdits) -> Result<()> {
         let (view, rows) = (self.view, &self.view.rows);
         self.each(tables::CATALOG, |verifier, key, bytes| {
             verifier.look_up(tables::CATALOG, key)?;
             let mut otherwise = FindingKind::Unexpected;
             let holds = if THREADS.has(key) {
                 is_thread(view, key, bytes)
+            } else if DUE.has(key) {
+                is_due(view, key)
             } else if MESSAGE_TIMES.has(key) {
                 let found = MESSAGE_TIMES
                     .parse(key)
@@ -36,6 +39,10 @@ impl Verifier<'_> {
                 otherwise = FindingKind::Different;
                 let consumer = CONSUMERS.decode(key, bytes);
                 consumer.map(|(_, consumer)| consumer <= view.head().newest_event)
+            } else if TAGS.has(key) {
+                otherwise = FindingKind::Different;
+                let stored = TAGS.decode(key, bytes);
+                stored.map(|(folded, record)| tags.has(&folded, &record))
             } else if REDIRECTS.has(key) {
                 match REDIRECTS.parse(key) {
                     // A total that cannot be read is reported once, among the totals.
@@ -51,7 +58,10 @@ impl Verifier<'_> {
                 }
             } else {
                 // The directory and the file's head were read when the view was made.
-                Ok(META.has(key) || DIRECTORY.has(key) || INBOXES.has(key))
+                Ok(META.has(key)
+                    || DIRECTORY.has(key)
+                    || INBOXES.has(key)
+                    || REMOVED_TEAMS.has(key))
             };
             if verifier.readable(tables::CATALOG, key, holds)? == Some(false) {
                 verifier.found(tables::CATALOG, key, otherwise);
@@ -59,6 +69,15 @@ impl Verifier<'_> {
             Ok(())
         })
     }
+}
+
+/// Whether the snooze of a conversation ends then, as far as that can be read.
+fn is_due(view: &View, key: &[u8]) -> Result<bool> {
+    let due = DUE.parse(key)?;
+    let stored = unless_corrupted(view.reader().stored(due.1))?;
+    Ok(stored.is_none_or(|stored| {
+        stored.is_some_and(|stored| conversations::due_of(&stored.conversation) == Some(due))
+    }))
 }
 
 /// Whether a thread leads to the conversation of its contact and channel, as far as that can be read.

@@ -10,6 +10,7 @@ use super::unless_corrupted;
 use crate::storage::batch::Batch;
 use crate::storage::conversations::Stored;
 use crate::storage::scan::Scan;
+use crate::storage::tags::TagEdits;
 use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
 
 /// The inbox of the conversation of a message or note, if that is there; nothing where it cannot be
@@ -72,6 +73,9 @@ impl UnitOfWork<'_> {
         let totals = Arc::make_mut(&mut self.known.totals);
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
         kinds::THREADS.remove_range(rows, &())?;
+        kinds::DUE.remove_range(rows, &())?;
+        kinds::TAGS.remove_range(rows, &())?;
+        let mut tags = TagEdits::default();
         let mut batch = Batch::default();
         for (nth, row) in Scan::new(&view.rows, tables::CONVERSATIONS)?.enumerate() {
             let (key, bytes) = row?;
@@ -86,12 +90,14 @@ impl UnitOfWork<'_> {
                     conversations::save_record(&mut batch, conversation, *numbers)?;
                 }
                 conversations::stage_derived(&mut batch, conversation, *numbers)?;
+                tags.add(conversation);
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {
                 batch.write(rows, index, totals)?;
             }
         }
         batch.write(rows, index, totals)?;
+        tags.write(rows)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
         // Messages of the future keep their order, a microsecond apart.

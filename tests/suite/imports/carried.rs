@@ -81,7 +81,11 @@ fn what_the_specification_lacks_follows_its_fields_where_it_has_a_value() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let document = &documents(&inbox.store)[0];
-    let end = r#""updated_at":"2026-04-16T09:00:00Z","unread_count":1,"inbound_count":1}"#;
+    let end = concat!(
+        r#""updated_at":"2026-04-16T09:00:00Z","unread_count":1,"inbound_count":1,"#,
+        r#""last_inbound_at":"2026-04-16T09:00:00Z","last_message_at":"2026-04-16T09:00:00Z","#,
+        r#""waiting_since":"2026-04-16T09:00:00Z","opened_at":"2026-04-16T09:00:00Z"}"#,
+    );
     assert!(document.ends_with(end), "{document}");
 
     inbox.store.resolve(id).unwrap();
@@ -89,8 +93,12 @@ fn what_the_specification_lacks_follows_its_fields_where_it_has_a_value() {
     inbox.store.mark_read(id, 1).unwrap();
     let document = &documents(&inbox.store)[0];
     let note = serde_json::to_string(&note).unwrap();
-    let end = format!(r#","inbound_count":1,"revision":1,"notes":[{note}]}}"#);
+    let end = format!(r#","resolved_at":"2026-04-16T09:00:00Z","notes":[{note}]}}"#);
     assert!(document.ends_with(&end), "{document}");
+    assert!(
+        document.contains(r#","inbound_count":1,"revision":1,"#),
+        "{document}"
+    );
 }
 
 #[test]

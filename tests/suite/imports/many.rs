@@ -150,7 +150,7 @@ fn within_a_transaction_all_show_at_once_and_none_is_left_after_an_error() {
             tx.import_all([bad.clone()]).map(drop)
         });
         assert!(failed.is_err());
-        assert_eq!(list(&inbox.store), [inbox.show(before)]);
+        assert_eq!(list(&inbox.store), [inbox.show(before).into_listed()]);
         assert_eq!(inbox.store.notes(before).unwrap().count(), 0);
         assert!(inbox.store.assignees().unwrap().is_empty());
         assert_eq!(inbox.store.commit_seq().unwrap(), commit);

@@ -26,14 +26,21 @@ fn pretty(value: &impl Serialize) -> String {
 /// The specified fields of a conversation: the counts that follow them are left out.
 fn specified(value: &impl Serialize) -> String {
     let full = pretty(value);
-    let counts = [
-        "  \"unread_count\": ",
-        "  \"inbound_count\": ",
-        "  \"revision\": ",
+    let further = [
+        "unread_count",
+        "inbound_count",
+        "revision",
+        "last_inbound_at",
+        "last_message_at",
+        "waiting_since",
+        "opened_at",
+        "first_reply_at",
+        "resolved_at",
     ];
-    let is_count = |line: &&str| counts.iter().any(|count| line.starts_with(count));
-    let fields: Vec<_> = full.lines().filter(|line| !is_count(line)).collect();
-    // The counts come last, so the comma before them goes too.
+    let further = further.map(|field| format!("  \"{field}\": "));
+    let is_further = |line: &&str| further.iter().any(|field| line.starts_with(field));
+    let fields: Vec<_> = full.lines().filter(|line| !is_further(line)).collect();
+    // These come last, so the comma before them goes too.
     fields.join("\n").replace(",\n}", "\n}")
 }
 

@@ -27,8 +27,10 @@ fn a_time_of_whole_seconds_has_no_fraction_and_every_other_six_digits() {
         inbox.store.mark_read(id, 1).unwrap();
         let transcript = json(&inbox.store.transcript(id).unwrap());
         let times =
-            format!(r#""created_at":"{printed}","updated_at":"{printed}","inbound_count":1}}"#);
-        assert!(transcript.ends_with(&times), "{transcript}");
+            format!(r#""created_at":"{printed}","updated_at":"{printed}","inbound_count":1,"#);
+        assert!(transcript.contains(&times), "{transcript}");
+        let opened_at = format!(r#""opened_at":"{printed}"}}"#);
+        assert!(transcript.ends_with(&opened_at), "{transcript}");
         let note = json(&inbox.store.add_note(id, "note").unwrap().value);
         let created_at = format!(r#""created_at":"{printed}"}}"#);
         assert!(note.ends_with(&created_at), "{note}");

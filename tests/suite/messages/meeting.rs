@@ -221,7 +221,7 @@ fn a_watermark_is_checked_whether_the_contact_is_known_or_not() {
     // A list shows what the conversation shows.
     let request = PageRequest::number(1, 20).unwrap();
     let rows = desk.store.list(&Filter::all(), request).unwrap().data;
-    assert_eq!(rows, [desk.conversation()]);
+    assert_eq!(rows, [desk.conversation().into_listed()]);
     assert_eq!(rows[0].read_until, Some(desk.now()));
     assert_eq!(desk.read(&sent).status, DeliveryStatus::Read);
     assert!(desk.is_clean());

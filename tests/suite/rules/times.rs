@@ -474,7 +474,8 @@ fn created_at_is_the_oldest_messages_and_moves_back_when_an_older_one_comes() {
     let shown = inbox.show(id);
     assert_eq!((shown.created_at, shown.updated_at), (older, at));
     let row = inbox.store.list(&Filter::open(), PageRequest::default());
-    assert_eq!(row.unwrap().data, [shown], "the list shows it as well");
+    let listed = [shown.into_listed()];
+    assert_eq!(row.unwrap().data, listed, "the list shows it as well");
     let first = inbound("first").provider_time(older);
     let other = Inbox::new();
     let first = other.store.receive(first).unwrap().value;

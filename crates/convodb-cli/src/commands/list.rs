@@ -48,6 +48,14 @@ pub(crate) struct List {
     #[arg(long)]
     unread: bool,
 
+    /// Only snoozed conversations, or only others: true or false
+    #[arg(long, value_name = "BOOL")]
+    snoozed: Option<String>,
+
+    /// Only conversations with this contact
+    #[arg(long, value_name = "ID")]
+    contact_id: Option<String>,
+
     /// The number of the page, from 1 [default: 1]
     #[arg(long, value_name = "N")]
     page: Option<String>,
@@ -80,6 +88,8 @@ impl List {
             ("channel", self.channel.as_ref()),
             ("inbox", self.inbox.as_ref()),
             ("assigned_to", self.assigned_to.as_ref()),
+            ("snoozed", self.snoozed.as_ref()),
+            ("contact_id", self.contact_id.as_ref()),
             ("page", self.page.as_ref()),
             ("cursor", self.after.as_ref()),
             ("limit", Some(&self.limit)),

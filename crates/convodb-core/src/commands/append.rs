@@ -97,6 +97,7 @@ pub(super) fn append<A, const INBOUND: bool>(
     env.context.check(conversation)?;
 
     let reopens = draft.reopen && !message.is_system();
+    let wakes = message.is_from_contact();
     let mut changes = Vec::with_capacity(3);
     message.conversation_id = match conversation {
         Some(conversation) => conversation.id,
@@ -117,7 +118,7 @@ pub(super) fn append<A, const INBOUND: bool>(
             id
         }
     };
-    if INBOUND && !draft.reopen {
+    if !draft.reopen {
         message.extras_mut().is_silent = true;
     }
     let has_provider_time = draft.has_provider_time();
@@ -141,7 +142,9 @@ pub(super) fn append<A, const INBOUND: bool>(
     changes.push(ChangeKind::MessageAppended(Box::new(message)));
     let was_resolved = conversation.is_some_and(|known| known.status == Status::Resolved);
     let reopened = (reopens && was_resolved).then_some(Field::Status(Status::Open));
-    let set: Vec<_> = reopened.into_iter().chain(advanced).collect();
+    let is_snoozed = conversation.is_some_and(|known| known.snoozed_until().is_some());
+    let woken = (is_snoozed && wakes).then_some(Field::Woken(WakeReason::Inbound));
+    let set: Vec<_> = reopened.into_iter().chain(woken).chain(advanced).collect();
     if !set.is_empty() {
         let conversation = of;
         changes.push(ChangeKind::ConversationUpdated { conversation, set });

@@ -1,5 +1,4 @@
 use super::*;
-use crate::command::require_conversations;
 use crate::selection::Selected;
 
 /// Assigns many conversations, each as `Assign` does. One that is not there is not found in its

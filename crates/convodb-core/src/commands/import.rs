@@ -13,7 +13,7 @@ impl Command for Import {
         keys.push(Key::Conversation(self.conversation.id));
         keys.extend(inbox.id().cloned().map(Key::Inbox));
         keys.push(Key::Thread(inbox.clone(), contact));
-        keys.extend(self.conversation.assignee_id().cloned().map(Key::Assignee));
+        keys.extend(self.conversation.assignees().map(Key::Assignee));
         let ids = self.messages.iter().flat_map(Message::foreign_ids);
         keys.extend(ids.map(|id| Key::ProviderId(inbox.clone(), id)));
     }
@@ -61,13 +61,17 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
             name: id.to_string(),
         });
     }
-    if let Some(assignee) = &import.conversation.assigned_to
-        && state.assignee(&assignee.id)?.is_none()
-    {
-        changes.push(ChangeKind::AssigneeSaved {
-            assignee: assignee.id.clone(),
-            name: assignee.name.to_string(),
-        });
+    let known = &import.conversation;
+    let team = known.attributes().team.as_ref();
+    let mut saved = None;
+    for assignee in known.assigned_to.iter().chain(team) {
+        if saved != Some(&assignee.id) && state.assignee(&assignee.id)?.is_none() {
+            saved = Some(&assignee.id);
+            changes.push(ChangeKind::AssigneeSaved {
+                assignee: assignee.id.clone(),
+                name: assignee.name.to_string(),
+            });
+        }
     }
     let subject = Subject::Conversation(import.conversation.id);
     changes.push(ChangeKind::ConversationImported(Box::new(import)));
@@ -154,8 +158,13 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     if let Some(assignee) = &conversation.assigned_to {
         validate::name("name", &assignee.name).map_err(|error| error.within("assigned_to"))?;
     }
-    let attributes = conversation.attributes.as_deref();
-    attributes.map_or(Ok(()), Attributes::validate)?;
+    conversation.attributes().validate()?;
+    let is_open = conversation.status == Status::Open;
+    let is_snoozed = conversation.snoozed_until().is_some();
+    let reason = "belongs to an open conversation alone";
+    InvalidInput::unless(is_open || !is_snoozed, "snoozed_until", reason)?;
+    let waits = conversation.timeline.waiting_since.is_some();
+    InvalidInput::unless(is_open || !waits, "waiting_since", reason)?;
     let belongs = |of: ConversationId| {
         let reason = "must be the conversation's own id";
         InvalidInput::unless(of == conversation.id, "conversation_id", reason)

@@ -13,12 +13,14 @@ pub struct PurgeEvents {
     pub limit: u64,
 }
 
-/// Drops the receipts that have waited this long for their message, and answers for how many
-/// messages.
+/// Drops what has waited this long for its message, and the oldest of what more messages have than are to
+/// be kept, and answers for how many messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PurgeUnmatched {
-    /// How long they have waited.
+    /// How long it has waited.
     pub older_than: Duration,
+    /// Of how many messages it is kept at most.
+    pub most: u64,
 }
 
 /// Drops idempotency keys of this age, and answers how many.
@@ -57,7 +59,10 @@ impl Command for PurgeUnmatched {
     const NAME: &'static str = "purge_unmatched";
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
-        let before = before(env.now, self.older_than);
+        let mut before = before(env.now, self.older_than);
+        if let Answer::Time(Some(newest)) = state.answer(&Query::UnmatchedBeyond(self.most))? {
+            before = before.max(time::next(*newest));
+        }
         let older = state.number(&Query::UnmatchedBefore(before))?;
         let purged = (older > 0).then_some(ChangeKind::UnmatchedPurged { before });
         Ok(Decision::new(Subject::Count(older), purged))

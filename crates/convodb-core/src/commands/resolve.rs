@@ -24,8 +24,12 @@ impl Command for Resolve {
 
 /// What resolving a conversation sets.
 pub(super) fn changes(conversation: &Conversation) -> Vec<Field> {
-    match conversation.status {
-        Status::Open => vec![Field::Status(Status::Resolved)],
-        Status::Resolved => Vec::new(),
+    let mut set = Vec::new();
+    if conversation.snoozed_until().is_some() {
+        set.push(Field::Woken(WakeReason::Resolved));
     }
+    if conversation.status == Status::Open {
+        set.push(Field::Status(Status::Resolved));
+    }
+    set
 }

@@ -16,12 +16,16 @@ impl Command for UpdateConversation {
 
     fn reads(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Conversation(self.conversation));
+        let team = self.changes.team_id.clone().flatten();
+        keys.extend(team.map(AssigneeId::Team).map(Key::Assignee));
     }
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        let none = Attributes::default();
-        let known = conversation.attributes.as_deref().unwrap_or(&none);
-        env.update(conversation, self.changes.fields(known)?)
+        if let Some(team) = self.changes.team_id.clone().flatten() {
+            state.require_assignee(&AssigneeId::Team(team))?;
+        }
+        let set = self.changes.fields(conversation, env.now)?;
+        env.update(conversation, set)
     }
 }

@@ -3,7 +3,7 @@
 use super::{EventKind, NewEvent};
 use crate::{
     AssigneeId, Change, ChangeKind, ConversationId, DeliveryStatus, Direction, Field, Halt,
-    Message, MessageField, State, Status,
+    Message, MessageField, State, Status, WakeReason,
 };
 
 /// Appends the events of a change. The state is the one before the change.
@@ -59,11 +59,22 @@ pub(crate) fn project(
                     }),
                     Field::ReadCount(_) => Some(EventKind::ConversationRead),
                     Field::UnreadCount(_) => Some(EventKind::ConversationUnread),
+                    Field::SnoozedUntil(Some(until)) => {
+                        Some(EventKind::ConversationSnoozed { until: *until })
+                    }
+                    Field::SnoozedUntil(None) => Some(EventKind::ConversationUnsnoozed {
+                        reason: WakeReason::User,
+                    }),
+                    Field::Woken(reason) => {
+                        Some(EventKind::ConversationUnsnoozed { reason: *reason })
+                    }
                     // The others have an event of their own, or one together.
                     Field::UnreadRevoked
                     | Field::Priority(_)
                     | Field::Tags(_)
-                    | Field::Metadata(_) => None,
+                    | Field::Metadata(_)
+                    | Field::Team(_)
+                    | Field::Timeline(_) => None,
                 };
                 kind.into_iter().for_each(&mut emit);
             }

@@ -56,7 +56,7 @@ pub struct Extras {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[doc(hidden)]
     pub awaits_original: bool,
-    /// Whether it came without asking for anything: it never counted as unread.
+    /// Whether it asks for nothing: it reopens nothing, never counted as unread, and answers nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[doc(hidden)]
     pub is_silent: bool,

@@ -138,11 +138,13 @@ fn add_records(goldens: &mut Goldens) {
     known.unread_count = 1;
     known.revision = Revision::new(300);
     let (at, actor) = (now(), Some(Actor::new("ops").unwrap()));
+    let numbers = Numbers {
+        inbox: known.channel.into(),
+        owner: 7,
+        team: 8,
+    };
     let name = "Alice".to_owned();
-    goldens.record(
-        "conversation",
-        &ConversationRecord::new(&known, known.channel.into(), 7),
-    );
+    goldens.record("conversation", &ConversationRecord::new(&known, numbers));
     goldens.record("note", &NoteRecord::from(&note()));
     goldens.record("assignee", &AssigneeRecord { owner: 7, name });
     let record = InboxRecord {

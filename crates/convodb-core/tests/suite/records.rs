@@ -9,6 +9,14 @@ use convodb_core::*;
 
 use crate::given::{self, alice, bob, contact, conversation, id, now};
 
+fn numbers(known: &Conversation) -> Numbers {
+    Numbers {
+        inbox: known.channel.into(),
+        owner: 7,
+        team: 0,
+    }
+}
+
 fn payload(record: &impl Record) -> Vec<u8> {
     let mut payload = Vec::new();
     record.encode(&mut payload).unwrap();
@@ -146,11 +154,11 @@ fn every_record_is_stored_whole() {
     known.inbound_count = 3;
     known.unread_count = 1;
     known.revision = Revision::new(300);
-    let record = ConversationRecord::new(&known, known.channel.into(), 7);
+    let record = ConversationRecord::new(&known, numbers(&known));
     is_stored_whole(&record);
     assert_eq!(
         record
-            .into_conversation(known.id, (known.channel, None), None)
+            .into_conversation(known.id, (known.channel, None), (None, None))
             .unwrap(),
         known
     );
@@ -218,13 +226,13 @@ fn what_providers_ids_and_keys_have_is_stored_whole() {
 #[test]
 fn a_record_that_contradicts_itself_is_refused() {
     let known = conversation(1);
-    let mut record = ConversationRecord::new(&known, known.channel.into(), 7);
+    let mut record = ConversationRecord::new(&known, numbers(&known));
     let inbox = (known.channel, None);
     record.read_count = 1;
     assert!(
         record
             .clone()
-            .into_conversation(id(1), inbox.clone(), None)
+            .into_conversation(id(1), inbox.clone(), (None, None))
             .is_err()
     );
     record.read_count = 0;
@@ -232,7 +240,7 @@ fn a_record_that_contradicts_itself_is_refused() {
     assert!(
         record
             .clone()
-            .into_conversation(id(1), inbox.clone(), None)
+            .into_conversation(id(1), inbox.clone(), (None, None))
             .is_err()
     );
     record.more.clear();
@@ -403,6 +411,10 @@ fn every_change_is_stored_whole() {
 
 /// A value of each attribute, for the golden files.
 pub(crate) fn every_field() -> Vec<(&'static str, Field)> {
+    let mut timeline = Timeline::default();
+    timeline.waiting_since = Some(now());
+    timeline.opened_at = Some(now());
+    timeline.answered_by_bot = true;
     vec![
         ("status", Field::Status(Status::Resolved)),
         ("assigned_to", Field::Assignee(Some(alice()))),
@@ -415,5 +427,9 @@ pub(crate) fn every_field() -> Vec<(&'static str, Field)> {
         ),
         ("unread_count", Field::UnreadCount(3)),
         ("unread_revoked", Field::UnreadRevoked),
+        ("snoozed_until", Field::SnoozedUntil(Some(now()))),
+        ("woken", Field::Woken(WakeReason::Inbound)),
+        ("team", Field::Team(Some(TeamId::new("billing").unwrap()))),
+        ("timeline", Field::Timeline(timeline)),
     ]
 }

@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use convodb::commands::{Assign, Resolve, UpdateConversation};
 use convodb::prelude::*;
-use convodb::{AssigneeId, AttributeChanges, Conversation, Filter, Messages};
+use convodb::{AssigneeId, AttributeChanges, Conversation, Cursor, Filter, Message, Messages};
 use futures_util::stream;
+use serde::Serialize;
 
 use crate::app::{Answer, App, json_response};
 use crate::bodies::AssignRequest;
@@ -46,10 +47,53 @@ pub(crate) async fn list(
             return Err(ApiError::invalid("page", "must be at least 1"));
         }
     }
+    let includes_last = match query.take("include")?.as_deref() {
+        None => false,
+        Some("last_message") => true,
+        Some(_) => return Err(ApiError::invalid("include", "must be `last_message`")),
+    };
     let (filter, page) = Filter::from_query_pairs(query.0)?;
-    let mut rows = app.read(|store| store.list(&filter, page))?;
+    let (mut rows, last) = app.read(|store| {
+        let snapshot = store.snapshot()?;
+        let rows = snapshot.list(&filter, page)?;
+        let ids: Vec<_> = rows.data.iter().map(|row| row.id).collect();
+        let last = includes_last.then(|| snapshot.last_messages(&ids));
+        Ok((rows, last.transpose()?))
+    })?;
     rows.number = rows.number.or(number);
-    Answer::ok(&rows)
+    match last {
+        None => Answer::ok(&rows),
+        Some(last) => {
+            let data = rows.data.iter().zip(&last);
+            Answer::ok(&PageWithMessages {
+                data: data
+                    .map(|(row, last_message)| RowWithMessage { row, last_message })
+                    .collect(),
+                total: rows.total,
+                page: rows.number,
+                next: rows.next,
+            })
+        }
+    }
+}
+
+/// A page whose rows have the latest message of each conversation.
+#[derive(Serialize)]
+struct PageWithMessages<'p> {
+    data: Vec<RowWithMessage<'p>>,
+    total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Cursor>,
+}
+
+#[derive(Serialize)]
+struct RowWithMessage<'p> {
+    #[serde(flatten)]
+    row: &'p Conversation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_message: &'p Option<Message>,
 }
 
 /// Get a conversation

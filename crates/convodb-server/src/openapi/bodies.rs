@@ -737,6 +737,8 @@ impl PartialSchema for ConversationUpdate {
                 priorities.map(Value::from).into_iter().chain([Value::Null]),
             ));
         object(vec![
+            ("team_id", OPTIONAL, optional(text(TEAM_ID, 128)).into()),
+            ("snoozed_until", OPTIONAL, time()),
             ("priority", OPTIONAL, priority.into()),
             ("tags", OPTIONAL, tags.into()),
             ("metadata", OPTIONAL, nullable("Metadata")),

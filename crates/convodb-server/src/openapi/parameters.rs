@@ -160,6 +160,15 @@ documented! {
         /// With unread messages from the contact.
         #[param(required = false, inline)]
         unread: Unread,
+        /// Snoozed, or not.
+        #[param(required = false)]
+        snoozed: bool,
+        /// With this contact, in every inbox.
+        #[param(required = false, pattern = "^con_[!-~]{1,252}$")]
+        contact_id: String,
+        /// `last_message` adds the latest message to each row.
+        #[param(required = false, inline)]
+        include: Include,
         /// The number of the page. With `cursor` it only numbers the answer.
         #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]
         page: u64,
@@ -200,6 +209,12 @@ documented! {
         Open,
         Resolved,
         All,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub(crate) enum Include {
+        LastMessage,
     }
 
     #[derive(ToSchema)]

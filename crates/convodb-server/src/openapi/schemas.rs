@@ -87,6 +87,28 @@ documented! {
         name: String,
     }
 
+    /// A tag, and how many conversations have it.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct TagCount {
+        tag: String,
+        #[schema(minimum = 1)]
+        count: u64,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Tags {
+        data: Vec<TagCount>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Team {
+        id: String,
+        name: String,
+    }
+
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct Inboxes {
@@ -121,11 +143,38 @@ documented! {
         /// The inbox, where it is not the channel's own.
         #[schema(required = false)]
         inbox_id: String,
+        /// The team whose queue it is in, beside who has it.
+        #[schema(required = false)]
+        team: Team,
+        /// Until when it is out of the way, while it is.
+        #[schema(required = false, format = "date-time")]
+        snoozed_until: String,
         #[schema(required = false)]
         priority: Priority,
         /// Its tags, without those that differ in case alone.
         #[schema(required = false)]
         tags: Vec<String>,
+        /// The latest time of a message from the contact, by the provider.
+        #[schema(required = false, format = "date-time")]
+        last_inbound_at: String,
+        /// The latest time of a message that is no line of the provider's.
+        #[schema(required = false, format = "date-time")]
+        last_message_at: String,
+        /// Since when the contact waits for an answer, while it does.
+        #[schema(required = false, format = "date-time")]
+        waiting_since: String,
+        /// When it was created or last reopened.
+        #[schema(required = false, format = "date-time")]
+        opened_at: String,
+        /// The time of the first message to the contact since then that no bot wrote.
+        #[schema(required = false, format = "date-time")]
+        first_reply_at: String,
+        /// When it was resolved, while it is.
+        #[schema(required = false, format = "date-time")]
+        resolved_at: String,
+        /// Whether a bot wrote the latest message to the contact, and no other message has come since.
+        #[schema(required = false)]
+        answered_by_bot: bool,
         /// All messages to the contact until this time were delivered.
         #[schema(required = false, format = "date-time")]
         delivered_until: String,
@@ -135,6 +184,9 @@ documented! {
         /// The caller's own values. Lists leave them out.
         #[schema(required = false, value_type = Object)]
         metadata: String,
+        /// The latest message, in lists that ask for it, where there is one.
+        #[schema(required = false)]
+        last_message: Message,
     }
 
     /// How soon a conversation needs an answer.

@@ -23,6 +23,7 @@ mod messages;
 mod meta;
 mod notes;
 mod process;
+mod queues;
 mod refusals;
 mod server;
 mod specification;

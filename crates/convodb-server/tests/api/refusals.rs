@@ -81,6 +81,7 @@ fn health_and_the_description_need_no_key() {
             "/v1/messages/send",
             "/v1/messages/status",
             "/v1/messages/update",
+            "/v1/tags",
             "/v1/teams/{id}",
             "/v1/users/{id}",
             "/webhooks/meta",

@@ -154,7 +154,10 @@ fn resolve_a_conversation_answers_the_example() {
     answer.expect(200);
     let (expected, _) = without(&compact(RESOLVE_RESPONSE), "updated_at");
     let shown = without(&answer.body, "updated_at").0;
-    assert_eq!(shown, with_counts(&expected, CHANGED_ONCE));
+    let (shown, time) = without(&shown, "resolved_at");
+    assert!(time >= "2026-04-16T10:15:00Z".len());
+    let counts = format!(r#"{CHANGED_ONCE},"resolved_at":"#);
+    assert_eq!(shown, with_counts(&expected, &counts));
     // It has left the default view.
     assert_eq!(server.get("/v1/conversations").expect(200)["total"], 0);
 }

@@ -1,12 +1,14 @@
 //! Commands about one conversation as a whole. Another one needs this file alone: what it is given, how
 //! it comes out of bytes, and what it does to the model.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use convodb::commands::{
     MarkRead, MarkReadUpTo, MarkUnread, RemoveNote, Reopen, Resolve, UpdateConversation,
 };
 use convodb::{
-    Attribute, AttributeChanges, Conversation, ConversationId, ErrorKind, EventKind, MessageId,
-    Metadata, Priority, Result, TagChanges, TagDifference, Tags,
+    AssigneeId, Attribute, AttributeChanges, Conversation, ConversationId, ErrorKind, EventKind,
+    MessageId, Metadata, Priority, Result, Status, TagChanges, TagDifference, Tags, TeamId,
+    WakeReason,
 };
 
 use super::call::Call;
@@ -15,7 +17,7 @@ use crate::bytes::Bytes;
 use crate::changes::is_counting;
 use crate::model::{Entry, Model};
 use crate::more::{self, NAMES};
-use crate::op::{MessagePick, Sight};
+use crate::op::{ASSIGNEES, MessagePick, Sight, Who};
 use crate::rules::refused_if;
 use crate::verdict::{Expected, Refusal};
 
@@ -39,6 +41,8 @@ pub enum About {
         priority: u8,
         tags: u8,
         metadata: u8,
+        team: Option<Option<Who>>,
+        snooze: u8,
     },
 }
 
@@ -55,6 +59,12 @@ impl About {
                 priority: bytes.below(8),
                 tags: bytes.below(9),
                 metadata: bytes.below(7),
+                team: match bytes.below(12) {
+                    0 => Some(None),
+                    number @ 1..=ASSIGNEES => Some(Some(Who(number - 1))),
+                    _ => None,
+                },
+                snooze: bytes.below(8),
             },
             4 => Self::RemoveNote {
                 note: bytes.below(u8::MAX),
@@ -121,8 +131,14 @@ pub(super) fn run(
             priority,
             tags,
             metadata,
+            team,
+            snooze,
         } => {
-            let given = Given::new(priority, tags, metadata);
+            let given = Given {
+                team: team.map(|team| team.and_then(team_id)),
+                snoozed_until: snoozed_until(snooze, call.model.newest),
+                ..Given::new(priority, tags, metadata)
+            };
             refusals.extend(call.model.refused_update(conversation, &given));
             let command = UpdateConversation {
                 conversation,
@@ -151,6 +167,27 @@ struct Given {
     priority: Option<Option<Priority>>,
     tags: GivenTags,
     metadata: Option<Option<(u8, Option<u8>)>>,
+    team: Option<Option<TeamId>>,
+    snoozed_until: Option<Option<DateTime<Utc>>>,
+}
+
+/// Users have no queue.
+fn team_id(who: Who) -> Option<TeamId> {
+    match who.id() {
+        AssigneeId::Team(id) => Some(id),
+        AssigneeId::User(_) => None,
+    }
+}
+
+fn snoozed_until(number: u8, now: DateTime<Utc>) -> Option<Option<DateTime<Utc>>> {
+    match number {
+        0 => Some(None),
+        1 => Some(Some(now)),
+        2 => Some(Some(now + TimeDelta::milliseconds(7))),
+        3 => Some(Some(now + TimeDelta::seconds(40))),
+        4 => Some(Some(now + TimeDelta::hours(3))),
+        _ => None,
+    }
 }
 
 enum GivenTags {
@@ -186,6 +223,8 @@ impl Given {
                 4 => Some(Some((1, None))),
                 _ => None,
             },
+            team: None,
+            snoozed_until: None,
         }
     }
 
@@ -193,6 +232,8 @@ impl Given {
         let tags = |tags: &[&str]| tags.iter().copied().collect::<Tags>();
         let mut changes = AttributeChanges::default();
         changes.priority = self.priority;
+        changes.team_id.clone_from(&self.team);
+        changes.snoozed_until = self.snoozed_until;
         changes.tags = match &self.tags {
             GivenTags::LeftOut => None,
             GivenTags::None => Some(None),
@@ -227,21 +268,38 @@ fn is_alike(one: &str, other: &str) -> bool {
 
 impl Model {
     fn refused_update(&self, id: ConversationId, given: &Given) -> Vec<Refusal> {
-        if self.entry(id).is_none() {
+        let Some(entry) = self.entry(id) else {
             return Vec::new();
-        }
+        };
+        let team = given.team.clone().flatten().map(AssigneeId::Team);
+        let unknown = team.and_then(|team| self.unknown(&team));
+        let until = given.snoozed_until.flatten();
+        let until = until.filter(|until| entry.attributes.snoozed_until != Some(*until));
+        let late = until.is_some_and(|until| until <= self.newest || entry.status != Status::Open);
         let blank = matches!(given.tags, GivenTags::All([" blank "]));
         let named = given.metadata.flatten();
         let bad_name = named.is_some_and(|(name, value)| name >= NAMES && value.is_some());
-        let refused = [(blank, "tags"), (bad_name, "metadata")].into_iter();
+        let refused = [
+            (blank, "tags"),
+            (bad_name, "metadata"),
+            (late, "snoozed_until"),
+        ];
+        let refused = refused.into_iter();
         let refused = refused.filter_map(|(bad, field)| refused_if(bad, Refusal::invalid(field)));
-        refused.collect()
+        refused.chain(unknown).collect()
     }
 
     /// Each attribute that changes raises the revision; it is no activity.
     fn update_conversation(&mut self, id: ConversationId, given: &Given) -> Expected<Conversation> {
         let entry = self.entry_mut(id);
         let before = entry.attributes.clone();
+        let team_before = entry.team.clone();
+        if let Some(team) = &given.team {
+            entry.team = team.clone().map(AssigneeId::Team);
+        }
+        if let Some(until) = given.snoozed_until {
+            entry.attributes.snoozed_until = until;
+        }
         if let Some(priority) = given.priority {
             entry.attributes.priority = priority;
         }
@@ -278,7 +336,15 @@ impl Model {
             }
         }
         let after = &entry.attributes;
+        let is_snooze = after.snoozed_until != before.snoozed_until;
+        let snooze = is_snooze.then_some(match after.snoozed_until {
+            Some(until) => EventKind::ConversationSnoozed { until },
+            None => EventKind::ConversationUnsnoozed {
+                reason: WakeReason::User,
+            },
+        });
         let changed: Vec<_> = [
+            (entry.team != team_before, Attribute::Team),
             (after.priority != before.priority, Attribute::Priority),
             (after.tags != before.tags, Attribute::Tags),
             (after.metadata != before.metadata, Attribute::Metadata),
@@ -286,12 +352,13 @@ impl Model {
         .into_iter()
         .filter_map(|(changed, attribute)| changed.then_some(attribute))
         .collect();
-        entry.revision += changed.len() as u64;
-        let is_changed = !changed.is_empty();
-        if is_changed {
+        entry.revision += changed.len() as u64 + u64::from(is_snooze);
+        let is_changed = !changed.is_empty() || is_snooze;
+        snooze.into_iter().for_each(|kind| self.tell(id, kind));
+        if !changed.is_empty() {
             self.tell(id, EventKind::ConversationUpdated { changed });
-            self.touched = true;
         }
+        self.touched |= is_changed;
         Expected::plain(self.shown(id), is_changed)
     }
 

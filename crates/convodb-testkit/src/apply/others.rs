@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use convodb::commands::{
-    Acknowledge, AddConsumer, AssignAll, PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched,
-    RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee, SaveInbox,
+    Acknowledge, AddConsumer, AssignAll, DeleteResolved, PurgeEvents, PurgeIdempotencyKeys,
+    PurgeUnmatched, RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee, SaveInbox, WakeDue,
 };
 use convodb::{Channel, ConversationId, EventSeq, Result, Selection};
 
 use super::call::{Answered, Call, fingerprint};
 use crate::backend::Commands;
 use crate::events;
+use crate::model::Model;
 use crate::op::{InboxPick, Op, SelectionPlan, Who};
 use crate::plan::is_blank;
 use crate::verdict::Refusal;
@@ -145,10 +146,23 @@ fn build(plan: &SelectionPlan, ids: &[ConversationId]) -> Selection {
 
 pub(super) fn purge(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
     match op {
-        Op::PurgeUnmatched { older_ms } => {
-            let older_than = age(*older_ms);
-            call.settle(None, Vec::new(), PurgeUnmatched { older_than }, |model| {
-                model.purge_unmatched(*older_ms)
+        Op::WakeDue => call.settle(None, Vec::new(), WakeDue, Model::wake_due),
+        Op::PurgeUnmatched { older_ms, most } => {
+            let command = PurgeUnmatched {
+                older_than: age(*older_ms),
+                most: u64::from(*most),
+            };
+            call.settle(None, Vec::new(), command, |model| {
+                model.purge_unmatched(*older_ms, *most)
+            })
+        }
+        Op::DeleteResolved { older_ms, limit } => {
+            let command = DeleteResolved {
+                older_than: age(*older_ms),
+                limit: u32::from(*limit),
+            };
+            call.settle(None, Vec::new(), command, |model| {
+                model.delete_resolved(*older_ms, *limit)
             })
         }
         Op::PurgeKeys { older_ms } => {

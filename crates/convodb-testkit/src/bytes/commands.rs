@@ -57,10 +57,20 @@ impl Bytes<'_> {
             192..=194 => self.consumption(),
             195 => {
                 let older_ms = self.age_ms();
-                if self.once_in(2) {
+                if self.once_in(4) {
+                    Op::WakeDue
+                } else if self.once_in(4) {
+                    Op::DeleteResolved {
+                        older_ms,
+                        limit: self.below(3),
+                    }
+                } else if self.once_in(2) {
                     Op::PurgeKeys { older_ms }
                 } else {
-                    Op::PurgeUnmatched { older_ms }
+                    Op::PurgeUnmatched {
+                        older_ms,
+                        most: self.below(6),
+                    }
                 }
             }
             196..=199 => Op::PurgeEvents(self.retention()),

@@ -1,11 +1,12 @@
 //! Whole conversations: those that are imported, and those that are deleted.
 
-use convodb::{Conversation, ConversationId, ErrorKind, EventKind, Import, Message};
+use chrono::TimeDelta;
+use convodb::{Conversation, ConversationId, ErrorKind, EventKind, Import, Message, Status};
 
 use super::{is_within, place, place_behind, refused_if};
 use crate::model::{Entry, Model};
 use crate::op::InboxPick;
-use crate::plan::is_blank;
+use crate::plan::{first_moment, is_blank};
 use crate::provided::ids;
 use crate::verdict::{Expected, Refusal};
 
@@ -40,7 +41,7 @@ impl Model {
 
     /// Every id and time stays; a name that the directory has stays too.
     pub fn import(&mut self, import: Import) -> Expected<Conversation> {
-        let of = import.conversation;
+        let mut of = import.conversation;
         let inbox = InboxPick::of(&of);
         if !self.has_inbox(inbox) {
             let id = inbox.id().expect("every channel has its own");
@@ -53,7 +54,7 @@ impl Model {
         }
         let (mut messages, mut notes) = (import.messages, import.notes);
         for message in &mut messages {
-            self.merge_unmatched(inbox, message);
+            self.merge_unmatched(&mut of, message);
         }
         // In the order of the list, as if they came one after another.
         let mut placed: Vec<Message> = Vec::new();
@@ -113,6 +114,22 @@ impl Model {
     pub fn delete(&mut self, id: ConversationId) -> Expected<()> {
         let removed = self.remove(|entry| entry.id == id);
         Expected::plain((), removed > 0)
+    }
+
+    /// The oldest resolved conversations, of which these are old enough.
+    pub fn delete_resolved(&mut self, older_ms: u32, limit: u8) -> Expected<u64> {
+        let before = self.newest - TimeDelta::milliseconds(older_ms.into());
+        let before = before.max(first_moment());
+        let resolved = self.entries.iter();
+        let resolved = resolved.filter(|entry| entry.status == Status::Resolved);
+        let mut stale: Vec<_> = resolved.map(|entry| (entry.updated_at, entry.id)).collect();
+        stale.sort();
+        stale.truncate(limit.into());
+        stale.retain(|(updated_at, _)| *updated_at < before);
+        for (_, id) in &stale {
+            self.delete(*id);
+        }
+        Expected::plain(stale.len() as u64, !stale.is_empty())
     }
 
     pub fn erase_contact(&mut self, contact: u8) -> Expected<u64> {

@@ -40,6 +40,7 @@ fn a_purge_is_bounded() {
 #[test]
 fn nothing_to_purge_changes_nothing() {
     let command = PurgeUnmatched {
+        most: 100,
         older_than: Duration::ZERO,
     };
     assert!(Given::new().decide(&command).unwrap().changes.is_empty());
