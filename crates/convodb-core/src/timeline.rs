@@ -27,7 +27,7 @@ pub struct Timeline {
     /// When it was resolved, while it is.
     #[serde(with = "time::optional")]
     pub resolved_at: Option<DateTime<Utc>>,
-    /// Whether a bot wrote the latest message, and nobody has answered since. A user or team that is
+    /// Whether a bot wrote the latest message that answers, and the contact none since. A user or team that is
     /// assigned then takes over from the bot, and the contact waits again.
     #[serde(default)]
     pub answered_by_bot: bool,
