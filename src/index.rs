@@ -6,8 +6,10 @@
 mod counted;
 mod ordered;
 
+#[cfg(feature = "testing")]
+pub use counted::Builder;
 pub use counted::{
-    Builder, Edits, Entry, HEAD, Levels, Total, Totals, encode_node, node_key, parse_node_key,
-    rank, select,
+    All, Among, CLASSES, Counter, Edits, Entry, HEAD, Levels, OWN, Total, Totals, encode_node,
+    parse_node_key, rank, select,
 };
 pub use ordered::{Key, POSITION_LEN, Place, Position, Start, Stream, Streams, position_of};

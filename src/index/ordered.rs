@@ -18,8 +18,8 @@ pub type Position = [u8; POSITION_LEN];
 pub type Place = (Stream, Position);
 
 /// A position as numbers: merging and leaping compare hundreds of them, and mostly the first one decides.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Point(pub(super) u64, u64, u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point(pub(super) u64, u64, u64);
 
 impl Point {
     /// Before every row.
@@ -157,10 +157,27 @@ impl<const MAX: usize> std::ops::Deref for Key<MAX> {
     }
 }
 
+/// The last key that a row of a prefix can have.
+fn last_key(prefix: &Stream) -> Key<MAX_KEY_LEN> {
+    let mut key = Key::default();
+    key.push(prefix);
+    key.last()
+}
+
+/// The stream of a row.
+pub(super) fn stream_of(key: &[u8]) -> Result<Stream> {
+    let stream = key.split_last_chunk::<POSITION_LEN>();
+    let stream = stream.and_then(|(stream, _)| Stream::parse(stream));
+    stream.ok_or_else(|| cut_short(key))
+}
+
+fn cut_short(key: &[u8]) -> Error {
+    Error::corrupted(format!("a key of a stream is cut short: {}", Hex(key)))
+}
+
 #[inline]
 pub fn position_of(key: &[u8]) -> Result<&Position> {
-    key.last_chunk()
-        .ok_or_else(|| Error::corrupted(format!("a key of a stream is cut short: {}", Hex(key))))
+    key.last_chunk().ok_or_else(|| cut_short(key))
 }
 
 /// The streams of one table, whose totals and nodes of counts have prefixes of their own.
@@ -169,13 +186,29 @@ pub struct Streams {
     pub table: Table,
     pub totals: u8,
     pub ranks: u8,
+    pub union_totals: u8,
+    pub union_ranks: u8,
+    /// The union that a stream belongs to, and its class there. The union's prefix is the beginning of
+    /// those of its streams, and no position is in two of them.
+    pub union: fn(&Stream) -> Option<(Stream, usize)>,
 }
 
 impl Streams {
-    pub fn total_key(self, stream: &Stream) -> Vec<u8> {
-        let mut key = vec![self.totals];
-        key.extend_from_slice(stream);
-        key
+    /// The streams of a prefix that have rows. O(these streams).
+    pub(super) fn members(self, rows: &impl Read, prefix: &Stream) -> Result<Vec<Stream>> {
+        let last = last_key(prefix);
+        let mut members = Vec::new();
+        let mut behind = Key::default();
+        behind.push(prefix);
+        loop {
+            let keys = (Bound::Excluded(&behind[..]), Bound::Included(&last[..]));
+            let Some((key, _)) = rows.range_beneath(self.table, keys)?.next().transpose()? else {
+                return Ok(members);
+            };
+            let member = stream_of(&key)?;
+            behind = member.key(&[0xFF; POSITION_LEN]);
+            members.push(member);
+        }
     }
 
     /// The first row of a stream, or the first behind a position.
@@ -220,17 +253,13 @@ impl Streams {
         rows.range_beneath(self.table, keys)
     }
 
-    /// What lies over these, if anything does.
-    pub(super) fn over<'a>(
-        self,
-        rows: &'a impl Read,
-        stream: &Stream,
-        from: &Position,
-        to: &Position,
-    ) -> Option<OverRows<'a>> {
-        let (from, to) = (stream.key(from), stream.key(to));
-        let keys = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
-        rows.over(self.table, keys)
+    /// What lies over the streams of a prefix, if anything does.
+    pub(super) fn over<'a>(self, rows: &'a impl Read, prefix: &Stream) -> Option<OverRows<'a>> {
+        let last = last_key(prefix);
+        rows.over(
+            self.table,
+            (Bound::Included(&prefix[..]), Bound::Included(&last[..])),
+        )
     }
 
     /// The places that rows over the engine's change, with how many rows each adds.

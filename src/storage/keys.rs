@@ -33,6 +33,10 @@ pub(super) mod index_kind {
     pub(in super::super) const TOTALS: u8 = 0x10;
     /// The counts above the rows of each stream.
     pub(in super::super) const RANKS: u8 = 0x11;
+    /// The number of rows of each union, by their classes.
+    pub(in super::super) const UNION_TOTALS: u8 = 0x12;
+    /// The counts above the rows of each union.
+    pub(in super::super) const UNION_RANKS: u8 = 0x13;
 }
 
 /// The number of the owner of unassigned conversations.
@@ -249,6 +253,9 @@ impl StreamKey {
     }
 }
 
+/// A status and an inbox, at the end of a stream's prefix.
+const STATE_LEN: usize = 1 + 4;
+
 pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
     use index_kind::{BY_ASSIGNEE, BY_STATE, UNREAD_BY_ASSIGNEE, UNREAD_BY_STATE};
     let (prefix, inbox) = prefix.split_last_chunk()?;
@@ -272,6 +279,16 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
             .find(|known| code(*known) == *standing)?,
         inbox: InboxNumber::new(u32::from_be_bytes(*inbox)),
     })
+}
+
+/// The union of all streams of an owner, or of all conversations; and the class of a stream in it, by
+/// status and channel.
+pub(super) fn union_of(stream: &Stream) -> Option<(Stream, usize)> {
+    const { assert!(Status::ALL.len() * Channel::ALL.len() <= index::CLASSES) }
+    let known = parse_stream(stream).filter(|known| !known.unread)?;
+    let prefix = stream.get(..stream.len().checked_sub(STATE_LEN)?)?;
+    let class = usize::from(status_code(known.status)) * Channel::ALL.len();
+    Some((Stream::new(prefix), class + known.channel as usize))
 }
 
 /// What the key of an index row says: its stream, and the time and conversation of its position.

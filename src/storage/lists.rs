@@ -12,7 +12,7 @@ use convodb_core::{
 use super::keys::{self, StreamKey};
 use super::plan::{self, STREAMS};
 use super::{Reader, index_entry};
-use crate::index::{self, Stream, Total};
+use crate::index::{self, Among, Stream, Total};
 use convodb_kv::Read;
 
 /// Where a page begins.
@@ -30,7 +30,24 @@ struct Selection {
     total: u64,
 }
 
+impl Selection {
+    fn among(&self) -> Among<'_> {
+        Among {
+            streams: &self.streams,
+            // A filter selects channels.
+            has_whole_classes: true,
+        }
+    }
+}
+
 impl<R: Read> Reader<'_, R> {
+    /// What a list merges.
+    fn select_few(&self, filter: &Filter) -> Result<Selection> {
+        let selection = self.select(filter)?;
+        filter.validate_partitions(selection.streams.len())?;
+        Ok(selection)
+    }
+
     fn select(&self, filter: &Filter) -> Result<Selection> {
         let mut streams = Vec::new();
         let mut total = 0;
@@ -87,22 +104,26 @@ impl<R: Read> Reader<'_, R> {
         if let Some(contact) = filter.contact_id() {
             return self.page_of_contact(contact, filter, start, limit);
         }
-        let Selection { streams, total } = self.select(filter)?;
+        let selection = self.select_few(filter)?;
+        let total = selection.total;
         let (left, skip, from) = match start {
             Start::Skip(skip) => {
                 let Some(left @ 1..) = total.checked_sub(skip) else {
                     return Ok(Page::new(Vec::new(), total, None));
                 };
-                let (from, skip) = index::select(self.rows, STREAMS, &streams, skip)?;
+                let (from, skip) = index::select(self.rows, STREAMS, selection.among(), skip)?;
                 (left, skip, from)
             }
             Start::After(cursor) => {
                 let position = keys::position(cursor.updated_at(), cursor.id());
-                let from = streams.into_iter().map(|(stream, total)| index::Start {
-                    stream,
-                    from: Bound::Excluded(position),
-                    least: position.max(total.first),
-                });
+                let from = selection
+                    .streams
+                    .into_iter()
+                    .map(|(stream, total)| index::Start {
+                        stream,
+                        from: Bound::Excluded(position),
+                        least: position.max(total.first),
+                    });
                 (total, 0, from.collect())
             }
         };
@@ -181,17 +202,17 @@ impl<R: Read> Reader<'_, R> {
             let rank = data.iter().position(|row| row.id == id).unwrap_or_default();
             return Ok(Some((rank as u64, data.len() as u64)));
         }
-        let Selection { streams, total } = self.select(filter)?;
+        let selection = self.select_few(filter)?;
         let position = keys::position(conversation.updated_at, id);
-        let rank = index::rank(self.rows, STREAMS, &streams, &position)?;
-        Ok(Some((rank, total)))
+        let rank = index::rank(self.rows, STREAMS, selection.among(), &position)?;
+        Ok(Some((rank, selection.total)))
     }
 
     /// How many conversations had their latest activity after a time. O(partitions * log rows).
     pub(crate) fn count_after(&self, at: DateTime<Utc>) -> Result<u64> {
-        let Selection { streams, .. } = self.select(&Filter::new(StatusFilter::All))?;
+        let selection = self.select(&Filter::new(StatusFilter::All))?;
         let position = keys::position(at, ConversationId::from_raw(u128::MAX));
-        index::rank(self.rows, STREAMS, &streams, &position)
+        index::rank(self.rows, STREAMS, selection.among(), &position)
     }
 
     /// The resolved conversations without activity since before a time, the oldest first.

@@ -15,6 +15,9 @@ pub(super) const STREAMS: Streams = Streams {
     table: tables::INDEX,
     totals: keys::index_kind::TOTALS,
     ranks: keys::index_kind::RANKS,
+    union_totals: keys::index_kind::UNION_TOTALS,
+    union_ranks: keys::index_kind::UNION_RANKS,
+    union: keys::union_of,
 };
 
 /// Folds what index entries add that were buffered into totals and nodes.

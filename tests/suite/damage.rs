@@ -318,7 +318,8 @@ fn verify_names_counters_of_no_stream() {
     let (name, key, value) = all.iter().find(counters).unwrap();
     // Longer than any stream, and none at all.
     let long = [&key[..], &[7; 40]].concat();
-    for other in [long, key[..1].to_vec(), [0x11, 1].to_vec(), vec![0x12]] {
+    let names = [long, key[..1].to_vec(), [0x11, 1].to_vec(), vec![0x12]];
+    for other in names.into_iter().chain([[0x13, 1].to_vec(), vec![0x14]]) {
         write(&path, name, &other, Some(value));
         let store = open(&path).unwrap();
         let report = store.verify().unwrap();

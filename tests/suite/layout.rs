@@ -171,7 +171,7 @@ fn a_file_has_every_kind_of_row() {
         let mut all = rows.iter().filter(|row| row.0 == table);
         all.any(|(_, key, _)| key[0] == kind)
     };
-    for kind in [0x01, 0x02, 0x04, 0x05, 0x10, 0x11] {
+    for kind in [0x01, 0x02, 0x04, 0x05, 0x10, 0x11, 0x12, 0x13] {
         assert!(has("index", kind), "{kind:02x} of the index");
     }
     for kind in [1, 2, 3, 4, 9] {

@@ -171,6 +171,41 @@ fn the_page_around_a_conversation_is_full_at_either_end_of_the_list() {
 }
 
 #[test]
+fn a_list_of_more_partitions_than_it_merges_is_invalid_and_its_total_is_not() {
+    let (store, _, order) = inbox(33 * 8);
+    let mut wide = Filter::all();
+    for (n, threads) in order.chunks(8).enumerate() {
+        let user = UserId::new(&format!("usr_{n}")).unwrap();
+        store.save_user(&user, "User").unwrap();
+        for (n, id) in threads.iter().enumerate() {
+            store.assign(*id, AssigneeId::from(&user)).unwrap();
+            if n < 4 {
+                store.resolve(*id).unwrap();
+            }
+        }
+        wide = wide.assigned_to(user);
+    }
+    let refused = [
+        store.list(&wide, PageRequest::default()).unwrap_err(),
+        store.rank(order[0], &wide).unwrap_err(),
+    ];
+    for error in refused {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            error.to_string(),
+            "assigned_to: must select at most 256 parts of the index with conversations, and selects 264"
+        );
+    }
+    assert_eq!(store.count(&wide).unwrap(), 264);
+    // Only what has conversations is merged.
+    for id in &order[..8] {
+        store.delete(*id).unwrap();
+    }
+    let page = store.list(&wide, page(3, 100)).unwrap();
+    assert_eq!((page.data.len(), page.total), (56, 256));
+}
+
+#[test]
 fn view_counts_are_of_one_commit_and_agree_with_the_lists() {
     let (store, _, order) = inbox(100);
     let alice = UserId::new("usr_alice").unwrap();

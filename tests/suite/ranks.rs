@@ -6,7 +6,7 @@ use std::thread;
 
 use convodb_testkit::harness::random::Random;
 use convodb_testkit::ranks::{Position, load, position, run, run_bytes, run_text};
-use convodb_testkit::tables::{Tables, level};
+use convodb_testkit::tables::{Tables, levels};
 
 const CASES: u64 = 24;
 
@@ -159,8 +159,10 @@ fn rows_that_come_and_go_before_a_checkpoint_leave_nothing_in_memory() {
 
 #[test]
 fn levels_are_held_to_their_hash() {
-    let levels: Vec<u8> = (0..4_096).map(|time| level(&position(time, 0))).collect();
-    let risen = |least: u8| levels.iter().filter(|level| **level >= least).count();
+    let all: Vec<_> = (0..4_096).map(|time| levels(&position(time, 0))).collect();
+    let risen = |least: u8| all.iter().filter(|[level, _]| *level >= least).count();
     assert_eq!([risen(1), risen(2), risen(3)], [520, 19, 1]);
-    assert_eq!(level(&[0xAB; 24]), 0);
+    let risen = |least: u8| all.iter().filter(|[_, level]| *level >= least).count();
+    assert_eq!([risen(1), risen(2), risen(3)], [248, 9, 0]);
+    assert_eq!(levels(&[0xAB; 24]), [0, 0]);
 }

@@ -102,6 +102,10 @@ impl Standing {
 impl Filter {
     /// The most users and teams of a filter. More are refused where it is used.
     pub const MAX_ASSIGNEES: usize = 64;
+    /// The most parts of the index that a list merges: one for each user, team or none of the filter,
+    /// each status and each inbox, as far as there are such conversations. A list, or a rank in it, that
+    /// would take more is refused.
+    pub const MAX_PARTITIONS: usize = 256;
 
     /// Conversations of this status.
     pub fn new(status: StatusFilter) -> Self {
@@ -265,6 +269,18 @@ impl Filter {
         let selects = self.status != StatusFilter::Resolved || self.snoozed != Some(true);
         let reason = "must not be `true` beside resolved conversations, none of which is snoozed";
         InvalidInput::unless(selects, "snoozed", reason)
+    }
+
+    /// Checks the number of partitions that it selects.
+    #[doc(hidden)]
+    pub fn validate_partitions(&self, partitions: usize) -> Result<(), InvalidInput> {
+        let max = Self::MAX_PARTITIONS;
+        let owners = self.assignees.len() + usize::from(self.unassigned);
+        let field = if owners > 1 { "assigned_to" } else { "inbox" };
+        let reason = format_args!(
+            "must select at most {max} parts of the index with conversations, and selects {partitions}"
+        );
+        InvalidInput::unless(partitions <= max, field, reason)
     }
 }
 

@@ -499,7 +499,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The sum of what they add, before any has been passed.
-    pub(super) fn added(&self) -> i64 {
+    pub fn added(&self) -> i64 {
         self.back.added - self.front.added
     }
 
@@ -532,6 +532,24 @@ impl<'a> Rows<'a> {
             back: place(to),
             ..Self::default()
         }
+    }
+
+    /// Takes the rows up to a key, and that of it, off the front.
+    pub fn take_through(&mut self, key: &[u8]) -> Self {
+        let behind = self.tree.map(|tree| tree.place(key, true));
+        let taken = Self {
+            tree: self.tree,
+            front: self.front,
+            back: behind.unwrap_or_default(),
+            ..Self::default()
+        };
+        (self.front, self.at_front) = (taken.back, &[]);
+        taken
+    }
+
+    /// The key of the first of them.
+    pub fn first_key(&mut self) -> Option<&'a [u8]> {
+        self.first().map(Row::key)
     }
 
     /// The keys of at most so many of them, evenly apart. O(log rows) each.

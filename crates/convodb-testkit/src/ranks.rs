@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use convodb::Result;
 
-use crate::tables::{Rows, Tables, View, counts};
+use crate::tables::{Rows, STREAMS_OF_A_UNION, Tables, View, class, counts};
 
 /// The place of a row in its stream.
 pub type Position = [u8; 24];
@@ -28,13 +28,19 @@ impl Model {
         known.insert(position) || !known.remove(&position)
     }
 
+    /// Takes a position out of another stream of the same union, where it is. Returns that.
+    fn leave(&mut self, stream: u8, position: &Position) -> Option<u8> {
+        let union = stream / STREAMS_OF_A_UNION;
+        let streams = self.0.iter_mut();
+        let mut others =
+            streams.filter(|(other, _)| **other != stream && **other / STREAMS_OF_A_UNION == union);
+        let left = others.find_map(|(other, known)| known.remove(position).then_some(*other));
+        left
+    }
+
     /// Every node and total in the engine is what its rows give, and there is none besides.
     fn check_counts(&self, view: &View) -> Result<()> {
-        let mut expected = BTreeMap::new();
-        for (stream, positions) in &self.0 {
-            expected.extend(counts(*stream, positions)?);
-        }
-        assert_eq!(view.counts()?, expected);
+        assert_eq!(view.counts()?, counts(&self.0)?);
         Ok(())
     }
 
@@ -65,6 +71,9 @@ pub fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) -> Result
     let mut tables = Tables::new()?;
     let (mut model, mut frozen, mut beneath) = (Model::default(), None, Model::default());
     let streams: Vec<u8> = (0..union).collect();
+    let some_classes: Vec<u8> = (0..union)
+        .filter(|stream| class(*stream) % 3 == 0)
+        .collect();
     let mut held = None;
     for (nth, commit) in commits.iter().enumerate() {
         let goes_through = nth % 7 == 5;
@@ -73,6 +82,9 @@ pub fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) -> Result
                 // What came before in the transaction is over the engine's rows until here.
                 if goes_through && place == commit.len() / 2 {
                     transaction.write_through()?;
+                }
+                if let Some(other) = model.leave(*stream, position) {
+                    transaction.take(other, position)?;
                 }
                 match model.toggle(*stream, *position) {
                     true => transaction.insert(*stream, position)?,
@@ -101,6 +113,7 @@ pub fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) -> Result
         beneath.check_counts(&view)?;
         for (view, model) in held.iter().chain([&committed, &(view, model.clone())]) {
             model.check_union(&view.rows(), &streams, depths)?;
+            model.check_union(&view.rows(), &some_classes, depths)?;
             model.check_union(&view.rows(), &[0], depths)?;
         }
         held = Some(committed);

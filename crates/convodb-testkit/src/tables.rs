@@ -1,14 +1,15 @@
 //! The tables and the index beneath a store, as tests drive them.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Deref};
 use std::path::Path;
 use std::sync::Arc;
 
 use convodb::Result;
 use convodb::internals::index::{
-    self, Builder, Edits, Levels, Position, Stream, Streams, Total, Totals,
+    self, Among, Builder, CLASSES, Counter, Edits, Levels, OWN, Position, Stream, Streams, Total,
+    Totals,
 };
 use convodb::internals::kv::{
     self, Database, Durability, Frozen, KeyRange, Memory, Over, OverRows, Range, Read, ReadTables,
@@ -22,6 +23,12 @@ const STREAMS: Streams = Streams {
     table: table(0),
     totals: 0x10,
     ranks: 0x11,
+    union_totals: 0x12,
+    union_ranks: 0x13,
+    union: |stream| match **stream {
+        [_, union, number] => Some((Stream::new(&[1, union]), usize::from(number) % CLASSES)),
+        _ => None,
+    },
 };
 const LEVELS: Levels = Levels::new(*b"a seed for tests");
 
@@ -30,33 +37,64 @@ const fn table(index: usize) -> Table {
     Table { index, name }
 }
 
+/// The streams of a union: each class has two.
+pub const STREAMS_OF_A_UNION: u8 = 2 * CLASSES as u8;
+
 fn stream(number: u8) -> Stream {
-    Stream::new(&[1, number, 0])
+    let (union, number) = (number / STREAMS_OF_A_UNION, number % STREAMS_OF_A_UNION);
+    Stream::new(&[1, union, number])
 }
 
-/// The level to which a position rises.
-pub fn level(position: &Position) -> u8 {
-    LEVELS.of(position)
+/// The class of a stream in its union.
+pub fn class(number: u8) -> u8 {
+    number % CLASSES as u8
 }
 
-/// The rows of totals and counts above a stream with these positions, computed from them alone.
-pub fn counts<'p>(
-    number: u8,
-    positions: impl IntoIterator<Item = &'p Position>,
-) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-    let stream = stream(number);
+/// The level to which a position rises in a stream, and in a union.
+pub fn levels(position: &Position) -> [u8; 2] {
+    [LEVELS.of::<OWN>(position), LEVELS.of::<CLASSES>(position)]
+}
+
+/// The rows of totals and counts above streams and their unions, computed from their rows alone. A
+/// position is in one stream of a union.
+pub fn counts(rows: &BTreeMap<u8, BTreeSet<Position>>) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     let mut counts = BTreeMap::new();
-    let mut builder = Builder::new(LEVELS, |level, first: &Position, entries| {
-        let key = index::node_key(STREAMS.ranks, level, &stream, first);
+    let mut of_unions: BTreeMap<u8, BTreeMap<Position, usize>> = BTreeMap::new();
+    for (number, positions) in rows {
+        let counter = Counter::<OWN>::new(STREAMS, stream(*number));
+        let of_stream = positions.iter().map(|position| (position, 0));
+        add_counts(counter, of_stream, &mut counts)?;
+        let union = of_unions.entry(number / STREAMS_OF_A_UNION).or_default();
+        let class = usize::from(class(*number));
+        union.extend(positions.iter().map(|position| (*position, class)));
+    }
+    for (union, rows) in of_unions {
+        let counter = Counter::<CLASSES>::new(STREAMS, Stream::new(&[1, union]));
+        let of_union = rows.iter().map(|(position, class)| (position, *class));
+        add_counts(counter, of_union, &mut counts)?;
+    }
+    Ok(counts)
+}
+
+fn add_counts<'p, const C: usize>(
+    counter: Counter<C>,
+    rows: impl Iterator<Item = (&'p Position, usize)>,
+    counts: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+) -> Result<()> {
+    let mut builder = Builder::<C, _>::new(LEVELS, |level, first: &Position, entries| {
+        let key = counter.node_key(level, first);
         counts.insert(key.to_vec(), index::encode_node(&entries));
         Ok(())
     });
-    positions.into_iter().try_for_each(|row| builder.row(row))?;
-    let total = builder.finish()?;
-    if total.rows > 0 {
-        counts.insert(STREAMS.total_key(&stream), total.encode().to_vec());
+    for (position, class) in rows {
+        builder.row(position, class)?;
     }
-    Ok(counts)
+    let (all, first) = builder.finish()?;
+    if all.rows() > 0 {
+        let first = (C == OWN).then_some(&first);
+        counts.insert(counter.total_key(), all.encode(first));
+    }
+    Ok(())
 }
 
 /// The tables of a store file, or of a new one, for redb alone.
@@ -307,7 +345,8 @@ impl Rows<'_> {
 
     /// The rows of streams in the order of their positions, behind so many of them.
     pub fn select(&self, numbers: &[u8], skip: u64, limit: usize) -> Result<Vec<Position>> {
-        let (from, skip) = index::select(self, STREAMS, &self.totals(numbers)?, skip)?;
+        let totals = self.totals(numbers);
+        let (from, skip) = index::select(self, STREAMS, self.among(numbers, &totals), skip)?;
         let mut merged = STREAMS.merge(self, &from);
         let skip = skip as usize;
         let mut rows = Vec::new();
@@ -321,14 +360,28 @@ impl Rows<'_> {
 
     /// How many rows of streams lie before a position.
     pub fn rank(&self, numbers: &[u8], position: &Position) -> Result<u64> {
-        index::rank(self, STREAMS, &self.totals(numbers)?, position)
+        let totals = self.totals(numbers);
+        index::rank(self, STREAMS, self.among(numbers, &totals), position)
     }
 
-    fn totals(&self, numbers: &[u8]) -> Result<Vec<(Stream, index::Total)>> {
-        let total = |number: &u8| {
-            let stream = stream(*number);
-            Ok((stream, self.1.0.get(&stream).copied().unwrap_or_default()))
-        };
-        numbers.iter().map(total).collect()
+    /// Of the streams that have rows.
+    fn totals(&self, numbers: &[u8]) -> Vec<(Stream, Total)> {
+        let known = numbers.iter().map(|number| stream(*number));
+        let known =
+            known.map(|stream| (stream, self.1.0.get(&stream).copied().unwrap_or_default()));
+        known.filter(|(_, total)| total.rows > 0).collect()
+    }
+
+    /// Counted by their unions, if they are all of their classes.
+    fn among<'t>(&self, numbers: &[u8], streams: &'t [(Stream, Total)]) -> Among<'t> {
+        let all = numbers.iter().map(|number| stream(*number));
+        let all: BTreeSet<_> = all.collect();
+        let unions: BTreeSet<_> = all.iter().map(STREAMS.union).collect();
+        let mut known = self.1.0.keys();
+        Among {
+            streams,
+            has_whole_classes: known
+                .all(|known| all.contains(known) || !unions.contains(&(STREAMS.union)(known))),
+        }
     }
 }

@@ -1,45 +1,46 @@
-//! The counts of a stream computed from its rows alone, bottom-up in one pass.
+//! The counts of a stream or union computed from its rows alone, bottom-up in one pass.
 
 use convodb_core::Result;
 
-use super::{Entry, HEAD, Levels, Total};
-use crate::index::ordered::Position;
+use super::edit::inconsistent;
+use super::{All, Entry, HEAD, Levels};
+use crate::index::ordered::{Point, Position};
 
 /// The node of each level that is still being filled.
-struct Open {
+struct Open<const C: usize> {
     first: Position,
-    entries: Vec<Entry>,
+    entries: Vec<Entry<C>>,
 }
 
-/// Takes the rows of a stream in order, and hands out each node once it is complete.
-pub struct Builder<F> {
+/// Takes the rows of a stream or union in order, and hands out each node once it is complete.
+pub struct Builder<const C: usize, F> {
     levels: Levels,
-    rows: u32,
+    counts: [u32; C],
     first: Position,
     /// Level 1 first.
-    open: Vec<Open>,
+    open: Vec<Open<C>>,
     emit: F,
 }
 
-impl<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>> Builder<F> {
+impl<const C: usize, F: FnMut(u8, &Position, Vec<Entry<C>>) -> Result<()>> Builder<C, F> {
     /// `emit` gets each node: its level, its first entry, and all of them.
     pub fn new(levels: Levels, emit: F) -> Self {
         Self {
             levels,
-            rows: 0,
+            counts: [0; C],
             first: HEAD,
             open: Vec::new(),
             emit,
         }
     }
 
-    /// The next row.
-    pub fn row(&mut self, position: &Position) -> Result<()> {
-        let level = usize::from(self.levels.of(position));
+    /// The next row, and its class.
+    pub fn row(&mut self, position: &Position, class: usize) -> Result<()> {
+        let level = usize::from(self.levels.of::<C>(position));
         while self.open.len() < level {
             self.open.push(Open {
                 first: HEAD,
-                entries: vec![(HEAD, self.rows)],
+                entries: vec![(Point::START, self.counts)],
             });
         }
         for (below, open) in self.open.iter_mut().enumerate().take(level) {
@@ -48,37 +49,37 @@ impl<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>> Builder<F> {
                 emit(&mut self.emit, below, open)?;
                 open.first = *position;
             }
-            open.entries.push((*position, 0));
+            open.entries.push((Point::from(position), [0; C]));
         }
-        for open in &mut self.open {
-            if let Some((_, count)) = open.entries.last_mut() {
-                *count += 1;
-            }
-        }
-        if self.rows == 0 {
+        if self.counts == [0; C] {
             self.first = *position;
         }
-        self.rows += 1;
+        let open = self.open.iter_mut();
+        let last = open.filter_map(|open| open.entries.last_mut());
+        let last = last.map(|(_, counts)| counts);
+        for counts in last.chain([&mut self.counts]) {
+            *counts.get_mut(class).ok_or_else(inconsistent)? += 1;
+        }
         Ok(())
     }
 
-    /// All rows were given.
-    pub fn finish(mut self) -> Result<Total> {
+    /// All rows were given. Returns what they are, and the first of them.
+    pub fn finish(mut self) -> Result<(All<C>, Position)> {
         for (below, open) in self.open.iter_mut().enumerate() {
             emit(&mut self.emit, below, open)?;
         }
-        Ok(Total {
-            rows: u64::from(self.rows),
+        let all = All {
             height: u8::try_from(self.open.len()).unwrap_or(u8::MAX),
-            first: self.first,
-        })
+            counts: self.counts,
+        };
+        Ok((all, self.first))
     }
 }
 
-fn emit<F: FnMut(u8, &Position, Vec<Entry>) -> Result<()>>(
+fn emit<const C: usize, F: FnMut(u8, &Position, Vec<Entry<C>>) -> Result<()>>(
     emit: &mut F,
     below: usize,
-    open: &mut Open,
+    open: &mut Open<C>,
 ) -> Result<()> {
     let level = u8::try_from(below + 1).unwrap_or(u8::MAX);
     emit(level, &open.first, std::mem::take(&mut open.entries))

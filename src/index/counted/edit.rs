@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use convodb_core::{Error, Result};
 
 use super::fold::{Change, Folding};
-use super::{Levels, Totals};
+use super::{CLASSES, Counter, Levels, OWN, Totals};
 use crate::index::ordered::{Place, Position, Stream, Streams, position_of};
 use convodb_kv::{OverRows, WriteTables};
 
 /// What a transaction changes of streams, and where it went through the engine, what is to be folded
-/// into their nodes.
+/// into their nodes and those of their unions.
 pub struct Edits {
     streams: Streams,
     levels: Levels,
     changes: BTreeMap<Stream, Change>,
+    of_unions: BTreeMap<Stream, Change>,
 }
 
-/// Many new rows of one stream are counted by walking all of it, if it has not more than so many
-/// times as many rows.
+/// Many new rows of one stream are counted by walking all of it or of its union, if that has not more
+/// than so many times as many rows.
 const WORTH_A_REBUILD: u64 = 8;
 
 pub(super) fn inconsistent() -> Error {
@@ -31,6 +32,7 @@ impl Edits {
             streams,
             levels,
             changes: BTreeMap::new(),
+            of_unions: BTreeMap::new(),
         }
     }
 
@@ -43,7 +45,7 @@ impl Edits {
         value: &[u8],
     ) -> Result<()> {
         if !rows.put_new(self.streams.table, &stream.key(position), value)? {
-            self.change(stream).add(position, 1);
+            self.count(stream, position, 1);
         }
         add(totals, stream, position, 1)
     }
@@ -56,7 +58,7 @@ impl Edits {
         (stream, position): &Place,
     ) -> Result<()> {
         if !rows.take(self.streams.table, &stream.key(position))? {
-            self.change(stream).add(position, -1);
+            self.count(stream, position, -1);
         }
         let total = totals.total_mut(stream)?;
         total.rows = total.rows.checked_sub(1).ok_or_else(inconsistent)?;
@@ -85,6 +87,16 @@ impl Edits {
         }
         rows.put_sorted(self.streams.table, new.clone())?;
         self.changes.insert(*stream, Change::Rebuilt);
+        if let Some((union, class)) = (self.streams.union)(stream) {
+            let change = self.of_unions.entry(union).or_default();
+            let known = Counter::<CLASSES>::new(self.streams, union).all(rows)?;
+            if known.rows() <= WORTH_A_REBUILD * count {
+                *change = Change::Rebuilt;
+            }
+            for (key, _) in new.clone() {
+                change.add(position_of(key)?, class, 1);
+            }
+        }
         match new.next() {
             Some((first, _)) => add(totals, stream, position_of(first)?, count),
             None => Ok(()),
@@ -94,21 +106,31 @@ impl Edits {
     /// Folds what went through the engine into totals and nodes there, each written once.
     pub fn settle(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
         for (stream, change) in std::mem::take(&mut self.changes) {
-            Folding::new(self.streams, self.levels, stream).fold(rows, change)?;
+            let counter = Counter::<OWN>::new(self.streams, stream);
+            Folding::new(counter, self.levels).fold(rows, change)?;
+        }
+        for (union, change) in std::mem::take(&mut self.of_unions) {
+            let counter = Counter::<CLASSES>::new(self.streams, union);
+            Folding::new(counter, self.levels).fold(rows, change)?;
         }
         Ok(())
     }
 
     /// Folds what rows add that were over the engine's and are in it now.
     pub fn fold(&mut self, rows: &mut WriteTables<'_>, over: OverRows<'_>) -> Result<()> {
-        for (place, added) in self.streams.each_added(over) {
-            self.change(&place.0).add(&place.1, added);
+        for ((stream, position), added) in self.streams.each_added(over) {
+            self.count(&stream, &position, added);
         }
         self.settle(rows)
     }
 
-    fn change(&mut self, stream: &Stream) -> &mut Change {
-        self.changes.entry(*stream).or_default()
+    fn count(&mut self, stream: &Stream, position: &Position, rows: i8) {
+        let change = self.changes.entry(*stream).or_default();
+        change.add(position, 0, rows);
+        if let Some((union, class)) = (self.streams.union)(stream) {
+            let change = self.of_unions.entry(union).or_default();
+            change.add(position, class, rows);
+        }
     }
 }
 

@@ -8,32 +8,44 @@ use convodb_core::{ConversationId, Result};
 
 use super::{FindingKind, Verifier, unless_corrupted};
 use crate::index::{
-    Builder, Entry, HEAD, Levels, POSITION_LEN, Position, Stream, Total, encode_node, node_key,
-    parse_node_key, position_of,
+    All, CLASSES, Counter, Entry, HEAD, Levels, OWN, POSITION_LEN, Position, Stream, Total,
+    encode_node, parse_node_key, position_of,
 };
 use crate::storage::keys::{self, index_kind};
+use crate::storage::plan::STREAMS;
 use crate::storage::{View, plan, tables};
 use convodb_kv::{Read as _, ReadTables};
 
+/// What the file's rows of each stream and of each union come to.
+struct Stored<'a> {
+    beneath: &'a ReadTables,
+    levels: Levels,
+    streams: BTreeMap<Stream, All<OWN>>,
+    unions: BTreeMap<Stream, All<CLASSES>>,
+}
+
 impl Verifier<'_> {
     /// Each index row: that its conversation belongs there. Each total and node of counts: that it
-    /// is what the file's rows of its stream give. Each total in memory: that it is what all rows give.
+    /// is what the file's rows of its stream or union give. Each total in memory: that it is what all
+    /// rows give.
     pub(super) fn check_index(&mut self) -> Result<()> {
         let view = self.view;
-        let beneath = view.rows.beneath();
         let mut shown: BTreeMap<Stream, Total> = BTreeMap::new();
-        let mut stored: BTreeMap<Stream, Total> = BTreeMap::new();
+        let mut stored = Stored {
+            beneath: &view.rows.beneath(),
+            levels: view.levels,
+            streams: BTreeMap::new(),
+            unions: BTreeMap::new(),
+        };
         // The file may have rows of a stream that shows none.
         let all = (Bound::Unbounded, Bound::Unbounded);
         let over = view.rows.over(tables::INDEX, all).into_iter();
-        for ((stream, _), _) in over.flat_map(|over| plan::STREAMS.each_added(over)) {
-            if let Slot::Vacant(slot) = stored.entry(stream) {
-                slot.insert(self.check_nodes(&beneath, &stream)?);
-            }
+        for ((stream, _), _) in over.flat_map(|over| STREAMS.each_added(over)) {
+            self.check_counts(&mut stored, stream)?;
         }
         self.each(tables::INDEX, |verifier, key, _| {
             if key.first() >= Some(&index_kind::TOTALS) {
-                if !is_counter(&beneath, view.levels, &stored, key)? {
+                if !stored.has_counter(key)? {
                     verifier.found(tables::INDEX, key, FindingKind::Unexpected);
                 }
                 return Ok(());
@@ -54,19 +66,12 @@ impl Verifier<'_> {
                 ..Total::default()
             });
             total.rows += 1;
-            if total.rows == 1
-                && let Slot::Vacant(slot) = stored.entry(stream)
-            {
-                slot.insert(verifier.check_nodes(&beneath, &stream)?);
+            if total.rows == 1 {
+                verifier.check_counts(&mut stored, stream)?;
             }
             Ok(())
         })?;
-        for (stream, total) in &stored {
-            let key = plan::STREAMS.total_key(stream);
-            let found = self.report.findings.len();
-            if total.rows > 0 {
-                self.expect(tables::INDEX, &key, &total.encode())?;
-            }
+        for stream in stored.streams.keys() {
             let shown = shown.get(stream).copied().unwrap_or_default();
             let known = unless_corrupted(view.known.totals.get(stream))?;
             // What a level was once is looked up where it is no more.
@@ -74,25 +79,49 @@ impl Verifier<'_> {
                 let height = shown.height;
                 Total { height, ..known } == shown
             });
-            if found == self.report.findings.len() && !is_known {
+            let key = Counter::<OWN>::new(STREAMS, *stream).total_key();
+            let is_reported = || {
+                let mut findings = self.report.findings.iter();
+                findings.any(|finding| finding.key == key)
+            };
+            if !is_known && !is_reported() {
                 self.found(tables::INDEX, &key, FindingKind::Different);
             }
         }
         Ok(())
     }
 
-    /// Counts the file's rows of a stream anew and compares the nodes. Returns what its total should be.
-    fn check_nodes(&mut self, beneath: &ReadTables, stream: &Stream) -> Result<Total> {
-        let levels = self.view.levels;
-        let compare = |level, first: &Position, entries: Vec<Entry>| {
-            let key = node_key(index_kind::RANKS, level, stream, first);
+    /// Counts the file's rows of a stream anew, and those of its union, and compares.
+    fn check_counts(&mut self, stored: &mut Stored<'_>, stream: Stream) -> Result<()> {
+        let (beneath, levels) = (stored.beneath, stored.levels);
+        if let Slot::Vacant(slot) = stored.streams.entry(stream) {
+            slot.insert(self.count(beneath, levels, Counter::new(STREAMS, stream))?);
+        }
+        if let Some((union, _)) = (STREAMS.union)(&stream)
+            && let Slot::Vacant(slot) = stored.unions.entry(union)
+        {
+            slot.insert(self.count(beneath, levels, Counter::new(STREAMS, union))?);
+        }
+        Ok(())
+    }
+
+    /// Counts the file's rows anew, and compares the total and the nodes.
+    fn count<const C: usize>(
+        &mut self,
+        beneath: &ReadTables,
+        levels: Levels,
+        counter: Counter<C>,
+    ) -> Result<All<C>> {
+        let compare = |level, first: &Position, entries: Vec<Entry<C>>| {
+            let key = counter.node_key(level, first);
             self.expect(tables::INDEX, &key, &encode_node(&entries))
         };
-        let mut builder = Builder::new(levels, compare);
-        for row in plan::STREAMS.rows(beneath, stream, Bound::Unbounded)? {
-            builder.row(position_of(&row?.0)?)?;
+        let (all, first) = counter.build(beneath, levels, compare)?;
+        if all.rows() > 0 {
+            let total = all.encode((C == OWN).then_some(&first));
+            self.expect(tables::INDEX, &counter.total_key(), &total)?;
         }
-        builder.finish()
+        Ok(all)
     }
 }
 
@@ -108,23 +137,35 @@ fn belongs_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
     }))
 }
 
-/// Whether the stream of a total or node, which is behind all rows, gives one of that name.
-fn is_counter(
-    beneath: &ReadTables,
-    levels: Levels,
-    streams: &BTreeMap<Stream, Total>,
-    key: &[u8],
-) -> Result<bool> {
-    let known = |stream: &Stream| streams.get(stream).filter(|total| total.rows > 0);
-    if let Some((&index_kind::TOTALS, stream)) = key.split_first() {
-        return Ok(Stream::parse(stream).is_some_and(|stream| known(&stream).is_some()));
+impl Stored<'_> {
+    /// Whether rows, which are before all totals and nodes, give one of that name.
+    fn has_counter(&self, key: &[u8]) -> Result<bool> {
+        match key.split_first() {
+            Some((&index_kind::TOTALS, stream)) => Ok(has_rows(&self.streams, stream)),
+            Some((&index_kind::UNION_TOTALS, union)) => Ok(has_rows(&self.unions, union)),
+            Some((&index_kind::RANKS, _)) => self.has_node(&self.streams, key),
+            Some((&index_kind::UNION_RANKS, _)) => self.has_node(&self.unions, key),
+            _ => Ok(false),
+        }
     }
-    let node = parse_node_key(key).filter(|_| key.first() == Some(&index_kind::RANKS));
-    let Some((level, stream, first)) = node else {
-        return Ok(false);
-    };
-    let height = known(&stream).map_or(0, |total| total.height);
-    let begins = first == HEAD
-        || levels.of(&first) > level && beneath.get(tables::INDEX, &stream.key(&first))?.is_some();
-    Ok((1..=height).contains(&level) && begins)
+
+    fn has_node<const C: usize>(
+        &self,
+        known: &BTreeMap<Stream, All<C>>,
+        key: &[u8],
+    ) -> Result<bool> {
+        let Some((level, prefix, first)) = parse_node_key(key) else {
+            return Ok(false);
+        };
+        let height = known.get(&prefix).map_or(0, |all| all.height);
+        let counter = Counter::<C>::new(STREAMS, prefix);
+        Ok((1..=height).contains(&level)
+            && (first == HEAD
+                || self.levels.of::<C>(&first) > level && counter.has(self.beneath, &first)?))
+    }
+}
+
+fn has_rows<const C: usize>(known: &BTreeMap<Stream, All<C>>, prefix: &[u8]) -> bool {
+    let all = Stream::parse(prefix).and_then(|prefix| known.get(&prefix));
+    all.is_some_and(|all| all.rows() > 0)
 }

@@ -1,19 +1,13 @@
-//! A stream's way down to a row, node by node.
+//! A way down to a row, node by node.
 
 use std::ops::{Bound, Range};
 
-use convodb_core::{Error, Result};
+use convodb_core::Result;
 
-use crate::index::counted::{ENTRY_LEN, Total, edit::inconsistent, entries, node_key, top};
-use crate::index::ordered::{Point, Start, Stream, Streams, position_of};
-use convodb_kv::{OverRows, Read, Rows, TierRows};
-
-/// An entry's start, and the number of its rows.
-pub(super) fn read_entry(entry: &[u8; ENTRY_LEN]) -> (Point, u64) {
-    let start = entry.first_chunk().copied().unwrap_or_default();
-    let count = entry.last_chunk().copied().unwrap_or_default();
-    (Point::from(&start), u64::from(u32::from_be_bytes(count)))
-}
+use super::nodes::{Nodes, missing};
+use crate::index::counted::Total;
+use crate::index::ordered::{Point, Start, Stream, position_of};
+use convodb_kv::{Read, Rows, TierRows};
 
 /// Most ways down have no more.
 const USUAL_ENTRIES: usize = 128;
@@ -41,46 +35,54 @@ const FEW_OVER: usize = 8;
 const WHOLE: u8 = u8::MAX;
 const MADE: u8 = 0;
 
-/// The node of a stream that a select has reached, the entry, and the nodes above.
-pub(super) struct Walk<'a, R> {
-    rows: &'a R,
-    streams: Streams,
+/// What lies over a stream in one tier.
+struct Over<'a> {
     stream: Stream,
+    rows: TierRows<'a>,
+    /// How many of these rows lie before each entry.
+    before: Vec<usize>,
+}
+
+impl Over<'_> {
+    /// Which of the rows are in an entry.
+    fn of_entry(&self, index: usize) -> Range<usize> {
+        match self.before.get(index..) {
+            Some([from, to, ..]) => *from..*to,
+            _ => 0..0,
+        }
+    }
+}
+
+/// The node that a select has reached, the entry, and the nodes above.
+pub(super) struct Walk<'a, R> {
+    nodes: Nodes<'a, R>,
     total: Total,
     /// Where each entry begins; node by node, the highest first, and behind each its end. Apart
     /// from the counts: a leap looks at many of these and few of those.
     begins: Vec<Point>,
     /// How many rows of its node lie before each entry, and behind each node all its rows.
     before: Vec<u64>,
-    /// What lies over the stream, tier by tier, once its whole is descended into.
-    over: [TierRows<'a>; 2],
-    /// How many of these lie before each entry; nothing where none do in the whole stream.
-    over_before: Vec<[usize; 2]>,
+    /// What lies over the rows, once their whole is descended into.
+    over: Vec<Over<'a>>,
     at: Reached,
     /// The rows of the node before the present entry.
     pub(super) skipped: u64,
     above: Vec<Reached>,
 }
 
-pub(super) fn missing() -> Error {
-    Error::corrupted("a node of counts is missing")
-}
-
 impl<'a, R: Read> Walk<'a, R> {
-    pub(super) fn new(rows: &'a R, streams: Streams, (stream, total): &(Stream, Total)) -> Self {
+    pub(super) fn new(nodes: Nodes<'a, R>) -> Self {
+        let total = nodes.total();
         let mut begins = Vec::with_capacity(USUAL_ENTRIES);
         begins.extend([Point::START, Point::END]);
         let mut before = Vec::with_capacity(USUAL_ENTRIES);
         before.extend([0, total.rows]);
         Self {
-            rows,
-            streams,
-            stream: *stream,
-            total: *total,
+            nodes,
+            total,
             begins,
             before,
-            over: Default::default(),
-            over_before: Vec::new(),
+            over: Vec::new(),
             at: Reached {
                 level: WHOLE,
                 node: 0,
@@ -95,14 +97,10 @@ impl<'a, R: Read> Walk<'a, R> {
         self.begins.get(index).copied().unwrap_or(Point::END)
     }
 
-    /// Which of each tier's rows lie over the engine's in the present entry.
-    fn present_over(&self) -> [Range<usize>; 2] {
-        match self.over_before.get(self.at.index..) {
-            Some([[frozen, live], [frozen_end, live_end], ..]) => {
-                [*frozen..*frozen_end, *live..*live_end]
-            }
-            _ => Default::default(),
-        }
+    /// Which rows of each that lies over them are in the present entry.
+    fn present_over(&self) -> Vec<Range<usize>> {
+        let over = self.over.iter();
+        over.map(|over| over.of_entry(self.at.index)).collect()
     }
 
     /// The rows of the node before an entry.
@@ -141,9 +139,9 @@ impl<'a, R: Read> Walk<'a, R> {
         let (begin, end) = (self.present_begin(), self.present_end());
         let has_below = match self.at.level {
             MADE | 1 => {
-                let over = self.present_over();
-                let over: usize = over.iter().map(Range::len).sum();
-                over > MADE_ENTRIES
+                let over = self.over.iter();
+                let over = over.map(|over| over.of_entry(self.at.index).len());
+                over.sum::<usize>() > MADE_ENTRIES
             }
             _ => true,
         };
@@ -178,25 +176,20 @@ impl<'a, R: Read> Walk<'a, R> {
         let (begin, mut end) = (self.present_begin(), self.present_end());
         let node = match self.at.level {
             WHOLE => {
-                let (from, to) = (begin.position(), end.position());
-                let over = self.streams.over(self.rows, &self.stream, &from, &to);
-                let added = over.as_ref().map_or(0, OverRows::added);
-                if let Some(over) = over {
-                    self.over = over.tiers();
-                    let counts = self.over.each_ref().map(TierRows::count);
-                    self.over_before.reserve(USUAL_ENTRIES);
-                    self.over_before.extend([[0, 0], counts]);
-                }
-                let known = self.total.rows.checked_add_signed(-added);
-                let known = known.ok_or_else(inconsistent)?;
-                top(self.rows, self.streams, &self.stream, &self.total, known)?
+                let over = self.nodes.over()?;
+                let added = over.iter().map(|(_, rows)| rows.added()).sum();
+                self.over
+                    .extend(over.into_iter().map(|(stream, rows)| Over {
+                        before: vec![0, rows.count()],
+                        stream,
+                        rows,
+                    }));
+                self.nodes.top(added)?
             }
             MADE | 1 => None,
             level => {
-                let level = level - 1;
-                let key = node_key(self.streams.ranks, level, &self.stream, &begin.position());
-                let node = self.rows.get(self.streams.table, &key)?;
-                Some((level, node.ok_or_else(missing)?))
+                let node = self.nodes.get(level - 1, &begin.position())?;
+                Some((level - 1, node))
             }
         };
         let over = self.present_over();
@@ -207,7 +200,7 @@ impl<'a, R: Read> Walk<'a, R> {
                 self.at.level = level;
                 let mut before = 0;
                 let over: usize = over.iter().map(Range::len).sum();
-                for (begin, rows) in entries(&node)?.iter().map(read_entry) {
+                for (begin, rows) in self.nodes.entries(&node)? {
                     if before > skip + over as u64 {
                         end = begin;
                         break;
@@ -224,46 +217,40 @@ impl<'a, R: Read> Walk<'a, R> {
             }
         }
         self.begins.push(end);
-        if !self.over_before.is_empty() {
-            let before = over.each_ref().map(|over| over.start);
-            self.over_before.resize(self.begins.len(), before);
-        }
         self.add_over(&over)?;
         self.stand_on(self.at.node);
         Ok(())
     }
 
     /// Adds what lies over the engine's rows of the present node.
-    fn add_over(&mut self, over: &[Range<usize>; 2]) -> Result<()> {
+    fn add_over(&mut self, within: &[Range<usize>]) -> Result<()> {
         let node = self.at.node;
         let begins = self.begins.get(node..).unwrap_or_default();
-        for (tier, (rows, over)) in self.over.iter().zip(over).enumerate() {
-            if over.is_empty() {
+        for (over, within) in self.over.iter_mut().zip(within) {
+            over.before.resize(self.begins.len(), within.start);
+            if within.is_empty() {
                 continue;
             }
-            let counts = self.before.iter_mut().zip(&mut self.over_before).skip(node);
-            let entries = begins.iter().zip(counts);
-            let add = |(before, over_before): (&mut u64, &mut [usize; 2]), rows, added| {
+            let counts = self.before.iter_mut().zip(&mut over.before).skip(node);
+            let add = |(before, over_before): (&mut u64, &mut usize), rows, added| {
                 *before = before.saturating_add_signed(added);
-                if let Some(over_before) = over_before.get_mut(tier) {
-                    *over_before += rows;
-                }
+                *over_before += rows;
             };
-            if over.len() > FEW_OVER * begins.len() {
-                let key = |begin: &Point| self.stream.key(&begin.position());
+            if within.len() > FEW_OVER * begins.len() {
+                let key = |begin: &Point| over.stream.key(&begin.position());
                 let keys: Vec<_> = begins.iter().map(key).collect();
-                let mut entries = entries;
-                rows.visit_sums(&keys, |rows, added| {
-                    if let Some((_, counts)) = entries.next() {
+                let mut counts = counts;
+                over.rows.visit_sums(&keys, |rows, added| {
+                    if let Some(counts) = counts.next() {
                         add(counts, rows, added);
                     }
                 });
                 continue;
             }
-            let mut rows = rows.part(over.start, over.end).each_added();
+            let mut rows = over.rows.part(within.start, within.end).each_added();
             let mut next = rows.next();
             let (mut passed, mut sum) = (0, 0);
-            for (begin, counts) in entries {
+            for (begin, counts) in begins.iter().zip(counts) {
                 while let Some((key, added)) = next
                     && Point::from(position_of(key)?) < *begin
                 {
@@ -282,40 +269,46 @@ impl<'a, R: Read> Walk<'a, R> {
     fn make_entries(
         &mut self,
         (begin, end): (Point, Point),
-        over: &[Range<usize>; 2],
+        within: &[Range<usize>],
     ) -> Result<()> {
-        let mut starts = Vec::with_capacity(1 + MADE_ENTRIES);
-        starts.push(begin);
-        for (rows, over) in self.over.iter().zip(over) {
-            let part = rows.part(over.start, over.end);
-            for key in part.spread(MADE_ENTRIES / 2) {
+        let mut starts = vec![begin];
+        for (over, within) in self.over.iter().zip(within) {
+            let part = over.rows.part(within.start, within.end);
+            for key in part.spread((MADE_ENTRIES / self.over.len()).max(1)) {
                 starts.push(Point::from(position_of(key)?));
             }
         }
         starts.sort_unstable();
         starts.dedup();
-        self.begins.extend(&starts);
+        let mut counts = vec![0; starts.len()];
         let (from, to) = (begin.position(), end.position());
-        let beneath = self.streams.beneath(self.rows, &self.stream, &from, &to)?;
-        let mut beneath = Rows::from(beneath);
-        let mut count = 0;
-        let mut next = beneath
-            .advance()?
-            .map(|(key, _)| position_of(key).map(Point::from));
-        for start in starts.into_iter().skip(1).chain([end]) {
-            self.before.push(count);
-            while let Some(row) = next.take().transpose()? {
-                if row >= start {
-                    next = Some(Ok(row));
-                    break;
+        for stream in self
+            .nodes
+            .with_rows(self.over.iter().map(|over| &over.stream))
+        {
+            let rows = self
+                .nodes
+                .streams
+                .beneath(self.nodes.rows, &stream, &from, &to)?;
+            let mut rows = Rows::from(rows);
+            let mut at = 0;
+            while let Some((key, _)) = rows.advance()? {
+                let row = Point::from(position_of(key)?);
+                while starts.get(at + 1).is_some_and(|next| *next <= row) {
+                    at += 1;
                 }
-                count += 1;
-                next = beneath
-                    .advance()?
-                    .map(|(key, _)| position_of(key).map(Point::from));
+                if let Some(count) = counts.get_mut(at) {
+                    *count += 1;
+                }
             }
         }
-        self.before.push(count);
+        self.begins.extend(starts);
+        let mut before = 0;
+        for count in counts {
+            self.before.push(before);
+            before += count;
+        }
+        self.before.push(before);
         Ok(())
     }
 
@@ -326,7 +319,9 @@ impl<'a, R: Read> Walk<'a, R> {
         while self.at.index == self.begins.len() - 1 {
             self.begins.truncate(self.at.node);
             self.before.truncate(self.at.node);
-            self.over_before.truncate(self.at.node);
+            for over in &mut self.over {
+                over.before.truncate(self.at.node);
+            }
             self.at = self.above.pop().ok_or_else(missing)?;
             self.stand_on(self.at.index + 1);
         }
@@ -336,13 +331,13 @@ impl<'a, R: Read> Walk<'a, R> {
         Ok(())
     }
 
-    /// Where to begin reading rows.
-    pub(super) fn start(&self) -> Start {
+    /// Where to begin reading the rows of each stream.
+    pub(super) fn starts(&self) -> impl Iterator<Item = Start> + '_ {
         let begin = self.present_begin().position();
-        Start {
-            stream: self.stream,
+        self.nodes.known.iter().map(move |(stream, total)| Start {
+            stream: *stream,
             from: Bound::Included(begin),
-            least: begin.max(self.total.first),
-        }
+            least: begin.max(total.first),
+        })
     }
 }
