@@ -38,7 +38,7 @@ pub use select::{Among, rank, select};
 /// The classes by which a stream counts its rows: one.
 pub const OWN: usize = 1;
 /// The classes by which a union counts the rows of its streams.
-pub const CLASSES: usize = 8;
+pub const CLASSES: usize = 12;
 
 /// One row in 8 rises to level 1: what is left of an entry is walked.
 const FIRST_BITS: u32 = 3;

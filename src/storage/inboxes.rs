@@ -25,7 +25,7 @@ impl Inboxes {
         let mut rows = INBOXES.all(rows)?.collect::<Result<Vec<_>>>()?;
         rows.sort_unstable_by_key(|(_, record)| record.number);
         for (id, record) in rows {
-            if record.number != inboxes.next() {
+            if record.number != inboxes.next(record.channel) {
                 return Err(Error::corrupted(format!("the number of `{id}` is wrong")));
             }
             inboxes.insert(Inbox::new(id, record.channel, record.name));
@@ -34,13 +34,21 @@ impl Inboxes {
     }
 
     fn insert(&mut self, inbox: Inbox) {
-        self.by_id.insert(inbox.id.clone(), self.next());
+        let number = self.next(inbox.channel);
+        self.by_id.insert(inbox.id.clone(), number);
         self.saved.push(inbox);
     }
 
-    /// The number of the next one.
-    pub(super) fn next(&self) -> InboxNumber {
-        InboxNumber::new(InboxNumber::FIRST_SAVED.saturating_add(self.saved.len() as u32))
+    /// The number of the next one, if it is of a channel.
+    fn next(&self, channel: Channel) -> InboxNumber {
+        InboxNumber::of_saved(self.saved.len(), channel)
+    }
+
+    /// The numbers of all.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = InboxNumber> {
+        let saved = self.saved.iter().enumerate();
+        let saved = saved.map(|(others, inbox)| InboxNumber::of_saved(others, inbox.channel));
+        Channel::ALL.into_iter().map(InboxNumber::from).chain(saved)
     }
 
     /// Those that were saved, by their ids.
@@ -49,8 +57,8 @@ impl Inboxes {
     }
 
     fn saved(&self, number: InboxNumber) -> Option<&Inbox> {
-        let place = number.get().checked_sub(InboxNumber::FIRST_SAVED)?;
-        self.saved.get(place as usize)
+        let saved = self.saved.get(number.saved()?);
+        saved.filter(|inbox| inbox.channel == number.channel())
     }
 
     pub(crate) fn get(&self, id: &InboxId) -> Option<&Inbox> {
@@ -78,16 +86,15 @@ impl Inboxes {
 
     /// The channel of a number, and the id if the inbox has one.
     pub(super) fn named(&self, number: InboxNumber) -> Option<(Channel, Option<&InboxId>)> {
-        match number.channel() {
-            Some(channel) => Some((channel, None)),
-            None => self.saved(number).map(|it| (it.channel, Some(&it.id))),
+        match number.saved() {
+            None => Some((number.channel(), None)),
+            Some(_) => self.saved(number).map(|it| (it.channel, Some(&it.id))),
         }
     }
 
     /// The numbers of those that a filter selects.
     pub(super) fn selected(&self, filter: &Filter) -> impl Iterator<Item = InboxNumber> {
-        let all = (0..self.next().get()).map(InboxNumber::new);
-        all.filter(|number| {
+        self.numbers().filter(|number| {
             let Some((channel, id)) = self.named(*number) else {
                 return false;
             };
@@ -99,13 +106,13 @@ impl Inboxes {
     pub(super) fn save(&mut self, rows: &mut WriteTables<'_>, inbox: Inbox) -> Result<()> {
         let known = self.by_id.get(&inbox.id).copied();
         let record = InboxRecord {
-            number: known.unwrap_or_else(|| self.next()),
+            number: known.unwrap_or_else(|| self.next(inbox.channel)),
             channel: inbox.channel,
             name: inbox.name.clone(),
         };
         INBOXES.put(rows, &inbox.id, &record)?;
-        let place = record.number.get() - InboxNumber::FIRST_SAVED;
-        match self.saved.get_mut(place as usize) {
+        let known = known.and_then(InboxNumber::saved);
+        match known.and_then(|place| self.saved.get_mut(place)) {
             Some(slot) => *slot = inbox,
             None => self.insert(inbox),
         }

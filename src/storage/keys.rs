@@ -5,10 +5,11 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    AssigneeId, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex, InboxId,
+    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex, InboxId,
     InboxNumber, MessageId, NoteId, Result, Standing, time,
 };
 
+use super::inboxes::Inboxes;
 use super::tables;
 use crate::index::{self, POSITION_LEN, Position, Stream};
 use convodb_kv::Table;
@@ -224,14 +225,14 @@ pub(super) struct StreamKey {
 }
 
 impl StreamKey {
-    /// The streams of a bucket with all its conversations, in the order of their keys.
-    pub(super) fn of_bucket(bucket: u32, inboxes: InboxNumber) -> impl Iterator<Item = Self> {
+    /// The streams of a bucket with all its conversations.
+    pub(super) fn of_bucket(bucket: u32, inboxes: &Inboxes) -> impl Iterator<Item = Self> {
         Standing::ALL.into_iter().flat_map(move |standing| {
-            (0..inboxes.get()).map(move |inbox| Self {
+            inboxes.numbers().map(move |inbox| Self {
                 unread: false,
                 bucket: Some(bucket),
                 standing,
-                inbox: InboxNumber::new(inbox),
+                inbox,
             })
         })
     }
@@ -253,7 +254,7 @@ impl StreamKey {
     }
 }
 
-/// A status and an inbox, at the end of a stream's prefix.
+/// A standing and an inbox, at the end of a stream's prefix.
 const STATE_LEN: usize = 1 + 4;
 
 pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
@@ -282,13 +283,13 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
 }
 
 /// The union of all streams of an owner, or of all conversations; and the class of a stream in it, by
-/// status and channel.
+/// standing and channel.
 pub(super) fn union_of(stream: &Stream) -> Option<(Stream, usize)> {
-    const { assert!(Status::ALL.len() * Channel::ALL.len() <= index::CLASSES) }
+    const { assert!(Standing::ALL.len() * Channel::ALL.len() == index::CLASSES) }
     let known = parse_stream(stream).filter(|known| !known.unread)?;
     let prefix = stream.get(..stream.len().checked_sub(STATE_LEN)?)?;
-    let class = usize::from(status_code(known.status)) * Channel::ALL.len();
-    Some((Stream::new(prefix), class + known.channel as usize))
+    let class = usize::from(code(known.standing)) * Channel::ALL.len();
+    Some((Stream::new(prefix), class + known.inbox.channel() as usize))
 }
 
 /// What the key of an index row says: its stream, and the time and conversation of its position.

@@ -27,6 +27,7 @@ pub(super) enum Start {
 /// The streams of a filter that have rows, and the number of all of them.
 struct Selection {
     streams: Vec<(Stream, Total)>,
+    has_whole_classes: bool,
     total: u64,
 }
 
@@ -34,8 +35,7 @@ impl Selection {
     fn among(&self) -> Among<'_> {
         Among {
             streams: &self.streams,
-            // A filter selects channels.
-            has_whole_classes: true,
+            has_whole_classes: self.has_whole_classes,
         }
     }
 }
@@ -59,7 +59,12 @@ impl<R: Read> Reader<'_, R> {
             }
             Ok(())
         })?;
-        Ok(Selection { streams, total })
+        Ok(Selection {
+            streams,
+            // A class is of a channel, with all its inboxes.
+            has_whole_classes: !filter.names_inboxes(),
+            total,
+        })
     }
 
     /// How many conversations a filter selects. O(streams): nothing is read.
@@ -251,11 +256,11 @@ impl<R: Read> Reader<'_, R> {
 
     /// How many conversations are stored under owners that were removed. O(these owners).
     pub(crate) fn count_redirected(&self) -> Result<u64> {
-        let mut owners = self.known.directory.redirected();
-        owners.try_fold(
-            0,
-            |sum, owner| Ok(sum + self.known.totals.of_bucket(owner)?),
-        )
+        let directory = &self.known.directory;
+        let (mut owners, inboxes) = (directory.redirected(), &directory.inboxes);
+        owners.try_fold(0, |sum, owner| {
+            Ok(sum + self.known.totals.of_bucket(owner, inboxes)?)
+        })
     }
 
     /// Some of these, at most this many. O(partitions + these).
@@ -265,7 +270,7 @@ impl<R: Read> Reader<'_, R> {
         let owners = directory.redirected();
         // A redirect that leads nowhere is for `verify` to report.
         let owners = owners.filter(|owner| directory.leads_somewhere(*owner));
-        let inboxes = directory.inboxes.next();
+        let inboxes = &directory.inboxes;
         for stream in owners.flat_map(|owner| StreamKey::of_bucket(owner, inboxes)) {
             let stream = stream.stream();
             let total = self.known.totals.get(&stream)?;

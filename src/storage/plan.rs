@@ -52,7 +52,7 @@ pub(super) fn placements(conversation: &Conversation, of: Numbers) -> [Option<Pl
     ]
 }
 
-/// Visits the streams of a filter, ascending. Every conversation is in one stream of each
+/// Visits the streams of a filter, owner by owner. Every conversation is in one stream of each
 /// index, and if it is unread, in one of each with the unread ones; so they share no row: their
 /// totals add up, and their rows merge. An error of a filter of more assignees than a list takes.
 pub(super) fn each_stream(

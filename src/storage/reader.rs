@@ -32,10 +32,10 @@ impl Resident {
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
         let head = Head::read(rows)?;
         let directory = Directory::read(rows, head.next_owner)?;
-        let next = (head.next_owner, directory.inboxes.next());
+        let totals = Totals::read(rows, head.next_owner, &directory.inboxes)?;
         Ok(Self {
             directory: Arc::new(directory),
-            totals: Arc::new(Totals::read(rows, next)?),
+            totals: Arc::new(totals),
             head,
             hashes: Hashes::new(meta::read_seed(rows)?),
             forgotten: None,

@@ -113,7 +113,9 @@ impl UnitOfWork<'_> {
     pub(super) fn forget_drained(&mut self) -> Result<()> {
         for owner in std::mem::take(&mut self.drained) {
             let known = &mut self.known;
-            if known.directory.is_redirected(owner) && known.totals.of_bucket(owner)? == 0 {
+            let inboxes = &known.directory.inboxes;
+            if known.directory.is_redirected(owner) && known.totals.of_bucket(owner, inboxes)? == 0
+            {
                 Arc::make_mut(&mut known.directory).forget(&mut self.rows, owner)?;
             }
         }

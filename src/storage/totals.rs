@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use convodb_core::{Error, InboxNumber, Result, Standing};
+use convodb_core::{Channel, Error, Result, Standing};
 
+use super::inboxes::Inboxes;
 use super::keys::{self, StreamKey, index_kind};
 use super::plan::STREAMS;
 use super::tables;
@@ -18,7 +19,7 @@ use crate::index::{self, HEAD, Stream, Total};
 use convodb_kv::Read;
 
 /// So many inboxes share a block: as many as are there from the first.
-const INBOXES: usize = InboxNumber::FIRST_SAVED as usize;
+const INBOXES: usize = Channel::ALL.len();
 
 const STATES: usize = Standing::ALL.len() * INBOXES;
 
@@ -43,11 +44,8 @@ type Blocks = Vec<Option<Arc<[Family; FAMILIES_A_BLOCK]>>>;
 pub(super) struct Totals(Vec<Arc<Blocks>>);
 
 impl Totals {
-    /// Of owners and inboxes with lesser numbers. O(streams).
-    pub(super) fn read(
-        rows: &impl Read,
-        (next_owner, next_inbox): (u32, InboxNumber),
-    ) -> Result<Self> {
+    /// Of owners with lesser numbers, and of these inboxes. O(streams).
+    pub(super) fn read(rows: &impl Read, next_owner: u32, inboxes: &Inboxes) -> Result<Self> {
         let mut totals = Self::default();
         let first = [index_kind::TOTALS];
         let last = [index_kind::TOTALS + 1];
@@ -56,8 +54,9 @@ impl Totals {
             let (key, value) = row?;
             // What belongs to no stream of the file is for `verify` to tell of.
             let known = keys::parse_stream(key.get(1..).unwrap_or_default());
-            let known = known
-                .filter(|stream| stream.bucket < Some(next_owner) && stream.inbox < next_inbox);
+            let known = known.filter(|stream| {
+                stream.bucket < Some(next_owner) && inboxes.named(stream.inbox).is_some()
+            });
             if let Some(slot) = known.and_then(|stream| totals.slot(stream)) {
                 *slot = Total::decode(&value).unwrap_or(UNREADABLE);
             }
@@ -93,8 +92,7 @@ impl Totals {
     }
 
     /// How many conversations a bucket has.
-    pub(super) fn of_bucket(&self, bucket: u32) -> Result<u64> {
-        let inboxes = InboxNumber::new((self.0.len() * INBOXES) as u32);
+    pub(super) fn of_bucket(&self, bucket: u32, inboxes: &Inboxes) -> Result<u64> {
         let mut streams = StreamKey::of_bucket(bucket, inboxes);
         streams.try_fold(
             0,
@@ -139,7 +137,10 @@ fn unreadable(stream: &Stream) -> Error {
 /// buckets.
 fn place(stream: StreamKey) -> [usize; 4] {
     let family = stream.bucket.map_or(0, |bucket| bucket as usize + 1);
-    let inbox = stream.inbox.get() as usize;
+    let inbox = match stream.inbox.saved() {
+        None => stream.inbox.channel() as usize,
+        Some(others) => INBOXES + others,
+    };
     let state = usize::from(keys::code(stream.standing)) * INBOXES + inbox % INBOXES;
     [
         inbox / INBOXES,

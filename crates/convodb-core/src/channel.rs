@@ -161,8 +161,8 @@ impl<'de> Deserialize<'de> for InboxRef {
     }
 }
 
-/// The number of an inbox, as stored keys hold it. 0 to 3 are the nameless inboxes of the four
-/// channels.
+/// The number of an inbox, as stored keys hold it: that of its channel, 0 to 3, and four times its place
+/// among the inboxes that were saved, from 1 on. 0 to 3 are the nameless inboxes of the four channels.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -170,21 +170,42 @@ pub struct InboxNumber(u32);
 
 #[doc(hidden)]
 impl InboxNumber {
-    /// The number of the first inbox that was saved.
-    pub const FIRST_SAVED: u32 = Channel::ALL.len() as u32;
+    const CHANNELS: u32 = Channel::ALL.len() as u32;
 
     pub const fn new(number: u32) -> Self {
         Self(number)
+    }
+
+    /// That of an inbox which was saved after so many others.
+    pub fn of_saved(others: usize, channel: Channel) -> Self {
+        let place = u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1);
+        Self(
+            place
+                .saturating_mul(Self::CHANNELS)
+                .saturating_add(channel as u32),
+        )
     }
 
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// The channel of a nameless inbox.
+    /// How many were saved before this one; nothing for a nameless one.
     #[inline]
-    pub fn channel(self) -> Option<Channel> {
-        Channel::ALL.get(self.0 as usize).copied()
+    pub fn saved(self) -> Option<usize> {
+        let others = (self.0 / Self::CHANNELS).checked_sub(1)?;
+        usize::try_from(others).ok()
+    }
+
+    #[inline]
+    pub fn channel(self) -> Channel {
+        let [first, second, third, fourth] = Channel::ALL;
+        match self.0 % Self::CHANNELS {
+            0 => first,
+            1 => second,
+            2 => third,
+            _ => fourth,
+        }
     }
 }
 

@@ -212,8 +212,11 @@ impl<'de> Deserialize<'de> for Conversation {
         if !deserializer.is_human_readable() {
             let row = Embedded::<_, ConversationRecord>::deserialize(deserializer)?;
             let (id, assigned_to, inbox_id, team) = row.key;
-            let channel = row.record.numbers.inbox.channel();
-            let channel = channel.ok_or_else(|| de::Error::custom("the inbox has no channel"))?;
+            let inbox = row.record.numbers.inbox;
+            let channel = inbox.channel();
+            if inbox != channel.into() {
+                return Err(de::Error::custom("the inbox is none of a channel"));
+            }
             let named = |id: Option<AssigneeId>| id.map(|id| Assignee::new(id, ""));
             let named = (named(assigned_to), named(team));
             let conversation = (row.record).into_conversation(id, (channel, inbox_id), named);

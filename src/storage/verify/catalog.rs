@@ -49,7 +49,7 @@ impl Verifier<'_> {
                     Ok(owner) if view.known.directory.leads_somewhere(owner) => Ok(view
                         .known
                         .totals
-                        .of_bucket(owner)
+                        .of_bucket(owner, &view.known.directory.inboxes)
                         .map_or(true, |stored| stored > 0)),
                     owner => {
                         otherwise = FindingKind::Different;

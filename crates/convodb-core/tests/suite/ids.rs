@@ -71,7 +71,10 @@ fn contacts_are_compared_and_shown_as_their_texts() {
 #[test]
 fn every_channel_has_a_nameless_inbox_of_its_own() {
     for channel in Channel::ALL {
-        assert_eq!(InboxNumber::from(channel).channel(), Some(channel));
+        let nameless = InboxNumber::from(channel);
+        assert_eq!((nameless.channel(), nameless.saved()), (channel, None));
+        let eighth = InboxNumber::of_saved(7, channel);
+        assert_eq!((eighth.channel(), eighth.saved()), (channel, Some(7)));
     }
-    assert_eq!(InboxNumber::new(4).channel(), None);
+    assert_eq!(InboxNumber::of_saved(0, Channel::Webchat).get(), 7);
 }
