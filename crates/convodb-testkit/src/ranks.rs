@@ -34,8 +34,7 @@ impl Model {
         let streams = self.0.iter_mut();
         let mut others =
             streams.filter(|(other, _)| **other != stream && **other / STREAMS_OF_A_UNION == union);
-        let left = others.find_map(|(other, known)| known.remove(position).then_some(*other));
-        left
+        others.find_map(|(other, known)| known.remove(position).then_some(*other))
     }
 
     /// Every node and total in the engine is what its rows give, and there is none besides.
@@ -72,7 +71,7 @@ pub fn run(commits: &[Vec<(u8, Position)>], depths: &[u64], union: u8) -> Result
     let (mut model, mut frozen, mut beneath) = (Model::default(), None, Model::default());
     let streams: Vec<u8> = (0..union).collect();
     let some_classes: Vec<u8> = (0..union)
-        .filter(|stream| class(*stream) % 3 == 0)
+        .filter(|stream| class(*stream).is_multiple_of(3))
         .collect();
     let mut held = None;
     for (nth, commit) in commits.iter().enumerate() {
