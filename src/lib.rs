@@ -5,6 +5,7 @@ mod consumer;
 pub mod docs;
 mod execute;
 mod executor;
+mod import_lines;
 #[cfg_attr(
     not(feature = "testing"),
     expect(unreachable_pub, reason = "for tests")
@@ -61,6 +62,7 @@ pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
 pub use consumer::Consumer;
 pub use execute::Execute;
 pub use executor::Pending;
+pub use import_lines::ImportLines;
 pub use options::{Durability, Options};
 pub use read::{Messages, Notes, Read};
 pub use snapshot::Snapshot;

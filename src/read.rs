@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerPosition, ContactId, Conversation, ConversationId,
-    Error, Event, EventSeq, Filter, Inbox, InboxId, InboxRef, Message, MessageRange, MessageRef,
-    Page, PageRequest, Result, TagCount, Transcript,
+    Error, Event, EventSeq, Filter, ImportName, ImportProgress, Inbox, InboxId, InboxRef, Message,
+    MessageRange, MessageRef, Page, PageRequest, Result, TagCount, Transcript,
 };
 
 pub use iterators::{Messages, Notes};
@@ -381,6 +381,19 @@ pub trait Read: Source {
     /// ```
     fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
         self.query(|reader| reader.consumers())
+    }
+
+    /// Returns how far the import of a name has come, if it has begun. See
+    /// [`Store::import_lines`](crate::Store::import_lines).
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// let name = convodb::ImportName::new("history-2026")?;
+    /// assert_eq!(store.import_progress(&name)?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn import_progress(&self, name: &ImportName) -> Result<Option<ImportProgress>> {
+        self.query(|reader| reader.import_progress(name))
     }
 
     /// Returns the number of the commit that is read: how many commits have changed the store. Of a

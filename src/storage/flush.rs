@@ -8,7 +8,7 @@ use convodb_core::{
 };
 
 use super::Directory;
-use super::kinds::{CONSUMERS, NOTES, THREADS, UNMATCHED};
+use super::kinds::{CONSUMERS, IMPORTS, NOTES, THREADS, UNMATCHED};
 use super::tags::TagEdits;
 use super::unit_of_work::UnitOfWork;
 use super::{conversations, events, idempotency, messages, provider_ids};
@@ -94,6 +94,11 @@ impl UnitOfWork<'_> {
                     self.removed_consumer = true;
                     CONSUMERS.remove(rows, &key)?;
                 }
+            }
+        }
+        for Difference { key, after, .. } in self.state.imports.take_differences() {
+            if let Some(progress) = after {
+                IMPORTS.put(rows, &key, &progress)?;
             }
         }
         for event in self.events.drain(..) {

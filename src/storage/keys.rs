@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex, InboxId,
-    InboxNumber, MessageId, NoteId, Result, Standing, time,
+    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex, ImportName,
+    InboxId, InboxNumber, MessageId, NoteId, Result, Standing, time,
 };
 
 use super::inboxes::Inboxes;
@@ -179,6 +179,16 @@ impl Part for InboxId {
 }
 
 impl Part for ConsumerName {
+    fn put(&self, key: &mut Key) {
+        key.push(self.as_str().as_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        Self::new(take_text(rest)?).ok()
+    }
+}
+
+impl Part for ImportName {
     fn put(&self, key: &mut Key) {
         key.push(self.as_str().as_bytes());
     }

@@ -12,7 +12,8 @@ use convodb_core::records::{
 };
 use convodb_core::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, HASH_LEN, IdempotencyRecord,
-    InboxId, InboxNumber, MessageId, NewEvent, NoteId, ProviderIdState, Result,
+    ImportName, ImportProgress, InboxId, InboxNumber, MessageId, NewEvent, NoteId, ProviderIdState,
+    Result,
 };
 
 use super::batch::Sink;
@@ -52,6 +53,8 @@ pub(super) const UNMATCHED: Kind<ProviderKey, ProviderIdState> = catalog(b"\x06"
 pub(super) const COMMANDS: Kind<Hash, IdempotencyRecord> = catalog(b"\x07");
 pub(super) const COMMAND_TIMES: Kind<(DateTime<Utc>, Hash), ()> = catalog(b"\x08");
 pub(super) const CONSUMERS: Kind<ConsumerName, EventSeq> = catalog(b"\x09");
+/// How far named imports have come.
+pub(super) const IMPORTS: Kind<ImportName, ImportProgress> = catalog(b"\x10");
 /// By the numbers of removed owners.
 pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
 

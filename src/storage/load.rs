@@ -77,6 +77,10 @@ impl UnitOfWork<'_> {
                 let position = self.reader().find_consumer(name)?;
                 self.state.consumers.insert(name.clone(), position);
             }
+            Key::Import(name) => {
+                let progress = self.reader().import_progress(name)?;
+                self.state.imports.insert(name.clone(), progress);
+            }
             Key::Query(query) => {
                 let answer = self.answer_query(query)?;
                 self.state.insert_answer(query.clone(), answer);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerName, ConsumerPosition, ContactId, Conversation,
-    ConversationId, EntityKind, Error, Event, EventSeq, Hashes, Inbox, InboxId, InboxRef, Message,
-    MessageRange, MessageRef, ProviderIdState, Result, TagCount, Transcript,
+    ConversationId, EntityKind, Error, Event, EventSeq, Hashes, ImportName, ImportProgress, Inbox,
+    InboxId, InboxRef, Message, MessageRange, MessageRef, ProviderIdState, Result, TagCount,
+    Transcript,
 };
 
 use super::conversations::Stored;
 use super::idempotency::Dated;
-use super::kinds::{COMMANDS, CONSUMERS};
+use super::kinds::{COMMANDS, CONSUMERS, IMPORTS};
 use super::messages::{self, End};
 use super::{Directory, Head, Totals, conversations, events, meta, provider_ids, tags};
 use convodb_kv::Read;
@@ -69,7 +70,8 @@ impl<'a, R: Read> Reader<'a, R> {
 
     fn try_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
         let shown = |stored: Stored| stored.shown(&self.known.directory);
-        self.stored(id)?.map(shown).transpose()
+        let stored = self.stored(id)?.map(shown).transpose()?;
+        Ok(stored.map(Conversation::shown))
     }
 
     pub(crate) fn conversations(
@@ -245,6 +247,11 @@ impl<'a, R: Read> Reader<'a, R> {
         let rows = CONSUMERS.all(self.rows)?;
         let read = rows.map(|row| row.map(|(name, known)| ConsumerPosition::new(name, known)));
         read.collect()
+    }
+
+    /// How far a named import has come, if it has begun.
+    pub(crate) fn import_progress(&self, name: &ImportName) -> Result<Option<ImportProgress>> {
+        IMPORTS.get(self.rows, name)
     }
 
     pub(crate) fn find_consumer(&self, name: &ConsumerName) -> Result<Option<EventSeq>> {

@@ -2,6 +2,7 @@
 
 mod care;
 mod carried;
+mod lines;
 mod many;
 mod ordered;
 mod runs;

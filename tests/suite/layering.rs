@@ -33,6 +33,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "transaction",
         ],
     ),
+    ("import_lines", &["execute", "read", "store", "transaction"]),
     ("consumer", &["execute", "read", "store"]),
     (
         "testing",

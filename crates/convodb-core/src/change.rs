@@ -13,8 +13,8 @@ use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
     Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, EventSeq, Field,
-    IdempotencyKey, IdempotencyRecord, Import, InboxId, InboxRef, Key, Message, MessageId, Note,
-    NoteId, ProviderId, Status, time,
+    IdempotencyKey, IdempotencyRecord, Import, ImportName, ImportProgress, InboxId, InboxRef, Key,
+    Message, MessageId, Note, NoteId, ProviderId, Status, time,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +120,31 @@ pub enum ChangeKind {
         channel: Channel,
         name: String,
     },
+    /// A line of an import brought a message: no activity, and without an event of its own.
+    MessageImported(Box<Message>),
+    /// It brought a note, likewise.
+    NoteImported(Box<Note>),
+    /// It brought more of a message, likewise.
+    MessageCompleted {
+        conversation: ConversationId,
+        message: MessageId,
+        set: Vec<MessageField>,
+    },
+    /// It brought more of a conversation, likewise.
+    ConversationCompleted {
+        conversation: ConversationId,
+        set: Vec<Field>,
+    },
+    /// Lines of an import brought messages, in this commit.
+    LinesImported {
+        conversation: ConversationId,
+        messages: u64,
+    },
+    /// A named import came this far.
+    ImportAdvanced {
+        import: ImportName,
+        progress: ImportProgress,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,13 +205,20 @@ impl Change {
         match &self.kind {
             ChangeKind::ConversationCreated { conversation, .. }
             | ChangeKind::ConversationUpdated { conversation, .. }
+            | ChangeKind::ConversationCompleted { conversation, .. }
+            | ChangeKind::MessageCompleted { conversation, .. }
             | ChangeKind::ConversationDeleted { conversation }
             | ChangeKind::MessageUpdated { conversation, .. }
             | ChangeKind::NoteRemoved { conversation, .. }
+            | ChangeKind::LinesImported { conversation, .. }
             | ChangeKind::Reassigned { conversation, .. } => Some(*conversation),
             ChangeKind::ConversationImported(imported) => Some(imported.conversation.id),
-            ChangeKind::MessageAppended(message) => Some(message.conversation_id),
-            ChangeKind::NoteAdded(note) => Some(note.conversation_id),
+            ChangeKind::MessageAppended(message) | ChangeKind::MessageImported(message) => {
+                Some(message.conversation_id)
+            }
+            ChangeKind::NoteAdded(note) | ChangeKind::NoteImported(note) => {
+                Some(note.conversation_id)
+            }
             _ => None,
         }
     }
@@ -195,10 +227,16 @@ impl Change {
     pub fn keys(&self, keys: &mut Vec<Key>) {
         keys.extend(self.conversation().map(Key::Conversation));
         match &self.kind {
-            ChangeKind::ConversationUpdated { set, .. } => {
+            ChangeKind::ConversationUpdated { set, .. }
+            | ChangeKind::ConversationCompleted { set, .. } => {
                 keys.extend(set.iter().filter_map(Field::assignee).map(Key::Assignee));
             }
             ChangeKind::MessageUpdated {
+                conversation,
+                message,
+                ..
+            }
+            | ChangeKind::MessageCompleted {
                 conversation,
                 message,
                 ..

@@ -104,7 +104,8 @@ impl IdSequence {
         self.next(now) >> FREE_BITS
     }
 
-    fn random(&mut self) -> u128 {
+    /// A random number.
+    pub(crate) fn random(&mut self) -> u128 {
         let random = self.random;
         // A linear congruential generator: the bits are the caller's, one draw a command.
         const FACTOR: u128 = 0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645;
@@ -231,7 +232,7 @@ outputs! {
     u64: Subject::Count(count) => |_| Ok(*count);
     EventSeq: Subject::Position(position) => |_| Ok(*position);
     Conversation: Subject::Conversation(id) => |state: &State| {
-        state.require_conversation(*id).cloned()
+        state.require_conversation(*id).cloned().map(Conversation::shown)
     };
     Message: Subject::Message(of, id) => |state: &State| {
         let message = state.require_message(*of, *id)?;
@@ -293,6 +294,7 @@ impl Output for Vec<BatchItem> {
         let item = |(id, effect): &(ConversationId, Option<Effect>)| {
             let (id, known) = (*id, state.conversation(*id)?);
             let known = known.filter(|_| effect.is_some()).cloned();
+            let known = known.map(Conversation::shown);
             Ok(BatchItem {
                 id,
                 effect: effect.filter(|_| known.is_some()).unwrap_or_default(),

@@ -12,6 +12,7 @@ mod edit;
 mod erase_contact;
 mod fill;
 mod import;
+mod import_line;
 mod mark_read;
 mod purge;
 mod react;
@@ -43,13 +44,14 @@ use crate::command::require_conversations;
 use crate::command::sealed::Sealed;
 use crate::validate::Origin;
 use crate::{
-    Answer, Assignee, AssigneeId, AttachmentUpdate, AttributeChanges, Author, BatchItem,
-    ChangeKind, Channel, Command, ConsumerName, ContactId, Content, Conversation, ConversationId,
-    Decision, Delivery, DeliveryStatus, Direction, Effect, EntityKind, Env, Error, EventSeq,
-    Extras, Field, Filter, Halt, Import, Inbound, Inbox, InboxId, InboxRef, InvalidInput, Key,
-    Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound, ProviderId,
-    ProviderIdState, Query, Reaction, Receipt, Reply, Retention, Revision, Revocation, Selection,
-    State, Status, Subject, Unmatched, UserId, Version, WakeReason, time, validate,
+    Answer, Assignee, AssigneeId, AttachmentUpdate, AttributeChanges, Attributes, Author,
+    BatchItem, ChangeKind, Channel, Command, ConsumerName, ContactId, Content, Conversation,
+    ConversationId, Decision, Delivery, DeliveryStatus, Direction, Effect, EntityKind, Env, Error,
+    ErrorKind, EventSeq, Extras, Field, Filter, Halt, Import, ImportConversation, ImportLine,
+    ImportMessage, ImportName, ImportNote, ImportProgress, Inbound, Inbox, InboxId, InboxRef,
+    InvalidInput, Key, Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound,
+    ProviderId, ProviderIdState, Query, Reaction, Receipt, Reply, Retention, Revision, Revocation,
+    Selection, State, Status, Subject, Unmatched, UserId, Version, WakeReason, time, validate,
 };
 
 pub use self::{
@@ -61,14 +63,15 @@ pub use self::{
     wake_due::*,
 };
 #[doc(hidden)]
-pub use import::decide as decide_import;
+pub use {import::decide as decide_import, import_line::RecordLines};
 
 macro_rules! seal {
     ($($command:ident)*) => { $(impl Sealed for $command {})* };
 }
 
 seal! {
-    Acknowledge AddConsumer AddNote Assign AssignAll Delete DeleteResolved Edit EraseContact Fill Import MarkRead
+    Acknowledge AddConsumer AddNote Assign AssignAll Delete DeleteResolved Edit EraseContact Fill Import
+    ImportLine MarkRead RecordLines
     MarkReadUpTo MarkUnread
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
     RemoveAssignee RemoveNote

@@ -91,6 +91,19 @@ pub struct Conversation {
     pub read_until: Option<DateTime<Utc>>,
     /// What its team gave it. Most have none.
     pub attributes: Option<Box<Attributes>>,
+    /// What an import left to the messages that it brings later. Reads show none.
+    #[doc(hidden)]
+    pub history: Option<History>,
+}
+
+/// What lines of an import make of a conversation that has nothing else yet. Its first activity ends it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct History {
+    /// So many of the inbound messages that lines bring are unread.
+    pub unread_to_come: u64,
+    /// Whether its times are those of its messages, and it has none yet.
+    pub is_undated: bool,
 }
 
 /// A conversation with all its messages.
@@ -143,6 +156,8 @@ pub enum Field {
     Team(Option<TeamId>),
     /// Of a record alone: it follows from other changes.
     Timeline(Timeline),
+    /// Lines of an import made it, and nothing else.
+    History(History),
 }
 
 impl Field {
@@ -216,7 +231,16 @@ impl Conversation {
             delivered_until: None,
             read_until: None,
             attributes: None,
+            history: None,
         }
+    }
+
+    /// As callers see it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn shown(mut self) -> Self {
+        self.history = None;
+        self
     }
 
     /// Changes what its team gave it. A conversation is the same however it came to have nothing.
@@ -312,11 +336,15 @@ impl Conversation {
             Field::ReadCount(count) => {
                 let read_count = self.read_count().max(*count).min(self.inbound_count);
                 self.unread_count = self.inbound_count - read_count;
+                if let Some(history) = &mut self.history {
+                    history.unread_to_come = 0;
+                }
             }
             Field::UnreadCount(count) => {
                 self.unread_count = self.unread_count.max(*count).min(self.inbound_count);
             }
             Field::UnreadRevoked => self.unread_count = self.unread_count.saturating_sub(1),
+            Field::History(history) => self.history = Some(*history),
         }
     }
 
@@ -327,6 +355,8 @@ impl Conversation {
             Field::Status(Status::Open) => self.timeline.open(at),
             Field::Status(Status::Resolved) => self.timeline.resolve(at),
             Field::Assignee(Some(_)) => self.timeline.assign(at),
+            // When it was opened and resolved is not known.
+            Field::History(_) => self.timeline = Timeline::default(),
             _ => {}
         }
         self.put(field, assignee);
@@ -347,7 +377,9 @@ impl Conversation {
         let until = delivered_until.into_iter().chain(read_until);
         let timeline = (self.timeline != Timeline::default()).then_some(self.timeline);
         let timeline = timeline.map(Field::Timeline);
-        until.chain(attributes).chain(timeline).collect()
+        let history = self.history.map(Field::History);
+        let more = attributes.chain(timeline).chain(history);
+        until.chain(more).collect()
     }
 
     /// Replaces a removed assignee by its successor. Not activity.
@@ -372,11 +404,36 @@ impl Conversation {
         }
     }
 
+    /// Counts a message that a line of an import brings: it is no activity, and unread only where the
+    /// conversation's own line says so. What an import alone has made is as late as its latest message.
+    pub(crate) fn append_history(&mut self, message: &Message) {
+        let at = message.created_at;
+        self.inbound_count += u64::from(message.is_from_contact());
+        if let Some(history) = &mut self.history {
+            if std::mem::take(&mut history.is_undated) {
+                (self.created_at, self.updated_at) = (at, at);
+            }
+            if message.is_from_contact() && !message.is_revoked() && history.unread_to_come > 0 {
+                history.unread_to_come -= 1;
+                self.unread_count += 1;
+            }
+            if !message.is_system() {
+                self.updated_at = self.updated_at.max(at);
+            }
+        }
+        if !message.is_system() {
+            let latest = &mut self.timeline.last_message_at;
+            *latest = (*latest).max(Some(at));
+        }
+        self.began(at);
+    }
+
     /// The time of the latest activity never goes back, unless it lies in the future: a clock was
     /// wrong then.
     pub(crate) fn active(&mut self, at: DateTime<Utc>) {
         time::clamp(self.times(), at);
         self.updated_at = at;
+        self.history = None;
     }
 
     #[doc(hidden)]

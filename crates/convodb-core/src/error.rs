@@ -77,6 +77,31 @@ pub enum ErrorKind {
     Io,
 }
 
+impl ErrorKind {
+    /// The code of the error in JSON: of the API, and of the lines of an import.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "validation_error",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::ProviderIdConflict => "provider_id_conflict",
+            Self::ClientRefConflict => "client_ref_conflict",
+            Self::Revoked => "revoked",
+            Self::NotFailed => "not_failed",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::Gone => "erased",
+            Self::EventsPurged => "events_purged",
+            Self::Aborted => "aborted",
+            Self::ReentrantCommand
+            | Self::NotADatabase
+            | Self::UnsupportedVersion
+            | Self::Corrupted => "internal_error",
+            _ => "unavailable",
+        }
+    }
+}
+
 /// What an error is about, as data.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

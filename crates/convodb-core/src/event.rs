@@ -221,6 +221,11 @@ pub enum EventKind {
         /// Why.
         reason: WakeReason,
     },
+    /// Lines of an import brought messages of the past, of which none has an event of its own.
+    ConversationImported {
+        /// How many.
+        messages: u64,
+    },
 }
 
 impl EventKind {
@@ -253,6 +258,7 @@ impl EventKind {
             Self::ConversationUnread => "conversation.unread",
             Self::ConversationSnoozed { .. } => "conversation.snoozed",
             Self::ConversationUnsnoozed { .. } => "conversation.unsnoozed",
+            Self::ConversationImported { .. } => "conversation.imported",
         }
     }
 
@@ -349,6 +355,7 @@ impl Serialize for Event {
             EventKind::ConversationUpdated { changed } => object.put("changed", changed)?,
             EventKind::ConversationSnoozed { until } => object.put("until", Time(*until))?,
             EventKind::ConversationUnsnoozed { reason } => object.put("reason", reason)?,
+            EventKind::ConversationImported { messages } => object.put("messages", messages)?,
         }
         object.put_some("effective_at", self.effective_at.map(Time))?;
         object.put_some("actor", self.actor.as_ref())?;
@@ -384,6 +391,7 @@ struct EventDocument {
     until: Option<Time>,
     changed: Option<Vec<Attribute>>,
     reason: Option<WakeReason>,
+    messages: Option<u64>,
     #[serde(rename = "previous_status")]
     _previous_status: Option<Status>,
     assigned_to: Option<Party<'static>>,
@@ -492,6 +500,9 @@ impl EventDocument {
             "conversation.unread" => EventKind::ConversationUnread,
             "conversation.updated" => EventKind::ConversationUpdated {
                 changed: self.changed.clone().ok_or_else(|| required("changed"))?,
+            },
+            "conversation.imported" => EventKind::ConversationImported {
+                messages: self.messages.ok_or_else(|| required("messages"))?,
             },
             "note.added" => EventKind::NoteAdded {
                 note_id: self.note_id.ok_or_else(|| required("note_id"))?,

@@ -32,7 +32,8 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             created.timeline = Timeline::created(status, at);
             insert(state, created);
         }
-        ChangeKind::ConversationUpdated { conversation, set } => {
+        ChangeKind::ConversationUpdated { conversation, set }
+        | ChangeKind::ConversationCompleted { conversation, set } => {
             for field in &set {
                 let assignee = match field.assignee() {
                     Some(id) => Some(state.require_assignee(&id)?.clone()),
@@ -77,12 +78,19 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         ChangeKind::MessageAppended(message) => {
             let of = message.conversation_id;
             update(state, of, |known| known.append(&message, at))?;
-            for id in message.foreign_ids() {
-                register(state, id, of, message.id)?;
-            }
-            state.messages.put((of, message.id), Some(*message));
+            put(state, message)?;
+        }
+        ChangeKind::MessageImported(message) => {
+            let of = message.conversation_id;
+            update(state, of, |known| known.append_history(&message))?;
+            put(state, message)?;
         }
         ChangeKind::MessageUpdated {
+            conversation,
+            message,
+            set,
+        }
+        | ChangeKind::MessageCompleted {
             conversation,
             message,
             set,
@@ -125,6 +133,10 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             let key = (of, note.created_at, note.id);
             state.notes.put(key, Some(*note));
         }
+        ChangeKind::NoteImported(note) => {
+            let key = (note.conversation_id, note.created_at, note.id);
+            state.notes.put(key, Some(*note));
+        }
         ChangeKind::NoteRemoved {
             conversation,
             created_at,
@@ -161,9 +173,13 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             state.consumers.put(consumer, Some(position));
         }
         ChangeKind::ConsumerRemoved { consumer } => state.consumers.put(consumer, None),
+        ChangeKind::ImportAdvanced { import, progress } => {
+            state.imports.put(import, Some(progress));
+        }
         ChangeKind::UnmatchedPurged { .. }
         | ChangeKind::KeysPurged { .. }
-        | ChangeKind::EventsPurged { .. } => {}
+        | ChangeKind::EventsPurged { .. }
+        | ChangeKind::LinesImported { .. } => {}
     }
     Ok(())
 }
@@ -184,6 +200,16 @@ fn update(
         true => Ok(()),
         false => Err(Halt::missing(Key::Conversation(id))),
     }
+}
+
+/// Stores a message, under each of its ids.
+fn put(state: &mut State, message: Box<Message>) -> Result<(), Halt> {
+    let key = (message.conversation_id, message.id);
+    for id in message.foreign_ids() {
+        register(state, id, key.0, key.1)?;
+    }
+    state.messages.put(key, Some(*message));
+    Ok(())
 }
 
 /// Leaves a tombstone of an id that a message has no longer: another message cannot have it.

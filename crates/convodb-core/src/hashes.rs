@@ -6,13 +6,17 @@ use std::hash::Hasher as _;
 use serde::Serialize;
 use siphasher::sip128::{Hasher128 as _, SipHasher13, SipHasher24};
 
-use crate::{Error, IdempotencyKey, InboxNumber, ProviderId, Result};
+use crate::{Error, IdempotencyKey, InboxNumber, InboxRef, ProviderId, Result};
 
 pub const HASH_LEN: usize = 16;
 
 /// Precedes an idempotency key; an inbox number of four bytes precedes a provider's id. No inbox
 /// number begins with this byte: they are counted from 0.
 const OF_KEY: u8 = u8::MAX;
+/// Precedes an inbox and a provider's id of which the id of a message is made.
+const OF_MESSAGE: u8 = u8::MAX - 1;
+/// Precedes the id that a note had elsewhere.
+const OF_IMPORT: u8 = u8::MAX - 2;
 
 /// Hashes texts by the seed of one store.
 #[derive(Clone, Copy)]
@@ -34,6 +38,19 @@ impl Hashes {
 
     pub fn of_provider_id(self, inbox: InboxNumber, id: &ProviderId) -> [u8; HASH_LEN] {
         self.of_text(&inbox.get().to_be_bytes(), id.as_str())
+    }
+
+    pub fn of_message(self, inbox: &InboxRef, id: &ProviderId) -> [u8; HASH_LEN] {
+        let of = inbox.id().map_or("", |id| id.as_str());
+        let channel = match inbox {
+            InboxRef::Channel(channel) => channel.as_str(),
+            InboxRef::Inbox(_) => "",
+        };
+        self.of_text(&[OF_MESSAGE], &format!("{channel}\0{of}\0{id}"))
+    }
+
+    pub fn of_import(self, id: &str) -> [u8; HASH_LEN] {
+        self.of_text(&[OF_IMPORT], id)
     }
 
     pub fn of_key(self, key: &IdempotencyKey) -> [u8; HASH_LEN] {

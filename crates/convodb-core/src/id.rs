@@ -105,6 +105,14 @@ pub type Actor = Id<kind::Actor>;
 /// ```
 pub type ConsumerName = Id<kind::Consumer>;
 
+/// The name of an import, by which it is resumed: at most 128 bytes of visible ASCII.
+///
+/// ```
+/// assert!(convodb::ImportName::new("history-2026").is_ok());
+/// assert!(convodb::ImportName::new("").is_err());
+/// ```
+pub type ImportName = Id<kind::Import>;
+
 /// A caller's name for one command: 1 to 255 bytes of any text.
 #[doc(hidden)]
 pub type IdempotencyKey = Id<kind::Command>;
@@ -164,6 +172,8 @@ mod kind {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Consumer;
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Import;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Command;
 
     macro_rules! kinds {
@@ -191,6 +201,7 @@ mod kind {
         Provider: Arc<str> = provider_id("provider_id", "");
         Actor: Arc<str> = foreign_id("actor", "");
         Consumer: Arc<str> = foreign_id("consumer", "");
+        Import: Arc<str> = foreign_id("import", "");
         Command: Arc<str> = idempotency_key("idempotency_key", "");
     }
 }
@@ -243,6 +254,8 @@ impl<K: IdKind<Value: Text>> Id<K> {
 
 /// Precedes a sender's own reference, which no provider's id is: those have no control characters.
 const REFERENCE: [&str; 2] = ["\u{1}<", "\u{1}>"];
+/// Precedes the id of a line of an import, behind that of its conversation.
+const IMPORTED: &str = "\u{1}=";
 
 #[doc(hidden)]
 impl ProviderId {
@@ -256,6 +269,17 @@ impl ProviderId {
         Self::unchecked(format!("{prefix}{text}").into())
     }
 
+    /// What a message is found under by the id that it had elsewhere, in one conversation.
+    pub fn of_import(of: ConversationId, id: &str) -> Self {
+        Self::unchecked(format!("{IMPORTED}{of}{id}").into())
+    }
+
+    /// Whether it is of a message's id elsewhere, and of the conversation that has it.
+    pub fn is_import(&self) -> bool {
+        self.as_str().starts_with(IMPORTED)
+    }
+
+    /// Whether the store makes it of something else, and no provider gave it.
     pub fn is_reference(&self) -> bool {
         self.shown() != self.as_str()
     }
@@ -265,6 +289,7 @@ impl ProviderId {
         let id = self.as_str();
         let reference = REFERENCE
             .into_iter()
+            .chain([IMPORTED])
             .find_map(|prefix| id.strip_prefix(prefix));
         reference.unwrap_or(id)
     }

@@ -10,8 +10,8 @@ use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Assignee, AssigneeId, Channel, ContactId, Content, Conversation, ConversationId, Extras,
-    Import, InboxId, InvalidInput, Message, MessageId, MessageType, Metadata, Note, Revision,
-    Status, TeamId, Timeline, Transcript,
+    Import, ImportConversation, InboxId, InvalidInput, Message, MessageId, MessageType, Metadata,
+    Note, Revision, Status, TeamId, Timeline, Transcript,
 };
 
 /// The team of a conversation, which is no user.
@@ -37,15 +37,17 @@ impl Team {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 struct Document {
-    id: ConversationId,
+    id: Option<ConversationId>,
     contact_id: ContactId,
     channel: Channel,
-    status: Status,
+    status: Option<Status>,
     assigned_to: Option<Assignee>,
     #[serde(default)]
     messages: Vec<Message>,
-    created_at: Time,
-    updated_at: Time,
+    created_at: Option<Time>,
+    updated_at: Option<Time>,
+    /// Of a line of an import alone.
+    unread: Option<u64>,
     #[serde(default)]
     unread_count: u64,
     #[serde(default)]
@@ -87,15 +89,20 @@ impl From<Document> for Import {
             metadata: document.metadata,
         };
         let has_attributes = attributes != Attributes::default();
+        let (created, updated) = (
+            document.created_at.map(Time::get),
+            document.updated_at.map(Time::get),
+        );
+        let created_at = created.or(updated).unwrap_or_default();
         let conversation = Conversation {
-            id: document.id,
+            id: document.id.unwrap_or(ConversationId::from_raw(0)),
             contact_id: document.contact_id,
             channel: document.channel,
             inbox_id: document.inbox_id,
-            status: document.status,
+            status: document.status.unwrap_or(Status::Resolved),
             assigned_to: document.assigned_to,
-            created_at: document.created_at.get(),
-            updated_at: document.updated_at.get(),
+            created_at,
+            updated_at: updated.unwrap_or(created_at),
             revision: document.revision,
             inbound_count: document.inbound_count,
             unread_count: document.unread_count,
@@ -111,6 +118,7 @@ impl From<Document> for Import {
             delivered_until: document.delivered_until.map(Time::get),
             read_until: document.read_until.map(Time::get),
             attributes: has_attributes.then(|| Box::new(attributes)),
+            history: None,
         };
         let (mut messages, mut extras) = (document.messages, document.extras);
         for message in &mut messages {
@@ -127,13 +135,57 @@ impl From<Document> for Import {
     }
 }
 
-/// Reads a document. What an import alone has is refused elsewhere, and what is of no message.
+impl Document {
+    /// What an import alone has is refused elsewhere, and what is of no message.
+    fn check_extras<E: de::Error>(&self, is_import: bool) -> Result<(), E> {
+        let is_known = |id: &MessageId| self.messages.iter().any(|message| message.id == *id);
+        let belongs = self.extras.keys().all(|id| is_import && is_known(id));
+        InvalidInput::unless(belongs, "extras", "do not belong here").map_err(E::custom)
+    }
+
+    /// What a line of an import may leave out.
+    fn check_required<E: de::Error>(&self) -> Result<(), E> {
+        let required = [
+            ("id", self.id.is_some()),
+            ("status", self.status.is_some()),
+            ("created_at", self.created_at.is_some()),
+            ("updated_at", self.updated_at.is_some()),
+        ];
+        let missing = required.iter().find(|(_, is_there)| !is_there);
+        missing.map_or(Ok(()), |(field, _)| Err(E::missing_field(field)))?;
+        let reason = "belongs to a line of an import without messages and notes";
+        InvalidInput::unless(self.unread.is_none(), "unread", reason).map_err(E::custom)
+    }
+}
+
+/// Reads a whole document.
 fn read<'de, D: Deserializer<'de>>(deserializer: D, is_import: bool) -> Result<Import, D::Error> {
     let document = Document::deserialize(Object(deserializer))?;
-    let is_known = |id: &MessageId| document.messages.iter().any(|message| message.id == *id);
-    let belongs = document.extras.keys().all(|id| is_import && is_known(id));
-    InvalidInput::unless(belongs, "extras", "do not belong here").map_err(de::Error::custom)?;
+    document.check_required()?;
+    document.check_extras(is_import)?;
     Ok(Import::from(document))
+}
+
+/// A whole conversation, or what is known of it.
+impl<'de> Deserialize<'de> for ImportConversation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut document = Document::deserialize(Object(deserializer))?;
+        document.check_extras(true)?;
+        let is_whole = !document.messages.is_empty() || !document.notes.is_empty();
+        let mut unread = document.unread.take().unwrap_or(0);
+        if is_whole {
+            document.check_required()?;
+        } else {
+            unread = unread.max(std::mem::take(&mut document.unread_count));
+            document.inbound_count = 0;
+        }
+        let is_undated = document.created_at.is_none() && document.updated_at.is_none();
+        Ok(Self {
+            import: Import::from(document),
+            unread,
+            is_undated,
+        })
+    }
 }
 
 /// Counts are left out where they are zero, and notes where there are none.

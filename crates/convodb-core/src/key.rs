@@ -5,8 +5,8 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey, InboxId,
-    InboxRef, Message, MessageId, NoteId, ProviderId,
+    AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey,
+    ImportName, InboxId, InboxRef, Message, MessageId, NoteId, ProviderId,
 };
 
 /// The address of one entity, or a question about many.
@@ -23,6 +23,8 @@ pub enum Key {
     Inbox(InboxId),
     Idempotency(IdempotencyKey),
     Consumer(ConsumerName),
+    /// How far a named import has come.
+    Import(ImportName),
     /// A question about many entities. Its answer is forgotten when the command is done.
     Query(Query),
 }

@@ -71,16 +71,20 @@ pub mod api {
     pub use crate::event::{Event, EventKind};
     pub use crate::filter::{Filter, StatusFilter};
     pub use crate::id::{
-        Actor, ConsumerName, ContactId, ConversationId, Id, InboxId, MessageId, NoteId, ProviderId,
-        TeamId, UserId,
+        Actor, ConsumerName, ContactId, ConversationId, Id, ImportName, InboxId, MessageId, NoteId,
+        ProviderId, TeamId, UserId,
     };
-    pub use crate::import::Import;
+    pub use crate::import::{
+        Import, ImportConversation, ImportLine, ImportNote, ImportOptions, ImportProgress,
+        LineAnswer, LineResult, NumberedLine,
+    };
     pub use crate::invalid::InvalidInput;
     pub use crate::message::{
         Address, Attachment, AttachmentUpdate, Author, AuthorType, Card, Choice, ChoiceKind,
         Content, Degrees, Deliveries, DeliveryStatus, Direction, Draft, Email, Extras, Failure,
-        Inbound, Location, MediaKind, Message, MessageRef, MessageType, Outbound, Phone, Reaction,
-        Receipt, Reference, Reply, Revocation, Story, SystemLine, Unsupported, Version,
+        ImportMessage, Inbound, Location, MediaKind, Message, MessageRef, MessageType, Outbound,
+        Phone, Reaction, Receipt, Reference, Reply, Revocation, Story, SystemLine, Unsupported,
+        Version,
     };
     pub use crate::metadata::{Metadata, MetadataChanges, MetadataValue};
     pub use crate::note::Note;
@@ -103,13 +107,14 @@ pub use {
     change::{Change, ChangeKind, MessageField, Original},
     channel::InboxNumber,
     command::{Decision, Env, Halt, IdSequence, Subject, decide, reads},
-    conversation::Field,
+    conversation::{Field, History},
     error::Hex,
     event::NewEvent,
     evolve::evolve,
     filter::Standing,
     hashes::{HASH_LEN, Hashes},
     id::{IdKind, IdValue, IdempotencyKey},
+    import::is_of_line,
     key::{Answer, Key, Query},
     message::{Delivery, ProviderIdState, Unmatched},
     page::PagePosition,

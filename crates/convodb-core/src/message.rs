@@ -6,6 +6,7 @@ mod delivery;
 mod document;
 mod draft;
 mod extras;
+mod history;
 mod parts;
 
 use chrono::{DateTime, Utc};
@@ -28,6 +29,7 @@ pub use delivery::{
 };
 pub use draft::{Address, Draft, Inbound, Outbound, Reply};
 pub use extras::{Author, AuthorType, Extras, Reaction, Reference, Revocation, Story, Version};
+pub use history::ImportMessage;
 pub use parts::{
     Card, Choice, ChoiceKind, Degrees, Email, Location, Phone, SystemLine, Unsupported,
 };
@@ -197,7 +199,9 @@ impl Message {
             .flat_map(|extras| &extras.provider_aliases);
         let given = self.provider_id.iter().chain(aliases).cloned();
         let reference = self.extras.as_ref().and_then(|it| self.reference_of(it));
-        given.chain(reference)
+        let imported = self.extras.as_ref().and_then(|it| it.import_id.as_deref());
+        let imported = imported.map(|id| ProviderId::of_import(self.conversation_id, id));
+        given.chain(reference).chain(imported)
     }
 
     /// What it is found under by its sender's reference.
@@ -441,6 +445,7 @@ impl Message {
         *self.extras_mut() = Extras {
             author: known.author,
             client_ref: known.client_ref,
+            import_id: known.import_id,
             provider_aliases: known.provider_aliases,
             retries: known.retries,
             awaits_original: known.awaits_original,
@@ -461,23 +466,67 @@ impl Serialize for Message {
         let mut object = ObjectWriter::new(serializer)?;
         object.put("id", self.id)?;
         object.put("conversation_id", self.conversation_id)?;
+        self.write(&mut object)?;
+        object.end()
+    }
+}
+
+impl Message {
+    /// Writes the fields of its JSON but its ids.
+    fn write<S: Serializer>(&self, object: &mut ObjectWriter<S>) -> Result<(), S::Error> {
         object.put("direction", self.direction)?;
         object.put("type", self.content.message_type())?;
         object.put_some("content", self.content.as_text())?;
         object.put("status", self.status)?;
         object.put("created_at", Time(self.created_at))?;
-        self.content.write_first(&mut object)?;
+        self.content.write_first(object)?;
         object.put_some("provider_id", self.provider_id.as_ref())?;
         for (field, status) in Deliveries::FIELDS {
             object.put_some(field, self.deliveries.at(status).map(Time))?;
         }
         object.put_some("error", self.deliveries.failure.as_ref())?;
         object.put_some("played_at", self.deliveries.played_at.map(Time))?;
-        self.content.write_last(&mut object)?;
-        if let Some(extras) = &self.extras {
-            extras.write(&mut object)?;
+        self.content.write_last(object)?;
+        match &self.extras {
+            Some(extras) => extras.write(object),
+            None => Ok(()),
         }
-        object.end()
+    }
+
+    /// The message of a document that has its direction and its time.
+    fn of_document<E: de::Error>(
+        mut document: Document,
+        (id, of): (MessageId, ConversationId),
+        created_at: DateTime<Utc>,
+    ) -> Result<Self, E> {
+        let direction = document
+            .direction
+            .ok_or_else(|| E::missing_field("direction"))?;
+        let deliveries = Deliveries {
+            sent_at: document.sent_at.take().map(Time::get),
+            delivered_at: document.delivered_at.take().map(Time::get),
+            read_at: document.read_at.take().map(Time::get),
+            failed_at: document.failed_at.take().map(Time::get),
+            failure: document.error.take(),
+            played_at: document.played_at.take().map(Time::get),
+        };
+        let content = document.content()?;
+        let mut extras = document.extras().map_err(E::custom)?;
+        if let Some(revoked) = extras.as_mut().and_then(|extras| extras.revoked.as_mut()) {
+            revoked.keeps_content = !matches!(content, Content::Revoked(_));
+        }
+        Ok(Self {
+            id,
+            conversation_id: of,
+            direction,
+            content,
+            status: document.status.unwrap_or(direction.first_status()),
+            created_at,
+            provider_id: document.provider_id.take(),
+            deliveries,
+            extras,
+            order_time: created_at,
+        })
     }
 }
 
@@ -494,35 +543,13 @@ impl<'de> Deserialize<'de> for Message {
         Document::refuse(&document.of_draft(), reason)
             .and_then(|()| document.refuse_edit())
             .map_err(de::Error::custom)?;
-        let direction = document.direction.ok_or_else(|| missing("direction"))?;
+        let id = document.id.take().ok_or_else(|| missing("id"))?;
+        let id = MessageId::new(&id).map_err(de::Error::custom)?;
+        let of = document.conversation_id.take();
+        let of = of.ok_or_else(|| missing("conversation_id"))?;
         let created_at = document.created_at.take();
         let created_at = created_at.ok_or_else(|| missing("created_at"))?.get();
-        let deliveries = Deliveries {
-            sent_at: document.sent_at.take().map(Time::get),
-            delivered_at: document.delivered_at.take().map(Time::get),
-            read_at: document.read_at.take().map(Time::get),
-            failed_at: document.failed_at.take().map(Time::get),
-            failure: document.error.take(),
-            played_at: document.played_at.take().map(Time::get),
-        };
-        let content = document.content()?;
-        let mut extras = document.extras().map_err(de::Error::custom)?;
-        if let Some(revoked) = extras.as_mut().and_then(|extras| extras.revoked.as_mut()) {
-            revoked.keeps_content = !matches!(content, Content::Revoked(_));
-        }
-        Ok(Self {
-            id: document.id.ok_or_else(|| missing("id"))?,
-            conversation_id: (document.conversation_id)
-                .ok_or_else(|| missing("conversation_id"))?,
-            direction,
-            content,
-            status: document.status.unwrap_or(direction.first_status()),
-            created_at,
-            provider_id: document.provider_id.take(),
-            deliveries,
-            extras,
-            order_time: created_at,
-        })
+        Self::of_document(document, (id, of), created_at)
     }
 }
 

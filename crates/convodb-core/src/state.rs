@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 use crate::command::require_conversations;
 use crate::{
     Answer, Assignee, AssigneeId, Channel, ConsumerName, ContactId, Conversation, ConversationId,
-    EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, Inbox, InboxId, InboxRef,
-    Key, Message, MessageId, Note, NoteId, ProviderId, ProviderIdState, Query,
+    EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, ImportName,
+    ImportProgress, Inbox, InboxId, InboxRef, Key, Message, MessageId, Note, NoteId, ProviderId,
+    ProviderIdState, Query,
 };
 
 /// What commands are decided on, and what changes are applied to.
@@ -27,6 +28,7 @@ pub struct State {
     pub inboxes: Entities<InboxId, Inbox>,
     pub idempotency: Entities<IdempotencyKey, IdempotencyRecord>,
     pub consumers: Entities<ConsumerName, EventSeq>,
+    pub imports: Entities<ImportName, ImportProgress>,
     answers: Vec<(Query, Answer)>,
 }
 
@@ -67,6 +69,16 @@ impl State {
     pub fn require_message(&self, of: ConversationId, id: MessageId) -> Result<&Message, Halt> {
         let known = self.message(of, id)?;
         known.ok_or_else(|| Error::not_found(EntityKind::Message, id).into())
+    }
+
+    pub fn note(
+        &self,
+        of: ConversationId,
+        at: DateTime<Utc>,
+        id: NoteId,
+    ) -> Result<Option<&Note>, Halt> {
+        let known = self.notes.get(&(of, at, id));
+        known.ok_or_else(|| Halt::missing(Key::Note(of, at, id)))
     }
 
     pub fn provider_id(
@@ -114,6 +126,11 @@ impl State {
         known.ok_or_else(|| Halt::missing(Key::Consumer(name.clone())))
     }
 
+    pub fn import(&self, name: &ImportName) -> Result<Option<ImportProgress>, Halt> {
+        let known = self.imports.get(name).map(|known| known.copied());
+        known.ok_or_else(|| Halt::missing(Key::Import(name.clone())))
+    }
+
     pub fn require_consumer(&self, name: &ConsumerName) -> Result<EventSeq, Halt> {
         let known = self.consumer(name)?;
         known.ok_or_else(|| Error::not_found(EntityKind::Consumer, name).into())
@@ -157,6 +174,7 @@ impl State {
             Key::Inbox(id) => self.inboxes.contains(id),
             Key::Idempotency(key) => self.idempotency.contains(key),
             Key::Consumer(name) => self.consumers.contains(name),
+            Key::Import(name) => self.imports.contains(name),
             Key::Query(query) => self.answers.iter().any(|(asked, _)| asked == query),
         }
     }
@@ -177,6 +195,7 @@ impl State {
             + self.inboxes.entries.len()
             + self.idempotency.entries.len()
             + self.consumers.entries.len()
+            + self.imports.entries.len()
     }
 }
 

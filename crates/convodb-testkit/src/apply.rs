@@ -13,6 +13,7 @@ pub use self::about::About;
 use self::call::{Call, permitted};
 use super::backend::{Backend, Commands};
 use super::compare;
+use super::lines;
 use super::model::Model;
 use super::op::{Condition, Op, Pick};
 use super::plan::ImportPlan;
@@ -41,6 +42,7 @@ pub fn apply(backend: &impl Backend, model: &mut Model, op: &Op) -> Result<()> {
             transaction(backend, model, ops, (*reads, *commit))
         }
         Op::ImportAll(plans) => import_all(backend, model, plans),
+        Op::ImportLines(plans) => lines::import(backend, model, plans),
         op => command(backend, model, op),
     }
 }

@@ -7,9 +7,9 @@ use convodb::commands::PurgeEvents;
 use convodb::testing::reassign_now;
 use convodb::{
     Assignee, AssigneeId, AssigneeKind, Command, CommitSeq, ConsumerPosition, ContactId, Context,
-    Conversation, ConversationId, Error, Event, EventSeq, Execute, Filter, Import, Inbox, InboxRef,
-    Message, MessageRange, Note, Outcome, Page, PageRequest, Read, Result, Retention, Store,
-    TagCount, Transaction, Transcript,
+    Conversation, ConversationId, Error, Event, EventSeq, Execute, Filter, Import, ImportLine,
+    ImportOptions, Inbox, InboxRef, LineAnswer, Message, MessageRange, Note, Outcome, Page,
+    PageRequest, Read, Result, Retention, Store, TagCount, Transaction, Transcript,
 };
 
 use super::compare::from_both_ends;
@@ -70,6 +70,9 @@ pub trait Backend: Commands + Queries {
     ) -> Result<T, E>;
 
     fn import_all(&self, imports: Vec<Import>) -> Result<u64>;
+
+    /// Imports lines, each for itself, in one commit.
+    fn import_lines(&self, lines: Vec<ImportLine>) -> Result<Vec<LineAnswer>>;
 
     /// Stores at most this many conversations of removed assignees under their successors.
     fn reassign(&self, limit: usize) -> Result<Vec<ConversationId>>;
@@ -221,6 +224,11 @@ impl Backend for Store {
 
     fn import_all(&self, imports: Vec<Import>) -> Result<u64> {
         Self::import_all(self, imports).map(|outcome| outcome.value)
+    }
+
+    fn import_lines(&self, lines: Vec<ImportLine>) -> Result<Vec<LineAnswer>> {
+        let lines = (1..).zip(lines.into_iter().map(Ok));
+        Self::import_lines(self, lines, &ImportOptions::new()).collect()
     }
 
     fn reassign(&self, limit: usize) -> Result<Vec<ConversationId>> {

@@ -10,6 +10,7 @@ mod messages;
 use super::op::InboxPick;
 use convodb::{Channel, DeliveryStatus, StatusFilter};
 
+use super::lines::LinePlan;
 use super::op::{
     ASSIGNEES, Address, CONTACTS, INBOXES, Op, Pick, ReceiptPlan, SelectionPlan, Sight, Who,
 };
@@ -22,7 +23,7 @@ use super::provided::{PROVIDED, ProviderPlan};
 pub struct Bytes<'a>(pub &'a [u8]);
 
 impl Bytes<'_> {
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         match self.0.split_first() {
             Some((first, rest)) => {
                 self.0 = rest;
@@ -41,7 +42,7 @@ impl Bytes<'_> {
     }
 
     /// Once in so many times.
-    fn once_in(&mut self, times: u8) -> bool {
+    pub(crate) fn once_in(&mut self, times: u8) -> bool {
         self.byte() % times == times - 1
     }
 
@@ -52,7 +53,7 @@ impl Bytes<'_> {
         }
     }
 
-    fn address(&mut self) -> Address {
+    pub(crate) fn address(&mut self) -> Address {
         Address {
             contact: self.below(CONTACTS),
             inbox: self.inbox(),
@@ -87,7 +88,7 @@ impl Bytes<'_> {
         }
     }
 
-    fn when(&mut self) -> When {
+    pub(crate) fn when(&mut self) -> When {
         const SHIFTS: [i64; 12] = [
             0,
             -1_000,
@@ -114,7 +115,11 @@ impl Bytes<'_> {
         }
     }
 
-    fn sometimes<T>(&mut self, times: u8, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub(crate) fn sometimes<T>(
+        &mut self,
+        times: u8,
+        value: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
         self.once_in(times).then(|| value(self))
     }
 
@@ -230,6 +235,10 @@ impl Bytes<'_> {
             231..=235 => {
                 let imports = (0..self.below(4)).map(|_| self.import()).collect();
                 Op::ImportAll(imports)
+            }
+            241..=246 => {
+                let lines = (0..=self.below(5)).map(|_| LinePlan::from_bytes(self));
+                Op::ImportLines(lines.collect())
             }
             236 | 238 => Op::Restart,
             239..=240 => Op::Compact,

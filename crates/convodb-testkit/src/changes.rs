@@ -254,6 +254,7 @@ pub fn revoke(message: &mut Message, revocation: &Revocation) {
     } else {
         kept.author = known.author;
         kept.client_ref = known.client_ref;
+        kept.import_id = known.import_id;
         kept.provider_aliases = known.provider_aliases;
         kept.retries = known.retries;
         kept.awaits_original = known.awaits_original;

@@ -16,6 +16,7 @@ pub mod events;
 pub mod fixture;
 pub mod harness;
 pub mod keys;
+pub mod lines;
 pub mod memory;
 pub mod model;
 pub mod more;

@@ -50,6 +50,11 @@ pub struct Entry {
     pub timeline: Timeline,
     /// The messages that it was imported with.
     pub imported: Vec<MessageId>,
+    /// Where lines of an import made all that it has: how many of the inbound messages to come are
+    /// unread, and whether its times are those of its first message.
+    pub history: Option<(u64, bool)>,
+    /// The notes that had an id elsewhere.
+    pub foreign_notes: Vec<(u8, DateTime<Utc>)>,
     /// Its reassignments since assignees were removed that have no event yet.
     pub reassignments: Vec<Reassignment>,
 }
@@ -92,6 +97,8 @@ impl Entry {
             team: team_of(of),
             timeline: of.timeline,
             imported: Vec::new(),
+            history: None,
+            foreign_notes: Vec::new(),
             reassignments: Vec::new(),
         }
     }

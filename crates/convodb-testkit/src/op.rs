@@ -13,6 +13,7 @@ pub use super::body::Body;
 use super::changes::Change;
 use super::events::RetentionPlan;
 use super::keys;
+pub use super::lines::LinePlan;
 use super::more::More;
 use super::plan::{ImportPlan, Text, When};
 use super::probe::FilterPlan;
@@ -218,6 +219,8 @@ pub enum Op {
     Import(ImportPlan),
     /// All of them or none.
     ImportAll(Vec<ImportPlan>),
+    /// Each for itself, in one commit.
+    ImportLines(Vec<LinePlan>),
     /// Several commands as one; rolled back unless it commits.
     Transaction {
         ops: Vec<Op>,

@@ -14,8 +14,8 @@ use convodb_core::records::{
     RedirectRecord, RedirectStep,
 };
 use convodb_core::{
-    Change, ChangeKind, Delivery, Field, IdempotencyKey, IdempotencyRecord, Import, MessageField,
-    NewEvent, ProviderIdState, Subject, Unmatched,
+    Change, ChangeKind, Delivery, Field, History, IdempotencyKey, IdempotencyRecord, Import,
+    ImportName, ImportProgress, MessageField, NewEvent, ProviderIdState, Subject, Unmatched,
 };
 
 use super::fixture::clock;
@@ -245,6 +245,17 @@ fn changes() -> Vec<ChangeKind> {
         ChangeKind::AssigneeRemoved {
             assignee: alice(),
             successor: None,
+        },
+        ChangeKind::ConversationCompleted {
+            conversation,
+            set: vec![Field::History(History {
+                unread_to_come: 2,
+                is_undated: true,
+            })],
+        },
+        ChangeKind::ImportAdvanced {
+            import: ImportName::new("history").unwrap(),
+            progress: ImportProgress::new(7, 1),
         },
         ChangeKind::KeyRecorded {
             key: IdempotencyKey::new("key 1").unwrap(),

@@ -82,7 +82,7 @@ pub(super) fn arrival(id: MessageId) -> u128 {
 /// So long a message waits for an echo that names neither its id nor its reference.
 const ECHO_WINDOW: TimeDelta = TimeDelta::minutes(5);
 
-fn id_at(time: DateTime<Utc>, arrival: u128) -> MessageId {
+pub(super) fn id_at(time: DateTime<Utc>, arrival: u128) -> MessageId {
     MessageId::from_parts(time.timestamp_millis().unsigned_abs(), arrival)
 }
 
@@ -206,6 +206,7 @@ impl Model {
         entry.present_untils(now);
         entry.present_times(now);
         entry.updated_at = now;
+        entry.history = None;
     }
 
     /// A repair is a commit, and nothing stays in the future.
@@ -409,7 +410,11 @@ impl Model {
     }
 
     /// A message that is stored already comes again: with what was not known of it, or with nothing new.
-    fn meet(&mut self, of: (ConversationId, MessageId), again: Appending) -> Expected<Message> {
+    pub(super) fn meet(
+        &mut self,
+        of: (ConversationId, MessageId),
+        again: Appending,
+    ) -> Expected<Message> {
         let known = self.message(of.0, of.1).expect("it was just found").clone();
         let at = self.sent_at(&again);
         let mut changed = false;
@@ -592,7 +597,7 @@ impl Model {
         }
     }
 
-    fn create(
+    pub(super) fn create(
         &mut self,
         id: ConversationId,
         appending: &Appending,

@@ -4,8 +4,8 @@ use convodb_core::Result;
 
 use super::{FindingKind, Verifier, unless_corrupted};
 use crate::storage::kinds::{
-    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, DUE, INBOXES, MESSAGE_TIMES, META, PROVIDER_IDS,
-    REDIRECTS, REMOVED_TEAMS, TAGS, THREADS, UNMATCHED,
+    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, DUE, IMPORTS, INBOXES, MESSAGE_TIMES, META,
+    PROVIDER_IDS, REDIRECTS, REMOVED_TEAMS, TAGS, THREADS, UNMATCHED,
 };
 use crate::storage::tags::TagEdits;
 use crate::storage::{View, conversations, idempotency, messages, provider_ids, tables};
@@ -43,6 +43,9 @@ impl Verifier<'_> {
                 otherwise = FindingKind::Different;
                 let stored = TAGS.decode(key, bytes);
                 stored.map(|(folded, record)| tags.has(&folded, &record))
+            } else if IMPORTS.has(key) {
+                otherwise = FindingKind::Different;
+                IMPORTS.decode(key, bytes).map(|_| true)
             } else if REDIRECTS.has(key) {
                 match REDIRECTS.parse(key) {
                     // A total that cannot be read is reported once, among the totals.

@@ -1,7 +1,10 @@
 //! Conversations copied from one store to another as JSON.
 
 use convodb::prelude::*;
-use convodb::{Error, ErrorKind, Filter, Import, PageRequest, Revision, Transcript};
+use convodb::{
+    Assignee, AssigneeId, Error, ErrorKind, Filter, Import, ImportLine, ImportOptions, LineResult,
+    PageRequest, Revision, Transcript,
+};
 use serde_json::json;
 
 use crate::rules::inbox::Inbox;
@@ -41,6 +44,23 @@ fn without_versions(documents: Vec<String>) -> Vec<String> {
     documents.into_iter().map(without).collect()
 }
 
+/// An empty store with the users, teams and inboxes of another, as an export begins with them.
+fn with_directory_of(store: &Store) -> Store {
+    let elsewhere = Store::in_memory().unwrap();
+    for Assignee { id, name, .. } in store.assignees().unwrap() {
+        let saved = match id {
+            AssigneeId::User(id) => elsewhere.save_user(&id, &name),
+            AssigneeId::Team(id) => elsewhere.save_team(&id, &name),
+        };
+        saved.unwrap();
+    }
+    for inbox in store.inboxes().unwrap() {
+        let saved = elsewhere.save_inbox(&inbox.id, inbox.channel, &inbox.name);
+        saved.unwrap();
+    }
+    elsewhere
+}
+
 #[test]
 fn a_conversation_is_the_same_in_every_field_in_another_store() {
     let mut carried = 0;
@@ -49,12 +69,20 @@ fn a_conversation_is_the_same_in_every_field_in_another_store() {
         let store = fixture::options(&clock).open_in_memory().unwrap();
         fixture::fill(&store, &clock, seed, 200);
         let written = documents(&store);
-        let elsewhere = Store::in_memory().unwrap();
+        let [elsewhere, by_lines] = [(); 2].map(|()| with_directory_of(&store));
         for document in &written {
             elsewhere
                 .import(serde_json::from_str(document).unwrap())
                 .unwrap();
         }
+        let lines = written
+            .iter()
+            .map(|line| ImportLine::parse(line.as_bytes()));
+        for answer in by_lines.import_lines((1..).zip(lines), &ImportOptions::new()) {
+            assert!(matches!(answer.unwrap().result, Ok(LineResult::Created)));
+        }
+        assert_eq!(documents(&by_lines), documents(&elsewhere));
+        assert!(by_lines.verify().unwrap().is_clean());
         let got = without_versions(documents(&elsewhere));
         assert_eq!(got, without_versions(written.clone()));
         for document in &written {

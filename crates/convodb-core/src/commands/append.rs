@@ -65,6 +65,7 @@ pub(super) fn append<A, const INBOUND: bool>(
                             is_echo: draft.is_echo,
                             has_provider_time: draft.has_provider_time(),
                             waiting,
+                            receipts: Vec::new(),
                         };
                         again.meet(known, inbox, state, env)
                     }
@@ -87,6 +88,7 @@ pub(super) fn append<A, const INBOUND: bool>(
                 is_echo: true,
                 has_provider_time: draft.has_provider_time(),
                 waiting,
+                receipts: Vec::new(),
             };
             return again.meet(known, inbox, state, env);
         }
@@ -157,7 +159,7 @@ pub(super) fn append<A, const INBOUND: bool>(
 
 /// Whether a message of this id is the one that is stored. What fills a message need not know which
 /// way that went.
-fn is_same(known: &Message, again: &Message) -> bool {
+pub(super) fn is_same(known: &Message, again: &Message) -> bool {
     let fills = known.awaits_content() && !again.awaits_content();
     known.direction == again.direction || fills
 }
@@ -168,18 +170,20 @@ fn lacks(known: &Message, echo: &Message) -> bool {
 }
 
 /// A message that is stored already comes again.
-struct Again {
-    message: Message,
-    is_echo: bool,
-    has_provider_time: bool,
+pub(super) struct Again {
+    pub(super) message: Message,
+    pub(super) is_echo: bool,
+    pub(super) has_provider_time: bool,
     /// What waits for it, by the provider's id.
-    waiting: Vec<(ProviderId, Vec<MessageField>)>,
+    pub(super) waiting: Vec<(ProviderId, Vec<MessageField>)>,
+    /// What it says of its delivery.
+    pub(super) receipts: Vec<MessageField>,
 }
 
 impl Again {
     /// With what was not known of it, or with nothing new. What came before the provider's id was known
     /// is applied with that id.
-    fn meet(
+    pub(super) fn meet(
         mut self,
         known: &Message,
         inbox: &InboxRef,
@@ -203,6 +207,7 @@ impl Again {
                 played: false,
             }));
         }
+        set.append(&mut self.receipts);
         let awaits_original =
             |message: &Message| message.extras.as_ref().is_some_and(|it| it.awaits_original);
         let again = &self.message;
@@ -348,7 +353,7 @@ fn place(
 }
 
 /// The time of the last message in the second of a provider's time, and its id; else the time itself.
-fn last_of_second(
+pub(super) fn last_of_second(
     created_at: DateTime<Utc>,
     has_provider_time: bool,
     conversation: Option<&Conversation>,

@@ -74,7 +74,8 @@ pub(crate) fn project(
                     | Field::Tags(_)
                     | Field::Metadata(_)
                     | Field::Team(_)
-                    | Field::Timeline(_) => None,
+                    | Field::Timeline(_)
+                    | Field::History(_) => None,
                 };
                 kind.into_iter().for_each(&mut emit);
             }
@@ -102,7 +103,10 @@ pub(crate) fn project(
             kinds.for_each(emit);
         }
         ChangeKind::NoteAdded(note) => emit(EventKind::NoteAdded { note_id: note.id }),
-        // The others are about no conversation.
+        ChangeKind::LinesImported { messages, .. } => emit(EventKind::ConversationImported {
+            messages: *messages,
+        }),
+        // What lines of an import bring is no news. The others are about no conversation.
         _ => {}
     }
     Ok(())

@@ -21,7 +21,7 @@ use crate::{
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct Document {
     // Of a stored message.
-    pub(super) id: Option<MessageId>,
+    pub(super) id: Option<String>,
     pub(super) conversation_id: Option<ConversationId>,
     pub(super) direction: Option<Direction>,
     pub(super) created_at: Option<Time>,

@@ -45,6 +45,19 @@ impl Address {
         InvalidInput::unless(is_same, "channel", reason)?;
         Ok(channel)
     }
+
+    pub(crate) fn write<S: Serializer>(
+        &self,
+        object: &mut ObjectWriter<S>,
+    ) -> Result<(), S::Error> {
+        let (channel, inbox_id) = match &self.inbox {
+            InboxRef::Channel(channel) => (Some(*channel), None),
+            InboxRef::Inbox(id) => (self.channel, Some(id)),
+        };
+        object.put("contact_id", &self.contact)?;
+        object.put_some("channel", channel)?;
+        object.put_some("inbox_id", inbox_id)
+    }
 }
 
 /// A message from a contact, for `receive`.
@@ -361,13 +374,7 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
     fn write<S: Serializer>(&self, to: Option<&Address>, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = ObjectWriter::new(serializer)?;
         if let Some(to) = to {
-            let (channel, inbox_id) = match &to.inbox {
-                InboxRef::Channel(channel) => (Some(*channel), None),
-                InboxRef::Inbox(id) => (to.channel, Some(id)),
-            };
-            object.put("contact_id", &to.contact)?;
-            object.put_some("channel", channel)?;
-            object.put_some("inbox_id", inbox_id)?;
+            to.write(&mut object)?;
         }
         object.put("type", self.content.message_type())?;
         object.put_some("content", self.content.as_text())?;

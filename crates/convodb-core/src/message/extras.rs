@@ -12,6 +12,7 @@ use crate::{InvalidInput, Json, MessageId, Metadata, ProviderId, UserId, time};
 const MAX_RAW_BYTES: usize = 64 * 1_024;
 pub(crate) const MAX_REFERENCE_BYTES: usize = 128;
 const MAX_ALIASES: usize = 4;
+const MAX_IMPORT_ID_BYTES: usize = 512;
 /// How many former contents of a message are kept.
 const MAX_VERSIONS: usize = 10;
 const MAX_REACTORS: usize = 32;
@@ -69,6 +70,10 @@ pub struct Extras {
     /// The caller's own values.
     #[serde(skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
+    /// The id that it had where a line of an import came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[doc(hidden)]
+    pub import_id: Option<String>,
 }
 
 const fn is_zero(number: &u32) -> bool {
@@ -354,6 +359,7 @@ impl Extras {
         !self.versions.is_empty()
             || self.awaits_original
             || self.is_silent
+            || self.import_id.is_some()
             || self.reactions.iter().any(is_taken_back)
     }
 
@@ -459,6 +465,7 @@ impl Extras {
                 validate::optional(field, text.as_deref(), 4_096)?;
             }
         }
+        validate::optional("import_id", self.import_id.as_deref(), MAX_IMPORT_ID_BYTES)?;
         let count = self.provider_aliases.len();
         let reason = format_args!("must be at most {MAX_ALIASES}, and are {count}");
         InvalidInput::unless(count <= MAX_ALIASES, "provider_aliases", reason)?;

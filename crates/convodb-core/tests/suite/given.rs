@@ -98,6 +98,7 @@ impl Given {
             Key::ProviderId(inbox, id) => state.provider_ids.insert((inbox, id), None),
             Key::Assignee(id) => state.assignees.insert(id, None),
             Key::Inbox(id) => state.inboxes.insert(id, None),
+            Key::Import(name) => state.imports.insert(name, None),
             Key::Idempotency(key) => state.idempotency.insert(key, None),
             Key::Consumer(name) => state.consumers.insert(name, None),
             Key::Query(query) => {

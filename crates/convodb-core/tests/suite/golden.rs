@@ -90,8 +90,10 @@ impl Goldens {
         // A change with a record is read by the version of the record, which is before its payload.
         let version = match &kind {
             ChangeKind::ConversationImported(_) => ConversationRecord::VERSION,
-            ChangeKind::MessageAppended(_) => MessageRecord::VERSION,
-            ChangeKind::NoteAdded(_) => NoteRecord::VERSION,
+            ChangeKind::MessageAppended(_) | ChangeKind::MessageImported(_) => {
+                MessageRecord::VERSION
+            }
+            ChangeKind::NoteAdded(_) | ChangeKind::NoteImported(_) => NoteRecord::VERSION,
             _ => 1,
         };
         let change = Change {
@@ -129,6 +131,12 @@ fn name_of_change(kind: &ChangeKind) -> &'static str {
         ChangeKind::ConsumerRemoved { .. } => "consumer_removed",
         ChangeKind::EventsPurged { .. } => "events_purged",
         ChangeKind::InboxSaved { .. } => "inbox_saved",
+        ChangeKind::MessageImported(_) => "message_imported",
+        ChangeKind::NoteImported(_) => "note_imported",
+        ChangeKind::MessageCompleted { .. } => "message_completed",
+        ChangeKind::ConversationCompleted { .. } => "conversation_completed",
+        ChangeKind::LinesImported { .. } => "lines_imported",
+        ChangeKind::ImportAdvanced { .. } => "import_advanced",
     }
 }
 
@@ -156,6 +164,7 @@ fn add_records(goldens: &mut Goldens) {
     goldens.record("thread", &id(1));
     goldens.record("message_time", &MessageTimeRecord { order_time: at });
     goldens.record("consumer", &EventSeq::new(7));
+    goldens.record("import", &ImportProgress::new(7, 1));
     let step = RedirectStep {
         successor: Some(bob()),
         owner: 7,
@@ -231,6 +240,7 @@ fn add_events(goldens: &mut Goldens) {
         EventKind::MessageRead { message_id },
         EventKind::MessageFailed { message_id },
         EventKind::NoteAdded { note_id },
+        EventKind::ConversationImported { messages: 7 },
     ] {
         let name = format!("event.{}", kind.as_str());
         let event = NewEvent {

@@ -385,7 +385,33 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
             channel: Channel::Webchat,
             name: "Sales".to_owned(),
         },
+        ChangeKind::MessageImported(Box::new(messages().swap_remove(3))),
+        ChangeKind::NoteImported(Box::new(note())),
+        ChangeKind::MessageCompleted {
+            conversation,
+            message,
+            set: vec![MessageField::UpTo(DeliveryStatus::Read)],
+        },
+        ChangeKind::ConversationCompleted {
+            conversation,
+            set: vec![Field::History(history()), Field::ReadUntil(now())],
+        },
+        ChangeKind::LinesImported {
+            conversation,
+            messages: 7,
+        },
+        ChangeKind::ImportAdvanced {
+            import: ImportName::new("history").unwrap(),
+            progress: ImportProgress::new(7, 1),
+        },
     ]
+}
+
+fn history() -> History {
+    History {
+        unread_to_come: 2,
+        is_undated: true,
+    }
 }
 
 #[test]
@@ -431,5 +457,6 @@ pub(crate) fn every_field() -> Vec<(&'static str, Field)> {
         ("woken", Field::Woken(WakeReason::Inbound)),
         ("team", Field::Team(Some(TeamId::new("billing").unwrap()))),
         ("timeline", Field::Timeline(timeline)),
+        ("history", Field::History(history())),
     ]
 }
