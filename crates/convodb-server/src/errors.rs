@@ -157,6 +157,14 @@ impl ApiError {
         }
     }
 
+    /// A body that is no lines of JSON.
+    pub(crate) fn no_lines() -> Self {
+        Self::saying(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be lines of JSON: `Content-Type: application/x-ndjson`",
+        )
+    }
+
     pub(crate) fn not_found(message: String) -> Self {
         Self::saying(StatusCode::NOT_FOUND, message)
     }
@@ -265,21 +273,19 @@ impl From<convodb::Error> for ApiError {
         match error.kind() {
             ErrorKind::InvalidInput => saying(StatusCode::UNPROCESSABLE_ENTITY),
             ErrorKind::IdempotencyKeyReused => {
-                saying(StatusCode::UNPROCESSABLE_ENTITY).coded("idempotency_key_reused")
+                saying(StatusCode::UNPROCESSABLE_ENTITY).coded(error.kind().code())
             }
             ErrorKind::NotFound => Self::missing(&error),
-            ErrorKind::AlreadyExists => saying(StatusCode::CONFLICT).coded("already_exists"),
+            ErrorKind::AlreadyExists => saying(StatusCode::CONFLICT).coded(error.kind().code()),
             ErrorKind::ProviderIdConflict => {
-                saying(StatusCode::CONFLICT).coded("provider_id_conflict")
+                saying(StatusCode::CONFLICT).coded(error.kind().code())
             }
-            ErrorKind::ClientRefConflict => {
-                saying(StatusCode::CONFLICT).coded("client_ref_conflict")
-            }
-            ErrorKind::Revoked => saying(StatusCode::CONFLICT).coded("revoked"),
-            ErrorKind::NotFailed => saying(StatusCode::CONFLICT).coded("not_failed"),
+            ErrorKind::ClientRefConflict => saying(StatusCode::CONFLICT).coded(error.kind().code()),
+            ErrorKind::Revoked => saying(StatusCode::CONFLICT).coded(error.kind().code()),
+            ErrorKind::NotFailed => saying(StatusCode::CONFLICT).coded(error.kind().code()),
             ErrorKind::PreconditionFailed => Self::precondition_failed(&error),
-            ErrorKind::Gone => saying(StatusCode::GONE).coded("erased"),
-            ErrorKind::EventsPurged => saying(StatusCode::GONE).coded("events_purged"),
+            ErrorKind::Gone => saying(StatusCode::GONE).coded(error.kind().code()),
+            ErrorKind::EventsPurged => saying(StatusCode::GONE).coded(error.kind().code()),
             // It may have happened: only a key distinguishes a repetition from a second request.
             ErrorKind::CommitUnknown => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -9,6 +9,7 @@ pub(crate) mod desk;
 pub(crate) mod directory;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod imports;
 pub(crate) mod inboxes;
 pub(crate) mod messages;
 pub(crate) mod meta;

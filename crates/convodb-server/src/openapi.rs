@@ -11,7 +11,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, inboxes, messages, meta, notes, tags,
+    contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
+    notes, tags,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +49,7 @@ use crate::handlers::{
         messages::revoke,
         messages::retry,
         messages::update,
+        imports::import,
         messages::list,
         messages::versions,
         tags::list,

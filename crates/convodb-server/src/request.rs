@@ -136,24 +136,48 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let KeyedContext { context, key } = KeyedContext::of(&parts.headers)?;
+        Ok(Self(match key {
+            Some(key) => context.idempotency_key(key),
+            None => context,
+        }))
+    }
+}
+
+/// The context of a request of many commits, and beside it its `Idempotency-Key`, which is one of a
+/// single command.
+pub(crate) struct KeyedContext {
+    pub(crate) context: Context,
+    pub(crate) key: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for KeyedContext {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::of(&parts.headers)
+    }
+}
+
+impl KeyedContext {
+    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
         let mut context = Context::new();
-        if let Some(key) = header(&parts.headers, IDEMPOTENCY_KEY)? {
-            // Narrower than the store's: characters that every HTTP library sends unchanged.
-            if !(1..=255).contains(&key.len()) {
-                let reason = "must have 1 to 255 printable ASCII characters";
-                return Err(ApiError::invalid(IDEMPOTENCY_KEY, reason));
-            }
-            context = context.idempotency_key(key);
+        let key = header(headers, IDEMPOTENCY_KEY)?;
+        // Narrower than the store's: characters that every HTTP library sends unchanged.
+        if key.is_some_and(|key| !(1..=255).contains(&key.len())) {
+            let reason = "must have 1 to 255 printable ASCII characters";
+            return Err(ApiError::invalid(IDEMPOTENCY_KEY, reason));
         }
-        if let Some(actor) = header(&parts.headers, ACTOR)? {
+        if let Some(actor) = header(headers, ACTOR)? {
             let invalid = |error: InvalidInput| ApiError::invalid(ACTOR, error.reason());
             let user = UserId::new(actor).map_err(invalid)?;
             context = context.actor(Actor::new(user.as_str()).map_err(invalid)?);
         }
-        if let Some(tag) = header(&parts.headers, IF_MATCH)? {
+        if let Some(tag) = header(headers, IF_MATCH)? {
             context = context.if_revision(revision(tag)?);
         }
-        Ok(Self(context))
+        let key = key.map(str::to_owned);
+        Ok(Self { context, key })
     }
 }
 
@@ -196,7 +220,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if media_type(request.headers()) != MediaType::Json {
+        if media_type(request.headers()) != MediaType::Known {
             return Err(ApiError::of(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let body = read(request).await?;
@@ -216,10 +240,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OptionalBody<T> {
         if body.is_empty() {
             return parse(b"{}").map(Self);
         }
-        if media_type != MediaType::Json {
+        if media_type != MediaType::Known {
             return Err(ApiError::of(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         parse(&repair_surrogates(&body)).map(Self)
+    }
+}
+
+/// A body of lines of JSON.
+pub(crate) struct LinesBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for LinesBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        match media_type_of(request.headers(), NDJSON) {
+            MediaType::Known => read(request).await.map(Self),
+            MediaType::Missing | MediaType::Other => Err(ApiError::no_lines()),
+        }
     }
 }
 
@@ -260,11 +298,19 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MediaType {
     Missing,
-    Json,
+    Known,
     Other,
 }
 
+const JSON: &str = "application/json";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+
 fn media_type(headers: &HeaderMap) -> MediaType {
+    media_type_of(headers, JSON)
+}
+
+/// Whether a body is of this media type, in UTF-8.
+fn media_type_of(headers: &HeaderMap, known: &str) -> MediaType {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let Some(value) = values.next() else {
         return MediaType::Missing;
@@ -281,9 +327,9 @@ fn media_type(headers: &HeaderMap) -> MediaType {
         let charset = charset.trim().trim_matches('"');
         charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
     });
-    let json = essence.trim().eq_ignore_ascii_case("application/json");
-    if json && utf_8 && values.next().is_none() {
-        MediaType::Json
+    let is_known = essence.trim().eq_ignore_ascii_case(known);
+    if is_known && utf_8 && values.next().is_none() {
+        MediaType::Known
     } else {
         MediaType::Other
     }
@@ -448,7 +494,7 @@ mod tests {
             if let Ok(value) = value.parse() {
                 headers.insert(CONTENT_TYPE, value);
             }
-            assert_eq!(media_type(&headers) == MediaType::Json, json, "{value}");
+            assert_eq!(media_type(&headers) == MediaType::Known, json, "{value}");
         }
     }
 }

@@ -23,7 +23,8 @@ use crate::auth::{Keys, require_key};
 use crate::errors::{ApiError, dress};
 use crate::handlers::meta::{Meta, Secrets};
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, inboxes, messages, meta, notes, tags,
+    contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
+    notes, tags,
 };
 use crate::openapi;
 
@@ -88,6 +89,13 @@ pub(crate) fn router(
         .route("/events", get(events::list))
         .fallback(no_such_resource)
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes))
+        .merge(
+            Router::new()
+                .route("/messages/import", post(imports::import))
+                .layer(RequestBodyLimitLayer::new(
+                    bounds.body_bytes.max(imports::BODY_BYTES),
+                )),
+        )
         .layer(from_fn_with_state(Arc::new(keys), require_key));
 
     let webhooks = Router::new()

@@ -182,6 +182,17 @@ documented! {
 
     #[derive(IntoParams)]
     #[into_params(parameter_in = Query)]
+    pub(crate) struct Lines {
+        /// All lines or none, where one is rejected; at most 10,000 lines.
+        #[param(required = false, default = false)]
+        atomic: bool,
+        /// A whole conversation that is there is a duplicate, not an error.
+        #[param(required = false, default = false)]
+        skip_existing: bool,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
     pub(crate) struct Paging {
         /// The number of the page.
         #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]

@@ -71,6 +71,12 @@ refusals! {
         "415": "The body is not `application/json`",
     }
 
+    /// Of an operation that takes lines.
+    LinesBody {
+        "413": "The body is too large",
+        "415": "The body is not `application/x-ndjson`",
+    }
+
     /// Of a webhook.
     Webhook {
         "400": "The body is no JSON, or not an object",

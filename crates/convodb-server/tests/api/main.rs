@@ -17,6 +17,7 @@ mod directory;
 mod events;
 mod healing;
 mod idempotency;
+mod imports;
 mod inboxes;
 mod lists;
 mod messages;

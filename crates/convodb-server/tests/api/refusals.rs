@@ -74,6 +74,7 @@ fn health_and_the_description_need_no_key() {
             "/v1/inboxes",
             "/v1/inboxes/{id}",
             "/v1/messages/edit",
+            "/v1/messages/import",
             "/v1/messages/react",
             "/v1/messages/receive",
             "/v1/messages/retry",

@@ -1,0 +1,98 @@
+//! Imports of lines.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use convodb::{ImportLine, ImportName, ImportOptions};
+use sha2::{Digest as _, Sha256};
+
+use crate::app::App;
+use crate::errors::ApiError;
+use crate::openapi::parameters::{CommandHeaders, Lines};
+use crate::openapi::responses::{Key, LinesBody as NoLines, Request};
+use crate::request::{KeyedContext, LinesBody, NDJSON, Query};
+
+/// The body of an import: so many bytes of lines are answered within a request's time. The command line
+/// tool imports files of any size.
+pub(crate) const BODY_BYTES: usize = 16 << 20;
+
+/// Import lines
+///
+/// A line is `{"message": {…}}`, `{"conversation": {…}}`, `{"user": {…}}` or `{"team": {…}}`, and each is
+/// imported for itself and has its answer: `{"line", "result"}`, where `result` is `created`, `merged`,
+/// `duplicate`, or `error` with `error: {"code", "message", "field"}`. A line that is rejected does not
+/// stop those after it. The body has at most 16 MiB. The import is silent: nothing is reopened, unread or
+/// an event of its own.
+///
+/// With an `Idempotency-Key`, the same body with the same key goes on behind the last commit of an
+/// earlier request; lines before it have no answer.
+#[utoipa::path(
+    post,
+    path = "/v1/messages/import",
+    operation_id = "import_lines",
+    params(Lines, CommandHeaders),
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses(
+        (status = 200, description = "A line for each line", body = String, content_type = "application/x-ndjson"),
+        Request, Key, NoLines
+    )
+)]
+pub(crate) async fn import(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+    keyed: KeyedContext,
+    LinesBody(body): LinesBody,
+) -> Result<Response, ApiError> {
+    let mut options = ImportOptions::new();
+    if flag(&mut query, "atomic")? {
+        options = options.atomic();
+    }
+    if flag(&mut query, "skip_existing")? {
+        options = options.skip_existing();
+    }
+    query.finish()?;
+    if let Some(key) = &keyed.key {
+        // Another body with the same key is another import.
+        let digest = Sha256::new().chain_update(key).chain_update([0]);
+        let digest = digest.chain_update(&body).finalize();
+        let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        options = options.resume(ImportName::new(&hexadecimal)?);
+    }
+    let permit = app.permit()?;
+    let store = app.store.with(keyed.context);
+    // The import goes on even if its client disconnects.
+    let imported = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
+        let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+        let lines = lines.map(|(number, line)| (number, ImportLine::parse(line)));
+        let mut answers = Vec::new();
+        for answer in store.import_lines(lines, &options) {
+            // Plain data: it has JSON.
+            let _ = serde_json::to_writer(&mut answers, &answer?);
+            answers.push(b'\n');
+        }
+        Ok(answers)
+    });
+    let answers = match imported.await {
+        Ok(answers) => answers.map_err(|error| app.failed(error))?,
+        // It panicked, and the panic hook has logged it.
+        Err(_) => return Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
+    };
+    let mut response = Response::new(answers.into());
+    let kind = HeaderValue::from_static(NDJSON);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// A parameter that is `true` or `false`.
+fn flag(query: &mut Query, name: &str) -> Result<bool, ApiError> {
+    match query.take(name)?.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(ApiError::invalid(name, "must be `true` or `false`")),
+    }
+}
