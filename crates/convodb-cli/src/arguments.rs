@@ -8,6 +8,7 @@ use crate::commands::backup::Backup;
 use crate::commands::bench::Bench;
 use crate::commands::compact::Compact;
 use crate::commands::completions::Completions;
+use crate::commands::convert::Convert;
 use crate::commands::demo::Demo;
 use crate::commands::events::Events;
 use crate::commands::export::Export;
@@ -44,13 +45,15 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Exit codes:
   0    success
-  1    findings: verify or repair found differences in the store
+  1    findings: verify or repair found differences in the store, or lines of
+       `import --lines` were rejected
   2    usage: invalid arguments
   3    failure: the store or another file is missing, locked, damaged or of
        another kind, the store rejected the command, or the reader of the
        output has closed it
-  130  interrupted: import and generate then have stored nothing; compact, backup
-       and recover end first what they have begun
+  130  interrupted: import and generate then have stored nothing, `import --lines`
+       goes on when it is run again; compact, backup and recover end first what they
+       have begun
 
 A command that fails prints the reason in one line on standard error.
 
@@ -60,12 +63,15 @@ Examples:
   convodb list inbox.redb --channel whatsapp,webchat --assigned-to unassigned
   convodb export inbox.redb | gzip > inbox.ndjson.gz
   zcat inbox.ndjson.gz | convodb import - copy.redb
+  convodb convert chatwoot tables/ > history.ndjson
+  convodb import --lines history.ndjson inbox.redb
   convodb verify inbox.redb && convodb backup inbox.redb backup.redb
   convodb backup inbox.redb - | gzip > backup.redb.gz";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Import(Import),
+    Convert(Convert),
     Export(Export),
     List(List),
     Show(Show),
@@ -100,7 +106,7 @@ impl Command {
             | Self::Bench(Bench { db, .. }) => db.clone(),
             Self::Show(show) => show.db(),
             Self::Demo(Demo { db, .. }) => return db.clone(),
-            Self::Completions(_) => return None,
+            Self::Completions(_) | Self::Convert(_) => return None,
         })
     }
 }

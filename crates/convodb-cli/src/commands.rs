@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod compact;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod events;
 pub(crate) mod export;
@@ -51,7 +52,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         wait: Duration::from_secs(arguments.wait),
     };
     let done = match arguments.command {
-        Command::Import(import) => import.run(&mut tool),
+        Command::Import(import) => return import.run(&mut tool),
+        Command::Convert(convert) => return convert.run(&mut tool),
         Command::Export(export) => export.run(&mut tool),
         Command::List(list) => list.run(&mut tool),
         Command::Show(show) => show.run(&mut tool),

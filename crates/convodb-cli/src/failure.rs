@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Ctrl-C or the like, before anything was committed.
     Interrupted,
+    /// The same, after some lines were imported.
+    Stopped { line: u64 },
     /// A bug in redb or in this tool.
     Panicked(String),
 }
@@ -55,7 +57,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 2,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Stopped { .. } => 130,
             _ => 3,
         })
     }
@@ -93,6 +95,10 @@ impl fmt::Display for Failure {
             }
             Self::Output(error) => write!(f, "standard output: {error}"),
             Self::Interrupted => f.write_str("interrupted: nothing was stored"),
+            Self::Stopped { line } => write!(
+                f,
+                "interrupted behind line {line}: the same command goes on from there"
+            ),
         }
     }
 }

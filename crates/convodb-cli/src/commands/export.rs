@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{Assignee, AssigneeKind, Conversation, Filter, Import, PageRequest, Snapshot};
+use convodb::{Assignee, AssigneeKind, Conversation, Filter, Import, Inbox, PageRequest, Snapshot};
 use indicatif::ProgressBar;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
@@ -18,7 +18,7 @@ use crate::progress;
 
 /// Write everything to standard output, as lines of JSON
 ///
-/// Each user and team comes first, then each conversation with its messages and
+/// Each user, team and inbox comes first, then each conversation with its messages and
 /// notes, latest activity first. Exports of one store are equal byte for byte, and
 /// `import` of them creates an equal store. The line of a conversation has the
 /// specified fields, then further ones that have a value, such as `unread_count` and
@@ -37,6 +37,11 @@ pub(crate) struct Export {
 
 /// A line of the directory, `{"user":{"id":..,"name":..}}`.
 struct DirectoryLine<'a>(&'a Assignee);
+
+#[derive(Serialize)]
+struct InboxLine {
+    inbox: Inbox,
+}
 
 #[derive(Serialize)]
 struct Named<'a> {
@@ -80,6 +85,9 @@ impl Export {
 fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<(), Failure> {
     for assignee in snapshot.assignees()? {
         output.line(&DirectoryLine(&assignee))?;
+    }
+    for inbox in snapshot.inboxes()? {
+        output.line(&InboxLine { inbox })?;
     }
     let first = snapshot.list(&Filter::all(), (1, PageRequest::MAX_LIMIT))?;
     let (mut rows, mut next) = (first.data, first.next);

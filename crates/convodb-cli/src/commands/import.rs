@@ -1,5 +1,7 @@
-//! `import`: stores conversations and the directory from lines of JSON, all or nothing.
+//! `import`: stores conversations and the directory from lines of JSON, all or nothing, or each line for
+//! itself.
 
+mod each;
 pub(super) mod lines;
 
 use std::cell::RefCell;
@@ -12,25 +14,68 @@ use convodb::prelude::*;
 use convodb::{AssigneeId, AssigneeKind, ErrorKind, Transaction};
 use serde::Serialize;
 
-use super::Tool;
+use super::{Tool, Verdict};
 use crate::failure::{Failure, WithSources};
 use crate::interrupt;
 use crate::opening;
 use crate::texts::{counted, took};
 use lines::{Item, Lines};
 
-/// Import a file of conversations: all of it, or nothing
+/// Import a file of conversations: all of it or nothing, or with --lines each line for itself
 ///
 /// Each line is one conversation in the specified JSON, as `export` writes it. A
 /// message can have a `provider_id`, and a conversation can have `notes`. A line
 /// `{"user":{"id":"usr_1","name":"Alice"}}`, or the same with `team`, adds a user
-/// or team to the directory, or renames it. Blank lines are skipped.
+/// or team to the directory, or renames it, and `{"inbox":{"id":..,"channel":..,
+/// "name":..}}` an inbox. Blank lines are skipped.
 ///
 /// A malformed or rejected line and Ctrl-C end the import. The store is then as it
 /// was before, and a file that was created for the import is removed.
+///
+/// With --lines, a line may also be `{"message":{..}}` or `{"conversation":{..}}`,
+/// into a store that has conversations. A message goes into the conversation of its
+/// contact. What a line has and the store has too is a duplicate, and is not stored
+/// twice. A line that is rejected is reported, and the others go on. The import is
+/// silent: nothing is reopened, unread or an event of its own.
+///
+/// Each commit of such an import has the fingerprint of the file and the number of
+/// the line that it reached. So the same command, once more, goes on behind the last
+/// commit, however the first one ended; after the last line it does nothing.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Import {
+    /// Import each line for itself: messages, conversations, users and teams
+    #[arg(long)]
+    lines: bool,
+
+    /// All lines or none, where one is rejected; at most 10,000
+    #[arg(long, requires = "lines")]
+    atomic: bool,
+
+    /// Skip whole conversations that the store has, rather than reject their lines
+    #[arg(long, requires = "lines")]
+    skip_existing: bool,
+
+    /// Write the answers to rejected lines as JSON to this file, not as text to
+    /// standard error
+    #[arg(long, requires = "lines", value_name = "FILE", verbatim_doc_comment)]
+    errors: Option<PathBuf>,
+
+    /// The name by which the import goes on where it ended; that of a file is the
+    /// fingerprint of its content, and standard input has none
+    #[arg(long, requires = "lines", value_name = "NAME", verbatim_doc_comment)]
+    resume: Option<String>,
+
+    /// Begin with the first line, also if lines of the file were imported before;
+    /// where this import ends is not recorded
+    #[arg(
+        long,
+        requires = "lines",
+        conflicts_with = "resume",
+        verbatim_doc_comment
+    )]
+    again: bool,
+
     /// The file to import; - reads standard input
     #[arg(value_name = "FILE.ndjson|-")]
     file: PathBuf,
@@ -70,8 +115,11 @@ impl Imported {
 }
 
 impl Import {
-    pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
+    pub(crate) fn run(self, tool: &mut Tool) -> Result<Verdict, Failure> {
         interrupt::watch()?;
+        if self.lines {
+            return self.each(tool);
+        }
         // Before the store is opened: a mistyped name must not create one.
         let lines = Lines::open(&self.file)?;
         let begun = Instant::now();
@@ -83,7 +131,8 @@ impl Import {
         let seconds = begun.elapsed();
         tool.output.print(&imported, |_| {
             format!("imported {} in {}", imported.text(), took(seconds))
-        })
+        })?;
+        Ok(Verdict::Success)
     }
 }
 
@@ -119,6 +168,9 @@ impl Importer {
                     self.count_assignee(&user.id.clone().into());
                     tx.save_user(&user.id, &user.name).map(drop)
                 }
+                Some(Item::Inbox(inbox)) => tx
+                    .save_inbox(&inbox.id, inbox.channel, &inbox.name)
+                    .map(drop),
                 Some(Item::Team(team)) => {
                     self.count_assignee(&team.id.clone().into());
                     tx.save_team(&team.id, &team.name).map(drop)

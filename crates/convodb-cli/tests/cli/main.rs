@@ -8,8 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod convert;
 mod demo;
 mod error_cases;
+mod lines;
 mod output;
 #[cfg(unix)]
 mod signals;

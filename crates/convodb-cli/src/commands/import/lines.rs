@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use convodb::{TeamId, UserId, repair_surrogates};
+use convodb::{Inbox, TeamId, UserId, repair_surrogates};
 use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,16 +26,17 @@ const MAX_LINE_BYTES: u64 = 1 << 30;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The content of a line.
-pub(super) enum Item {
+pub(in crate::commands) enum Item {
     Conversation(Box<convodb::Import>),
     User(Named<UserId>),
     Team(Named<TeamId>),
+    Inbox(Inbox),
 }
 
 /// A user or team.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Named<T> {
+pub(in crate::commands) struct Named<T> {
     pub(super) id: T,
     pub(super) name: String,
 }
@@ -52,16 +53,22 @@ struct TeamLine {
     team: Named<TeamId>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InboxLine {
+    inbox: Inbox,
+}
+
 /// What the reading thread sends.
-enum Sent {
-    Line(u64, Result<Item, String>),
+enum Sent<T> {
+    Line(u64, Result<T, String>),
     Unreadable(io::Error),
     End,
 }
 
-pub(in crate::commands) struct Lines {
+pub(in crate::commands) struct Lines<T = Item> {
     name: String,
-    sent: Receiver<Sent>,
+    sent: Receiver<Sent<T>>,
     bar: ProgressBar,
     /// The number of the last line that was returned, from 1.
     line: u64,
@@ -70,6 +77,25 @@ pub(in crate::commands) struct Lines {
 impl Lines {
     /// Begins to read a file, or standard input for `-`.
     pub(in crate::commands) fn open(path: &Path) -> Result<Self, Failure> {
+        Self::open_as(path, parse)
+    }
+
+    /// Begins to read an input of this name and, if it is known, size.
+    pub(in crate::commands) fn read(
+        name: String,
+        size: Option<u64>,
+        input: impl Read + Send + 'static,
+    ) -> Self {
+        Self::read_as(name, size, input, parse)
+    }
+}
+
+impl<T: Send + 'static> Lines<T> {
+    /// Begins to read a file, or standard input for `-`. A line that cannot be parsed ends it.
+    pub(super) fn open_as(
+        path: &Path,
+        parse: fn(&[u8]) -> Result<T, String>,
+    ) -> Result<Self, Failure> {
         let standard = path.as_os_str() == "-";
         let name = match standard {
             true => "standard input".to_owned(),
@@ -80,7 +106,7 @@ impl Lines {
             false => open(path),
         };
         match opened {
-            Ok((size, input)) => Ok(Self::read(name, size, input)),
+            Ok((size, input)) => Ok(Self::read_as(name, size, input, parse)),
             Err(error) => Err(Failure::Input {
                 source: name,
                 error,
@@ -88,17 +114,17 @@ impl Lines {
         }
     }
 
-    /// Begins to read an input of this name and, if it is known, size.
-    pub(in crate::commands) fn read(
+    fn read_as(
         name: String,
         size: Option<u64>,
         input: impl Read + Send + 'static,
+        parse: fn(&[u8]) -> Result<T, String>,
     ) -> Self {
         let bar = progress::bytes("importing", size);
         let input = BufReader::new(bar.wrap_read(input));
         let (sender, sent) = sync_channel(LINES_AHEAD);
         // It is not joined if the import fails: it may wait for input that does not come.
-        thread::spawn(move || read(input, &sender));
+        thread::spawn(move || read(input, &sender, parse));
         Self {
             name,
             sent,
@@ -113,7 +139,7 @@ impl Lines {
     }
 
     /// The next line that is not blank; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Item>, Failure> {
+    pub(super) fn next(&mut self) -> Result<Option<T>, Failure> {
         loop {
             interrupt::check()?;
             match self.sent.recv_timeout(INTERVAL) {
@@ -136,6 +162,16 @@ impl Lines {
         }
     }
 
+    /// The number of the last line that was returned.
+    pub(super) const fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The bar that shows how much is read.
+    pub(super) fn bar(&self) -> ProgressBar {
+        self.bar.clone()
+    }
+
     /// The failure of the last line that was returned.
     pub(super) fn rejected(&self, reason: String) -> Failure {
         Failure::Line {
@@ -144,13 +180,15 @@ impl Lines {
             reason,
         }
     }
+}
 
+impl<T> Lines<T> {
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Drop for Lines {
+impl<T> Drop for Lines<T> {
     fn drop(&mut self) {
         // Before a failure is printed.
         self.end();
@@ -169,7 +207,11 @@ fn open(path: &Path) -> io::Result<(Option<u64>, Box<dyn Read + Send>)> {
 }
 
 /// Reads and parses until the end, or until the receiver is dropped.
-fn read(mut input: impl BufRead, sender: &SyncSender<Sent>) {
+fn read<T>(
+    mut input: impl BufRead,
+    sender: &SyncSender<Sent<T>>,
+    parse: fn(&[u8]) -> Result<T, String>,
+) {
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
@@ -181,7 +223,7 @@ fn read(mut input: impl BufRead, sender: &SyncSender<Sent>) {
                 Sent::Line(line, Err("is longer than 1 GiB".to_owned()))
             }
             Ok(_) if bytes.trim_ascii().is_empty() => continue,
-            Ok(_) => Sent::Line(line, parse(&repair_surrogates(&bytes))),
+            Ok(_) => Sent::Line(line, parse(&bytes)),
         };
         let last = !matches!(sent, Sent::Line(_, Ok(_)));
         if sender.send(sent).is_err() || last {
@@ -191,6 +233,7 @@ fn read(mut input: impl BufRead, sender: &SyncSender<Sent>) {
 }
 
 fn parse(line: &[u8]) -> Result<Item, String> {
+    let line = &*repair_surrogates(line);
     // No conversation has a field of either name.
     let first = line
         .trim_ascii_start()
@@ -203,6 +246,9 @@ fn parse(line: &[u8]) -> Result<Item, String> {
     } else if first.starts_with(b"\"team\"") {
         let TeamLine { team } = from_json(line)?;
         Ok(Item::Team(team))
+    } else if first.starts_with(b"\"inbox\"") {
+        let InboxLine { inbox } = from_json(line)?;
+        Ok(Item::Inbox(inbox))
     } else {
         from_json(line).map(Item::Conversation)
     }

@@ -1,0 +1,234 @@
+//! `import --lines`: each line for itself, from where the same import ended.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::hash::Hasher as _;
+use std::io::{self, BufWriter, Read as _, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use convodb::prelude::*;
+use convodb::{
+    ErrorKind, ImportLine, ImportName, ImportOptions, ImportProgress, InvalidInput, LineAnswer,
+    LineResult,
+};
+use serde::Serialize;
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+use super::Import;
+use super::lines::Lines;
+use crate::commands::{Tool, Verdict};
+use crate::failure::{Failure, WithSources};
+use crate::opening;
+use crate::texts::{grouped, took};
+
+/// What is read of a file at a time for its fingerprint.
+const READ_BYTES: usize = 1 << 20;
+
+/// What became of the lines.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Done {
+    created: u64,
+    merged: u64,
+    duplicates: u64,
+    /// Those of earlier runs too.
+    failed: u64,
+    /// The last line that is done.
+    line: u64,
+    /// The last line that earlier runs did.
+    resumed_behind: u64,
+}
+
+impl Import {
+    pub(super) fn each(self, tool: &mut Tool) -> Result<Verdict, Failure> {
+        let name = self.name()?;
+        // Before the store is opened: a mistyped name must not create one.
+        let lines = Lines::open_as(&self.file, |line| Ok(ImportLine::parse(line)))?;
+        let begun = Instant::now();
+        let opened = opening::or_new(&self.db, tool.wait)?;
+        let imported = self.store_each(&opened.store, lines, name);
+        let done = opened.leave(imported)?;
+        let seconds = begun.elapsed();
+        tool.output.print(&done, |_| {
+            let mut text = format!(
+                "{} created, {} merged, {} duplicates, {} failed in {}",
+                grouped(done.created),
+                grouped(done.merged),
+                grouped(done.duplicates),
+                grouped(done.failed),
+                took(seconds)
+            );
+            if done.resumed_behind > 0 {
+                let line = grouped(done.resumed_behind);
+                text.push_str(&format!("; an earlier run had reached line {line}"));
+            }
+            text
+        })?;
+        Ok(match done.failed {
+            0 => Verdict::Success,
+            _ => Verdict::Findings,
+        })
+    }
+
+    fn store_each(
+        &self,
+        store: &Store,
+        lines: Lines<Result<ImportLine, InvalidInput>>,
+        name: Option<ImportName>,
+    ) -> Result<Done, Failure> {
+        let known = match &name {
+            Some(name) => store.import_progress(name)?,
+            None => None,
+        };
+        let known = known.unwrap_or_default();
+        let mut report = Report::new(self.errors.as_deref(), &lines, known)?;
+        let mut options = ImportOptions::new();
+        if self.atomic {
+            options = options.atomic();
+        }
+        if self.skip_existing {
+            options = options.skip_existing();
+        }
+        if let Some(name) = name {
+            options = options.resume(name);
+        }
+        let lines = RefCell::new(lines);
+        let ended = RefCell::new(None);
+        let numbered = std::iter::from_fn(|| {
+            let mut lines = lines.borrow_mut();
+            let next = lines.next().unwrap_or_else(|failure| {
+                *ended.borrow_mut() = Some(failure);
+                None
+            });
+            next.map(|line| (lines.line(), line))
+        });
+        let mut done = Done {
+            failed: known.failed,
+            line: known.line,
+            resumed_behind: known.line,
+            ..Done::default()
+        };
+        for answer in store.import_lines(numbered, &options) {
+            let answer = answer?;
+            done.line = answer.line;
+            match &answer.result {
+                Ok(LineResult::Created) => done.created += 1,
+                Ok(LineResult::Merged) => done.merged += 1,
+                Ok(LineResult::Duplicate) => done.duplicates += 1,
+                Err(_) => {
+                    done.failed += 1;
+                    report.line(&answer)?;
+                }
+            }
+        }
+        lines.borrow().end();
+        match ended.into_inner() {
+            None => Ok(done),
+            Some(Failure::Interrupted) if done.line > 0 => {
+                Err(Failure::Stopped { line: done.line })
+            }
+            Some(Failure::Input { source, error }) => Err(Failure::File {
+                path: source.into(),
+                reason: format!("{error}; the lines before it are stored"),
+            }),
+            Some(failure) => Err(failure),
+        }
+    }
+
+    /// The name by which it goes on.
+    fn name(&self) -> Result<Option<ImportName>, Failure> {
+        if let Some(name) = &self.resume {
+            return Ok(Some(ImportName::new(name)?));
+        }
+        if self.again || self.file.as_os_str() == "-" {
+            return Ok(None);
+        }
+        let fingerprint = fingerprint(&self.file).map_err(|error| Failure::Input {
+            source: self.file.display().to_string(),
+            error,
+        })?;
+        let name = fingerprint.map(|hash| ImportName::new(&format!("file-{hash:032x}")));
+        Ok(name.transpose()?)
+    }
+}
+
+/// The fingerprint of a file's content; none of what is no file, such as a pipe.
+fn fingerprint(path: &Path) -> io::Result<Option<u128>> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut hasher = SipHasher13::new();
+    let mut bytes = vec![0; READ_BYTES];
+    loop {
+        let read = file.read(&mut bytes)?;
+        match bytes.get(..read) {
+            Some(read) if !read.is_empty() => hasher.write(read),
+            _ => return Ok(Some(hasher.finish128().as_u128())),
+        }
+    }
+}
+
+/// Where rejected lines are reported.
+struct Report {
+    source: String,
+    file: Option<(BufWriter<File>, String)>,
+    bar: indicatif::ProgressBar,
+}
+
+impl Report {
+    fn new<T: Send + 'static>(
+        path: Option<&Path>,
+        lines: &Lines<T>,
+        known: ImportProgress,
+    ) -> Result<Self, Failure> {
+        let open = |path: &Path| {
+            // An import that goes on adds to what it reported before.
+            let is_new = known == ImportProgress::default();
+            let mut options = File::options();
+            options
+                .create(true)
+                .append(!is_new)
+                .write(true)
+                .truncate(is_new);
+            let file = options.open(path).map_err(|error| Failure::File {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            });
+            file.map(|file| (BufWriter::new(file), path.display().to_string()))
+        };
+        Ok(Self {
+            source: lines.name().to_owned(),
+            file: path.map(open).transpose()?,
+            bar: lines.bar(),
+        })
+    }
+
+    fn line(&mut self, answer: &LineAnswer) -> Result<(), Failure> {
+        let Err(error) = &answer.result else {
+            return Ok(());
+        };
+        if let Some((file, _)) = &mut self.file {
+            let written = serde_json::to_writer(&mut *file, answer).map_err(io::Error::from);
+            // At once: what is committed is not reported again.
+            let written = written.and_then(|()| file.write_all(b"\n").and_then(|()| file.flush()));
+            return written.map_err(|error| self.failed(&error));
+        }
+        // Those that are well are not the reason.
+        if error.kind() != ErrorKind::Aborted {
+            let text = format!("{}:{}: {}", self.source, answer.line, WithSources(error));
+            let text = text.replace(|c: char| c.is_control(), " ");
+            // If standard error is closed, the exit code remains.
+            let _ = self.bar.suspend(|| writeln!(io::stderr(), "{text}"));
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) -> Failure {
+        let path = self.file.as_ref().map(|(_, path)| path.clone());
+        Failure::File {
+            path: path.unwrap_or_default().into(),
+            reason: error.to_string(),
+        }
+    }
+}
