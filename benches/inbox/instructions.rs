@@ -69,11 +69,14 @@ struct Calls {
 /// A case: its name, its function and the number of its calls.
 type Case = (&'static str, fn(&Inbox, Calls) -> usize, Calls);
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 9] = [
     ("append/1", append_alone, COMMANDS),
     ("append/16", append_grouped, COMMANDS),
     ("assign/1", assign, COMMANDS),
     ("first/open", first_page, READS),
+    ("half/channel", half_of_a_channel, READS),
+    ("half/all", half_of_all, READS),
+    ("half/agent", half_of_an_agent, READS),
     ("get/10", get, READS),
     ("get/10/mixed", get_mixed, READS),
 ];
@@ -290,6 +293,35 @@ fn first_page(inbox: &Inbox, times: Calls) -> usize {
         |_| PageRequest::number(1, 20).unwrap(),
         |page| inbox.store.list(&open, page).unwrap(),
         |page| assert!(page.data.len() == 20 && page.total > 20),
+    )
+}
+
+/// Pages around the middle of one partition.
+fn half_of_a_channel(inbox: &Inbox, times: Calls) -> usize {
+    middle(inbox, times, &Filter::resolved().channel(Channel::Whatsapp))
+}
+
+/// Of eight that a union counts.
+fn half_of_all(inbox: &Inbox, times: Calls) -> usize {
+    middle(inbox, times, &Filter::all())
+}
+
+/// Of sixteen, which four unions count.
+fn half_of_an_agent(inbox: &Inbox, times: Calls) -> usize {
+    let [first, second] = [0, 1].map(generate::team);
+    let agent = Filter::open().unassigned().assigned_to(generate::user(0));
+    middle(inbox, times, &agent.assigned_to(first).assigned_to(second))
+}
+
+fn middle(inbox: &Inbox, times: Calls, filter: &Filter) -> usize {
+    let pages = inbox.store.count(filter).unwrap() / 20;
+    let around = pages.min(256);
+    let first = 1 + (pages - around) / 2;
+    each(
+        times,
+        |turn| PageRequest::number(first + turn as u64 % around, 20).unwrap(),
+        |page| inbox.store.list(filter, page).unwrap(),
+        |page| assert_eq!(page.data.len(), 20),
     )
 }
 

@@ -92,6 +92,7 @@ impl Subject {
 fn inbox(criterion: &mut Criterion) {
     let subjects: Vec<Subject> = sizes().into_iter().map(Subject::build).collect();
     reads::lists(criterion, &subjects);
+    reads::depths(criterion, &subjects);
     reads::counts(criterion, &subjects);
     reads::histories(criterion, &subjects);
     open::all(criterion, &subjects);
@@ -99,6 +100,9 @@ fn inbox(criterion: &mut Criterion) {
     // Last, because they change the conversations that the queries are checked with.
     commands::all(criterion, &subjects);
     drop(subjects);
+    sizes()
+        .into_iter()
+        .for_each(|size| reads::inboxes(criterion, size));
     import::all(criterion);
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use convodb::PageRequest;
 use convodb::prelude::*;
+use convodb::{Channel, Filter, InboxId, PageRequest};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 
-use crate::{Subject, cases, raw};
+use crate::generate::{self, History};
+use crate::{Size, Subject, cases, raw};
 
 fn group<'c>(criterion: &'c mut Criterion, area: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = criterion.benchmark_group(area);
@@ -47,6 +48,62 @@ pub(crate) fn lists(criterion: &mut Criterion, subjects: &[Subject]) {
             });
             group.bench_function(id(case.name, subject, "redb"), |bencher| {
                 bencher.iter(|| subject.raw.list(&partition));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Pages of 20 at the beginning, in the middle and at the end of lists of one partition to sixteen.
+pub(crate) fn depths(criterion: &mut Criterion, subjects: &[Subject]) {
+    let mut group = group(criterion, "depth");
+    for subject in subjects {
+        for case in cases::all() {
+            let selected = cases::selected(&case.filter, &subject.conversations);
+            for (depth, percent) in [("first", 0), ("half", 50), ("last", 99)] {
+                let skipped = selected.len() / 20 * percent / 100;
+                let request = PageRequest::number(skipped as u64 + 1, 20).unwrap();
+                let page = subject.store.list(&case.filter, request.clone()).unwrap();
+                let expected = selected.iter().skip(20 * skipped).take(20);
+                assert!(page.data.iter().eq(expected), "{depth} of {}", case.name);
+                let name = format!("{depth}/{}", case.name);
+                group.bench_function(id(&name, subject, "convodb"), |bencher| {
+                    bencher.iter(|| subject.store.list(&case.filter, request.clone()).unwrap());
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+/// The same of a channel with fifty inboxes, and of one of these.
+pub(crate) fn inboxes(criterion: &mut Criterion, size: Size) {
+    const INBOXES: u64 = 50;
+    let mut group = group(criterion, "inboxes");
+    let store = Store::in_memory().unwrap();
+    let ids = (0..INBOXES).map(|nth| InboxId::new(&format!("inb_{nth}")).unwrap());
+    let ids: Vec<_> = ids.collect();
+    for id in &ids {
+        store.save_inbox(id, Channel::Whatsapp, "An inbox").unwrap();
+    }
+    let imports = generate::imports(size.conversations, History::Each(1)).zip(ids.iter().cycle());
+    let imports = imports.map(|(mut import, id)| {
+        import.conversation.channel = Channel::Whatsapp;
+        import.conversation.inbox_id = Some(id.clone());
+        import
+    });
+    store.import_all(imports).unwrap();
+    let channel = Filter::all().channel(Channel::Whatsapp);
+    for (name, filter) in [
+        ("one", channel.clone().inbox(&ids[0])),
+        ("channel", channel),
+    ] {
+        let total = store.count(&filter).unwrap();
+        for (depth, percent) in [("first", 0), ("half", 50), ("last", 99)] {
+            let request = PageRequest::number(total / 20 * percent / 100 + 1, 20).unwrap();
+            let case = BenchmarkId::new(format!("{depth}/{name}/{}", size.name), "convodb");
+            group.bench_function(case, |bencher| {
+                bencher.iter(|| store.list(&filter, request.clone()).unwrap());
             });
         }
     }

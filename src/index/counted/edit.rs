@@ -92,9 +92,10 @@ impl Edits {
             let known = Counter::<CLASSES>::new(self.streams, union).all(rows)?;
             if known.rows() <= WORTH_A_REBUILD * count {
                 *change = Change::Rebuilt;
-            }
-            for (key, _) in new.clone() {
-                change.add(position_of(key)?, class, 1);
+            } else {
+                for (key, _) in new.clone() {
+                    change.add(position_of(key)?, class, 1);
+                }
             }
         }
         match new.next() {
