@@ -88,11 +88,13 @@ async fn answer(store: Store, mut shutdown: watch::Receiver<bool>) -> Result<()>
         // that is repeated after a crash a duplicate.
         let mut replies = Vec::new();
         for event in events {
-            if let EventKind::MessageReceived { .. } = event.kind {
+            if let EventKind::MessageReceived { .. } = event.kind
+                && let Some(conversation) = event.subject.conversation_id()
+            {
                 let key = format!("answer-{}", event.seq);
                 let once = store.with(Context::new().idempotency_key(key));
                 replies.push(once.submit(ReplyTo {
-                    conversation: event.conversation_id,
+                    conversation,
                     reply: Reply::text("We are on it."),
                 }));
             }

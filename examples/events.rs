@@ -91,11 +91,13 @@ fn consume(path: &Path, killed: bool) -> Result<(), Box<dyn Error>> {
 }
 
 fn process(store: &(impl Read + Execute), event: &Event) -> convodb::Result<()> {
-    if let EventKind::MessageReceived { message_id } = event.kind {
-        let message = store.message((event.conversation_id, message_id))?;
+    if let EventKind::MessageReceived { message_id } = event.kind
+        && let Some(conversation) = event.subject.conversation_id()
+    {
+        let message = store.message((conversation, message_id))?;
         let text = message.content.as_text().unwrap_or_default();
         if let Some((_, order)) = text.split_once("order ") {
-            store.add_note(event.conversation_id, format!("Order {order} was sent."))?;
+            store.add_note(conversation, format!("Order {order} was sent."))?;
         }
     }
     Ok(())

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use convodb_core::commands::{
     Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, DeleteResolved,
-    Edit, EraseContact, Fill, MarkRead, MarkReadUpTo, MarkUnread, PurgeEvents,
-    PurgeIdempotencyKeys, PurgeUnmatched, React, ReceiveMessage, RecordDelivery, RecordWatermark,
-    RemoveAssignee, RemoveConsumer, RemoveNote, Reopen, ReplyTo, Resolve, ResolveAll, Retry,
-    Revoke, SaveAssignee, SaveInbox, SendMessage, SetProviderId, UpdateConversation, UpdateMessage,
-    WakeDue,
+    Edit, EraseContact, Fill, Identify, MarkRead, MarkReadUpTo, MarkUnread, MergeContacts,
+    PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched, React, ReceiveMessage, RecordDelivery,
+    RecordWatermark, RemoveAssignee, RemoveConsumer, RemoveNote, Reopen, ReplyTo, Resolve,
+    ResolveAll, Retry, Revoke, SaveAssignee, SaveContact, SaveInbox, SendMessage, SetProviderId,
+    UpdateConversation, UpdateMessage, WakeDue,
 };
 use convodb_core::{
-    Assignee, AssigneeId, AttributeChanges, BatchItem, Channel, Command, ConsumerName, ContactId,
-    Context, Conversation, ConversationId, EventSeq, Import, Inbound, Inbox, InboxId, Message,
-    MessageId, MessageRef, Note, NoteId, Outbound, Outcome, ProviderId, Receipt, Reply, Result,
-    Retention, Selection, TeamId, UserId,
+    Assignee, AssigneeId, AttributeChanges, BatchItem, Channel, Command, ConsumerName, Contact,
+    ContactChanges, ContactId, Context, Conversation, ConversationId, EventSeq, Import, Inbound,
+    Inbox, InboxId, Message, MessageId, MessageRef, Note, NoteId, Outbound, Outcome, ProviderId,
+    Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
 };
 
 /// The number of events in a step of a purge.
@@ -557,8 +557,75 @@ pub trait Execute: sealed::Sealed {
         self.execute(Delete { conversation: id })
     }
 
-    /// Deletes every conversation of a contact as [`delete`](Self::delete) does, and erases them from
-    /// the write-ahead log by a checkpoint. The value is their number, which may be zero.
+    /// Gives a [contact](crate::docs::rules#contacts) a name and values of the caller's own. What is left
+    /// out stays. One without a record gets one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a blank name, or one of more than 256 bytes, and
+    /// for metadata out of bounds.
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact);
+    /// let saved = store.save_contact(&contact, ContactChanges::name("Ada"))?;
+    /// assert!(saved.effect.created);
+    /// assert!(!store.save_contact(&contact, ContactChanges::name("Ada"))?.effect.changed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn save_contact(
+        &self,
+        contact: &ContactId,
+        changes: ContactChanges,
+    ) -> Result<Outcome<Contact>> {
+        let contact = contact.clone();
+        self.execute(SaveContact { contact, changes })
+    }
+
+    /// Links identities on a channel to one contact: after a change of number, from an address book, or from
+    /// a form. It is the contact that is given, or that of the first identity which is known, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`IdentityTaken`](crate::ErrorKind::IdentityTaken) if they are those of several contacts, unless
+    /// these are to be [merged](Identify::merge); [`InvalidInput`](crate::ErrorKind::InvalidInput) for
+    /// identities out of bounds.
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// let first = store.identify(Identify::new(Who::identities(["+491701234567"]), Channel::Whatsapp))?;
+    /// let both = Who::identities(["+491701234567", "+491709876543"]);
+    /// let moved = store.identify(Identify::new(both, Channel::Whatsapp))?;
+    /// assert_eq!((moved.value.id, moved.value.identities.len()), (first.value.id, 2));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn identify(&self, identify: Identify) -> Result<Outcome<Contact>> {
+        self.execute(identify)
+    }
+
+    /// Merges a contact into another one, which has its identities then. In each inbox where both have a
+    /// conversation, the messages and notes of the one take their places among those of the other. The ids
+    /// that are gone mean the others from then on. It cannot be undone. See
+    /// [Merging](crate::docs::rules#merging).
+    ///
+    /// It takes O(messages of the conversations that are merged).
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact);
+    /// let visitor = ContactId::new("con_visitor")?;
+    /// let hello = store.receive(Inbound::text(&visitor, Channel::Webchat, "It is me"))?.value;
+    /// store.merge_contacts(&visitor, &contact)?;
+    /// assert_eq!(store.conversation(hello.conversation_id)?.id, id);
+    /// assert_eq!(store.transcript(id)?.messages.len(), 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn merge_contacts(&self, from: &ContactId, into: &ContactId) -> Result<Outcome<Contact>> {
+        let (from, into) = (from.clone(), into.clone());
+        self.execute(MergeContacts { from, into })
+    }
+
+    /// Deletes every conversation of a contact as [`delete`](Self::delete) does, with its record and its
+    /// identities, and erases them from the write-ahead log by a checkpoint. Its events lose its id. The
+    /// value is the number of conversations, which may be zero.
     ///
     /// ```
     /// # convodb::example!(store, id, contact);

@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use convodb_core::{
-    Assignee, AssigneeId, CommitSeq, ConsumerPosition, ContactId, Conversation, ConversationId,
-    Error, Event, EventSeq, Filter, ImportName, ImportProgress, Inbox, InboxId, InboxRef, Message,
-    MessageRange, MessageRef, Page, PageRequest, Result, TagCount, Transcript,
+    Assignee, AssigneeId, CommitSeq, ConsumerPosition, Contact, ContactFilter, ContactId,
+    Conversation, ConversationId, Error, Event, EventSeq, Filter, ImportName, ImportProgress,
+    Inbox, InboxId, InboxRef, Message, MessageRange, MessageRef, Page, PageRequest, Result,
+    TagCount, Transcript,
 };
 
 pub use iterators::{Messages, Notes};
@@ -32,20 +33,20 @@ pub(crate) trait Source {
     /// A lease for a query that goes on after the call. A transaction has none.
     fn lease(&self) -> Result<Option<Arc<Lease>>>;
 
-    /// For the rows of a conversation: a lease to read them under, or all of them.
+    /// For the rows of a conversation: its own id, and a lease to read them under, or all of them.
     fn rows<T>(
         &self,
         id: ConversationId,
-        all: impl Fn(&Reader<'_, Self::Tables>) -> Result<Vec<T>>,
-    ) -> Result<(Option<Arc<Lease>>, Vec<T>)> {
+        all: impl Fn(&Reader<'_, Self::Tables>, ConversationId) -> Result<Vec<T>>,
+    ) -> Result<(ConversationId, Option<Arc<Lease>>, Vec<T>)> {
         // A query opens pages anew that met damage, a lease ends with them: so it is taken behind one.
-        self.query(|reader| reader.require(id))?;
+        let id = self.query(|reader| reader.require(id))?;
         let lease = self.lease()?;
         let held = match &lease {
             Some(lease) => lease.read(|_| Ok(Vec::new()))?,
-            None => self.query(all)?,
+            None => self.query(|reader| all(reader, id))?,
         };
-        Ok((lease, held))
+        Ok((id, lease, held))
     }
 }
 
@@ -201,6 +202,42 @@ pub trait Read: Source {
         self.query(|reader| reader.conversations_of(contact))
     }
 
+    /// Returns what is known of a [contact](crate::docs::rules#contacts). One without a record that has
+    /// conversations has an id alone, and the time of the oldest one.
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact);
+    /// assert_eq!(store.contact(&contact)?.name, None);
+    /// store.save_contact(&contact, ContactChanges::name("Ada"))?;
+    /// assert_eq!(store.contact(&contact)?.name.as_deref(), Some("Ada"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn contact(&self, id: &ContactId) -> Result<Contact> {
+        self.query(|reader| reader.contact(id))
+    }
+
+    /// Returns a page of the contacts that have a record and that a filter selects. A page is a number
+    /// and a limit; a cursor is refused. The total is exact.
+    ///
+    /// It takes O(contacts that the filter selects).
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// let hello = Inbound::text(Who::identities(["+491701234567"]), Channel::Whatsapp, "Hello");
+    /// store.receive(hello)?;
+    /// let filter = ContactFilter::Identity(Channel::Whatsapp, "+49170".into());
+    /// assert_eq!(store.list_contacts(&filter, (1, 20))?.total, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn list_contacts(
+        &self,
+        filter: &ContactFilter,
+        page: impl TryInto<PageRequest, Error: Into<Error>>,
+    ) -> Result<Page<Contact>> {
+        let page = page.try_into().map_err(Into::into)?;
+        self.query(|reader| reader.list_contacts(filter, &page))
+    }
+
     /// Returns a conversation with all messages, [oldest first](crate::docs::rules#message-order).
     ///
     /// ```
@@ -242,8 +279,8 @@ pub trait Read: Source {
     /// ```
     fn messages(&self, id: ConversationId, range: impl Into<MessageRange>) -> Result<Messages> {
         let range = range.into();
-        let all = |reader: &Reader<'_, _>| reader.messages(id, &range, End::Oldest, usize::MAX);
-        let (lease, held) = self.rows(id, all)?;
+        let all = |reader: &Reader<'_, _>, id| reader.messages(id, &range, End::Oldest, usize::MAX);
+        let (id, lease, held) = self.rows(id, all)?;
         Ok(Messages {
             conversation: id,
             unread: lease.map(|lease| (lease, range)),
@@ -275,7 +312,7 @@ pub trait Read: Source {
     /// # Ok::<(), Error>(())
     /// ```
     fn notes(&self, id: ConversationId) -> Result<Notes> {
-        let (lease, held) = self.rows(id, |reader| reader.notes(id, None, usize::MAX))?;
+        let (id, lease, held) = self.rows(id, |reader, id| reader.notes(id, None, usize::MAX))?;
         Ok(Notes {
             conversation: id,
             unread: lease.map(|lease| (lease, None)),

@@ -3,10 +3,12 @@
 //! Invariant: a record and its index entries change in one function, `conversations::save`; nothing
 //! but a change, applied by a unit of work, alters the tables.
 
+mod aliases;
 mod batch;
 mod bulk_load;
 mod changes;
 mod codec;
+mod contacts;
 mod conversations;
 mod directory;
 mod engine;

@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use convodb_core::{ConversationId, Result};
+use convodb_core::{ContactId, ConversationId, Identity, Result};
 
 use crate::clock::{Clock, IdGenerator};
+use crate::read::Read;
 pub use crate::storage::{Access, Disk, DiskFile, Metadata, SystemDisk};
 use crate::store::Store;
 
@@ -109,6 +110,21 @@ impl ManualClock {
 /// ```
 pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
     store.executor().reassign_some(limit)
+}
+
+/// The id of the contact that a message makes of its first identity, where none of its identities is known.
+/// It is another one in each file.
+///
+/// ```
+/// # convodb::example!(store);
+/// # use convodb::testing::contact_of;
+/// let phone = Identity::new(Channel::Whatsapp, "+491701234567")?;
+/// store.receive(Inbound::text(Who::identities([phone.value()]), Channel::Whatsapp, "Hello"))?;
+/// assert_eq!(store.contact(&contact_of(&store, &phone)?)?.identities, [phone]);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn contact_of(store: &impl Read, identity: &Identity) -> Result<ContactId> {
+    store.query(|reader| reader.contact_of(identity))
 }
 
 impl Clock for ManualClock {

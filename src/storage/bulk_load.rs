@@ -90,7 +90,7 @@ impl Gathered {
             messages::save_note(&mut self.rows, note)?;
         }
         let created = NewEvent::imported(change, conversation);
-        events::append(&mut self.rows, &mut self.head, &created)
+        events::append(&mut self.rows, hashes, &mut self.head, &created)
     }
 
     /// Visits the rows of a table in the order of their keys.

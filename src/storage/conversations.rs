@@ -5,7 +5,7 @@ use convodb_core::records::{ConversationRecord, Numbers};
 use convodb_core::{ContactId, Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
-use super::kinds::{CONVERSATIONS, DUE, THREADS, ThreadKey, decoded};
+use super::kinds::{CONVERSATION_ALIASES, CONVERSATIONS, DUE, THREADS, ThreadKey, decoded};
 use super::tags::TagEdits;
 use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
 use crate::index::Edits;
@@ -51,9 +51,16 @@ impl<R: Read> Reader<'_, R> {
     }
 }
 
+/// The greatest id that is that of a conversation, or means one.
 pub(super) fn greatest(rows: &impl Read) -> Result<Option<ConversationId>> {
     let last = CONVERSATIONS.range(rows, &())?.next_back().transpose()?;
-    last.map(|(key, _)| CONVERSATIONS.parse(&key)).transpose()
+    let last = last.map(|(key, _)| CONVERSATIONS.parse(&key)).transpose()?;
+    let alias = CONVERSATION_ALIASES
+        .range(rows, &())?
+        .next_back()
+        .transpose()?;
+    let alias = alias.map(|(key, _)| CONVERSATION_ALIASES.parse(&key));
+    Ok(last.max(alias.transpose()?))
 }
 
 /// The conversation of a contact in an inbox.

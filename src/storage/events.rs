@@ -1,24 +1,62 @@
 //! Events by their numbers, and the audit log of each conversation.
 //!
-//! Both are in one table, as each that a commit touches costs it. An audit log lives as long as its
+//! All are in one table, as each that a commit touches costs it. An audit log lives as long as its
 //! conversation: it has the numbers of its events, and the events themselves where those are purged.
 
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
-use convodb_core::{ConversationId, Error, Event, EventSeq, InvalidInput, NewEvent, Result};
+use convodb_core::{
+    ContactId, ConversationId, Error, Event, EventSeq, Hashes, InvalidInput, NewEvent, Result,
+};
 
 use super::batch::Sink;
-use super::kinds::{AUDIT_LOGS, EVENTS, PURGED, decoded};
+use super::kinds::{AUDIT_LOGS, CONTACT_EVENTS, EVENTS, PURGED, decoded};
 use super::{Head, Reader, tables};
 use convodb_kv::{Read, WriteTables};
 
 /// Gives an event its number, and writes it.
-pub(super) fn append(rows: &mut impl Sink, head: &mut Head, event: &NewEvent) -> Result<()> {
+pub(super) fn append(
+    rows: &mut impl Sink,
+    hashes: Hashes,
+    head: &mut Head,
+    event: &NewEvent,
+) -> Result<()> {
     head.newest_event = head.newest_event.next();
     EVENTS.put(rows, &head.newest_event, event)?;
-    if event.kind.is_audited() {
-        AUDIT_LOGS.put_key(rows, &(event.conversation_id, head.newest_event))?;
+    if let Some(conversation) = audited_in(event) {
+        AUDIT_LOGS.put_key(rows, &(conversation, head.newest_event))?;
+    }
+    for contact in event.contacts() {
+        CONTACT_EVENTS.put_key(rows, &(hashes.of_contact(contact), head.newest_event))?;
+    }
+    Ok(())
+}
+
+/// The conversation whose audit log keeps an event, if one does.
+pub(super) fn audited_in(event: &NewEvent) -> Option<ConversationId> {
+    let conversation = event.subject.conversation_id();
+    conversation.filter(|_| event.kind.is_audited())
+}
+
+/// Takes a contact out of the events that name it. Their numbers stay, as there are no gaps. O(these).
+pub(super) fn erase_contact(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    contact: &ContactId,
+) -> Result<()> {
+    let contact = hashes.of_contact(contact);
+    let named = decoded(CONTACT_EVENTS.range(rows, &contact)?, |key, _| {
+        CONTACT_EVENTS.parse(key)
+    });
+    for (_, seq) in named.collect::<Result<Vec<_>>>()? {
+        if let Some(event) = EVENTS.get(rows, &seq)? {
+            // It may name another one too.
+            for named in event.contacts() {
+                CONTACT_EVENTS.remove(rows, &(hashes.of_contact(named), seq))?;
+            }
+            EVENTS.put(rows, &seq, &event.erased())?;
+        }
     }
     Ok(())
 }
@@ -34,7 +72,7 @@ pub(super) fn decode_purged(key: &[u8], bytes: &[u8]) -> Result<Event> {
 }
 
 fn audited(event: NewEvent, conversation: ConversationId, seq: EventSeq) -> Result<Event> {
-    if event.conversation_id != conversation || !event.kind.is_audited() {
+    if audited_in(&event) != Some(conversation) {
         return Err(Error::corrupted(format!(
             "event {seq} is in an audit log to which it does not belong"
         )));
@@ -122,7 +160,12 @@ pub(super) fn first_since(rows: &impl Read, head: &Head, at: DateTime<Utc>) -> R
 }
 
 /// Drops the events before one. Audit logs keep those that they have. O(events dropped).
-pub(super) fn purge(rows: &mut WriteTables<'_>, head: &mut Head, before: EventSeq) -> Result<()> {
+pub(super) fn purge(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    head: &mut Head,
+    before: EventSeq,
+) -> Result<()> {
     const AT_ONCE: u64 = 1_024;
     let mut from = head.oldest_event;
     while from < before {
@@ -133,9 +176,14 @@ pub(super) fn purge(rows: &mut WriteTables<'_>, head: &mut Head, before: EventSe
             EVENTS.decode(key, bytes)
         });
         for (seq, event) in events.collect::<Result<Vec<_>>>()? {
-            let key = (event.conversation_id, seq);
+            for contact in event.contacts() {
+                CONTACT_EVENTS.remove(rows, &(hashes.of_contact(contact), seq))?;
+            }
+            let key = audited_in(&event).map(|conversation| (conversation, seq));
             // It has none any longer if its conversation was deleted.
-            if event.kind.is_audited() && AUDIT_LOGS.contains(rows, &key)? {
+            if let Some(key) = key
+                && AUDIT_LOGS.contains(rows, &key)?
+            {
                 AUDIT_LOGS.remove(rows, &key)?;
                 PURGED.put(rows, &key, &event)?;
             }

@@ -8,10 +8,10 @@ use convodb_core::{
 };
 
 use super::Directory;
-use super::kinds::{CONSUMERS, IMPORTS, NOTES, THREADS, UNMATCHED};
+use super::kinds::{CONSUMERS, IDENTITIES, IMPORTS, NOTES, THREADS, UNMATCHED};
 use super::tags::TagEdits;
 use super::unit_of_work::UnitOfWork;
-use super::{conversations, events, idempotency, messages, provider_ids};
+use super::{aliases, contacts, conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
     /// Writes what became of the identity map.
@@ -101,8 +101,27 @@ impl UnitOfWork<'_> {
                 IMPORTS.put(rows, &key, &progress)?;
             }
         }
+        for Difference { before, after, .. } in self.state.contacts.take_differences() {
+            contacts::save(rows, hashes, before.as_ref(), after)?;
+        }
+        for Difference { key, after, .. } in self.state.identities.take_differences() {
+            match after {
+                Some(contact) => IDENTITIES.put(rows, &key, &contact)?,
+                None => IDENTITIES.remove(rows, &key)?,
+            }
+        }
+        for Difference { key, after, .. } in self.state.contact_aliases.take_differences() {
+            if let Some(into) = after {
+                aliases::put_contact(rows, hashes, &key, &into)?;
+            }
+        }
+        for Difference { key, after, .. } in self.state.conversation_aliases.take_differences() {
+            if let Some(into) = after {
+                aliases::put_conversation(rows, key, into)?;
+            }
+        }
         for event in self.events.drain(..) {
-            events::append(rows, &mut self.known.head, &event)?;
+            events::append(rows, hashes, &mut self.known.head, &event)?;
         }
         self.forget_drained()
     }
@@ -121,7 +140,19 @@ impl UnitOfWork<'_> {
                     }
                 }
                 messages::remove_all(rows, *conversation)?;
+                aliases::move_conversation(rows, *conversation, None)?;
                 events::remove_audit_log(rows, *conversation)
+            }
+            ChangeKind::ConversationMerged { from, into } => {
+                if let Some(Some(known)) = self.state.conversations.get(from) {
+                    let inbox = self.known.directory.inboxes.number_of(known)?;
+                    messages::move_all(rows, hashes, inbox, (*from, *into))?;
+                }
+                aliases::move_conversation(rows, *from, Some(*into))?;
+                events::remove_audit_log(rows, *from)
+            }
+            ChangeKind::ContactMerged { from, into } => {
+                aliases::move_contact(rows, hashes, from, Some(into)).map(drop)
             }
             ChangeKind::ConversationImported(imported) => {
                 let inboxes = &self.known.directory.inboxes;
@@ -135,12 +166,17 @@ impl UnitOfWork<'_> {
                 let mut notes = imported.notes.iter();
                 notes.try_for_each(|note| messages::save_note(rows, note))
             }
+            ChangeKind::ContactErased { contact } => {
+                let aliases = aliases::move_contact(rows, hashes, contact, None)?;
+                let mut ids = aliases.iter().chain([contact]);
+                ids.try_for_each(|id| events::erase_contact(rows, hashes, id))
+            }
             ChangeKind::UnmatchedPurged { before } => provider_ids::purge_unmatched(rows, *before),
             ChangeKind::KeysPurged { before } => {
                 idempotency::forget_all(rows, &mut self.known.forgotten, *before)
             }
             ChangeKind::EventsPurged { before } => {
-                events::purge(rows, &mut self.known.head, *before)
+                events::purge(rows, hashes, &mut self.known.head, *before)
             }
             ChangeKind::AssigneeRemoved {
                 assignee,

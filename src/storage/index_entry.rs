@@ -18,7 +18,7 @@ const HAS_FLAGS: i64 = i64::MIN;
 mod flag {
     /// Two times, until which all was delivered and read.
     pub(super) const UNTILS: u8 = 1;
-    /// Attributes that lists show. They are in the conversation's record.
+    /// What else lists show. It is in the conversation's record.
     pub(super) const ATTRIBUTES: u8 = 1 << 1;
     /// The time since when the contact waits.
     pub(super) const WAITING: u8 = 1 << 2;
@@ -37,7 +37,9 @@ pub(super) fn value(conversation: &Conversation, numbers: Numbers) -> Vec<u8> {
     let attributes = conversation.attributes.as_ref();
     // A team that was removed may have left its queue to another one.
     let has_team = numbers.team != keys::UNASSIGNED;
-    let has_shown = has_team || attributes.is_some_and(|it| it.listed().is_some());
+    let has_shown = has_team
+        || conversation.identity.is_some()
+        || attributes.is_some_and(|it| it.listed().is_some());
     let flag = |flag: u8, has: bool| if has { flag } else { 0 };
     let waiting_since = conversation.timeline.waiting_since;
     let flags = flag(flag::UNTILS, has_untils)
@@ -87,8 +89,8 @@ pub fn index_rows(conversation: &Conversation) -> Result<Vec<(Vec<u8>, Conversat
 /// What an index entry has of a conversation.
 pub(super) struct Shown {
     pub(super) conversation: Conversation,
-    /// Whether its record has attributes that a list shows.
-    pub(super) has_attributes: bool,
+    /// Whether its record has more that a list shows.
+    pub(super) has_more: bool,
 }
 
 /// The conversation of an index entry, as a list shows it.
@@ -154,6 +156,6 @@ pub(super) fn conversation(directory: &Directory, key: &[u8], value: &[u8]) -> R
     [conversation.delivered_until, conversation.read_until] = untils.map(time::from_micros);
     Ok(Shown {
         conversation,
-        has_attributes: flags & flag::ATTRIBUTES != 0,
+        has_more: flags & flag::ATTRIBUTES != 0,
     })
 }

@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, Hex, ImportName,
-    InboxId, InboxNumber, MessageId, NoteId, Result, Standing, time,
+    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, HASH_LEN, Hex,
+    Identity, ImportName, InboxId, InboxNumber, MessageId, NoteId, Result, Standing, time,
 };
 
 use super::inboxes::Inboxes;
@@ -175,6 +175,65 @@ impl Part for InboxId {
 
     fn take(rest: &mut &[u8]) -> Option<Self> {
         Self::new(take_text(rest)?).ok()
+    }
+}
+
+impl Part for Channel {
+    fn put(&self, key: &mut Key) {
+        InboxNumber::from(*self).put(key);
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        let inbox = InboxNumber::take(rest)?;
+        let channel = inbox.channel();
+        (inbox == channel.into()).then_some(channel)
+    }
+}
+
+impl Part for Identity {
+    fn put(&self, key: &mut Key) {
+        self.channel().put(key);
+        key.push(self.value().as_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        let channel = Channel::take(rest)?;
+        Self::new(channel, take_text(rest)?).ok()
+    }
+}
+
+/// A text, or the beginning of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Prefix(pub(super) String);
+
+impl Part for Prefix {
+    fn put(&self, key: &mut Key) {
+        key.push(self.0.as_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        take_text(rest).map(|text| Self(text.to_owned()))
+    }
+}
+
+/// A name, and the hash of the contact that has it. Between them is a zero byte, so that a name precedes
+/// those that begin with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NameKey(pub(super) Prefix, pub(super) [u8; HASH_LEN]);
+
+impl Part for NameKey {
+    fn put(&self, key: &mut Key) {
+        self.0.put(key);
+        key.push(&[0]);
+        self.1.put(key);
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        let (name, hash) = std::mem::take(rest).split_last_chunk()?;
+        let (0, mut name) = name.split_last().map(|(last, name)| (*last, name))? else {
+            return None;
+        };
+        Some(Self(Prefix::take(&mut name)?, *hash))
     }
 }
 

@@ -7,22 +7,22 @@ use std::ops::Bound;
 use chrono::{DateTime, Utc};
 use convodb_core::codec::Record;
 use convodb_core::records::{
-    AssigneeRecord, ConversationRecord, InboxRecord, MessageRecord, MessageTimeRecord, NoteRecord,
-    RedirectRecord, TagRecord,
+    AssigneeRecord, ContactRecord, ConversationRecord, InboxRecord, MessageRecord,
+    MessageTimeRecord, NoteRecord, RedirectRecord, TagRecord,
 };
 use convodb_core::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, HASH_LEN, IdempotencyRecord,
-    ImportName, ImportProgress, InboxId, InboxNumber, MessageId, NewEvent, NoteId, ProviderIdState,
-    Result,
+    Identity as ContactIdentity, ImportName, ImportProgress, InboxId, InboxNumber, MessageId,
+    NewEvent, NoteId, ProviderIdState, Result,
 };
 
 use super::batch::Sink;
-use super::keys::{Key, Part, malformed};
+use super::keys::{Key, NameKey, Part, malformed};
 use super::meta::{Head, Identity};
 use super::{codec, tables};
 use convodb_kv::{KeyRange, Range, Read, Table, WalPosition, WriteTables};
 
-type Hash = [u8; HASH_LEN];
+pub(super) type Hash = [u8; HASH_LEN];
 pub(super) type ProviderKey = (InboxNumber, Hash);
 type MessageKey = (ConversationId, DateTime<Utc>, MessageId);
 pub(super) type ThreadKey = (ContactId, InboxNumber);
@@ -53,8 +53,6 @@ pub(super) const UNMATCHED: Kind<ProviderKey, ProviderIdState> = catalog(b"\x06"
 pub(super) const COMMANDS: Kind<Hash, IdempotencyRecord> = catalog(b"\x07");
 pub(super) const COMMAND_TIMES: Kind<(DateTime<Utc>, Hash), ()> = catalog(b"\x08");
 pub(super) const CONSUMERS: Kind<ConsumerName, EventSeq> = catalog(b"\x09");
-/// How far named imports have come.
-pub(super) const IMPORTS: Kind<ImportName, ImportProgress> = catalog(b"\x10");
 /// By the numbers of removed owners.
 pub(super) const REDIRECTS: Kind<u32, RedirectRecord> = catalog(b"\x0A");
 
@@ -67,6 +65,24 @@ pub(super) const REMOVED_TEAMS: Kind<u32, u32> = catalog(b"\x0D");
 /// By what tags are compared by.
 pub(super) const TAGS: Kind<String, TagRecord> = catalog(b"\x0E");
 
+/// Contacts of which more than their ids is known.
+pub(super) const CONTACTS: Kind<ContactId, ContactRecord> = catalog(b"\x0F");
+/// The contact of each identity.
+pub(super) const IDENTITIES: Kind<ContactIdentity, ContactId> = catalog(b"\x10");
+/// Contacts by their names without case, as far as keys have room for these.
+pub(super) const CONTACT_NAMES: Kind<NameKey, ContactId> = catalog(b"\x11");
+/// What contacts that were merged were merged into.
+pub(super) const CONTACT_ALIASES: Kind<ContactId, ContactId> = catalog(b"\x12");
+/// Which contacts were merged into one, by its keyed hash.
+pub(super) const ALIASES_OF_CONTACT: Kind<(Hash, ContactId), ()> = catalog(b"\x13");
+/// What conversations that were merged were merged into.
+pub(super) const CONVERSATION_ALIASES: Kind<ConversationId, ConversationId> = catalog(b"\x14");
+/// Which conversations were merged into one.
+pub(super) const ALIASES_OF_CONVERSATION: Kind<(ConversationId, ConversationId), ()> =
+    catalog(b"\x15");
+/// How far named imports have come.
+pub(super) const IMPORTS: Kind<ImportName, ImportProgress> = catalog(b"\x16");
+
 pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"\x01");
 /// The numbers of the events in the audit log of a conversation.
 pub(super) const AUDIT_LOGS: Kind<(ConversationId, EventSeq), ()> =
@@ -74,6 +90,8 @@ pub(super) const AUDIT_LOGS: Kind<(ConversationId, EventSeq), ()> =
 /// The events in the audit log of a conversation that were purged from the others.
 pub(super) const PURGED: Kind<(ConversationId, EventSeq), NewEvent> =
     Kind::new(tables::EVENTS, b"\x03");
+/// The numbers of the events that name a contact, by its keyed hash: they lose it when it is erased.
+pub(super) const CONTACT_EVENTS: Kind<(Hash, EventSeq), ()> = Kind::new(tables::EVENTS, b"\x04");
 
 const fn catalog<K: Part, R>(prefix: &'static [u8]) -> Kind<K, R> {
     Kind::new(tables::CATALOG, prefix)

@@ -1,12 +1,13 @@
 //! Lists: the entries of a filter's index partitions, merged in the order of the list.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Attributes, ContactId, Conversation, ConversationId, Cursor, Filter, Page, PagePosition,
-    PageRequest, Result, StatusFilter,
+    ContactId, Conversation, ConversationId, Cursor, Filter, Page, PagePosition, PageRequest,
+    Result, StatusFilter,
 };
 
 use super::keys::{self, StreamKey};
@@ -143,8 +144,11 @@ impl<R: Read> Reader<'_, R> {
         {
             let shown = index_entry::conversation(&self.known.directory, key, value)?;
             let mut conversation = shown.conversation;
-            if shown.has_attributes {
-                conversation.attributes = self.shown_attributes(conversation.id)?;
+            if shown.has_more {
+                let known = self.conversation(conversation.id)?;
+                let listed = known.attributes.and_then(|it| it.listed());
+                conversation.attributes = listed.map(Box::new);
+                conversation.identity = known.identity;
             }
             data.push(conversation);
         }
@@ -156,8 +160,17 @@ impl<R: Read> Reader<'_, R> {
         Ok(Page::new(data, total, next))
     }
 
+    /// A filter by a contact that was merged means the other one.
+    fn meant<'f>(&self, filter: &'f Filter) -> Result<Cow<'f, Filter>> {
+        Ok(match filter.contact_id() {
+            None => Cow::Borrowed(filter),
+            Some(contact) => Cow::Owned(filter.clone().contact(self.contact_meant(contact)?)),
+        })
+    }
+
     /// The conversations with a contact that a filter selects, as a list shows them. O(its conversations).
     fn of_contact(&self, contact: &ContactId, filter: &Filter) -> Result<Vec<Conversation>> {
+        let filter = self.meant(filter)?;
         filter.validate()?;
         let mut data = self.conversations_of(contact)?;
         data.retain(|conversation| filter.selects(conversation));
@@ -188,15 +201,10 @@ impl<R: Read> Reader<'_, R> {
         Ok(Page::new(data, total, next))
     }
 
-    /// What a list shows of the attributes of a conversation.
-    fn shown_attributes(&self, id: ConversationId) -> Result<Option<Box<Attributes>>> {
-        let attributes = self.conversation(id)?.attributes;
-        Ok(attributes.and_then(|it| it.listed()).map(Box::new))
-    }
-
     /// The rank of a conversation in a list, and how long the list is; nothing where the filter
     /// does not select it. O(partitions * log rows).
     fn place(&self, id: ConversationId, filter: &Filter) -> Result<Option<(u64, u64)>> {
+        let filter = &*self.meant(filter)?;
         filter.validate()?;
         let conversation = self.conversation(id)?;
         if !filter.selects(&conversation) {
@@ -204,11 +212,14 @@ impl<R: Read> Reader<'_, R> {
         }
         if let Some(contact) = filter.contact_id() {
             let data = self.of_contact(contact, filter)?;
-            let rank = data.iter().position(|row| row.id == id).unwrap_or_default();
+            let rank = data
+                .iter()
+                .position(|row| row.id == conversation.id)
+                .unwrap_or_default();
             return Ok(Some((rank as u64, data.len() as u64)));
         }
         let selection = self.select_few(filter)?;
-        let position = keys::position(conversation.updated_at, id);
+        let position = keys::position(conversation.updated_at, conversation.id);
         let rank = index::rank(self.rows, STREAMS, selection.among(), &position)?;
         Ok(Some((rank, selection.total)))
     }

@@ -1,16 +1,16 @@
 //! Loads what commands read into the identity map.
 
 use convodb_core::{
-    Answer, ConversationId, DeliveryStatus, EntityKind, Error, EventSeq, Key, Message, MessageId,
-    MessageRange, Query, Result, time,
+    Answer, ConversationId, DeliveryStatus, Direction, EntityKind, Error, EventSeq, Key, Message,
+    MessageId, MessageRange, Query, Result, time,
 };
 
 use super::UnitOfWork;
-use super::kinds::{COMMANDS, NOTES};
+use super::kinds::{COMMANDS, CONTACT_ALIASES, CONVERSATION_ALIASES, IDENTITIES, NOTES};
 use super::lists::Start;
 use super::messages::End;
 use super::reassignment::Redirected;
-use super::{conversations, events, idempotency, messages, provider_ids};
+use super::{contacts, conversations, events, idempotency, messages, provider_ids};
 
 impl UnitOfWork<'_> {
     /// Loads entities that are not in the map yet.
@@ -81,6 +81,18 @@ impl UnitOfWork<'_> {
                 let progress = self.reader().import_progress(name)?;
                 self.state.imports.insert(name.clone(), progress);
             }
+            Key::Contact(id) => {
+                let contact = contacts::find(&self.rows, id)?;
+                if contact.is_none() {
+                    let other = CONTACT_ALIASES.get(&self.rows, id)?;
+                    self.state.contact_aliases.insert(id.clone(), other);
+                }
+                self.state.contacts.insert(id.clone(), contact);
+            }
+            Key::Identity(identity) => {
+                let contact = IDENTITIES.get(&self.rows, identity)?;
+                self.state.identities.insert(identity.clone(), contact);
+            }
             Key::Query(query) => {
                 let answer = self.answer_query(query)?;
                 self.state.insert_answer(query.clone(), answer);
@@ -104,6 +116,12 @@ impl UnitOfWork<'_> {
             }
             stored => {
                 let conversation = stored.map(|stored| stored.conversation);
+                if conversation.is_none()
+                    && let Some(other) = CONVERSATION_ALIASES.get(&self.rows, &id)?
+                {
+                    self.state.conversation_aliases.insert(id, Some(other));
+                    self.load(&[Key::Conversation(other)])?;
+                }
                 self.state.conversations.insert(id, conversation);
             }
         }
@@ -171,6 +189,19 @@ impl UnitOfWork<'_> {
                     message.status == DeliveryStatus::Pending && message.provider_id.is_none()
                 };
                 Answer::Messages(all.into_iter().filter(is_pending).collect())
+            }
+            Query::LatestIdentity(ids) => {
+                let mut latest = None;
+                for id in ids {
+                    for message in messages::all(rows, *id)? {
+                        let message = message?;
+                        let named = message.extras.as_ref().and_then(|it| it.identity.as_ref());
+                        if message.direction == Direction::Inbound && named.is_some() {
+                            latest = latest.max(Some((message.arrival(), *id)));
+                        }
+                    }
+                }
+                Answer::Conversations(latest.into_iter().map(|(_, id)| id).collect())
             }
             Query::NoteTime(of, id) => Answer::Time(messages::note_time(rows, *of, *id)?),
             Query::KeysBefore(before) => {

@@ -1,14 +1,17 @@
 //! Messages and notes of a conversation, in the order of their times.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
 use convodb_core::records::{MessageRecord, MessageTimeRecord, NoteRecord, message};
-use convodb_core::{ConversationId, Message, MessageId, MessageRange, Note, NoteId, Result};
+use convodb_core::{
+    ConversationId, Hashes, InboxNumber, Message, MessageId, MessageRange, Note, NoteId, Result,
+};
 
 use super::batch::Sink;
 use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES, decoded};
-use super::{Reader, codec, tables};
+use super::{Reader, codec, provider_ids, tables};
 use convodb_kv::{Read, Rows, WriteTables};
 
 /// From which end of a history to read.
@@ -117,6 +120,55 @@ pub(super) fn remove_all(rows: &mut WriteTables<'_>, conversation: ConversationI
     MESSAGES.remove_range(rows, &conversation)?;
     NOTES.remove_range(rows, &conversation)?;
     MESSAGE_TIMES.remove_range(rows, &conversation)
+}
+
+/// Puts all messages and notes of a conversation into another one of the same inbox, each at its place. An id
+/// that the other one has too becomes the next free one. O(messages and notes).
+pub(super) fn move_all(
+    rows: &mut WriteTables<'_>,
+    hashes: Hashes,
+    inbox: InboxNumber,
+    (from, into): (ConversationId, ConversationId),
+) -> Result<()> {
+    let mut moved: Vec<_> = all(rows, from)?.collect::<Result<_>>()?;
+    let notes = decoded(NOTES.range(rows, &from)?, decode_note);
+    let notes: Vec<_> = notes.collect::<Result<_>>()?;
+    remove_all(rows, from)?;
+    let mut renamed = BTreeMap::new();
+    for message in &mut moved {
+        let id = message.id;
+        while find(rows, into, message.id)?.is_some() {
+            message.id = MessageId::from_raw(message.id.raw().wrapping_add(1));
+        }
+        if message.id != id {
+            renamed.insert(id, message.id);
+        }
+        message.conversation_id = into;
+        save(rows, message)?;
+        provider_ids::save_message(rows, hashes, inbox, message)?;
+    }
+    for message in moved.iter_mut().filter(|_| !renamed.is_empty()) {
+        let extras = message.extras.as_mut();
+        let reference = extras.and_then(|extras| extras.reply_to.as_mut());
+        let answered = reference.and_then(|reference| reference.message_id.as_mut());
+        if let Some(answered) = answered
+            && let Some(id) = renamed.get(answered)
+        {
+            *answered = *id;
+            save(rows, message)?;
+        }
+    }
+    let known = NOTES.range(rows, &into)?;
+    let known = known.map(|row| Ok(NOTES.parse(&row?.0)?.2));
+    let mut known: BTreeSet<NoteId> = known.collect::<Result<_>>()?;
+    for mut note in notes {
+        while !known.insert(note.id) {
+            note.id = NoteId::from_raw(note.id.raw().wrapping_add(1));
+        }
+        note.conversation_id = into;
+        save_note(rows, &note)?;
+    }
+    Ok(())
 }
 
 impl<R: Read> Reader<'_, R> {

@@ -11,7 +11,7 @@ use convodb_core::{
 
 use super::conversations::Stored;
 use super::idempotency::Dated;
-use super::kinds::{COMMANDS, CONSUMERS, IMPORTS};
+use super::kinds::{COMMANDS, CONSUMERS, CONTACT_ALIASES, CONVERSATION_ALIASES, IMPORTS};
 use super::messages::{self, End};
 use super::{Directory, Head, Totals, conversations, events, meta, provider_ids, tags};
 use convodb_kv::Read;
@@ -69,9 +69,14 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     fn try_conversation(&self, id: ConversationId) -> Result<Option<Conversation>> {
+        let mut stored = self.stored(id)?;
+        if stored.is_none()
+            && let Some(other) = CONVERSATION_ALIASES.get(self.rows, &id)?
+        {
+            stored = self.stored(other)?;
+        }
         let shown = |stored: Stored| stored.shown(&self.known.directory);
-        let stored = self.stored(id)?.map(shown).transpose()?;
-        Ok(stored.map(Conversation::shown))
+        Ok(stored.map(shown).transpose()?.map(Conversation::shown))
     }
 
     pub(crate) fn conversations(
@@ -81,9 +86,9 @@ impl<'a, R: Read> Reader<'a, R> {
         ids.iter().map(|id| self.try_conversation(*id)).collect()
     }
 
-    /// An error where there is no such conversation.
-    pub(crate) fn require(&self, id: ConversationId) -> Result<()> {
-        self.conversation(id).map(drop)
+    /// The id of the conversation that is meant, which must be there.
+    pub(crate) fn require(&self, id: ConversationId) -> Result<ConversationId> {
+        self.conversation(id).map(|conversation| conversation.id)
     }
 
     pub(crate) fn find_conversation(
@@ -94,22 +99,36 @@ impl<'a, R: Read> Reader<'a, R> {
         let Some(inbox) = self.known.directory.inboxes.number(inbox) else {
             return Ok(None);
         };
-        let Some(id) = conversations::find(self.rows, &(contact.clone(), inbox))? else {
+        let find = |contact: &ContactId| conversations::find(self.rows, &(contact.clone(), inbox));
+        let found = match find(contact)? {
+            None => find(&self.contact_meant(contact)?)?,
+            found => found,
+        };
+        let Some(id) = found else {
             return Ok(None);
         };
         let missing = || Error::corrupted(format!("the conversation {id} of a contact is missing"));
         self.try_conversation(id)?.ok_or_else(missing).map(Some)
     }
 
+    /// The contact that an id means: where it was merged, the one that it was merged into.
+    pub(super) fn contact_meant(&self, id: &ContactId) -> Result<ContactId> {
+        let other = CONTACT_ALIASES.get(self.rows, id)?;
+        Ok(other.unwrap_or_else(|| id.clone()))
+    }
+
     pub(crate) fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>> {
-        let ids = conversations::of_contact(self.rows, contact)?;
+        let mut ids = conversations::of_contact(self.rows, contact)?;
+        if ids.is_empty() {
+            ids = conversations::of_contact(self.rows, &self.contact_meant(contact)?)?;
+        }
         ids.into_iter().map(|id| self.conversation(id)).collect()
     }
 
     pub(crate) fn transcript(&self, id: ConversationId) -> Result<Transcript> {
         let conversation = self.conversation(id)?;
         let all = MessageRange::all();
-        let messages = self.stored_messages(id, &all, End::Oldest, usize::MAX)?;
+        let messages = self.stored_messages(conversation.id, &all, End::Oldest, usize::MAX)?;
         let messages = self.shown(Some(&conversation), messages)?;
         Ok(Transcript::new(conversation, messages))
     }
@@ -209,7 +228,12 @@ impl<'a, R: Read> Reader<'a, R> {
                 }
             }
         };
-        let found = messages::find(self.rows, conversation, id)?;
+        let mut found = messages::find(self.rows, conversation, id)?;
+        if found.is_none()
+            && let Some(other) = CONVERSATION_ALIASES.get(self.rows, &conversation)?
+        {
+            found = messages::find(self.rows, other, id)?;
+        }
         let found = found.ok_or_else(|| Error::not_found(EntityKind::Message, id))?;
         let mut shown = self.shown(None, vec![found])?;
         shown
@@ -218,12 +242,18 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     pub(crate) fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
-        ids.iter()
-            .map(|id| {
-                let last = self.messages(*id, &MessageRange::all(), End::Newest, 1)?;
-                Ok(last.into_iter().next())
-            })
-            .collect()
+        let last = |id: ConversationId| {
+            let last = self.messages(id, &MessageRange::all(), End::Newest, 1)?;
+            Ok(last.into_iter().next())
+        };
+        let of_each = ids.iter().map(|id| match last(*id)? {
+            Some(message) => Ok(Some(message)),
+            None => match CONVERSATION_ALIASES.get(self.rows, id)? {
+                Some(other) => last(other),
+                None => Ok(None),
+            },
+        });
+        of_each.collect()
     }
 
     /// How many messages have not arrived that receipts wait for. O(these).
@@ -238,8 +268,7 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     pub(crate) fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
-        self.require(id)?;
-        events::audit_log(self.rows, id)?.collect()
+        events::audit_log(self.rows, self.require(id)?)?.collect()
     }
 
     /// All consumers, by their names.

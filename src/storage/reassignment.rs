@@ -25,7 +25,7 @@ impl UnitOfWork<'_> {
         }
         let mut changes = Vec::with_capacity(decided.len() + 1);
         for change in decided {
-            if let Some(id) = change.conversation() {
+            for id in change.conversations() {
                 // A command about a message has not loaded its conversation.
                 self.load(&[Key::Conversation(id)])?;
                 self.reassignments(id, change.at, &mut changes)?;

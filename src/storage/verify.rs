@@ -107,7 +107,7 @@ pub(crate) fn verify(view: &View, shown: DateTime<Utc>) -> Result<VerifyReport> 
 
 /// What can be read; nothing where a record is damaged, which is reported once, by the check of the row.
 /// A damaged page is an error.
-fn unless_corrupted<T>(read: Result<T>) -> Result<Option<T>> {
+pub(super) fn unless_corrupted<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Ok(value) => Ok(Some(value)),
         Err(error)

@@ -37,7 +37,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("consumer", &["execute", "read", "store"]),
     (
         "testing",
-        &["clock", "commands", "executor", "storage", "store"],
+        &["clock", "commands", "executor", "read", "storage", "store"],
     ),
     ("docs", &[]),
 ];

@@ -12,6 +12,7 @@
 mod attributes;
 mod bulk;
 mod concurrency;
+mod contacts;
 mod damage;
 mod details;
 mod durability;

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use convodb_testkit::apply::{self, About};
 use convodb_testkit::compare;
+use convodb_testkit::contacts::ContactPick;
 use convodb_testkit::events::{Keep, RetentionPlan};
 use convodb_testkit::fixture::{clock, options};
 use convodb_testkit::harness::contents::Contents;
@@ -146,7 +147,9 @@ fn wide() -> impl Strategy<Value = Op> {
         any::<u8>().prop_map(|number| Op::Delete {
             conversation: Pick::Known(number)
         }),
-        (0..CONTACTS).prop_map(|contact| Op::EraseContact { contact }),
+        (0..CONTACTS).prop_map(|number| Op::EraseContact {
+            contact: ContactPick(number)
+        }),
         import(),
         (who(), any::<u8>()).prop_map(|(assignee, name)| Op::SaveAssignee {
             assignee,
@@ -315,7 +318,9 @@ fn every_wide_change() -> Vec<Op> {
         Op::Delete {
             conversation: Pick::Known(0),
         },
-        Op::EraseContact { contact: 0 },
+        Op::EraseContact {
+            contact: ContactPick(0),
+        },
         import_of(3),
         save(0, 6),
         Op::RemoveAssignee {
@@ -394,7 +399,12 @@ fn every_conversation_of_an_erased_contact_has_its_reassignment_before_its_delet
         more: convodb_testkit::more::More::default(),
     };
     scenes.prepare(&[second, assign(2, 0), removal()]);
-    scenes.give(&[Op::EraseContact { contact: 0 }, receive(0, None)]);
+    scenes.give(&[
+        Op::EraseContact {
+            contact: ContactPick(0),
+        },
+        receive(0, None),
+    ]);
     scenes.assert_equal();
 }
 

@@ -93,7 +93,7 @@ impl Command {
     pub(crate) fn subject(&self) -> Option<PathBuf> {
         Some(match self {
             Self::Import(Import { db, .. })
-            | Self::Export(Export { db })
+            | Self::Export(Export { db, .. })
             | Self::List(List { db, .. })
             | Self::Stats(ShowStats { db })
             | Self::Verify(Verify { db })

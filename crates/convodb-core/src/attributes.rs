@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::metadata::{Metadata, MetadataChanges};
-use crate::text::objects;
+use crate::text::{folded, given, objects};
 use crate::{
     Assignee, AssigneeId, Conversation, Field, InvalidInput, Status, TeamId, time, validate,
 };
@@ -101,6 +101,38 @@ impl Attributes {
         self.tags.validate()?;
         self.metadata.validate()
     }
+
+    /// The same with those of another conversation: its own count, and tags and metadata are united as far
+    /// as there is room.
+    pub(crate) fn united(&self, other: &Self) -> Self {
+        let mut tags = self.tags.clone();
+        for tag in other.tags.iter() {
+            if tags.len() < MAX_TAGS {
+                tags.insert(tag);
+            }
+        }
+        Self {
+            priority: self.priority.or(other.priority),
+            tags,
+            metadata: self.metadata.united(&other.metadata),
+            ..self.clone()
+        }
+    }
+
+    /// The fields that make others of these.
+    pub(crate) fn changes_to(&self, others: Self) -> Vec<Field> {
+        let mut set = Vec::new();
+        if others.priority != self.priority {
+            set.push(Field::Priority(others.priority));
+        }
+        if others.tags != self.tags {
+            set.push(Field::Tags(others.tags));
+        }
+        if others.metadata != self.metadata {
+            set.push(Field::Metadata(MetadataChanges::from(&others.metadata)));
+        }
+        set
+    }
 }
 
 /// Tags, compared without case, in the order in which they compare, each as it was first spelled: at
@@ -116,12 +148,6 @@ impl Attributes {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Tags(Vec<String>);
-
-/// What tags are compared by. Both steps, as some letters have one of the two alone.
-fn folded(tag: &str) -> String {
-    let upper = tag.chars().flat_map(char::to_uppercase);
-    upper.flat_map(char::to_lowercase).collect()
-}
 
 impl Tags {
     /// No tags.
@@ -261,13 +287,6 @@ pub struct AttributeChanges {
     /// Some values of the caller's own; without them, all are taken away.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Option<MetadataChanges>>,
-}
-
-/// A value that is there, if only as `null`.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// The same for a time.

@@ -12,9 +12,9 @@ use crate::message::{Content, Delivery, DeliveryStatus, Extras, Reaction, Revoca
 use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
-    Actor, AssigneeId, Channel, ConsumerName, ContactId, ConversationId, EventSeq, Field,
-    IdempotencyKey, IdempotencyRecord, Import, ImportName, ImportProgress, InboxId, InboxRef, Key,
-    Message, MessageId, Note, NoteId, ProviderId, Status, time,
+    Actor, AssigneeId, Channel, ConsumerName, ContactField, ContactId, ConversationId, EventSeq,
+    Field, IdempotencyKey, IdempotencyRecord, Import, ImportName, ImportProgress, InboxId,
+    InboxRef, Key, Message, MessageId, Note, NoteId, ProviderId, Status, time,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,30 @@ pub enum ChangeKind {
         import: ImportName,
         progress: ImportProgress,
     },
+    /// Attributes of a contact got new values, in this order. The first ones make its record.
+    ContactUpdated {
+        contact: ContactId,
+        set: Vec<ContactField>,
+    },
+    /// A message of a contact came with an identity of another one.
+    ContactConflict {
+        contact: ContactId,
+        with: ContactId,
+    },
+    /// The record of a contact, its identities and its name in events are gone.
+    ContactErased {
+        contact: ContactId,
+    },
+    /// What a contact has is another one's, which its id means from now on.
+    ContactMerged {
+        from: ContactId,
+        into: ContactId,
+    },
+    /// The messages and notes of a conversation are another one's, which its id means from now on.
+    ConversationMerged {
+        from: ConversationId,
+        into: ConversationId,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +225,16 @@ impl MessageField {
 }
 
 impl Change {
+    /// The conversations that it is about.
+    pub fn conversations(&self) -> impl Iterator<Item = ConversationId> {
+        let other = match &self.kind {
+            ChangeKind::ConversationMerged { into, .. } => Some(*into),
+            _ => None,
+        };
+        self.conversation().into_iter().chain(other)
+    }
+
+    /// The conversation that its events are about.
     pub fn conversation(&self) -> Option<ConversationId> {
         match &self.kind {
             ChangeKind::ConversationCreated { conversation, .. }
@@ -219,13 +253,14 @@ impl Change {
             ChangeKind::NoteAdded(note) | ChangeKind::NoteImported(note) => {
                 Some(note.conversation_id)
             }
+            ChangeKind::ConversationMerged { from, .. } => Some(*from),
             _ => None,
         }
     }
 
     /// The entities that applying it reads or writes, for replay, where no decision loaded them.
     pub fn keys(&self, keys: &mut Vec<Key>) {
-        keys.extend(self.conversation().map(Key::Conversation));
+        keys.extend(self.conversations().map(Key::Conversation));
         match &self.kind {
             ChangeKind::ConversationUpdated { set, .. }
             | ChangeKind::ConversationCompleted { set, .. } => {
@@ -258,6 +293,12 @@ impl Change {
             ChangeKind::ConversationImported(imported) => {
                 keys.extend(imported.conversation.assignees().map(Key::Assignee));
             }
+            ChangeKind::ContactUpdated { contact, .. } | ChangeKind::ContactErased { contact } => {
+                keys.push(Key::Contact(contact.clone()));
+            }
+            ChangeKind::ContactMerged { from, into } => {
+                keys.extend([from, into].map(|id| Key::Contact(id.clone())));
+            }
             _ => {}
         }
     }
@@ -288,6 +329,9 @@ impl ChangeKind {
                 | Self::AssigneeRemoved { .. }
                 | Self::KeysPurged { .. }
                 | Self::EventsPurged { .. }
+                | Self::ContactErased { .. }
+                | Self::ContactMerged { .. }
+                | Self::ConversationMerged { .. }
         )
     }
 }

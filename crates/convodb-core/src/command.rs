@@ -8,9 +8,9 @@ use ulid::Ulid;
 
 use crate::outcome::BatchItem;
 use crate::{
-    Assignee, AssigneeId, ChangeKind, Context, Conversation, ConversationId, Direction, Effect,
-    EntityKind, Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord, Inbox, InboxId,
-    InvalidInput, Key, Message, MessageId, Note, NoteId, Result, State, time,
+    Assignee, AssigneeId, ChangeKind, Contact, ContactId, Context, Conversation, ConversationId,
+    Direction, Effect, EntityKind, Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord,
+    Inbox, InboxId, InvalidInput, Key, Message, MessageId, Note, NoteId, Result, State, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -195,6 +195,7 @@ pub enum Subject {
     /// there.
     Each(Vec<(ConversationId, Option<Effect>)>),
     Inbox(InboxId),
+    Contact(ContactId),
 }
 
 /// What a command answers, read from the state after its changes.
@@ -251,6 +252,7 @@ outputs! {
         Some(inbox) => Ok(inbox.clone()),
         None => Err(Error::not_found(EntityKind::Inbox, id).into()),
     };
+    Contact: Subject::Contact(id) => |state: &State| state.require_contact(id).cloned();
 }
 
 /// What a command may be about that has come, and nothing yet.
@@ -279,7 +281,13 @@ impl Output for Note {
         };
         match state.notes.get(&(*of, *at, *id)) {
             Some(Some(note)) => Ok(note.clone()),
-            Some(None) => Err(Error::not_found(EntityKind::Note, id).into()),
+            // Where its conversation was merged, the other one has it.
+            Some(None) => match state.conversation(*of)? {
+                Some(other) if other.id != *of => {
+                    Self::read(state, &Subject::Note(other.id, *at, *id))
+                }
+                _ => Err(Error::not_found(EntityKind::Note, id).into()),
+            },
             None => Err(Halt::missing(Key::Note(*of, *at, *id))),
         }
     }

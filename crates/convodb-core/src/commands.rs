@@ -11,9 +11,11 @@ mod delete_resolved;
 mod edit;
 mod erase_contact;
 mod fill;
+mod identify;
 mod import;
 mod import_line;
 mod mark_read;
+mod merge_contacts;
 mod purge;
 mod react;
 mod receive;
@@ -28,12 +30,14 @@ mod resolve;
 mod retry;
 mod revoke;
 mod save_assignee;
+mod save_contact;
 mod save_inbox;
 mod send;
 mod set_provider_id;
 mod update_conversation;
 mod update_message;
 mod wake_due;
+mod who;
 
 use std::time::Duration;
 
@@ -56,11 +60,11 @@ use crate::{
 
 pub use self::{
     add_note::*, assign::*, bulk::*, consumers::*, delete::*, delete_resolved::*, edit::*,
-    erase_contact::*, fill::Fill, mark_read::*, purge::*, react::React, receive::*,
-    record_delivery::*, record_watermark::*, remove_assignee::*, remove_note::*, reopen::*,
-    reply::*, request::Report, resolve::*, retry::*, revoke::*, save_assignee::*, save_inbox::*,
-    send::*, set_provider_id::*, update_conversation::*, update_message::UpdateMessage,
-    wake_due::*,
+    erase_contact::*, fill::Fill, identify::*, mark_read::*, merge_contacts::MergeContacts,
+    purge::*, react::React, receive::*, record_delivery::*, record_watermark::*,
+    remove_assignee::*, remove_note::*, reopen::*, reply::*, request::Report, resolve::*, retry::*,
+    revoke::*, save_assignee::*, save_contact::*, save_inbox::*, send::*, set_provider_id::*,
+    update_conversation::*, update_message::UpdateMessage, wake_due::*,
 };
 #[doc(hidden)]
 pub use {import::decide as decide_import, import_line::RecordLines};
@@ -70,11 +74,10 @@ macro_rules! seal {
 }
 
 seal! {
-    Acknowledge AddConsumer AddNote Assign AssignAll Delete DeleteResolved Edit EraseContact Fill Import
-    ImportLine MarkRead RecordLines
-    MarkReadUpTo MarkUnread
+    Acknowledge AddConsumer AddNote Assign AssignAll Delete DeleteResolved Edit EraseContact Fill Identify
+    Import ImportLine MarkRead MarkReadUpTo MarkUnread MergeContacts RecordLines
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
     RemoveAssignee RemoveNote
-    RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SaveInbox SendMessage SetProviderId
-    UpdateConversation UpdateMessage WakeDue
+    RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SaveContact SaveInbox SendMessage
+    SetProviderId UpdateConversation UpdateMessage WakeDue
 }

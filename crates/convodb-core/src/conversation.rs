@@ -1,6 +1,8 @@
 //! A conversation: the public type, the entity that commands decide on, and the one home of its
 //! attributes.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +10,8 @@ use crate::attributes::{Attribute, Attributes, Priority, Tags};
 use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, ConversationId, InboxId, InboxRef, Message, Revision,
-    TeamId, Timeline, time,
+    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InboxId, InboxRef,
+    Message, Revision, TeamId, Timeline, time,
 };
 
 /// Whether a conversation needs work.
@@ -55,7 +57,7 @@ pub enum WakeReason {
 /// Its JSON has `id`, `contact_id`, `channel`, `status`, `assigned_to`, `"messages": []`,
 /// `created_at` and `updated_at`; after them, each where it is not zero, `unread_count`,
 /// `inbound_count` and `revision`; then, each where it has a value, `inbox_id`, those of its
-/// [`Attributes`] and its [`Timeline`], `delivered_until` and `read_until`.
+/// [`Attributes`] and its [`Timeline`], `identity`, `delivered_until` and `read_until`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Conversation {
@@ -91,6 +93,9 @@ pub struct Conversation {
     pub read_until: Option<DateTime<Utc>>,
     /// What its team gave it. Most have none.
     pub attributes: Option<Box<Attributes>>,
+    /// The contact's identity that the latest message from it came from, of those that name one: where an
+    /// answer goes.
+    pub identity: Option<Arc<str>>,
     /// What an import left to the messages that it brings later. Reads show none.
     #[doc(hidden)]
     pub history: Option<History>,
@@ -158,6 +163,10 @@ pub enum Field {
     Timeline(Timeline),
     /// Lines of an import made it, and nothing else.
     History(History),
+    /// Where an answer goes.
+    Identity(String),
+    /// It is another contact's, into which its own was merged.
+    Contact(ContactId),
 }
 
 impl Field {
@@ -232,6 +241,7 @@ impl Conversation {
             read_until: None,
             attributes: None,
             history: None,
+            identity: None,
         }
     }
 
@@ -345,6 +355,8 @@ impl Conversation {
             }
             Field::UnreadRevoked => self.unread_count = self.unread_count.saturating_sub(1),
             Field::History(history) => self.history = Some(*history),
+            Field::Identity(identity) => self.identity = Some(identity.as_str().into()),
+            Field::Contact(contact) => self.contact_id = contact.clone(),
         }
     }
 
@@ -374,11 +386,13 @@ impl Conversation {
         let delivered_until = self.delivered_until.map(Field::DeliveredUntil);
         let read_until = self.read_until.map(Field::ReadUntil);
         let attributes = self.attributes.iter().flat_map(|it| it.fields());
+        let identity = self.identity.as_deref().map(str::to_owned);
         let until = delivered_until.into_iter().chain(read_until);
         let timeline = (self.timeline != Timeline::default()).then_some(self.timeline);
         let timeline = timeline.map(Field::Timeline);
         let history = self.history.map(Field::History);
         let more = attributes.chain(timeline).chain(history);
+        let more = more.chain(identity.map(Field::Identity));
         until.chain(more).collect()
     }
 
@@ -386,6 +400,18 @@ impl Conversation {
     pub(crate) fn reassign(&mut self, successor: Option<Assignee>) {
         self.assigned_to = successor;
         self.revision = self.revision.next();
+    }
+
+    /// Takes the messages of another conversation. A command that expects the revision of either is refused.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.inbound_count += other.inbound_count;
+        self.unread_count += other.unread_count;
+        self.created_at = self.created_at.min(other.created_at);
+        self.updated_at = self.updated_at.max(other.updated_at);
+        self.delivered_until = self.delivered_until.max(other.delivered_until);
+        self.read_until = self.read_until.max(other.read_until);
+        self.timeline.absorb(&other.timeline);
+        self.revision = self.revision.max(other.revision).next();
     }
 
     /// One of its messages has this time, and may be the oldest one.
@@ -398,6 +424,14 @@ impl Conversation {
         self.created_at = self.created_at.min(message.created_at);
         self.inbound_count += u64::from(message.is_from_contact());
         self.unread_count += u64::from(message.counts_as_unread() && !message.is_revoked());
+        if message.direction == Direction::Inbound
+            && let Some(identity) = message
+                .extras
+                .as_ref()
+                .and_then(|it| it.identity.as_deref())
+        {
+            self.identity = Some(identity.into());
+        }
         if !message.is_system() {
             self.timeline.message(message, self.status, at);
             self.active(at);

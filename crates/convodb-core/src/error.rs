@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    AssigneeId, AssigneeKind, CommitSeq, Conversation, ConversationId, EventSeq, InvalidInput,
-    MessageId, Precondition, ProviderId, Revision, Status,
+    AssigneeId, AssigneeKind, CommitSeq, ContactId, Conversation, ConversationId, EventSeq,
+    InvalidInput, MessageId, Precondition, ProviderId, Revision, Status,
 };
 
 /// The result of every call that can fail.
@@ -30,6 +30,8 @@ pub enum ErrorKind {
     /// The sender's own reference belongs to a message of another contact. Nothing was written, and
     /// the error has nothing of that message.
     ClientRefConflict,
+    /// The identities are those of several contacts: [`Details::Contacts`]. Nothing was written.
+    IdentityTaken,
     /// The message was taken back: [`Details::Entity`]. Nothing was written.
     Revoked,
     /// The message did not fail, so that it is not tried again: [`Details::Entity`].
@@ -143,6 +145,8 @@ pub enum Details {
         /// Its id.
         id: String,
     },
+    /// Contacts, each once.
+    Contacts(Vec<ContactId>),
     /// The number of a commit.
     Commit(CommitSeq),
     /// The oldest event that is kept; the number of the next one where none is.
@@ -374,6 +378,11 @@ impl Error {
     pub fn client_ref_conflict(reference: &str) -> Self {
         let message = format!("the reference `{reference}` is that of another message");
         Self::new(ErrorKind::ClientRefConflict, message)
+    }
+
+    pub(crate) fn identity_taken(contacts: Vec<ContactId>) -> Self {
+        let message = "the identities are those of several contacts";
+        Self::new(ErrorKind::IdentityTaken, message).with_details(Details::Contacts(contacts))
     }
 
     pub fn revoked(id: MessageId) -> Self {

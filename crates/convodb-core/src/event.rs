@@ -1,8 +1,8 @@
 //! Events: what changed, for other systems.
 //!
 //! An event is a projection of one change and the state before it, so a command that changes nothing
-//! has none. It names ids of the store and of the team, and holds no content and no contact: nothing
-//! of what is erased stays in it.
+//! has none. It names ids of the store and of the team, and holds no content. One of a contact names the
+//! contact until that is erased: nothing of what is erased stays in it.
 
 mod project;
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
-    Actor, AssigneeId, AssigneeKind, Attribute, Change, Conversation, ConversationId,
+    Actor, AssigneeId, AssigneeKind, Attribute, Change, ContactId, Conversation, ConversationId,
     DeliveryStatus, EventSeq, InvalidInput, MessageId, NoteId, Status, WakeReason, time,
 };
 
@@ -22,8 +22,8 @@ pub(crate) use project::project;
 
 /// A change of the store, as other systems consume it.
 ///
-/// Its JSON is a flat object: `sequence`, `type`, `created_at` and `conversation_id`, then the fields
-/// of the type, and `effective_at` and `actor` where it has them.
+/// Its JSON is a flat object: `sequence`, `type`, `created_at` and `conversation_id` or `contact_id`, then
+/// the fields of the type, and `effective_at` and `actor` where it has them.
 ///
 /// ```
 /// # convodb::example!(store, id);
@@ -41,8 +41,8 @@ pub struct Event {
     pub seq: EventSeq,
     /// When the store made the change. It never decreases from one event to the next.
     pub at: DateTime<Utc>,
-    /// The conversation that it is about.
-    pub conversation_id: ConversationId,
+    /// What it is about.
+    pub subject: EventSubject,
     /// The actor of the command's [`Context`](crate::Context), where it has one.
     pub actor: Option<Actor>,
     /// Of a reassignment to a successor, when the predecessor was removed: reads have returned the
@@ -52,6 +52,48 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum EventSubject {
+    /// A conversation.
+    Conversation(ConversationId),
+    /// A contact.
+    Contact(ContactId),
+    /// A contact that was erased since.
+    Erased,
+}
+
+impl EventSubject {
+    /// The conversation, if it is one.
+    pub const fn conversation_id(&self) -> Option<ConversationId> {
+        match self {
+            Self::Conversation(id) => Some(*id),
+            Self::Contact(_) | Self::Erased => None,
+        }
+    }
+
+    /// The contact, if it is one.
+    pub const fn contact_id(&self) -> Option<&ContactId> {
+        match self {
+            Self::Contact(id) => Some(id),
+            Self::Conversation(_) | Self::Erased => None,
+        }
+    }
+}
+
+impl From<ConversationId> for EventSubject {
+    fn from(id: ConversationId) -> Self {
+        Self::Conversation(id)
+    }
+}
+
+impl From<ContactId> for EventSubject {
+    fn from(id: ContactId) -> Self {
+        Self::Contact(id)
+    }
+}
+
 /// An event that has no number yet. It is also the record of an event, whose number is its key.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +101,7 @@ pub struct NewEvent {
     #[serde(with = "time")]
     pub at: DateTime<Utc>,
     pub actor: Option<Actor>,
-    pub conversation_id: ConversationId,
+    pub subject: EventSubject,
     #[serde(with = "time::optional")]
     pub effective_at: Option<DateTime<Utc>>,
     pub kind: EventKind,
@@ -71,7 +113,7 @@ impl NewEvent {
         Self {
             at: change.at,
             actor: change.actor.clone(),
-            conversation_id: conversation.id,
+            subject: conversation.id.into(),
             effective_at: None,
             kind: EventKind::ConversationCreated {
                 status: conversation.status,
@@ -84,15 +126,34 @@ impl NewEvent {
         Event {
             seq,
             at: self.at,
-            conversation_id: self.conversation_id,
+            subject: self.subject,
             actor: self.actor,
             effective_at: self.effective_at,
             kind: self.kind,
         }
     }
+
+    /// The contacts that it names.
+    pub fn contacts(&self) -> impl Iterator<Item = &ContactId> {
+        let other = match &self.kind {
+            EventKind::ContactMerged { into: other }
+            | EventKind::ContactConflict { with: other } => Some(other),
+            _ => None,
+        };
+        self.subject.contact_id().into_iter().chain(other)
+    }
+
+    /// The same without the contacts that it names.
+    pub fn erased(self) -> Self {
+        Self {
+            subject: EventSubject::Erased,
+            kind: EventKind::ContactErased,
+            ..self
+        }
+    }
 }
 
-/// What happened to a conversation, a message or a note.
+/// What happened to a conversation, a message, a note or a contact.
 ///
 /// Append-only: a variant that was released is never edited or moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,6 +287,29 @@ pub enum EventKind {
         /// How many.
         messages: u64,
     },
+    /// The contact has a record now.
+    ContactCreated,
+    /// The contact has another name or other metadata.
+    ContactUpdated,
+    /// The contact has another identity.
+    ContactIdentified,
+    /// The contact was merged into another one.
+    ContactMerged {
+        /// The other one.
+        into: ContactId,
+    },
+    /// A message of the contact came with an identity of another one.
+    ContactConflict {
+        /// The other one.
+        with: ContactId,
+    },
+    /// Something happened to a contact that was erased since.
+    ContactErased,
+    /// The messages and notes of the conversation were put into another one.
+    ConversationMerged {
+        /// The other one.
+        into: ConversationId,
+    },
 }
 
 impl EventKind {
@@ -259,6 +343,13 @@ impl EventKind {
             Self::ConversationSnoozed { .. } => "conversation.snoozed",
             Self::ConversationUnsnoozed { .. } => "conversation.unsnoozed",
             Self::ConversationImported { .. } => "conversation.imported",
+            Self::ContactCreated => "contact.created",
+            Self::ContactUpdated => "contact.updated",
+            Self::ContactIdentified => "contact.identified",
+            Self::ContactMerged { .. } => "contact.merged",
+            Self::ContactConflict { .. } => "contact.conflict",
+            Self::ContactErased => "contact.erased",
+            Self::ConversationMerged { .. } => "conversation.merged",
         }
     }
 
@@ -278,16 +369,16 @@ impl EventKind {
 
 impl Event {
     /// An event without an actor.
-    pub const fn new(
+    pub fn new(
         seq: EventSeq,
         at: DateTime<Utc>,
-        conversation_id: ConversationId,
+        subject: impl Into<EventSubject>,
         kind: EventKind,
     ) -> Self {
         Self {
             seq,
             at,
-            conversation_id,
+            subject: subject.into(),
             actor: None,
             effective_at: None,
             kind,
@@ -301,7 +392,11 @@ impl Serialize for Event {
         object.put("sequence", self.seq)?;
         object.put("type", self.kind.as_str())?;
         object.put("created_at", Time(self.at))?;
-        object.put("conversation_id", self.conversation_id)?;
+        match &self.subject {
+            EventSubject::Conversation(id) => object.put("conversation_id", id)?,
+            EventSubject::Contact(id) => object.put("contact_id", id)?,
+            EventSubject::Erased => {}
+        }
         match &self.kind {
             EventKind::ConversationCreated {
                 status,
@@ -333,7 +428,14 @@ impl Serialize for Event {
             }
             EventKind::ConversationDeleted
             | EventKind::ConversationRead
-            | EventKind::ConversationUnread => {}
+            | EventKind::ConversationUnread
+            | EventKind::ContactCreated
+            | EventKind::ContactUpdated
+            | EventKind::ContactIdentified
+            | EventKind::ContactErased => {}
+            EventKind::ContactMerged { into } => object.put("into", into)?,
+            EventKind::ConversationMerged { into } => object.put("into", into)?,
+            EventKind::ContactConflict { with } => object.put("with", with)?,
             EventKind::MessageReceived { message_id }
             | EventKind::MessageSent { message_id }
             | EventKind::MessageDelivered { message_id }
@@ -386,7 +488,10 @@ struct EventDocument {
     sequence: EventSeq,
     r#type: String,
     created_at: Time,
-    conversation_id: ConversationId,
+    conversation_id: Option<ConversationId>,
+    contact_id: Option<ContactId>,
+    into: Option<String>,
+    with: Option<ContactId>,
     status: Option<EventStatus>,
     until: Option<Time>,
     changed: Option<Vec<Attribute>>,
@@ -411,6 +516,25 @@ enum EventStatus {
 }
 
 impl EventDocument {
+    /// The conversation or the contact, as the type has it.
+    fn subject(&self, kind: &EventKind) -> Result<EventSubject, InvalidInput> {
+        let is_of_contact = kind.as_str().starts_with("contact.");
+        match (self.conversation_id, self.contact_id.clone()) {
+            (None, None) if *kind == EventKind::ContactErased => Ok(EventSubject::Erased),
+            (Some(id), None) if !is_of_contact => Ok(id.into()),
+            (None, Some(id)) if is_of_contact && *kind != EventKind::ContactErased => Ok(id.into()),
+            _ => {
+                let field = if is_of_contact {
+                    "contact_id"
+                } else {
+                    "conversation_id"
+                };
+                let reason = "must be that of the type, and the only one";
+                Err(InvalidInput::new(field, reason))
+            }
+        }
+    }
+
     fn kind(&self) -> Result<EventKind, InvalidInput> {
         let required = |field| InvalidInput::new(field, "is required for this type of event");
         let id = |party: &Option<Party<'_>>| {
@@ -504,6 +628,19 @@ impl EventDocument {
             "conversation.imported" => EventKind::ConversationImported {
                 messages: self.messages.ok_or_else(|| required("messages"))?,
             },
+            "contact.created" => EventKind::ContactCreated,
+            "contact.updated" => EventKind::ContactUpdated,
+            "contact.identified" => EventKind::ContactIdentified,
+            "contact.merged" => EventKind::ContactMerged {
+                into: ContactId::new(self.into.as_deref().ok_or_else(|| required("into"))?)?,
+            },
+            "contact.conflict" => EventKind::ContactConflict {
+                with: self.with.clone().ok_or_else(|| required("with"))?,
+            },
+            "contact.erased" => EventKind::ContactErased,
+            "conversation.merged" => EventKind::ConversationMerged {
+                into: ConversationId::new(self.into.as_deref().ok_or_else(|| required("into"))?)?,
+            },
             "note.added" => EventKind::NoteAdded {
                 note_id: self.note_id.ok_or_else(|| required("note_id"))?,
             },
@@ -516,10 +653,11 @@ impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = EventDocument::deserialize(Object(deserializer))?;
         let kind = document.kind().map_err(de::Error::custom)?;
+        let subject = document.subject(&kind).map_err(de::Error::custom)?;
         Ok(Self {
             seq: document.sequence,
             at: document.created_at.get(),
-            conversation_id: document.conversation_id,
+            subject,
             actor: document.actor,
             effective_at: document.effective_at.map(Time::get),
             kind,

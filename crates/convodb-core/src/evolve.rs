@@ -3,8 +3,9 @@
 
 use crate::event::{self, NewEvent};
 use crate::{
-    Assignee, Change, ChangeKind, Conversation, ConversationId, Halt, Inbox, Key, Message,
-    MessageField, MessageId, ProviderId, ProviderIdState, State, Timeline, Unmatched,
+    Assignee, Change, ChangeKind, Contact, ContactField, Conversation, ConversationId, Field, Halt,
+    Inbox, Key, Message, MessageField, MessageId, ProviderId, ProviderIdState, State, Timeline,
+    Unmatched,
 };
 
 /// Applies a change, and appends the events that follow from it and the state that it meets.
@@ -35,6 +36,12 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         ChangeKind::ConversationUpdated { conversation, set }
         | ChangeKind::ConversationCompleted { conversation, set } => {
             for field in &set {
+                if let Field::Contact(contact) = field {
+                    let known = state.require_conversation(conversation)?.thread();
+                    let thread = (known.0.clone(), contact.clone());
+                    state.threads.put(known, None);
+                    state.threads.put(thread, Some(conversation));
+                }
                 let assignee = match field.assignee() {
                     Some(id) => Some(state.require_assignee(&id)?.clone()),
                     None => None,
@@ -176,10 +183,52 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
         ChangeKind::ImportAdvanced { import, progress } => {
             state.imports.put(import, Some(progress));
         }
+        ChangeKind::ContactUpdated { contact, set } => {
+            let known = state.contact(&contact)?.cloned();
+            let mut known = known.unwrap_or_else(|| Contact::new(contact.clone(), at));
+            for field in set {
+                if let ContactField::Identity(identity) = &field {
+                    let of = Some(contact.clone());
+                    state.identities.put(identity.clone(), of);
+                }
+                known.set(field);
+            }
+            state.contacts.put(contact, Some(known));
+        }
+        ChangeKind::ContactErased { contact } => {
+            let identities = state
+                .contact(&contact)?
+                .map(|known| known.identities.clone());
+            for identity in identities.into_iter().flatten() {
+                state.identities.put(identity, None);
+            }
+            state.contacts.put(contact, None);
+        }
+        ChangeKind::ContactMerged { from, into } => {
+            if let Some(known) = state.contact(&from)?.cloned() {
+                for identity in known.identities.clone() {
+                    state.identities.put(identity, Some(into.clone()));
+                }
+                let merged = |other: &mut Contact| other.absorb(known);
+                if !state.contacts.update(&into, merged) {
+                    return Err(Halt::missing(Key::Contact(into)));
+                }
+                state.contacts.put(from.clone(), None);
+            }
+            state.contact_aliases.put(from, Some(into));
+        }
+        ChangeKind::ConversationMerged { from, into } => {
+            let known = state.require_conversation(from)?.clone();
+            update(state, into, |other| other.absorb(&known))?;
+            state.threads.put(known.thread(), None);
+            state.conversations.put(from, None);
+            state.conversation_aliases.put(from, Some(into));
+        }
         ChangeKind::UnmatchedPurged { .. }
         | ChangeKind::KeysPurged { .. }
         | ChangeKind::EventsPurged { .. }
-        | ChangeKind::LinesImported { .. } => {}
+        | ChangeKind::LinesImported { .. }
+        | ChangeKind::ContactConflict { .. } => {}
     }
     Ok(())
 }

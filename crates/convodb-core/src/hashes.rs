@@ -5,18 +5,23 @@ use std::hash::Hasher as _;
 
 use serde::Serialize;
 use siphasher::sip128::{Hasher128 as _, SipHasher13, SipHasher24};
+use ulid::Ulid;
 
-use crate::{Error, IdempotencyKey, InboxNumber, InboxRef, ProviderId, Result};
+use crate::{
+    ContactId, Error, IdempotencyKey, Identity, InboxNumber, InboxRef, ProviderId, Result,
+};
 
 pub const HASH_LEN: usize = 16;
 
-/// Precedes an idempotency key; an inbox number of four bytes precedes a provider's id. No inbox
-/// number begins with this byte: they are counted from 0.
+/// Precede an idempotency key, an identity and a contact's id; an inbox number of four bytes precedes a
+/// provider's id. No inbox number begins with these bytes: they are counted from 0.
 const OF_KEY: u8 = u8::MAX;
 /// Precedes an inbox and a provider's id of which the id of a message is made.
 const OF_MESSAGE: u8 = u8::MAX - 1;
 /// Precedes the id that a note had elsewhere.
 const OF_IMPORT: u8 = u8::MAX - 2;
+const OF_IDENTITY: u8 = u8::MAX - 3;
+const OF_CONTACT: u8 = u8::MAX - 4;
 
 /// Hashes texts by the seed of one store.
 #[derive(Clone, Copy)]
@@ -55,6 +60,17 @@ impl Hashes {
 
     pub fn of_key(self, key: &IdempotencyKey) -> [u8; HASH_LEN] {
         self.of_text(&[OF_KEY], key.as_str())
+    }
+
+    /// The id of the contact that an identity makes.
+    pub fn contact_of(self, identity: &Identity) -> Result<ContactId> {
+        let kind = [OF_IDENTITY, identity.channel() as u8];
+        let hash = u128::from_be_bytes(self.of_text(&kind, identity.value()));
+        Ok(ContactId::new(&format!("con_{}", Ulid(hash)))?)
+    }
+
+    pub fn of_contact(self, id: &ContactId) -> [u8; HASH_LEN] {
+        self.of_text(&[OF_CONTACT], id.as_str())
     }
 
     /// The fingerprint of a command with its parameters. It is stable across compilers and builds.

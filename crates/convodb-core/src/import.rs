@@ -2,16 +2,16 @@
 //! of which each is one thing.
 
 use chrono::{DateTime, Utc};
-use serde::de::{self, DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::commands::{SaveAssignee, SaveInbox};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
-    Actor, Address, AssigneeId, Channel, ContactId, Conversation, ConversationId, Effect,
+    Actor, Address, AssigneeId, Channel, Contact, ContactId, Conversation, ConversationId, Effect,
     ErrorKind, ImportMessage, ImportName, Inbox, InboxId, InboxRef, InvalidInput, Message, Note,
-    Result, Status, TeamId, UserId, repair_surrogates,
+    Result, Status, TeamId, UserId, Who, repair_surrogates,
 };
 
 /// A whole conversation to be imported. It keeps its messages, notes, ids and times.
@@ -80,7 +80,7 @@ impl Import {
 /// A line of an import: one thing from elsewhere, of which each is decided for itself.
 ///
 /// Its JSON is an object with one name: `{"user": {"id", "name"}}`, `{"team": {"id", "name"}}`,
-/// `{"inbox": {"id", "channel", "name"}}`, `{"conversation": {…}}` ([`ImportConversation`]),
+/// `{"inbox": {"id", "channel", "name"}}`, `{"contact": {…}}` ([`Contact`]), `{"conversation": {…}}` ([`ImportConversation`]),
 /// `{"message": {…}}` ([`ImportMessage`]) or `{"note": {…}}` ([`ImportNote`]). A conversation as an export
 /// writes it, without such a name, is taken too.
 ///
@@ -101,6 +101,8 @@ pub enum ImportLine {
     Assignee(SaveAssignee),
     /// An inbox.
     Inbox(SaveInbox),
+    /// A contact. One that is there gets what it lacks.
+    Contact(Box<Contact>),
     /// A conversation, with its messages or without.
     Conversation(Box<ImportConversation>),
     /// A message, of a thread that is there or a new one.
@@ -111,7 +113,7 @@ pub enum ImportLine {
 
 /// An internal note of the past, for a line of an import.
 ///
-/// Its JSON has `contact_id`, `channel` or `inbox_id`, `content` and `created_at`, and where they have a
+/// Its JSON has `contact_id` or `identities`, `channel` or `inbox_id`, `content` and `created_at`, and where they have a
 /// value `author` and `id`: any text of at most 512 bytes, which makes the second note of an id and a time
 /// in one conversation the same note.
 ///
@@ -140,14 +142,14 @@ pub struct ImportNote {
 impl ImportNote {
     /// A note about this contact in this inbox, or on this channel.
     pub fn new(
-        contact: impl Into<ContactId>,
+        who: impl Into<Who>,
         inbox: impl Into<InboxRef>,
         content: impl Into<String>,
         created_at: DateTime<Utc>,
     ) -> Self {
         Self {
             to: Address {
-                contact: contact.into(),
+                who: who.into(),
                 inbox: inbox.into(),
                 channel: None,
             },
@@ -174,7 +176,9 @@ impl Serialize for ImportNote {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 struct NoteDocument {
-    contact_id: ContactId,
+    contact_id: Option<ContactId>,
+    #[serde(default)]
+    identities: Vec<String>,
     channel: Option<Channel>,
     inbox_id: Option<InboxId>,
     id: Option<String>,
@@ -186,14 +190,12 @@ struct NoteDocument {
 impl<'de> Deserialize<'de> for ImportNote {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let note = NoteDocument::deserialize(Object(deserializer))?;
-        let inbox = InboxRef::given(note.channel, note.inbox_id);
-        let inbox = inbox.ok_or_else(|| de::Error::missing_field("channel"))?;
+        let who = Who {
+            contact: note.contact_id,
+            identities: note.identities,
+        };
         Ok(Self {
-            to: Address {
-                contact: note.contact_id,
-                channel: note.channel.filter(|_| inbox.id().is_some()),
-                inbox,
-            },
+            to: Address::read(who, note.channel, note.inbox_id)?,
             id: note.id,
             content: note.content,
             author: note.author,
@@ -271,6 +273,7 @@ enum Line {
     User(Named<UserId>),
     Team(Named<TeamId>),
     Inbox(Inbox),
+    Contact(Box<Contact>),
     Conversation(Box<ImportConversation>),
     Message(Box<ImportMessage>),
     Note(Box<ImportNote>),
@@ -304,6 +307,7 @@ impl ImportLine {
                 channel,
                 name,
             }),
+            Line::Contact(contact) => Self::Contact(contact),
             Line::Conversation(conversation) => Self::Conversation(conversation),
             Line::Message(message) => Self::Message(message),
             Line::Note(note) => Self::Note(note),
@@ -396,7 +400,15 @@ fn path_at_end(json: &[u8]) -> String {
 }
 
 /// The names of lines.
-const LINES: [&str; 6] = ["user", "team", "inbox", "conversation", "message", "note"];
+const LINES: [&str; 7] = [
+    "user",
+    "team",
+    "inbox",
+    "contact",
+    "conversation",
+    "message",
+    "note",
+];
 
 /// What a line of an import did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -503,7 +515,7 @@ impl ImportLine {
     /// How many messages it brings.
     pub fn messages(&self) -> u64 {
         match self {
-            Self::Assignee(_) | Self::Inbox(_) | Self::Note(_) => 0,
+            Self::Assignee(_) | Self::Inbox(_) | Self::Contact(_) | Self::Note(_) => 0,
             Self::Conversation(line) => line.import.messages.len() as u64,
             Self::Message(_) => 1,
         }

@@ -68,6 +68,7 @@ struct Document {
     resolved_at: Option<Time>,
     #[serde(default)]
     answered_by_bot: bool,
+    identity: Option<String>,
     delivered_until: Option<Time>,
     read_until: Option<Time>,
     #[serde(default)]
@@ -119,6 +120,7 @@ impl From<Document> for Import {
             read_until: document.read_until.map(Time::get),
             attributes: has_attributes.then(|| Box::new(attributes)),
             history: None,
+            identity: document.identity.map(Into::into),
         };
         let (mut messages, mut extras) = (document.messages, document.extras);
         for message in &mut messages {
@@ -224,6 +226,7 @@ fn write<S: Serializer>(
     object.put_some("first_reply_at", timeline.first_reply_at.map(Time))?;
     object.put_some("resolved_at", timeline.resolved_at.map(Time))?;
     object.put_some("answered_by_bot", timeline.answered_by_bot.then_some(true))?;
+    object.put_some("identity", conversation.identity.as_deref())?;
     object.put_some("delivered_until", conversation.delivered_until.map(Time))?;
     object.put_some("read_until", conversation.read_until.map(Time))?;
     let metadata = &attributes.metadata;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey,
-    ImportName, InboxId, InboxRef, Message, MessageId, NoteId, ProviderId,
+    Identity, ImportName, InboxId, InboxRef, Message, MessageId, NoteId, ProviderId,
 };
 
 /// The address of one entity, or a question about many.
@@ -25,6 +25,9 @@ pub enum Key {
     Consumer(ConsumerName),
     /// How far a named import has come.
     Import(ImportName),
+    Contact(ContactId),
+    /// The contact that a provider calls so.
+    Identity(Identity),
     /// A question about many entities. Its answer is forgotten when the command is done.
     Query(Query),
 }
@@ -64,6 +67,9 @@ pub enum Query {
     Pending(ConversationId, DateTime<Utc>),
     /// The time of a note: [`Answer::Time`].
     NoteTime(ConversationId, NoteId),
+    /// Which of these conversations has the message from the contact that arrived last, of those that name
+    /// an identity: [`Answer::Conversations`].
+    LatestIdentity(Vec<ConversationId>),
     /// How many idempotency keys are older than a time: [`Answer::Number`].
     KeysBefore(DateTime<Utc>),
 }

@@ -17,6 +17,7 @@ mod channel;
 pub mod codec;
 mod command;
 pub mod commands;
+mod contact;
 mod context;
 mod conversation;
 mod error;
@@ -65,10 +66,11 @@ pub mod api {
     pub use crate::channel::{Channel, Inbox, InboxRef};
     pub use crate::command::{Command, Output};
     pub use crate::commands::ConsumerStart;
+    pub use crate::contact::{Contact, ContactChanges, ContactFilter, Identity, Who};
     pub use crate::context::{Context, Precondition};
     pub use crate::conversation::{Conversation, Status, Transcript, WakeReason};
     pub use crate::error::{Details, EntityKind, Error, ErrorKind, Result};
-    pub use crate::event::{Event, EventKind};
+    pub use crate::event::{Event, EventKind, EventSubject};
     pub use crate::filter::{Filter, StatusFilter};
     pub use crate::id::{
         Actor, ConsumerName, ContactId, ConversationId, Id, ImportName, InboxId, MessageId, NoteId,
@@ -107,6 +109,7 @@ pub use {
     change::{Change, ChangeKind, MessageField, Original},
     channel::InboxNumber,
     command::{Decision, Env, Halt, IdSequence, Subject, decide, reads},
+    contact::ContactField,
     conversation::{Field, History},
     error::Hex,
     event::NewEvent,
@@ -121,5 +124,5 @@ pub use {
     records::IdempotencyRecord,
     selection::Selected,
     state::{Difference, Entities, State},
-    text::UNSEEN,
+    text::{UNSEEN, folded},
 };

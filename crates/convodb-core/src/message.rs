@@ -369,6 +369,7 @@ impl Message {
         own.awaits_original = false;
         own.client_ref = extras.client_ref;
         if !is_erased {
+            own.identity = extras.identity;
             own.reply_to = extras.reply_to;
             own.forwarded = extras.forwarded;
             own.bring(extras.raw, &extras.metadata);

@@ -106,6 +106,20 @@ impl Metadata {
         merged
     }
 
+    /// The same with the values of another, for the names that have none, as far as there is room.
+    pub(crate) fn united(&self, other: &Self) -> Self {
+        let mut united = self.clone();
+        for (name, value) in &other.0 {
+            if !united.0.contains_key(name) {
+                united.0.insert(name.clone(), value.clone());
+                if united.validate().is_err() {
+                    united.0.remove(name);
+                }
+            }
+        }
+        united
+    }
+
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
         let count = self.0.len();
         let reason = format_args!("must have at most {MAX_KEYS} names, and has {count}");

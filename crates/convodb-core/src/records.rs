@@ -16,8 +16,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::codec::{CodecError, Record};
 use crate::{
-    Actor, Assignee, AssigneeId, Channel, ContactId, Conversation, ConversationId, Effect, Field,
-    InboxId, InboxNumber, Note, NoteId, Revision, Status, Subject, time,
+    Actor, Assignee, AssigneeId, Channel, Contact, ContactId, Conversation, ConversationId, Effect,
+    Field, Identity, InboxId, InboxNumber, Metadata, Note, NoteId, Revision, Status, Subject, time,
 };
 
 pub use message::MessageRecord;
@@ -161,6 +161,39 @@ impl ConversationRecord {
             return Err(CodecError::malformed(reason));
         }
         Ok(conversation)
+    }
+}
+
+/// A contact without its id, which its key has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactRecord {
+    pub name: Option<String>,
+    pub identities: Vec<Identity>,
+    #[serde(with = "as_json")]
+    pub metadata: Metadata,
+    #[serde(with = "time")]
+    pub created_at: DateTime<Utc>,
+}
+
+impl From<Contact> for ContactRecord {
+    fn from(contact: Contact) -> Self {
+        Self {
+            name: contact.name,
+            identities: contact.identities,
+            metadata: contact.metadata,
+            created_at: contact.created_at,
+        }
+    }
+}
+
+impl ContactRecord {
+    /// The contact of this record under a key.
+    pub fn into_contact(self, id: ContactId) -> Contact {
+        let mut contact = Contact::new(id, self.created_at);
+        contact.name = self.name;
+        contact.identities = self.identities;
+        contact.metadata = self.metadata;
+        contact
     }
 }
 

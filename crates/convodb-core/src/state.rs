@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 
 use crate::command::require_conversations;
 use crate::{
-    Answer, Assignee, AssigneeId, Channel, ConsumerName, ContactId, Conversation, ConversationId,
-    EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, ImportName,
-    ImportProgress, Inbox, InboxId, InboxRef, Key, Message, MessageId, Note, NoteId, ProviderId,
-    ProviderIdState, Query,
+    Answer, Assignee, AssigneeId, Channel, ConsumerName, Contact, ContactId, Conversation,
+    ConversationId, EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, Identity,
+    ImportName, ImportProgress, Inbox, InboxId, InboxRef, Key, Message, MessageId, Note, NoteId,
+    ProviderId, ProviderIdState, Query,
 };
 
 /// What commands are decided on, and what changes are applied to.
@@ -29,13 +29,26 @@ pub struct State {
     pub idempotency: Entities<IdempotencyKey, IdempotencyRecord>,
     pub consumers: Entities<ConsumerName, EventSeq>,
     pub imports: Entities<ImportName, ImportProgress>,
+    pub contacts: Entities<ContactId, Contact>,
+    pub identities: Entities<Identity, ContactId>,
+    /// Contacts that were merged, and what they were merged into. Loaded with a contact that is not there.
+    pub contact_aliases: Entities<ContactId, ContactId>,
+    /// The same of conversations.
+    pub conversation_aliases: Entities<ConversationId, ConversationId>,
     answers: Vec<(Query, Answer)>,
 }
 
 impl State {
+    /// The conversation that an id means: where it was merged, the one that it was merged into.
     pub fn conversation(&self, id: ConversationId) -> Result<Option<&Conversation>, Halt> {
-        let known = self.conversations.get(&id);
-        known.ok_or_else(|| Halt::missing(Key::Conversation(id)))
+        match self.conversations.get(&id) {
+            None => Err(Halt::missing(Key::Conversation(id))),
+            Some(Some(known)) => Ok(Some(known)),
+            Some(None) => match self.conversation_aliases.get(&id).flatten() {
+                Some(other) => self.conversation(*other),
+                None => Ok(None),
+            },
+        }
     }
 
     pub fn require_conversation(&self, id: ConversationId) -> Result<&Conversation, Halt> {
@@ -61,14 +74,37 @@ impl State {
         Ok(ids.to_vec())
     }
 
+    /// The contact that an id means, and its conversation in an inbox.
+    pub fn thread_of<'a>(
+        &'a self,
+        inbox: &InboxRef,
+        contact: &'a ContactId,
+    ) -> Result<(&'a ContactId, Option<&'a Conversation>), Halt> {
+        if let Some(known) = self.thread(inbox, contact)? {
+            return Ok((contact, Some(known)));
+        }
+        let meant = self.contact_meant(contact)?;
+        let known = match meant == contact {
+            true => None,
+            false => self.thread(inbox, meant)?,
+        };
+        Ok((meant, known))
+    }
+
     pub fn message(&self, of: ConversationId, id: MessageId) -> Result<Option<&Message>, Halt> {
         let known = self.messages.get(&(of, id));
         known.ok_or_else(|| Halt::missing(Key::Message(of, id)))
     }
 
     pub fn require_message(&self, of: ConversationId, id: MessageId) -> Result<&Message, Halt> {
-        let known = self.message(of, id)?;
-        known.ok_or_else(|| Error::not_found(EntityKind::Message, id).into())
+        if let Some(known) = self.message(of, id)? {
+            return Ok(known);
+        }
+        // Where its conversation was merged, the other one has it.
+        match self.conversation(of)? {
+            Some(other) if other.id != of => self.require_message(other.id, id),
+            _ => Err(Error::not_found(EntityKind::Message, id).into()),
+        }
     }
 
     pub fn note(
@@ -136,6 +172,32 @@ impl State {
         known.ok_or_else(|| Error::not_found(EntityKind::Consumer, name).into())
     }
 
+    pub fn contact(&self, id: &ContactId) -> Result<Option<&Contact>, Halt> {
+        let known = self.contacts.get(id);
+        known.ok_or_else(|| Halt::missing(Key::Contact(id.clone())))
+    }
+
+    /// The contact that an id means: where it was merged, the one that it was merged into.
+    pub fn contact_meant<'a>(&'a self, id: &'a ContactId) -> Result<&'a ContactId, Halt> {
+        let mut meant = id;
+        if self.contact(id)?.is_none() {
+            while let Some(other) = self.contact_aliases.get(meant).flatten() {
+                meant = other;
+            }
+        }
+        Ok(meant)
+    }
+
+    pub fn require_contact(&self, id: &ContactId) -> Result<&Contact, Halt> {
+        let known = self.contact(self.contact_meant(id)?)?;
+        known.ok_or_else(|| Error::not_found(EntityKind::Contact, id).into())
+    }
+
+    pub fn identity(&self, identity: &Identity) -> Result<Option<&ContactId>, Halt> {
+        let known = self.identities.get(identity);
+        known.ok_or_else(|| Halt::missing(Key::Identity(identity.clone())))
+    }
+
     pub fn answer(&self, query: &Query) -> Result<&Answer, Halt> {
         let mut answers = self.answers.iter();
         match answers.find(|(asked, _)| asked == query) {
@@ -175,6 +237,8 @@ impl State {
             Key::Idempotency(key) => self.idempotency.contains(key),
             Key::Consumer(name) => self.consumers.contains(name),
             Key::Import(name) => self.imports.contains(name),
+            Key::Contact(id) => self.contacts.contains(id),
+            Key::Identity(identity) => self.identities.contains(identity),
             Key::Query(query) => self.answers.iter().any(|(asked, _)| asked == query),
         }
     }
@@ -196,6 +260,10 @@ impl State {
             + self.idempotency.entries.len()
             + self.consumers.entries.len()
             + self.imports.entries.len()
+            + self.contacts.entries.len()
+            + self.identities.entries.len()
+            + self.contact_aliases.entries.len()
+            + self.conversation_aliases.entries.len()
     }
 }
 

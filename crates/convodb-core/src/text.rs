@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::de::{self, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 
 use crate::{AssigneeId, Channel, EntityKind, InvalidInput, Status, StatusFilter};
 
@@ -48,6 +48,13 @@ pub(crate) fn is_blank(text: &str) -> bool {
         c.is_whitespace() || c.is_control() || UNSEEN.iter().any(|range| range.contains(&c))
     };
     text.chars().all(is_unseen)
+}
+
+/// What texts are compared by without case. Both steps, as some letters have one of the two alone.
+#[doc(hidden)]
+pub fn folded(text: &str) -> String {
+    let upper = text.chars().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).collect()
 }
 
 /// Replaces halves of surrogate pairs in JSON by U+FFFD, so that it can be parsed: escapes such as
@@ -175,6 +182,13 @@ impl<T, E: Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for TextVisitor
     fn visit_str<R: de::Error>(self, text: &str) -> Result<T, R> {
         (self.0)(text).map_err(R::custom)
     }
+}
+
+/// A value that is there, if only as `null`.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Deserializes from an object alone: serde's derived code would also take the fields from an array.

@@ -93,6 +93,17 @@ impl Timeline {
         }
     }
 
+    /// The messages of another conversation belong to it. It was opened and resolved as it was before.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        if other.last_message_at > self.last_message_at {
+            self.answered_by_bot = other.answered_by_bot;
+        }
+        self.last_message_at = self.last_message_at.max(other.last_message_at);
+        self.last_inbound_at = self.last_inbound_at.max(other.last_inbound_at);
+        let waiting = [self.waiting_since, other.waiting_since].into_iter();
+        self.waiting_since = waiting.flatten().min();
+    }
+
     pub(crate) fn times(&mut self) -> impl Iterator<Item = &mut DateTime<Utc>> {
         let Self {
             waiting_since,

@@ -11,6 +11,7 @@ const MAX_URL_BYTES: usize = 2_048;
 const MAX_ID_BYTES: usize = 128;
 /// A provider has ids of 135 bytes for users who hide their number.
 const MAX_CONTACT_ID_BYTES: usize = 256;
+const MAX_IDENTITY_BYTES: usize = 256;
 const MAX_PROVIDER_ID_BYTES: usize = 512;
 const MAX_TEMPLATE_PARAMS: usize = 256;
 
@@ -174,6 +175,19 @@ pub(crate) fn provider_id<'v>(field: &'static str, value: &'v str, _: &str) -> T
     let is_plain = !value.chars().any(char::is_control);
     InvalidInput::unless(is_plain, field, "must hold no control character")?;
     at_most(field, value.len(), MAX_PROVIDER_ID_BYTES).map(|()| value)
+}
+
+/// The beginning of a name or of an identity.
+pub(crate) fn prefix(field: &'static str, value: &str) -> Checked {
+    at_most(field, value.len(), MAX_IDENTITY_BYTES)
+}
+
+/// What a provider calls a contact.
+pub(crate) fn identity<'v>(field: &'static str, value: &'v str) -> Text<'v> {
+    InvalidInput::unless(!value.is_empty(), field, "must not be empty")?;
+    let is_plain = !value.chars().any(char::is_control);
+    InvalidInput::unless(is_plain, field, "must hold no control character")?;
+    at_most(field, value.len(), MAX_IDENTITY_BYTES).map(|()| value)
 }
 
 pub(crate) fn idempotency_key<'v>(field: &'static str, value: &'v str, _: &str) -> Text<'v> {

@@ -12,7 +12,8 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use convodb::{
-    AssigneeId, AssigneeKind, Details, EntityKind, ErrorKind, InvalidInput, Precondition, Revision,
+    AssigneeId, AssigneeKind, ContactId, Details, EntityKind, ErrorKind, InvalidInput,
+    Precondition, Revision,
 };
 use serde::Serialize;
 
@@ -26,6 +27,7 @@ pub(crate) struct ApiError {
     code: &'static str,
     message: Cow<'static, str>,
     precondition: Option<Box<FailedPrecondition>>,
+    contact_ids: Option<Vec<ContactId>>,
     retry_after: Option<u64>,
 }
 
@@ -129,6 +131,7 @@ impl ApiError {
             code,
             message: message.into(),
             precondition: None,
+            contact_ids: None,
             retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(SOON),
         }
     }
@@ -235,6 +238,19 @@ impl ApiError {
         Self::invalid(field, &format!("`{id}` is not in the directory"))
     }
 
+    /// Identities that are those of several contacts.
+    fn identity_taken(error: &convodb::Error) -> Self {
+        let contact_ids = match error.details() {
+            Details::Contacts(ids) => Some(ids.clone()),
+            _ => None,
+        };
+        Self {
+            code: "identity_taken",
+            contact_ids,
+            ..Self::saying(StatusCode::CONFLICT, error.to_string())
+        }
+    }
+
     /// A precondition that does not hold, or a claim that was lost.
     fn precondition_failed(error: &convodb::Error) -> Self {
         let precondition = match error.details() {
@@ -281,6 +297,7 @@ impl From<convodb::Error> for ApiError {
                 saying(StatusCode::CONFLICT).coded(error.kind().code())
             }
             ErrorKind::ClientRefConflict => saying(StatusCode::CONFLICT).coded(error.kind().code()),
+            ErrorKind::IdentityTaken => Self::identity_taken(&error),
             ErrorKind::Revoked => saying(StatusCode::CONFLICT).coded(error.kind().code()),
             ErrorKind::NotFailed => saying(StatusCode::CONFLICT).coded(error.kind().code()),
             ErrorKind::PreconditionFailed => Self::precondition_failed(&error),
@@ -334,6 +351,8 @@ struct ErrorBody<'a> {
     message: &'a str,
     #[serde(flatten)]
     precondition: Option<&'a FailedPrecondition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_ids: Option<&'a [ContactId]>,
 }
 
 impl IntoResponse for ApiError {
@@ -342,6 +361,7 @@ impl IntoResponse for ApiError {
             code: self.code,
             message: &self.message,
             precondition: self.precondition.as_deref(),
+            contact_ids: self.contact_ids.as_deref(),
         };
         let mut response = (self.status, Json(Body { error })).into_response();
         let headers = response.headers_mut();

@@ -60,7 +60,12 @@ pub(crate) fn router(
         .route("/conversations/{id}/read", post(desk::read))
         .route("/conversations/{id}/unread", post(desk::unread))
         .route("/conversations/{id}/audit_log", get(desk::audit_log))
+        .route("/contacts", get(contacts::list))
+        .route("/contacts/identify", post(contacts::identify))
+        .route("/contacts/merge", post(contacts::merge))
+        .route("/contacts/{id}", get(contacts::get).put(contacts::put))
         .route("/contacts/{id}/erase", post(contacts::erase))
+        .route("/contacts/{id}/export", get(contacts::export))
         .route("/conversations/{id}/assign", post(conversations::assign))
         .route("/conversations/{id}/resolve", post(conversations::resolve))
         .route(

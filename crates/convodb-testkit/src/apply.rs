@@ -221,6 +221,9 @@ fn give(mut call: Call<'_, impl Commands>, op: &Op) -> Result<()> {
             let id = call.model.pick(*conversation);
             about::run(&mut call, id, *about)
         }
+        Op::SaveContact { .. } | Op::Identify(_) | Op::MergeContacts { .. } => {
+            others::contact(&mut call, op)
+        }
         Op::SaveAssignee { .. } | Op::SaveInbox { .. } | Op::RemoveAssignee { .. } => {
             others::direct(&mut call, op)
         }

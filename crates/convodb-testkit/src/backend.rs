@@ -4,12 +4,13 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
 use convodb::commands::PurgeEvents;
-use convodb::testing::reassign_now;
+use convodb::testing::{self, reassign_now};
 use convodb::{
-    Assignee, AssigneeId, AssigneeKind, Command, CommitSeq, ConsumerPosition, ContactId, Context,
-    Conversation, ConversationId, Error, Event, EventSeq, Execute, Filter, Import, ImportLine,
-    ImportOptions, Inbox, InboxRef, LineAnswer, Message, MessageRange, Note, Outcome, Page,
-    PageRequest, Read, Result, Retention, Store, TagCount, Transaction, Transcript,
+    Assignee, AssigneeId, AssigneeKind, Command, CommitSeq, ConsumerPosition, Contact,
+    ContactFilter, ContactId, Context, Conversation, ConversationId, Error, Event, EventSeq,
+    Execute, Filter, Identity, Import, ImportLine, ImportOptions, Inbox, InboxRef, LineAnswer,
+    Message, MessageRange, Note, Outcome, Page, PageRequest, Read, Result, Retention, Store,
+    TagCount, Transaction, Transcript,
 };
 
 use super::compare::from_both_ends;
@@ -43,6 +44,8 @@ pub trait Queries {
     fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>>;
     fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>>;
     fn consumers(&self) -> Result<Vec<ConsumerPosition>>;
+    fn contact(&self, id: &ContactId) -> Result<Contact>;
+    fn list_contacts(&self, filter: &ContactFilter, page: PageRequest) -> Result<Page<Contact>>;
 }
 
 /// A command that can be given again, and whose answer can be printed: each of them.
@@ -56,6 +59,9 @@ pub trait Commands {
 
     /// A backend may purge in several steps.
     fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>>;
+
+    /// The id of the contact that the backend makes of an identity.
+    fn contact_of(&self, identity: &Identity) -> Result<ContactId>;
 }
 
 /// A backend of the commands, with what a test does to it beside giving commands.
@@ -196,9 +202,17 @@ impl<R: Read> Queries for R {
     fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
         Read::consumers(self)
     }
+
+    fn contact(&self, id: &ContactId) -> Result<Contact> {
+        Read::contact(self, id)
+    }
+
+    fn list_contacts(&self, filter: &ContactFilter, page: PageRequest) -> Result<Page<Contact>> {
+        Read::list_contacts(self, filter, page)
+    }
 }
 
-impl<E: Execute> Commands for E {
+impl<E: Execute + Read> Commands for E {
     fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
         self.execute_in(context.clone(), command)
     }
@@ -209,6 +223,10 @@ impl<E: Execute> Commands for E {
         }
         let limit = u64::MAX;
         self.execute_in(context.clone(), PurgeEvents { retention, limit })
+    }
+
+    fn contact_of(&self, identity: &Identity) -> Result<ContactId> {
+        testing::contact_of(self, identity)
     }
 }
 

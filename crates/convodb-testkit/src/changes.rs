@@ -283,6 +283,7 @@ pub fn hear(message: &mut Message, word: &Word) {
             own.awaits_original = false;
             own.client_ref = brought.client_ref.clone();
             if !is_erased {
+                own.identity.clone_from(&brought.identity);
                 own.reply_to = brought.reply_to.clone();
                 own.forwarded = brought.forwarded;
                 own.raw = brought.raw.clone();
@@ -405,7 +406,7 @@ impl Entry {
         counting
     }
 
-    fn arrived(&self, message: &Message) -> impl Ord + use<> {
+    pub fn arrived(&self, message: &Message) -> (u128, (DateTime<Utc>, MessageId)) {
         (self.arrival_of(message), place(message))
     }
 
@@ -516,7 +517,8 @@ impl Model {
             .entry(message.conversation_id)
             .map(|entry| entry.contact_id.clone());
         let inbound = message.direction == Direction::Inbound;
-        let is_own = contact.is_none_or(|it| inbound && of == Some(super::op::contact(it)));
+        let meant = |it| self.contact_meant(&super::op::contact(it));
+        let is_own = contact.is_none_or(|it| inbound && of == Some(meant(it)));
         let refusal = match named {
             Named::Provided(..) => Refusal::of(ErrorKind::ProviderIdConflict),
             _ => Refusal::invalid("contact_id"),

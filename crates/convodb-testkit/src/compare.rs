@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use convodb::{
-    AssigneeKind, CommitSeq, Content, Conversation, Cursor, Details, ErrorKind, EventSeq,
-    Execute as _, Filter, Import, Message, MessageRange, MessageType, Messages, PageRequest,
-    Result, Store,
+    AssigneeKind, Channel, CommitSeq, Contact, ContactFilter, Content, Conversation, Cursor,
+    Details, ErrorKind, EventSeq, Execute as _, Filter, Import, Message, MessageRange, MessageType,
+    Messages, PageRequest, Result, Store,
 };
 
 use convodb::commands::SaveAssignee;
@@ -190,6 +190,23 @@ pub fn everything(reads: &impl Queries, model: &Model) {
         .map(|it| (it.tag.to_uppercase(), it.count))
         .collect();
     assert_eq!(tags, model.tags());
+    contacts(reads, model).unwrap();
+    for (id, other) in &model.conversation_aliases {
+        let entry = model.entry(*other).unwrap();
+        assert_eq!(reads.conversation(*id).unwrap(), model.show(entry));
+        let thread = model.thread_of(entry);
+        same(&reads.transcript(*id).unwrap().messages, &thread, &id);
+        same(&reads.notes(*id).unwrap(), &entry.notes, &id);
+        let read = reads.messages(*id, MessageRange::all(), 0b0110).unwrap();
+        same(&read, &thread, &id);
+        same(&reads.audit_log(*id).unwrap(), &entry.audit_log, &id);
+        let last = reads.last_messages(&[*id]).unwrap();
+        assert_eq!(last.first().unwrap().as_ref(), thread.last());
+        assert!(reads.rank(*id, &Filter::all()).unwrap().is_some());
+    }
+    for (id, _) in &model.contact_aliases {
+        assert_eq!(reads.contact(id).ok(), model.shown_contact(id));
+    }
     for id in &model.gone {
         let kind = |error: convodb::Error| error.kind();
         let conversation = reads.conversation(*id);
@@ -258,6 +275,50 @@ fn directory(reads: &impl Queries, model: &Model) -> Result<()> {
     Ok(())
 }
 
+/// Each contact, and every list of them.
+fn contacts(reads: &impl Queries, model: &Model) -> Result<()> {
+    let known = model.contacts.iter().map(|contact| contact.id.clone());
+    for id in (0..CONTACTS).map(contact).chain(known) {
+        match (reads.contact(&id), model.shown_contact(&id)) {
+            (Ok(found), known) => assert_eq!(Some(found), known),
+            (Err(error), None) if error.kind() == ErrorKind::NotFound => {}
+            (Err(error), _) => return Err(error),
+        }
+    }
+    let names = ["", "h", "x"].map(|name| ContactFilter::Name(name.to_owned()));
+    let identities = Channel::ALL
+        .map(|channel| ["+4", "+491"].map(|it| ContactFilter::Identity(channel, it.to_owned())));
+    let filters = names.into_iter().chain(identities.into_iter().flatten());
+    for filter in filters.chain([ContactFilter::All]) {
+        let expected = model.list_contacts(&filter);
+        let (mut found, mut page) = (Vec::new(), 1);
+        while page == 1 || found.len() < expected.len() {
+            let rows = reads.list_contacts(&filter, PageRequest::number(page, 3)?)?;
+            assert_eq!(rows.total, expected.len() as u64, "{filter:?}");
+            assert_eq!(rows.number, Some(page));
+            let is_last = rows.data.len() < 3;
+            found.extend(rows.data);
+            page += 1;
+            if is_last {
+                break;
+            }
+        }
+        if let ContactFilter::Name(_) = filter {
+            // Those with one name are in any order.
+            let name = |contact: &Contact| contact.name.as_ref().map(|name| name.to_lowercase());
+            assert!(found.is_sorted_by_key(name), "{found:?}");
+            let key = |contact: &Contact| (name(contact), contact.id.clone());
+            found.sort_by_key(key);
+            let mut expected = expected;
+            expected.sort_by_key(key);
+            same(&found, &expected, &filter);
+        } else {
+            same(&found, &expected, &filter);
+        }
+    }
+    Ok(())
+}
+
 /// The newest message of each, and nothing for one that is gone.
 fn previews(reads: &impl Queries, model: &Model) {
     let there = model.entries.iter().map(|entry| entry.id);
@@ -285,6 +346,7 @@ fn previews(reads: &impl Queries, model: &Model) {
 /// What a transaction reads of what it wrote itself; its error is the disk's.
 pub fn within(reads: &impl Queries, model: &Model) -> Result<()> {
     directory(reads, model)?;
+    contacts(reads, model)?;
     events(reads, model)?;
     let rows = FilterPlan::ALL.list(model);
     follow(reads, &Filter::all(), &rows, 5)?;

@@ -59,6 +59,7 @@ impl Model {
 
     /// Each change has an event, now, after those of earlier reassignments.
     pub fn tell(&mut self, id: ConversationId, kind: EventKind) {
+        let id = self.conversation_meant(id);
         self.add_reassignment_events(id);
         let mut event = Event::new(self.newest_event().next(), self.newest, id, kind);
         event.actor.clone_from(&self.actor);
@@ -66,8 +67,8 @@ impl Model {
     }
 
     pub(super) fn keep(&mut self, event: Event) {
-        let id = event.conversation_id;
-        let entry = self.entries.iter_mut().find(|entry| entry.id == id);
+        let id = event.subject.conversation_id();
+        let entry = self.entries.iter_mut().find(|entry| Some(entry.id) == id);
         if let Some(entry) = entry
             && is_audited(&event.kind)
         {

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
-    Assignee, AssigneeId, BatchItem, Conversation, ConversationId, ErrorKind, EventSeq, Inbox,
-    InboxId, Message, MessageId, Note, NoteId,
+    Assignee, AssigneeId, BatchItem, Contact, ContactId, Conversation, ConversationId, ErrorKind,
+    EventSeq, Inbox, InboxId, Message, MessageId, Note, NoteId,
 };
 
 use super::model::Model;
@@ -46,6 +46,7 @@ pub enum Value {
     Note(ConversationId, NoteId),
     Assignee(AssigneeId),
     Inbox(InboxId),
+    Contact(ContactId),
     /// What was done to each.
     Each(Vec<(ConversationId, Option<Did>)>),
 }
@@ -212,6 +213,19 @@ impl Answer for Assignee {
         match value {
             Value::Assignee(id) => model.assignee(id),
             other => panic!("{other:?} is no user or team"),
+        }
+    }
+}
+
+impl Answer for Contact {
+    fn value(&self) -> Value {
+        Value::Contact(self.id.clone())
+    }
+
+    fn again(value: &Value, model: &Model) -> Option<Self> {
+        match value {
+            Value::Contact(id) => model.record(id).cloned(),
+            other => panic!("{other:?} is no contact"),
         }
     }
 }

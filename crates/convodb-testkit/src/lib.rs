@@ -12,6 +12,7 @@ pub mod bytes;
 pub mod changes;
 pub mod child;
 pub mod compare;
+pub mod contacts;
 pub mod events;
 pub mod fixture;
 pub mod harness;

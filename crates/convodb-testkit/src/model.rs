@@ -8,9 +8,9 @@ use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::testing::ManualClock;
 use convodb::{
-    Actor, Assignee, AssigneeId, AssigneeKind, Attributes, AuthorType, ConsumerName, ContactId,
-    Conversation, ConversationId, DeliveryStatus, Direction, ErrorKind, Event, EventSeq, Inbox,
-    Message, MessageId, Note, NoteId, ProviderId, Revision, Status, Timeline,
+    Actor, Assignee, AssigneeId, AssigneeKind, Attributes, AuthorType, ConsumerName, Contact,
+    ContactId, Conversation, ConversationId, DeliveryStatus, Direction, ErrorKind, Event, EventSeq,
+    Inbox, Message, MessageId, Note, NoteId, ProviderId, Revision, Status, Timeline,
 };
 
 use super::body::is_system;
@@ -48,6 +48,8 @@ pub struct Entry {
     pub attributes: Attributes,
     pub team: Option<AssigneeId>,
     pub timeline: Timeline,
+    /// Where an answer goes.
+    pub identity: Option<String>,
     /// The messages that it was imported with.
     pub imported: Vec<MessageId>,
     /// Where lines of an import made all that it has: how many of the inbound messages to come are
@@ -96,6 +98,7 @@ impl Entry {
             attributes: without_team(of),
             team: team_of(of),
             timeline: of.timeline,
+            identity: of.identity.as_deref().map(str::to_owned),
             imported: Vec::new(),
             history: None,
             foreign_notes: Vec::new(),
@@ -149,6 +152,11 @@ pub struct Model {
     pub directory: Vec<(AssigneeId, String)>,
     /// Inboxes, with their names, in the order in which they were saved.
     pub inboxes: Vec<(InboxPick, String)>,
+    /// Those that have a record, by their ids.
+    pub contacts: Vec<Contact>,
+    /// What contacts that were merged were merged into, and the same of conversations.
+    pub contact_aliases: Vec<(ContactId, ContactId)>,
+    pub conversation_aliases: Vec<(ConversationId, ConversationId)>,
     /// Conversations that were deleted.
     pub gone: Vec<ConversationId>,
     /// Those that are kept.
@@ -187,6 +195,9 @@ impl Model {
             entries: Vec::new(),
             directory: Vec::new(),
             inboxes: Vec::new(),
+            contacts: Vec::new(),
+            contact_aliases: Vec::new(),
+            conversation_aliases: Vec::new(),
             gone: Vec::new(),
             events: Vec::new(),
             purged: 0,
@@ -262,8 +273,12 @@ impl Model {
             Pick::Known(number) if !self.entries.is_empty() => {
                 self.entries[usize::from(number) % self.entries.len()].id
             }
-            Pick::Unknown(number) if !self.gone.is_empty() => {
-                self.gone[usize::from(number) % self.gone.len()]
+            Pick::Unknown(number)
+                if !self.gone.is_empty() || !self.conversation_aliases.is_empty() =>
+            {
+                let aliases = self.conversation_aliases.iter().map(|(from, _)| *from);
+                let all: Vec<_> = aliases.chain(self.gone.iter().copied()).collect();
+                all[usize::from(number) % all.len()]
             }
             Pick::Known(number) | Pick::Unknown(number) => {
                 ConversationId::from_parts(1, u128::from(number))
@@ -307,6 +322,7 @@ impl Model {
     }
 
     pub fn pick_message(&self, of: ConversationId, pick: MessagePick) -> MessageId {
+        let of = self.conversation_meant(of);
         let (own, number) = match pick {
             MessagePick::Own(number) => (true, number),
             MessagePick::Foreign(number) => (false, number),
@@ -344,14 +360,16 @@ impl Model {
     }
 
     pub fn entry(&self, id: ConversationId) -> Option<&Entry> {
+        let id = self.conversation_meant(id);
         self.entries.iter().find(|entry| entry.id == id)
     }
 
     /// The one conversation of a contact on a inbox.
     pub fn thread(&self, contact: &ContactId, inbox: InboxPick) -> Option<&Entry> {
+        let contact = self.contact_meant(contact);
         self.entries
             .iter()
-            .find(|entry| entry.contact_id == *contact && entry.inbox == inbox)
+            .find(|entry| entry.contact_id == contact && entry.inbox == inbox)
     }
 
     pub fn has_inbox(&self, inbox: InboxPick) -> bool {
@@ -441,6 +459,7 @@ impl Model {
         });
         let has_attributes = attributes != Attributes::default();
         shown.attributes = has_attributes.then(|| Box::new(attributes));
+        shown.identity = entry.identity.as_deref().map(Into::into);
         shown.assigned_to = entry.assignee.as_ref().map(|id| {
             self.assignee(id)
                 .expect("who has a conversation is in the directory")

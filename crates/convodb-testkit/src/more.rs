@@ -6,6 +6,7 @@ use convodb::{
     Reference,
 };
 
+use super::contacts::{self, Called};
 use super::model::Model;
 use super::op::{MessagePick, Who};
 use super::provided::provider_id;
@@ -92,6 +93,8 @@ pub struct More {
     pub author: Option<By>,
     pub pending: bool,
     pub echo: bool,
+    /// By which identities it names the contact.
+    pub called: Option<Called>,
 }
 
 pub fn raw() -> Json {
@@ -112,6 +115,7 @@ impl More {
         ]
         .into_iter()
         .flatten()
+        .chain(self.called.into_iter().flat_map(Called::flaws))
         .collect()
     }
 
@@ -167,6 +171,7 @@ impl More {
         extras.forwarded = self.forwarded;
         extras.placeholder = self.placeholder;
         extras.raw = self.raw.then(raw);
+        extras.identity = self.called.map(|called| contacts::identity(called.first));
         if let Some((number, what)) = self.metadata {
             extras.metadata.set(name(number), value(what));
         }

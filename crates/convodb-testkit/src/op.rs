@@ -11,6 +11,7 @@ use convodb::{
 use super::apply::About;
 pub use super::body::Body;
 use super::changes::Change;
+use super::contacts::{ContactPick, ContactPlan, IdentifyPlan};
 use super::events::RetentionPlan;
 use super::keys;
 pub use super::lines::LinePlan;
@@ -169,7 +170,16 @@ pub enum Op {
         conversation: Pick,
     },
     EraseContact {
-        contact: u8,
+        contact: ContactPick,
+    },
+    Identify(IdentifyPlan),
+    MergeContacts {
+        from: ContactPick,
+        into: ContactPick,
+    },
+    SaveContact {
+        contact: ContactPick,
+        plan: ContactPlan,
     },
     SaveAssignee {
         assignee: Who,

@@ -102,7 +102,7 @@ impl FilterPlan {
         filter
     }
 
-    pub fn selects(self, entry: &Entry) -> bool {
+    pub fn selects(self, model: &Model, entry: &Entry) -> bool {
         let status = match self.status {
             StatusFilter::Open => entry.status == Status::Open,
             StatusFilter::Resolved => entry.status == Status::Resolved,
@@ -119,13 +119,15 @@ impl FilterPlan {
         };
         let unread = !self.unread || entry.unread() > 0;
         let snoozed = self.snoozed.is_none_or(|it| it == entry.is_snoozed());
-        let contact = self.contact.map(op::contact);
+        let contact = self
+            .contact
+            .map(|number| model.contact_meant(&op::contact(number)));
         let contact = contact.is_none_or(|it| it == entry.contact_id);
         status && channel && inbox && snoozed && contact && (anybodys || assignee) && unread
     }
 
     pub fn list(self, model: &Model) -> Vec<Conversation> {
-        model.list(|entry| self.selects(entry))
+        model.list(|entry| self.selects(model, entry))
     }
 }
 

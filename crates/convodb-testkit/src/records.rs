@@ -116,7 +116,7 @@ fn event(version: Option<u8>, payload: &[u8]) -> bool {
     let again = NewEvent {
         at: event.at,
         actor: event.actor,
-        conversation_id: event.conversation_id,
+        subject: event.subject,
         effective_at: event.effective_at,
         kind: event.kind,
     };
@@ -342,7 +342,7 @@ pub fn examples() -> Vec<Vec<u8>> {
     let event = NewEvent {
         at: now(),
         actor: Some(actor.clone()),
-        conversation_id: conversation,
+        subject: conversation.into(),
         effective_at: Some(now()),
         kind: EventKind::ConversationAssigned {
             assigned_to: alice(),

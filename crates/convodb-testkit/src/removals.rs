@@ -81,6 +81,7 @@ impl Model {
 
     /// The events of a conversation's reassignments that it has not had yet; whether there was any.
     pub fn add_reassignment_events(&mut self, id: ConversationId) -> bool {
+        let id = self.conversation_meant(id);
         let entry = self.entries.iter_mut().find(|entry| entry.id == id);
         let reassignments = entry.map(|entry| std::mem::take(&mut entry.reassignments));
         let reassignments = reassignments.unwrap_or_default();

@@ -8,7 +8,8 @@ use std::thread;
 
 use convodb::commands::PurgeEvents;
 use convodb::{
-    Context, Error, Execute as _, Outcome, Pending, Result, Retention, Store, Transaction,
+    ContactId, Context, Error, Execute as _, Identity, Outcome, Pending, Result, Retention, Store,
+    Transaction,
 };
 
 use crate::backend::{Commands, Plain};
@@ -55,6 +56,10 @@ impl Commands for Recorder<'_> {
     fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>> {
         let limit = u64::MAX;
         self.execute(context, PurgeEvents { retention, limit })
+    }
+
+    fn contact_of(&self, identity: &Identity) -> Result<ContactId> {
+        self.store.contact_of(identity)
     }
 }
 

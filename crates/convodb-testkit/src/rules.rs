@@ -12,15 +12,14 @@ use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
     Assignee, AssigneeId, AssigneeKind, Author, AuthorType, ContactId, Content, Conversation,
-    ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Inbox, Message,
-    MessageId, Note, NoteId, ProviderId, Status, Version, WakeReason,
+    ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Identity, Inbox,
+    Message, MessageId, Note, NoteId, ProviderId, Status, Version, WakeReason,
 };
 
 use super::body::{Body, Said, is_system, is_unsupported};
 use super::changes::{self, Word};
 use super::model::{Entry, Model};
 use super::more::More;
-use super::op::Address;
 use super::plan::{When, to_the_microsecond};
 use super::provided::{self, ProviderPlan, Reported};
 use super::verdict::{Expected, Refusal};
@@ -37,6 +36,8 @@ pub struct Appending {
     pub reopen: bool,
     pub extras: Extras,
     pub pending: bool,
+    /// What it calls the contact.
+    pub identities: Vec<Identity>,
     /// The provider reports that it was sent, by whomever.
     pub echo: bool,
 }
@@ -175,7 +176,7 @@ impl Entry {
         }
     }
 
-    fn reopens(&mut self, now: DateTime<Utc>) {
+    pub fn reopens(&mut self, now: DateTime<Utc>) {
         self.timeline.opened_at = Some(now);
         self.timeline.first_reply_at = None;
         self.timeline.resolved_at = None;
@@ -199,7 +200,7 @@ impl Entry {
 
 impl Model {
     /// Something happens now, whatever its own time is.
-    fn active(&mut self, id: ConversationId) {
+    pub(super) fn active(&mut self, id: ConversationId) {
         let now = self.newest;
         let entry = self.entry_mut(id);
         entry.created_at = entry.created_at.min(now);
@@ -241,6 +242,7 @@ impl Model {
     }
 
     pub fn entry_mut(&mut self, id: ConversationId) -> &mut Entry {
+        let id = self.conversation_meant(id);
         self.entries
             .iter_mut()
             .find(|entry| entry.id == id)
@@ -280,22 +282,6 @@ impl Model {
         let fields = body.flaw(said).into_iter().chain(late).chain(provider_id);
         let fields = fields.map(Refusal::invalid);
         fields.chain(more.flaws(direction)).collect()
-    }
-
-    /// A reply goes to the conversation's own contact in its own inbox. The channel alone may be given too.
-    pub fn misaddressed(&self, id: ConversationId, address: Option<Address>) -> Vec<Refusal> {
-        let (Some(entry), Some(address)) = (self.entry(id), address) else {
-            return Vec::new();
-        };
-        let contact = address.contact_id() != entry.contact_id;
-        let (inbox, field) = match address.inbox {
-            InboxPick::Own(channel) => (channel != entry.inbox.channel(), "channel"),
-            saved => (saved != entry.inbox, "inbox_id"),
-        };
-        [(contact, "contact_id"), (inbox, field)]
-            .into_iter()
-            .filter_map(|(wrong, field)| refused_if(wrong, Refusal::invalid(field)))
-            .collect()
     }
 
     /// Which message it is. Its ids are looked up in their order: the provider's, its aliases, and the
@@ -475,6 +461,7 @@ impl Model {
             Meeting::Known(of, id) => return self.meet((of, id), appending),
             Meeting::Refused(kind) => panic!("the store took what is {kind:?}"),
         };
+        self.learn(&appending.contact_id, &appending.identities);
         let created_at = self.sent_at(&appending);
         let now = self.newest;
         let is_system = is_system(&appending.content);
@@ -552,6 +539,12 @@ impl Model {
         entry.created_at = entry.created_at.min(created_at);
         if message.direction == Direction::Inbound && !is_system && !is_unread {
             entry.read_count += 1;
+        }
+        let identity = message.extras.as_ref().and_then(|it| it.identity.clone());
+        if let Some(identity) = identity
+            && message.direction == Direction::Inbound
+        {
+            entry.identity = Some(identity);
         }
         let reopened = reopens && entry.status == Status::Resolved;
         let woken = entry.is_snoozed() && message.direction == Direction::Inbound && !is_system;

@@ -34,6 +34,14 @@ impl Refusal {
         }
     }
 
+    /// The contacts that have some of the identities.
+    pub fn identity_taken(details: Details) -> Self {
+        Self {
+            details: Some(details),
+            ..Self::of(ErrorKind::IdentityTaken)
+        }
+    }
+
     /// The same of one import among several.
     pub fn within(mut self, index: usize) -> Self {
         self.field = self.field.map(|field| format!("import[{index}].{field}"));

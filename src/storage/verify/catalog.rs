@@ -4,11 +4,14 @@ use convodb_core::Result;
 
 use super::{FindingKind, Verifier, unless_corrupted};
 use crate::storage::kinds::{
-    COMMAND_TIMES, COMMANDS, CONSUMERS, DIRECTORY, DUE, IMPORTS, INBOXES, MESSAGE_TIMES, META,
-    PROVIDER_IDS, REDIRECTS, REMOVED_TEAMS, TAGS, THREADS, UNMATCHED,
+    ALIASES_OF_CONTACT, ALIASES_OF_CONVERSATION, COMMAND_TIMES, COMMANDS, CONSUMERS,
+    CONTACT_ALIASES, CONTACT_NAMES, CONTACTS, CONVERSATION_ALIASES, CONVERSATIONS, DIRECTORY, DUE,
+    IDENTITIES, IMPORTS, INBOXES, MESSAGE_TIMES, META, PROVIDER_IDS, REDIRECTS, REMOVED_TEAMS,
+    TAGS, THREADS, UNMATCHED,
 };
 use crate::storage::tags::TagEdits;
-use crate::storage::{View, conversations, idempotency, messages, provider_ids, tables};
+use crate::storage::{View, contacts, conversations, idempotency, messages, provider_ids, tables};
+use convodb_kv::Read;
 
 impl Verifier<'_> {
     /// Each row of the catalog: that it can be read, and that what it names is there.
@@ -59,6 +62,26 @@ impl Verifier<'_> {
                         owner.map(|_| false)
                     }
                 }
+            } else if CONTACT_ALIASES.has(key) {
+                is_contact_alias(view, key, bytes)
+            } else if ALIASES_OF_CONTACT.has(key) {
+                ALIASES_OF_CONTACT.parse(key).and_then(|(of, alias)| {
+                    let other = CONTACT_ALIASES.get(rows, &alias)?;
+                    Ok(other.is_some_and(|other| view.known.hashes.of_contact(&other) == of))
+                })
+            } else if CONVERSATION_ALIASES.has(key) {
+                is_conversation_alias(rows, key, bytes)
+            } else if ALIASES_OF_CONVERSATION.has(key) {
+                ALIASES_OF_CONVERSATION
+                    .parse(key)
+                    .and_then(|(of, alias)| Ok(CONVERSATION_ALIASES.get(rows, &alias)? == Some(of)))
+            } else if CONTACTS.has(key) {
+                otherwise = FindingKind::Different;
+                contacts::is_found(rows, view.known.hashes, key, bytes)
+            } else if IDENTITIES.has(key) {
+                contacts::is_identity(rows, key, bytes)
+            } else if CONTACT_NAMES.has(key) {
+                contacts::is_name(rows, view.known.hashes, key, bytes)
             } else {
                 // The directory and the file's head were read when the view was made.
                 Ok(META.has(key)
@@ -81,6 +104,24 @@ fn is_due(view: &View, key: &[u8]) -> Result<bool> {
     Ok(stored.is_none_or(|stored| {
         stored.is_some_and(|stored| conversations::due_of(&stored.conversation) == Some(due))
     }))
+}
+
+/// Whether an alias leads to a contact that is there, and back.
+fn is_contact_alias(view: &View, key: &[u8], bytes: &[u8]) -> Result<bool> {
+    let (rows, hashes) = (&view.rows, view.known.hashes);
+    let (alias, other) = CONTACT_ALIASES.decode(key, bytes)?;
+    let back = (hashes.of_contact(&other), alias.clone());
+    Ok(CONTACTS.contains(rows, &other)?
+        && !CONTACTS.contains(rows, &alias)?
+        && ALIASES_OF_CONTACT.contains(rows, &back)?)
+}
+
+/// Whether an alias leads to a conversation that is there, and back.
+fn is_conversation_alias(rows: &impl Read, key: &[u8], bytes: &[u8]) -> Result<bool> {
+    let (alias, other) = CONVERSATION_ALIASES.decode(key, bytes)?;
+    Ok(CONVERSATIONS.contains(rows, &other)?
+        && !CONVERSATIONS.contains(rows, &alias)?
+        && ALIASES_OF_CONVERSATION.contains(rows, &(other, alias))?)
 }
 
 /// Whether a thread leads to the conversation of its contact and channel, as far as that can be read.

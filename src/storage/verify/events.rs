@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use convodb_core::{ConversationId, Event, EventKind, EventSeq, NewEvent, Result};
 
 use super::{FindingKind, Verifier, unless_corrupted};
-use crate::storage::kinds::{AUDIT_LOGS, CONVERSATIONS, EVENTS, PURGED};
+use crate::storage::kinds::{AUDIT_LOGS, CONTACT_EVENTS, CONVERSATIONS, EVENTS, Hash, PURGED};
 use crate::storage::{View, events, tables};
 
 impl Verifier<'_> {
@@ -34,7 +34,21 @@ impl Verifier<'_> {
                 if let Some(event) = verifier.readable(tables::EVENTS, key, decoded)? {
                     let was = EventSeq::ZERO.next()..head.oldest_event;
                     let was_kept = was.contains(&event.seq);
-                    verifier.check_audited(key, was_kept, event.conversation_id)?;
+                    let of = event.subject.conversation_id();
+                    verifier.check_audited(
+                        key,
+                        was_kept,
+                        of.unwrap_or(ConversationId::from_raw(0)),
+                    )?;
+                }
+                return Ok(());
+            }
+            if CONTACT_EVENTS.has(key) {
+                let parsed = CONTACT_EVENTS.parse(key);
+                if let Some((contact, seq)) = verifier.readable(tables::EVENTS, key, parsed)?
+                    && !(bytes.is_empty() && verifier.names_contact(&contact, seq)?)
+                {
+                    verifier.found(tables::EVENTS, key, FindingKind::Unexpected);
                 }
                 return Ok(());
             }
@@ -53,9 +67,10 @@ impl Verifier<'_> {
             }
             verifier.lack_events(expected.get()..=seq.get() - 1);
             expected = seq.next();
-            let decoded = events::decode(key, bytes);
+            let decoded = EVENTS.record(key, bytes);
             if let Some(event) = verifier.readable(tables::EVENTS, key, decoded)? {
-                verifier.check_is_audited(&event)?;
+                verifier.check_is_audited(&event.clone().numbered(seq))?;
+                verifier.check_contacts(event, seq)?;
             }
             Ok(())
         })?;
@@ -73,7 +88,10 @@ impl Verifier<'_> {
     /// What an audit log keeps is in that of its conversation, if that is there. One that was
     /// deleted and imported again has a new one, behind the events of its earlier life.
     fn check_is_audited(&mut self, event: &Event) -> Result<()> {
-        let (rows, id) = (&self.view.rows, event.conversation_id);
+        let rows = &self.view.rows;
+        let Some(id) = event.subject.conversation_id() else {
+            return Ok(());
+        };
         if !event.kind.is_audited()
             || !CONVERSATIONS.contains(rows, &id)?
             || AUDIT_LOGS.contains(rows, &(id, event.seq))?
@@ -97,11 +115,36 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Whether an event names a contact. One that cannot be read is reported once, as an event.
+    fn names_contact(&self, contact: &Hash, seq: EventSeq) -> Result<bool> {
+        let event = unless_corrupted(EVENTS.get(&self.view.rows, &seq))?;
+        let hashes = self.view.known.hashes;
+        let names = |event: NewEvent| {
+            let mut contacts = event.contacts();
+            contacts.any(|id| hashes.of_contact(id) == *contact)
+        };
+        Ok(event.is_none_or(|event| event.is_some_and(names)))
+    }
+
+    /// Each contact that an event names can be taken out of it.
+    fn check_contacts(&mut self, event: NewEvent, seq: EventSeq) -> Result<()> {
+        for contact in event.contacts() {
+            let key = (self.view.known.hashes.of_contact(contact), seq);
+            if !CONTACT_EVENTS.contains(&self.view.rows, &key)? {
+                self.found(
+                    tables::EVENTS,
+                    &CONTACT_EVENTS.key(&key),
+                    FindingKind::Missing,
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The event of a number in an audit log. One that cannot be read is reported once, as an event.
     fn check_event_of(&mut self, key: &[u8], of: ConversationId, seq: EventSeq) -> Result<()> {
         let event = unless_corrupted(EVENTS.get(&self.view.rows, &seq))?.flatten();
-        let belongs = |event: NewEvent| event.conversation_id == of && event.kind.is_audited();
-        if event.is_some_and(|event| !belongs(event)) {
+        if event.is_some_and(|event| events::audited_in(&event) != Some(of)) {
             self.found(tables::EVENTS, key, FindingKind::Different);
         }
         Ok(())

@@ -11,7 +11,9 @@ use crate::storage::batch::Batch;
 use crate::storage::conversations::Stored;
 use crate::storage::scan::Scan;
 use crate::storage::tags::TagEdits;
-use crate::storage::{UnitOfWork, View, conversations, kinds, messages, provider_ids, tables};
+use crate::storage::{
+    UnitOfWork, View, contacts, conversations, kinds, messages, provider_ids, tables,
+};
 
 /// The inbox of the conversation of a message or note, if that is there; nothing where it cannot be
 /// read.
@@ -98,6 +100,7 @@ impl UnitOfWork<'_> {
         }
         batch.write(rows, index, totals)?;
         tags.write(rows)?;
+        contacts::rebuild(rows, view)?;
         provider_ids::remove_stored(rows)?;
         let mut homes = Homes::new(view);
         // Messages of the future keep their order, a microsecond apart.

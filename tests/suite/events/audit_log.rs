@@ -94,7 +94,9 @@ fn an_import_has_one_event_for_the_conversation_with_its_messages() {
     };
     for event in events {
         assert_eq!(event.kind, created);
-        let log = store.audit_log(event.conversation_id).unwrap();
+        let log = store
+            .audit_log(event.subject.conversation_id().unwrap())
+            .unwrap();
         assert_eq!(log, [event]);
     }
 }

@@ -90,8 +90,8 @@ fn those_that_are_due_end_in_the_order_of_their_times() {
     let woken = events
         .iter()
         .filter(|event| event.kind.as_str() == "conversation.unsnoozed");
-    let woken: Vec<_> = woken.map(|event| event.conversation_id).collect();
-    assert_eq!(woken, [ids[0].1, ids[1].1]);
+    let woken: Vec<_> = woken.map(|event| event.subject.conversation_id()).collect();
+    assert_eq!(woken, [Some(ids[0].1), Some(ids[1].1)]);
 }
 
 #[test]

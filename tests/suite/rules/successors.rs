@@ -243,13 +243,16 @@ fn each_reassignment_has_an_event_with_the_actor_and_the_time_of_the_removal() {
     let first = reassign_now(&inbox.store, 2).unwrap();
 
     let events = consumer.next(100).unwrap();
-    let of: Vec<_> = events.iter().map(|event| event.conversation_id).collect();
+    let of: Vec<_> = events
+        .iter()
+        .map(|event| event.subject.conversation_id().unwrap())
+        .collect();
     assert_eq!(of, first);
     for (event, number) in events.iter().zip(1..) {
         let mut expected = Event::new(
             after(number),
             reassigned_at,
-            event.conversation_id,
+            event.subject.conversation_id().unwrap(),
             EventKind::ConversationAssigned {
                 assigned_to: bob.clone(),
                 previously_assigned_to: Some(alice.clone()),
@@ -258,7 +261,10 @@ fn each_reassignment_has_an_event_with_the_actor_and_the_time_of_the_removal() {
         expected.actor = Some(boss.clone());
         expected.effective_at = Some(removed_at);
         assert_eq!(*event, expected);
-        let log = inbox.store.audit_log(event.conversation_id).unwrap();
+        let log = inbox
+            .store
+            .audit_log(event.subject.conversation_id().unwrap())
+            .unwrap();
         assert_eq!(log.last(), Some(event));
     }
     let json = serde_json::to_value(&events[0]).unwrap();
@@ -269,7 +275,7 @@ fn each_reassignment_has_an_event_with_the_actor_and_the_time_of_the_removal() {
     reassign_now(&inbox.store, 2).unwrap();
     let last = consumer.next(100).unwrap();
     assert_eq!(last.len(), 1);
-    assert!(hers.contains(&last[0].conversation_id));
+    assert!(hers.contains(&last[0].subject.conversation_id().unwrap()));
     assert_eq!(last[0].seq, after(3));
 }
 
@@ -305,13 +311,13 @@ fn a_command_on_a_conversation_that_waits_sees_the_successor_and_reassigns_it() 
     for (number, id) in hers[..8].iter().enumerate() {
         let of_it: Vec<_> = later
             .iter()
-            .filter(|event| event.conversation_id == *id)
+            .filter(|event| event.subject == (*id).into())
             .cloned()
             .collect();
         assert_eq!(moves(&of_it[..1]), [reassigned], "first, of {number}");
     }
-    let types = |id| {
-        let of_it = later.iter().filter(|event| event.conversation_id == id);
+    let types = |id: ConversationId| {
+        let of_it = later.iter().filter(|event| event.subject == id.into());
         of_it.map(|event| event.kind.as_str()).collect::<Vec<_>>()
     };
     let (assigned, deleted) = ("conversation.assigned", "conversation.deleted");

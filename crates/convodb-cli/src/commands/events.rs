@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{Details, Event, EventKind, EventSeq};
+use convodb::{Details, Event, EventKind, EventSeq, EventSubject};
 
 use super::Tool;
 use crate::failure::Failure;
@@ -147,6 +147,14 @@ fn line(event: &Event) -> String {
         | EventKind::MessageRead { message_id }
         | EventKind::MessageFailed { message_id } => message_id.to_string(),
         EventKind::NoteAdded { note_id } => note_id.to_string(),
+        EventKind::ContactMerged { into: other } | EventKind::ContactConflict { with: other } => {
+            plain(other.as_str())
+        }
+        _ => String::new(),
+    };
+    let subject = match &event.subject {
+        EventSubject::Conversation(id) => id.to_string(),
+        EventSubject::Contact(id) => plain(id.as_str()),
         _ => String::new(),
     };
     let actor = event.actor.as_ref();
@@ -156,7 +164,7 @@ fn line(event: &Event) -> String {
         event.seq,
         second(event.at),
         event.kind.as_str(),
-        event.conversation_id,
+        subject,
         actor.unwrap_or_default(),
     );
     line.trim_end().to_owned()

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{Assignee, AssigneeKind, Conversation, Filter, Import, Inbox, PageRequest, Snapshot};
+use convodb::{
+    Assignee, AssigneeKind, Contact, ContactId, Conversation, Filter, Import, Inbox, PageRequest,
+    Snapshot,
+};
 use indicatif::ProgressBar;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
@@ -24,8 +27,11 @@ use crate::progress;
 /// specified fields, then further ones that have a value, such as `unread_count` and
 /// `notes`.
 ///
+/// With --contact, only what is kept of one contact: its own line, then its
+/// conversations.
+///
 /// The export does not contain events, audit logs, consumers, idempotency keys,
-/// what waits for a message (receipts, reactions, edits, revocations) and the
+/// the names, identities and merges of contacts (but that of --contact), what waits for a message (receipts, reactions, edits, revocations) and the
 /// provider ids of deleted messages. `backup` copies them too.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -33,6 +39,15 @@ pub(crate) struct Export {
     /// The store
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
+    /// All that is kept of this contact, and nothing else
+    #[arg(long, value_name = "CONTACT")]
+    pub(crate) contact: Option<ContactId>,
+}
+
+/// A contact, `{"contact":{"id":..}}`.
+#[derive(Serialize)]
+struct ContactLine {
+    contact: Contact,
 }
 
 /// A line of the directory, `{"user":{"id":..,"name":..}}`.
@@ -70,6 +85,9 @@ impl Export {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let store = opening::to_read(&self.db, tool.wait)?;
         let snapshot = store.snapshot()?;
+        if let Some(contact) = &self.contact {
+            return write_contact(&snapshot, contact, &mut tool.output);
+        }
         let all = snapshot.count(&Filter::all())?;
         // A bar would tear the lines on a terminal.
         let bar = match io::stdout().is_terminal() {
@@ -102,6 +120,15 @@ fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<
         let page = snapshot.list(&Filter::all(), (cursor, PageRequest::MAX_LIMIT))?;
         (rows, next) = (page.data, page.next);
     }
+}
+
+fn write_contact(snapshot: &Snapshot, id: &ContactId, output: &mut Output) -> Result<(), Failure> {
+    let contact = snapshot.contact(id)?;
+    output.line(&ContactLine { contact })?;
+    for row in snapshot.conversations_of(id)? {
+        output.line(&whole(snapshot, &row)?)?;
+    }
+    output.flush()
 }
 
 /// A conversation with its messages and notes.

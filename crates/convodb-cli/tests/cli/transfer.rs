@@ -316,3 +316,33 @@ fn real_conversations_are_imported_and_exported_unchanged() {
     let (one, two) = (desk.open("one.redb"), desk.open("two.redb"));
     assert_eq!(assert_equal(&one, &two), 524);
 }
+
+#[test]
+fn the_export_of_a_contact_has_all_of_it_and_of_no_other() {
+    let desk = Desk::new();
+    let store = Store::open(desk.path("one.redb")).unwrap();
+    let [ada, bob] = ["con_ada", "con_bob"].map(|id| ContactId::new(id).unwrap());
+    let who = convodb::Who::with_identities(&ada, ["+491"]);
+    store
+        .receive(Inbound::text(who, Channel::Whatsapp, "Hello"))
+        .unwrap();
+    store
+        .receive(Inbound::text(&ada, Channel::Webchat, "Hi"))
+        .unwrap();
+    store
+        .receive(Inbound::text(&bob, Channel::Webchat, "Hi"))
+        .unwrap();
+    store.close().unwrap();
+    let lines = desk.ok(&["export", "one.redb", "--contact", "con_ada"]);
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["contact"]["identities"][0]["value"], "+491");
+    let contacts: Vec<_> = lines[1..].iter().map(|line| &line["contact_id"]).collect();
+    assert_eq!(contacts, [&json!("con_ada"), &json!("con_ada")]);
+    let unknown = desk
+        .command(&["export", "one.redb", "--contact", "con_eve"])
+        .output();
+    assert!(!unknown.unwrap().status.success());
+}

@@ -11,11 +11,12 @@ use crate::message::{Address, Draft};
 const ECHO_WINDOW: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) fn reads<const INBOUND: bool>(draft: &Draft<Address, INBOUND>, keys: &mut Vec<Key>) {
-    let Address { contact, inbox, .. } = &draft.address;
-    if let InboxRef::Inbox(id) = inbox {
+    let address = &draft.address;
+    if let InboxRef::Inbox(id) = &address.inbox {
         keys.push(Key::Inbox(id.clone()));
     }
-    keys.push(Key::Thread(inbox.clone(), contact.clone()));
+    who::reads(&address.who, &address.inbox, keys);
+    let inbox = &address.inbox;
     let ids = draft.foreign_ids().into_iter().flatten();
     keys.extend(ids.map(|id| Key::ProviderId(inbox.clone(), id)));
 }
@@ -26,29 +27,71 @@ pub(super) fn to_contact<const INBOUND: bool>(
     state: &State,
     env: &mut Env<'_>,
 ) -> Result<Decision, Halt> {
-    let Address { contact, inbox, .. } = &draft.address;
+    let Address { who, inbox, .. } = &draft.address;
     let channel = draft.address.check(state)?;
-    let conversation = state.thread(inbox, contact)?;
-    append(draft, (contact, inbox, channel), conversation, state, env)
+    if let (Some(contact), []) = (&who.contact, &who.identities[..]) {
+        let (contact, conversation) = state.thread_of(inbox, contact)?;
+        let of = Of::contact(contact, inbox, channel);
+        return append(draft, of, conversation, state, env);
+    }
+    let meant = who::meant(who, channel, state, env)?;
+    let conversation = state.thread(inbox, &meant.contact)?;
+    let of = Of {
+        identity: meant.identity,
+        changes: meant.changes,
+        ..Of::contact(&meant.contact, inbox, channel)
+    };
+    append(draft, of, conversation, state, env)
+}
+
+/// Whom a message is from or to, and what the store gets to know of it by the message.
+pub(super) struct Of<'a> {
+    pub(super) contact: &'a ContactId,
+    pub(super) inbox: &'a InboxRef,
+    pub(super) channel: Channel,
+    /// The identity that it came from or goes to.
+    pub(super) identity: Option<String>,
+    pub(super) changes: Vec<ChangeKind>,
+}
+
+impl<'a> Of<'a> {
+    /// Of a contact of which nothing becomes known.
+    pub(super) const fn contact(
+        contact: &'a ContactId,
+        inbox: &'a InboxRef,
+        channel: Channel,
+    ) -> Self {
+        Self {
+            contact,
+            inbox,
+            channel,
+            identity: None,
+            changes: Vec::new(),
+        }
+    }
 }
 
 /// Appends to a conversation, and reopens it. An id or a reference that is stored already is the same
 /// message again.
 pub(super) fn append<A, const INBOUND: bool>(
     draft: &Draft<A, INBOUND>,
-    (contact, inbox, channel): (&ContactId, &InboxRef, Channel),
+    of: Of<'_>,
     conversation: Option<&Conversation>,
     state: &State,
     env: &mut Env<'_>,
 ) -> Result<Decision, Halt> {
     let mut message = draft.message(env.now)?;
+    if of.identity.is_some() {
+        message.extras_mut().identity = of.identity;
+    }
+    let inbox = of.inbox;
     let mut waiting = Vec::new();
     for id in draft.foreign_ids()? {
         match state.provider_id(inbox, &id)? {
-            Some(ProviderIdState::Message(of, known)) => {
-                let is_here = conversation.is_some_and(|conversation| conversation.id == *of);
+            Some(ProviderIdState::Message(home, known)) => {
+                let is_here = conversation.is_some_and(|conversation| conversation.id == *home);
                 let known = is_here
-                    .then(|| state.require_message(*of, *known))
+                    .then(|| state.require_message(*home, *known))
                     .transpose()?;
                 if draft.is_echo
                     && id.is_reference()
@@ -100,15 +143,16 @@ pub(super) fn append<A, const INBOUND: bool>(
 
     let reopens = draft.reopen && !message.is_system();
     let wakes = message.is_from_contact();
-    let mut changes = Vec::with_capacity(3);
+    let mut changes = of.changes;
+    changes.reserve(3);
     message.conversation_id = match conversation {
         Some(conversation) => conversation.id,
         None => {
             let id = ConversationId::from_raw(env.ids.next(env.now));
             changes.push(ChangeKind::ConversationCreated {
                 conversation: id,
-                contact_id: contact.clone(),
-                channel,
+                contact_id: of.contact.clone(),
+                channel: of.channel,
                 inbox_id: inbox.id().cloned(),
                 created_at: message.created_at,
                 status: if reopens {

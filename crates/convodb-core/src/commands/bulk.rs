@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use super::*;
 use crate::selection::Selected;
 
@@ -71,10 +73,16 @@ fn decide(
     require_conversations(state, ids.iter().copied())?;
     let mut each = Vec::with_capacity(ids.len());
     let mut changes = Vec::new();
+    let mut done = HashSet::with_capacity(ids.len());
     for id in ids {
         let mut effect = None;
         if let Some(known) = state.conversation(*id)? {
-            let updated = Decision::update(*id, set(known));
+            // One that was merged means another one, which may be among them.
+            let set = match done.insert(known.id) {
+                true => set(known),
+                false => Vec::new(),
+            };
+            let updated = Decision::update(known.id, set);
             effect = Some(updated.effect);
             changes.extend(updated.changes);
         }

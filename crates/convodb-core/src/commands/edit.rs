@@ -78,7 +78,9 @@ impl Edit {
             return Ok(());
         };
         let conversation = state.require_conversation(message.conversation_id)?;
-        let is_own = message.direction == Direction::Inbound && conversation.contact_id == *contact;
+        let is_theirs = conversation.contact_id == *contact
+            || conversation.contact_id == *state.contact_meant(contact)?;
+        let is_own = message.direction == Direction::Inbound && is_theirs;
         match &self.message {
             _ if is_own => Ok(()),
             MessageRef::ProviderId { provider_id, .. } => {

@@ -1,6 +1,7 @@
 use super::*;
 
-/// Deletes every conversation of a contact, and leaves nothing of them in the log.
+/// Deletes every conversation of a contact with its record and its identities, and leaves nothing of them in
+/// the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EraseContact {
     /// The contact.
@@ -13,14 +14,20 @@ impl Command for EraseContact {
 
     fn reads(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Query(Query::Threads(self.contact.clone())));
+        keys.push(Key::Contact(self.contact.clone()));
     }
 
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
+        let contact = state.contact_meant(&self.contact)?;
         let mut changes = Vec::new();
-        for conversation in state.conversations_of(&self.contact)? {
+        for conversation in state.conversations_of(contact)? {
             changes.push(ChangeKind::ConversationDeleted { conversation });
         }
         let subject = Subject::Count(changes.len() as u64);
+        if state.contact(contact)?.is_some() {
+            let contact = contact.clone();
+            changes.push(ChangeKind::ContactErased { contact });
+        }
         let erases_log = !changes.is_empty();
         Ok(Decision {
             erases_log,

@@ -12,7 +12,8 @@ impl Command for Import {
         let (inbox, contact) = self.conversation.thread();
         keys.push(Key::Conversation(self.conversation.id));
         keys.extend(inbox.id().cloned().map(Key::Inbox));
-        keys.push(Key::Thread(inbox.clone(), contact));
+        keys.push(Key::Thread(inbox.clone(), contact.clone()));
+        keys.push(Key::Contact(contact));
         keys.extend(self.conversation.assignees().map(Key::Assignee));
         let ids = self.messages.iter().flat_map(Message::foreign_ids);
         keys.extend(ids.map(|id| Key::ProviderId(inbox.clone(), id)));
@@ -112,6 +113,10 @@ fn check_state(import: &Import, state: &State) -> Result<(), Halt> {
     if state.conversation(conversation.id)?.is_some() {
         return Err(conversation_exists(conversation.id).into());
     }
+    let contact = state.contact_meant(&conversation.contact_id)?;
+    let reason = format_args!("was merged into `{contact}`");
+    let is_there = *contact == conversation.contact_id;
+    InvalidInput::unless(is_there, "contact_id", reason)?;
     let inbox = conversation.inbox();
     if let Some(known) = inbox.id().map(|id| state.inbox(id)).transpose()?.flatten() {
         let is_same = known.channel == conversation.channel;
@@ -165,6 +170,9 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     InvalidInput::unless(is_open || !is_snoozed, "snoozed_until", reason)?;
     let waits = conversation.timeline.waiting_since.is_some();
     InvalidInput::unless(is_open || !waits, "waiting_since", reason)?;
+    if let Some(identity) = &conversation.identity {
+        validate::identity("identity", identity)?;
+    }
     let belongs = |of: ConversationId| {
         let reason = "must be the conversation's own id";
         InvalidInput::unless(of == conversation.id, "conversation_id", reason)

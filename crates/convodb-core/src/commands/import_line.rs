@@ -7,6 +7,7 @@ use crate::command::Output;
 use crate::conversation::History;
 use crate::message::Address;
 use crate::metadata::MetadataChanges;
+use crate::{Contact, ContactChanges, ContactField};
 
 impl Command for ImportLine {
     type Output = Option<ConversationId>;
@@ -17,17 +18,20 @@ impl Command for ImportLine {
             Self::Assignee(saved) => saved.reads(keys),
             Self::Inbox(saved) => saved.reads(keys),
             Self::Conversation(line) => line.import.reads(keys),
+            Self::Contact(contact) => {
+                keys.push(Key::Contact(contact.id.clone()));
+                keys.extend(contact.identities.iter().cloned().map(Key::Identity));
+            }
             Self::Message(line) => {
-                let (inbox, contact) = (&line.to.inbox, &line.to.contact);
+                let inbox = &line.to.inbox;
                 keys.extend(inbox.id().cloned().map(Key::Inbox));
-                keys.push(Key::Thread(inbox.clone(), contact.clone()));
+                who::reads(&line.to.who, inbox, keys);
                 let ids = line.message.foreign_ids();
                 keys.extend(ids.map(|id| Key::ProviderId(inbox.clone(), id)));
             }
             Self::Note(line) => {
-                let (inbox, contact) = (&line.to.inbox, &line.to.contact);
-                keys.extend(inbox.id().cloned().map(Key::Inbox));
-                keys.push(Key::Thread(inbox.clone(), contact.clone()));
+                keys.extend(line.to.inbox.id().cloned().map(Key::Inbox));
+                who::reads(&line.to.who, &line.to.inbox, keys);
             }
         }
     }
@@ -36,6 +40,7 @@ impl Command for ImportLine {
         match self {
             Self::Assignee(saved) => saved.decide(state, env),
             Self::Inbox(saved) => saved.decide(state, env),
+            Self::Contact(line) => contact(line, state, env),
             Self::Conversation(line) => conversation(line, state, env),
             Self::Message(line) => message(line, state, env),
             Self::Note(line) => note(line, state, env),
@@ -76,6 +81,47 @@ fn completed(decision: &mut Decision) {
     decision.changes = kinds.map(completed).collect();
 }
 
+/// A contact that is not there; of one that is there what it lacks.
+fn contact(line: &Contact, state: &State, env: &Env<'_>) -> Result<Decision, Halt> {
+    let id = state.contact_meant(&line.id)?.clone();
+    let known = state.contact(&id)?;
+    let mut taken = Vec::new();
+    let mut set = Vec::new();
+    if known.is_none() {
+        let at = time::checked("created_at", line.created_at)?.min(env.now);
+        set.push(ContactField::CreatedAt(at));
+    }
+    let new = Contact::new(id.clone(), env.now);
+    let before = known.unwrap_or(&new);
+    let mut changes = ContactChanges::default();
+    if before.name.is_none() && line.name.is_some() {
+        changes.name = Some(line.name.clone());
+    }
+    line.metadata.validate()?;
+    let merged = before.metadata.united(&line.metadata);
+    if merged != before.metadata {
+        changes.metadata = Some(Some(MetadataChanges::from(&merged)));
+    }
+    set.extend(changes.fields(before)?);
+    let mut unknown = Vec::new();
+    for identity in &line.identities {
+        match state.identity(identity)? {
+            Some(owner) if *owner == id => {}
+            Some(owner) => taken.push(owner.clone()),
+            None => unknown.push(identity.clone()),
+        }
+    }
+    if let Some(owner) = taken.into_iter().next() {
+        return Err(Error::identity_taken(vec![id, owner]).into());
+    }
+    let has_room = who::add(&mut set, before.identities.len(), &unknown);
+    let reason = format_args!("must be at most {} of one contact", Contact::MAX_IDENTITIES);
+    InvalidInput::unless(has_room, "identities", reason)?;
+    let created = known.is_none();
+    let changes = who::updated(&id, set);
+    Ok(Decision::new(Subject::Contact(id), changes).created(created))
+}
+
 /// A conversation that is not there, with all that comes with it; of one that is there what it lacks.
 fn conversation(
     line: &ImportConversation,
@@ -85,7 +131,7 @@ fn conversation(
     let given = &line.import.conversation;
     let has_id = given.id.raw() != 0;
     let (inbox, contact) = given.thread();
-    if let Some(known) = state.thread(&inbox, &contact)?
+    if let (_, Some(known)) = state.thread_of(&inbox, &contact)?
         && !line.is_whole()
         && (!has_id || known.id == given.id)
     {
@@ -165,9 +211,13 @@ fn complement(known: &Conversation, given: &Conversation, state: &State) -> Resu
 fn message(line: &ImportMessage, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
     let mut message = line.checked(env.now)?;
     let inbox = &line.to.inbox;
-    let (channel, thread) = thread_of(&line.to, state)?;
+    let mut home = home(&line.to, state, env)?;
+    let thread = home.thread;
     if let Some(thread) = thread {
         message.conversation_id = thread.id;
+    }
+    if let Some(identity) = home.identity.take() {
+        message.extras_mut().identity = Some(identity);
     }
     let has_own_id = message.id.raw() != 0;
     if let (Some(thread), true) = (thread, has_own_id)
@@ -200,10 +250,10 @@ fn message(line: &ImportMessage, state: &State, env: &mut Env<'_>) -> Result<Dec
     }
     let (mut order_time, latest) = last_of_second(message.created_at, true, thread, state)?;
 
-    let mut changes = Vec::with_capacity(3);
+    let mut changes = std::mem::take(&mut home.changes);
     if thread.is_none() {
         let at = message.created_at;
-        let (of, created) = create(&line.to, channel, at, env);
+        let (of, created) = create(&home, inbox, at, env);
         message.conversation_id = of;
         changes.extend(created);
     }
@@ -232,33 +282,46 @@ fn message(line: &ImportMessage, state: &State, env: &mut Env<'_>) -> Result<Dec
     Ok(Decision::new(Subject::Message(of, id), changes).created(true))
 }
 
-/// The channel of an address, and the conversation that it has.
-fn thread_of<'a>(
-    to: &Address,
-    state: &'a State,
-) -> Result<(Channel, Option<&'a Conversation>), Halt> {
+/// Where a line belongs.
+struct Home<'a> {
+    channel: Channel,
+    contact: ContactId,
+    thread: Option<&'a Conversation>,
+    identity: Option<String>,
+    /// What the store gets to know of the contact.
+    changes: Vec<ChangeKind>,
+}
+
+fn home<'a>(to: &Address, state: &'a State, env: &Env<'_>) -> Result<Home<'a>, Halt> {
     if let Some(id) = to.inbox.id() {
         let known = state.inbox(id)?.is_some();
         let reason = format_args!("`{id}` is no inbox");
         InvalidInput::unless(known, "inbox_id", reason)?;
     }
     let channel = to.check(state)?;
-    Ok((channel, state.thread(&to.inbox, &to.contact)?))
+    let meant = who::meant(&to.who, channel, state, env)?;
+    Ok(Home {
+        channel,
+        thread: state.thread(&to.inbox, &meant.contact)?,
+        contact: meant.contact,
+        identity: meant.identity,
+        changes: meant.changes,
+    })
 }
 
 /// A conversation that has nothing but what lines bring.
 fn create(
-    to: &Address,
-    channel: Channel,
+    home: &Home<'_>,
+    inbox: &InboxRef,
     created_at: DateTime<Utc>,
     env: &mut Env<'_>,
 ) -> (ConversationId, [ChangeKind; 2]) {
     let conversation = ConversationId::from_raw(env.ids.next(env.now));
     let created = ChangeKind::ConversationCreated {
         conversation,
-        contact_id: to.contact.clone(),
-        channel,
-        inbox_id: to.inbox.id().cloned(),
+        contact_id: home.contact.clone(),
+        channel: home.channel,
+        inbox_id: inbox.id().cloned(),
         created_at,
         status: Status::Resolved,
     };
@@ -270,9 +333,9 @@ fn create(
 /// A note of the past joins the notes of the conversation, if it is not there.
 fn note(line: &ImportNote, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
     let at = time::checked("created_at", line.created_at)?.min(env.now);
-    let (channel, thread) = thread_of(&line.to, state)?;
+    let mut home = home(&line.to, state, env)?;
     validate::optional("id", line.id.as_deref(), 512)?;
-    let of = thread.map(|thread| thread.id);
+    let of = home.thread.map(|thread| thread.id);
     let number = |hash| NoteId::from_parts(time::millis(at), hash);
     let id = match &line.id {
         Some(id) => NoteId::new(id).unwrap_or_else(|_| {
@@ -284,7 +347,7 @@ fn note(line: &ImportNote, state: &State, env: &mut Env<'_>) -> Result<Decision,
     let mut note = Note::new(id, ConversationId::from_raw(0), &*line.content, at);
     note.author.clone_from(&line.author);
     note.validate()?;
-    let mut changes = Vec::with_capacity(3);
+    let mut changes = std::mem::take(&mut home.changes);
     match of {
         Some(of) => {
             if state.note(of, at, id)?.is_some() {
@@ -296,7 +359,7 @@ fn note(line: &ImportNote, state: &State, env: &mut Env<'_>) -> Result<Decision,
             note.conversation_id = of;
         }
         None => {
-            let (of, created) = create(&line.to, channel, at, env);
+            let (of, created) = create(&home, &line.to.inbox, at, env);
             note.conversation_id = of;
             changes.extend(created);
         }

@@ -54,7 +54,7 @@ impl Command for RecordWatermark {
             WatermarkOf::Contact(contact, inbox, until) => {
                 let until = given(until)?;
                 state.channel(inbox)?;
-                (state.thread(inbox, contact)?, until)
+                (state.thread_of(inbox, contact)?.1, until)
             }
             WatermarkOf::UpTo(message) => match find(state, message)? {
                 Found::Message(message) => {

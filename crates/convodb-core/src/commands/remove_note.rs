@@ -20,7 +20,7 @@ impl Command for RemoveNote {
 
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
-        let query = Query::NoteTime(self.conversation, self.note);
+        let query = Query::NoteTime(conversation.id, self.note);
         let Answer::Time(Some(created_at)) = state.answer(&query)? else {
             return Err(Error::not_found(EntityKind::Note, self.note).into());
         };

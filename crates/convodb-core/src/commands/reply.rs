@@ -1,4 +1,4 @@
-use super::append::append;
+use super::append::{Of, append};
 use super::*;
 
 /// Stores a message to the contact of a conversation.
@@ -22,9 +22,16 @@ impl Command for ReplyTo {
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         let conversation = state.require_conversation(self.conversation)?;
         let (contact, channel) = (&conversation.contact_id, conversation.channel);
+        let inbox = conversation.inbox();
+        let mut of = Of::contact(contact, &inbox, channel);
         if let Some(address) = &self.reply.address {
             let reason = "is not the conversation's";
-            InvalidInput::unless(address.contact == *contact, "contact_id", reason)?;
+            let given = address.who.contact.as_ref();
+            let is_own = match given.filter(|given| *given != contact) {
+                Some(other) => state.contact_meant(other)? == contact,
+                None => true,
+            };
+            InvalidInput::unless(is_own, "contact_id", reason)?;
             let (given, is_same_inbox) = match &address.inbox {
                 // The channel alone says less than the conversation does.
                 InboxRef::Channel(given) => (Some(*given), true),
@@ -35,8 +42,13 @@ impl Command for ReplyTo {
             InvalidInput::unless(is_same_inbox, "inbox_id", reason)?;
             let is_same_channel = given.is_none_or(|given| given == channel);
             InvalidInput::unless(is_same_channel, "channel", reason)?;
+            if !address.who.identities.is_empty() {
+                let meant = who::meant(&address.who, channel, state, env)?;
+                let is_own = meant.contact == *contact;
+                InvalidInput::unless(is_own, "identities", "are not the conversation's")?;
+                (of.identity, of.changes) = (meant.identity, meant.changes);
+            }
         }
-        let own = (contact, &conversation.inbox(), channel);
-        append(&self.reply, own, Some(conversation), state, env)
+        append(&self.reply, of, Some(conversation), state, env)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{EventKind, NewEvent};
 use crate::{
-    AssigneeId, Change, ChangeKind, ConversationId, DeliveryStatus, Direction, Field, Halt,
-    Message, MessageField, State, Status, WakeReason,
+    AssigneeId, Change, ChangeKind, ContactField, ConversationId, DeliveryStatus, Direction, Field,
+    Halt, Message, MessageField, State, Status, WakeReason,
 };
 
 /// Appends the events of a change. The state is the one before the change.
@@ -13,7 +13,7 @@ pub(crate) fn project(
     events: &mut Vec<NewEvent>,
 ) -> Result<(), Halt> {
     let Some(conversation_id) = change.conversation() else {
-        return Ok(());
+        return project_contact(state, change, events);
     };
     let effective_at = match change.kind {
         ChangeKind::Reassigned { since, .. } => Some(since),
@@ -23,7 +23,7 @@ pub(crate) fn project(
         events.push(NewEvent {
             at: change.at,
             actor: change.actor.clone(),
-            conversation_id,
+            subject: conversation_id.into(),
             effective_at,
             kind,
         });
@@ -70,6 +70,8 @@ pub(crate) fn project(
                     }
                     // The others have an event of their own, or one together.
                     Field::UnreadRevoked
+                    | Field::Identity(_)
+                    | Field::Contact(_)
                     | Field::Priority(_)
                     | Field::Tags(_)
                     | Field::Metadata(_)
@@ -102,6 +104,9 @@ pub(crate) fn project(
             let kinds = set.iter().filter_map(|field| updated(message, field));
             kinds.for_each(emit);
         }
+        ChangeKind::ConversationMerged { into, .. } => {
+            emit(EventKind::ConversationMerged { into: *into });
+        }
         ChangeKind::NoteAdded(note) => emit(EventKind::NoteAdded { note_id: note.id }),
         ChangeKind::LinesImported { messages, .. } => emit(EventKind::ConversationImported {
             messages: *messages,
@@ -110,6 +115,49 @@ pub(crate) fn project(
         _ => {}
     }
     Ok(())
+}
+
+/// The events of a change of a contact. What is left of those of an erased one names it no longer.
+fn project_contact(state: &State, change: &Change, events: &mut Vec<NewEvent>) -> Result<(), Halt> {
+    let (contact, kinds) = match &change.kind {
+        ChangeKind::ContactUpdated { contact, set } => {
+            let kinds = match state.contact(contact)? {
+                None => vec![EventKind::ContactCreated],
+                Some(_) => updated_contact(set),
+            };
+            (contact, kinds)
+        }
+        ChangeKind::ContactMerged { from, into } => {
+            let into = into.clone();
+            (from, vec![EventKind::ContactMerged { into }])
+        }
+        ChangeKind::ContactConflict { contact, with } => {
+            let with = with.clone();
+            (contact, vec![EventKind::ContactConflict { with }])
+        }
+        // The others are about no contact.
+        _ => return Ok(()),
+    };
+    events.extend(kinds.into_iter().map(|kind| NewEvent {
+        at: change.at,
+        actor: change.actor.clone(),
+        subject: contact.clone().into(),
+        effective_at: None,
+        kind,
+    }));
+    Ok(())
+}
+
+/// One event for the identities of a contact that came, and one for all else.
+fn updated_contact(set: &[ContactField]) -> Vec<EventKind> {
+    let is_identity = |field: &ContactField| matches!(field, ContactField::Identity(_));
+    let identified = set.iter().any(is_identity);
+    let updated = set.iter().any(|field| !is_identity(field));
+    let kinds = [
+        identified.then_some(EventKind::ContactIdentified),
+        updated.then_some(EventKind::ContactUpdated),
+    ];
+    kinds.into_iter().flatten().collect()
 }
 
 fn assignee(state: &State, conversation: ConversationId) -> Result<Option<AssigneeId>, Halt> {

@@ -6,14 +6,14 @@ use serde::{Deserialize, Deserializer, de};
 use super::content::ContentFields;
 use super::extras::{Author, Extras, Reaction, Reference, Revocation};
 use super::parts::{Card, Choice, Location, SystemLine, Unsupported};
-use super::{Attachment, Content, DeliveryStatus, Direction, Failure, MessageType};
+use super::{Address, Attachment, Content, DeliveryStatus, Direction, Failure, MessageType};
 use crate::commands::Edit;
 use crate::commands::request::{MessageNames, message_ref};
 use crate::text::Object;
 use crate::time::Time;
 use crate::{
     Channel, ContactId, ConversationId, InboxId, InvalidInput, Json, MessageId, Metadata,
-    ProviderId,
+    ProviderId, Who,
 };
 
 /// Every field that a message has in JSON.
@@ -36,11 +36,13 @@ pub(super) struct Document {
     pub(super) versions: Option<u32>,
     pub(super) revoked_at: Option<Time>,
     pub(super) revoked_by: Option<Author>,
+    pub(super) identity: Option<String>,
     // Of an edit.
     message_id: Option<MessageId>,
     at: Option<Time>,
     // Of one that is yet to be stored.
     pub(super) contact_id: Option<ContactId>,
+    pub(super) identities: Option<Vec<String>>,
     pub(super) channel: Option<Channel>,
     pub(super) inbox_id: Option<InboxId>,
     pub(super) reopen: Option<bool>,
@@ -82,6 +84,15 @@ pub(super) struct ReactionDocument {
 }
 
 impl Document {
+    /// Whom the message is from or to.
+    pub(super) fn address<E: de::Error>(&mut self) -> Result<Address, E> {
+        let who = Who {
+            contact: self.contact_id.take(),
+            identities: self.identities.take().unwrap_or_default(),
+        };
+        Address::read(who, self.channel, self.inbox_id.take())
+    }
+
     /// Refuses what an edit alone has.
     pub(super) fn refuse_edit(&self) -> Result<(), InvalidInput> {
         let fields = [
@@ -102,7 +113,7 @@ impl Document {
         })
     }
 
-    pub(super) const fn of_stored(&self) -> [(&'static str, bool); 15] {
+    pub(super) const fn of_stored(&self) -> [(&'static str, bool); 16] {
         [
             ("id", self.id.is_some()),
             ("conversation_id", self.conversation_id.is_some()),
@@ -119,12 +130,14 @@ impl Document {
             ("versions", self.versions.is_some()),
             ("revoked_at", self.revoked_at.is_some()),
             ("revoked_by", self.revoked_by.is_some()),
+            ("identity", self.identity.is_some()),
         ]
     }
 
-    pub(super) const fn of_draft(&self) -> [(&'static str, bool); 5] {
+    pub(super) const fn of_draft(&self) -> [(&'static str, bool); 6] {
         [
             ("contact_id", self.contact_id.is_some()),
+            ("identities", self.identities.is_some()),
             ("channel", self.channel.is_some()),
             ("inbox_id", self.inbox_id.is_some()),
             ("reopen", self.reopen.is_some()),
@@ -174,6 +187,7 @@ impl Document {
             reply_to: self.reply_to.take(),
             forwarded: self.forwarded.unwrap_or(false),
             author: self.author.take(),
+            identity: self.identity.take(),
             client_ref: self.client_ref.take(),
             provider_aliases: self.provider_aliases.take().unwrap_or_default(),
             retries: self.attempts.unwrap_or(1).saturating_sub(1),

@@ -9,8 +9,8 @@ use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::validate::Origin;
 use crate::{
-    Channel, ContactId, ConversationId, Halt, InboxRef, InvalidInput, Json, MessageId,
-    MetadataValue, ProviderId, State, time,
+    Channel, ConversationId, Halt, InboxId, InboxRef, InvalidInput, Json, MessageId, MetadataValue,
+    ProviderId, State, Who, time,
 };
 
 /// A message that is yet to be stored. See [`Inbound`], [`Outbound`] and [`Reply`].
@@ -30,7 +30,7 @@ pub struct Draft<A, const INBOUND: bool> {
 /// Whom a message is from or to, and through which inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
-    pub(crate) contact: ContactId,
+    pub(crate) who: Who,
     pub(crate) inbox: InboxRef,
     /// What a request gave beside an inbox: it must be its channel.
     pub(crate) channel: Option<Channel>,
@@ -46,6 +46,24 @@ impl Address {
         Ok(channel)
     }
 
+    /// From the fields of a request: a contact or identities, and a channel or an inbox.
+    pub(crate) fn read<E: de::Error>(
+        who: Who,
+        channel: Option<Channel>,
+        inbox_id: Option<InboxId>,
+    ) -> Result<Self, E> {
+        if who.contact.is_none() && who.identities.is_empty() {
+            return Err(E::missing_field("contact_id"));
+        }
+        let inbox = InboxRef::given(channel, inbox_id);
+        let inbox = inbox.ok_or_else(|| E::missing_field("channel"))?;
+        Ok(Self {
+            who,
+            channel: channel.filter(|_| inbox.id().is_some()),
+            inbox,
+        })
+    }
+
     pub(crate) fn write<S: Serializer>(
         &self,
         object: &mut ObjectWriter<S>,
@@ -54,16 +72,35 @@ impl Address {
             InboxRef::Channel(channel) => (Some(*channel), None),
             InboxRef::Inbox(id) => (self.channel, Some(id)),
         };
-        object.put("contact_id", &self.contact)?;
+        let identities = &self.who.identities;
+        object.put_some("contact_id", self.who.contact.as_ref())?;
+        object.put_some("identities", (!identities.is_empty()).then_some(identities))?;
         object.put_some("channel", channel)?;
         object.put_some("inbox_id", inbox_id)
     }
 }
 
+/// Where a draft names its address, if it does.
+pub(crate) trait Addressed {
+    fn address(&self) -> Option<&Address>;
+}
+
+impl Addressed for Address {
+    fn address(&self) -> Option<&Address> {
+        Some(self)
+    }
+}
+
+impl Addressed for Option<Address> {
+    fn address(&self) -> Option<&Address> {
+        self.as_ref()
+    }
+}
+
 /// A message from a contact, for `receive`.
 ///
-/// Its JSON is the body of a request that brings it: `contact_id`, `channel` or `inbox_id`, and `type`; as the type
-/// has it `content`, `template_name` and `template_params`, or `media_url` and `caption`; and, if
+/// Its JSON is the body of a request that brings it: `contact_id` or `identities`, `channel` or `inbox_id`, and
+/// `type`; as the type has it `content`, `template_name` and `template_params`, or `media_url` and `caption`; and, if
 /// need be, `provider_id` and `sent_at`.
 ///
 /// ```
@@ -112,14 +149,15 @@ pub type Outbound = Draft<Address, false>;
 pub type Reply = Draft<Option<Address>, false>;
 
 impl<const INBOUND: bool> Draft<Address, INBOUND> {
-    /// A message from or to this contact through this inbox, or on this channel.
+    /// A message from or to this contact, by its [`ContactId`](crate::ContactId) or as [`Who`], through this
+    /// inbox, or on this channel.
     pub fn new(
-        contact: impl Into<ContactId>,
+        who: impl Into<Who>,
         inbox: impl Into<InboxRef>,
         content: impl Into<Content>,
     ) -> Self {
         let address = Address {
-            contact: contact.into(),
+            who: who.into(),
             inbox: inbox.into(),
             channel: None,
         };
@@ -127,12 +165,8 @@ impl<const INBOUND: bool> Draft<Address, INBOUND> {
     }
 
     /// A text from or to this contact through this inbox, or on this channel.
-    pub fn text(
-        contact: impl Into<ContactId>,
-        inbox: impl Into<InboxRef>,
-        text: impl Into<String>,
-    ) -> Self {
-        Self::new(contact, inbox, Content::text(text))
+    pub fn text(who: impl Into<Who>, inbox: impl Into<InboxRef>, text: impl Into<String>) -> Self {
+        Self::new(who, inbox, Content::text(text))
     }
 }
 
@@ -273,26 +307,6 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
         self
     }
 
-    /// Checks its own values, as a command does: the bounds of its content, its ids, its time and all
-    /// else that it carries. What the store knows, such as its directory, is left to the command.
-    ///
-    /// # Errors
-    ///
-    /// The first field that a command would refuse.
-    ///
-    /// ```
-    /// # use convodb::{Channel, ContactId, Inbound};
-    /// let contact = ContactId::new("con_01HXYZ")?;
-    /// let long = Inbound::text(&contact, Channel::Whatsapp, "x".repeat(65_537));
-    /// assert_eq!(long.validate().unwrap_err().field(), "content");
-    /// # Ok::<(), convodb::InvalidInput>(())
-    /// ```
-    pub fn validate(&self) -> Result<(), InvalidInput> {
-        self.foreign_ids()?;
-        let latest = time::clamped(DateTime::<Utc>::MAX_UTC);
-        self.message(latest).map(drop)
-    }
-
     /// Whether it happened, as what came and what another application sent, or is asked for.
     const fn origin(&self) -> Origin {
         match self.is_echo {
@@ -345,6 +359,32 @@ impl<A, const INBOUND: bool> Draft<A, INBOUND> {
 
     pub(crate) const fn has_provider_time(&self) -> bool {
         self.provider_time.is_some()
+    }
+}
+
+#[expect(private_bounds, reason = "the addresses of drafts are these alone")]
+impl<A: Addressed, const INBOUND: bool> Draft<A, INBOUND> {
+    /// Checks its own values, as a command does: the bounds of its content, its ids, its time and all
+    /// else that it carries. What the store knows, such as its directory, is left to the command.
+    ///
+    /// # Errors
+    ///
+    /// The first field that a command would refuse.
+    ///
+    /// ```
+    /// # use convodb::{Channel, ContactId, Inbound};
+    /// let contact = ContactId::new("con_01HXYZ")?;
+    /// let long = Inbound::text(&contact, Channel::Whatsapp, "x".repeat(65_537));
+    /// assert_eq!(long.validate().unwrap_err().field(), "content");
+    /// # Ok::<(), convodb::InvalidInput>(())
+    /// ```
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        if let Some(address) = self.address.address() {
+            address.who.validate()?;
+        }
+        self.foreign_ids()?;
+        let latest = time::clamped(DateTime::<Utc>::MAX_UTC);
+        self.message(latest).map(drop)
     }
 }
 
@@ -422,17 +462,8 @@ impl<'de, const INBOUND: bool> Deserialize<'de> for Draft<Address, INBOUND> {
         let reason = "must be `pending`, or left out";
         InvalidInput::unless(is_pending || document.status.is_none(), "status", reason)
             .map_err(custom)?;
-        let missing = <D::Error as de::Error>::missing_field;
-        let contact_id = document.contact_id.take();
-        let contact_id = contact_id.ok_or_else(|| missing("contact_id"))?;
-        let inbox = InboxRef::given(document.channel, document.inbox_id.take());
-        let inbox = inbox.ok_or_else(|| missing("channel"))?;
         Ok(Self {
-            address: Address {
-                contact: contact_id,
-                channel: document.channel.filter(|_| inbox.id().is_some()),
-                inbox,
-            },
+            address: document.address()?,
             content: document.content()?,
             provider_id: document.provider_id.take().map(|id| id.to_string()),
             provider_time: document.sent_at.take().map(Time::get),

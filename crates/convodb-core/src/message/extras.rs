@@ -35,6 +35,9 @@ pub struct Extras {
     /// Who wrote an outbound message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
+    /// The contact's identity that it came from or went to, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// The sender's own reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ref: Option<String>,
@@ -334,6 +337,7 @@ impl Extras {
         object.put_some("reply_to", self.reply_to.as_ref())?;
         object.put_some("forwarded", shown(self.forwarded))?;
         object.put_some("author", self.author.as_ref())?;
+        object.put_some("identity", self.identity.as_ref())?;
         object.put_some("client_ref", self.client_ref.as_ref())?;
         let aliases = &self.provider_aliases;
         object.put_some("provider_aliases", (!aliases.is_empty()).then_some(aliases))?;
@@ -449,6 +453,9 @@ impl Extras {
             self.client_ref.as_deref(),
             MAX_REFERENCE_BYTES,
         )?;
+        if let Some(identity) = &self.identity {
+            validate::identity("identity", identity)?;
+        }
         let is_named = self.client_ref.as_ref().is_none_or(|text| !text.is_empty());
         InvalidInput::unless(is_named, "client_ref", "must not be empty")?;
         if let Some(author) = &self.author {

@@ -8,11 +8,11 @@ use super::{Address, Content, Direction, Message};
 use crate::text::{Object, ObjectWriter};
 use crate::time::{self, Time};
 use crate::validate::{self, Origin};
-use crate::{ContactId, ConversationId, InboxRef, InvalidInput, MessageId};
+use crate::{ConversationId, InboxRef, InvalidInput, MessageId, Who};
 
 /// A message of the past from or to a contact, for a line of an import.
 ///
-/// Its JSON has `contact_id`, `channel` or `inbox_id`, `direction`, `sent_at` and `type` with the fields of the type,
+/// Its JSON has `contact_id` or `identities`, `channel` or `inbox_id`, `direction`, `sent_at` and `type` with the fields of the type,
 /// and all that a [`Message`] has where it has a value. `sent_at` is its time; where `created_at` is given
 /// beside it, that is its time, and `sent_at` the time of the receipt. `id` is any text of at most 512
 /// bytes: the second message of an id in one conversation is the same message.
@@ -46,7 +46,7 @@ pub struct ImportMessage {
 impl ImportMessage {
     /// A message with the first status of its direction.
     pub fn new(
-        contact: impl Into<ContactId>,
+        who: impl Into<Who>,
         inbox: impl Into<InboxRef>,
         direction: Direction,
         content: Content,
@@ -55,7 +55,7 @@ impl ImportMessage {
         let (id, of) = (MessageId::from_raw(0), ConversationId::from_raw(0));
         Self {
             to: Address {
-                contact: contact.into(),
+                who: who.into(),
                 inbox: inbox.into(),
                 channel: None,
             },
@@ -125,15 +125,7 @@ impl<'de> Deserialize<'de> for ImportMessage {
         Document::refuse(&refused, "is no field of a message that is imported")
             .and_then(|()| document.refuse_edit())
             .map_err(de::Error::custom)?;
-        let contact_id = document.contact_id.take();
-        let contact_id = contact_id.ok_or_else(|| missing("contact_id"))?;
-        let inbox = InboxRef::given(document.channel, document.inbox_id.take());
-        let inbox = inbox.ok_or_else(|| missing("channel"))?;
-        let to = Address {
-            contact: contact_id,
-            channel: document.channel.filter(|_| inbox.id().is_some()),
-            inbox,
-        };
+        let to = document.address()?;
         let at = document.created_at.take();
         let at = at.or_else(|| document.sent_at.take());
         let at = at.map(Time::get).ok_or_else(|| missing("sent_at"))?;

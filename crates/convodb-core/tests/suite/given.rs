@@ -101,6 +101,8 @@ impl Given {
             Key::Import(name) => state.imports.insert(name, None),
             Key::Idempotency(key) => state.idempotency.insert(key, None),
             Key::Consumer(name) => state.consumers.insert(name, None),
+            Key::Contact(id) => state.contacts.insert(id, None),
+            Key::Identity(identity) => state.identities.insert(identity, None),
             Key::Query(query) => {
                 let threads = |contact: ContactId| {
                     let inboxes = Channel::ALL.map(InboxRef::from).into_iter();

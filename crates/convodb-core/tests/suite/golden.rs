@@ -14,8 +14,10 @@ use convodb_core::records::*;
 use convodb_core::*;
 use serde_json::Value;
 
-use crate::given::{alice, bob, conversation, id, now};
-use crate::records::{deliveries, every_field, kinds, messages, messages_of_a_second, note};
+use crate::given::{alice, bob, contact, conversation, id, now};
+use crate::records::{
+    contact_record, deliveries, every_field, kinds, messages, messages_of_a_second, note,
+};
 
 /// What a golden file has: its JSON and its bytes.
 #[derive(Debug, PartialEq)]
@@ -137,6 +139,11 @@ fn name_of_change(kind: &ChangeKind) -> &'static str {
         ChangeKind::ConversationCompleted { .. } => "conversation_completed",
         ChangeKind::LinesImported { .. } => "lines_imported",
         ChangeKind::ImportAdvanced { .. } => "import_advanced",
+        ChangeKind::ContactUpdated { .. } => "contact_updated",
+        ChangeKind::ContactConflict { .. } => "contact_conflict",
+        ChangeKind::ContactErased { .. } => "contact_erased",
+        ChangeKind::ContactMerged { .. } => "contact_merged",
+        ChangeKind::ConversationMerged { .. } => "conversation_merged",
     }
 }
 
@@ -165,6 +172,8 @@ fn add_records(goldens: &mut Goldens) {
     goldens.record("message_time", &MessageTimeRecord { order_time: at });
     goldens.record("consumer", &EventSeq::new(7));
     goldens.record("import", &ImportProgress::new(7, 1));
+    goldens.record("contact", &contact_record());
+    goldens.record("identity", &contact());
     let step = RedirectStep {
         successor: Some(bob()),
         owner: 7,
@@ -206,6 +215,7 @@ fn add_subjects(goldens: &mut Goldens) {
         ("assignee", Subject::Assignee(alice())),
         ("each", Subject::Each(each)),
         ("inbox", Subject::Inbox(InboxId::new("inb_sales").unwrap())),
+        ("contact", Subject::Contact(contact())),
     ] {
         let record = IdempotencyRecord {
             at: now(),
@@ -246,8 +256,25 @@ fn add_events(goldens: &mut Goldens) {
         let event = NewEvent {
             at: now(),
             actor: Some(Actor::new("ops").unwrap()),
-            conversation_id: id(1),
+            subject: id(1).into(),
             effective_at: Some(now()),
+            kind,
+        };
+        goldens.record(&name, &event);
+    }
+    let other = ContactId::new("con_2").unwrap();
+    for (subject, kind) in [
+        (contact().into(), EventKind::ContactCreated),
+        (contact().into(), EventKind::ContactConflict { with: other }),
+        (EventSubject::Erased, EventKind::ContactErased),
+        (id(1).into(), EventKind::ConversationMerged { into: id(2) }),
+    ] {
+        let name = format!("event.{}", kind.as_str());
+        let event = NewEvent {
+            at: now(),
+            actor: None,
+            subject,
+            effective_at: None,
             kind,
         };
         goldens.record(&name, &event);

@@ -108,6 +108,18 @@ pub(crate) fn note() -> Note {
     note
 }
 
+pub(crate) fn identity() -> Identity {
+    Identity::new(Channel::Whatsapp, "+491701234567").unwrap()
+}
+
+pub(crate) fn contact_record() -> ContactRecord {
+    let mut known = Contact::new(contact(), now());
+    known.name = Some("Ada".to_owned());
+    known.identities = vec![identity()];
+    known.metadata.set("crm.id", 7);
+    ContactRecord::from(known)
+}
+
 #[test]
 fn every_message_is_stored_whole() {
     for message in messages().into_iter().chain(messages_of_a_second()) {
@@ -170,6 +182,8 @@ fn every_record_is_stored_whole() {
     is_stored_whole(&id(1));
     is_stored_whole(&MessageTimeRecord { order_time: at });
     is_stored_whole(&EventSeq::new(7));
+    is_stored_whole(&contact());
+    is_stored_whole(&contact_record());
     is_stored_whole(&RedirectRecord {
         removed: alice(),
         steps: vec![RedirectStep {
@@ -182,7 +196,7 @@ fn every_record_is_stored_whole() {
     is_stored_whole(&NewEvent {
         at,
         actor,
-        conversation_id: id(1),
+        subject: id(1).into(),
         effective_at: Some(at),
         kind: EventKind::ConversationAssigned {
             assigned_to: alice(),
@@ -209,6 +223,7 @@ fn what_providers_ids_and_keys_have_is_stored_whole() {
         Subject::Message(id(1), message),
         Subject::Note(id(1), now(), NoteId::from_parts(1, 1)),
         Subject::Assignee(alice()),
+        Subject::Contact(contact()),
         Subject::Each(vec![
             (id(1), None),
             (id(2), Some(Effect::new(true, false, true))),
@@ -404,6 +419,28 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
             import: ImportName::new("history").unwrap(),
             progress: ImportProgress::new(7, 1),
         },
+        ChangeKind::ContactUpdated {
+            contact: contact(),
+            set: vec![
+                ContactField::CreatedAt(now()),
+                ContactField::Name(Some("Ada".to_owned())),
+                ContactField::Metadata(serde_json::from_str(r#"{"a":1,"b":null}"#).unwrap()),
+                ContactField::Identity(identity()),
+            ],
+        },
+        ChangeKind::ContactConflict {
+            contact: contact(),
+            with: ContactId::new("con_2").unwrap(),
+        },
+        ChangeKind::ContactErased { contact: contact() },
+        ChangeKind::ContactMerged {
+            from: contact(),
+            into: ContactId::new("con_2").unwrap(),
+        },
+        ChangeKind::ConversationMerged {
+            from: conversation,
+            into: id(2),
+        },
     ]
 }
 
@@ -458,5 +495,7 @@ pub(crate) fn every_field() -> Vec<(&'static str, Field)> {
         ("team", Field::Team(Some(TeamId::new("billing").unwrap()))),
         ("timeline", Field::Timeline(timeline)),
         ("history", Field::History(history())),
+        ("identity", Field::Identity("+491701234567".to_owned())),
+        ("contact_id", Field::Contact(contact())),
     ]
 }

@@ -75,6 +75,12 @@ pub(crate) struct UnreadMark;
 pub(crate) struct ConversationUpdate;
 /// Values of the client's own, by their names.
 pub(crate) struct Metadata;
+/// What a contact becomes.
+pub(crate) struct ContactUpdate;
+/// Identities of one contact.
+pub(crate) struct Identification;
+/// A contact that is merged, and the other one.
+pub(crate) struct Merge;
 /// The text of a note.
 pub(crate) struct NoteContent;
 /// The channel and the name of an inbox.
@@ -396,14 +402,22 @@ fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
         inbox.push(("channel", OPTIONAL, nullable("Channel")));
         inbox
     }];
+    let whom = [
+        vec![
+            ("contact_id", REQUIRED, text(CONTACT_ID, 256).into()),
+            ("identities", OPTIONAL, optional_array(identity(), 4).into()),
+        ],
+        vec![("identities", REQUIRED, identities())],
+    ];
+    let addresses: Vec<_> = addresses
+        .iter()
+        .flat_map(|address| whom.iter().map(|whom| [&whom[..], address].concat()))
+        .collect();
     let all = addresses
         .iter()
         .flat_map(|address| contents.iter().map(move |it| (address, it)));
     let shapes = all.map(|(address, (name, of_type))| {
-        let mut fields = vec![
-            ("contact_id", REQUIRED, text(CONTACT_ID, 256).into()),
-            ("type", REQUIRED, word(name).into()),
-        ];
+        let mut fields: Fields = vec![("type", REQUIRED, word(name).into())];
         fields.extend(address.clone());
         fields.extend(of_type.clone());
         fields.extend([
@@ -436,6 +450,19 @@ fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
         object(fields)
     });
     one_of(description, shapes)
+}
+
+/// What a provider calls a contact.
+fn identity() -> Object {
+    let mut text = utf_8(256);
+    text.pattern = Some("^[^\u{0}-\u{1f}\u{7f}-\u{9f}]+$".to_owned());
+    text.min_length = Some(1);
+    text
+}
+
+/// One to four of these.
+fn identities() -> RefOr<Schema> {
+    array(identity(), 4).min_items(Some(1)).into()
 }
 
 /// The sender's own reference.
@@ -748,6 +775,54 @@ impl PartialSchema for ConversationUpdate {
 }
 
 impl ToSchema for ConversationUpdate {}
+
+/// The name of a contact, and values of the client's own.
+fn of_contact() -> Fields {
+    let mut name = seen(MAX_NAME);
+    name.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    vec![
+        ("name", OPTIONAL, name.into()),
+        ("metadata", OPTIONAL, nullable("Metadata")),
+    ]
+}
+
+impl PartialSchema for ContactUpdate {
+    fn schema() -> RefOr<Schema> {
+        object(of_contact()).into()
+    }
+}
+
+impl ToSchema for ContactUpdate {}
+
+impl PartialSchema for Identification {
+    fn schema() -> RefOr<Schema> {
+        let mut fields = of_contact();
+        fields.extend(channel());
+        let merge = ObjectBuilder::new().schema_type(Type::Boolean);
+        let contact = optional(text(CONTACT_ID, 256));
+        fields.extend([
+            ("identities", REQUIRED, identities()),
+            ("contact_id", OPTIONAL, contact.into()),
+            ("merge", OPTIONAL, merge.into()),
+        ]);
+        object(fields).into()
+    }
+}
+
+impl ToSchema for Identification {}
+
+impl PartialSchema for Merge {
+    fn schema() -> RefOr<Schema> {
+        let contact = || text(CONTACT_ID, 256).into();
+        object(vec![
+            ("from", REQUIRED, contact()),
+            ("into", REQUIRED, contact()),
+        ])
+        .into()
+    }
+}
+
+impl ToSchema for Merge {}
 
 impl PartialSchema for EditedMessage {
     fn schema() -> RefOr<Schema> {

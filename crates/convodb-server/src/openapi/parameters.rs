@@ -119,6 +119,26 @@ documented! {
     }
 
     #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct Contacts {
+        /// How the name begins, in whichever case. Not beside `channel` and `identity`.
+        #[param(required = false, min_length = 1)]
+        name: String,
+        /// The channel of `identity`.
+        #[param(required = false, inline)]
+        channel: super::schemas::Channel,
+        /// How an identity on `channel` begins.
+        #[param(required = false, min_length = 1)]
+        identity: String,
+        /// The number of the page.
+        #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]
+        page: u64,
+        /// The number of contacts of a page.
+        #[param(required = false, minimum = 1, maximum = 100, default = 20)]
+        limit: u32,
+    }
+
+    #[derive(IntoParams)]
     #[into_params(parameter_in = Header)]
     pub(crate) struct Signature {
         /// `sha256=` and the HMAC-SHA256 of the body, in hexadecimal, with the app's secret.

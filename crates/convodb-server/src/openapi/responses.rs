@@ -59,6 +59,11 @@ refusals! {
         "409": "Its `provider_id` or `client_ref` is that of another message, it was revoked, or it did not fail; `code` says which",
     }
 
+    /// Of the linking of identities.
+    IdentityConflict {
+        "409": "The identities are those of several contacts, which `contact_ids` names",
+    }
+
     /// Of what was erased or purged.
     Gone {
         "410": "It was there, and was erased or purged",
@@ -100,6 +105,7 @@ refusals! {
 fn refusal((status, description): (&str, &str)) -> (String, RefOr<Response>) {
     let schema = match status {
         "412" => "UnmetError",
+        "409" if description.contains("contact_ids") => "TakenError",
         _ => "Error",
     };
     let error = ContentBuilder::new()

@@ -175,6 +175,10 @@ documented! {
         /// Whether a bot wrote the latest message to the contact, and no other message has come since.
         #[schema(required = false)]
         answered_by_bot: bool,
+        /// The contact's identity that it wrote from last, of those that a message named: where an answer
+        /// goes.
+        #[schema(required = false)]
+        identity: String,
         /// All messages to the contact until this time were delivered.
         #[schema(required = false, format = "date-time")]
         delivered_until: String,
@@ -256,6 +260,9 @@ documented! {
         forwarded: bool,
         #[schema(required = false)]
         author: Author,
+        /// The contact's identity that it came from or went to.
+        #[schema(required = false)]
+        identity: String,
         #[schema(required = false)]
         client_ref: String,
         #[schema(required = false)]
@@ -570,7 +577,7 @@ documented! {
         data: Vec<Event>,
     }
 
-    /// A change. The fields after `conversation_id` are those of its type.
+    /// A change of a conversation or of a contact. The fields after their ids are those of its type.
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct Event {
@@ -579,7 +586,17 @@ documented! {
         r#type: String,
         #[schema(format = "date-time")]
         created_at: String,
+        #[schema(required = false)]
         conversation_id: String,
+        /// Left out once the contact is erased.
+        #[schema(required = false)]
+        contact_id: String,
+        /// What a contact or a conversation was merged into.
+        #[schema(required = false)]
+        into: String,
+        /// The contact that has an identity which a message of this one named.
+        #[schema(required = false)]
+        with: String,
         /// That of the conversation, or in `conversation.receipts` that of messages.
         #[schema(required = false)]
         status: EventStatus,
@@ -652,6 +669,57 @@ documented! {
     pub(crate) struct Error {
         #[schema(inline)]
         error: ErrorBody,
+    }
+
+    /// What a provider calls a contact on a channel.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Identity {
+        channel: Channel,
+        value: String,
+    }
+
+    /// What is known of a contact.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Contact {
+        id: String,
+        #[schema(required = false)]
+        name: String,
+        identities: Vec<Identity>,
+        #[schema(required = false)]
+        metadata: Metadata,
+        #[schema(format = "date-time")]
+        created_at: String,
+    }
+
+    /// A page of contacts.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct ContactPage {
+        data: Vec<Contact>,
+        total: u64,
+        #[schema(minimum = 1)]
+        page: u64,
+    }
+
+    /// The answer to identities of several contacts.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct TakenError {
+        #[schema(inline)]
+        error: TakenBody,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct TakenBody {
+        /// `identity_taken`.
+        code: String,
+        /// For people.
+        message: String,
+        /// The contacts.
+        contact_ids: Vec<String>,
     }
 
     /// The answer to a request whose conversation is not as it was expected.

@@ -11,6 +11,7 @@
 mod attributes;
 mod back_pressure;
 mod connections;
+mod contacts;
 mod deliveries;
 mod desk;
 mod directory;

@@ -55,7 +55,12 @@ fn health_and_the_description_need_no_key() {
         paths,
         [
             "/healthz",
+            "/v1/contacts",
+            "/v1/contacts/identify",
+            "/v1/contacts/merge",
+            "/v1/contacts/{id}",
             "/v1/contacts/{id}/erase",
+            "/v1/contacts/{id}/export",
             "/v1/conversations",
             "/v1/conversations/{id}",
             "/v1/conversations/{id}/assign",
@@ -98,7 +103,7 @@ fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conv
         for (method, operation) in operations.as_object().unwrap() {
             let responses = operation["responses"].as_object().unwrap();
             let conflicts = [
-                "events", "edit", "receive", "retry", "send", "status", "update",
+                "events", "edit", "identify", "receive", "retry", "send", "status", "update",
             ];
             let may_conflict = conflicts
                 .iter()
@@ -110,7 +115,8 @@ fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conv
             );
             let invalid = responses.get("422").map(|response| response.to_string());
             let names_key = invalid.is_some_and(|invalid| invalid.contains("Idempotency-Key"));
-            let is_command = ["post", "patch", "delete"].contains(&method.as_str());
+            let is_command = ["post", "patch", "delete"].contains(&method.as_str())
+                || path.starts_with("/v1/contacts") && method == "put";
             let takes_key = is_command && path != "/webhooks/meta";
             assert_eq!(names_key, takes_key, "{method} {path}");
         }

@@ -172,6 +172,7 @@ pub(super) fn permitted<T: Debug>(answer: Result<T>, refusals: &[Refusal]) -> Re
             | ErrorKind::AlreadyExists
             | ErrorKind::ProviderIdConflict
             | ErrorKind::ClientRefConflict
+            | ErrorKind::IdentityTaken
             | ErrorKind::Revoked
             | ErrorKind::NotFailed
             | ErrorKind::PreconditionFailed

@@ -5,7 +5,7 @@ use convodb::{ConversationId, Precondition, Result};
 
 use super::call::Call;
 use crate::backend::Commands;
-use crate::op::{self, Op, Who};
+use crate::op::{Op, Who};
 use crate::plan::Text;
 use crate::verdict::Refusal;
 
@@ -43,10 +43,13 @@ pub(super) fn run(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
             let command = Delete { conversation: id };
             call.settle(Some(id), refusals, command, |model| model.delete(id))
         }
-        Op::EraseContact { contact: number } => {
-            let contact = op::contact(*number);
-            call.settle(None, Vec::new(), EraseContact { contact }, |model| {
-                model.erase_contact(*number)
+        Op::EraseContact { contact } => {
+            let contact = call.model.pick_contact(*contact);
+            let command = EraseContact {
+                contact: contact.clone(),
+            };
+            call.settle(None, Vec::new(), command, |model| {
+                model.erase_contact(&contact)
             })
         }
         other => panic!("{other:?} is about no conversation"),

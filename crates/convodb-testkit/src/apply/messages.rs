@@ -1,20 +1,21 @@
 //! Every way in which a message comes about, and what comes after it.
 
-use crate::op::InboxPick;
 use convodb::commands::{
     Edit, Fill, React, ReceiveMessage, RecordDelivery, RecordWatermark, ReplyTo, Retry, Revoke,
     SendMessage, SetProviderId, UpdateMessage,
 };
 use convodb::{
-    Channel, ConversationId, Direction, Inbound, Message, MessageRef, Outbound, Reply, Result,
+    Channel, ContactId, ConversationId, Direction, Identity, Inbound, Message, MessageRef,
+    Outbound, Reply, Result,
 };
 
 use super::call::{Answered, Call};
 use crate::backend::Commands;
 use crate::changes::{self, Change};
-use crate::model::Model;
+use crate::contacts::Called;
+use crate::model::{Entry, Model};
 use crate::more::More;
-use crate::op::{Address, Body, Op, UpTo, contact};
+use crate::op::{Address, Body, InboxPick, Op, UpTo, contact};
 use crate::plan::When;
 use crate::provided::{Named, ProviderPlan, provider_id};
 use crate::rules::{Appending, Meeting};
@@ -32,9 +33,11 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
         } => {
             let direction = Direction::Inbound;
             let mut appending = appending(call.model, (direction, *more), *from, *body, *sent_at);
+            address(call, &mut appending, *from, *more)?;
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
             appending.reopen = *reopen;
-            let message = Inbound::new(from.contact_id(), from.inbox, body.content());
+            let who = Called::who(more.called, *from);
+            let message = Inbound::new(who, from.inbox, body.content());
             let reply_to = appending.extras.reply_to.clone();
             let mut message = more.put(message.reopen(*reopen), reply_to);
             if let Some(at) = appending.sent_at {
@@ -58,6 +61,7 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
         } => {
             let direction = Direction::Outbound;
             let mut appending = appending(call.model, (direction, *more), *to, *body, *sent_at);
+            address(call, &mut appending, *to, *more)?;
             appending.reopen = *reopen;
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
             let refusals = Model::refused_message(*body, *sent_at, *provider_id, direction, *more);
@@ -73,19 +77,30 @@ pub(super) fn append(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             provider_id,
             reopen,
             more,
-            address,
+            address: to,
         } => {
             let id = call.model.pick(*conversation);
             let direction = Direction::Outbound;
+            // Without an address it names no contact.
+            let mut more = *more;
+            more.called = more.called.filter(|_| to.is_some());
+            let more = &more;
             let mut refusals =
                 Model::refused_message(*body, *sent_at, *provider_id, direction, *more);
             refusals.extend(call.model.missing(id));
-            refusals.extend(call.model.misaddressed(id, *address));
             let mut appending = replying(call.model, id, (*body, *more), *sent_at);
+            if let (Some(to), Some(entry)) = (to, call.model.entry(id)) {
+                let own = entry.clone();
+                refusals.extend(misaddressed(call, &own, *to, *more)?);
+                let called = more.called.into_iter();
+                appending.identities = called
+                    .flat_map(|it| it.identities(own.inbox.channel()))
+                    .collect();
+            }
             appending.reopen = *reopen;
             appending.provider_id = provider_id.and_then(ProviderPlan::id);
             let refusals = refused(call, Some(id), refusals, (&appending, *more));
-            let reply = match address {
+            let reply = match to {
                 Some(to) => Reply::from(outbound(*to, (*body, *more), *provider_id, &appending)),
                 None => plain_reply((*body, *more), *provider_id, &appending),
             };
@@ -111,7 +126,7 @@ fn appending(
     let outbound = direction == Direction::Outbound;
     Appending {
         direction,
-        contact_id: to.contact_id(),
+        contact_id: model.contact_meant(&to.contact_id()),
         inbox: to.inbox,
         content: body.stored(),
         sent_at: sent_at.map(|at| at.time(model.clock.get())),
@@ -119,8 +134,67 @@ fn appending(
         reopen: true,
         extras: more.extras(direction, reply_to),
         pending: more.pending && outbound,
+        identities: Vec::new(),
         echo: more.echo && outbound,
     }
+}
+
+/// The contact of a message, and what it calls the contact.
+fn address(
+    call: &Call<'_, impl Commands>,
+    appending: &mut Appending,
+    to: Address,
+    more: More,
+) -> Result<()> {
+    if let Some(called) = more.called {
+        appending.identities = called.identities(to.inbox.channel());
+        appending.contact_id = caller(call, to, called, &appending.identities)?;
+        let within = call.model.thread(&appending.contact_id, to.inbox);
+        appending.extras.reply_to = call.model.answered(within, more);
+    }
+    Ok(())
+}
+
+fn caller(
+    call: &Call<'_, impl Commands>,
+    to: Address,
+    called: Called,
+    identities: &[Identity],
+) -> Result<ContactId> {
+    let named = (!called.alone).then(|| to.contact_id());
+    let made = match identities.first() {
+        Some(identity) => call.commands.contact_of(identity)?,
+        // It is refused.
+        None => to.contact_id(),
+    };
+    Ok(call.model.caller(named, identities, Some(made)))
+}
+
+/// A reply goes to the conversation's own contact in its own inbox.
+fn misaddressed(
+    call: &Call<'_, impl Commands>,
+    own: &Entry,
+    to: Address,
+    more: More,
+) -> Result<Vec<Refusal>> {
+    let mut wrong = Vec::new();
+    let (is_wrong, field) = match to.inbox {
+        // The channel alone may be given too.
+        InboxPick::Own(channel) => (channel != own.inbox.channel(), "channel"),
+        saved => (saved != own.inbox, "inbox_id"),
+    };
+    wrong.extend(is_wrong.then_some(field));
+    let is_alone = more.called.is_some_and(|called| called.alone);
+    if !is_alone && call.model.contact_meant(&to.contact_id()) != own.contact_id {
+        wrong.push("contact_id");
+    }
+    if let Some(called) = more.called {
+        let identities = called.identities(own.inbox.channel());
+        if caller(call, to, called, &identities)? != own.contact_id {
+            wrong.push("identities");
+        }
+    }
+    Ok(wrong.into_iter().map(Refusal::invalid).collect())
 }
 
 /// A reply goes where the conversation is, whatever its address.
@@ -148,7 +222,8 @@ fn outbound(
     provider_id: Option<ProviderPlan>,
     appending: &Appending,
 ) -> Outbound {
-    let outbound = Outbound::new(to.contact_id(), to.inbox, body.content());
+    let who = Called::who(more.called, to);
+    let outbound = Outbound::new(who, to.inbox, body.content());
     let outbound = more.put(outbound.reopen(appending.reopen), reply_to(appending));
     let mut outbound = more.put_outbound(outbound);
     if let Some(at) = appending.sent_at {

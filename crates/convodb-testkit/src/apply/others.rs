@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use convodb::commands::{
-    Acknowledge, AddConsumer, AssignAll, DeleteResolved, PurgeEvents, PurgeIdempotencyKeys,
-    PurgeUnmatched, RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee, SaveInbox, WakeDue,
+    Acknowledge, AddConsumer, AssignAll, DeleteResolved, Identify, MergeContacts, PurgeEvents,
+    PurgeIdempotencyKeys, PurgeUnmatched, RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee,
+    SaveContact, SaveInbox, WakeDue,
 };
 use convodb::{Channel, ConversationId, EventSeq, Result, Selection};
 
 use super::call::{Answered, Call, fingerprint};
 use crate::backend::Commands;
+use crate::contacts::IdentifyPlan;
 use crate::events;
 use crate::model::Model;
 use crate::op::{InboxPick, Op, SelectionPlan, Who};
@@ -71,6 +73,58 @@ pub(super) fn direct(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
         }
         other => panic!("{other:?} is about no user or team"),
     }
+}
+
+pub(super) fn contact(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
+    match op {
+        Op::SaveContact { contact, plan } => {
+            let contact = call.model.pick_contact(*contact);
+            let command = SaveContact {
+                contact: contact.clone(),
+                changes: plan.changes(),
+            };
+            call.settle(None, plan.flaws(), command, |model| {
+                model.save_contact(&contact, *plan)
+            })
+        }
+        Op::Identify(plan) => identify(call, *plan),
+        Op::MergeContacts { from, into } => {
+            let [from, into] = [from, into].map(|pick| call.model.pick_contact(*pick));
+            let refusals = call.model.refused_merge(&from, &into);
+            let command = MergeContacts {
+                from: from.clone(),
+                into: into.clone(),
+            };
+            call.settle(None, refusals, command, |model| {
+                model.merge_contacts(&from, &into)
+            })
+        }
+        other => panic!("{other:?} is about no contact"),
+    }
+}
+
+fn identify(call: &mut Call<'_, impl Commands>, plan: IdentifyPlan) -> Result<()> {
+    let called = plan.called();
+    let identities = called.identities(plan.channel);
+    let named = plan.contact.map(|pick| call.model.pick_contact(pick));
+    let who = match &named {
+        Some(contact) => convodb::Who::with_identities(contact, called.texts()),
+        None => convodb::Who::identities(called.texts()),
+    };
+    let made = match identities.first() {
+        Some(identity) => call.commands.contact_of(identity)?,
+        // It is refused.
+        None => crate::op::contact(0),
+    };
+    let id = call.model.caller(named, &identities, Some(made));
+    let refusals = call.model.refused_identities(plan, &id, &identities);
+    let mut command = Identify::new(who, plan.channel).changes(plan.plan.changes());
+    if plan.merge {
+        command = command.merge();
+    }
+    call.settle(None, refusals, command, |model| {
+        model.identify(plan, &id, &identities)
+    })
 }
 
 pub(super) fn consume(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {

@@ -1,9 +1,10 @@
 //! Commands out of bytes.
 
-use convodb::ConsumerStart;
+use convodb::{Channel, ConsumerStart};
 
 use super::Bytes;
 use crate::apply::About;
+use crate::contacts::{ContactPick, ContactPlan, IdentifyPlan};
 use crate::events::{CONSUMERS, Keep, RetentionPlan};
 use crate::keys::KEYS;
 use crate::op::{CONTACTS, Condition, INBOXES, Op};
@@ -99,15 +100,31 @@ impl Bytes<'_> {
             145..=149 => Op::Delete {
                 conversation: self.pick(),
             },
-            150..=151 => Op::EraseContact {
-                contact: self.below(CONTACTS),
+            150 => Op::EraseContact {
+                contact: self.contact(),
             },
-            158..=159 => Op::SaveInbox {
+            151..=152 => Op::SaveContact {
+                contact: self.contact(),
+                plan: self.contact_plan(),
+            },
+            153..=154 => Op::Identify(IdentifyPlan {
+                channel: Channel::ALL[usize::from(self.below(4))],
+                contact: self.sometimes(2, Self::contact),
+                first: self.identity(),
+                second: self.sometimes(2, Self::identity),
+                plan: self.contact_plan(),
+                merge: self.once_in(2),
+            }),
+            155..=156 => Op::MergeContacts {
+                from: self.contact(),
+                into: self.contact(),
+            },
+            157 => Op::SaveInbox {
                 inbox: self.below(INBOXES),
                 elsewhere: self.once_in(8),
                 name: self.text(),
             },
-            152..=157 => Op::SaveAssignee {
+            158..=159 => Op::SaveAssignee {
                 assignee: self.who(),
                 name: self.text(),
             },
@@ -117,6 +134,17 @@ impl Bytes<'_> {
             },
             177..=185 => Op::Import(self.import()),
             _ => self.move_clock(),
+        }
+    }
+
+    fn contact(&mut self) -> ContactPick {
+        ContactPick(self.below(2 * CONTACTS))
+    }
+
+    fn contact_plan(&mut self) -> ContactPlan {
+        ContactPlan {
+            name: self.sometimes(2, |bytes| bytes.sometimes(4, Self::text)),
+            metadata: self.sometimes(2, Self::value),
         }
     }
 

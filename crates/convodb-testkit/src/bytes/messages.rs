@@ -5,6 +5,7 @@ use convodb::{DeliveryStatus, Direction};
 use super::Bytes;
 use crate::body::Body;
 use crate::changes::{AttachmentPlan, Change};
+use crate::contacts::{Called, IDENTITIES};
 use crate::more::{Answered, By, More, NAMES, REFERENCES};
 use crate::op::{CONTACTS, Meant, MessagePick, Op, UpTo};
 use crate::provided::PROVIDED;
@@ -76,8 +77,29 @@ impl Bytes<'_> {
                 number => (number % NAMES, bytes.below(4)),
             }),
             author: self.sometimes(4, Self::by),
+            called: self.sometimes(2, |bytes| Called {
+                first: bytes.identity(),
+                second: bytes.sometimes(2, Self::identity),
+                alone: bytes.once_in(2),
+            }),
         }
         .without_both()
+    }
+
+    pub(super) fn identity(&mut self) -> u8 {
+        match self.byte() {
+            252.. => IDENTITIES,
+            number => number % IDENTITIES,
+        }
+    }
+
+    /// A name of the caller's own values, and its value or none.
+    pub(super) fn value(&mut self) -> (u8, Option<u8>) {
+        let name = match self.byte() {
+            250.. => NAMES,
+            number => number % NAMES,
+        };
+        (name, self.sometimes(2, |bytes| bytes.below(4)))
     }
 
     fn answered(&mut self) -> Answered {
@@ -144,13 +166,7 @@ impl Bytes<'_> {
                         index: bytes.below(3),
                         what: bytes.below(3),
                     }),
-                    metadata: self.sometimes(2, |bytes| {
-                        let name = match bytes.byte() {
-                            250.. => NAMES,
-                            number => number % NAMES,
-                        };
-                        (name, bytes.sometimes(2, |bytes| bytes.below(4)))
-                    }),
+                    metadata: self.sometimes(2, Self::value),
                 },
                 _ => Change::Fill { body: self.body() },
             },

@@ -13,27 +13,42 @@ impl Model {
         ids: &[ConversationId],
         command: impl Fn(&mut Self, ConversationId) -> Expected<Conversation>,
     ) -> Expected<Vec<EachOf>> {
-        let each = ids.iter().map(|id| match self.entry(*id) {
-            Some(_) => {
-                let done = command(self, *id);
-                let did = Did {
-                    changed: done.changed,
-                    reopened: done.reopened,
-                };
-                let result = Ok(done.value);
-                EachOf {
+        let mut seen = Vec::new();
+        let each = ids
+            .iter()
+            .map(|id| match self.entry(*id).map(|entry| entry.id) {
+                // One that was merged means another one, which may have been among them.
+                Some(known) if seen.contains(&known) => EachOf {
                     id: *id,
-                    result,
-                    did,
+                    result: Ok(self.shown(known)),
+                    did: Did::default(),
+                },
+                Some(known) => {
+                    seen.push(known);
+                    let done = command(self, *id);
+                    let did = Did {
+                        changed: done.changed,
+                        reopened: done.reopened,
+                    };
+                    let result = Ok(done.value);
+                    EachOf {
+                        id: *id,
+                        result,
+                        did,
+                    }
                 }
+                None => EachOf {
+                    id: *id,
+                    result: Err(ErrorKind::NotFound),
+                    did: Did::default(),
+                },
+            });
+        let mut each: Vec<EachOf> = each.collect();
+        for item in &mut each {
+            if item.result.is_ok() {
+                item.result = Ok(self.shown(item.id));
             }
-            None => EachOf {
-                id: *id,
-                result: Err(ErrorKind::NotFound),
-                did: Did::default(),
-            },
-        });
-        let each: Vec<EachOf> = each.collect();
+        }
         let (changed, reopened) = (
             each.iter().any(|item| item.did.changed),
             each.iter().any(|item| item.did.reopened),

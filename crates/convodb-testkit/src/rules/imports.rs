@@ -16,6 +16,7 @@ impl Model {
         let of = &import.conversation;
         let inbox = InboxPick::of(of);
         let exists = self.entry(of.id).is_some() || self.thread(&of.contact_id, inbox).is_some();
+        let merged = self.contact_meant(&of.contact_id) != of.contact_id;
         let ids: Vec<_> = import.messages.iter().flat_map(ids).collect();
         let taken = ids.iter().any(|id| self.provided(inbox, id).is_some());
         let gone = ids.iter().any(|id| self.is_tombstone(inbox, id));
@@ -30,6 +31,7 @@ impl Model {
             flaw.map(Refusal::invalid),
             refused_if(bad_name, Refusal::invalid("assigned_to.name")),
             refused_if(exists, Refusal::of(ErrorKind::AlreadyExists)),
+            refused_if(merged, Refusal::invalid("contact_id")),
             refused_if(taken, Refusal::of(ErrorKind::ProviderIdConflict)),
             refused_if(referenced, Refusal::of(ErrorKind::ClientRefConflict)),
             refused_if(gone, Refusal::of(ErrorKind::Gone)),
@@ -107,11 +109,18 @@ impl Model {
             self.tombstones.extend(ids.map(|id| (entry.inbox, id)));
         }
         self.gone.extend(removed.iter().map(|entry| entry.id));
+        // What meant them means nothing.
+        let is_gone = |id: ConversationId| removed.iter().any(|entry| entry.id == id);
+        let aliases = std::mem::take(&mut self.conversation_aliases).into_iter();
+        let (gone, kept) = aliases.partition::<Vec<_>, _>(|(_, into)| is_gone(*into));
+        self.gone.extend(gone.into_iter().map(|(from, _)| from));
+        self.conversation_aliases = kept;
         self.touched |= !removed.is_empty();
         removed.len() as u64
     }
 
     pub fn delete(&mut self, id: ConversationId) -> Expected<()> {
+        let id = self.conversation_meant(id);
         let removed = self.remove(|entry| entry.id == id);
         Expected::plain((), removed > 0)
     }
@@ -130,11 +139,5 @@ impl Model {
             self.delete(*id);
         }
         Expected::plain(stale.len() as u64, !stale.is_empty())
-    }
-
-    pub fn erase_contact(&mut self, contact: u8) -> Expected<u64> {
-        let contact = crate::op::contact(contact);
-        let removed = self.remove(|entry| entry.contact_id == contact);
-        Expected::plain(removed, removed > 0)
     }
 }
