@@ -63,12 +63,12 @@ pub(crate) fn depths(criterion: &mut Criterion, subjects: &[Subject]) {
             for (depth, percent) in [("first", 0), ("half", 50), ("last", 99)] {
                 let skipped = selected.len() / 20 * percent / 100;
                 let request = PageRequest::number(skipped as u64 + 1, 20).unwrap();
-                let page = subject.store.list(&case.filter, request.clone()).unwrap();
+                let page = subject.store.list(&case.filter, request).unwrap();
                 let expected = selected.iter().skip(20 * skipped).take(20);
                 assert!(page.data.iter().eq(expected), "{depth} of {}", case.name);
                 let name = format!("{depth}/{}", case.name);
                 group.bench_function(id(&name, subject, "convodb"), |bencher| {
-                    bencher.iter(|| subject.store.list(&case.filter, request.clone()).unwrap());
+                    bencher.iter(|| subject.store.list(&case.filter, request).unwrap());
                 });
             }
         }
@@ -103,7 +103,7 @@ pub(crate) fn inboxes(criterion: &mut Criterion, size: Size) {
             let request = PageRequest::number(total / 20 * percent / 100 + 1, 20).unwrap();
             let case = BenchmarkId::new(format!("{depth}/{name}/{}", size.name), "convodb");
             group.bench_function(case, |bencher| {
-                bencher.iter(|| store.list(&filter, request.clone()).unwrap());
+                bencher.iter(|| store.list(&filter, request).unwrap());
             });
         }
     }

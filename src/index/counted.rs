@@ -42,9 +42,9 @@ pub const CLASSES: usize = 12;
 
 /// One row in 8 rises to level 1: what is left of an entry is walked.
 const FIRST_BITS: u32 = 3;
-/// One in 16 of a union, at 200,000 conversations: the middle of eight streams takes 103,000 instructions,
-/// and to fold an append's rows 65,000. With one in 8 it is 83,000 for the latter, with one in 32 110,000
-/// and 56,000; without unions 326,000 and 37,000.
+/// One in 16 of a union: of 200,000 conversations, a page in the middle of eight streams takes 103,000
+/// instructions, and to fold what an append changes 65,000. With one in 32 it is 110,000 and 56,000,
+/// without unions 326,000 and 37,000.
 const FIRST_BITS_OF_UNION: u32 = 4;
 /// One in 32 rises further: a node of 32 entries of 28 bytes takes a quarter of a page.
 const FURTHER_BITS: u32 = 5;

@@ -63,7 +63,7 @@ impl<R: Read> Reader<'_, R> {
         Ok(Selection {
             streams,
             // A class is of a channel, with all its inboxes.
-            has_whole_classes: !filter.names_inboxes(),
+            has_whole_classes: filter.inboxes().next().is_none(),
             total,
         })
     }

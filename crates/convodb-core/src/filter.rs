@@ -260,12 +260,6 @@ impl Filter {
             && (!self.unread || conversation.unread_count > 0)
     }
 
-    /// Whether it selects some inboxes of a channel.
-    #[doc(hidden)]
-    pub fn names_inboxes(&self) -> bool {
-        !self.inboxes.is_empty()
-    }
-
     /// Checks the number of assignees, and that it can select anything.
     #[doc(hidden)]
     pub fn validate(&self) -> Result<(), InvalidInput> {
