@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use convodb::{
-    Content, ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras,
+    ContactId, Content, ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras,
     ImportConversation, ImportLine, ImportMessage, ImportNote, InboxRef, LineAnswer, LineResult,
     Message, MessageId, Note, NoteId, Priority, Result, Status,
 };
@@ -223,7 +223,7 @@ impl<B: Backend> Line<'_, B> {
                 }
                 let mut message = Appending {
                     direction: direction(inbound),
-                    contact_id: self.plan.to.contact_id(),
+                    contact_id: self.contact(),
                     inbox: self.plan.to.inbox,
                     content: Content::text(self.text.clone()),
                     sent_at: Some(time(at, self.clock)),
@@ -265,6 +265,10 @@ impl<B: Backend> Line<'_, B> {
         }
     }
 
+    fn contact(&self) -> ContactId {
+        self.model.contact_meant(&self.plan.to.contact_id())
+    }
+
     /// The conversation that the store has now.
     fn stored(&self) -> Result<ConversationId> {
         let found = Queries::find_conversation(
@@ -290,7 +294,7 @@ impl<B: Backend> Line<'_, B> {
         let id = self.stored()?;
         let appending = Appending {
             direction: Direction::Inbound,
-            contact_id: self.plan.to.contact_id(),
+            contact_id: self.contact(),
             inbox: self.plan.to.inbox,
             content: Content::text(""),
             sent_at: None,
@@ -521,7 +525,7 @@ impl<B: Backend> Line<'_, B> {
         };
         let appending = Appending {
             direction: Direction::Inbound,
-            contact_id: self.plan.to.contact_id(),
+            contact_id: self.contact(),
             inbox,
             content: Content::text(""),
             sent_at: None,

@@ -27,19 +27,12 @@ pub(super) fn to_contact<const INBOUND: bool>(
     state: &State,
     env: &mut Env<'_>,
 ) -> Result<Decision, Halt> {
-    let Address { who, inbox, .. } = &draft.address;
     let channel = draft.address.check(state)?;
-    if let (Some(contact), []) = (&who.contact, &who.identities[..]) {
-        let (contact, conversation) = state.thread_of(inbox, contact)?;
-        let of = Of::contact(contact, inbox, channel);
-        return append(draft, of, conversation, state, env);
-    }
-    let meant = who::meant(who, channel, state, env)?;
-    let conversation = state.thread(inbox, &meant.contact)?;
+    let (meant, conversation) = who::thread(&draft.address, channel, state, env)?;
     let of = Of {
         identity: meant.identity,
         changes: meant.changes,
-        ..Of::contact(&meant.contact, inbox, channel)
+        ..Of::contact(&meant.contact, &draft.address.inbox, channel)
     };
     append(draft, of, conversation, state, env)
 }

@@ -1,5 +1,7 @@
 //! Lines of an import, each for itself. What they bring is of the past: it is no activity and no news.
 
+use std::borrow::Cow;
+
 use super::append::{Again, is_same, last_of_second};
 use super::record_watermark::advanced;
 use super::*;
@@ -285,24 +287,24 @@ fn message(line: &ImportMessage, state: &State, env: &mut Env<'_>) -> Result<Dec
 /// Where a line belongs.
 struct Home<'a> {
     channel: Channel,
-    contact: ContactId,
+    contact: Cow<'a, ContactId>,
     thread: Option<&'a Conversation>,
     identity: Option<String>,
     /// What the store gets to know of the contact.
     changes: Vec<ChangeKind>,
 }
 
-fn home<'a>(to: &Address, state: &'a State, env: &Env<'_>) -> Result<Home<'a>, Halt> {
+fn home<'a>(to: &'a Address, state: &'a State, env: &Env<'_>) -> Result<Home<'a>, Halt> {
     if let Some(id) = to.inbox.id() {
         let known = state.inbox(id)?.is_some();
         let reason = format_args!("`{id}` is no inbox");
         InvalidInput::unless(known, "inbox_id", reason)?;
     }
     let channel = to.check(state)?;
-    let meant = who::meant(&to.who, channel, state, env)?;
+    let (meant, thread) = who::thread(to, channel, state, env)?;
     Ok(Home {
         channel,
-        thread: state.thread(&to.inbox, &meant.contact)?,
+        thread,
         contact: meant.contact,
         identity: meant.identity,
         changes: meant.changes,
@@ -319,7 +321,7 @@ fn create(
     let conversation = ConversationId::from_raw(env.ids.next(env.now));
     let created = ChangeKind::ConversationCreated {
         conversation,
-        contact_id: home.contact.clone(),
+        contact_id: home.contact.clone().into_owned(),
         channel: home.channel,
         inbox_id: inbox.id().cloned(),
         created_at,

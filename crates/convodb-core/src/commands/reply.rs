@@ -44,7 +44,7 @@ impl Command for ReplyTo {
             InvalidInput::unless(is_same_channel, "channel", reason)?;
             if !address.who.identities.is_empty() {
                 let meant = who::meant(&address.who, channel, state, env)?;
-                let is_own = meant.contact == *contact;
+                let is_own = *meant.contact == *contact;
                 InvalidInput::unless(is_own, "identities", "are not the conversation's")?;
                 (of.identity, of.changes) = (meant.identity, meant.changes);
             }

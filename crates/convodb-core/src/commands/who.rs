@@ -1,11 +1,14 @@
 //! Which contact a message is from or to, where its identities name it.
 
+use std::borrow::Cow;
+
 use super::*;
+use crate::message::Address;
 use crate::{Contact, ContactField, Identity, Who};
 
 /// The contact of a message, and what the store gets to know of it by the message.
-pub(super) struct Meant {
-    pub(super) contact: ContactId,
+pub(super) struct Meant<'a> {
+    pub(super) contact: Cow<'a, ContactId>,
     /// The identity that the message came from or goes to: the first one that was given.
     pub(super) identity: Option<String>,
     pub(super) changes: Vec<ChangeKind>,
@@ -79,7 +82,7 @@ pub(super) fn meant(
     channel: Channel,
     state: &State,
     env: &Env<'_>,
-) -> Result<Meant, Halt> {
+) -> Result<Meant<'static>, Halt> {
     let found = find(who, channel, state, env)?;
     let contact = found.contact;
     let mut set = begin(&contact, state, env)?;
@@ -95,9 +98,30 @@ pub(super) fn meant(
     changes.extend(found.others.into_iter().map(conflict));
     Ok(Meant {
         identity: who.identities.first().cloned(),
-        contact,
+        contact: Cow::Owned(contact),
         changes,
     })
+}
+
+/// Whose the thread is that a message belongs into, and its conversation if there is one.
+pub(super) fn thread<'a>(
+    to: &'a Address,
+    channel: Channel,
+    state: &'a State,
+    env: &Env<'_>,
+) -> Result<(Meant<'a>, Option<&'a Conversation>), Halt> {
+    if let (Some(contact), []) = (&to.who.contact, &to.who.identities[..]) {
+        let (contact, conversation) = state.thread_of(&to.inbox, contact)?;
+        let meant = Meant {
+            contact: Cow::Borrowed(contact),
+            identity: None,
+            changes: Vec::new(),
+        };
+        return Ok((meant, conversation));
+    }
+    let meant = meant(&to.who, channel, state, env)?;
+    let conversation = state.thread(&to.inbox, &meant.contact)?;
+    Ok((meant, conversation))
 }
 
 /// The change that gives a contact new values; none where there are none.
