@@ -238,6 +238,20 @@ pub trait Read: Source {
         self.query(|reader| reader.list_contacts(filter, &page))
     }
 
+    /// Returns the first contacts that have a record, by their ids, after one: with the last of them as the
+    /// next `after`, all of them one by one. O(limit).
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact);
+    /// store.save_contact(&contact, ContactChanges::name("Ada"))?;
+    /// assert_eq!(store.contacts(None, 10)?[0].id, contact);
+    /// assert!(store.contacts(Some(&contact), 10)?.is_empty());
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>> {
+        self.query(|reader| reader.contacts(after, limit))
+    }
+
     /// Returns a conversation with all messages, [oldest first](crate::docs::rules#message-order).
     ///
     /// ```

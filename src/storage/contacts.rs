@@ -1,5 +1,7 @@
 //! Contacts: their records, and the rows by which they are found.
 
+use std::ops::Bound;
+
 use convodb_core::records::ContactRecord;
 use convodb_core::{
     Contact, ContactFilter, ContactId, EntityKind, Error, Hashes, InvalidInput, Page, PagePosition,
@@ -9,7 +11,7 @@ use convodb_core::{
 use super::keys::{NameKey, Prefix};
 use super::kinds::{CONTACT_NAMES, CONTACTS, IDENTITIES, decoded};
 use super::verify::unless_corrupted;
-use super::{Reader, View};
+use super::{Reader, View, tables};
 use convodb_kv::{Read, WriteTables};
 
 /// As much of a name is in a key.
@@ -116,6 +118,20 @@ impl<R: Read> Reader<'_, R> {
         let mut page = Page::new(data, total, None);
         (page.number, page.offset) = (Some(number), Some(offset));
         Ok(page)
+    }
+
+    /// The contacts that have records, by their ids, after one. O(limit).
+    pub(crate) fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>> {
+        let [first, last] = [CONTACTS.beginning(&()), CONTACTS.beginning(&()).last()];
+        let after = after.map(|id| CONTACTS.key(id));
+        let after = after.as_ref().map(|key| Bound::Excluded(&key[..]));
+        let begin = after.unwrap_or(Bound::Included(&first[..]));
+        let keys = (begin, Bound::Included(&last[..]));
+        let range = self.rows.range(tables::CATALOG, keys)?;
+        let contacts = decoded(range, |key, bytes| CONTACTS.decode(key, bytes)).take(limit);
+        contacts
+            .map(|row| row.map(|(id, record)| record.into_contact(id)))
+            .collect()
     }
 
     /// Visits each contact that a filter selects, once.

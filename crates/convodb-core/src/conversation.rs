@@ -10,8 +10,8 @@ use crate::attributes::{Attribute, Attributes, Priority, Tags};
 use crate::metadata::MetadataChanges;
 use crate::records::as_json;
 use crate::{
-    Assignee, AssigneeId, Channel, ContactId, ConversationId, Direction, InboxId, InboxRef,
-    Message, Revision, TeamId, Timeline, time,
+    Assignee, AssigneeId, Channel, ContactId, ConversationId, InboxId, InboxRef, Message, Revision,
+    TeamId, Timeline, time,
 };
 
 /// Whether a conversation needs work.
@@ -424,12 +424,7 @@ impl Conversation {
         self.created_at = self.created_at.min(message.created_at);
         self.inbound_count += u64::from(message.is_from_contact());
         self.unread_count += u64::from(message.counts_as_unread() && !message.is_revoked());
-        if message.direction == Direction::Inbound
-            && let Some(identity) = message
-                .extras
-                .as_ref()
-                .and_then(|it| it.identity.as_deref())
-        {
+        if let Some(identity) = message.identity_of_contact() {
             self.identity = Some(identity.into());
         }
         if !message.is_system() {
@@ -455,8 +450,13 @@ impl Conversation {
                 self.updated_at = self.updated_at.max(at);
             }
         }
+        let latest = &mut self.timeline.last_message_at;
+        if let Some(identity) = message.identity_of_contact()
+            && (self.identity.is_none() || *latest <= Some(at))
+        {
+            self.identity = Some(identity.into());
+        }
         if !message.is_system() {
-            let latest = &mut self.timeline.last_message_at;
             *latest = (*latest).max(Some(at));
         }
         self.began(at);

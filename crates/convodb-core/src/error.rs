@@ -87,6 +87,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::AlreadyExists => "already_exists",
             Self::ProviderIdConflict => "provider_id_conflict",
+            Self::IdentityTaken => "identity_taken",
             Self::ClientRefConflict => "client_ref_conflict",
             Self::Revoked => "revoked",
             Self::NotFailed => "not_failed",

@@ -610,6 +610,7 @@ pub const fn is_of_line(kind: ErrorKind) -> bool {
             | ErrorKind::AlreadyExists
             | ErrorKind::ProviderIdConflict
             | ErrorKind::ClientRefConflict
+            | ErrorKind::IdentityTaken
             | ErrorKind::Revoked
             | ErrorKind::Gone
     )

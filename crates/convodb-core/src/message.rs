@@ -160,6 +160,14 @@ impl Message {
         self.direction == Direction::Inbound && !self.is_system()
     }
 
+    /// What the contact is called that it came from.
+    pub(crate) fn identity_of_contact(&self) -> Option<&str> {
+        let extras = self.extras.as_deref()?;
+        (self.direction == Direction::Inbound)
+            .then_some(extras.identity.as_deref())
+            .flatten()
+    }
+
     /// Whether it asks for nothing, as a broadcast or the answer to a survey.
     pub(crate) fn is_silent(&self) -> bool {
         self.extras.as_ref().is_some_and(|it| it.is_silent)

@@ -245,9 +245,8 @@ impl ApiError {
             _ => None,
         };
         Self {
-            code: "identity_taken",
             contact_ids,
-            ..Self::saying(StatusCode::CONFLICT, error.to_string())
+            ..Self::saying(StatusCode::CONFLICT, error.to_string()).coded(error.kind().code())
         }
     }
 
@@ -292,17 +291,16 @@ impl From<convodb::Error> for ApiError {
                 saying(StatusCode::UNPROCESSABLE_ENTITY).coded(error.kind().code())
             }
             ErrorKind::NotFound => Self::missing(&error),
-            ErrorKind::AlreadyExists => saying(StatusCode::CONFLICT).coded(error.kind().code()),
-            ErrorKind::ProviderIdConflict => {
-                saying(StatusCode::CONFLICT).coded(error.kind().code())
-            }
-            ErrorKind::ClientRefConflict => saying(StatusCode::CONFLICT).coded(error.kind().code()),
+            kind @ (ErrorKind::AlreadyExists
+            | ErrorKind::ProviderIdConflict
+            | ErrorKind::ClientRefConflict
+            | ErrorKind::Revoked
+            | ErrorKind::NotFailed) => saying(StatusCode::CONFLICT).coded(kind.code()),
             ErrorKind::IdentityTaken => Self::identity_taken(&error),
-            ErrorKind::Revoked => saying(StatusCode::CONFLICT).coded(error.kind().code()),
-            ErrorKind::NotFailed => saying(StatusCode::CONFLICT).coded(error.kind().code()),
             ErrorKind::PreconditionFailed => Self::precondition_failed(&error),
-            ErrorKind::Gone => saying(StatusCode::GONE).coded(error.kind().code()),
-            ErrorKind::EventsPurged => saying(StatusCode::GONE).coded(error.kind().code()),
+            kind @ (ErrorKind::Gone | ErrorKind::EventsPurged) => {
+                saying(StatusCode::GONE).coded(kind.code())
+            }
             // It may have happened: only a key distinguishes a repetition from a second request.
             ErrorKind::CommitUnknown => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,

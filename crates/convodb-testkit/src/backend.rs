@@ -46,6 +46,7 @@ pub trait Queries {
     fn consumers(&self) -> Result<Vec<ConsumerPosition>>;
     fn contact(&self, id: &ContactId) -> Result<Contact>;
     fn list_contacts(&self, filter: &ContactFilter, page: PageRequest) -> Result<Page<Contact>>;
+    fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>>;
 }
 
 /// A command that can be given again, and whose answer can be printed: each of them.
@@ -209,6 +210,10 @@ impl<R: Read> Queries for R {
 
     fn list_contacts(&self, filter: &ContactFilter, page: PageRequest) -> Result<Page<Contact>> {
         Read::list_contacts(self, filter, page)
+    }
+
+    fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>> {
+        Read::contacts(self, after, limit)
     }
 }
 

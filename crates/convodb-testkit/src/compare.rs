@@ -285,6 +285,14 @@ fn contacts(reads: &impl Queries, model: &Model) -> Result<()> {
             (Err(error), _) => return Err(error),
         }
     }
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let some = reads.contacts(after.as_ref(), 2)?;
+        let Some(last) = some.last() else { break };
+        after = Some(last.id.clone());
+        found.extend(some);
+    }
+    assert_eq!(found, model.contacts);
     let names = ["", "h", "x"].map(|name| ContactFilter::Name(name.to_owned()));
     let identities = Channel::ALL
         .map(|channel| ["+4", "+491"].map(|it| ContactFilter::Identity(channel, it.to_owned())));

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use convodb::{
     ContactId, Content, ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras,
-    ImportConversation, ImportLine, ImportMessage, ImportNote, InboxRef, LineAnswer, LineResult,
-    Message, MessageId, Note, NoteId, Priority, Result, Status,
+    Identity, ImportConversation, ImportLine, ImportMessage, ImportNote, InboxRef, LineAnswer,
+    LineResult, Message, MessageId, Note, NoteId, Priority, Result, Status, Who,
 };
 
 use super::backend::{Backend, Queries};
 use super::bytes::Bytes;
 use super::changes::{self, Word};
+use super::contacts::{self, IDENTITIES};
 use super::model::Model;
 use super::op::Address;
 use super::plan::{When, first_moment, to_the_microsecond};
@@ -33,6 +34,8 @@ enum Kind {
         provided: Option<u8>,
         import_id: Option<u8>,
         is_read: bool,
+        /// An identity of the contact.
+        identity: Option<u8>,
     },
     Conversation {
         is_open: bool,
@@ -57,6 +60,7 @@ impl LinePlan {
                 provided: bytes.sometimes(2, |bytes| bytes.below(PROVIDED)),
                 import_id: bytes.sometimes(3, |bytes| bytes.below(3)),
                 is_read: bytes.once_in(4),
+                identity: bytes.sometimes(3, |bytes| bytes.below(IDENTITIES)),
             },
             170..=219 => Kind::Conversation {
                 is_open: bytes.once_in(2),
@@ -86,11 +90,13 @@ impl LinePlan {
                 provided,
                 import_id,
                 is_read,
+                identity,
             } => {
                 let direction = direction(inbound);
                 let content = Content::text(text(index));
                 let at = time(at, clock);
-                let mut line = ImportMessage::new(contact, self.inbox(), direction, content, at);
+                let who = Who::with_identities(contact, identity.map(contacts::identity));
+                let mut line = ImportMessage::new(who, self.inbox(), direction, content, at);
                 line.id = import_id.map(foreign_id);
                 line.message.provider_id = provided.map(provider_id);
                 if is_read && !inbound {
@@ -216,6 +222,7 @@ impl<B: Backend> Line<'_, B> {
                 provided,
                 import_id,
                 is_read,
+                identity,
             } => {
                 if !is_known {
                     self.refused(ErrorKind::InvalidInput);
@@ -234,6 +241,11 @@ impl<B: Backend> Line<'_, B> {
                     pending: false,
                     echo: false,
                 };
+                if let Some(named) = identity.map(contacts::identity) {
+                    let channel = self.plan.to.inbox.channel();
+                    message.identities = Identity::new(channel, &named).into_iter().collect();
+                    message.extras.identity = Some(named);
+                }
                 if let Some(id) = import_id.map(foreign_id) {
                     message.extras.metadata.set("import_id", id.as_str());
                     message.extras.import_id = Some(id);
@@ -374,6 +386,7 @@ impl<B: Backend> Line<'_, B> {
             return Ok(());
         }
         self.did(LineResult::Created);
+        self.model.learn(&message.contact_id, &message.identities);
         let of = self.made(created_at)?;
         let id = self.id_of_message(of)?;
         let number = arrival(id);
@@ -413,7 +426,12 @@ impl<B: Backend> Line<'_, B> {
         }
         let is_revoked = changes::is_revoked(&stored);
         let is_inbound = stored.direction == Direction::Inbound;
+        let named = stored.extras.as_ref().and_then(|it| it.identity.clone());
         let entry = self.model.entry_mut(of);
+        let is_latest = entry.timeline.last_message_at <= Some(created_at);
+        if is_inbound && named.is_some() && (is_latest || entry.identity.is_none()) {
+            entry.identity = named;
+        }
         entry.messages.push(stored);
         entry.messages.sort_by_key(place);
         entry.imported.push(id);

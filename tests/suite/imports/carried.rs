@@ -44,7 +44,7 @@ fn without_versions(documents: Vec<String>) -> Vec<String> {
     documents.into_iter().map(without).collect()
 }
 
-/// An empty store with the users, teams and inboxes of another, as an export begins with them.
+/// An empty store with the users, teams, inboxes and contacts of another, as an export begins with them.
 fn with_directory_of(store: &Store) -> Store {
     let elsewhere = Store::in_memory().unwrap();
     for Assignee { id, name, .. } in store.assignees().unwrap() {
@@ -58,6 +58,15 @@ fn with_directory_of(store: &Store) -> Store {
         let saved = elsewhere.save_inbox(&inbox.id, inbox.channel, &inbox.name);
         saved.unwrap();
     }
+    for contact in store.contacts(None, 1_000).unwrap() {
+        elsewhere
+            .execute(ImportLine::Contact(Box::new(contact)))
+            .unwrap();
+    }
+    assert_eq!(
+        elsewhere.contacts(None, 1_000).unwrap(),
+        store.contacts(None, 1_000).unwrap()
+    );
     elsewhere
 }
 

@@ -718,3 +718,86 @@ fn lines_of_a_transaction_commit_with_it() {
     assert!(rolled_back.is_err());
     assert_eq!(inbox.texts(thread(&inbox).id), ["a"]);
 }
+
+#[test]
+fn a_contacts_line_makes_its_record_and_gives_one_that_is_there_what_it_lacks() {
+    let inbox = Inbox::new();
+    let at = "2019-05-01T08:00:00Z";
+    let phone = |value: &str| json!({"channel": "whatsapp", "value": value});
+    let ada = json!({"contact": {"id": "con_1", "name": "Ada", "identities": [phone("+1")],
+        "metadata": {"plan": "pro"}, "created_at": at}});
+    assert_eq!(import(&inbox.store, &[ada.clone()]), ["created"]);
+    let stored = inbox.store.contact(&contact("con_1")).unwrap();
+    assert_eq!(json!(stored), ada["contact"]);
+
+    let more = json!({"contact": {"id": "con_1", "name": "Another",
+        "identities": [phone("+1"), phone("+2")],
+        "metadata": {"plan": "free", "seats": 3}, "created_at": "2018-05-01T08:00:00Z"}});
+    let thief = json!({"contact": {"id": "con_2", "name": "Eve", "identities": [phone("+2")],
+        "created_at": at}});
+    let blank = json!({"contact": {"id": "con_3", "name": " ", "created_at": at}});
+    let answers = import(&inbox.store, &[more.clone(), ada, more, thief, blank]);
+    assert_eq!(answers[..3], ["merged", "duplicate", "duplicate"]);
+    assert_eq!(answers[3], "identity_taken");
+    assert!(
+        answers[4].starts_with("validation_error: name"),
+        "{answers:?}"
+    );
+    let stored = inbox.store.contact(&contact("con_1")).unwrap();
+    let expected = json!({"id": "con_1", "name": "Ada", "identities": [phone("+1"), phone("+2")],
+        "metadata": {"plan": "pro", "seats": 3}, "created_at": at});
+    assert_eq!(json!(stored), expected);
+    let missing = inbox.store.contact(&contact("con_2")).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    inbox.assert_sound();
+}
+
+#[test]
+fn lines_find_their_contact_by_its_identities_and_one_that_is_not_known_is_made() {
+    let inbox = Inbox::new();
+    let at = "2024-01-01T00:00:00Z";
+    let named = |content: &str, identities: Value| {
+        json!({"message": {"identities": identities, "channel": "whatsapp", "direction": "inbound",
+            "type": "text", "content": content, "sent_at": at}})
+    };
+    let note = json!({"note": {"identities": ["+1"], "channel": "whatsapp",
+        "content": "Enterprise plan.", "created_at": at}});
+    let ada = json!({"contact": {"id": "con_1", "created_at": at,
+        "identities": [{"channel": "whatsapp", "value": "+1"}]}});
+    let nobody = json!({"message": {"channel": "whatsapp", "direction": "inbound",
+        "type": "text", "content": "x", "sent_at": at}});
+    let answers = import(
+        &inbox.store,
+        &[
+            ada,
+            named("known", json!(["+1"])),
+            note,
+            named("new", json!(["+2", "ada"])),
+            named("the same", json!(["ada"])),
+            nobody,
+        ],
+    );
+    assert_eq!(answers[..5], ["created"; 5]);
+    assert!(
+        answers[5].starts_with("validation_error: contact_id"),
+        "{answers:?}"
+    );
+    let known = thread(&inbox);
+    assert_eq!(known.identity.as_deref(), Some("+1"));
+    assert_eq!(inbox.store.notes(known.id).unwrap().count(), 1);
+    assert_eq!(inbox.store.count(&Filter::all()).unwrap(), 2);
+    let all = inbox.store.contacts(None, 10).unwrap();
+    let made = all.iter().find(|one| one.id != contact("con_1")).unwrap();
+    assert_eq!(made.identities.len(), 2);
+    let of_made = inbox.store.conversations_of(&made.id).unwrap();
+    assert_eq!(
+        inbox
+            .store
+            .transcript(of_made[0].id)
+            .unwrap()
+            .messages
+            .len(),
+        2
+    );
+    inbox.assert_sound();
+}

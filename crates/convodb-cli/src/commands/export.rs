@@ -21,8 +21,8 @@ use crate::progress;
 
 /// Write everything to standard output, as lines of JSON
 ///
-/// Each user, team and inbox comes first, then each conversation with its messages and
-/// notes, latest activity first. Exports of one store are equal byte for byte, and
+/// Each user, team, inbox and contact with a record comes first, then each conversation
+/// with its messages and notes, latest activity first. Exports of one store are equal byte for byte, and
 /// `import` of them creates an equal store. The line of a conversation has the
 /// specified fields, then further ones that have a value, such as `unread_count` and
 /// `notes`.
@@ -30,9 +30,9 @@ use crate::progress;
 /// With --contact, only what is kept of one contact: its own line, then its
 /// conversations.
 ///
-/// The export does not contain events, audit logs, consumers, idempotency keys,
-/// the names, identities and merges of contacts (but that of --contact), what waits for a message (receipts, reactions, edits, revocations) and the
-/// provider ids of deleted messages. `backup` copies them too.
+/// The export does not contain events, audit logs, consumers, idempotency keys, which
+/// ids merged contacts had, what waits for a message (receipts, reactions, edits,
+/// revocations) and the provider ids of deleted messages. `backup` copies them too.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Export {
@@ -43,6 +43,9 @@ pub(crate) struct Export {
     #[arg(long, value_name = "CONTACT")]
     pub(crate) contact: Option<ContactId>,
 }
+
+/// How many contacts are read at a time.
+const AT_ONCE: usize = 1000;
 
 /// A contact, `{"contact":{"id":..}}`.
 #[derive(Serialize)]
@@ -106,6 +109,13 @@ fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<
     }
     for inbox in snapshot.inboxes()? {
         output.line(&InboxLine { inbox })?;
+    }
+    let mut contacts = snapshot.contacts(None, AT_ONCE)?;
+    while let Some(last) = contacts.last().map(|contact| contact.id.clone()) {
+        for contact in contacts {
+            output.line(&ContactLine { contact })?;
+        }
+        contacts = snapshot.contacts(Some(&last), AT_ONCE)?;
     }
     let first = snapshot.list(&Filter::all(), (1, PageRequest::MAX_LIMIT))?;
     let (mut rows, mut next) = (first.data, first.next);

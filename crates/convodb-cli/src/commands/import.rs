@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{AssigneeId, AssigneeKind, ErrorKind, Transaction};
+use convodb::{AssigneeId, AssigneeKind, ErrorKind, ImportLine, Transaction};
 use serde::Serialize;
 
 use super::{Tool, Verdict};
@@ -27,7 +27,7 @@ use lines::{Item, Lines};
 /// message can have a `provider_id`, and a conversation can have `notes`. A line
 /// `{"user":{"id":"usr_1","name":"Alice"}}`, or the same with `team`, adds a user
 /// or team to the directory, or renames it, and `{"inbox":{"id":..,"channel":..,
-/// "name":..}}` an inbox. Blank lines are skipped.
+/// "name":..}}` an inbox, `{"contact":{..}}` a contact. Blank lines are skipped.
 ///
 /// A malformed or rejected line and Ctrl-C end the import. The store is then as it
 /// was before, and a file that was created for the import is removed.
@@ -164,16 +164,11 @@ impl Importer {
             let saved = match self.other.take().transpose()? {
                 None => break,
                 Some(Item::Conversation(import)) => tx.import(*import).map(drop),
-                Some(Item::User(user)) => {
-                    self.count_assignee(&user.id.clone().into());
-                    tx.save_user(&user.id, &user.name).map(drop)
-                }
-                Some(Item::Inbox(inbox)) => tx
-                    .save_inbox(&inbox.id, inbox.channel, &inbox.name)
-                    .map(drop),
-                Some(Item::Team(team)) => {
-                    self.count_assignee(&team.id.clone().into());
-                    tx.save_team(&team.id, &team.name).map(drop)
+                Some(Item::Other(line)) => {
+                    if let ImportLine::Assignee(saved) = &line {
+                        self.count_assignee(&saved.assignee);
+                    }
+                    tx.execute(line).map(drop)
                 }
             };
             saved.map_err(|error| self.rejected(error))?;

@@ -133,7 +133,8 @@ fn conversation(
     let given = &line.import.conversation;
     let has_id = given.id.raw() != 0;
     let (inbox, contact) = given.thread();
-    if let (_, Some(known)) = state.thread_of(&inbox, &contact)?
+    let (meant, known) = state.thread_of(&inbox, &contact)?;
+    if let Some(known) = known
         && !line.is_whole()
         && (!has_id || known.id == given.id)
     {
@@ -145,6 +146,7 @@ fn conversation(
         conversation.id = ConversationId::from_raw(env.ids.next(env.now));
     }
     if !line.is_whole() {
+        conversation.contact_id.clone_from(meant);
         if line.is_undated {
             (conversation.created_at, conversation.updated_at) = (env.now, env.now);
         }

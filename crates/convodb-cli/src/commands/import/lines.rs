@@ -10,9 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use convodb::{Inbox, TeamId, UserId, repair_surrogates};
+use convodb::{ImportLine, repair_surrogates};
 use indicatif::ProgressBar;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
@@ -28,35 +27,8 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The content of a line.
 pub(in crate::commands) enum Item {
     Conversation(Box<convodb::Import>),
-    User(Named<UserId>),
-    Team(Named<TeamId>),
-    Inbox(Inbox),
-}
-
-/// A user or team.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::commands) struct Named<T> {
-    pub(super) id: T,
-    pub(super) name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UserLine {
-    user: Named<UserId>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TeamLine {
-    team: Named<TeamId>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InboxLine {
-    inbox: Inbox,
+    /// One of the directory: a user, a team, an inbox, a contact.
+    Other(ImportLine),
 }
 
 /// What the reading thread sends.
@@ -234,21 +206,20 @@ fn read<T>(
 
 fn parse(line: &[u8]) -> Result<Item, String> {
     let line = &*repair_surrogates(line);
-    // No conversation has a field of either name.
+    // No conversation has a field of these names.
     let first = line
         .trim_ascii_start()
         .strip_prefix(b"{")
         .map(<[u8]>::trim_ascii_start)
         .unwrap_or_default();
-    if first.starts_with(b"\"user\"") {
-        let UserLine { user } = from_json(line)?;
-        Ok(Item::User(user))
-    } else if first.starts_with(b"\"team\"") {
-        let TeamLine { team } = from_json(line)?;
-        Ok(Item::Team(team))
-    } else if first.starts_with(b"\"inbox\"") {
-        let InboxLine { inbox } = from_json(line)?;
-        Ok(Item::Inbox(inbox))
+    let is_other = ["user", "team", "inbox", "contact"].iter().any(|name| {
+        let rest = first.strip_prefix(b"\"").unwrap_or_default();
+        let rest = rest.strip_prefix(name.as_bytes()).unwrap_or_default();
+        rest.starts_with(b"\"")
+    });
+    if is_other {
+        let parsed = ImportLine::parse(line).map(Item::Other);
+        parsed.map_err(|error| format!("{}: {}", error.field(), error.reason()))
     } else {
         from_json(line).map(Item::Conversation)
     }
