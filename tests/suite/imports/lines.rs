@@ -726,7 +726,10 @@ fn a_contacts_line_makes_its_record_and_gives_one_that_is_there_what_it_lacks() 
     let phone = |value: &str| json!({"channel": "whatsapp", "value": value});
     let ada = json!({"contact": {"id": "con_1", "name": "Ada", "identities": [phone("+1")],
         "metadata": {"plan": "pro"}, "created_at": at}});
-    assert_eq!(import(&inbox.store, &[ada.clone()]), ["created"]);
+    assert_eq!(
+        import(&inbox.store, std::slice::from_ref(&ada)),
+        ["created"]
+    );
     let stored = inbox.store.contact(&contact("con_1")).unwrap();
     assert_eq!(json!(stored), ada["contact"]);
 
