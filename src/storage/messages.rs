@@ -6,11 +6,12 @@ use std::ops::Bound;
 use chrono::{DateTime, Utc};
 use convodb_core::records::{MessageRecord, MessageTimeRecord, NoteRecord, message};
 use convodb_core::{
-    ConversationId, Hashes, InboxNumber, Message, MessageId, MessageRange, Note, NoteId, Result,
+    ConversationId, Hashes, InboxNumber, Message, MessageId, MessageRange, Note, NoteId,
+    ProviderId, Result,
 };
 
 use super::batch::Sink;
-use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES, decoded};
+use super::kinds::{MESSAGE_TIMES, MESSAGES, NOTES, PROVIDER_IDS, decoded};
 use super::{Reader, codec, provider_ids, tables};
 use convodb_kv::{Read, Rows, WriteTables};
 
@@ -144,6 +145,17 @@ pub(super) fn move_all(
             renamed.insert(id, message.id);
         }
         message.conversation_id = into;
+        if let Some(extras) = &mut message.extras
+            && let Some(id) = &extras.import_id
+        {
+            // It is unique in its conversation: the other one's stays.
+            let [own, new] = [from, into]
+                .map(|of| provider_ids::key(hashes, inbox, &ProviderId::of_import(of, id)));
+            PROVIDER_IDS.remove(rows, &own)?;
+            if PROVIDER_IDS.get(rows, &new)?.is_some() {
+                extras.import_id = None;
+            }
+        }
         save(rows, message)?;
         provider_ids::save_message(rows, hashes, inbox, message)?;
     }

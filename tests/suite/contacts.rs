@@ -5,8 +5,8 @@ use convodb::prelude::*;
 use convodb::testing::contact_of;
 use convodb::{
     AttributeChanges, Channel, Contact, ContactChanges, ContactFilter, ContactId, Content, Details,
-    ErrorKind, Event, EventKind, EventSeq, EventSubject, Filter, Identity, Inbound, InboxId,
-    Message, Outbound, Status, Store, UserId, Who,
+    ErrorKind, Event, EventKind, EventSeq, EventSubject, Filter, Identity, ImportLine,
+    ImportOptions, Inbound, InboxId, LineResult, Message, Outbound, Status, Store, UserId, Who,
 };
 
 use crate::rules::inbox::{Inbox, contact};
@@ -361,6 +361,126 @@ fn threads_in_inboxes_that_the_other_does_not_have_change_their_contact() {
     assert_eq!(found, moved);
     assert_eq!(store.conversations_of(&from).unwrap().len(), 2);
     is_sound(store);
+}
+
+#[test]
+fn lines_of_an_import_that_come_again_after_a_merge_are_the_same_messages() {
+    let inbox = Inbox::new();
+    let store = &inbox.store;
+    let line = |contact: &str, id: &str, text: &str, at: &str| {
+        let line = serde_json::json!({"message": {
+            "contact_id": contact, "channel": "whatsapp", "direction": "inbound", "type": "text",
+            "content": text, "sent_at": at, "id": id,
+        }});
+        ImportLine::parse(line.to_string().as_bytes())
+    };
+    let lines = || {
+        let all = [
+            line("con_from", "1", "b", "2019-05-01T08:00:01Z"),
+            line("con_into", "2", "a", "2019-05-01T08:00:00Z"),
+            line("con_into", "3", "c", "2019-05-01T08:00:02Z"),
+        ];
+        (1..).zip(all)
+    };
+    let import = || {
+        let answers = store.import_lines(lines(), &ImportOptions::new());
+        let answers = answers.map(|answer| answer.unwrap().result.unwrap());
+        answers.collect::<Vec<_>>()
+    };
+    assert_eq!(import(), [LineResult::Created; 3]);
+    // A contact of which a line says nothing more has no record.
+    let all = store.list_contacts(&ContactFilter::All, (1, 20)).unwrap();
+    assert_eq!(all.total, 0);
+    let (from, into) = (contact("con_from"), contact("con_into"));
+    store.merge_contacts(&from, &into).unwrap();
+    assert_eq!(import(), [LineResult::Duplicate; 3]);
+    let more = [(1, line("con_from", "4", "d", "2019-05-01T08:00:03Z"))];
+    let answers: Vec<_> = store.import_lines(more, &ImportOptions::new()).collect();
+    assert!(answers[0].as_ref().unwrap().result.is_ok());
+    let thread = store.find_conversation(&into, WHATSAPP).unwrap().unwrap();
+    let texts = store.transcript(thread.id).unwrap().messages;
+    let texts: Vec<_> = texts.iter().filter_map(|it| it.content.as_text()).collect();
+    assert_eq!(texts, ["a", "b", "c", "d"]);
+    assert_eq!(thread.status, Status::Resolved);
+    is_sound(store);
+}
+
+#[test]
+fn an_answer_to_what_lines_brought_goes_to_the_last_identity_that_they_name() {
+    let inbox = Inbox::new();
+    let store = &inbox.store;
+    let line = |identity: &str, at: &str| {
+        let line = serde_json::json!({"message": {
+            "contact_id": "con_1", "identities": [identity], "channel": "whatsapp",
+            "direction": "inbound", "type": "text", "content": "Hello", "sent_at": at,
+        }});
+        ImportLine::parse(line.to_string().as_bytes())
+    };
+    let import = |line| {
+        let answers = store.import_lines([(1, line)], &ImportOptions::new());
+        assert!(answers.map(|it| it.unwrap()).all(|it| it.result.is_ok()));
+        let thread = store.find_conversation(&contact("con_1"), WHATSAPP);
+        thread.unwrap().unwrap().identity
+    };
+    let answer_to = import(line("+491", "2019-05-01T08:00:00Z"));
+    assert_eq!(answer_to.as_deref(), Some("+491"));
+    let answer_to = import(line("+492", "2019-05-01T08:00:01Z"));
+    assert_eq!(answer_to.as_deref(), Some("+492"));
+    receive(store, Who::identities(["+491"]));
+    // What is of the past changes nothing of the present.
+    let answer_to = import(line("+493", "2019-05-01T08:00:02Z"));
+    assert_eq!(answer_to.as_deref(), Some("+491"));
+    is_sound(store);
+}
+
+#[test]
+fn lines_of_conversations_of_a_contact_that_was_merged_are_the_other_ones() {
+    let inbox = Inbox::new();
+    let store = &inbox.store;
+    let (from, into) = (contact("con_from"), contact("con_into"));
+    let gone = receive(store, &from).conversation_id;
+    let kept = receive(store, &into).conversation_id;
+    store.merge_contacts(&from, &into).unwrap();
+    let line = |more: serde_json::Value| {
+        let mut line = serde_json::json!({"contact_id": "con_from", "channel": "whatsapp"});
+        let fields = line.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        let line = serde_json::json!({ "conversation": line });
+        ImportLine::parse(line.to_string().as_bytes())
+    };
+    let lines = [
+        line(serde_json::json!({"tags": ["vip"]})),
+        line(serde_json::json!({"id": gone, "tags": ["old"]})),
+        line(serde_json::json!({"channel": "webchat"})),
+    ];
+    let answers = store.import_lines((1..).zip(lines), &ImportOptions::new());
+    let results: Vec<_> = answers.map(|it| it.unwrap().result.unwrap()).collect();
+    let merged = LineResult::Merged;
+    assert_eq!(results, [merged, merged, LineResult::Created]);
+    let all = store.conversations_of(&from).unwrap();
+    assert_eq!(all.len(), 2);
+    assert!(
+        all.iter()
+            .all(|conversation| conversation.contact_id == into)
+    );
+    let attributes = store.conversation(kept).unwrap().attributes.unwrap();
+    assert_eq!(attributes.tags.len(), 2);
+    is_sound(store);
+}
+
+#[test]
+fn a_list_by_a_contact_that_was_merged_is_the_other_ones() {
+    let inbox = Inbox::new();
+    let store = &inbox.store;
+    let (from, into) = (contact("con_from"), contact("con_into"));
+    let gone = receive(store, &from).conversation_id;
+    let kept = receive(store, &into).conversation_id;
+    store.merge_contacts(&from, &into).unwrap();
+    let filter = Filter::new(convodb::StatusFilter::All).contact(&from);
+    assert_eq!(store.count(&filter).unwrap(), 1);
+    let page = store.list(&filter, (1, 20)).unwrap();
+    assert_eq!((page.data[0].id, page.total), (kept, 1));
+    assert_eq!(store.rank(gone, &filter).unwrap(), Some(0));
 }
 
 #[test]

@@ -411,6 +411,7 @@ impl Conversation {
         self.delivered_until = self.delivered_until.max(other.delivered_until);
         self.read_until = self.read_until.max(other.read_until);
         self.timeline.absorb(&other.timeline);
+        self.history = None;
         self.revision = self.revision.max(other.revision).next();
     }
 

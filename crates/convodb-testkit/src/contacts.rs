@@ -631,6 +631,15 @@ impl Model {
                 entry.imported.push(message.id);
             }
             message.conversation_id = kept;
+            if let Some(extras) = &mut message.extras
+                && extras.import_id.is_some()
+                && entry.messages[..own].iter().any(|known| {
+                    let known = known.extras.as_ref();
+                    known.is_some_and(|known| known.import_id == extras.import_id)
+                })
+            {
+                extras.import_id = None;
+            }
             entry.messages.push(message);
         }
         for message in &mut entry.messages[own..] {
@@ -651,6 +660,8 @@ impl Model {
         entry.messages.sort_by_key(place_of);
         entry.notes.sort_by_key(|note| (note.created_at, note.id));
         entry.read_count += from.read_count;
+        entry.history = None;
+        entry.foreign_notes.extend(from.foreign_notes);
         entry.created_at = entry.created_at.min(from.created_at);
         entry.updated_at = entry.updated_at.max(from.updated_at);
         entry.delivered_until = entry.delivered_until.max(from.delivered_until);

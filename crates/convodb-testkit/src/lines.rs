@@ -277,10 +277,6 @@ impl<B: Backend> Line<'_, B> {
         }
     }
 
-    fn contact(&self) -> ContactId {
-        self.model.contact_meant(&self.plan.to.contact_id())
-    }
-
     /// The conversation that the store has now.
     fn stored(&self) -> Result<ConversationId> {
         let found = Queries::find_conversation(
@@ -291,9 +287,13 @@ impl<B: Backend> Line<'_, B> {
         Ok(found.expect("the line made it").id)
     }
 
+    /// The contact that the line means.
+    fn contact(&self) -> ContactId {
+        self.model.contact_meant(&self.plan.to.contact_id())
+    }
+
     fn thread(&self) -> Option<ConversationId> {
-        let to = self.plan.to;
-        let known = self.model.thread(&to.contact_id(), to.inbox);
+        let known = self.model.thread(&self.contact(), self.plan.to.inbox);
         known.map(|entry| entry.id)
     }
 

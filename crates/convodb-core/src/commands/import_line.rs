@@ -133,20 +133,25 @@ fn conversation(
     let given = &line.import.conversation;
     let has_id = given.id.raw() != 0;
     let (inbox, contact) = given.thread();
-    let (meant, known) = state.thread_of(&inbox, &contact)?;
-    if let Some(known) = known
-        && !line.is_whole()
-        && (!has_id || known.id == given.id)
-    {
-        return complement(known, given, state);
-    }
     let mut import = line.import.clone();
     let conversation = &mut import.conversation;
+    if !line.is_whole() {
+        let (meant, known) = state.thread_of(&inbox, &contact)?;
+        let same = match has_id {
+            true => state.conversation(given.id)?.map(|it| it.id),
+            false => known.map(|it| it.id),
+        };
+        if let Some(known) = known
+            && same == Some(known.id)
+        {
+            return complement(known, given, state);
+        }
+        conversation.contact_id.clone_from(meant);
+    }
     if !has_id {
         conversation.id = ConversationId::from_raw(env.ids.next(env.now));
     }
     if !line.is_whole() {
-        conversation.contact_id.clone_from(meant);
         if line.is_undated {
             (conversation.created_at, conversation.updated_at) = (env.now, env.now);
         }
