@@ -140,6 +140,10 @@ impl UnitOfWork<'_> {
         if !matches!(query, Query::EventRange | Query::LatestMessage(..)) {
             self.whole(Self::flush)?;
         }
+        // The oldest ones are found by the counts of the index.
+        if matches!(query, Query::Stale(..)) {
+            self.whole(Self::settle)?;
+        }
         let (rows, head) = (&self.rows, &self.known.head);
         Ok(match query {
             Query::First(filter, limit) => {

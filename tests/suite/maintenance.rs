@@ -5,12 +5,14 @@ mod snapshots;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{fs, thread};
 
+use convodb::commands::DeleteResolved;
 use convodb::prelude::*;
 use convodb::{
-    Channel, CommitSeq, Conversation, ConversationId, ErrorKind, Filter, Health, Import, Inbound,
-    Message, Note, NoteId, Options, PageRequest, Result,
+    Channel, CommitSeq, ContactId, Conversation, ConversationId, ErrorKind, Filter, Health, Import,
+    Inbound, Message, Note, NoteId, Options, PageRequest, Result,
 };
 use tempfile::TempDir;
 
@@ -420,4 +422,31 @@ fn stats_count_the_rows_of_every_table() {
     // A thread each; a row in each index and a total of each of their four streams, and the same
     // again of what is unread; a total of each of their two unions.
     assert_eq!((stats.index_rows, stats.catalog_rows), (18, 6));
+}
+
+#[test]
+fn old_conversations_are_deleted_behind_changes_of_their_own_transaction() {
+    let time = clock();
+    let store = options(&time).open_in_memory().unwrap();
+    let contacts: Vec<_> = (0..300)
+        .map(|number| ContactId::new(&format!("con_{number}")).unwrap())
+        .collect();
+    let hello = |contact| Inbound::text(contact, Channel::Whatsapp, "Hello");
+    for contact in &contacts {
+        let id = store.receive(hello(contact)).unwrap().value.conversation_id;
+        store.resolve(id).unwrap();
+    }
+    time.advance(Duration::from_secs(60));
+    let deleted = store.transaction(|tx| {
+        for contact in &contacts[100..] {
+            tx.receive(hello(contact))?;
+        }
+        tx.execute(DeleteResolved {
+            older_than: Duration::ZERO,
+            limit: 2,
+        })
+    });
+    assert_eq!(deleted.unwrap().value, 2);
+    assert_eq!(store.count(&Filter::all()).unwrap(), 298);
+    assert!(store.verify().unwrap().is_clean());
 }
