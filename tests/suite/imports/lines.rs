@@ -767,7 +767,7 @@ fn lines_find_their_contact_by_its_identities_and_one_that_is_not_known_is_made(
         "content": "Enterprise plan.", "created_at": at}});
     let ada = json!({"contact": {"id": "con_1", "created_at": at,
         "identities": [{"channel": "whatsapp", "value": "+1"}]}});
-    let nobody = json!({"message": {"channel": "whatsapp", "direction": "inbound",
+    let nameless = json!({"message": {"channel": "whatsapp", "direction": "inbound",
         "type": "text", "content": "x", "sent_at": at}});
     let answers = import(
         &inbox.store,
@@ -777,7 +777,7 @@ fn lines_find_their_contact_by_its_identities_and_one_that_is_not_known_is_made(
             note,
             named("new", json!(["+2", "ada"])),
             named("the same", json!(["ada"])),
-            nobody,
+            nameless,
         ],
     );
     assert_eq!(answers[..5], ["created"; 5]);
