@@ -9,9 +9,9 @@ use crate::commands::{SaveAssignee, SaveInbox};
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
-    Actor, Address, AssigneeId, Channel, Contact, ContactId, Conversation, ConversationId, Effect,
-    ErrorKind, ImportMessage, ImportName, Inbox, InboxId, InboxRef, InvalidInput, Message, Note,
-    Result, Status, TeamId, UserId, Who, repair_surrogates,
+    Actor, Address, AssigneeId, Channel, Contact, ContactId, Conversation, ConversationId, Details,
+    Effect, ErrorKind, ImportMessage, ImportName, Inbox, InboxId, InboxRef, InvalidInput, Message,
+    Note, Result, Status, TeamId, UserId, Who, repair_surrogates,
 };
 
 /// A whole conversation to be imported. It keeps its messages, notes, ids and times.
@@ -425,7 +425,7 @@ pub enum LineResult {
 /// What became of a line of an import.
 ///
 /// Its JSON is `{"line", "result"}`, with the name of a [`LineResult`], or `"error"` and beside it
-/// `"error": {"code", "message"}`, with `field` where the line has a wrong one.
+/// `"error": {"code", "message"}`, with `field` where the line has a wrong one, and `contact_ids` where its identities are those of several contacts.
 ///
 /// ```
 /// # convodb::example!(store);
@@ -461,6 +461,9 @@ struct LineError<'a> {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// Of identities that are those of several contacts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_ids: Option<&'a [ContactId]>,
 }
 
 impl Serialize for LineAnswer {
@@ -475,6 +478,10 @@ impl Serialize for LineAnswer {
                     code: error.kind().code(),
                     message: error.to_string(),
                     field: error.field(),
+                    contact_ids: match error.details() {
+                        Details::Contacts(ids) => Some(ids),
+                        _ => None,
+                    },
                 };
                 object.put("error", error)?;
             }

@@ -739,7 +739,11 @@ fn a_contacts_line_makes_its_record_and_gives_one_that_is_there_what_it_lacks() 
     let thief = json!({"contact": {"id": "con_2", "name": "Eve", "identities": [phone("+2")],
         "created_at": at}});
     let blank = json!({"contact": {"id": "con_3", "name": " ", "created_at": at}});
-    let answers = import(&inbox.store, &[more.clone(), ada, more, thief, blank]);
+    let all = [more.clone(), ada, more, thief, blank];
+    let answers = import_with(&inbox.store, &all, &ImportOptions::new());
+    let taken = serde_json::to_value(&answers[3]).expect("JSON");
+    assert_eq!(taken["error"]["contact_ids"], json!(["con_2", "con_1"]));
+    let answers: Vec<_> = answers.iter().map(shown).collect();
     assert_eq!(answers[..3], ["merged", "duplicate", "duplicate"]);
     assert_eq!(answers[3], "identity_taken");
     assert!(
