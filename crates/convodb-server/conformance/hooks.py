@@ -1,4 +1,4 @@
-"""Gives each valid request an `Idempotency-Key` of its own.
+"""Gives each valid request an `Idempotency-Key` of its own, and sends the lines of an import as they are.
 
 A key that another request had is answered with 422, and no description of the API can express which keys
 are used already.
@@ -23,3 +23,8 @@ def before_call(context, case, kwargs):
     if is_valid and case.headers and NAME in case.headers:
         number = f"{next(NUMBERS):06}"
         case.headers[NAME] = case.headers[NAME][: LONGEST - len(number)] + number
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
