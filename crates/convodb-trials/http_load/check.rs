@@ -142,7 +142,7 @@ fn forget(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "id" | "conversation_id" | "updated_at" => *value = Value::Null,
+                    "id" | "conversation_id" | "updated_at" | "opened_at" => *value = Value::Null,
                     // Its id is given, and not assigned by a store.
                     "assigned_to" => {}
                     _ => forget(value),

@@ -81,6 +81,14 @@ pub(super) struct ConversationDocument<'a> {
     inbound_count: i64,
     #[serde(skip_serializing_if = "is_zero")]
     revision: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_inbound_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_message_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_since: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_at: Option<Time>,
 }
 
 /// What follows the specified fields of a conversation.
@@ -89,6 +97,15 @@ pub(super) struct Counts {
     pub(super) unread: i64,
     pub(super) inbound: i64,
     pub(super) revision: i64,
+    pub(super) waiting_since: Option<i64>,
+}
+
+/// The times of a conversation that its messages give it, in microseconds.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub(super) last_inbound_at: Option<i64>,
+    pub(super) last_message_at: Option<i64>,
+    pub(super) opened_at: Option<i64>,
 }
 
 fn is_zero(count: &i64) -> bool {
@@ -113,6 +130,20 @@ impl<'a> ConversationDocument<'a> {
             unread_count: counts.unread,
             inbound_count: counts.inbound,
             revision: counts.revision,
+            last_inbound_at: None,
+            last_message_at: None,
+            waiting_since: counts.waiting_since.map(Time::new),
+            opened_at: None,
+        }
+    }
+
+    /// With what lists do not show.
+    pub(super) fn with_times(self, times: Times) -> Self {
+        Self {
+            last_inbound_at: times.last_inbound_at.map(Time::new),
+            last_message_at: times.last_message_at.map(Time::new),
+            opened_at: times.opened_at.map(Time::new),
+            ..self
         }
     }
 }

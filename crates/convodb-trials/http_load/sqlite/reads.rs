@@ -17,7 +17,7 @@ use convodb_core::PagePosition;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tokio::sync::oneshot;
 
-use super::json::{ConversationDocument, Counts, PageDocument, cursor};
+use super::json::{ConversationDocument, Counts, PageDocument, Times, cursor};
 
 /// Requests that may wait for a thread; the next one is rejected.
 const WAITING: usize = 256;
@@ -47,7 +47,7 @@ struct Found {
 pub(super) struct Unserved;
 
 /// The columns of [`Counts`].
-const COUNTS: &str = ", c.unread, c.inbound, c.revision";
+const COUNTS: &str = ", c.unread, c.inbound, c.revision, c.waiting_since";
 
 /// Reads [`COUNTS`] from their first column.
 fn counts(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Counts> {
@@ -55,6 +55,7 @@ fn counts(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Counts> {
         unread: row.get(first)?,
         inbound: row.get(first + 1)?,
         revision: row.get(first + 2)?,
+        waiting_since: row.get(first + 3)?,
     })
 }
 
@@ -90,7 +91,10 @@ impl Reader {
             connection: connect(file)?,
             numbers,
             questions: HashMap::new(),
-            thread: format!("SELECT {COLUMNS}, c.seq{COUNTS} FROM conversation c WHERE c.id = ?1"),
+            thread: format!(
+                "SELECT {COLUMNS}, c.seq{COUNTS}, c.last_inbound_at, c.last_message_at, c.opened_at
+                 FROM conversation c WHERE c.id = ?1"
+            ),
         })
     }
 
@@ -176,14 +180,14 @@ impl Reader {
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         let found = self.thread(id);
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        let Some((row, counts, messages)) = found? else {
+        let Some((row, counts, times, messages)) = found? else {
             return Ok(None);
         };
-        let document = ConversationDocument::new(&row, counts, &messages);
+        let document = ConversationDocument::new(&row, counts, &messages).with_times(times);
         Ok(Some(serde_json::to_vec(&document)?))
     }
 
-    fn thread(&self, id: u128) -> Result<Option<(Row, Counts, Vec<Message>)>> {
+    fn thread(&self, id: u128) -> Result<Option<(Row, Counts, Times, Vec<Message>)>> {
         let mut statement = self.connection.prepare_cached(&self.thread)?;
         let mut found = statement.query(params![&id.to_be_bytes()[..]])?;
         let Some(found) = found.next()? else {
@@ -191,13 +195,18 @@ impl Reader {
         };
         let (conversation, seq) = (row(found)?, found.get::<_, i64>(9)?);
         let counts = counts(found, 10)?;
+        let times = Times {
+            last_inbound_at: found.get(14)?,
+            last_message_at: found.get(15)?,
+            opened_at: found.get(16)?,
+        };
         let mut statement = self.connection.prepare_cached(MESSAGES)?;
         let mut found = statement.query([seq])?;
         let mut messages = Vec::with_capacity(16);
         while let Some(next) = found.next()? {
             messages.push(message(next)?);
         }
-        Ok(Some((conversation, counts, messages)))
+        Ok(Some((conversation, counts, times, messages)))
     }
 }
 

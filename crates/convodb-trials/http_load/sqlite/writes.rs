@@ -20,12 +20,16 @@ const GROUP: usize = 256;
 const TOUCH: &str = "UPDATE conversation INDEXED BY by_contact
      SET updated_at = max(updated_at, ?4), status = 0,
          created_at = min(created_at, ?3), unread = unread + 1, inbound = inbound + 1,
-         revision = revision + (status <> 0)
+         revision = revision + (status <> 0), waiting_since = coalesce(waiting_since, ?3),
+         last_inbound_at = max(coalesce(last_inbound_at, ?3), ?3),
+         last_message_at = max(coalesce(last_message_at, ?3), ?3),
+         opened_at = CASE status WHEN 0 THEN opened_at ELSE ?4 END
      WHERE contact_id = ?1 AND channel = ?2 RETURNING seq, id";
 const BEGIN_CONVERSATION: &str =
     "INSERT INTO conversation(id, contact_id, channel, status, assignee,
-         created_at, updated_at, unread, inbound)
-     VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, 1, 1) RETURNING seq, id";
+         created_at, updated_at, unread, inbound, waiting_since,
+         last_inbound_at, last_message_at, opened_at)
+     VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, 1, 1, ?4, ?4, ?4, ?5) RETURNING seq, id";
 const MESSAGE: &str = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 pub(super) struct Receive {
