@@ -101,7 +101,7 @@ fn main() {
 
 /// Runs every case and checks its results.
 fn once() {
-    const FEW: u64 = 500;
+    const FEW: u64 = 2_000;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("inbox.redb");
     generate(&file, FEW);
