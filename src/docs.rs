@@ -18,5 +18,8 @@ pub mod format {}
 #[doc = include_str!("docs/guarantees.md")]
 pub mod guarantees {}
 
+#[doc = include_str!("docs/lines.md")]
+pub mod lines {}
+
 #[doc = include_str!("docs/rules.md")]
 pub mod rules {}

@@ -586,8 +586,8 @@ pub trait Execute: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// [`IdentityTaken`](crate::ErrorKind::IdentityTaken) if they are those of several contacts, unless
-    /// these are to be [merged](Identify::merge); [`InvalidInput`](crate::ErrorKind::InvalidInput) for
+    /// [`IdentityTaken`](crate::ErrorKind::IdentityTaken) if one of them belongs to another contact, unless
+    /// the contacts are to be [merged](Identify::merge); [`InvalidInput`](crate::ErrorKind::InvalidInput) for
     /// identities out of bounds.
     ///
     /// ```
@@ -602,9 +602,9 @@ pub trait Execute: sealed::Sealed {
         self.execute(identify)
     }
 
-    /// Merges a contact into another one, which has its identities then. In each inbox where both have a
-    /// conversation, the messages and notes of the one take their places among those of the other. The ids
-    /// that are gone mean the others from then on. It cannot be undone. See
+    /// Merges a contact into another one, which gets all of its identities. In each inbox where both have a
+    /// conversation, the messages and notes of the one take their places among those of the other. The old
+    /// ids keep working; they lead to the survivors. It cannot be undone. See
     /// [Merging](crate::docs::rules#merging).
     ///
     /// It takes O(messages of the conversations that are merged).

@@ -7,7 +7,7 @@ use std::fmt;
 use std::iter::Fuse;
 use std::vec;
 
-use convodb_core::commands::RecordLines;
+use convodb_core::commands::{NameImport, RecordLines};
 use convodb_core::{
     ConversationId, Error, ErrorKind, ImportLine, ImportOptions, ImportProgress, InvalidInput,
     LineAnswer, LineResult, NumberedLine, Result, is_of_line,
@@ -35,8 +35,8 @@ pub struct ImportLines<I> {
 }
 
 impl Store {
-    /// Imports lines of users, teams, conversations and messages into a store that may have
-    /// conversations already, each [for itself](crate::docs::rules#import-of-lines). The answers say what
+    /// Imports [lines](crate::docs::lines) of users, teams, inboxes, contacts, conversations, messages and notes
+    /// into a store that may have conversations already, each [for itself](crate::docs::rules#import-of-lines). The answers say what
     /// became of each; they are taken as from any iterator, and the lines are imported meanwhile.
     ///
     /// A line is given with its number, numbers ascend, and a line that cannot be read is given as its
@@ -49,8 +49,10 @@ impl Store {
     /// error of the store and ends; commits before it stay. If it is [atomic](ImportOptions::atomic), it
     /// yields [`InvalidInput`](ErrorKind::InvalidInput) above
     /// [`MAX_ATOMIC`](ImportOptions::MAX_ATOMIC) lines, and where a line fails nothing is imported: the
-    /// answers to the others are [`Aborted`](ErrorKind::Aborted). A context with an idempotency key or
-    /// preconditions is invalid.
+    /// answers to the others are [`Aborted`](ErrorKind::Aborted). A context with preconditions is invalid.
+    ///
+    /// The idempotency key of a context belongs to the name of one import: with another name it is
+    /// [`IdempotencyKeyReused`](ErrorKind::IdempotencyKeyReused), and without a name it is invalid.
     ///
     /// ```
     /// # convodb::example!(store);
@@ -113,7 +115,13 @@ impl<I: Iterator<Item = NumberedLine>> ImportLines<I> {
         }
         let numbers: Vec<_> = batch.iter().map(|(number, _)| *number).collect();
         let mut failed = Vec::new();
+        let context = self.store.context();
         let done = self.store.transaction(|tx| {
+            if let (true, Some(import)) = (context.has_key(), &self.options.name) {
+                let import = import.clone();
+                tx.execute(NameImport { import })?;
+            }
+            let tx = tx.with(context.unkeyed());
             let (answers, progress) = tx.import_batch(batch, &self.options, progress)?;
             failed = answers;
             let is_whole = failed.iter().all(|answer| answer.result.is_ok());
@@ -142,8 +150,13 @@ impl<I: Iterator<Item = NumberedLine>> ImportLines<I> {
         if let Some(progress) = self.progress {
             return Ok(progress);
         }
-        if !self.store.context().is_plain() {
-            let reason = "must have no idempotency key and no preconditions";
+        let context = self.store.context();
+        if context.has_preconditions() {
+            let reason = "belong to a command about one conversation";
+            return Err(InvalidInput::new("preconditions", reason).into());
+        }
+        if context.has_key() && self.options.name.is_none() {
+            let reason = "must have no idempotency key if the import has no name";
             return Err(InvalidInput::new("context", reason).into());
         }
         let known = match &self.options.name {

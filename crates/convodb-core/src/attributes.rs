@@ -352,7 +352,7 @@ impl AttributeChanges {
             let is_future = until.is_none_or(|until| until > now);
             InvalidInput::unless(is_future, "snoozed_until", "must be in the future")?;
             let is_open = until.is_none() || conversation.status == Status::Open;
-            let reason = "belongs to an open conversation alone";
+            let reason = "the conversation is resolved; reopen it first";
             InvalidInput::unless(is_open, "snoozed_until", reason)?;
             set.push(Field::SnoozedUntil(until));
         }

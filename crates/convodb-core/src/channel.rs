@@ -141,6 +141,11 @@ impl FromStr for InboxRef {
         let channel = Channel::ALL.into_iter().find(|it| it.as_str() == text);
         match channel {
             Some(channel) => Ok(Self::Channel(channel)),
+            None if !text.starts_with("inb_") => {
+                let channels = Channel::ALL.map(Channel::as_str).join("`, `");
+                let reason = format!("must begin with `inb_`, or be a channel: `{channels}`");
+                Err(InvalidInput::new("inbox", reason))
+            }
             None => InboxId::new(text).map(Self::Inbox),
         }
     }

@@ -67,7 +67,7 @@ pub use self::{
     update_conversation::*, update_message::UpdateMessage, wake_due::*,
 };
 #[doc(hidden)]
-pub use {import::decide as decide_import, import_line::RecordLines};
+pub use {import::decide as decide_import, import_line::NameImport, import_line::RecordLines};
 
 macro_rules! seal {
     ($($command:ident)*) => { $(impl Sealed for $command {})* };
@@ -75,7 +75,7 @@ macro_rules! seal {
 
 seal! {
     Acknowledge AddConsumer AddNote Assign AssignAll Delete DeleteResolved Edit EraseContact Fill Identify
-    Import ImportLine MarkRead MarkReadUpTo MarkUnread MergeContacts RecordLines
+    Import ImportLine MarkRead MarkReadUpTo MarkUnread MergeContacts NameImport RecordLines
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
     RemoveAssignee RemoveNote
     RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SaveContact SaveInbox SendMessage

@@ -147,6 +147,20 @@ impl Context {
         self.idempotency_key.is_none() && self.preconditions.is_empty()
     }
 
+    /// The same without its idempotency key, for a command of several that it is the key of.
+    #[doc(hidden)]
+    pub fn unkeyed(&self) -> Self {
+        Self {
+            idempotency_key: None,
+            ..self.clone()
+        }
+    }
+
+    #[doc(hidden)]
+    pub const fn has_key(&self) -> bool {
+        self.idempotency_key.is_some()
+    }
+
     /// The idempotency key, checked.
     pub(crate) fn checked_key(&self) -> Result<Option<IdempotencyKey>, InvalidInput> {
         let key = self.idempotency_key.as_deref();
@@ -169,7 +183,8 @@ impl Context {
         }
     }
 
-    pub(crate) const fn has_preconditions(&self) -> bool {
+    #[doc(hidden)]
+    pub const fn has_preconditions(&self) -> bool {
         !self.preconditions.is_empty()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     AssigneeId, AssigneeKind, CommitSeq, ContactId, Conversation, ConversationId, EventSeq,
-    InvalidInput, MessageId, Precondition, ProviderId, Revision, Status,
+    Identity, InvalidInput, MessageId, Precondition, ProviderId, Revision, Status,
 };
 
 /// The result of every call that can fail.
@@ -30,7 +30,7 @@ pub enum ErrorKind {
     /// The sender's own reference belongs to a message of another contact. Nothing was written, and
     /// the error has nothing of that message.
     ClientRefConflict,
-    /// The identities are those of several contacts: [`Details::Contacts`]. Nothing was written.
+    /// An identity belongs to another contact: [`Details::Contacts`] has both. Nothing was written.
     IdentityTaken,
     /// The message was taken back: [`Details::Entity`]. Nothing was written.
     Revoked,
@@ -357,7 +357,7 @@ impl Error {
 
     pub fn gone(id: &ProviderId) -> Self {
         let (kind, id) = (EntityKind::ProviderId, id.to_string());
-        let message = format!("the message of the provider's id `{id}` was deleted");
+        let message = format!("the message with the provider's id `{id}` was deleted");
         Self::new(ErrorKind::Gone, message).with_details(Details::Entity { kind, id })
     }
 
@@ -381,8 +381,13 @@ impl Error {
         Self::new(ErrorKind::ClientRefConflict, message)
     }
 
-    pub(crate) fn identity_taken(contacts: Vec<ContactId>) -> Self {
-        let message = "the identities are those of several contacts";
+    /// An identity belongs to a contact, and others of the same input to another one.
+    pub(crate) fn identity_taken(
+        identity: &Identity,
+        owner: &ContactId,
+        contacts: Vec<ContactId>,
+    ) -> Self {
+        let message = format!("`{}` belongs to `{owner}`", identity.value());
         Self::new(ErrorKind::IdentityTaken, message).with_details(Details::Contacts(contacts))
     }
 

@@ -2,7 +2,7 @@
 //! of which each is one thing.
 
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::commands::{SaveAssignee, SaveInbox};
@@ -91,7 +91,7 @@ impl Import {
 ///     "direction": "inbound", "type": "text", "content": "Hello", "sent_at": "2024-02-29T08:00:00Z"}}"#;
 /// assert!(matches!(ImportLine::parse(line), Ok(ImportLine::Message(_))));
 /// let error = ImportLine::parse(br#"{"message": {"contact_id": "con_01HXYZ"}}"#).unwrap_err();
-/// assert_eq!((error.field(), error.reason()), ("channel", "is required"));
+/// assert_eq!((error.field(), error.reason()), ("channel", "`channel` or `inbox_id` is required"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,7 +101,7 @@ pub enum ImportLine {
     Assignee(SaveAssignee),
     /// An inbox.
     Inbox(SaveInbox),
-    /// A contact. One that is there gets what it lacks.
+    /// A contact. One that is there gets only what it does not have.
     Contact(Box<Contact>),
     /// A conversation, with its messages or without.
     Conversation(Box<ImportConversation>),
@@ -296,10 +296,10 @@ impl ImportLine {
             behind.is_some_and(|behind| behind.starts_with(b"\""))
         });
         if !is_named {
-            return from_json(&json).map(Self::Conversation);
+            return from_json(&json, false).map(Self::Conversation);
         }
         let saved = |id: AssigneeId, name| Self::Assignee(SaveAssignee { assignee: id, name });
-        Ok(match from_json(&json)? {
+        Ok(match from_json(&json, true)? {
             Line::User(Named { id, name }) => saved(id.into(), name),
             Line::Team(Named { id, name }) => saved(id.into(), name),
             Line::Inbox(Inbox { id, channel, name }) => Self::Inbox(SaveInbox {
@@ -315,39 +315,88 @@ impl ImportLine {
     }
 }
 
-/// Reads JSON. What serde says of it becomes a field and a reason.
-fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, InvalidInput> {
+/// Reads the JSON of a line, which has the name of its kind or is a conversation. What serde says of it
+/// becomes a field and a reason.
+fn from_json<T: DeserializeOwned>(json: &[u8], is_named: bool) -> Result<T, InvalidInput> {
     serde_json::from_slice(json).map_err(|error| {
         let text = error.to_string();
         // To serde each line is line 1.
         let position = format!(" at line {} column {}", error.line(), error.column());
         let text = text.strip_suffix(&position).unwrap_or(&text);
+        let is_object = json.trim_ascii_start().starts_with(b"{");
+        if !error.is_data() {
+            if is_object && serde_json::from_slice::<IgnoredAny>(json).is_ok() {
+                return InvalidInput::new("line", "must have one name, that of its kind");
+            }
+            let reason = format!(
+                "the line is not a JSON object: {text} (column {})",
+                error.column()
+            );
+            return InvalidInput::new("line", reason);
+        }
+        if !is_object {
+            return InvalidInput::new("line", "the line is not a JSON object");
+        }
         let quoted = |prefix: &str| text.strip_prefix(prefix)?.split('`').nth(1);
         let is_field = |name: &str| {
             let is_part =
                 |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.[]".contains(c);
             !name.is_empty() && name.chars().all(is_part)
         };
+        let read = json
+            .get(..error.column())
+            .filter(|_| error.line() == 1)
+            .unwrap_or_default();
         if let Some(field) = quoted("missing field ") {
-            return InvalidInput::new(field.to_owned(), "is required");
+            // It is missing in the object that has just ended.
+            let object = read.strip_suffix(b"}").map(path_at_end);
+            let object = object.and_then(|path| Some(path.rsplit_once('.')?.0.to_owned()));
+            let object = below(&object.unwrap_or_default(), is_named);
+            let path = match object.is_empty() {
+                true => field.to_owned(),
+                false => format!("{object}.{field}"),
+            };
+            return InvalidInput::new(path, "is required");
         }
         if let Some(field) = quoted("unknown field ") {
-            return InvalidInput::new(field.to_owned(), "is no field of it");
+            let path = below(&path_at_end(read), is_named);
+            return match path.strip_suffix(field) {
+                Some(object) if object.ends_with('.') => {
+                    InvalidInput::new(path, "is not a field of it")
+                }
+                _ if is_named => InvalidInput::new(field.to_owned(), "is not a field of it"),
+                _ => {
+                    let reason = format!(
+                        "is neither a kind of line (`{}`) nor a field of a conversation",
+                        LINES.join("`, `")
+                    );
+                    InvalidInput::new(field.to_owned(), reason)
+                }
+            };
         }
         if let Some((field, reason)) = text.split_once(": ").filter(|(field, _)| is_field(field)) {
             return InvalidInput::new(field.to_owned(), reason.to_owned());
         }
-        let read = json
-            .get(..error.column())
-            .filter(|_| error.is_data() && error.line() == 1);
-        match read.map(path_at_end).filter(|path| !path.is_empty()) {
-            Some(path) => InvalidInput::new(path, text.to_owned()),
-            None => InvalidInput::new("line", format!("{text} (column {})", error.column())),
+        match below(&path_at_end(read), is_named) {
+            path if path.is_empty() => {
+                InvalidInput::new("line", format!("{text} (column {})", error.column()))
+            }
+            path => InvalidInput::new(path, text.to_owned()),
         }
     })
 }
 
-/// The path of the value that JSON ends with, which is cut, below the one name of its line.
+/// A path without the name of the line that it begins with.
+fn below(path: &str, is_named: bool) -> String {
+    let behind = |name: &&str| {
+        let behind = path.strip_prefix(*name)?;
+        behind.strip_prefix('.').or(behind.is_empty().then_some(""))
+    };
+    let below = LINES.iter().find_map(behind).filter(|_| is_named);
+    below.unwrap_or(path).to_owned()
+}
+
+/// The path of the value that JSON ends with, which is cut.
 fn path_at_end(json: &[u8]) -> String {
     // Of each object its latest name, of each array the number of its latest item.
     let mut path: Vec<Result<String, usize>> = Vec::new();
@@ -394,9 +443,7 @@ fn path_at_end(json: &[u8]) -> String {
             Err(index) => text = format!("{text}[{index}]"),
         }
     }
-    let below = LINES.iter().find_map(|name| text.strip_prefix(name));
-    let below = below.map(|below| below.strip_prefix('.').unwrap_or(below).to_owned());
-    below.unwrap_or(text)
+    text
 }
 
 /// The names of lines.
@@ -425,7 +472,7 @@ pub enum LineResult {
 /// What became of a line of an import.
 ///
 /// Its JSON is `{"line", "result"}`, with the name of a [`LineResult`], or `"error"` and beside it
-/// `"error": {"code", "message"}`, with `field` where the line has a wrong one, and `contact_ids` where its identities are those of several contacts.
+/// `"error": {"code", "message"}`, with `field` where the line has a wrong one, and `contact_ids` where an identity belongs to another contact.
 ///
 /// ```
 /// # convodb::example!(store);
@@ -461,7 +508,7 @@ struct LineError<'a> {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
-    /// Of identities that are those of several contacts.
+    /// Of an identity that belongs to another contact.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact_ids: Option<&'a [ContactId]>,
 }
@@ -595,7 +642,8 @@ impl ImportOptions {
     }
 
     /// Each commit records how far the import of this name has come. The same lines under the same name
-    /// go on behind that: no line is imported twice, whenever an import of them ended.
+    /// go on behind that, whenever an import of them ended. Other lines need another name: those up to the
+    /// line that was reached are skipped.
     pub fn resume(mut self, name: ImportName) -> Self {
         self.name = Some(name);
         self

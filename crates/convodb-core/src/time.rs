@@ -125,7 +125,7 @@ fn parse(text: &str) -> Result<DateTime<Utc>, String> {
     }
     let time = DateTime::parse_from_rfc3339(text)
         .or_else(|error| DateTime::parse_from_rfc3339(&completed(text).ok_or(error)?))
-        .map_err(|error| format!("`{text}` is no ISO 8601 time: {error}"))?;
+        .map_err(|_| format!("`{text}` is not an ISO 8601 time"))?;
     from_micros(time.timestamp_micros()).ok_or_else(|| out_of_bounds(text))
 }
 

@@ -24,7 +24,7 @@ fn at_most(field: &'static str, len: usize, max_bytes: usize) -> Checked {
 }
 
 fn not_blank(field: &'static str, value: &str, max_bytes: usize) -> Checked {
-    let reason = "must not be blank: it has no character that is seen";
+    let reason = "must have a visible character";
     InvalidInput::unless(!text::is_blank(value), field, reason)?;
     at_most(field, value.len(), max_bytes)
 }

@@ -29,7 +29,7 @@ fn invalid_input_has_the_field_and_the_reason() {
     let inbox = Inbox::new();
     let id = inbox.conversation();
     let error = failure(inbox.store.add_note(id, " "), ErrorKind::InvalidInput);
-    let reason = "must not be blank: it has no character that is seen";
+    let reason = "must have a visible character";
     let details = Details::Field {
         name: "content".into(),
         reason: reason.into(),

@@ -278,10 +278,10 @@ fn bad_lines_name_their_fields_and_the_others_go_on() {
         "status: does not apply",
         "author.id: `usr_9` is not in the directory",
         "metadata: must have names",
-        "to: is no field of it",
+        "to: is not a field of it",
         "id: must not be empty",
-        "conversation_id: is no field",
-        "channel: is required",
+        "conversation_id: is not a field",
+        "channel: `channel` or `inbox_id` is required",
         "tags: must not be empty",
         "id: is required",
         "user_id: ",
@@ -289,7 +289,7 @@ fn bad_lines_name_their_fields_and_the_others_go_on() {
         "line: ",
         "line: ",
         "created",
-        "line: EOF",
+        "line: the line is not a JSON object: EOF",
     ];
     assert_eq!(answers.len(), begins.len(), "{answers:#?}");
     for (answer, begin) in answers.iter().zip(begins) {
@@ -682,16 +682,45 @@ fn an_import_with_a_name_goes_on_behind_its_last_commit() -> Result<(), Box<dyn 
 }
 
 #[test]
-fn the_context_of_lines_has_no_key_and_no_precondition() {
+fn the_context_of_lines_has_no_precondition_and_no_key_without_a_name() {
+    let inbox = Inbox::new();
+    for (context, field) in [
+        (Context::new().idempotency_key("k"), "context"),
+        (Context::new().if_status(Status::Open), "preconditions"),
+    ] {
+        let store = inbox.store.with(context);
+        let mut answers = store.import_lines(
+            lines(&[text("a", "2024-01-01T00:00:00Z", json!({}))]),
+            &ImportOptions::new(),
+        );
+        let error = answers.next().unwrap().unwrap_err();
+        assert_eq!(error.field(), Some(field));
+        assert!(answers.next().is_none());
+    }
+}
+
+#[test]
+fn a_key_belongs_to_the_name_of_one_import_until_it_expires() {
     let inbox = Inbox::new();
     let store = inbox.store.with(Context::new().idempotency_key("k"));
-    let mut answers = store.import_lines(
-        lines(&[text("a", "2024-01-01T00:00:00Z", json!({}))]),
-        &ImportOptions::new(),
-    );
-    let error = answers.next().unwrap().unwrap_err();
-    assert_eq!(error.field(), Some("context"));
-    assert!(answers.next().is_none());
+    let line = |content| [text(content, "2024-01-01T00:00:00Z", json!({}))];
+    let named = |name| ImportOptions::new().resume(ImportName::new(name).unwrap());
+    let import = |content, options: &ImportOptions| -> Result<Vec<_>, _> {
+        store.import_lines(lines(&line(content)), options).collect()
+    };
+    // An atomic import that fails leaves the key free.
+    let bad = lines(&[line("a")[0].clone(), json!({"message": {}})]);
+    let answers = store.import_lines(bad, &named("bad").atomic());
+    assert!(answers.flatten().all(|answer| answer.result.is_err()));
+    assert_eq!(import("a", &named("one")).expect("answers").len(), 1);
+    assert_eq!(import("a", &named("one")).expect("no answers").len(), 0);
+    let error = import("b", &named("two")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::IdempotencyKeyReused);
+    assert_eq!(inbox.texts(thread(&inbox).id), ["a"]);
+    let other = inbox.store.with(Context::new().idempotency_key("other"));
+    let answers = other.import_lines(lines(&line("b")), &named("two"));
+    assert_eq!(answers.count(), 1);
+    assert_eq!(inbox.texts(thread(&inbox).id), ["a", "b"]);
 }
 
 #[test]
@@ -807,4 +836,86 @@ fn lines_find_their_contact_by_its_identities_and_one_that_is_not_known_is_made(
         2
     );
     inbox.assert_sound();
+}
+
+/// The example of the documentation.
+fn documented() -> Vec<&'static str> {
+    let document = include_str!("../../../src/docs/lines.md");
+    let example = document.split("```json\n").nth(1).expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    example.lines().collect()
+}
+
+#[test]
+fn the_lines_that_are_documented_are_imported_once() {
+    let inbox = Inbox::new();
+    let import = || {
+        let parsed = documented()
+            .into_iter()
+            .map(|line| ImportLine::parse(line.as_bytes()));
+        let answers = inbox
+            .store
+            .import_lines((1..).zip(parsed), &ImportOptions::new());
+        answers
+            .map(|answer| shown(&answer.unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(import(), ["created"; 8]);
+    let found = inbox.store.conversations_of(&contact("con_7")).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].unread_count, found[0].status), (1, Status::Open));
+    let said = ["How can we help?", "My invoice is wrong."];
+    assert_eq!(inbox.texts(found[0].id), said);
+    assert_eq!(inbox.store.notes(found[0].id).unwrap().count(), 1);
+    let known = inbox.store.contact(&contact("con_7")).unwrap();
+    assert_eq!(known.name.as_deref(), Some("Ada Example"));
+    assert_eq!(import(), ["duplicate"; 8]);
+    inbox.assert_sound();
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_named_with_its_place() {
+    for (line, expected) in [
+        (
+            r#"{"note": {"contact_id": "con_1", "channel": "whatsapp", "content": "A"}}"#,
+            "created_at: is required",
+        ),
+        (
+            r#"{"message": {"contact_id": "con_1", "direction": "inbound"}}"#,
+            "channel: `channel` or `inbox_id` is required",
+        ),
+        (
+            r#"{"message": {"channel": "webchat", "direction": "inbound"}}"#,
+            "contact_id: `contact_id` or `identities` is required",
+        ),
+        (
+            r#"{"conversation": {"contact_id": "con_1", "channel": "whatsapp", "assigned_to": {"type": "user", "id": "usr_1"}}}"#,
+            "assigned_to.name: is required",
+        ),
+        (
+            r#"{"conversation": {"contact_id": "con_1", "channel": "whatsapp", "team": {"id": "team_1", "title": "A"}}}"#,
+            "team.title: is not a field of it",
+        ),
+        (
+            r#"{"contact_id": 5}"#,
+            "contact_id: invalid type: integer `5`, expected a string",
+        ),
+        (r#"{"user": {"id": "usr_1"}}"#, "name: is required"),
+        (
+            r#"{"mesage": {}}"#,
+            "mesage: is neither a kind of line (`user`, `team`, `inbox`, `contact`, `conversation`, `message`, `note`) nor a field of a conversation",
+        ),
+        (
+            r#"{"user": {"id": "usr_1", "name": "A"}, "team": {}}"#,
+            "line: must have one name, that of its kind",
+        ),
+        (r#"["x"]"#, "line: the line is not a JSON object"),
+        (
+            "not JSON",
+            "line: the line is not a JSON object: expected ident (column 2)",
+        ),
+    ] {
+        let error = ImportLine::parse(line.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{line}");
+    }
 }

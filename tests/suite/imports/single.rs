@@ -185,7 +185,7 @@ fn whatever_breaks_a_bound_is_refused_by_its_place() {
         "x".repeat(65_537)
     }
 
-    let blank = "must not be blank: it has no character that is seen";
+    let blank = "must have a visible character";
     let too_long = "must be at most 65536 bytes, and has 65537";
     let years = "must lie between the years 1970 and 9999";
     let with = |change: &dyn Fn(&mut Import)| {

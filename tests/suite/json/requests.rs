@@ -97,7 +97,7 @@ fn a_message_that_is_not_whole_or_says_too_much_is_refused() {
         ),
         (
             r#""type":"text","content":"A","sent_at":"yesterday""#,
-            "`yesterday` is no ISO 8601 time",
+            "`yesterday` is not an ISO 8601 time",
         ),
         (r#""type":"poll""#, "unknown variant `poll`"),
         (r#""type":"video""#, "media_url: is required"),
@@ -119,7 +119,7 @@ fn a_message_that_is_not_whole_or_says_too_much_is_refused() {
         refused::<Outbound>(&message(fields), because);
     }
     let echo = message(r#""type":"text","content":"A","echo":true"#);
-    refused::<Inbound>(&echo, "echo: belongs to a message to a contact");
+    refused::<Inbound>(&echo, "echo: is allowed only in an outbound message");
     refused::<Inbound>(
         r#"["con_1","whatsapp","text","A"]"#,
         "invalid type: sequence",

@@ -10,7 +10,7 @@ use convodb::{
 use super::inbox::{Inbox, contact};
 
 const TEXT_BYTES: usize = 64 * 1024;
-const BLANK: &str = "must not be blank: it has no character that is seen";
+const BLANK: &str = "must have a visible character";
 
 /// A store that holds something, and what it held before each command.
 struct Guarded {

@@ -59,9 +59,9 @@ impl Command for Identify {
         InvalidInput::unless(!self.who.identities.is_empty(), "identities", reason)?;
         let meant = who::find(&self.who, self.channel, state, env)?;
         let into = &meant.contact;
-        if !meant.others.is_empty() && !self.merge {
+        if let (Some((identity, owner)), false) = (&meant.taken, self.merge) {
             let contacts = [into].into_iter().chain(&meant.others).cloned();
-            return Err(Error::identity_taken(contacts.collect()).into());
+            return Err(Error::identity_taken(identity, owner, contacts.collect()).into());
         }
         let known = state.contact(into)?;
         // What the others have, it gets where it has none.

@@ -166,7 +166,7 @@ fn check(import: &Import) -> Result<(), InvalidInput> {
     conversation.attributes().validate()?;
     let is_open = conversation.status == Status::Open;
     let is_snoozed = conversation.snoozed_until().is_some();
-    let reason = "belongs to an open conversation alone";
+    let reason = "is allowed only if the conversation is open";
     InvalidInput::unless(is_open || !is_snoozed, "snoozed_until", reason)?;
     let waits = conversation.timeline.waiting_since.is_some();
     InvalidInput::unless(is_open || !waits, "waiting_since", reason)?;

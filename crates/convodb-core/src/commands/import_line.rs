@@ -83,7 +83,7 @@ fn completed(decision: &mut Decision) {
     decision.changes = kinds.map(completed).collect();
 }
 
-/// A contact that is not there; of one that is there what it lacks.
+/// Adds a contact that is not there. One that is there gets only what it does not have.
 fn contact(line: &Contact, state: &State, env: &Env<'_>) -> Result<Decision, Halt> {
     let id = state.contact_meant(&line.id)?.clone();
     let known = state.contact(&id)?;
@@ -109,12 +109,13 @@ fn contact(line: &Contact, state: &State, env: &Env<'_>) -> Result<Decision, Hal
     for identity in &line.identities {
         match state.identity(identity)? {
             Some(owner) if *owner == id => {}
-            Some(owner) => taken.push(owner.clone()),
+            Some(owner) => taken.push((identity, owner)),
             None => unknown.push(identity.clone()),
         }
     }
-    if let Some(owner) = taken.into_iter().next() {
-        return Err(Error::identity_taken(vec![id, owner]).into());
+    if let Some((identity, owner)) = taken.into_iter().next() {
+        let contacts = vec![id, owner.clone()];
+        return Err(Error::identity_taken(identity, owner, contacts).into());
     }
     let has_room = who::add(&mut set, before.identities.len(), &unknown);
     let reason = format_args!("must be at most {} of one contact", Contact::MAX_IDENTITIES);
@@ -124,7 +125,8 @@ fn contact(line: &Contact, state: &State, env: &Env<'_>) -> Result<Decision, Hal
     Ok(Decision::new(Subject::Contact(id), changes).created(created))
 }
 
-/// A conversation that is not there, with all that comes with it; of one that is there what it lacks.
+/// Adds a conversation that is not there, with all that comes with it. One that is there gets only what it does
+/// not have.
 fn conversation(
     line: &ImportConversation,
     state: &State,
@@ -422,6 +424,22 @@ fn again(
     let mut decision = again.meet(known, inbox, state, env)?;
     completed(&mut decision);
     Ok(decision)
+}
+
+/// Gives the idempotency key of its context to an import: the key with another import is refused.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NameImport {
+    pub import: ImportName,
+}
+
+impl Command for NameImport {
+    type Output = ();
+    const NAME: &'static str = "name_import";
+
+    fn decide(&self, _: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
+        Ok(Decision::new(Subject::Nothing, None))
+    }
 }
 
 /// Says at the end of a commit how many messages lines brought to each conversation, and how far their

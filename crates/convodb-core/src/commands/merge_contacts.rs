@@ -4,8 +4,8 @@ use super::*;
 use crate::Contact;
 
 /// Merges a contact into another one: its identities, and in each inbox its conversation, whose messages and
-/// notes take their places among the other one's. Its id and that of its conversation mean the others from
-/// then on. It cannot be undone. O(messages of the conversations that are merged).
+/// notes take their places among the other one's. The old ids keep working; they lead to the survivors.
+/// It cannot be undone. O(messages of the conversations that are merged).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MergeContacts {
     /// The contact that is merged.

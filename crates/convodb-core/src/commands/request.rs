@@ -88,7 +88,7 @@ impl Request {
         match foreign {
             Some((field, _)) => Err(de::Error::custom(InvalidInput::new(
                 field,
-                "is no field of this request",
+                "is not a field of this request",
             ))),
             None => Ok(request),
         }

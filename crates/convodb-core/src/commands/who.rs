@@ -31,6 +31,8 @@ pub(super) fn reads(who: &Who, inbox: &InboxRef, keys: &mut Vec<Key>) {
 /// The contact that some identities lead to.
 pub(super) struct Found {
     pub(super) contact: ContactId,
+    /// The first identity of another contact, with that one.
+    pub(super) taken: Option<(Identity, ContactId)>,
     /// The other contacts that have some of them, each once.
     pub(super) others: Vec<ContactId>,
     /// Those that no contact has.
@@ -62,14 +64,21 @@ pub(super) fn find(
         (Some(contact), ..) | (None, Some(contact), _) => contact.clone(),
         (None, None, Some(identity)) => env.hashes.contact_of(identity)?,
         (None, None, None) => {
-            let reason = "or identities must be given";
-            return Err(InvalidInput::new("contact_id", reason).into());
+            return Err(InvalidInput::new("contact_id", Who::NOBODY).into());
         }
     };
     let contact = state.contact_meant(&contact)?.clone();
     others.retain(|other| *other != contact);
+    let mut taken = None;
+    for identity in identities.iter().filter(|_| !others.is_empty()) {
+        let owner = state.identity(identity)?;
+        if let Some(owner) = owner.filter(|owner| **owner != contact) {
+            taken.get_or_insert_with(|| (identity.clone(), owner.clone()));
+        }
+    }
     Ok(Found {
         contact,
+        taken,
         others,
         unknown,
     })

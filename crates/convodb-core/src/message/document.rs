@@ -99,7 +99,7 @@ impl Document {
             ("message_id", self.message_id.is_some()),
             ("at", self.at.is_some()),
         ];
-        Self::refuse(&fields, "is no field of a message")
+        Self::refuse(&fields, "is not a field of a message")
     }
 
     /// Refuses fields that are given and do not belong.
@@ -239,9 +239,9 @@ impl<'de> Deserialize<'de> for Edit {
             client_ref: document.client_ref.take(),
             direction: document.direction.take(),
         };
-        let refused = Document::refuse(&document.of_stored(), "is no field of an edit")
-            .and_then(|()| Document::refuse(&document.of_draft(), "is no field of an edit"))
-            .and_then(|()| Document::refuse(&document.of_outbound(), "is no field of an edit"));
+        let refused = Document::refuse(&document.of_stored(), "is not a field of an edit")
+            .and_then(|()| Document::refuse(&document.of_draft(), "is not a field of an edit"))
+            .and_then(|()| Document::refuse(&document.of_outbound(), "is not a field of an edit"));
         refused.map_err(de::Error::custom)?;
         let rest =
             document.sent_at.is_some() || document.extras().map_err(de::Error::custom)?.is_some();

@@ -53,10 +53,11 @@ impl Address {
         inbox_id: Option<InboxId>,
     ) -> Result<Self, E> {
         if who.contact.is_none() && who.identities.is_empty() {
-            return Err(E::missing_field("contact_id"));
+            return Err(E::custom(format_args!("contact_id: {}", Who::NOBODY)));
         }
         let inbox = InboxRef::given(channel, inbox_id);
-        let inbox = inbox.ok_or_else(|| E::missing_field("channel"))?;
+        let inbox =
+            inbox.ok_or_else(|| E::custom("channel: `channel` or `inbox_id` is required"))?;
         Ok(Self {
             who,
             channel: channel.filter(|_| inbox.id().is_some()),
@@ -456,7 +457,7 @@ impl<'de, const INBOUND: bool> Deserialize<'de> for Draft<Address, INBOUND> {
         let is_pending = document.status == Some(DeliveryStatus::Pending);
         let is_echo = document.echo == Some(true);
         if INBOUND {
-            let reason = "belongs to a message to a contact alone";
+            let reason = "is allowed only in an outbound message";
             Document::refuse(&document.of_outbound(), reason).map_err(custom)?;
         }
         let reason = "must be `pending`, or left out";

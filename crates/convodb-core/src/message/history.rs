@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for ImportMessage {
             ("reopen", document.reopen.is_some()),
             ("echo", document.echo.is_some()),
         ];
-        Document::refuse(&refused, "is no field of a message that is imported")
+        Document::refuse(&refused, "is not a field of a message that is imported")
             .and_then(|()| document.refuse_edit())
             .map_err(de::Error::custom)?;
         let to = document.address()?;

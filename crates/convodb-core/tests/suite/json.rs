@@ -88,10 +88,10 @@ fn a_missing_or_foreign_field_is_named() {
             .to_string()
     };
     let body = r#"{"channel": "whatsapp", "type": "text", "content": "Hello"}"#;
-    assert!(error(body).contains("missing field `contact_id`"));
+    assert!(error(body).contains("contact_id: `contact_id` or `identities` is required"));
     let body = r#"{"contact_id": "con_1", "channel": "whatsapp", "type": "image", "content": "x"}"#;
     assert!(error(body).contains("media_url: is required"));
     let body = r#"{"contact_id": "con_1", "channel": "whatsapp", "type": "text", "content": "x",
         "echo": true}"#;
-    assert!(error(body).contains("echo: belongs"));
+    assert!(error(body).contains("echo: is allowed only in an outbound message"));
 }
