@@ -28,7 +28,10 @@ impl TryFrom<AssignRequest> for AssigneeId {
                 let reason = "must not be given beside user_id";
                 Err(InvalidInput::new("team_id", reason))
             }
-            (None, None) => Err(InvalidInput::new("user_id", "or team_id must be given")),
+            (None, None) => Err(InvalidInput::new(
+                "user_id",
+                "`user_id` or `team_id` is required",
+            )),
         }
     }
 }
@@ -85,10 +88,10 @@ mod tests {
                 r#"{"user_id": "usr_1", "team_id": "team_1"}"#,
                 "team_id: must not be given beside user_id",
             ),
-            ("{}", "user_id: or team_id must be given"),
+            ("{}", "user_id: `user_id` or `team_id` is required"),
             (
                 r#"{"user_id": null, "team_id": null}"#,
-                "user_id: or team_id must be given",
+                "user_id: `user_id` or `team_id` is required",
             ),
             (r#"{"user_id": "team_1"}"#, "user_id: "),
             (r#"{"user_id": ""}"#, "user_id: "),

@@ -17,6 +17,8 @@ use convodb::{
 };
 use serde::Serialize;
 
+use crate::request::IF_MATCH;
+
 /// The seconds after which a client may try again, if nothing better is known.
 const SOON: u64 = 1;
 
@@ -67,12 +69,12 @@ impl ApiError {
         (
             StatusCode::NOT_FOUND,
             "not_found",
-            "there is no such resource",
+            "there is nothing at this path; `/v1/openapi.json` describes those that there are",
         ),
         (
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
-            "the resource has no such method; `Allow` names those that it has",
+            "the path has no such method",
         ),
         (
             StatusCode::REQUEST_TIMEOUT,
@@ -238,7 +240,7 @@ impl ApiError {
         Self::invalid(field, &format!("`{id}` is not in the directory"))
     }
 
-    /// Identities that are those of several contacts.
+    /// An identity that belongs to another contact.
     fn identity_taken(error: &convodb::Error) -> Self {
         let contact_ids = match error.details() {
             Details::Contacts(ids) => Some(ids.clone()),
@@ -286,6 +288,9 @@ impl From<convodb::Error> for ApiError {
     fn from(error: convodb::Error) -> Self {
         let saying = |status| Self::saying(status, error.to_string());
         match error.kind() {
+            ErrorKind::InvalidInput if error.field() == Some("preconditions") => {
+                Self::invalid(IF_MATCH, "belongs to a request about one conversation")
+            }
             ErrorKind::InvalidInput => saying(StatusCode::UNPROCESSABLE_ENTITY),
             ErrorKind::IdempotencyKeyReused => {
                 saying(StatusCode::UNPROCESSABLE_ENTITY).coded(error.kind().code())
@@ -385,8 +390,14 @@ pub(crate) async fn dress(response: Response) -> Response {
     if !is_refusal || is_json {
         return response;
     }
-    let mut dressed = ApiError::of(status).into_response();
-    if let Some(methods) = response.headers().get(ALLOW) {
+    let methods = response.headers().get(ALLOW);
+    let mut error = ApiError::of(status);
+    if let Some(methods) = methods.and_then(|methods| methods.to_str().ok()) {
+        let methods = methods.split(',').map(str::trim).collect::<Vec<_>>();
+        error.message = format!("allowed here: {}", methods.join(", ")).into();
+    }
+    let mut dressed = error.into_response();
+    if let Some(methods) = methods {
         dressed.headers_mut().insert(ALLOW, methods.clone());
     }
     dressed

@@ -1,14 +1,21 @@
 //! Extractors of handlers, each with its own rejection.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use convodb::{Actor, Context, ConversationId, InvalidInput, Revision, UserId, repair_surrogates};
+use convodb::prelude::*;
+use convodb::{
+    Actor, AssigneeId, Context, ConversationId, ErrorKind, InvalidInput, Revision, UserId,
+    repair_surrogates,
+};
 use http_body_util::{BodyExt as _, LengthLimitError};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::app::App;
 use crate::errors::ApiError;
 
 /// The id in a path, as it was given.
@@ -129,38 +136,34 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
 pub(crate) struct CommandContext(pub(crate) Context);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-const ACTOR: &str = "X-Convodb-Actor";
-const IF_MATCH: &str = "If-Match";
+pub(crate) const ACTOR: &str = "X-Convodb-Actor";
+pub(crate) const IF_MATCH: &str = "If-Match";
 
-impl<S: Send + Sync> FromRequestParts<S> for CommandContext {
+impl FromRequestParts<Arc<App>> for CommandContext {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let KeyedContext { context, key } = KeyedContext::of(&parts.headers)?;
-        Ok(Self(match key {
-            Some(key) => context.idempotency_key(key),
-            None => context,
-        }))
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let KeyedContext { context, .. } = KeyedContext::of(&parts.headers, app)?;
+        Ok(Self(context))
     }
 }
 
-/// The context of a request of many commits, and beside it its `Idempotency-Key`, which is one of a
-/// single command.
+/// The context of a command, and beside it its `Idempotency-Key`.
 pub(crate) struct KeyedContext {
     pub(crate) context: Context,
     pub(crate) key: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for KeyedContext {
+impl FromRequestParts<Arc<App>> for KeyedContext {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Self::of(&parts.headers)
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        Self::of(&parts.headers, app)
     }
 }
 
 impl KeyedContext {
-    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+    fn of(headers: &HeaderMap, app: &App) -> Result<Self, ApiError> {
         let mut context = Context::new();
         let key = header(headers, IDEMPOTENCY_KEY)?;
         // Narrower than the store's: characters that every HTTP library sends unchanged.
@@ -168,16 +171,36 @@ impl KeyedContext {
             let reason = "must have 1 to 255 printable ASCII characters";
             return Err(ApiError::invalid(IDEMPOTENCY_KEY, reason));
         }
+        if let Some(key) = key {
+            context = context.idempotency_key(key);
+        }
         if let Some(actor) = header(headers, ACTOR)? {
-            let invalid = |error: InvalidInput| ApiError::invalid(ACTOR, error.reason());
-            let user = UserId::new(actor).map_err(invalid)?;
-            context = context.actor(Actor::new(user.as_str()).map_err(invalid)?);
+            context = context.actor(acting(actor, app)?);
         }
         if let Some(tag) = header(headers, IF_MATCH)? {
             context = context.if_revision(revision(tag)?);
         }
         let key = key.map(str::to_owned);
         Ok(Self { context, key })
+    }
+}
+
+/// The user who acts. One that the directory does not have is refused: a typing error would lose the author.
+fn acting(id: &str, app: &App) -> Result<Actor, ApiError> {
+    let invalid = |error: InvalidInput| ApiError::invalid(ACTOR, error.reason());
+    let user = UserId::new(id).map_err(invalid)?;
+    let actor = Actor::new(user.as_str()).map_err(invalid)?;
+    let user = AssigneeId::from(user);
+    let is_known = app.read(|store| match store.assignee(&user) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        found => found.map(|_| true),
+    })?;
+    match is_known {
+        true => Ok(actor),
+        false => Err(ApiError::invalid(
+            ACTOR,
+            &format!("`{id}` is not in the directory"),
+        )),
     }
 }
 
@@ -359,6 +382,9 @@ fn is_too_large(error: &axum::Error) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Err(ApiError::no_json("the body is empty".to_owned()));
+    }
     // The whole body first: one that is cut off is no JSON, even if a field before that is invalid.
     let text = std::str::from_utf8(body)
         .map_err(|error| ApiError::no_json(format!("the body is no JSON: {error}")))?;
@@ -393,8 +419,16 @@ fn named(path: &str, message: &str) -> String {
     // The library names the type of an id, and the path names the field.
     match message.split_once(": ") {
         Some((field, reason)) if path.ends_with(field) => format!("{path}: {reason}"),
+        Some((field, reason)) if is_place(path) && field.ends_with("_id") => {
+            format!("{path}: {reason}")
+        }
         _ => format!("{path}: {message}"),
     }
+}
+
+/// Whether a field holds an id and is not called after it.
+fn is_place(path: &str) -> bool {
+    matches!(path, "from" | "into" | "up_to")
 }
 
 #[cfg(test)]
@@ -402,7 +436,7 @@ mod tests {
     use convodb::Inbound;
 
     use super::*;
-    use crate::bodies::AssignRequest;
+    use crate::bodies::{AssignRequest, UnreadRequest};
 
     fn refusal<T: DeserializeOwned>(body: &str) -> String {
         match parse::<T>(body.as_bytes()) {
@@ -428,6 +462,13 @@ mod tests {
             assert!(refusal.contains(expected), "{refusal}");
             assert!(refusal.contains("status: 422"), "{refusal}");
         }
+        let unread = refusal::<UnreadRequest>(r#"{"from":"x"}"#);
+        assert!(
+            unread.contains("\"from: must begin with `msg_`"),
+            "{unread}"
+        );
+        let empty = refusal::<AssignRequest>(" ");
+        assert!(empty.contains("\"the body is empty\""), "{empty}");
         for (field, value, expected) in [
             (
                 "contact_id",
@@ -438,7 +479,7 @@ mod tests {
             (
                 "sent_at",
                 r#""now""#,
-                "\"sent_at: `now` is no ISO 8601 time",
+                "\"sent_at: `now` is not an ISO 8601 time",
             ),
             ("provider_id", r#""""#, "\"provider_id: must not be empty\""),
             (

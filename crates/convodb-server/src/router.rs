@@ -132,7 +132,9 @@ fn guarded(router: Router, request_timeout: Duration) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(span)
         .on_response(DefaultOnResponse::new().level(Level::INFO));
-    router
+    // A router adds `Allow` behind its own layers, and `dress` needs it.
+    Router::new()
+        .fallback_service(router)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,

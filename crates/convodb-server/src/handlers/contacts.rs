@@ -22,8 +22,8 @@ use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathId, Query};
 
 /// List contacts
 ///
-/// Those of which more than an id is known: by the beginning of their names, without case; by the beginning
-/// of an identity on a channel; or all, by their ids. The total is exact.
+/// Contacts with a record: by the beginning of their names, without case; by the beginning of an identity on
+/// a channel; or all, by their ids. The total is exact.
 #[utoipa::path(
     get,
     path = "/v1/contacts",
@@ -73,7 +73,7 @@ pub(crate) async fn list(
 
 /// Get a contact
 ///
-/// One of which only its conversations are known has no name, no identities, and the time of the oldest one.
+/// A contact without a record has no name, no identities, and the time of its oldest conversation.
 #[utoipa::path(
     get,
     path = "/v1/contacts/{id}",
@@ -121,8 +121,8 @@ pub(crate) async fn put(
 
 /// Link identities
 ///
-/// To the contact that is given, or that of the first identity which is known, or a new one. Where they are
-/// those of several contacts, these are merged if `merge` says so.
+/// To the contact that is given, or that of the first identity that is known, or a new one. If they belong to
+/// several contacts, `merge` merges these into that one.
 #[utoipa::path(
     post,
     path = "/v1/contacts/identify",
@@ -156,8 +156,8 @@ pub(crate) struct Merge {
 
 /// Merge contacts
 ///
-/// The identities of `from` are those of `into` then. In each inbox where both have a conversation, the messages
-/// and notes of the one take their places in the other. The ids that are gone mean the others from then on.
+/// The contact `into` gets all identities of `from`. In each inbox where both have a conversation, the messages
+/// and notes of the one take their places in the other. The old ids keep working; they lead to the survivors.
 /// It cannot be undone; once more it changes nothing.
 #[utoipa::path(
     post,
@@ -244,7 +244,7 @@ fn named(id: &str) -> Result<ContactId, ApiError> {
 /// Erase a contact
 ///
 /// Deletes its conversations in every inbox with all that belongs to them, its record and its identities.
-/// Nothing of it is kept, its events lose its id, and a contact that has none is erased already.
+/// Nothing of it is kept, and its events lose its id. An unknown contact is answered with 204 too.
 #[utoipa::path(
     post,
     path = "/v1/contacts/{id}/erase",

@@ -41,6 +41,10 @@ pub(crate) async fn claim(
 ) -> Result<Answer, ApiError> {
     let assignee = match acting_user(&context) {
         Some(user) if request.is_empty() => user,
+        None if request.is_empty() => {
+            let reason = "`user_id`, `team_id` or the header `X-Convodb-Actor` is required";
+            return Err(ApiError::invalid("user_id", reason));
+        }
         _ => AssigneeId::try_from(request)?,
     };
     let command = Assign {

@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
-use crate::openapi::parameters;
-use crate::openapi::responses::{Body, Request};
+use crate::openapi::parameters::{self, CommandHeaders};
+use crate::openapi::responses::{Body, Key, Request};
 use crate::openapi::{bodies, schemas};
-use crate::request::{JsonBody, NoQuery, PathId};
+use crate::request::{CommandContext, JsonBody, NoQuery, PathId};
 
 /// The name of a user or a team.
 #[derive(Deserialize)]
@@ -28,21 +28,22 @@ pub(crate) struct Named {
     put,
     path = "/v1/users/{id}",
     operation_id = "put_user",
-    params(parameters::UserId),
+    params(parameters::UserId, CommandHeaders),
     request_body = bodies::Named,
     responses(
         (status = 201, description = "The user, created", body = schemas::Assignee),
         (status = 200, description = "The user, which existed before", body = schemas::Assignee),
-        Request, Body
+        Request, Key, Body
     )
 )]
 pub(crate) async fn put_user(
     State(app): State<Arc<App>>,
     PathId(id): PathId,
     _: NoQuery,
+    CommandContext(context): CommandContext,
     JsonBody(Named { name }): JsonBody<Named>,
 ) -> Result<Answer, ApiError> {
-    save(&app, UserId::new(&id)?.into(), name).await
+    save(&app, context, UserId::new(&id)?.into(), name).await
 }
 
 /// Put a team
@@ -52,25 +53,32 @@ pub(crate) async fn put_user(
     put,
     path = "/v1/teams/{id}",
     operation_id = "put_team",
-    params(parameters::TeamId),
+    params(parameters::TeamId, CommandHeaders),
     request_body = bodies::Named,
     responses(
         (status = 201, description = "The team, created", body = schemas::Assignee),
         (status = 200, description = "The team, which existed before", body = schemas::Assignee),
-        Request, Body
+        Request, Key, Body
     )
 )]
 pub(crate) async fn put_team(
     State(app): State<Arc<App>>,
     PathId(id): PathId,
     _: NoQuery,
+    CommandContext(context): CommandContext,
     JsonBody(Named { name }): JsonBody<Named>,
 ) -> Result<Answer, ApiError> {
-    save(&app, TeamId::new(&id)?.into(), name).await
+    save(&app, context, TeamId::new(&id)?.into(), name).await
 }
 
-async fn save(app: &App, assignee: AssigneeId, name: String) -> Result<Answer, ApiError> {
+async fn save(
+    app: &App,
+    context: Context,
+    assignee: AssigneeId,
+    name: String,
+) -> Result<Answer, ApiError> {
     let command = SaveAssignee { assignee, name };
-    let outcome = app.execute(Context::new(), command).await?;
-    Answer::created(outcome.effect.created, &outcome.value)
+    let outcome = app.execute(context, command).await?;
+    let is_new = outcome.effect.created && !outcome.is_duplicate;
+    Answer::created(is_new, &outcome.value)
 }

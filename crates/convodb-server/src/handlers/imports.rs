@@ -21,14 +21,17 @@ pub(crate) const BODY_BYTES: usize = 16 << 20;
 
 /// Import lines
 ///
-/// A line is `{"message": {…}}`, `{"conversation": {…}}`, `{"user": {…}}` or `{"team": {…}}`, and each is
-/// imported for itself and has its answer: `{"line", "result"}`, where `result` is `created`, `merged`,
+/// A line is `{"message": {…}}`, `{"note": {…}}`, `{"conversation": {…}}`, `{"contact": {…}}`, `{"user": {…}}`,
+/// `{"team": {…}}` or `{"inbox": {…}}`; `src/docs/lines.md` of the repository lists the fields of each. Each line
+/// is imported for itself and has its answer: `{"line", "result"}`, where `result` is `created`, `merged`,
 /// `duplicate`, or `error` with `error: {"code", "message", "field"}`. A line that is rejected does not
 /// stop those after it. The body has at most 16 MiB. The import is silent: nothing is reopened, unread or
-/// an event of its own.
+/// an event of its own. A message or note without an `id` cannot be recognised, and is stored again by another
+/// request. Imported conversations keep their old times: a server with `--keep-resolved` deletes those that are
+/// older.
 ///
 /// With an `Idempotency-Key`, the same body with the same key goes on behind the last commit of an
-/// earlier request; lines before it have no answer.
+/// earlier request; lines before it have no answer. For a day, another body with the key is answered with 422.
 #[utoipa::path(
     post,
     path = "/v1/messages/import",
@@ -46,18 +49,23 @@ pub(crate) async fn import(
     keyed: KeyedContext,
     LinesBody(body): LinesBody,
 ) -> Result<Response, ApiError> {
+    let (is_atomic, skips_existing) = (
+        flag(&mut query, "atomic")?,
+        flag(&mut query, "skip_existing")?,
+    );
+    query.finish()?;
     let mut options = ImportOptions::new();
-    if flag(&mut query, "atomic")? {
+    if is_atomic {
         options = options.atomic();
     }
-    if flag(&mut query, "skip_existing")? {
+    if skips_existing {
         options = options.skip_existing();
     }
-    query.finish()?;
     if let Some(key) = &keyed.key {
-        // Another body with the same key is another import.
+        // Another request with the same key has another name, which the store refuses.
+        let flags = [u8::from(is_atomic), u8::from(skips_existing)];
         let digest = Sha256::new().chain_update(key).chain_update([0]);
-        let digest = digest.chain_update(&body).finalize();
+        let digest = digest.chain_update(flags).chain_update(&body).finalize();
         let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         options = options.resume(ImportName::new(&hexadecimal)?);
     }

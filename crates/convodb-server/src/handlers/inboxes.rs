@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use convodb::commands::SaveInbox;
 use convodb::prelude::*;
-use convodb::{Channel, Context, InboxId};
+use convodb::{Channel, InboxId};
 use serde::{Deserialize, Serialize};
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
-use crate::openapi::parameters;
-use crate::openapi::responses::{Body, NotFound, Request};
+use crate::openapi::parameters::{self, CommandHeaders};
+use crate::openapi::responses::{Body, Key, NotFound, Request};
 use crate::openapi::{bodies, schemas};
-use crate::request::{JsonBody, NoQuery, PathId};
+use crate::request::{CommandContext, JsonBody, NoQuery, PathId};
 
 /// The channel and the name of an inbox.
 #[derive(Deserialize)]
@@ -69,18 +69,19 @@ pub(crate) async fn get(
     put,
     path = "/v1/inboxes/{id}",
     operation_id = "put_inbox",
-    params(parameters::InboxId),
+    params(parameters::InboxId, CommandHeaders),
     request_body = bodies::NamedInbox,
     responses(
         (status = 201, description = "The inbox, created", body = schemas::Inbox),
         (status = 200, description = "The inbox, which existed before", body = schemas::Inbox),
-        Request, Body
+        Request, Key, Body
     )
 )]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     PathId(id): PathId,
     _: NoQuery,
+    CommandContext(context): CommandContext,
     JsonBody(NamedInbox { channel, name }): JsonBody<NamedInbox>,
 ) -> Result<Answer, ApiError> {
     let inbox = InboxId::new(&id)?;
@@ -89,6 +90,7 @@ pub(crate) async fn put(
         channel,
         name,
     };
-    let outcome = app.execute(Context::new(), command).await?;
-    Answer::created(outcome.effect.created, &outcome.value)
+    let outcome = app.execute(context, command).await?;
+    let is_new = outcome.effect.created && !outcome.is_duplicate;
+    Answer::created(is_new, &outcome.value)
 }

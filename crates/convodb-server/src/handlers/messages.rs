@@ -14,8 +14,10 @@ use serde_json::json;
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
-use crate::openapi::parameters::{CommandHeaders, ConversationId, ConversationMessage, Messages};
-use crate::openapi::responses::{Body, Gone, Key, MessageConflict, NotFound, Request};
+use crate::openapi::parameters::{
+    CommandHeaders, ConversationId, ConversationMessage, Expected, Messages,
+};
+use crate::openapi::responses::{Body, Gone, Key, MessageConflict, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPair, Query};
 
@@ -27,12 +29,12 @@ use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPa
     post,
     path = "/v1/messages/send",
     operation_id = "send_message",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::OutboundMessage,
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
-        Request, Key, NotFound, Gone, MessageConflict, Body
+        Request, Key, NotFound, Gone, Unmet, MessageConflict, Body
     )
 )]
 pub(crate) async fn send(
@@ -53,12 +55,12 @@ pub(crate) async fn send(
     post,
     path = "/v1/messages/receive",
     operation_id = "receive_message",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::InboundMessage,
     responses(
         (status = 201, description = "The message", body = schemas::Message),
         (status = 200, description = "The message that was stored before, by its `provider_id` or the same `Idempotency-Key`", body = schemas::Message),
-        Request, Key, NotFound, Gone, MessageConflict, Body
+        Request, Key, NotFound, Gone, Unmet, MessageConflict, Body
     )
 )]
 pub(crate) async fn receive(
@@ -81,12 +83,12 @@ pub(crate) async fn receive(
     post,
     path = "/v1/messages/status",
     operation_id = "report_message_status",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::Receipt,
     responses(
         (status = 200, description = "The message, or the conversation without its messages", body = bodies::Reported),
         (status = 202, description = "There is no such message yet", body = schemas::Parked),
-        Request, Key, NotFound, Gone, MessageConflict, Body
+        Request, Key, NotFound, Gone, Unmet, MessageConflict, Body
     )
 )]
 pub(crate) async fn status(
@@ -120,12 +122,12 @@ fn parked(value: Option<&impl Serialize>) -> Result<Answer, ApiError> {
     post,
     path = "/v1/messages/react",
     operation_id = "react_to_message",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::Reaction,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
         (status = 202, description = "There is no such message yet", body = schemas::Parked),
-        Request, Key, NotFound, Gone, Body
+        Request, Key, NotFound, Gone, Unmet, Body
     )
 )]
 pub(crate) async fn react(
@@ -145,13 +147,13 @@ pub(crate) async fn react(
     post,
     path = "/v1/messages/edit",
     operation_id = "edit_message",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::EditedMessage,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
         (status = 201, description = "The message, which the edit created", body = schemas::Message),
         (status = 202, description = "There is no such message yet", body = schemas::Parked),
-        Request, Key, NotFound, Gone, MessageConflict, Body
+        Request, Key, NotFound, Gone, Unmet, MessageConflict, Body
     )
 )]
 pub(crate) async fn edit(
@@ -178,12 +180,12 @@ pub(crate) async fn edit(
     post,
     path = "/v1/messages/revoke",
     operation_id = "revoke_message",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::Revocation,
     responses(
         (status = 200, description = "What is left of the message", body = schemas::Message),
         (status = 202, description = "There is no such message yet", body = schemas::Parked),
-        Request, Key, NotFound, Gone, Body
+        Request, Key, NotFound, Gone, Unmet, Body
     )
 )]
 pub(crate) async fn revoke(
@@ -202,11 +204,11 @@ pub(crate) async fn revoke(
     post,
     path = "/v1/messages/retry",
     operation_id = "retry_message",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::Retried,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
-        Request, Key, NotFound, Gone, MessageConflict, Body
+        Request, Key, NotFound, Gone, Unmet, MessageConflict, Body
     )
 )]
 pub(crate) async fn retry(
@@ -225,11 +227,11 @@ pub(crate) async fn retry(
     post,
     path = "/v1/messages/update",
     operation_id = "update_message",
-    params(CommandHeaders),
+    params(CommandHeaders, Expected),
     request_body = bodies::MessageUpdate,
     responses(
         (status = 200, description = "The message", body = schemas::Message),
-        Request, Key, NotFound, Gone, MessageConflict, Body
+        Request, Key, NotFound, Gone, Unmet, MessageConflict, Body
     )
 )]
 pub(crate) async fn update(

@@ -12,8 +12,10 @@ use serde::Serialize;
 use crate::app::{Answer, App};
 use crate::bodies::NoteRequest;
 use crate::errors::ApiError;
-use crate::openapi::parameters::{CommandHeaders, ConversationId, ConversationNote, Paging};
-use crate::openapi::responses::{Body, Key, NotFound, Request};
+use crate::openapi::parameters::{
+    CommandHeaders, ConversationId, ConversationNote, Expected, Paging,
+};
+use crate::openapi::responses::{Body, Key, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPair, Query};
 
@@ -72,12 +74,12 @@ pub(crate) async fn list(
     post,
     path = "/v1/conversations/{id}/notes",
     operation_id = "add_note",
-    params(ConversationId, CommandHeaders),
+    params(ConversationId, CommandHeaders, Expected),
     request_body = bodies::NoteContent,
     responses(
         (status = 201, description = "The note", body = schemas::Note),
         (status = 200, description = "The note that was added before, with the same `Idempotency-Key`", body = schemas::Note),
-        Request, Key, NotFound, Body
+        Request, Key, NotFound, Unmet, Body
     )
 )]
 pub(crate) async fn add(
@@ -102,8 +104,8 @@ pub(crate) async fn add(
     delete,
     path = "/v1/conversations/{id}/notes/{note_id}",
     operation_id = "remove_note",
-    params(ConversationNote, CommandHeaders),
-    responses((status = 204, description = "It is removed"), Request, Key, NotFound)
+    params(ConversationNote, CommandHeaders, Expected),
+    responses((status = 204, description = "It is removed"), Request, Key, NotFound, Unmet)
 )]
 pub(crate) async fn remove(
     State(app): State<Arc<App>>,

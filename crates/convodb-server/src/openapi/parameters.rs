@@ -87,8 +87,8 @@ documented! {
         /// changes nothing more. Another request with the key is answered with 422.
         #[param(rename = "Idempotency-Key", required = false, pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
         idempotency_key: String,
-        /// Who acts: a user of the directory. It becomes the author of a message and of a note, and
-        /// the actor of events.
+        /// Who acts: a user of the directory; another id is answered with 422. It becomes the author of a
+        /// message and of a note, and the actor of events.
         #[param(rename = "X-Convodb-Actor", required = false, pattern = r"^usr_[!-+\--~]{1,124}$")]
         actor: String,
     }
@@ -96,8 +96,8 @@ documented! {
     #[derive(IntoParams)]
     #[into_params(parameter_in = Header)]
     pub(crate) struct Expected {
-        /// The revision that the conversation must have for the request to change it. Where it has
-        /// another one, the answer is 412.
+        /// The revision that the conversation must have for the request to change it. If it has another
+        /// one, the answer is 412. A request that changes nothing succeeds at every revision.
         #[param(rename = "If-Match", required = false, pattern = r#"^([0-9]{1,19}|"[0-9]{1,19}")$"#)]
         if_match: String,
     }

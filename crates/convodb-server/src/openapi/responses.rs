@@ -56,12 +56,12 @@ refusals! {
 
     /// Of an operation on a message.
     MessageConflict {
-        "409": "Its `provider_id` or `client_ref` is that of another message, it was revoked, or it did not fail; `code` says which",
+        "409": "Its `provider_id` or `client_ref` is that of another message, it has another `provider_id`, it was revoked, or it did not fail; `code` says which",
     }
 
     /// Of the linking of identities.
     IdentityConflict {
-        "409": "The identities are those of several contacts, which `contact_ids` names",
+        "409": "An identity belongs to another contact; `contact_ids` names both",
     }
 
     /// Of what was erased or purged.

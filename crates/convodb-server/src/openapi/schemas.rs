@@ -600,9 +600,15 @@ documented! {
         /// That of the conversation, or in `conversation.receipts` that of messages.
         #[schema(required = false)]
         status: EventStatus,
-        /// Until when messages were delivered or read.
+        /// Until when messages were delivered or read, or the conversation is snoozed.
         #[schema(required = false, format = "date-time")]
         until: String,
+        /// Why a snooze ended.
+        #[schema(required = false)]
+        reason: WakeReason,
+        /// How many messages lines of an import brought.
+        #[schema(required = false, minimum = 1)]
+        messages: u64,
         /// Which attributes changed.
         #[schema(required = false)]
         changed: Vec<String>,
@@ -630,6 +636,16 @@ documented! {
         Resolved,
         Delivered,
         Read,
+    }
+
+    /// Why a snooze ended: it was due, the contact wrote, the conversation was resolved, or a user ended it.
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum WakeReason {
+        Due,
+        Inbound,
+        Resolved,
+        User,
     }
 
     /// A user or team as an event names it.
@@ -737,13 +753,14 @@ documented! {
         code: String,
         /// For people.
         message: String,
-        /// What was expected.
-        #[schema(value_type = Object)]
+        /// What was expected. It, `revision` and `assigned_to` are left out if there is no conversation yet.
+        #[schema(value_type = Object, required = false)]
         expected: String,
         /// The revision of the conversation.
+        #[schema(required = false)]
         revision: u64,
         /// Who has the conversation.
-        #[schema(required = true)]
+        #[schema(required = false)]
         assigned_to: Option<Party>,
     }
 

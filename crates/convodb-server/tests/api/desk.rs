@@ -100,6 +100,7 @@ fn headers_that_are_not_valid_are_refused_by_their_names() {
     for (header, name) in [
         ("X-Convodb-Actor: two words", "X-Convodb-Actor"),
         ("X-Convodb-Actor: team_billing", "X-Convodb-Actor"),
+        ("X-Convodb-Actor: usr_zed", "X-Convodb-Actor"),
         ("If-Match: \"1", "If-Match"),
         ("If-Match: *", "If-Match"),
         ("If-Match: \"one\"", "If-Match"),
@@ -120,6 +121,27 @@ fn headers_that_are_not_valid_are_refused_by_their_names() {
     server
         .curl(&path, &twice)
         .refused(422, "validation_error", "If-Match");
+}
+
+#[test]
+fn an_actor_that_the_directory_does_not_have_changes_nothing() {
+    let home = Home::new();
+    let server = home.start();
+    let path = conversation(&server, "con_1");
+    let events = server.get("/v1/events").body;
+    let text = r#"{"contact_id":"con_1","channel":"whatsapp","type":"text","content":"Hi"}"#;
+    for (path, body) in [
+        ("/v1/messages/send", text),
+        ("/v1/messages/receive", text),
+        ("/v1/contacts/con_2/erase", ""),
+        (&format!("{path}/notes"), r#"{"content":"A"}"#),
+        (&format!("{path}/claim"), ""),
+        (&format!("{path}/resolve"), ""),
+    ] {
+        let answer = by(&server, "usr_zed", None, path, body);
+        answer.refused(422, "validation_error", "X-Convodb-Actor: `usr_zed`");
+    }
+    assert_eq!(server.get("/v1/events").body, events);
 }
 
 #[test]

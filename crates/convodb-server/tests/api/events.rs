@@ -1,7 +1,7 @@
 //! Events, as a client polls them.
 
 use convodb::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::server::Home;
 
@@ -59,4 +59,61 @@ fn a_number_of_another_store_is_409_and_one_whose_events_were_purged_410() {
         server.get("/v1/events?after=3").expect(200)["data"][0]["sequence"],
         4
     );
+}
+
+/// An event of a type, with the fields that are of this type.
+fn event(kind: &str) -> Value {
+    let party = json!({"type": "user", "id": "usr_1"});
+    let until = "2026-11-20T06:00:00Z";
+    let own = match kind {
+        "conversation.created" => json!({"status": "open", "assigned_to": null}),
+        "conversation.assigned" => json!({"assigned_to": party, "previously_assigned_to": null}),
+        "conversation.unassigned" => json!({"assigned_to": null, "previously_assigned_to": party}),
+        "conversation.resolved" => json!({"status": "resolved", "previous_status": "open"}),
+        "conversation.reopened" => json!({"status": "open", "previous_status": "resolved"}),
+        "conversation.receipts" => json!({"status": "read", "until": until}),
+        "conversation.updated" => json!({"changed": ["tags"]}),
+        "conversation.snoozed" => json!({"until": until}),
+        "conversation.unsnoozed" => json!({"reason": "inbound"}),
+        "conversation.imported" => json!({"messages": 7}),
+        "conversation.merged" => json!({"into": "conv_01HABC00000000000000000000"}),
+        "contact.merged" => json!({"into": "con_2"}),
+        "contact.conflict" => json!({"with": "con_2"}),
+        "note.added" => json!({"note_id": "note_01HPQR00000000000000000000"}),
+        kind if kind.starts_with("message.") => {
+            json!({"message_id": "msg_01HMN000000000000000000000"})
+        }
+        _ => json!({}),
+    };
+    let mut event = json!({"sequence": 1, "type": kind, "created_at": until, "actor": "usr_1"});
+    match kind {
+        "contact.erased" => {}
+        kind if kind.starts_with("contact.") => event["contact_id"] = json!("con_1"),
+        _ => event["conversation_id"] = json!("conv_01HABC00000000000000000000"),
+    }
+    for (name, value) in own.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    event
+}
+
+#[test]
+fn every_field_of_every_type_of_event_is_described() {
+    let source = include_str!("../../../convodb-core/src/event.rs");
+    let (_, names) = source.split_once("fn as_str").unwrap();
+    let (names, _) = names.split_once("\n    }\n").unwrap();
+    let kinds: Vec<_> = names.split('"').skip(1).step_by(2).collect();
+    assert_eq!(kinds.len(), names.matches("Self::").count());
+    let home = Home::new();
+    let server = home.start();
+    let described = server.get("/v1/openapi.json").expect(200);
+    let properties = &described["components"]["schemas"]["Event"]["properties"];
+    for kind in kinds {
+        let given = event(kind);
+        let read: convodb::Event = serde_json::from_value(given.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), given);
+        for (name, _) in given.as_object().unwrap() {
+            assert!(properties[name].is_object(), "{kind}: {name}");
+        }
+    }
 }

@@ -106,6 +106,9 @@ fn an_atomic_import_is_all_or_nothing() {
 fn a_request_that_is_repeated_with_its_key_imports_nothing_twice() {
     let home = Home::new();
     let server = home.start();
+    server
+        .put("/v1/users/usr_1", r#"{"name":"Alice"}"#)
+        .expect(201);
     let key = [
         "--header",
         "Idempotency-Key: history-1",
@@ -115,13 +118,28 @@ fn a_request_that_is_repeated_with_its_key_imports_nothing_twice() {
     let lines = [message("con_1", "Hello"), message("con_1", "Anybody?")];
     assert_eq!(answers(&import_with(&server, PATH, &lines, &key)).len(), 2);
     assert_eq!(answers(&import_with(&server, PATH, &lines, &key)).len(), 0);
-    // Other lines are another import.
-    assert_eq!(
-        answers(&import_with(&server, PATH, &lines[..1], &key)).len(),
-        1
-    );
+    // The key belongs to this body, and to these parameters.
+    let other = import_with(&server, PATH, &lines[..1], &key);
+    other.refused(422, "idempotency_key_reused", "idempotency key");
+    let atomic = format!("{PATH}?atomic=true");
+    let other = import_with(&server, &atomic, &lines, &key);
+    other.refused(422, "idempotency_key_reused", "idempotency key");
     let list = server.get("/v1/conversations?status=all").expect(200);
-    assert_eq!(list["data"][0]["inbound_count"], 3);
+    assert_eq!(list["data"][0]["inbound_count"], 2);
+}
+
+#[test]
+fn an_import_that_is_refused_leaves_its_key_free() {
+    let home = Home::new();
+    let server = home.start();
+    let key = ["--header", "Idempotency-Key: history-1"];
+    let atomic = format!("{PATH}?atomic=true");
+    let many = vec![message("con_1", "Hello"); 10_001];
+    import_with(&server, &atomic, &many, &key).refused(422, "validation_error", "lines");
+    let bad = [message("con_1", "Hello"), json!({"message": {}})];
+    assert_eq!(answers(&import_with(&server, &atomic, &bad, &key)).len(), 2);
+    let lines = [message("con_1", "Hello")];
+    assert_eq!(answers(&import_with(&server, PATH, &lines, &key)).len(), 1);
 }
 
 #[test]
@@ -143,7 +161,7 @@ fn what_is_no_import_is_refused() {
         import_with(&server, &path, &lines, &[]).refused(422, "validation_error", names);
     }
     let tag = ["--header", "If-Match: \"1\""];
-    import_with(&server, PATH, &lines, &tag).refused(422, "validation_error", "context");
+    import_with(&server, PATH, &lines, &tag).refused(422, "validation_error", "If-Match");
     let path = server.get("/v1/conversations?status=all").expect(200);
     assert_eq!(path["total"], 0);
 }

@@ -115,10 +115,22 @@ fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conv
             );
             let invalid = responses.get("422").map(|response| response.to_string());
             let names_key = invalid.is_some_and(|invalid| invalid.contains("Idempotency-Key"));
-            let is_command = ["post", "patch", "delete"].contains(&method.as_str())
-                || path.starts_with("/v1/contacts") && method == "put";
+            let is_command = ["post", "patch", "delete", "put"].contains(&method.as_str());
             let takes_key = is_command && path != "/webhooks/meta";
             assert_eq!(names_key, takes_key, "{method} {path}");
+            let parameters = operation["parameters"].to_string();
+            assert_eq!(
+                parameters.contains("If-Match"),
+                responses.contains_key("412"),
+                "{method} {path}"
+            );
+            let is_of_one = path.starts_with("/v1/conversations/{id}")
+                || path.starts_with("/v1/messages/") && !path.ends_with("import");
+            assert_eq!(
+                responses.contains_key("412"),
+                is_of_one && is_command,
+                "{method} {path}"
+            );
         }
     }
     let operations = document["paths"].as_object().unwrap().values();
@@ -146,7 +158,7 @@ fn what_is_not_there_is_404() {
     ] {
         server
             .get(path)
-            .refused(404, "not_found", "no such resource");
+            .refused(404, "not_found", "nothing at this path");
     }
     for id in [unknown, "conv_01HABC", "nonsense", "con_1"] {
         let of = |rest: &str| format!("/v1/conversations/{id}{rest}");
@@ -186,7 +198,8 @@ fn a_method_that_a_resource_does_not_have_is_405_with_those_that_it_has() {
         ("/healthz".to_owned(), "POST", "GET,HEAD"),
     ] {
         let answer = server.curl(&path, &["--request", method]);
-        answer.refused(405, "method_not_allowed", "Allow");
+        let named = format!("allowed here: {}", allowed.replace(',', ", "));
+        answer.refused(405, "method_not_allowed", &named);
         assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
     }
 }
@@ -212,16 +225,15 @@ fn a_body_that_is_no_json_is_400_and_one_of_another_type_415() {
         format!("/v1/conversations/{id}/assign"),
         format!("/v1/conversations/{id}/notes"),
     ] {
-        for body in [
-            "",
-            "{",
-            "{\"content\":\"A\"",
-            "content=A",
-            "{'content':'A'}",
+        for (body, reason) in [
+            ("", "the body is empty"),
+            ("{", "no JSON"),
+            ("{\"content\":\"A\"", "no JSON"),
+            ("content=A", "no JSON"),
+            ("{'content':'A'}", "no JSON"),
         ] {
-            server
-                .post(&path, body)
-                .refused(400, "invalid_json", "no JSON");
+            let answer = server.post(&path, body);
+            answer.refused(400, "invalid_json", reason);
         }
         for kind in [
             "",
