@@ -94,18 +94,27 @@ pub(crate) struct Config {
     #[arg(long, value_name = "DAYS", default_value = "30", value_parser = days)]
     pub(crate) keep_unmatched: Duration,
 
-    /// Of how many messages that have not come receipts, reactions and edits are kept, the newest
+    /// For at most so many missing messages, receipts, reactions and edits are kept; the oldest are
+    /// deleted first
     #[arg(long, value_name = "N", default_value = "100000")]
     pub(crate) most_unmatched: u64,
 
-    /// After how long without activity a resolved conversation is deleted; without it, none is
-    #[arg(long, value_name = "DAYS", value_parser = days)]
+    /// After how long without activity a resolved conversation is deleted; without it, none is.
+    /// Imported conversations keep their old times: the server deletes those that are older, from
+    /// its start on
+    #[arg(long, value_name = "DAYS", value_parser = some_days)]
     pub(crate) keep_resolved: Option<Duration>,
 }
 
 fn days(text: &str) -> Result<Duration> {
     let days: f64 = text.parse()?;
     Ok(Duration::try_from_secs_f64(days * 24.0 * 60.0 * 60.0)?)
+}
+
+fn some_days(text: &str) -> Result<Duration> {
+    let duration = days(text)?;
+    ensure!(!duration.is_zero(), "must be more than 0");
+    Ok(duration)
 }
 
 fn seconds(text: &str) -> Result<Duration> {
@@ -190,6 +199,19 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn resolved_conversations_are_kept_for_some_time_or_for_ever() {
+        let with = |days| {
+            let option = ["api-server", "--db", "inbox.redb", "--keep-resolved", days];
+            Config::try_parse_from(option)
+        };
+        for bad in ["0", "-1", "0.0", "x"] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+        assert!(with("0.5").is_ok_and(|config| config.keep_resolved.is_some()));
+        assert!(config(&[]).keep_resolved.is_none());
     }
 
     #[test]

@@ -32,7 +32,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Kept {
     pub(crate) events: Duration,
     pub(crate) unmatched: Duration,
-    /// Of how many messages that have not come.
+    /// For at most so many messages that have not come.
     pub(crate) most_unmatched: u64,
     /// Resolved conversations without activity; without an age, all.
     pub(crate) resolved: Option<Duration>,
@@ -67,21 +67,30 @@ pub(crate) async fn run(app: Arc<App>, kept: Kept) {
                 older_than,
                 limit: DELETED_A_STEP,
             };
-            steps(&app, resolved, u64::from(DELETED_A_STEP)).await;
+            let deleted = steps(&app, resolved, u64::from(DELETED_A_STEP)).await;
+            if deleted > 0 {
+                tracing::info!("--keep-resolved: resolved conversations deleted: {deleted}");
+            }
         }
     }
 }
 
-/// Runs a command until it finds less than a step has room for. What fails is tried again at the next
-/// occasion: a full disk passes.
-async fn steps<C: Command<Output = u64>>(app: &App, command: impl Fn() -> C, full: u64) {
+/// Runs a command until it finds less than a step has room for. Returns how much it did. What fails is
+/// tried again at the next occasion: a full disk passes.
+async fn steps<C: Command<Output = u64>>(app: &App, command: impl Fn() -> C, full: u64) -> u64 {
+    let mut done = 0;
     loop {
         match app.execute(Context::new(), command()).await {
-            Ok(outcome) if outcome.value >= full => sleep(BREATH).await,
-            Ok(_) => return,
+            Ok(outcome) => {
+                done += outcome.value;
+                if outcome.value < full {
+                    return done;
+                }
+                sleep(BREATH).await;
+            }
             Err(error) => {
                 tracing::debug!("{} failed: {error}", C::NAME);
-                return;
+                return done;
             }
         }
     }

@@ -153,6 +153,8 @@ fn resolved_conversations_of_an_age_are_deleted_where_that_is_asked_for() {
         list["total"].as_u64().unwrap()
     };
     until(|| (total("resolved") == 0).then_some(()));
+    let logged = "--keep-resolved: resolved conversations deleted: 1";
+    until(|| server.log().contains(logged).then_some(()));
     assert_eq!(total("open"), 1);
     server.get(&format!("/v1/conversations/{open}")).expect(200);
 }
