@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{Channel, CommitSeq, EventSeq, Filter, Snapshot, Stats, StatusFilter};
+use convodb::{
+    Channel, CommitSeq, ContactFilter, EventSeq, Filter, PageRequest, Snapshot, Stats, StatusFilter,
+};
 use serde::Serialize;
 
 use super::Tool;
@@ -26,6 +28,8 @@ struct Document {
     conversations: u64,
     messages: u64,
     notes: u64,
+    /// Those that have a record.
+    contacts: u64,
     users: u64,
     teams: u64,
     inboxes: u64,
@@ -84,17 +88,20 @@ impl ShowStats {
         let statuses = [StatusFilter::Open, StatusFilter::Resolved];
         let views = statuses.map(|status| View::read(&snapshot, status));
         let views = views.into_iter().collect::<Result<_, _>>()?;
-        let document = document(&stats, views);
+        let first = PageRequest::number(1, 1)?;
+        let contacts = snapshot.list_contacts(&ContactFilter::All, first)?.total;
+        let document = document(&stats, contacts, views);
         tool.output
             .print(&document, |screen| text(screen, &document))
     }
 }
 
-fn document(stats: &Stats, views: Vec<View>) -> Document {
+fn document(stats: &Stats, contacts: u64, views: Vec<View>) -> Document {
     Document {
         conversations: stats.conversations,
         messages: stats.messages,
         notes: stats.notes,
+        contacts,
         users: stats.users,
         teams: stats.teams,
         inboxes: stats.inboxes,
@@ -121,6 +128,7 @@ fn text(screen: &Screen, document: &Document) -> String {
             ("conversations", grouped(document.conversations)),
             ("messages", grouped(document.messages)),
             ("notes", grouped(document.notes)),
+            ("contacts with a record", grouped(document.contacts)),
             ("users", grouped(document.users)),
             ("teams", grouped(document.teams)),
             ("inboxes", grouped(document.inboxes)),

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use convodb::prelude::*;
+use convodb::{ContactId, Inbound, InboxId, Who};
 use serde_json::{Value, json};
 
 use super::{Desk, text};
@@ -81,10 +83,7 @@ fn the_directory_the_inboxes_and_one_conversation_for_each_thread_come_first() {
             "status": "open", "priority": "urgent", "tags": ["vip", "shipping", "refund"], "unread": 3,
             "assigned_to": {"type": "user", "id": "usr_chatwoot_3", "name": "Alice Support"}, "team": {"id": "team_chatwoot_2", "name": "Billing"},
             "metadata": {
-                "chatwoot.id": 2, "contact.source_id": "491700000001",
-                "contact.name": "Ada Example", "contact.phone_number": "+491700000001",
-                "contact.identifier": "crm-77", "contact.plan": "pro", "contact.seats": 5,
-                "contact.city": "Ulm", "order": 1042, "items": r#"["a","b"]"#,
+                "chatwoot.display_id": 2, "order": 1042, "items": r#"["a","b"]"#,
                 "referer": "https://example.com/", "browser.name": "Firefox",
             },
         })
@@ -207,6 +206,9 @@ fn what_does_not_fit_is_reported_by_table_row_and_field() {
     let expected = [
         "inboxes 3 channel_type",
         "inboxes 4 channel_type",
+        "contacts 13 phone_number",
+        "contacts 13 phone_number",
+        "contacts 14 created_at",
         "conversations 101 note",
         "conversations 100 custom_attributes",
         "conversations 103 assignee_id",
@@ -221,6 +223,63 @@ fn what_does_not_fit_is_reported_by_table_row_and_field() {
     assert!(
         reason.contains("Channel::Email") && reason.contains("--map-inbox 3="),
         "{reason}"
+    );
+    let tables = tables();
+    let output = desk.command(&["convert", "chatwoot", &tables]).output();
+    let printed = text(&output.unwrap().stderr);
+    let last = printed.lines().last().unwrap();
+    assert_eq!(last, "messages.ndjson:21 is not JSON");
+}
+
+#[test]
+fn contacts_keep_their_names_what_channels_call_them_and_their_attributes() {
+    let desk = Desk::new();
+    let (lines, _) = converted(&desk, &[]);
+    let whatsapp = |value: &str| json!({"channel": "whatsapp", "value": value});
+    assert_eq!(
+        of(&lines, "contact"),
+        [
+            &json!({"id": "con_chatwoot_10", "name": "Ada Example",
+                "identities": [whatsapp("491700000001"), whatsapp("+491700000001")],
+                "created_at": "2024-01-31T12:00:00Z",
+                "metadata": {"phone_number": "+491700000001", "identifier": "crm-77",
+                    "plan": "pro", "seats": 5, "city": "Ulm"}}),
+            &json!({"id": "con_chatwoot_11", "name": "Ben Sample",
+                "identities": [{"channel": "webchat", "value": "0b7c6f0e"}],
+                "created_at": "2024-03-01T07:59:00.500Z",
+                "metadata": {"email": "ben@example.com"}}),
+            // The table does not say since when.
+            &json!({"id": "con_chatwoot_12", "name": "Cleo", "created_at": "2024-03-01T08:00:00Z"}),
+            &json!({"id": "con_chatwoot_13", "created_at": "2024-04-01T00:00:00Z",
+                "metadata": {"email": "nobody@example.com", "phone_number": "+491700000001"}}),
+        ]
+    );
+}
+
+#[test]
+fn the_next_message_of_an_identity_joins_the_conversation_that_was_imported() {
+    let desk = Desk::new();
+    converted(&desk, &[]);
+    desk.ok(&["import", "--lines", "history.ndjson", "one.redb"]);
+    assert_eq!(desk.json(&["stats", "one.redb"])["contacts"], 4);
+    let store = Store::open(desk.path("one.redb")).unwrap();
+    let inbox = InboxId::new("inb_chatwoot_1").unwrap();
+    let ada = ContactId::new("con_chatwoot_10").unwrap();
+    let before = store
+        .find_conversation(&ada, inbox.clone())
+        .unwrap()
+        .unwrap();
+    for number in ["491700000001", "+491700000001"] {
+        let who = Who::identities([number]);
+        let message = Inbound::text(who, inbox.clone(), "It came.");
+        let received = store.receive(message).unwrap().value;
+        assert_eq!(received.conversation_id, before.id);
+    }
+    let after = store.conversation(before.id).unwrap();
+    assert_eq!(after.inbound_count, before.inbound_count + 2);
+    assert_eq!(
+        store.contact(&ada).unwrap().name.as_deref(),
+        Some("Ada Example")
     );
 }
 

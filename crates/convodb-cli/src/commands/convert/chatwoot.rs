@@ -1,5 +1,6 @@
 //! Chatwoot, by the rows of its tables.
 
+mod contacts;
 mod messages;
 mod metadata;
 mod report;
@@ -17,6 +18,7 @@ use crate::commands::{Tool, Verdict};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Output;
+use contacts::Contacts;
 use messages::Messages;
 use report::Report;
 use rows::{Inbox, Row, rows};
@@ -49,8 +51,19 @@ use threads::Threads;
 ///
 /// Ids are those of Chatwoot behind a prefix: `usr_chatwoot_7`, `team_chatwoot_7`,
 /// `con_chatwoot_7`, `inb_chatwoot_7`. All conversations of a contact in an inbox
-/// become one; the state is that of the latest. Whatever a line cannot hold is
-/// reported on standard error, or in the file of --report.
+/// become one; the state is that of the latest, and the number that Chatwoot shows of
+/// it is `chatwoot.display_id` in the metadata. A contact keeps its name, and its
+/// e-mail address, number, identifier and attributes as metadata. Its identities are
+/// its source ids on the channels of its inboxes, and its phone number, with `+` and
+/// without, on the channels of WhatsApp and SMS inboxes. A later message in the same
+/// inbox that names one of them joins the conversation. A webhook of Meta names a
+/// contact by an id of its own, and does not.
+///
+/// Imported conversations keep their old times. With `--keep-resolved`, the server
+/// deletes those that are older, from its start on.
+///
+/// Whatever a line cannot hold is reported on standard error, or in the file of
+/// --report. The exit code is then 1.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Chatwoot {
@@ -82,6 +95,8 @@ pub(super) struct Chatwoot {
 pub(super) struct Place {
     pub(super) channel: Channel,
     pub(super) inbox_id: Option<InboxId>,
+    /// Whether its contacts are phone numbers.
+    pub(super) has_numbers: bool,
 }
 
 impl Place {
@@ -120,8 +135,13 @@ impl Chatwoot {
         report: &Report,
     ) -> Result<(), Failure> {
         let inboxes = self.inboxes(places, output, report)?;
-        let threads = Threads::read(self, inboxes, report)?;
+        let threads = Threads::read(self, inboxes.clone(), report)?;
         for line in threads.directory() {
+            output.line(&line)?;
+        }
+        let contacts = Contacts::read(self, inboxes, report)?;
+        for line in contacts.lines(&threads, report) {
+            interrupt::check()?;
             output.line(&line)?;
         }
         for line in threads.lines(report) {
@@ -150,16 +170,17 @@ impl Chatwoot {
             let row: Inbox = row?;
             let given = places.iter().find(|(id, _)| *id == row.id);
             let place = given.map(|(_, place)| place.clone());
-            let Some(place) = place.or_else(|| own_place(&row)) else {
+            let Some(mut place) = place.or_else(|| own_place(&row)) else {
                 let kind = row.channel_type.unwrap_or_default();
                 let reason = format!(
-                    "its channel `{kind}` is none of the store's: its conversations are left out; \
-                     --map-inbox {}=CHANNEL takes them along",
+                    "the store has no channel for `{kind}`; its conversations were skipped; \
+                     use `--map-inbox {}=CHANNEL`",
                     row.id
                 );
                 report.add("inboxes", row.id, "channel_type", &reason);
                 continue;
             };
+            place.has_numbers = has_numbers(&row);
             if let Some(id) = &place.inbox_id {
                 let name = row.name.unwrap_or_else(|| id.to_string());
                 output.line(&json!({
@@ -189,7 +210,12 @@ impl Chatwoot {
                 None => (place, None),
             };
             let channel = channel.parse().ok()?;
-            Some((id.parse().ok()?, Place { channel, inbox_id }))
+            let place = Place {
+                channel,
+                inbox_id,
+                has_numbers: false,
+            };
+            Some((id.parse().ok()?, place))
         };
         let usage = |text: &String| {
             Failure::Usage(format!(
@@ -203,7 +229,7 @@ impl Chatwoot {
             .collect()
     }
 
-    /// The rows of a table. What is no row is reported and left out.
+    /// The rows of a table. A line that is not a row is reported and left out.
     fn read<R: Row>(
         &self,
         table: &'static str,
@@ -237,5 +263,15 @@ fn own_place(inbox: &Inbox) -> Option<Place> {
     Some(Place {
         channel,
         inbox_id: InboxId::new(&format!("inb_chatwoot_{}", inbox.id)).ok(),
+        has_numbers: false,
     })
+}
+
+/// Whether those who write to an inbox are known by their phone numbers.
+fn has_numbers(inbox: &Inbox) -> bool {
+    let kind = inbox.channel_type.as_deref();
+    matches!(
+        kind,
+        Some("Channel::Whatsapp" | "Channel::Sms" | "Channel::TwilioSms")
+    )
 }

@@ -53,6 +53,12 @@ impl Report {
 
     /// A field of a row does not fit.
     pub(super) fn add(&self, table: &str, id: i64, field: &str, reason: &str) {
+        self.write(table, id, field, reason, || {
+            format!("{table} {id}: {field}: {reason}")
+        });
+    }
+
+    fn write(&self, table: &str, id: i64, field: &str, reason: &str, text: impl Fn() -> String) {
         let shared = &self.shared;
         if shared.is_silent {
             return;
@@ -65,8 +71,7 @@ impl Report {
             }
             None => {
                 // If standard error is closed, the exit code remains.
-                let text = format!("{table} {id}: {field}: {reason}");
-                let text = text.replace(|c: char| c.is_control(), " ");
+                let text = text().replace(|c: char| c.is_control(), " ");
                 let _ = writeln!(io::stderr(), "{text}");
                 Ok(())
             }
@@ -77,9 +82,20 @@ impl Report {
     }
 
     /// Reports lines of a table that are no rows.
-    pub(super) fn bad_lines(&self, table: &'static str) -> impl Fn(i64, &str) + use<> {
+    pub(super) fn bad_lines(
+        &self,
+        table: &'static str,
+    ) -> impl Fn(i64, &serde_json::Error) + use<> {
         let report = self.clone();
-        move |line, reason| report.add(table, line, "line", reason)
+        move |line, error| {
+            let reason = match error.is_data() {
+                true => format!("is not a row of the table: {error}"),
+                false => "is not JSON".to_owned(),
+            };
+            report.write(table, line, "line", &reason, || {
+                format!("{table}.ndjson:{line} {reason}")
+            });
+        }
     }
 
     pub(super) fn count(&self) -> u64 {

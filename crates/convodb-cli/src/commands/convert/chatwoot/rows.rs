@@ -56,6 +56,7 @@ pub(super) struct Contact {
     pub(super) custom_attributes: Map<String, Value>,
     #[serde(default, deserialize_with = "object")]
     pub(super) additional_attributes: Map<String, Value>,
+    pub(super) created_at: Option<Time>,
 }
 
 #[derive(Deserialize)]
@@ -213,7 +214,7 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Valu
 pub(super) fn rows<R: Row>(
     file: File,
     path: PathBuf,
-    bad: impl Fn(i64, &str),
+    bad: impl Fn(i64, &serde_json::Error),
 ) -> impl Iterator<Item = Result<R, Failure>> {
     let mut input = BufReader::new(file);
     let (mut line, mut bytes) = (0, Vec::new());
@@ -227,7 +228,7 @@ pub(super) fn rows<R: Row>(
                 Ok(_) if bytes.trim_ascii().is_empty() => {}
                 Ok(_) => match serde_json::from_slice(&convodb::repair_surrogates(&bytes)) {
                     Ok(row) => return Some(Ok(row)),
-                    Err(error) => bad(line, &format!("is no row: {error}")),
+                    Err(error) => bad(line, &error),
                 },
             }
         }

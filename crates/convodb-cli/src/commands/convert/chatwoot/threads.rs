@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::metadata::Metadata;
 use super::report::Report;
-use super::rows::{Contact, ContactInbox, Conversation, Message, Named, Time};
+use super::rows::{Conversation, Message, Named, Time};
 use super::{Chatwoot, Place};
 use crate::failure::Failure;
 
@@ -17,8 +17,6 @@ const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
 
 pub(super) struct Threads {
     places: HashMap<i64, Place>,
-    contacts: HashMap<i64, Contact>,
-    sources: HashMap<(i64, i64), String>,
     /// By contact and inbox, the latest last.
     threads: BTreeMap<(i64, i64), Vec<Conversation>>,
     /// The thread of each conversation.
@@ -46,25 +44,11 @@ impl Threads {
             users: named("users", report)?,
             teams: named("teams", report)?,
             places: places.into_iter().collect(),
-            contacts: HashMap::new(),
-            sources: HashMap::new(),
             threads: BTreeMap::new(),
             of: HashMap::new(),
             left_out: HashSet::new(),
             unseen: HashMap::new(),
         };
-        for row in from.read::<Contact>("contacts", report)? {
-            let row = row?;
-            threads.contacts.insert(row.id, row);
-        }
-        for row in from.read::<ContactInbox>("contact_inboxes", report)? {
-            let row = row?;
-            if let (Some(contact), Some(inbox), Some(source)) =
-                (row.contact_id, row.inbox_id, row.source_id)
-            {
-                threads.sources.insert((contact, inbox), source);
-            }
-        }
         for row in from.read::<Conversation>("conversations", report)? {
             let row = row?;
             let Some(contact) = row.contact_id else {
@@ -88,7 +72,7 @@ impl Threads {
             .flatten()
             .map(|row| (row.id, row.agent_last_seen_at))
             .collect();
-        // What is no row is reported when the lines are written.
+        // A line that is not a row is reported when the lines are written.
         for row in from.read::<Message>("messages", &Report::silent())? {
             let row = row?;
             let is_unseen = match seen.get(&row.conversation_id) {
@@ -150,7 +134,7 @@ impl Threads {
             json!(if is_open { "open" } else { "resolved" }),
         );
         if let Some(id) = latest.display_id {
-            metadata.add("chatwoot.id", &json!(id));
+            metadata.add("chatwoot.display_id", &json!(id));
         }
         if matches!(status, Some("pending")) {
             metadata.add("chatwoot.status", &json!(status));
@@ -185,7 +169,6 @@ impl Threads {
         if is_open && unseen > 0 {
             line.insert("unread".to_owned(), json!(unseen));
         }
-        self.describe((contact, inbox), &mut metadata);
         metadata.add_all("", &latest.custom_attributes);
         metadata.add_all("", &latest.additional_attributes);
         metadata.put_into(&mut line);
@@ -217,24 +200,11 @@ impl Threads {
         }
     }
 
-    /// What is known of the contact.
-    fn describe(&self, (contact, inbox): (i64, i64), metadata: &mut Metadata<'_>) {
-        if let Some(source) = self.sources.get(&(contact, inbox)) {
-            metadata.add("contact.source_id", &json!(source));
-        }
-        let Some(contact) = self.contacts.get(&contact) else {
-            return;
-        };
-        for (name, value) in [
-            ("contact.name", &contact.name),
-            ("contact.email", &contact.email),
-            ("contact.phone_number", &contact.phone_number),
-            ("contact.identifier", &contact.identifier),
-        ] {
-            metadata.add(name, &json!(value));
-        }
-        metadata.add_all("contact.", &contact.custom_attributes);
-        metadata.add_all("contact.", &contact.additional_attributes);
+    /// When the first conversation of a contact began.
+    pub(super) fn first_of(&self, contact: i64) -> Option<Time> {
+        let of_contact = (contact, i64::MIN)..=(contact, i64::MAX);
+        let conversations = self.threads.range(of_contact).flat_map(|(_, all)| all);
+        conversations.map(|row| row.created_at).min()
     }
 
     /// Of an earlier conversation with the same contact, the messages and the labels are kept.
