@@ -45,8 +45,8 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Exit codes:
   0    success
-  1    findings: verify or repair found differences in the store, or lines of
-       `import --lines` were rejected
+  1    findings: verify or repair found differences in the store, lines of
+       `import --lines` were rejected, or convert left something out
   2    usage: invalid arguments
   3    failure: the store or another file is missing, locked, damaged or of
        another kind, the store rejected the command, or the reader of the

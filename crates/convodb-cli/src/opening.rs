@@ -95,17 +95,30 @@ pub(crate) struct Opened {
 impl Opened {
     /// Closes the store. If the command failed, a file that was created for it is removed.
     pub(crate) fn leave<T>(self, done: Result<T, Failure>) -> Result<T, Failure> {
-        if done.is_err()
+        self.leave_if(done, |_| true)
+    }
+
+    /// The same, also if the command succeeded and nothing was stored.
+    pub(crate) fn leave_if<T>(
+        self,
+        done: Result<T, Failure>,
+        is_stored: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Failure> {
+        let mut is_removed = false;
+        if !done.as_ref().is_ok_and(is_stored)
             && let Some(path) = self.created_at
             // Another process may have created it just before, and used it.
             && self.store.commit_seq().is_ok_and(|commits| commits == CommitSeq::ZERO)
         {
             // Before the store is closed, so that no other process can have opened it.
-            let _ = fs::remove_file(path);
+            is_removed = fs::remove_file(path).is_ok();
         }
         let closed = self.store.close();
         let value = done?;
-        closed?;
+        // A store whose file is gone cannot be closed in order.
+        if !is_removed {
+            closed?;
+        }
         Ok(value)
     }
 }

@@ -11,14 +11,14 @@ use std::time::Instant;
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{AssigneeId, AssigneeKind, ErrorKind, ImportLine, Transaction};
+use convodb::{AssigneeId, AssigneeKind, ErrorKind, ImportLine, InboxId, Transaction};
 use serde::Serialize;
 
 use super::{Tool, Verdict};
 use crate::failure::{Failure, WithSources};
 use crate::interrupt;
 use crate::opening;
-use crate::texts::{counted, took};
+use crate::texts::{counted, grouped, took};
 use lines::{Item, Lines};
 
 /// Import a file of conversations: all of it or nothing, or with --lines each line for itself
@@ -32,23 +32,48 @@ use lines::{Item, Lines};
 /// A malformed or rejected line and Ctrl-C end the import. The store is then as it
 /// was before, and a file that was created for the import is removed.
 ///
-/// With --lines, a line may also be `{"message":{..}}` or `{"conversation":{..}}`,
-/// into a store that has conversations. A message goes into the conversation of its
-/// contact. What a line has and the store has too is a duplicate, and is not stored
-/// twice. A line that is rejected is reported, and the others go on. The import is
-/// silent: nothing is reopened, unread or an event of its own.
+/// With --lines, a line may also be `{"message":{..}}`, `{"note":{..}}` or
+/// `{"conversation":{..}}`, into a store that has conversations. src/docs/lines.md
+/// lists the fields of each kind (https://docs.rs/convodb/latest/convodb/docs/lines).
+/// A message goes into the conversation of its contact. A line that is rejected is
+/// reported, and the others go on. The import is silent: nothing is reopened, unread
+/// or an event of its own.
+///
+/// One line of each kind. In a message or note, `inbox_id` may stand for `channel`, and
+/// `identities` (a list of texts) for `contact_id`:
+///
+///   {"user":{"id":"usr_7","name":"Carol"}}
+///   {"team":{"id":"team_1","name":"Billing"}}
+///   {"inbox":{"id":"inb_1","channel":"whatsapp","name":"Sales"}}
+///   {"contact":{"id":"con_7","name":"Ada","created_at":"2023-11-02T09:00:00Z"}}
+///   {"conversation":{"contact_id":"con_7","channel":"whatsapp","status":"open"}}
+///   {"message":{"id":"4711","contact_id":"con_7","channel":"whatsapp",
+///     "direction":"inbound","type":"text","content":"Hi","sent_at":1709193600}}
+///   {"note":{"id":"815","contact_id":"con_7","channel":"whatsapp","content":"VIP",
+///     "author":"usr_7","created_at":"2024-02-29T08:05:00Z"}}
+///
+/// (On two lines here, on one in a file.)
+///
+/// A line that the store has already is a duplicate, and is not stored twice. A message
+/// or note without an `id` cannot be recognised. Correct the rejected lines in a new file
+/// that has only them, or give each line an `id`.
 ///
 /// Each commit of such an import has the fingerprint of the file and the number of
 /// the line that it reached. So the same command, once more, goes on behind the last
-/// commit, however the first one ended; after the last line it does nothing.
+/// commit, however the first one ended; after the last line it does nothing. A
+/// corrected file has another fingerprint.
+///
+/// Imported conversations keep their old times. With `--keep-resolved`, the server
+/// deletes those that are older, from its start on.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Import {
-    /// Import each line for itself: messages, conversations, users and teams
-    #[arg(long)]
+    /// Import each line for itself: messages, notes, conversations, contacts, users,
+    /// teams and inboxes
+    #[arg(long, verbatim_doc_comment)]
     lines: bool,
 
-    /// All lines or none, where one is rejected; at most 10,000
+    /// All lines, or none if one is rejected; at most 10,000
     #[arg(long, requires = "lines")]
     atomic: bool,
 
@@ -61,13 +86,15 @@ pub(crate) struct Import {
     #[arg(long, requires = "lines", value_name = "FILE", verbatim_doc_comment)]
     errors: Option<PathBuf>,
 
-    /// The name by which the import goes on where it ended; that of a file is the
-    /// fingerprint of its content, and standard input has none
+    /// The name by which the import goes on where it ended. Default: a fingerprint of
+    /// the file. Standard input has no default. With another file it goes on behind the
+    /// last line all the same, and skips lines before it
     #[arg(long, requires = "lines", value_name = "NAME", verbatim_doc_comment)]
     resume: Option<String>,
 
-    /// Begin with the first line, also if lines of the file were imported before;
-    /// where this import ends is not recorded
+    /// Begin with the first line, also if lines of the file were imported before: it
+    /// stores messages and notes without an `id` twice. Where this import ends is not
+    /// recorded
     #[arg(
         long,
         requires = "lines",
@@ -91,6 +118,8 @@ pub(crate) struct Imported {
     pub(crate) conversations: u64,
     pub(crate) messages: u64,
     pub(crate) notes: u64,
+    pub(crate) contacts: u64,
+    pub(crate) inboxes: u64,
     pub(crate) users: u64,
     pub(crate) teams: u64,
 }
@@ -107,6 +136,11 @@ impl Imported {
             counted(self.conversations, "conversation"),
             counted(self.messages, "message"),
             counted(self.notes, "note"),
+            counted(self.contacts, "contact"),
+            match self.inboxes {
+                1 => "1 inbox".to_owned(),
+                inboxes => format!("{} inboxes", grouped(inboxes)),
+            },
             counted(self.users, "user"),
             counted(self.teams, "team"),
         ];
@@ -142,6 +176,8 @@ pub(super) struct Importer {
     imported: RefCell<Imported>,
     /// The users and teams of lines and of conversations.
     assignees: RefCell<HashSet<AssigneeId>>,
+    /// The inboxes of both.
+    inboxes: RefCell<HashSet<InboxId>>,
     /// The item that follows a run of conversations.
     other: RefCell<Option<Result<Item, Failure>>>,
 }
@@ -152,6 +188,7 @@ impl Importer {
             lines: RefCell::new(lines),
             imported: RefCell::default(),
             assignees: RefCell::default(),
+            inboxes: RefCell::default(),
             other: RefCell::default(),
         }
     }
@@ -165,8 +202,11 @@ impl Importer {
                 None => break,
                 Some(Item::Conversation(import)) => tx.import(*import).map(drop),
                 Some(Item::Other(line)) => {
-                    if let ImportLine::Assignee(saved) = &line {
-                        self.count_assignee(&saved.assignee);
+                    match &line {
+                        ImportLine::Assignee(saved) => self.count_assignee(&saved.assignee),
+                        ImportLine::Inbox(saved) => self.count_inbox(&saved.inbox),
+                        ImportLine::Contact(_) => self.imported.borrow_mut().contacts += 1,
+                        _ => {}
                     }
                     tx.execute(line).map(drop)
                 }
@@ -190,6 +230,14 @@ impl Importer {
         }
     }
 
+    /// Counts an inbox once.
+    fn count_inbox(&self, id: &InboxId) {
+        if !self.inboxes.borrow().contains(id) {
+            self.inboxes.borrow_mut().insert(id.clone());
+            self.imported.borrow_mut().inboxes += 1;
+        }
+    }
+
     fn next_conversation(&self) -> Option<convodb::Import> {
         let next = self.lines.borrow_mut().next().transpose()?;
         match next {
@@ -197,6 +245,9 @@ impl Importer {
                 self.imported.borrow_mut().count(&import);
                 if let Some(id) = import.conversation.assignee_id() {
                     self.count_assignee(id);
+                }
+                if let Some(id) = &import.conversation.inbox_id {
+                    self.count_inbox(id);
                 }
                 Some(*import)
             }

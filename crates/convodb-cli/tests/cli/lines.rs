@@ -72,12 +72,13 @@ fn an_import_that_is_killed_goes_on_and_ends_with_the_same_store() {
         assert!(output.status.code().is_none(), "it was killed: {output:?}");
     }
     let end = desk.command(&arguments).output().unwrap();
-    assert_eq!(end.status.code(), Some(1), "{end:?}");
+    // The last bad line may have been reached by an earlier run.
+    assert!(matches!(end.status.code(), Some(0 | 1)), "{end:?}");
     assert!(
         text(&end.stdout).contains("an earlier run had reached line"),
         "{end:?}"
     );
-    assert!(text(&end.stdout).contains("4 failed"), "{end:?}");
+    assert!(text(&end.stdout).contains(", with "), "{end:?}");
 
     let whole = desk
         .command(&["import", "--lines", "all.ndjson", "whole.redb"])
@@ -87,18 +88,21 @@ fn an_import_that_is_killed_goes_on_and_ends_with_the_same_store() {
     assert!(text(&whole.stdout).starts_with("12,000 created, 0 merged, 0 duplicates, 4 failed"));
     let printed = text(&whole.stderr);
     let reported: Vec<_> = printed.lines().collect();
-    assert_eq!(reported[0], "all.ndjson:101: channel: is required");
+    assert_eq!(
+        reported[0],
+        "all.ndjson:101: channel: `channel` or `inbox_id` is required"
+    );
     assert_eq!(reported.len(), 4);
 
     let [killed, whole] = ["killed.redb", "whole.redb"].map(|db| contents(&desk, db));
     assert!(killed == whole, "the stores differ");
     desk.ok(&["verify", "killed.redb"]);
-    // Once more changes nothing.
+    // Once more changes nothing, and rejects no line of its own.
     let again = desk.command(&arguments).arg("--json").output().unwrap();
-    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(again.status.code(), Some(0));
     let done: Value = serde_json::from_slice(&again.stdout).unwrap();
-    let expected = json!({"created": 0, "merged": 0, "duplicates": 0, "failed": 4,
-        "line": 12_004, "resumed_behind": 12_004});
+    let expected = json!({"created": 0, "merged": 0, "duplicates": 0, "failed": 0, "aborted": 0,
+        "failed_before": 4, "line": 12_004, "resumed_behind": 12_004});
     assert_eq!(done, expected);
     let errors = std::fs::read_to_string(desk.path("errors.ndjson")).unwrap();
     let errors: Vec<Value> = errors
@@ -138,8 +142,20 @@ fn an_atomic_import_of_a_bad_line_stores_nothing_and_leaves_no_file() {
         text(&output.stderr),
         "some.ndjson:2: contact_id: is required\n"
     );
-    let listed = desk.ok(&["export", "one.redb"]);
-    assert_eq!(listed, "");
+    assert_eq!(
+        text(&output.stdout),
+        "nothing was imported: 1 of 3 lines was rejected\n"
+    );
+    assert!(!desk.path("one.redb").exists());
+    // A store that was there stays.
+    write(&desk.path("good.ndjson"), &[&message(3)]);
+    desk.ok(&["import", "--lines", "good.ndjson", "one.redb"]);
+    let exported = desk.ok(&["export", "one.redb"]);
+    let output = desk.command(&arguments).arg("--json").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&done["failed"], &done["aborted"]), (&json!(1), &json!(2)));
+    assert_eq!(desk.ok(&["export", "one.redb"]), exported);
 }
 
 #[test]

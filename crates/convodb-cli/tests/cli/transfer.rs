@@ -225,6 +225,27 @@ fn a_line_of_the_directory_adds_or_renames_at_any_position() {
 }
 
 #[test]
+fn an_import_counts_contacts_and_inboxes_and_so_does_stats() {
+    let desk = Desk::new();
+    let contact = r#"{"contact":{"id":"con_1","created_at":"2023-11-02T09:00:00Z"}}"#;
+    let inbox = r#"{"inbox":{"id":"inb_1","channel":"webchat","name":"Site"}}"#;
+    write(&desk.path("some.ndjson"), &[contact, inbox, inbox]);
+    let imported = desk.json(&["import", "some.ndjson", "one.redb"]);
+    let stats = desk.json(&["stats", "one.redb"]);
+    for counts in [imported, stats] {
+        assert_eq!(
+            (&counts["contacts"], &counts["inboxes"]),
+            (&json!(1), &json!(1))
+        );
+    }
+    let printed = desk.ok(&["import", "some.ndjson", "two.redb"]);
+    assert!(
+        printed.contains("0 notes, 1 contact, 1 inbox, 0 users"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn a_rejected_line_is_named_and_nothing_is_stored() {
     let desk = Desk::with(3, "one.redb");
     let exported = desk.ok(&["export", "one.redb"]);
@@ -237,7 +258,15 @@ fn a_rejected_line_is_named_and_nothing_is_stored() {
     };
     for (bad, reason) in [
         ("{\"id\":1}".to_owned(), "invalid type"),
-        ("nonsense".to_owned(), "expected"),
+        (
+            "nonsense".to_owned(),
+            "the line is not a JSON object: expected",
+        ),
+        ("[1]".to_owned(), "the line is not a JSON object"),
+        (
+            r#"{"message":{}}"#.to_owned(),
+            "a line of a `message` needs `--lines`",
+        ),
         (last.to_owned(), "exists already"),
         (
             edited(&|document| document["unread_count"] = json!(1_000)),
@@ -249,7 +278,7 @@ fn a_rejected_line_is_named_and_nothing_is_stored() {
         ),
         (
             r#"{"user":{"id":"usr_1","name":" "}}"#.to_owned(),
-            "name: must not be blank",
+            "name: must have a visible character",
         ),
         (
             r#"{"user":{"id":"billing","name":"A"}}"#.to_owned(),

@@ -20,7 +20,7 @@ use super::lines::Lines;
 use crate::commands::{Tool, Verdict};
 use crate::failure::{Failure, WithSources};
 use crate::opening;
-use crate::texts::{grouped, took};
+use crate::texts::{counted, grouped, took};
 
 /// What is read of a file at a time for its fingerprint.
 const READ_BYTES: usize = 1 << 20;
@@ -31,12 +31,45 @@ struct Done {
     created: u64,
     merged: u64,
     duplicates: u64,
-    /// Those of earlier runs too.
+    /// Lines that were rejected.
     failed: u64,
+    /// Lines that are good and were not imported, as another one of an atomic import was rejected.
+    aborted: u64,
+    /// Lines that earlier runs of the same import rejected.
+    failed_before: u64,
     /// The last line that is done.
     line: u64,
     /// The last line that earlier runs did.
     resumed_behind: u64,
+}
+
+impl Done {
+    fn text(&self, is_atomic: bool, seconds: &str) -> String {
+        if is_atomic && self.failed > 0 {
+            let (rejected, verb) = (
+                grouped(self.failed),
+                if self.failed == 1 { "was" } else { "were" },
+            );
+            let lines = counted(self.failed + self.aborted, "line");
+            return format!("nothing was imported: {rejected} of {lines} {verb} rejected");
+        }
+        let mut text = format!(
+            "{} created, {} merged, {} duplicates, {} failed in {seconds}",
+            grouped(self.created),
+            grouped(self.merged),
+            grouped(self.duplicates),
+            grouped(self.failed),
+        );
+        if self.resumed_behind > 0 {
+            let line = grouped(self.resumed_behind);
+            text.push_str(&format!("; an earlier run had reached line {line}"));
+            if self.failed_before > 0 {
+                let failed = grouped(self.failed_before);
+                text.push_str(&format!(", with {failed} failed"));
+            }
+        }
+        text
+    }
 }
 
 impl Import {
@@ -47,23 +80,11 @@ impl Import {
         let begun = Instant::now();
         let opened = opening::or_new(&self.db, tool.wait)?;
         let imported = self.store_each(&opened.store, lines, name);
-        let done = opened.leave(imported)?;
+        // An atomic import stores nothing where a line is rejected.
+        let done = opened.leave_if(imported, |done| !self.atomic || done.failed == 0)?;
         let seconds = begun.elapsed();
-        tool.output.print(&done, |_| {
-            let mut text = format!(
-                "{} created, {} merged, {} duplicates, {} failed in {}",
-                grouped(done.created),
-                grouped(done.merged),
-                grouped(done.duplicates),
-                grouped(done.failed),
-                took(seconds)
-            );
-            if done.resumed_behind > 0 {
-                let line = grouped(done.resumed_behind);
-                text.push_str(&format!("; an earlier run had reached line {line}"));
-            }
-            text
-        })?;
+        tool.output
+            .print(&done, |_| done.text(self.atomic, &took(seconds)))?;
         Ok(match done.failed {
             0 => Verdict::Success,
             _ => Verdict::Findings,
@@ -103,7 +124,7 @@ impl Import {
             next.map(|line| (lines.line(), line))
         });
         let mut done = Done {
-            failed: known.failed,
+            failed_before: known.failed,
             line: known.line,
             resumed_behind: known.line,
             ..Done::default()
@@ -115,8 +136,11 @@ impl Import {
                 Ok(LineResult::Created) => done.created += 1,
                 Ok(LineResult::Merged) => done.merged += 1,
                 Ok(LineResult::Duplicate) => done.duplicates += 1,
-                Err(_) => {
-                    done.failed += 1;
+                Err(error) => {
+                    match error.kind() {
+                        ErrorKind::Aborted => done.aborted += 1,
+                        _ => done.failed += 1,
+                    }
                     report.line(&answer)?;
                 }
             }
@@ -216,7 +240,12 @@ impl Report {
         }
         // Those that are well are not the reason.
         if error.kind() != ErrorKind::Aborted {
-            let text = format!("{}:{}: {}", self.source, answer.line, WithSources(error));
+            let reason = match (error.field(), error.reason()) {
+                // The place names the line already.
+                (Some("line"), Some(reason)) => reason.to_owned(),
+                _ => WithSources(error).to_string(),
+            };
+            let text = format!("{}:{}: {reason}", self.source, answer.line);
             let text = text.replace(|c: char| c.is_control(), " ");
             // If standard error is closed, the exit code remains.
             let _ = self.bar.suspend(|| writeln!(io::stderr(), "{text}"));

@@ -212,12 +212,21 @@ fn parse(line: &[u8]) -> Result<Item, String> {
         .strip_prefix(b"{")
         .map(<[u8]>::trim_ascii_start)
         .unwrap_or_default();
-    let is_other = ["user", "team", "inbox", "contact"].iter().any(|name| {
+    let is_named = |name: &str| {
         let rest = first.strip_prefix(b"\"").unwrap_or_default();
         let rest = rest.strip_prefix(name.as_bytes()).unwrap_or_default();
         rest.starts_with(b"\"")
-    });
-    if is_other {
+    };
+    if let Some(name) = ["message", "note", "conversation"]
+        .into_iter()
+        .find(|name| is_named(name))
+    {
+        return Err(format!("a line of a `{name}` needs `--lines`"));
+    }
+    if ["user", "team", "inbox", "contact"]
+        .into_iter()
+        .any(is_named)
+    {
         let parsed = ImportLine::parse(line).map(Item::Other);
         parsed.map_err(|error| format!("{}: {}", error.field(), error.reason()))
     } else {
@@ -230,9 +239,15 @@ fn from_json<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
         // To serde each line is line 1, which would contradict the line number of the file.
         let (full, column) = (error.to_string(), error.column());
         let position = format!(" at line {} column {column}", error.line());
+        let is_object = error.is_data() && line.trim_ascii_start().starts_with(b"{");
+        let begin = if is_object {
+            ""
+        } else {
+            "the line is not a JSON object: "
+        };
         match full.strip_suffix(&position) {
-            Some(reason) => format!("{reason} (column {column})"),
-            None => full,
+            Some(reason) => format!("{begin}{reason} (column {column})"),
+            None => format!("{begin}{full}"),
         }
     })
 }
