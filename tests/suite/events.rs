@@ -193,3 +193,20 @@ fn events_of_a_transaction_show_within_it_and_commit_with_it() {
     assert_eq!(all(&store).len(), 3);
     assert_eq!(before.events(EventSeq::ZERO, 10).unwrap(), []);
 }
+
+#[test]
+fn every_type_of_event_is_documented() {
+    let source = include_str!("../../crates/convodb-core/src/event.rs");
+    let (_, names) = source.split_once("fn as_str").expect("the names");
+    let (names, _) = names.split_once("\n    }\n").expect("their end");
+    let document = include_str!("../../src/docs/events.md");
+    for kind in names.split('"').skip(1).step_by(2) {
+        let is_listed = |line: &str| {
+            let mut cells = line.split('|').skip(1);
+            cells
+                .next()
+                .is_some_and(|cell| cell.contains(&format!("`{kind}`")))
+        };
+        assert!(document.lines().any(is_listed), "{kind}");
+    }
+}
