@@ -287,8 +287,8 @@ impl Who {
         }
     }
 
-    /// What is wrong with one that names nobody.
-    pub(crate) const NOBODY: &'static str = "`contact_id` or `identities` is required";
+    /// What is wrong with one that names no contact.
+    pub(crate) const UNNAMED: &'static str = "`contact_id` or `identities` is required";
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
         // The bounds are those of every channel.
@@ -301,7 +301,7 @@ impl Who {
         let reason = format_args!("must be at most {}, and are {count}", Self::MAX_IDENTITIES);
         InvalidInput::unless(count <= Self::MAX_IDENTITIES, "identities", reason)?;
         let is_named = self.contact.is_some() || count > 0;
-        InvalidInput::unless(is_named, "contact_id", Self::NOBODY)?;
+        InvalidInput::unless(is_named, "contact_id", Self::UNNAMED)?;
         let identities = self.identities.iter().enumerate();
         let identity = |(nth, value): (usize, &String)| {
             let identity = Identity::new(channel, value);

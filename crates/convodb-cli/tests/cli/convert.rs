@@ -251,7 +251,7 @@ fn contacts_keep_their_names_what_channels_call_them_and_their_attributes() {
             // The table does not say since when.
             &json!({"id": "con_chatwoot_12", "name": "Cleo", "created_at": "2024-03-01T08:00:00Z"}),
             &json!({"id": "con_chatwoot_13", "created_at": "2024-04-01T00:00:00Z",
-                "metadata": {"email": "nobody@example.com", "phone_number": "+491700000001"}}),
+                "metadata": {"email": "none@example.com", "phone_number": "+491700000001"}}),
         ]
     );
 }

@@ -64,7 +64,7 @@ pub(super) fn find(
         (Some(contact), ..) | (None, Some(contact), _) => contact.clone(),
         (None, None, Some(identity)) => env.hashes.contact_of(identity)?,
         (None, None, None) => {
-            return Err(InvalidInput::new("contact_id", Who::NOBODY).into());
+            return Err(InvalidInput::new("contact_id", Who::UNNAMED).into());
         }
     };
     let contact = state.contact_meant(&contact)?.clone();

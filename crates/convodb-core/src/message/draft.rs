@@ -53,7 +53,7 @@ impl Address {
         inbox_id: Option<InboxId>,
     ) -> Result<Self, E> {
         if who.contact.is_none() && who.identities.is_empty() {
-            return Err(E::custom(format_args!("contact_id: {}", Who::NOBODY)));
+            return Err(E::custom(format_args!("contact_id: {}", Who::UNNAMED)));
         }
         let inbox = InboxRef::given(channel, inbox_id);
         let inbox =
