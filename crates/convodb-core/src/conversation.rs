@@ -101,7 +101,7 @@ pub struct Conversation {
     pub history: Option<History>,
 }
 
-/// What lines of an import make of a conversation that has nothing else yet. Its first activity ends it.
+/// What lines of an import make of a conversation. Its first activity ends it, but for what is to come unread.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct History {
@@ -109,6 +109,24 @@ pub struct History {
     pub unread_to_come: u64,
     /// Whether its times are those of its messages, and it has none yet.
     pub is_undated: bool,
+    /// Whether anything else has happened in it: its times are its own then.
+    pub is_over: bool,
+}
+
+impl History {
+    /// The same behind an activity.
+    const fn over(self) -> Self {
+        Self {
+            unread_to_come: self.unread_to_come,
+            is_undated: false,
+            is_over: true,
+        }
+    }
+
+    /// Whether it still means something.
+    const fn has_more(&self) -> bool {
+        !self.is_over || self.unread_to_come > 0
+    }
 }
 
 /// A conversation with all its messages.
@@ -267,6 +285,13 @@ impl Conversation {
         }
     }
 
+    /// It is not snoozed if that was until now, or before.
+    pub(crate) fn end_snooze(&mut self, now: DateTime<Utc>) {
+        if self.snoozed_until().is_some_and(|until| until <= now) {
+            self.change_attributes(|it| it.snoozed_until = None);
+        }
+    }
+
     /// The id of the user or team that it is assigned to.
     pub fn assignee_id(&self) -> Option<&AssigneeId> {
         self.assigned_to.as_ref().map(|assignee| &assignee.id)
@@ -349,6 +374,7 @@ impl Conversation {
                 if let Some(history) = &mut self.history {
                     history.unread_to_come = 0;
                 }
+                self.history = self.history.filter(History::has_more);
             }
             Field::UnreadCount(count) => {
                 self.unread_count = self.unread_count.max(*count).min(self.inbound_count);
@@ -411,7 +437,12 @@ impl Conversation {
         self.delivered_until = self.delivered_until.max(other.delivered_until);
         self.read_until = self.read_until.max(other.read_until);
         self.timeline.absorb(&other.timeline);
-        self.history = None;
+        let to_come = [self.history, other.history].into_iter().flatten();
+        let history = History {
+            unread_to_come: to_come.map(|it| it.unread_to_come).sum(),
+            ..History::default()
+        };
+        self.history = Some(history.over()).filter(History::has_more);
         self.revision = self.revision.max(other.revision).next();
     }
 
@@ -447,10 +478,11 @@ impl Conversation {
                 history.unread_to_come -= 1;
                 self.unread_count += 1;
             }
-            if !message.is_system() {
+            if !message.is_system() && !history.is_over {
                 self.updated_at = self.updated_at.max(at);
             }
         }
+        self.history = self.history.filter(History::has_more);
         let latest = &mut self.timeline.last_message_at;
         if let Some(identity) = message.identity_of_contact()
             && (self.identity.is_none() || *latest <= Some(at))
@@ -468,7 +500,7 @@ impl Conversation {
     pub(crate) fn active(&mut self, at: DateTime<Utc>) {
         time::clamp(self.times(), at);
         self.updated_at = at;
-        self.history = None;
+        self.history = self.history.map(History::over).filter(History::has_more);
     }
 
     #[doc(hidden)]

@@ -661,6 +661,7 @@ impl Model {
         entry.notes.sort_by_key(|note| (note.created_at, note.id));
         entry.read_count += from.read_count;
         entry.history = None;
+        entry.unread_to_come += from.unread_to_come;
         entry.foreign_notes.extend(from.foreign_notes);
         entry.created_at = entry.created_at.min(from.created_at);
         entry.updated_at = entry.updated_at.max(from.updated_at);

@@ -43,6 +43,8 @@ enum Kind {
         is_dated: bool,
         is_high: bool,
         tag: Option<u8>,
+        /// Whether a snooze is yet to end, where it has one.
+        snooze: Option<bool>,
     },
     Note {
         at: When,
@@ -62,13 +64,19 @@ impl LinePlan {
                 is_read: bytes.once_in(4),
                 identity: bytes.sometimes(3, |bytes| bytes.below(IDENTITIES)),
             },
-            170..=219 => Kind::Conversation {
-                is_open: bytes.once_in(2),
-                unread: bytes.below(3),
-                is_dated: bytes.once_in(2),
-                is_high: bytes.once_in(2),
-                tag: bytes.sometimes(2, |bytes| bytes.below(3)),
-            },
+            170..=219 => {
+                let is_open = bytes.once_in(2);
+                Kind::Conversation {
+                    is_open,
+                    unread: bytes.below(3),
+                    is_dated: bytes.once_in(2),
+                    is_high: bytes.once_in(2),
+                    tag: bytes.sometimes(2, |bytes| bytes.below(3)),
+                    snooze: bytes
+                        .sometimes(2, |bytes| bytes.once_in(2))
+                        .filter(|_| is_open),
+                }
+            }
             _ => Kind::Note {
                 at: bytes.when(),
                 id: bytes.sometimes(2, |bytes| bytes.below(3)),
@@ -110,6 +118,7 @@ impl LinePlan {
                 is_dated,
                 is_high,
                 tag,
+                snooze,
             } => {
                 let mut line = ImportConversation::new(contact, self.to.inbox.channel());
                 let of = &mut line.import.conversation;
@@ -120,6 +129,7 @@ impl LinePlan {
                 let mut attributes = convodb::Attributes::default();
                 attributes.priority = is_high.then_some(Priority::High);
                 attributes.tags = tag.map(self::tag).into_iter().collect();
+                attributes.snoozed_until = snooze.map(|is_future| snoozed_until(is_future, clock));
                 let has_some = attributes != convodb::Attributes::default();
                 of.attributes = has_some.then(|| Box::new(attributes));
                 if is_dated {
@@ -136,6 +146,13 @@ impl LinePlan {
                 ImportLine::Note(Box::new(note))
             }
         }
+    }
+}
+
+fn snoozed_until(is_future: bool, clock: DateTime<Utc>) -> DateTime<Utc> {
+    match is_future {
+        true => to_the_microsecond(clock) + chrono::TimeDelta::hours(1),
+        false => dated(),
     }
 }
 
@@ -321,7 +338,7 @@ impl<B: Backend> Line<'_, B> {
             .create(id, &appending, (created_at, Status::Resolved));
         let entry = self.model.entry_mut(id);
         entry.timeline = convodb::Timeline::default();
-        entry.history = Some((0, false));
+        entry.history = Some(false);
         Ok(id)
     }
 
@@ -436,13 +453,13 @@ impl<B: Backend> Line<'_, B> {
         entry.messages.sort_by_key(place);
         entry.imported.push(id);
         let mut is_unread = false;
-        if let Some((unread_to_come, is_undated)) = &mut entry.history {
+        if is_inbound && !is_revoked && entry.unread_to_come > 0 {
+            entry.unread_to_come -= 1;
+            is_unread = true;
+        }
+        if let Some(is_undated) = &mut entry.history {
             if std::mem::take(is_undated) {
                 (entry.created_at, entry.updated_at) = (created_at, created_at);
-            }
-            if is_inbound && !is_revoked && *unread_to_come > 0 {
-                *unread_to_come -= 1;
-                is_unread = true;
             }
             entry.updated_at = entry.updated_at.max(created_at);
         }
@@ -493,6 +510,7 @@ impl<B: Backend> Line<'_, B> {
             is_dated,
             is_high,
             tag,
+            snooze,
         } = self.plan.kind
         else {
             panic!("{:?} is of no conversation", self.plan);
@@ -557,11 +575,15 @@ impl<B: Backend> Line<'_, B> {
         self.model.create(id, &appending, (at, status));
         let entry = self.model.entry_mut(id);
         entry.timeline = convodb::Timeline::default();
-        entry.history = Some((unread.into(), !is_dated));
+        entry.history = Some(!is_dated);
+        entry.unread_to_come = unread.into();
         if is_high {
             entry.attributes.priority = Some(Priority::High);
         }
         entry.attributes.tags = tag.into_iter().collect();
+        // One that was due before the line came is over.
+        let until = snooze.map(|is_future| snoozed_until(is_future, self.clock));
+        entry.attributes.snoozed_until = until.filter(|until| *until > now);
         self.model.touched = true;
         Ok(())
     }

@@ -52,9 +52,10 @@ pub struct Entry {
     pub identity: Option<String>,
     /// The messages that it was imported with.
     pub imported: Vec<MessageId>,
-    /// Where lines of an import made all that it has: how many of the inbound messages to come are
-    /// unread, and whether its times are those of its first message.
-    pub history: Option<(u64, bool)>,
+    /// Where lines of an import made all that it has: whether its times are those of its first message.
+    pub history: Option<bool>,
+    /// So many of the inbound messages that lines bring are unread.
+    pub unread_to_come: u64,
     /// The notes that had an id elsewhere.
     pub foreign_notes: Vec<(u8, DateTime<Utc>)>,
     /// Its reassignments since assignees were removed that have no event yet.
@@ -101,6 +102,7 @@ impl Entry {
             identity: of.identity.as_deref().map(str::to_owned),
             imported: Vec::new(),
             history: None,
+            unread_to_come: 0,
             foreign_notes: Vec::new(),
             reassignments: Vec::new(),
         }

@@ -251,6 +251,7 @@ fn changes() -> Vec<ChangeKind> {
             set: vec![Field::History(History {
                 unread_to_come: 2,
                 is_undated: true,
+                is_over: true,
             })],
         },
         ChangeKind::ImportAdvanced {

@@ -2,9 +2,9 @@
 
 use convodb::prelude::*;
 use convodb::{
-    Channel, Context, Conversation, Direction, Error, ErrorKind, EventSeq, Filter, Import,
+    AttributeChanges, Channel, Context, Conversation, Direction, Error, ErrorKind, EventSeq, Filter, Import,
     ImportLine, ImportName, ImportOptions, ImportProgress, Inbound, LineAnswer, LineResult,
-    MessageRef, Metadata, NumberedLine, Options, Priority, ProviderId, Receipt, Status,
+    MessageRef, Metadata, NumberedLine, Options, Outbound, Priority, ProviderId, Receipt, Status,
 };
 use serde_json::{Value, json};
 
@@ -387,6 +387,78 @@ fn reading_a_conversation_ends_what_was_to_be_unread() {
         &[text("two", "2024-01-02T00:00:00Z", json!({}))],
     );
     assert_eq!(thread(&inbox).unread_count, 0);
+    inbox.assert_sound();
+}
+
+/// What ends the silence of a conversation that lines made, so that its times are its own.
+#[test]
+fn what_is_to_come_unread_comes_so_whatever_happens_before_unless_it_is_read() {
+    let unread = json!({"contact_id": "con_1", "channel": "whatsapp", "status": "open", "unread": 3});
+    let line = |day: u8| text(&format!("day {day}"), &format!("2024-01-0{day}T00:00:00Z"), json!({}));
+    type Happens = fn(&Inbox, Conversation);
+    let note: Happens = |inbox, known| drop(inbox.store.add_note(known.id, "A note.").unwrap());
+    let receive: Happens = |inbox, _| drop(inbox.hello("con_1"));
+    let send: Happens = |inbox, _| {
+        let answer = Outbound::text(contact("con_1"), Channel::Whatsapp, "Hello");
+        inbox.store.send(answer).unwrap();
+    };
+    let wake: Happens = |inbox, known| {
+        let mut changes = AttributeChanges::default();
+        let until = inbox.clock.get() + chrono::TimeDelta::seconds(30);
+        changes.snoozed_until = Some(Some(until));
+        inbox.store.update_conversation(known.id, changes).unwrap();
+        inbox.later();
+        assert_eq!(inbox.store.wake_due().unwrap().value, 1);
+    };
+    let merge: Happens = |inbox, _| {
+        inbox.hello("con_2");
+        let (from, into) = (contact("con_2"), contact("con_1"));
+        inbox.store.merge_contacts(&from, &into).unwrap();
+    };
+    for (happens, own) in [(note, 0), (receive, 1), (send, 0), (wake, 0), (merge, 1)] {
+        let inbox = Inbox::new();
+        import(&inbox.store, &[json!({ "conversation": unread }), line(1)]);
+        inbox.later();
+        happens(&inbox, thread(&inbox));
+        let before = thread(&inbox);
+        import(&inbox.store, &[line(2), line(3), line(4)]);
+        let known = thread(&inbox);
+        assert_eq!((known.inbound_count, known.unread_count), (4 + own, 3 + own));
+        assert_eq!(known.updated_at, before.updated_at);
+        inbox.assert_sound();
+    }
+    let inbox = Inbox::new();
+    import(&inbox.store, &[json!({ "conversation": unread }), line(1)]);
+    receive(&inbox, thread(&inbox));
+    inbox.store.mark_read_up_to(thread(&inbox).id, None).unwrap();
+    import(&inbox.store, &[line(2), line(3)]);
+    assert_eq!(thread(&inbox).unread_count, 0);
+    inbox.assert_sound();
+}
+
+#[test]
+fn a_snooze_that_was_due_before_its_line_came_wakes_nothing() {
+    let inbox = Inbox::new();
+    let snoozed = |contact: &str, until: &str| {
+        json!({"conversation": {
+            "contact_id": contact, "channel": "whatsapp", "status": "open", "snoozed_until": until,
+            "created_at": "2024-01-01T00:00:00Z", "updated_at": "2024-01-02T00:00:00Z",
+        }})
+    };
+    let lines = [
+        snoozed("con_1", "2026-04-16T09:00:00Z"),
+        snoozed("con_2", "2026-04-16T09:00:30Z"),
+    ];
+    assert_eq!(import(&inbox.store, &lines), ["created", "created"]);
+    let known = thread(&inbox);
+    assert_eq!(known.snoozed_until(), None);
+    let before = inbox.store.stats().unwrap().newest_event;
+    inbox.later();
+    // The other one is due after it came.
+    assert_eq!(inbox.store.wake_due().unwrap().value, 1);
+    assert_eq!(thread(&inbox), known);
+    assert_eq!(known.updated_at, time("2024-01-02T00:00:00Z"));
+    assert_eq!(events(&inbox, before.get()), ["conversation.unsnoozed"]);
     inbox.assert_sound();
 }
 

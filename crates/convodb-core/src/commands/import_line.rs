@@ -161,7 +161,10 @@ fn conversation(
         conversation.history = Some(History {
             unread_to_come: line.unread,
             is_undated: line.is_undated,
+            is_over: false,
         });
+        // A snooze that was due before it came wakes nothing.
+        conversation.end_snooze(env.now);
     }
     super::import::decide(import, state).map(|decision| decision.created(true))
 }

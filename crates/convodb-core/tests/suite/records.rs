@@ -448,6 +448,7 @@ fn history() -> History {
     History {
         unread_to_come: 2,
         is_undated: true,
+        is_over: true,
     }
 }
 

@@ -425,8 +425,8 @@ impl Model {
         let entry = self.entry_mut(id);
         let changed = read_count > entry.read_count;
         entry.read_count = entry.read_count.max(read_count);
-        if let (true, Some((unread_to_come, _))) = (changed, &mut entry.history) {
-            *unread_to_come = 0;
+        if changed {
+            entry.unread_to_come = 0;
         }
         if changed {
             self.tell(id, EventKind::ConversationRead);
