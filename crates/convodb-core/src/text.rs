@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::de::{self, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+use unicase::UniCase;
 
 use crate::{AssigneeId, Channel, EntityKind, InvalidInput, Status, StatusFilter};
 
@@ -50,11 +51,10 @@ pub(crate) fn is_blank(text: &str) -> bool {
     text.chars().all(is_unseen)
 }
 
-/// What texts are compared by without case. Both steps, as some letters have one of the two alone.
+/// What texts are compared by without case: Unicode's full case folding, of no language.
 #[doc(hidden)]
 pub fn folded(text: &str) -> String {
-    let upper = text.chars().flat_map(char::to_uppercase);
-    upper.flat_map(char::to_lowercase).collect()
+    UniCase::new(text).to_folded_case()
 }
 
 /// Replaces halves of surrogate pairs in JSON by U+FFFD, so that it can be parsed: escapes such as
