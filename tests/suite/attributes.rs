@@ -2,8 +2,8 @@
 
 use convodb::prelude::*;
 use convodb::{
-    Attribute, AttributeChanges, Attributes, Conversation, ErrorKind, EventKind, EventSeq, Filter,
-    Import, PageRequest, Priority, Revision, Store,
+    Attribute, AttributeChanges, Attributes, ContactChanges, ContactFilter, Conversation,
+    ErrorKind, EventKind, EventSeq, Filter, Import, PageRequest, Priority, Revision, Store,
 };
 
 use crate::rules::inbox::Inbox;
@@ -102,6 +102,70 @@ fn tags_are_compared_without_case_and_keep_their_first_spelling() {
     // One that stays in the list stays as it is spelled.
     assert_eq!(now(r#"{"tags": ["NEW", "strasse"]}"#), ["new", "Straße"]);
     assert_eq!(now(r#"{"tags": []}"#), [""; 0]);
+}
+
+#[test]
+fn tags_and_names_are_compared_by_the_case_folding_of_unicode() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    let set = |json: &str| {
+        let updated = inbox.store.update_conversation(id, changes(json));
+        tags(&updated.unwrap().value)
+    };
+    for (given, kept) in [
+        (
+            r#"["gro\u00df", "GRO\u1e9e", "gross", "GROSS"]"#,
+            &["gro\u{df}"][..],
+        ),
+        (r#"["\u0131", "i", "I"]"#, &["i", "\u{131}"]),
+        (r#"["\u03c3", "\u03c2", "\u03a3"]"#, &["\u{3c3}"]),
+        (r#"["\ufb03", "FFI"]"#, &["\u{fb03}"]),
+        (r#"["\u13a0", "\uab70"]"#, &["\u{13a0}"]),
+    ] {
+        assert_eq!(set(&format!(r#"{{"tags": {given}}}"#)), kept);
+    }
+    let gone = r#"{"tags": {"add": ["STRASSE"], "remove": ["\u13a0"]}}"#;
+    assert_eq!(set(gone), ["STRASSE"]);
+    assert_eq!(set(r#"{"tags": {"remove": ["Stra\u1e9ee"]}}"#), [""; 0]);
+
+    let contact = inbox.show(id).contact_id;
+    let named = |name: &str| {
+        inbox
+            .store
+            .save_contact(&contact, ContactChanges::name(name))
+    };
+    let found = |prefix: &str| {
+        let filter = ContactFilter::Name(prefix.to_owned());
+        inbox.store.list_contacts(&filter, (1, 20)).unwrap().total
+    };
+    named("Wei\u{1e9e}").unwrap();
+    assert_eq!(
+        [found("weiss"), found("WEI\u{df}"), found("we\u{131}")],
+        [1, 1, 0]
+    );
+    named("I\u{df}\u{131}k").unwrap();
+    assert_eq!([found("iss\u{131}"), found("issi")], [1, 0]);
+    inbox.assert_sound();
+}
+
+#[test]
+fn a_tag_that_shows_nothing_is_refused() {
+    let inbox = Inbox::new();
+    let id = inbox.conversation();
+    for blank in ["\\u200b", "\\u3164", "\\ufeff", "\\u00ad\\u2060", ""] {
+        for json in [
+            format!(r#"{{"tags": ["{blank}"]}}"#),
+            format!(r#"{{"tags": {{"add": ["vip", "{blank}"]}}}}"#),
+        ] {
+            let refused = inbox.store.update_conversation(id, changes(&json));
+            let refused = refused.expect_err(&json);
+            assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{json}");
+            assert_eq!(refused.field(), Some("tags"), "{json}");
+        }
+    }
+    let seen = changes(r#"{"tags": ["\u200bvip"]}"#);
+    assert!(inbox.store.update_conversation(id, seen).is_ok());
+    inbox.assert_sound();
 }
 
 #[test]

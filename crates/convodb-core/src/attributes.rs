@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::metadata::{Metadata, MetadataChanges};
-use crate::text::{folded, given, objects};
+use crate::text::{folded, given, is_blank, objects};
 use crate::{
     Assignee, AssigneeId, Conversation, Field, InvalidInput, Status, TeamId, time, validate,
 };
@@ -217,7 +217,9 @@ fn check_tag(tag: &str) -> Result<(), InvalidInput> {
     InvalidInput::unless(is_plain, "tags", "must have no control characters")?;
     let is_trimmed = !tag.is_empty() && tag.trim() == tag;
     let reason = "must not be empty, or begin or end with white space";
-    InvalidInput::unless(is_trimmed, "tags", reason)
+    InvalidInput::unless(is_trimmed, "tags", reason)?;
+    let reason = "must not be blank: one has no character that is seen";
+    InvalidInput::unless(!is_blank(tag), "tags", reason)
 }
 
 impl<T: Into<String>> FromIterator<T> for Tags {
