@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::commands::{SaveAssignee, SaveInbox};
+use crate::json::Exported;
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
@@ -82,7 +83,7 @@ impl Import {
 /// Its JSON is an object with one name: `{"user": {"id", "name"}}`, `{"team": {"id", "name"}}`,
 /// `{"inbox": {"id", "channel", "name"}}`, `{"contact": {…}}` ([`Contact`]), `{"conversation": {…}}` ([`ImportConversation`]),
 /// `{"message": {…}}` ([`ImportMessage`]) or `{"note": {…}}` ([`ImportNote`]). A conversation as an export
-/// writes it, without such a name, is taken too.
+/// writes it, without such a name, is taken too; what it counts must come with it.
 ///
 /// ```
 /// use convodb::ImportLine;
@@ -208,8 +209,8 @@ impl<'de> Deserialize<'de> for ImportNote {
 ///
 /// Its JSON is that of an [`Import`]. Without messages and notes, all but `contact_id` and `channel` may be
 /// left out. It is `resolved` then, unless `status` says otherwise, and has the times of its messages.
-/// `unread` (or `unread_count`) is how many of the inbound messages that lines bring are unread;
-/// `inbound_count` is counted.
+/// `unread` (or `unread_count`, not both) is how many of the inbound messages that lines bring are unread;
+/// `inbound_count` is counted, and is not below `unread_count`.
 ///
 /// ```
 /// use convodb::ImportConversation;
@@ -296,7 +297,7 @@ impl ImportLine {
             behind.is_some_and(|behind| behind.starts_with(b"\""))
         });
         if !is_named {
-            return from_json(&json, false).map(Self::Conversation);
+            return from_json(&json, false).map(|Exported(line)| Self::Conversation(line));
         }
         let saved = |id: AssigneeId, name| Self::Assignee(SaveAssignee { assignee: id, name });
         Ok(match from_json(&json, true)? {

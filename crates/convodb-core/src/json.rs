@@ -48,10 +48,8 @@ struct Document {
     updated_at: Option<Time>,
     /// Of a line of an import alone.
     unread: Option<u64>,
-    #[serde(default)]
-    unread_count: u64,
-    #[serde(default)]
-    inbound_count: u64,
+    unread_count: Option<u64>,
+    inbound_count: Option<u64>,
     #[serde(default)]
     revision: Revision,
     inbox_id: Option<InboxId>,
@@ -105,8 +103,8 @@ impl From<Document> for Import {
             created_at,
             updated_at: updated.unwrap_or(created_at),
             revision: document.revision,
-            inbound_count: document.inbound_count,
-            unread_count: document.unread_count,
+            inbound_count: document.inbound_count.unwrap_or(0),
+            unread_count: document.unread_count.unwrap_or(0),
             timeline: Timeline {
                 waiting_since: document.waiting_since.map(Time::get),
                 last_inbound_at: document.last_inbound_at.map(Time::get),
@@ -145,6 +143,24 @@ impl Document {
         InvalidInput::unless(belongs, "extras", "do not belong here").map_err(E::custom)
     }
 
+    /// Whether it has what it counts.
+    const fn is_whole(&self) -> bool {
+        !self.messages.is_empty() || !self.notes.is_empty()
+    }
+
+    /// How many of the inbound messages that later lines bring are unread. `unread_count` says the same.
+    fn take_unread<E: de::Error>(&mut self) -> Result<u64, E> {
+        let (unread, count) = (self.unread.take(), self.unread_count.take());
+        let inbound = self.inbound_count.take();
+        let is_one = unread.is_none() || count.is_none() && inbound.is_none();
+        let reason = "must not be given beside `unread_count` or `inbound_count`";
+        InvalidInput::unless(is_one, "unread", reason).map_err(E::custom)?;
+        let (count, most) = (count.unwrap_or(0), inbound.unwrap_or(u64::MAX));
+        let reason = format_args!("must not be above `inbound_count`, {most}");
+        InvalidInput::unless(count <= most, "unread_count", reason).map_err(E::custom)?;
+        Ok(unread.unwrap_or(count))
+    }
+
     /// What a line of an import may leave out.
     fn check_required<E: de::Error>(&self) -> Result<(), E> {
         let required = [
@@ -171,23 +187,43 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D, is_import: bool) -> Result<I
 /// A whole conversation, or what is known of it.
 impl<'de> Deserialize<'de> for ImportConversation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut document = Document::deserialize(Object(deserializer))?;
-        document.check_extras(true)?;
-        let is_whole = !document.messages.is_empty() || !document.notes.is_empty();
-        let mut unread = document.unread.take().unwrap_or(0);
-        if is_whole {
-            document.check_required()?;
-        } else {
-            unread = unread.max(std::mem::take(&mut document.unread_count));
-            document.inbound_count = 0;
-        }
-        let is_undated = document.created_at.is_none() && document.updated_at.is_none();
-        Ok(Self {
-            import: Import::from(document),
-            unread,
-            is_undated,
-        })
+        read_line(Document::deserialize(Object(deserializer))?)
     }
+}
+
+/// A conversation as an export writes it: all that it counts comes with it.
+pub(crate) struct Exported(pub(crate) Box<ImportConversation>);
+
+impl<'de> Deserialize<'de> for Exported {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Document::deserialize(Object(deserializer))?;
+        if !document.is_whole() {
+            let is_none = |count: Option<u64>| count.is_none_or(|count| count == 0);
+            let reason = "must not be above the number of inbound messages, 0";
+            let unread = document.unread_count;
+            InvalidInput::unless(is_none(unread), "unread_count", reason)
+                .map_err(de::Error::custom)?;
+            let reason = "must be the number of inbound messages, 0";
+            let inbound = document.inbound_count;
+            InvalidInput::unless(is_none(inbound), "inbound_count", reason)
+                .map_err(de::Error::custom)?;
+        }
+        read_line(document).map(Box::new).map(Self)
+    }
+}
+
+fn read_line<E: de::Error>(mut document: Document) -> Result<ImportConversation, E> {
+    document.check_extras(true)?;
+    let unread = match document.is_whole() {
+        true => document.check_required().map(|()| 0)?,
+        false => document.take_unread()?,
+    };
+    let is_undated = document.created_at.is_none() && document.updated_at.is_none();
+    Ok(ImportConversation {
+        import: Import::from(document),
+        unread,
+        is_undated,
+    })
 }
 
 /// Counts are left out where they are zero, and notes where there are none.

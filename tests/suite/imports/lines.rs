@@ -1,10 +1,12 @@
 //! Lines of an import: each for itself, into threads that are there, without a sound.
 
+use convodb::commands::UpdateMessage;
 use convodb::prelude::*;
 use convodb::{
-    AttributeChanges, Channel, Context, Conversation, Direction, Error, ErrorKind, EventSeq, Filter, Import,
-    ImportLine, ImportName, ImportOptions, ImportProgress, Inbound, LineAnswer, LineResult,
-    MessageRef, Metadata, NumberedLine, Options, Outbound, Priority, ProviderId, Receipt, Status,
+    AttributeChanges, Channel, Context, Conversation, Direction, Error, ErrorKind, EventSeq,
+    Filter, Import, ImportLine, ImportName, ImportOptions, ImportProgress, Inbound, LineAnswer,
+    LineResult, MessageRef, Metadata, NumberedLine, Options, Outbound, Priority, ProviderId,
+    Receipt, Status,
 };
 use serde_json::{Value, json};
 
@@ -390,11 +392,138 @@ fn reading_a_conversation_ends_what_was_to_be_unread() {
     inbox.assert_sound();
 }
 
+#[test]
+fn counts_of_a_conversation_that_comes_without_its_messages_do_not_contradict_it() {
+    let inbox = Inbox::new();
+    let fields = |more: Value| {
+        let mut fields = json!({"contact_id": "con_1", "channel": "whatsapp"});
+        for (name, value) in more.as_object().expect("an object") {
+            fields[name] = value.clone();
+        }
+        fields
+    };
+    let exported = |more: Value| {
+        let mut exported = fields(json!({
+            "id": "conv_01HABC00000000000000000000", "status": "open", "assigned_to": null,
+            "messages": [], "created_at": "2024-01-01T00:00:00Z", "updated_at": "2024-01-01T00:00:00Z",
+        }));
+        for (name, value) in more.as_object().expect("an object") {
+            exported[name] = value.clone();
+        }
+        exported
+    };
+    let named = |more: Value| json!({ "conversation": fields(more) });
+    let answers = import(
+        &inbox.store,
+        &[
+            exported(json!({"unread_count": 5, "inbound_count": 0})),
+            exported(json!({"unread_count": 5})),
+            exported(json!({"inbound_count": 5})),
+            named(json!({"unread_count": 5, "inbound_count": 0})),
+            named(json!({"unread_count": 5, "inbound_count": 4})),
+            named(json!({"unread": 1, "unread_count": 1})),
+            named(json!({"unread": 1, "inbound_count": 1})),
+        ],
+    );
+    let fields: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.split(": ").nth(1).unwrap_or(answer))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "unread_count",
+            "unread_count",
+            "inbound_count",
+            "unread_count",
+            "unread_count",
+            "unread",
+            "unread",
+        ],
+        "{answers:#?}"
+    );
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.starts_with("validation_error: "))
+    );
+    let lines = [
+        named(json!({"unread_count": 1, "inbound_count": 2})),
+        text("one", "2024-01-01T00:00:00Z", json!({})),
+        text("two", "2024-01-02T00:00:00Z", json!({})),
+    ];
+    assert_eq!(import(&inbox.store, &lines), ["created"; 3]);
+    let known = thread(&inbox);
+    assert_eq!((known.inbound_count, known.unread_count), (2, 1));
+    inbox.assert_sound();
+    let elsewhere = Inbox::new();
+    let empty = exported(json!({"unread_count": 0, "inbound_count": 0}));
+    assert_eq!(import(&elsewhere.store, &[empty]), ["created"]);
+}
+
+#[test]
+fn a_foreign_id_leaves_room_for_as_many_names_as_any_message_has() {
+    let inbox = Inbox::new();
+    let names = |count: usize| -> Value {
+        let names = (0..count).map(|name| (format!("name_{name}"), json!(name)));
+        Value::Object(names.collect())
+    };
+    let line = |id: &str, count| {
+        text(
+            id,
+            "2024-01-01T00:00:00Z",
+            json!({"id": id, "metadata": names(count)}),
+        )
+    };
+    let answers = import(&inbox.store, &[line("a", 32), line("b", 33), line("a", 32)]);
+    assert_eq!(
+        answers,
+        [
+            "created",
+            "validation_error: metadata: must have at most 32 names, and has 33",
+            "duplicate",
+        ]
+    );
+    let known = inbox.store.transcript(thread(&inbox).id).unwrap();
+    let extras = known.messages[0].extras.clone().unwrap();
+    assert_eq!(extras.metadata.iter().count(), 33);
+    // What it has may change, and goes to another store as it is.
+    let mut update =
+        UpdateMessage::new(MessageRef::from((thread(&inbox).id, known.messages[0].id)));
+    update.metadata = serde_json::from_value(json!({"name_1": "other"})).unwrap();
+    inbox.store.update_message(update).unwrap();
+    let known = inbox.store.transcript(thread(&inbox).id).unwrap();
+    let export = Import::new(known.conversation.clone(), known.messages.clone());
+    let export = serde_json::to_string(&export).unwrap();
+    let elsewhere = Inbox::new();
+    let answers: Vec<_> = elsewhere
+        .store
+        .import_lines(
+            [(1, ImportLine::parse(export.as_bytes()))],
+            &ImportOptions::new(),
+        )
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(shown(&answers[0]), "created");
+    assert_eq!(
+        elsewhere.store.transcript(known.conversation.id).unwrap(),
+        known
+    );
+    inbox.assert_sound();
+}
+
 /// What ends the silence of a conversation that lines made, so that its times are its own.
 #[test]
 fn what_is_to_come_unread_comes_so_whatever_happens_before_unless_it_is_read() {
-    let unread = json!({"contact_id": "con_1", "channel": "whatsapp", "status": "open", "unread": 3});
-    let line = |day: u8| text(&format!("day {day}"), &format!("2024-01-0{day}T00:00:00Z"), json!({}));
+    let unread =
+        json!({"contact_id": "con_1", "channel": "whatsapp", "status": "open", "unread": 3});
+    let line = |day: u8| {
+        text(
+            &format!("day {day}"),
+            &format!("2024-01-0{day}T00:00:00Z"),
+            json!({}),
+        )
+    };
     type Happens = fn(&Inbox, Conversation);
     let note: Happens = |inbox, known| drop(inbox.store.add_note(known.id, "A note.").unwrap());
     let receive: Happens = |inbox, _| drop(inbox.hello("con_1"));
@@ -423,14 +552,20 @@ fn what_is_to_come_unread_comes_so_whatever_happens_before_unless_it_is_read() {
         let before = thread(&inbox);
         import(&inbox.store, &[line(2), line(3), line(4)]);
         let known = thread(&inbox);
-        assert_eq!((known.inbound_count, known.unread_count), (4 + own, 3 + own));
+        assert_eq!(
+            (known.inbound_count, known.unread_count),
+            (4 + own, 3 + own)
+        );
         assert_eq!(known.updated_at, before.updated_at);
         inbox.assert_sound();
     }
     let inbox = Inbox::new();
     import(&inbox.store, &[json!({ "conversation": unread }), line(1)]);
     receive(&inbox, thread(&inbox));
-    inbox.store.mark_read_up_to(thread(&inbox).id, None).unwrap();
+    inbox
+        .store
+        .mark_read_up_to(thread(&inbox).id, None)
+        .unwrap();
     import(&inbox.store, &[line(2), line(3)]);
     assert_eq!(thread(&inbox).unread_count, 0);
     inbox.assert_sound();
