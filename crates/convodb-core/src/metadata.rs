@@ -12,6 +12,8 @@ const MAX_KEYS: usize = 32;
 const MAX_KEY_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 1_024;
 const MAX_BYTES: usize = 8 * 1_024;
+/// The name under which a message of an import has the id that it had elsewhere.
+pub(crate) const IMPORT_ID: &str = "import_id";
 
 /// Values of a caller's own, by their names, in the order of the names: at most 32, and 8 KiB
 /// together. A name has 1 to 64 letters, digits, `_`, `.` or `-`.
@@ -121,11 +123,22 @@ impl Metadata {
     }
 
     pub(crate) fn validate(&self) -> Result<(), InvalidInput> {
-        let count = self.0.len();
+        self.validate_beside(None)
+    }
+
+    /// The bounds of those of a message, beside the foreign id that an import keeps there.
+    pub(crate) fn validate_of_message(&self) -> Result<(), InvalidInput> {
+        self.validate_beside(Some(IMPORT_ID))
+    }
+
+    /// The bounds of all but this one.
+    fn validate_beside(&self, own: Option<&str>) -> Result<(), InvalidInput> {
+        let given = || self.0.iter().filter(|(name, _)| own != Some(name.as_str()));
+        let count = given().count();
         let reason = format_args!("must have at most {MAX_KEYS} names, and has {count}");
         InvalidInput::unless(count <= MAX_KEYS, "metadata", reason)?;
         let mut bytes = 0;
-        for (name, value) in &self.0 {
+        for (name, value) in given() {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
             let is_name = (1..=MAX_KEY_BYTES).contains(&name.len()) && name.bytes().all(is_plain);
             let reason = "must have names of 1 to 64 letters, digits, `_`, `.` or `-`";

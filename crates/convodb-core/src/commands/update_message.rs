@@ -57,7 +57,7 @@ impl Command for UpdateMessage {
         if !self.metadata.0.is_empty() {
             let known = message.extras.as_ref().map(|extras| &extras.metadata);
             let merged = known.cloned().unwrap_or_default().merged(&self.metadata);
-            merged.validate()?;
+            merged.validate_of_message()?;
             set.push(MessageField::Metadata(self.metadata.clone()));
         }
         decide(state, env, message, set)

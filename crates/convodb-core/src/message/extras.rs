@@ -481,7 +481,7 @@ impl Extras {
         InvalidInput::unless(count <= MAX_VERSIONS, "versions", reason)?;
         let mut versions = self.versions.iter();
         versions.try_for_each(|version| version.content.validate(Origin::Fact))?;
-        self.metadata.validate()
+        self.metadata.validate_of_message()
     }
 }
 

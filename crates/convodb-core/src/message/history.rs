@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::document::Document;
 use super::{Address, Content, Direction, Message};
+use crate::metadata::IMPORT_ID;
 use crate::text::{Object, ObjectWriter};
 use crate::time::{self, Time};
 use crate::validate::{self, Origin};
@@ -79,7 +80,7 @@ impl ImportMessage {
                 None => {
                     let extras = message.extras_mut();
                     extras.import_id = Some(given.clone());
-                    extras.metadata.set("import_id", given.as_str());
+                    extras.metadata.set(IMPORT_ID, given.as_str());
                 }
             }
         }
