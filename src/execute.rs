@@ -882,7 +882,11 @@ pub trait Execute: sealed::Sealed {
     }
 
     /// Deletes resolved conversations without activity for this long, at most `limit`, the oldest first, each
-    /// as [`delete`](Self::delete) does. The value is their number: if it is the limit, more may be as old.
+    /// as [`delete`](Self::delete) does. The value is their number: unless it is zero, more may be as old.
+    ///
+    /// It is one commit. It ends before the limit with the conversation that makes their messages
+    /// [`AT_ONCE`](DeleteResolved::AT_ONCE). One conversation is deleted as a whole, however many messages it
+    /// has. O(these messages).
     ///
     /// ```
     /// # convodb::example!(store, id);

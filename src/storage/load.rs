@@ -1,5 +1,6 @@
 //! Loads what commands read into the identity map.
 
+use convodb_core::commands::DeleteResolved;
 use convodb_core::{
     Answer, ConversationId, DeliveryStatus, Direction, EntityKind, Error, EventSeq, Key, Message,
     MessageId, MessageRange, Query, Result, time,
@@ -170,7 +171,8 @@ impl UnitOfWork<'_> {
             }
             Query::UnmatchedBeyond(most) => Answer::Time(provider_ids::newest_beyond(rows, *most)?),
             Query::Stale(before, limit) => {
-                Answer::Conversations(self.reader().stale(*before, *limit)?)
+                let stale = self.reader().stale(*before, *limit)?;
+                Answer::Conversations(messages::first_of(rows, stale, DeleteResolved::AT_ONCE)?)
             }
             Query::UnreadAfter(of, id) => {
                 let message = messages::find(rows, *of, *id)?;

@@ -116,6 +116,26 @@ pub(super) fn count_inbound(rows: &impl Read, conversation: ConversationId) -> R
     })
 }
 
+/// The first of these conversations, until they have so many messages. O(these messages).
+pub(super) fn first_of(
+    rows: &impl Read,
+    conversations: Vec<ConversationId>,
+    messages: usize,
+) -> Result<Vec<ConversationId>> {
+    let (mut first, mut count) = (Vec::new(), 0);
+    for conversation in conversations {
+        if count >= messages {
+            break;
+        }
+        first.push(conversation);
+        for row in MESSAGES.range(rows, &conversation)?.take(messages - count) {
+            row?;
+            count += 1;
+        }
+    }
+    Ok(first)
+}
+
 /// Removes all messages and notes of a conversation. O(messages and notes).
 pub(super) fn remove_all(rows: &mut WriteTables<'_>, conversation: ConversationId) -> Result<()> {
     MESSAGES.remove_range(rows, &conversation)?;

@@ -55,8 +55,8 @@ pub enum Query {
     /// Since when the newest has waited of what more messages have waiting than this many:
     /// [`Answer::Time`].
     UnmatchedBeyond(u64),
-    /// The resolved conversations without activity since before a time, the oldest first:
-    /// [`Answer::Conversations`].
+    /// The resolved conversations without activity since before a time, the oldest first, as many as
+    /// [`DeleteResolved`](crate::commands::DeleteResolved) deletes at once: [`Answer::Conversations`].
     Stale(DateTime<Utc>, u32),
     /// The latest message of a conversation within a range of order times: [`Answer::Message`].
     LatestMessage(ConversationId, Range<DateTime<Utc>>),

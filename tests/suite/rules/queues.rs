@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use convodb::commands::DeleteResolved;
 use convodb::prelude::*;
 use convodb::{
     AttributeChanges, Author, Channel, ConversationId, EventKind, EventSeq, Filter, Inbound,
@@ -345,5 +346,42 @@ fn resolved_conversations_are_deleted_by_their_age_in_steps() {
         .unwrap();
     let left: Vec<_> = left.data.iter().map(|row| row.id).collect();
     assert_eq!(left, [ids[4], ids[2]]);
+    inbox.assert_sound();
+}
+
+#[test]
+fn a_step_of_the_deletion_ends_with_the_conversation_that_makes_its_messages_many() {
+    let inbox = Inbox::new();
+    let resolve = |contact: &str, messages: usize| {
+        let of = inbox.hello(contact).conversation_id;
+        let more = |tx: &convodb::Transaction<'_>| {
+            for _ in 1..messages {
+                tx.receive(Inbound::text(
+                    self::contact(contact),
+                    Channel::Whatsapp,
+                    "Hello",
+                ))?;
+            }
+            Ok::<(), convodb::Error>(())
+        };
+        inbox.store.transaction(more).unwrap();
+        inbox.store.resolve(of).unwrap();
+        inbox.later();
+    };
+    let at_once = DeleteResolved::AT_ONCE;
+    for (contact, messages) in [
+        ("con_1", 1),
+        ("con_2", at_once - 2),
+        ("con_3", 2 * at_once),
+        ("con_4", 1),
+        ("con_5", 1),
+    ] {
+        resolve(contact, messages);
+    }
+    let delete = || {
+        let deleted = inbox.store.delete_resolved(Duration::ZERO, 100);
+        deleted.unwrap().value
+    };
+    assert_eq!([delete(), delete(), delete()], [3, 2, 0]);
     inbox.assert_sound();
 }

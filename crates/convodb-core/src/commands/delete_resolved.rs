@@ -7,8 +7,15 @@ use crate::time::before;
 pub struct DeleteResolved {
     /// How long.
     pub older_than: Duration,
-    /// At most this many are deleted: the command is one commit, and others wait for it.
+    /// At most this many are deleted, and fewer where they have [`AT_ONCE`](Self::AT_ONCE) messages: the
+    /// command is one commit, and others wait for it.
     pub limit: u32,
+}
+
+impl DeleteResolved {
+    /// The conversation with which those of one command have so many messages is the last one. It is deleted as a
+    /// whole, however many it has.
+    pub const AT_ONCE: usize = 4_096;
 }
 
 impl Command for DeleteResolved {
