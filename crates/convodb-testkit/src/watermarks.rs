@@ -24,7 +24,7 @@ impl Watermark {
         match self {
             Self::Conversation(id, until) => WatermarkOf::Conversation(*id, *until),
             Self::Contact(contact, inbox, until) => {
-                WatermarkOf::Contact(contact.clone(), (*inbox).into(), *until)
+                WatermarkOf::Contact(contact.into(), (*inbox).into(), *until)
             }
             Self::Message(named) => WatermarkOf::UpTo(MessageRef::from(named)),
         }

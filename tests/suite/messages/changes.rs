@@ -167,7 +167,7 @@ fn an_edit_before_its_message_is_that_message() {
     let desk = Desk::new();
     desk.pass(60);
     let edit = |at| Edit {
-        contact: Some(contact()),
+        contact: Some(contact().into()),
         at: Some(at),
         ..Edit::new(by_id("w1"), "Tomorrow")
     };
@@ -201,7 +201,7 @@ fn a_message_whose_edit_came_before_it_has_its_place_and_its_ids() {
     desk.pass(60);
     let sent_at = desk.now() - TimeDelta::seconds(30);
     let edit = Edit {
-        contact: Some(contact()),
+        contact: Some(contact().into()),
         ..Edit::new(by_id("w1"), "Tomorrow")
     };
     desk.receive("w0", "Hello");
@@ -238,7 +238,7 @@ fn a_message_that_was_edited_and_taken_back_before_it_came_is_of_its_own_type() 
     let steps: [&dyn Fn(&Desk); 3] = [
         &|desk| {
             let edit = Edit {
-                contact: Some(contact()),
+                contact: Some(contact().into()),
                 ..Edit::new(by_id("w1"), "A caption")
             };
             // One that was taken back is no longer edited.
@@ -312,7 +312,7 @@ fn outcomes(steps: &[&dyn Fn(&Desk)]) -> Vec<(Content, Vec<Content>, bool)> {
 fn edits(text: &'static str, second: i64) -> impl Fn(&Desk) {
     move |desk: &Desk| {
         let edit = Edit {
-            contact: Some(contact()),
+            contact: Some(contact().into()),
             at: Some(desk.now() - TimeDelta::seconds(100 - second)),
             ..Edit::new(by_id("w1"), text)
         };
@@ -402,7 +402,7 @@ fn every_edit_that_came_before_media_is_a_caption() {
 fn a_message_that_its_edit_named_by_an_alias_keeps_its_own_id() {
     let desk = Desk::new();
     let edit = Edit {
-        contact: Some(contact()),
+        contact: Some(contact().into()),
         ..Edit::new(by_id("alias"), "e")
     };
     desk.store.edit(edit).unwrap();
@@ -599,7 +599,7 @@ fn what_waits_for_a_message_is_applied_when_it_comes_in_every_order() {
         },
         |desk| {
             let edit = Edit {
-                contact: Some(contact()),
+                contact: Some(contact().into()),
                 at: Some(desk.now()),
                 ..Edit::new(by_id("w1"), "Hello!")
             };
@@ -725,7 +725,7 @@ fn a_contact_edits_no_message_of_another_and_none_of_the_team() {
     desk.store.set_provider_id(&sent, &super::id("w2")).unwrap();
     let other = convodb::ContactId::new("con_990022").unwrap();
     let edit = |id: &str, contact| Edit {
-        contact: Some(contact),
+        contact: Some(convodb::Who::from(contact)),
         ..Edit::new(by_id(id), "hacked")
     };
     for edit in [edit("w1", other.clone()), edit("w2", contact())] {

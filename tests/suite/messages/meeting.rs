@@ -195,7 +195,7 @@ fn a_message_that_comes_after_its_edit_may_be_the_oldest() {
     let written = desk.now();
     desk.pass(60);
     let edit = Edit {
-        contact: Some(contact()),
+        contact: Some(contact().into()),
         ..Edit::new(by_id("w1"), "Tomorrow")
     };
     desk.store.edit(edit).unwrap();
@@ -209,7 +209,7 @@ fn a_message_that_comes_after_its_edit_may_be_the_oldest() {
 fn a_watermark_is_checked_whether_the_contact_is_known_or_not() {
     let desk = Desk::new();
     let mark = |status| RecordWatermark {
-        of: WatermarkOf::Contact(contact(), Channel::Whatsapp.into(), desk.now()),
+        of: WatermarkOf::Contact(contact().into(), Channel::Whatsapp.into(), desk.now()),
         status,
     };
     let refused = desk.store.record_watermark(mark(DeliveryStatus::Sent));

@@ -184,7 +184,7 @@ fn a_watermark_counts_for_what_comes_later_too() {
     desk.pass(60);
     let later = desk.send(outbound("three"));
     desk.watermark(
-        WatermarkOf::Contact(contact(), Channel::Whatsapp.into(), until),
+        WatermarkOf::Contact(contact().into(), Channel::Whatsapp.into(), until),
         DeliveryStatus::Read,
     );
     assert_eq!(desk.read(&first).status, DeliveryStatus::Read);
@@ -210,7 +210,7 @@ fn a_watermark_counts_for_what_comes_later_too() {
     assert!(!desk.store.record_watermark(earlier).unwrap().effect.changed);
     let stranger = ContactId::new("con_990022").unwrap();
     let none = RecordWatermark {
-        of: WatermarkOf::Contact(stranger, Channel::Whatsapp.into(), until),
+        of: WatermarkOf::Contact(stranger.into(), Channel::Whatsapp.into(), until),
         status: DeliveryStatus::Read,
     };
     assert!(desk.store.record_watermark(none).unwrap().value.is_none());

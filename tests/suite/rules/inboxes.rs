@@ -206,7 +206,7 @@ fn an_inbox_that_was_not_saved_is_refused_wherever_it_is_named() {
     let (none, who) = (id("inb_none"), contact("con_1"));
     let provider_id = ProviderId::new("wamid.1").unwrap();
     let watermark = RecordWatermark {
-        of: WatermarkOf::Contact(who.clone(), (&none).into(), chrono::Utc::now()),
+        of: WatermarkOf::Contact((&who).into(), (&none).into(), chrono::Utc::now()),
         status: DeliveryStatus::Read,
     };
     let refused = [

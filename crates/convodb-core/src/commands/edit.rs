@@ -1,6 +1,7 @@
 use super::record_delivery::{Found, find, reads};
 use super::update_message::check_not_revoked;
 use super::*;
+use crate::Who;
 
 /// Replaces the content of a message. Its place, its ids, its receipts and its reactions stay, and the
 /// ten latest former contents are kept. Of several edits the latest counts, in whichever order they
@@ -14,7 +15,7 @@ pub struct Edit {
     /// The message.
     pub message: MessageRef,
     /// The contact, for a message that is not known.
-    pub contact: Option<ContactId>,
+    pub contact: Option<Who>,
     /// The new content, of the type of the message. A text is the new caption of media.
     pub content: Content,
     /// When, by the provider's clock; without it, the time of the command.
@@ -48,17 +49,15 @@ impl Command for Edit {
         let message = match find(state, &self.message)? {
             Found::Message(message) => message,
             Found::Nothing(inbox, id, known) => {
-                if let (Some(contact), MessageRef::ProviderId { .. }) =
-                    (&self.contact, &self.message)
-                {
-                    return self.store((contact, &inbox), &id, at, state, env);
+                if let (Some(who), MessageRef::ProviderId { .. }) = (&self.contact, &self.message) {
+                    return self.store((who, &inbox), &id, at, state, env);
                 }
                 let content = self.content.clone().accepted(Origin::Fact)?;
                 let edit = MessageField::Edit(Version::new(content, at));
                 return env.park((inbox, id), known, edit);
             }
         };
-        self.check_contact(message, state)?;
+        self.check_contact(message, state, env)?;
         check_not_revoked(message)?;
         let origin = match message.direction {
             Direction::Inbound => Origin::Fact,
@@ -73,13 +72,19 @@ impl Command for Edit {
 
 impl Edit {
     /// A contact edits messages of its own.
-    fn check_contact(&self, message: &Message, state: &State) -> Result<(), Halt> {
-        let Some(contact) = &self.contact else {
+    fn check_contact(&self, message: &Message, state: &State, env: &Env<'_>) -> Result<(), Halt> {
+        let Some(who) = &self.contact else {
             return Ok(());
         };
         let conversation = state.require_conversation(message.conversation_id)?;
-        let is_theirs = conversation.contact_id == *contact
-            || conversation.contact_id == *state.contact_meant(contact)?;
+        let writer = &conversation.contact_id;
+        let is_theirs = who.contact.as_ref() == Some(writer) || {
+            let found = who::find(who, conversation.channel, state, env)?;
+            [&found.contact]
+                .into_iter()
+                .chain(&found.others)
+                .any(|it| it == writer)
+        };
         let is_own = message.direction == Direction::Inbound && is_theirs;
         match &self.message {
             _ if is_own => Ok(()),
@@ -93,13 +98,13 @@ impl Edit {
     /// Stores an edit as the message that has not come.
     fn store(
         &self,
-        (contact, inbox): (&ContactId, &InboxRef),
+        (who, inbox): (&Who, &InboxRef),
         id: &ProviderId,
         at: DateTime<Utc>,
         state: &State,
         env: &mut Env<'_>,
     ) -> Result<Decision, Halt> {
-        let draft = Inbound::new(contact, inbox.clone(), self.content.clone());
+        let draft = Inbound::new(who.clone(), inbox.clone(), self.content.clone());
         let draft = draft.provider_id(id.as_str()).provider_time(at).edited(at);
         let decision = append::to_contact(&draft, state, env)?;
         Ok(decision.created(true))

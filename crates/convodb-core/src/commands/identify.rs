@@ -3,7 +3,7 @@ use serde::{Deserializer, de};
 
 use crate::metadata::MetadataChanges;
 use crate::text::{Object, given};
-use crate::{Contact, ContactChanges, Who};
+use crate::{Contact, ContactChanges, ContactField, Who};
 
 /// Links identities on a channel to one contact, without a message: after a change of number, from an address
 /// book, or from a form.
@@ -18,6 +18,8 @@ pub struct Identify {
     /// Whether several contacts that have them are merged into the one that is given, or else into that of
     /// the first identity.
     pub merge: bool,
+    /// Whether a name that the contact has stays.
+    pub keeps_name: bool,
 }
 
 impl Identify {
@@ -28,6 +30,7 @@ impl Identify {
             channel,
             changes: ContactChanges::default(),
             merge: false,
+            keeps_name: false,
         }
     }
 
@@ -42,6 +45,12 @@ impl Identify {
     /// Contacts that turn out to be one are merged.
     pub const fn merge(mut self) -> Self {
         self.merge = true;
+        self
+    }
+
+    /// The contact gets the name if it has none: a provider's name for a person replaces no team's.
+    pub const fn keep_name(mut self) -> Self {
+        self.keeps_name = true;
         self
     }
 }
@@ -73,7 +82,10 @@ impl Command for Identify {
             }
         }
         let mut first = who::begin(into, state, env)?;
-        let last = self.changes.fields(&merged)?;
+        let mut last = self.changes.fields(&merged)?;
+        if self.keeps_name && merged.name.is_some() {
+            last.retain(|field| !matches!(field, ContactField::Name(_)));
+        }
         let has_room = who::add(&mut first, merged.identities.len(), &meant.unknown);
         let reason = format_args!("must be at most {} of one contact", Contact::MAX_IDENTITIES);
         InvalidInput::unless(has_room, "identities", reason)?;
@@ -122,6 +134,7 @@ impl<'de> Deserialize<'de> for Identify {
                 metadata: document.metadata,
             },
             merge: document.merge,
+            keeps_name: false,
         })
     }
 }

@@ -1,5 +1,6 @@
 use super::record_delivery::{Found, find, reads};
 use super::*;
+use crate::Who;
 
 /// Records that all messages to a contact until a time were delivered or read. Those that are stored
 /// later and have such a time count too. Of several the latest counts. One up to a message that is not
@@ -19,7 +20,7 @@ pub enum WatermarkOf {
     /// Those of a conversation until a time.
     Conversation(ConversationId, #[serde(with = "time")] DateTime<Utc>),
     /// Those of a contact in an inbox until a time.
-    Contact(ContactId, InboxRef, #[serde(with = "time")] DateTime<Utc>),
+    Contact(Who, InboxRef, #[serde(with = "time")] DateTime<Utc>),
     /// A message and those before it.
     UpTo(MessageRef),
 }
@@ -32,9 +33,7 @@ impl Command for RecordWatermark {
     fn reads(&self, keys: &mut Vec<Key>) {
         match &self.of {
             WatermarkOf::Conversation(id, _) => keys.push(Key::Conversation(*id)),
-            WatermarkOf::Contact(contact, inbox, _) => {
-                keys.push(Key::Thread(inbox.clone(), contact.clone()));
-            }
+            WatermarkOf::Contact(who, inbox, _) => who::reads(who, inbox, keys),
             WatermarkOf::UpTo(message) => reads(message, keys),
         }
     }
@@ -51,10 +50,11 @@ impl Command for RecordWatermark {
                 let until = given(until)?;
                 (Some(state.require_conversation(*id)?), until)
             }
-            WatermarkOf::Contact(contact, inbox, until) => {
+            WatermarkOf::Contact(who, inbox, until) => {
                 let until = given(until)?;
-                state.channel(inbox)?;
-                (state.thread_of(inbox, contact)?.1, until)
+                let channel = state.channel(inbox)?;
+                let contact = who::find(who, channel, state, env)?.contact;
+                (state.thread(inbox, &contact)?, until)
             }
             WatermarkOf::UpTo(message) => match find(state, message)? {
                 Found::Message(message) => {

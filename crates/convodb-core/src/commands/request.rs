@@ -348,7 +348,7 @@ impl Request {
                 match (self.conversation_id, self.contact_id.take(), inbox) {
                     (Some(id), None, None) => WatermarkOf::Conversation(id, until),
                     (None, Some(contact), Some(inbox)) => {
-                        WatermarkOf::Contact(contact, inbox, until)
+                        WatermarkOf::Contact(contact.into(), inbox, until)
                     }
                     _ => {
                         let reason = "alone, or contact_id with channel or inbox_id, must be given \

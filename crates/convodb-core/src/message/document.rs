@@ -249,7 +249,7 @@ impl<'de> Deserialize<'de> for Edit {
         InvalidInput::unless(!rest, "edit", reason).map_err(de::Error::custom)?;
         Ok(Self {
             message: message_ref(names).map_err(de::Error::custom)?,
-            contact,
+            contact: contact.map(crate::Who::from),
             content,
             at: at.map(Time::get),
         })

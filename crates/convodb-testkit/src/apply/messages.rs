@@ -385,7 +385,7 @@ fn change(call: &mut Call<'_, impl Commands>, named: Named, change: Change) -> R
             at,
         } => {
             let command = Edit {
-                contact: of.map(contact),
+                contact: of.map(|of| contact(of).into()),
                 at: time(at),
                 ..Edit::new(message, body.content())
             };

@@ -129,7 +129,7 @@ fn an_edit_before_its_message_gives_what_the_other_order_gives() {
             .forwarded()
     };
     let mut edit = Edit::new(provider_id("wamid.1"), "blue");
-    edit.contact = Some(contact());
+    edit.contact = Some(contact().into());
     edit.at = Some(at + chrono::TimeDelta::minutes(1));
     let receive = ReceiveMessage { message: photo() };
     let (mut one, mut two) = (Given::new(), Given::new());
