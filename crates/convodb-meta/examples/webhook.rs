@@ -6,7 +6,7 @@
 
 use convodb::prelude::*;
 use convodb::{Filter, Result};
-use convodb_meta::{Item, challenge, parse, parties, verify_signature};
+use convodb_meta::{Item, account, challenge, parse, verify_signature};
 
 const APP_SECRET: &str = "secret";
 const BODY: &[u8] = include_bytes!("../tests/payloads/messenger/text.json");
@@ -45,17 +45,18 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
             .filter_map(|message| message.content.as_text());
         texts.for_each(report);
         // Where an answer goes.
-        let (page, user) = parties(&conversation.contact_id).unwrap_or_default();
-        assert_eq!(
-            (page.as_str(), user.as_str()),
-            ("10450077", "6610022887300145")
-        );
+        let page = conversation.inbox_id.as_ref().and_then(account);
+        assert_eq!(page.as_deref(), Some("10450077"));
+        assert_eq!(conversation.identity.as_deref(), Some("6610022887300145"));
     }
     Ok(())
 }
 
 fn execute(store: &Store, item: Item) -> Result<()> {
     match item {
+        Item::Inbox(inbox) if store.inbox(&inbox.inbox).is_ok() => Ok(()),
+        Item::Inbox(inbox) => store.execute(inbox).map(drop),
+        Item::Contact(contact) => store.execute(contact).map(drop),
         Item::Receive(message) => store.receive(message).map(drop),
         Item::Send(message) => store.send(message).map(drop),
         Item::Deliver(receipt) => store.execute(receipt).map(drop),

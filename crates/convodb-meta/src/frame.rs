@@ -5,13 +5,14 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Address, Attachment, Author, ContactId, Content, Draft, Inbound, InboxRef, InvalidInput, Json,
-    MessageRef, MetadataValue, Outbound, ProviderId, Reference, Unsupported,
+    Address, Attachment, Author, Content, Draft, Inbound, InboxRef, InvalidInput, Json, MessageRef,
+    MetadataValue, Outbound, ProviderId, Reference, Unsupported,
 };
 use serde_json::value::RawValue;
 
 use crate::Item;
 use crate::json::depth;
+use crate::party::Party;
 
 const MAX_RAW_BYTES: usize = 64 * 1_024;
 /// Parsers of JSON end at about 128.
@@ -96,7 +97,7 @@ pub(crate) struct Frame<'a> {
     /// Its kind, in the provider's words.
     pub(crate) kind: String,
     pub(crate) inbox: InboxRef,
-    pub(crate) contact: ContactId,
+    pub(crate) party: Party,
     pub(crate) id: ProviderId,
     pub(crate) time: Option<DateTime<Utc>>,
     /// Without one it is from the contact.
@@ -112,14 +113,14 @@ impl<'a> Frame<'a> {
     pub(crate) fn new(
         raw: &'a RawValue,
         kind: &str,
-        (contact, inbox): (ContactId, InboxRef),
+        (party, inbox): (Party, InboxRef),
         id: ProviderId,
     ) -> Self {
         Self {
             raw,
             kind: kind.to_owned(),
             inbox,
-            contact,
+            party,
             id,
             time: None,
             sent: None,
@@ -178,13 +179,13 @@ impl<'a> Frame<'a> {
 
     fn inbound(&self, content: Content) -> Inbound {
         self.fill(
-            Inbound::new(&self.contact, self.inbox.clone(), content.clone()),
+            Inbound::new(self.party.who(), self.inbox.clone(), content.clone()),
             &content,
         )
     }
 
     fn outbound(&self, content: Content) -> Outbound {
-        let message = Outbound::new(&self.contact, self.inbox.clone(), content.clone());
+        let message = Outbound::new(self.party.who(), self.inbox.clone(), content.clone());
         let mut message = self.fill(message, &content);
         if let Some(sent) = &self.sent {
             message = message.author(sent.author.clone());

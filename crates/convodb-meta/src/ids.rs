@@ -1,74 +1,44 @@
 //! Ids that are composed of the provider's.
 
-use convodb_core::{ContactId, InboxId, ProviderId};
+use convodb_core::{InboxId, ProviderId};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-const PREFIX: &str = "con_";
-const INBOX_PREFIX: &str = "inb_";
+const PREFIX: &str = "inb_";
 
-/// The id of a contact: `con_`, the account, a dot, and the account's id of the user.
+/// The id of the inbox of an account: `inb_` and the account, which is a phone number id of WhatsApp, a page,
+/// or an Instagram account.
 ///
-/// The account is a phone number id of WhatsApp, a page, or an Instagram account. Whatever is not
-/// visible ASCII is percent-encoded, and so are `%` and a dot of the account, so that two pairs have
-/// two ids.
-///
-/// # Errors
-///
-/// `None` for an empty account or user, and for an id of more than 256 bytes.
-///
-/// ```
-/// use convodb_meta::{contact_id, parties};
-///
-/// let contact = contact_id("771200345500912", "DE.8840127733519902").expect("a short id");
-/// assert_eq!(contact.as_str(), "con_771200345500912.DE.8840127733519902");
-/// let (account, user) = parties(&contact).expect("a composed id");
-/// assert_eq!((&*account, &*user), ("771200345500912", "DE.8840127733519902"));
-/// ```
-pub fn contact_id(account: &str, user: &str) -> Option<ContactId> {
-    if account.is_empty() || user.is_empty() {
-        return None;
-    }
-    let mut id = String::from(PREFIX);
-    encode(account, true, &mut id);
-    id.push('.');
-    encode(user, false, &mut id);
-    ContactId::new(&id).ok()
-}
-
-/// The id of the inbox of an account: `inb_` and the account, percent-encoded as in the id of a contact.
+/// Whatever is not visible ASCII is percent-encoded, and so are `%`, a dot and a comma, so that two accounts
+/// have two ids.
 ///
 /// # Errors
 ///
 /// `None` for an empty account, and for an id of more than 128 bytes.
 ///
 /// ```
-/// let inbox = convodb_meta::inbox_id("771200345500912").expect("a short id");
+/// use convodb_meta::{account, inbox_id};
+///
+/// let inbox = inbox_id("771200345500912").expect("a short id");
 /// assert_eq!(inbox.as_str(), "inb_771200345500912");
+/// assert_eq!(account(&inbox).as_deref(), Some("771200345500912"));
 /// ```
 pub fn inbox_id(account: &str) -> Option<InboxId> {
-    let mut id = String::from(INBOX_PREFIX);
-    encode(account, true, &mut id);
-    InboxId::new(&id.replace(',', "%2C")).ok()
-}
-
-/// The account and the user of a contact's id, for an answer to them. `None` for an id that was not
-/// composed by [`contact_id`].
-pub fn parties(contact: &ContactId) -> Option<(String, String)> {
-    let id = contact.as_str().strip_prefix(PREFIX)?;
-    let (account, user) = id.split_once('.')?;
-    let parties = (decode(account)?, decode(user)?);
-    (contact_id(&parties.0, &parties.1).as_ref() == Some(contact)).then_some(parties)
-}
-
-fn encode(text: &str, is_account: bool, id: &mut String) {
-    for byte in text.bytes() {
-        let is_kept = byte.is_ascii_graphic() && byte != b'%' && !(is_account && byte == b'.');
-        match is_kept {
+    let mut id = String::from(PREFIX);
+    for byte in account.bytes() {
+        match byte.is_ascii_graphic() && !b"%.,".contains(&byte) {
             true => id.push(char::from(byte)),
             false => id.push_str(&format!("%{byte:02X}")),
         }
     }
+    InboxId::new(&id).ok()
+}
+
+/// The account of an inbox, through which an answer goes. `None` for an id that was not composed by
+/// [`inbox_id`].
+pub fn account(inbox: &InboxId) -> Option<String> {
+    let account = decode(inbox.as_str().strip_prefix(PREFIX)?)?;
+    (inbox_id(&account).as_ref() == Some(inbox)).then_some(account)
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -108,38 +78,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_pairs_have_two_ids_that_are_taken_apart() {
-        let pairs = [
-            ("1", "2.3"),
-            ("1.2", "3"),
-            ("1%2E2", "3"),
-            ("ä", "a b"),
-            ("a", "%"),
-            ("1", "2.3\u{0}"),
+    fn two_accounts_have_two_inboxes_which_name_them() {
+        let accounts = [
+            "1", "1.2", "1%2E2", "1,2", "1%2C2", "ä", "a b", "%", "1\u{0}",
         ];
-        let ids: Vec<_> = pairs.iter().filter_map(|(a, b)| contact_id(a, b)).collect();
+        let ids: Vec<_> = accounts.iter().filter_map(|id| inbox_id(id)).collect();
         for (index, id) in ids.iter().enumerate() {
             assert!(!ids.iter().skip(index + 1).any(|other| other == id), "{id}");
         }
-        let apart: Vec<_> = ids.iter().filter_map(parties).collect();
-        let pairs = pairs.map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(apart, pairs);
+        let named: Vec<_> = ids.iter().filter_map(account).collect();
+        assert_eq!(named, accounts);
     }
 
     #[test]
-    fn what_is_too_long_or_empty_is_no_contact() {
-        assert_eq!(contact_id("", "1"), None);
-        assert_eq!(contact_id("1", ""), None);
-        assert_eq!(contact_id("1", &"x".repeat(251)), None);
-        assert!(contact_id("1", &"x".repeat(250)).is_some());
-        for other in [
-            "con_01HXYZ",
-            "con_%zz.1",
-            "con_1.%4",
-            "con_1.%41",
-            "con_%ff.1",
-        ] {
-            assert_eq!(ContactId::new(other).ok().as_ref().and_then(parties), None);
+    fn what_is_too_long_or_empty_is_no_inbox_and_a_foreign_one_has_no_account() {
+        assert_eq!(inbox_id(""), None);
+        assert_eq!(inbox_id(&"x".repeat(125)), None);
+        assert!(inbox_id(&"x".repeat(124)).is_some());
+        for other in ["inb_%zz", "inb_%4", "inb_%41", "inb_%ff", "inb_1.2"] {
+            assert_eq!(InboxId::new(other).ok().as_ref().and_then(account), None);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use convodb_core::commands::{
-    Edit, Fill, React, RecordDelivery, RecordWatermark, Revoke, SaveInbox, SetProviderId,
+    Edit, Fill, Identify, React, RecordDelivery, RecordWatermark, Revoke, SaveInbox, SetProviderId,
 };
 use convodb_core::{Inbound, Outbound};
 
@@ -18,6 +18,9 @@ pub enum Item {
     /// The account that the items behind it are of has this inbox. Execute it only where the store does not
     /// have the inbox: a team may have renamed it.
     Inbox(SaveInbox),
+    /// Identities are those of one contact, and its name. It comes before the message that says so. Contacts that
+    /// turn out to be one are merged.
+    Contact(Identify),
     /// A message from a contact.
     Receive(Inbound),
     /// A message to a contact that was sent already.

@@ -18,6 +18,7 @@
 //!     match item {
 //!         Item::Inbox(inbox) if store.inbox(&inbox.inbox).is_ok() => {}
 //!         Item::Inbox(inbox) => drop(store.execute(inbox)?),
+//!         Item::Contact(contact) => drop(store.execute(contact)?),
 //!         Item::Receive(message) => drop(store.receive(message)?),
 //!         Item::Send(message) => drop(store.send(message)?),
 //!         Item::Deliver(receipt) => drop(store.execute(receipt)?),
@@ -51,6 +52,9 @@
 //! | payload | item |
 //! | --- | --- |
 //! | the first of an account | [`Inbox`](Item::Inbox), before it |
+//! | a message that names a contact by several identities, or by its name | [`Contact`](Item::Contact), before it |
+//! | a contact has another number or another user id | [`Contact`](Item::Contact) with the former and the new ones, and [`Receive`](Item::Receive), a line of the provider's |
+//! | a contact in the address book of the business's phone | [`Contact`](Item::Contact) |
 //! | a message from a contact | [`Receive`](Item::Receive) |
 //! | a message that another application sent, or this one | [`Send`](Item::Send), as an echo |
 //! | `sent`, `delivered`, `read`, `played`, `failed` | [`Deliver`](Item::Deliver) |
@@ -67,18 +71,34 @@
 //! command would refuse, is received as [`Content::Unsupported`](convodb_core::Content::Unsupported)
 //! with the reason and, up to 64 KiB, with its own JSON in `raw`.
 //!
-//! # Inboxes and contacts
+//! # Inboxes
 //!
 //! A phone number, a page or an Instagram account is an [inbox](inbox_id) of its own: an answer goes through
-//! the inbox of its conversation. A contact is known to each by another id. The id of a contact is composed of both by [`contact_id`]; [`parties`] takes it apart
-//! for an answer. A contact of WhatsApp is known by the number where the payload has one, else by the
-//! user id.
+//! the inbox of its conversation, of which [`account`] gives the account.
+//!
+//! # Contacts
+//!
+//! What a payload calls a contact are its identities, on the channel: on WhatsApp the number and the user id of
+//! the business's portfolio, on Messenger and Instagram the id that the page or the account has for it. Messages
+//! have all that their payload names, the number first, and the store makes the id of the contact. An answer goes
+//! to the `identity` of the conversation.
+//!
+//! - Identities are put together only where a payload says that they are of one person: in one message, in the
+//!   profile that has an id of the message, in the thread of an old one, and in a line that says that a number
+//!   or a user id has changed. If they were two contacts until then, these are merged, whatever came first; a
+//!   merge cannot be undone.
+//! - The line of such a change is from the new identities, so that the thread goes on under the new one, and an
+//!   answer goes there.
+//! - The name of a profile is the contact's if that has none: a team may have given it another one. A name of
+//!   the address book of the business's phone replaces it.
+//!
+//! A number keeps its contact: what its next owner writes is in the same thread.
 //!
 //! # Metadata
 //!
 //! | name | value |
 //! | --- | --- |
-//! | `contact.name`, `contact.user_id`, `contact.username` | the profile of a contact of WhatsApp |
+//! | `contact.username` | the name that a contact of WhatsApp goes by in public |
 //! | `referral.…` | the advertisement, product or link that a message came through |
 //! | `kind` | `like_heart`, for a heart that was sent as a message |
 //! | `group_id` | the group of WhatsApp that a message was sent to |
@@ -90,6 +110,7 @@ mod item;
 mod json;
 mod messenger;
 mod metadata;
+mod party;
 mod signature;
 mod whatsapp;
 
@@ -98,7 +119,7 @@ use std::borrow::Cow;
 use convodb_core::{Channel, repair_surrogates};
 use serde_json::value::RawValue;
 
-pub use ids::{contact_id, inbox_id, parties};
+pub use ids::{account, inbox_id};
 pub use item::{Ignored, Item};
 pub use signature::{challenge, verify_signature};
 

@@ -5,17 +5,18 @@ mod content;
 use chrono::{DateTime, Utc};
 use convodb_core::commands::{Edit, React, RecordDelivery, RecordWatermark, Revoke, WatermarkOf};
 use convodb_core::{
-    Author, Channel, ContactId, Content, DeliveryStatus, InboxRef, MessageRef, ProviderId, Receipt,
-    Reference, Story,
+    Author, Channel, Content, DeliveryStatus, InboxRef, MessageRef, ProviderId, Receipt, Reference,
+    Story,
 };
 use serde_json::value::RawValue;
 
 use crate::Item;
 use crate::account::Account;
 use crate::frame::{Frame, Sent};
-use crate::ids::{composed_id, contact_id, message_id};
+use crate::ids::{composed_id, message_id};
 use crate::json::{Object, text};
 use crate::metadata::Values;
+use crate::party::Party;
 
 const MAX_EMOJI_BYTES: usize = 64;
 const MAX_STORY_BYTES: usize = 4_096;
@@ -67,7 +68,7 @@ pub(crate) fn entry(channel: Channel, entry: &Object<'_>, items: &mut Vec<Item>)
 struct Event<'a> {
     object: Object<'a>,
     inbox: InboxRef,
-    contact: ContactId,
+    party: Party,
     /// Whether the account did it, and not the contact.
     is_sent: bool,
     time: Option<DateTime<Utc>>,
@@ -89,9 +90,11 @@ fn read(channel: Channel, account: &str, raw: &RawValue, items: &mut Vec<Item>) 
         true => (sender, recipient),
         false => (recipient, sender),
     };
-    let Some(contact) = contact_id(&own, &user) else {
+    let mut party = Party::new(channel);
+    party.add([Some(user)]);
+    if !party.is_named() {
         return items.push(Item::ignored(kind, "has no valid sender or recipient"));
-    };
+    }
     let account = Account {
         channel,
         name: own.clone(),
@@ -101,7 +104,7 @@ fn read(channel: Channel, account: &str, raw: &RawValue, items: &mut Vec<Item>) 
     let event = Event {
         object,
         inbox: account.inbox(),
-        contact,
+        party,
         is_sent,
         time,
     };
@@ -155,7 +158,7 @@ impl Event<'_> {
     }
 
     fn frame(&self, kind: &str, id: ProviderId) -> Frame<'_> {
-        let address = (self.contact.clone(), self.inbox.clone());
+        let address = (self.party.clone(), self.inbox.clone());
         let mut frame = Frame::new(self.object.raw, kind, address, id);
         frame.time = self.time;
         frame
@@ -200,7 +203,7 @@ impl Event<'_> {
             return Item::ignored("message_edit", error.to_string());
         }
         let mut edit = Edit::new(target, content);
-        edit.contact = (!self.is_sent).then(|| self.contact.clone());
+        edit.contact = (!self.is_sent).then(|| self.party.who());
         edit.at = self.time;
         Item::Edit(edit)
     }
@@ -304,7 +307,7 @@ impl Event<'_> {
 
     fn watermark(&self, part: &Object<'_>, status: DeliveryStatus) -> Option<Item> {
         let until = part.time("watermark")?;
-        let of = WatermarkOf::Contact(self.contact.clone(), self.inbox.clone(), until);
+        let of = WatermarkOf::Contact(self.party.who(), self.inbox.clone(), until);
         Some(Item::Watermark(RecordWatermark { of, status }))
     }
 }

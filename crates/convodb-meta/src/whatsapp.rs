@@ -4,17 +4,18 @@ mod content;
 
 use convodb_core::commands::{Edit, Fill, React, RecordDelivery, Revoke, SetProviderId};
 use convodb_core::{
-    Author, Channel, ContactId, Content, DeliveryStatus, Direction, Failure, MessageRef, Receipt,
-    Reference,
+    Author, Channel, Content, DeliveryStatus, Direction, Failure, MessageRef, Receipt, Reference,
+    Who,
 };
 use serde_json::value::RawValue;
 
 use crate::Item;
 use crate::account::Account;
 use crate::frame::{Frame, Sent, cut, unsupported};
-use crate::ids::{contact_id, message_id};
+use crate::ids::message_id;
 use crate::json::{Object, text};
 use crate::metadata::Values;
+use crate::party::Party;
 
 const MAX_FAILURE_BYTES: usize = 2_048;
 const MAX_EMOJI_BYTES: usize = 64;
@@ -43,20 +44,28 @@ fn read(field: &str, entry: &Object<'_>, value: &Object<'_>, items: &mut Vec<Ite
         items.push(Item::ignored("error", reason.unwrap_or_default()));
     }
     let way = match field {
-        "history" => Way::History { thread: None },
+        "history" => Way::History {
+            thread: Party::new(Channel::Whatsapp),
+        },
         _ => Way::Live,
     };
+    let mut introduced = None;
     for raw in value.list("messages") {
-        items.extend(message(raw, &number, value, &way));
+        let asked = message(raw, &number, value, &way);
+        push(asked, &mut introduced, items);
     }
     for raw in value.list("message_echoes") {
-        items.extend(message(raw, &number, value, &Way::Echo));
+        let asked = message(raw, &number, value, &Way::Echo);
+        push(asked, &mut introduced, items);
     }
     for raw in value.list("statuses") {
         status(raw, &number, items);
     }
     for chunk in value.objects("history") {
         history(&chunk, &number, items);
+    }
+    for entry in value.objects("state_sync") {
+        items.push(address_book(&entry));
     }
     if items.len() == known {
         items.push(Item::ignored(field, "has nothing for a thread"));
@@ -99,6 +108,37 @@ fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
 }
 
+/// Adds what a message asks. What is said of a contact is said once of the messages behind each other.
+fn push(asked: Vec<Item>, introduced: &mut Option<Item>, items: &mut Vec<Item>) {
+    for item in asked {
+        if matches!(item, Item::Contact(_)) {
+            if introduced.as_ref() == Some(&item) {
+                continue;
+            }
+            *introduced = Some(item.clone());
+        }
+        items.push(item);
+    }
+}
+
+/// An entry of the address book of the business's phone: what the business calls a number.
+fn address_book(entry: &Object<'_>) -> Item {
+    const KIND: &str = "state_sync";
+    let contact = entry.object("contact").filter(|_| {
+        let is_removed = entry.text("action").as_deref() == Some("remove");
+        entry.text("type").as_deref() == Some("contact") && !is_removed
+    });
+    let Some(contact) = contact else {
+        return Item::ignored(KIND, "adds no contact");
+    };
+    let mut party = Party::new(Channel::Whatsapp);
+    let number = contact.id("phone_number").map(|number| digits(&number));
+    party.add([number.filter(|number| !number.is_empty())]);
+    party.set_name(contact.id("full_name").or_else(|| contact.id("first_name")));
+    let named = party.named_by_the_business();
+    named.unwrap_or_else(|| Item::ignored(KIND, "has no number or no name"))
+}
+
 /// How a message comes.
 enum Way {
     Live,
@@ -106,7 +146,7 @@ enum Way {
     Echo,
     /// It is old, and of this contact where that is known.
     History {
-        thread: Option<String>,
+        thread: Party,
     },
 }
 
@@ -118,13 +158,13 @@ fn history(chunk: &Object<'_>, number: &Number, items: &mut Vec<Item>) {
     for thread in chunk.objects("threads") {
         let context = thread.object("context");
         let of = |name| context.as_ref().and_then(|it| it.id(name));
-        let user = thread
-            .id("id")
-            .or_else(|| of("wa_id"))
-            .or_else(|| of("user_id"));
-        let way = Way::History { thread: user };
+        let mut party = Party::new(Channel::Whatsapp);
+        party.add([thread.id("id"), of("wa_id"), of("user_id")]);
+        let way = Way::History { thread: party };
+        let mut introduced = None;
         for raw in thread.list("messages") {
-            items.extend(message(raw, number, &thread, &way));
+            let asked = message(raw, number, &thread, &way);
+            push(asked, &mut introduced, items);
         }
     }
 }
@@ -139,10 +179,13 @@ fn message(raw: &RawValue, number: &Number, beside: &Object<'_>, way: &Way) -> V
     let Some(id) = object.id("id").and_then(|id| message_id(&id)) else {
         return vec![Item::ignored(&kind, "has no id")];
     };
-    let profile = profile(&object, beside);
-    let user = user(&object, profile.as_ref(), way, is_sent);
+    let profile = profile(&object, beside, is_sent);
+    let party = party(&object, profile.as_ref(), way, is_sent);
+    // Both have the same identities: the older contact is the one that stays.
+    let renamed = renamed(&object, &kind, &party);
+    let (known, party) = renamed.unwrap_or_else(|| (party.clone(), party));
     let inbox = number.account.inbox();
-    let Some(contact) = user.and_then(|user| contact_id(&number.account.id, &user)) else {
+    if !party.is_named() {
         // The medium of an old message may come without its recipient.
         let content = content::of(&object, &kind);
         let is_medium = matches!(content, Content::Media { .. });
@@ -153,8 +196,8 @@ fn message(raw: &RawValue, number: &Number, beside: &Object<'_>, way: &Way) -> V
             }),
             false => Item::ignored(&kind, "names no contact"),
         }];
-    };
-    let mut frame = Frame::new(raw, &kind, (contact, inbox), id);
+    }
+    let mut frame = Frame::new(raw, &kind, (party, inbox), id);
     frame.time = object.time("timestamp");
     frame.reopens = matches!(way, Way::Echo) || matches!(way, Way::Live) && !is_sent;
     if is_sent {
@@ -166,59 +209,85 @@ fn message(raw: &RawValue, number: &Number, beside: &Object<'_>, way: &Way) -> V
     surround(&mut frame, &object, profile.as_ref());
     let about = about(&object, &kind, &frame);
     if let Some(item) = about {
-        return vec![item];
+        let stores = matches!(&item, Item::Edit(edit) if edit.contact.is_some());
+        let introduction = known.introduction().filter(|_| stores);
+        return introduction.into_iter().chain([item]).collect();
     }
     if kind == "media_placeholder" {
         frame.is_placeholder = true;
     }
-    let mut items = vec![frame.item(content::of(&object, &kind))];
+    let item = frame.item(content::of(&object, &kind));
+    let is_stored = !matches!(item, Item::Ignored(_));
+    let introduction = known.introduction().filter(|_| is_stored);
+    let mut items: Vec<_> = introduction.into_iter().chain([item]).collect();
     if is_sent && let Some(receipt) = old_receipt(&object, &frame) {
         items.push(receipt);
     }
     items
 }
 
-/// The profile of the contact that a message is from or to.
-fn profile<'a>(message: &Object<'_>, beside: &Object<'a>) -> Option<Object<'a>> {
-    let mut contacts = beside.objects("contacts");
-    let is_of = |contact: &Object<'_>, of: &str, name: &str| {
-        let id = message.id(of);
-        id.is_some() && id == contact.id(name)
-    };
-    let place = contacts.iter().position(|contact| {
-        is_of(contact, "from", "wa_id")
-            || is_of(contact, "to", "wa_id")
-            || is_of(contact, "from_user_id", "user_id")
-            || is_of(contact, "to_user_id", "user_id")
-    });
-    match (place, contacts.len()) {
-        (Some(place), _) => Some(contacts.swap_remove(place)),
-        (None, 1) => contacts.pop(),
-        _ => None,
+/// The fields of a message that name its contact: by the number, and by the user id.
+const fn names(is_sent: bool) -> (&'static str, &'static str) {
+    match is_sent {
+        true => ("to", "to_user_id"),
+        false => ("from", "from_user_id"),
     }
 }
 
-/// What the contact is known by: the number, where there is one.
-fn user(
-    message: &Object<'_>,
-    profile: Option<&Object<'_>>,
-    way: &Way,
-    is_sent: bool,
-) -> Option<String> {
-    let of_thread = match way {
-        Way::History { thread } => thread.clone(),
-        _ => None,
+/// The profile of the contact that a message is from or to: the one that has an id of it, or the only one
+/// where the message itself has no id of it.
+fn profile<'a>(message: &Object<'_>, beside: &Object<'a>, is_sent: bool) -> Option<Object<'a>> {
+    let mut contacts = beside.objects("contacts");
+    let (number, user) = names(is_sent);
+    let (number, user) = (message.id(number), message.id(user));
+    let is_of = |contact: &Object<'_>| {
+        let is_same = |own: &Option<String>, name| own.is_some() && *own == contact.id(name);
+        is_same(&number, "wa_id") || is_same(&user, "user_id")
     };
-    let (number, user) = match is_sent {
-        true => ("to", "to_user_id"),
-        false => ("from", "from_user_id"),
-    };
+    match contacts.iter().position(is_of) {
+        Some(place) => Some(contacts.swap_remove(place)),
+        None if number.is_none() && user.is_none() && contacts.len() == 1 => contacts.pop(),
+        None => None,
+    }
+}
+
+/// What the contact is called: the number first, where there is one. An old message is of the contact of its
+/// thread.
+fn party(message: &Object<'_>, profile: Option<&Object<'_>>, way: &Way, is_sent: bool) -> Party {
+    let (number, user) = names(is_sent);
+    let (number, user) = (message.id(number), message.id(user));
     let of_profile = |name| profile.and_then(|profile| profile.id(name));
-    of_thread
-        .or_else(|| message.id(number))
-        .or_else(|| of_profile("wa_id"))
-        .or_else(|| message.id(user))
-        .or_else(|| of_profile("user_id"))
+    let mut party = Party::new(Channel::Whatsapp);
+    party.add([number, of_profile("wa_id"), user, of_profile("user_id")]);
+    if let Way::History { thread } = way
+        && thread.is_named()
+    {
+        party = match party.shares(thread) {
+            true => party.behind(thread),
+            false => thread.clone(),
+        };
+    }
+    let person = profile.and_then(|profile| profile.object("profile"));
+    party.set_name(person.and_then(|person| person.text("name")));
+    party
+}
+
+/// What a contact was called and what it is called now, of a line that says so: first by the former, and
+/// first by the latter, where an answer goes.
+fn renamed(message: &Object<'_>, kind: &str, party: &Party) -> Option<(Party, Party)> {
+    let line = message.object("system").filter(|_| kind == "system")?;
+    let change = line.text("type")?;
+    let is_change = change.starts_with("user_changed_") || change.starts_with("customer_changed_");
+    is_change.then_some(())?;
+    let mut new = Party::new(Channel::Whatsapp);
+    new.add([
+        line.id("new_wa_id").or_else(|| line.id("wa_id")),
+        line.id("user_id"),
+    ]);
+    new.is_named().then_some(())?;
+    let former = [line.id("customer"), line.id("previous_user_id")];
+    let old = party.former(former, &new);
+    Some((new.behind(&old), old.behind(&new)))
 }
 
 /// Adds what a message answers, where it came through, and who its sender is.
@@ -227,12 +296,7 @@ fn surround(frame: &mut Frame<'_>, message: &Object<'_>, profile: Option<&Object
     if let Some(profile) = profile {
         let person = profile.object("profile");
         let of = |name| person.as_ref().and_then(|person| person.text(name));
-        values.put_text("contact.name", of("name"));
-        values.put_text("contact.user_id", profile.text("user_id"));
         values.put_text("contact.username", of("username"));
-    }
-    if frame.sent.is_none() {
-        values.put_text("contact.user_id", message.text("from_user_id"));
     }
     values.put_text("group_id", message.text("group_id"));
     if let Some(referral) = message.object("referral") {
@@ -293,8 +357,8 @@ fn about(message: &Object<'_>, kind: &str, frame: &Frame<'_>) -> Option<Item> {
 }
 
 /// The contact of a message that is stored if its edit comes first.
-fn inbound(frame: &Frame<'_>) -> Option<ContactId> {
-    frame.sent.is_none().then(|| frame.contact.clone())
+fn inbound(frame: &Frame<'_>) -> Option<Who> {
+    frame.sent.is_none().then(|| frame.party.who())
 }
 
 /// The status that an old message has by now.

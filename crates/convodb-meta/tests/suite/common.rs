@@ -46,6 +46,7 @@ pub(crate) fn items(body: &[u8]) -> Vec<(&'static str, Value)> {
 pub(crate) fn shown(item: &Item) -> (&'static str, Value) {
     let (kind, value) = match item {
         Item::Inbox(inbox) => ("inbox", serde_json::to_value(inbox)),
+        Item::Contact(contact) => ("contact", serde_json::to_value(contact)),
         Item::Receive(message) => ("receive", serde_json::to_value(message)),
         Item::Send(message) => ("send", serde_json::to_value(message)),
         Item::Deliver(receipt) => ("deliver", serde_json::to_value(receipt)),
@@ -71,6 +72,7 @@ pub(crate) fn store() -> (Store, ManualClock) {
 pub(crate) fn post(store: &Store, body: &[u8]) -> Vec<Error> {
     let results = parse(body).unwrap().into_iter().map(|item| match item {
         Item::Inbox(inbox) => store.execute(inbox).map(drop),
+        Item::Contact(contact) => store.execute(contact).map(drop),
         Item::Receive(message) => store.receive(message).map(drop),
         Item::Send(message) => store.send(message).map(drop),
         Item::Deliver(receipt) => store.execute(receipt).map(drop),
@@ -94,10 +96,14 @@ pub(crate) fn messages(store: &Store) -> Vec<Value> {
     let mut messages = Vec::new();
     for conversation in conversations {
         let transcript = store.transcript(conversation.id).unwrap();
+        let known = store.contact(&conversation.contact_id).unwrap();
+        let mut identities: Vec<_> = known.identities.iter().map(|it| it.value()).collect();
+        identities.sort_unstable();
+        let contact = json!({"name": known.name, "identities": identities});
         for message in transcript.messages {
             let versions = message.extras.as_ref().map(|it| it.versions.clone());
             let mut shown = serde_json::to_value(&message).unwrap();
-            shown["contact"] = json!(conversation.contact_id);
+            shown["contact"] = contact.clone();
             shown["former"] = json!(versions.unwrap_or_default());
             messages.push(shown);
         }

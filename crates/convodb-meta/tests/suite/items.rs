@@ -65,15 +65,12 @@ fn a_sender_without_a_number_is_known_by_the_user_id() {
         json!({"from": null, "from_user_id": "DE.88", "type": "text", "text": {"body": "A"}});
     let (kind, message) = whatsapp(hidden);
     assert_eq!(
-        (kind, &message["contact_id"]),
-        ("receive", &json!("con_1.DE.88"))
+        (kind, &message["identities"]),
+        ("receive", &json!(["DE.88"]))
     );
     let echo = json!({"from": "12025550100", "to_user_id": "DE.88", "type": "text", "text": {"body": "A"}});
     let (kind, message) = one("smb_message_echoes", "message_echoes", echo);
-    assert_eq!(
-        (kind, &message["contact_id"]),
-        ("send", &json!("con_1.DE.88"))
-    );
+    assert_eq!((kind, &message["identities"]), ("send", &json!(["DE.88"])));
 }
 
 #[test]
@@ -184,6 +181,11 @@ fn what_has_nothing_for_a_thread_is_ignored_by_its_name() {
         (
             "smb_app_state_sync",
             json!({"state_sync": [{"type": "contact"}]}),
+            "state_sync: adds no contact",
+        ),
+        (
+            "smb_app_state_sync",
+            json!({"state_sync": []}),
             "smb_app_state_sync: has nothing for a thread",
         ),
         (
@@ -366,8 +368,8 @@ fn an_event_may_be_a_change_or_stand_by() {
         let body = json!({"object": "instagram", "entry": [entry]});
         let items = items(body.to_string().as_bytes());
         assert_eq!(
-            (items[0].0, &items[0].1["contact_id"]),
-            ("receive", &json!("con_1.2"))
+            (items[0].0, &items[0].1["identities"]),
+            ("receive", &json!(["2"]))
         );
     }
 }

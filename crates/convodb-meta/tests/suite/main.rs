@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod contacts;
 mod hostile;
 mod items;
 mod orders;

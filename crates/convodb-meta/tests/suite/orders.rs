@@ -100,7 +100,7 @@ fn every_order_gives_the_same_messages() {
     }
 }
 
-fn permutations(of: usize) -> Vec<Vec<usize>> {
+pub(crate) fn permutations(of: usize) -> Vec<Vec<usize>> {
     let mut all = vec![Vec::new()];
     for next in 0..of {
         let longer = all.iter().flat_map(|known: &Vec<usize>| {

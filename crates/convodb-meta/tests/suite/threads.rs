@@ -1,8 +1,8 @@
 //! What a store shows after each payload.
 
 use convodb::prelude::*;
-use convodb::{Channel, ErrorKind, Filter, Outbound, Store};
-use convodb_meta::{contact_id, inbox_id};
+use convodb::{Channel, ErrorKind, Filter, Outbound, Store, Who};
+use convodb_meta::inbox_id;
 use serde_json::{Value, json};
 
 use crate::common::{message, messages, now, payload, payloads, post, store};
@@ -14,12 +14,9 @@ fn outbound(store: &Store, channel: &str, text: &str) -> Outbound {
         "messenger" => ("10450077", "6610022887300145", Channel::Messenger),
         _ => ("17841400055501", "8811990034500177", Channel::Instagram),
     };
-    let (contact, inbox) = (
-        contact_id(account, user).unwrap(),
-        inbox_id(account).unwrap(),
-    );
+    let inbox = inbox_id(account).unwrap();
     store.save_inbox(&inbox, channel, account).unwrap();
-    Outbound::text(&contact, &inbox, text)
+    Outbound::text(Who::identities([user]), &inbox, text)
 }
 
 /// Sends what the payloads of a channel are about.
@@ -104,7 +101,7 @@ fn the_threads_of_whatsapp_show_every_payload() {
             "wamid.INVENTED0003IMAGEQUFB",
             [
                 ("/caption", json!("The lid arrived cracked")),
-                ("/metadata/contact.name", json!("Mirela Oduya")),
+                ("/contact/name", json!("Mirela Oduya")),
             ],
         ),
         (
@@ -225,6 +222,8 @@ fn the_threads_of_whatsapp_show_every_payload() {
     assert_eq!(page.total, 1);
     // Neither what is old or was taken back nor a line of the provider's.
     assert_eq!(page.data[0].unread_count, 12);
+    // The line of the new number came before the last ones from the old one.
+    assert_eq!(page.data[0].identity.as_deref(), Some("12025550133"));
 }
 
 #[test]
@@ -347,13 +346,15 @@ fn the_threads_of_instagram_show_every_payload() {
 }
 
 #[test]
-fn two_accounts_share_no_thread() {
+fn two_accounts_share_a_contact_and_no_thread() {
     let (store, _) = store();
     let body = String::from_utf8(payload("whatsapp/text")).unwrap();
     post(&store, body.as_bytes());
     let other = body.replace("771200345500912", "771200345500913");
     post(&store, other.replace("0001TEXT", "0002TEXT").as_bytes());
-    assert_eq!(store.list(&Filter::all(), (1, 10)).unwrap().total, 2);
+    let page = store.list(&Filter::all(), (1, 10)).unwrap();
+    assert_eq!(page.total, 2);
+    assert_eq!(page.data[0].contact_id, page.data[1].contact_id);
 }
 
 #[test]

@@ -169,6 +169,7 @@ async fn execute_all(app: &App, items: Vec<Item>) -> Result<(), ApiError> {
 fn start(app: &App, permit: OwnedSemaphorePermit, item: Item) -> (&'static str, Started<'_>) {
     match item {
         Item::Inbox(inbox) => command(app, permit, inbox),
+        Item::Contact(contact) => command(app, permit, contact),
         Item::Receive(message) => command(app, permit, ReceiveMessage { message }),
         Item::Send(message) => command(app, permit, SendMessage { message }),
         Item::Deliver(receipt) => command(app, permit, receipt),

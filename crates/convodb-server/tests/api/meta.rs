@@ -90,6 +90,50 @@ fn a_webhook_that_is_signed_is_stored_and_one_that_comes_twice_changes_nothing()
 }
 
 #[test]
+fn a_contact_that_changes_its_number_goes_on_in_its_thread() {
+    let home = Home::new();
+    let server = configured(&home);
+    let with_profile = |message: Value| {
+        let mut value: Value = serde_json::from_slice(&body(&[message])).unwrap();
+        value["entry"][0]["changes"][0]["value"]["contacts"] =
+            json!([{"wa_id": "4911", "user_id": "DE.1", "profile": {"name": "Ann"}}]);
+        value.to_string().into_bytes()
+    };
+    let message = |number: usize, more: Value| {
+        let mut message = text(number, "Hello");
+        message.as_object_mut().unwrap().remove("from");
+        let more = more.as_object().unwrap().clone();
+        message.as_object_mut().unwrap().extend(more);
+        message
+    };
+    let line = json!({
+        "type": "user_changed_number", "body": "Ann changed from 4911 to 4999",
+        "wa_id": "4999", "user_id": "DE.2", "previous_user_id": "DE.1",
+    });
+    let old = json!({"from": "4911", "from_user_id": "DE.1"});
+    let changed = json!({"from": "4911", "from_user_id": "DE.1", "type": "system", "system": line});
+    for body in [
+        with_profile(message(1, old)),
+        body(&[message(2, changed)]),
+        body(&[
+            message(3, json!({"from": "4999"})),
+            message(4, json!({"from_user_id": "DE.2"})),
+        ]),
+    ] {
+        post(&home, &server, &body).expect(200);
+    }
+    assert_eq!(thread(&server).len(), 4);
+    let list = server.get("/v1/conversations").expect(200);
+    assert_eq!(list["data"][0]["identity"], "DE.2", "{list}");
+    let contacts = server.get("/v1/contacts?name=ann").expect(200);
+    assert_eq!(contacts["total"], 1, "{contacts}");
+    let identities = contacts["data"][0]["identities"].as_array().unwrap();
+    assert_eq!(identities.len(), 4, "{contacts}");
+    assert_eq!(contacts["data"][0]["name"], "Ann");
+    server.stop();
+}
+
+#[test]
 fn a_webhook_without_its_signature_is_401_and_nothing_is_stored() {
     let home = Home::new();
     let server = configured(&home);
