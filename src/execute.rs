@@ -8,15 +8,16 @@ use convodb_core::commands::{
     Acknowledge, AddConsumer, AddNote, Assign, AssignAll, ConsumerStart, Delete, DeleteResolved,
     Edit, EraseContact, Fill, Identify, MarkRead, MarkReadUpTo, MarkUnread, MergeContacts,
     PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched, React, ReceiveMessage, RecordDelivery,
-    RecordWatermark, RemoveAssignee, RemoveConsumer, RemoveNote, Reopen, ReplyTo, Resolve,
-    ResolveAll, Retry, Revoke, SaveAssignee, SaveContact, SaveInbox, SendMessage, SetProviderId,
-    UpdateConversation, UpdateMessage, WakeDue,
+    RecordWatermark, RemoveAssignee, RemoveConsumer, RemoveNote, RemoveView, Reopen, ReplyTo,
+    Resolve, ResolveAll, Retry, Revoke, SaveAssignee, SaveContact, SaveInbox, SaveTeam, SaveView,
+    SendMessage, SetProviderId, UpdateConversation, UpdateMessage, WakeDue,
 };
 use convodb_core::{
     Assignee, AssigneeId, AttributeChanges, BatchItem, Channel, Command, ConsumerName, Contact,
-    ContactChanges, ContactId, Context, Conversation, ConversationId, EventSeq, Import, Inbound,
-    Inbox, InboxId, Message, MessageId, MessageRef, Note, NoteId, Outbound, Outcome, ProviderId,
-    Receipt, Reply, Result, Retention, Selection, TeamId, UserId,
+    ContactChanges, ContactId, Context, Conversation, ConversationId, EventSeq, Filter, Import,
+    Inbound, Inbox, InboxId, Message, MessageId, MessageRef, Note, NoteId, Outbound, Outcome,
+    ProviderId, Receipt, Reply, Result, Retention, Selection, Sort, Team, TeamId, UserId, View,
+    ViewId,
 };
 
 /// The number of events in a step of a purge.
@@ -691,10 +692,85 @@ pub trait Execute: sealed::Sealed {
         self.execute(SaveAssignee { assignee, name })
     }
 
-    /// Adds a team to the directory, or renames it, as [`save_user`](Self::save_user) a user.
+    /// Adds a team to the directory, or renames it, as [`save_user`](Self::save_user) a user. Its members
+    /// stay as they are.
     fn save_team(&self, id: &TeamId, name: &str) -> Result<Outcome<Assignee>> {
         let (assignee, name) = (id.into(), name.to_owned());
         self.execute(SaveAssignee { assignee, name })
+    }
+
+    /// Does as [`save_team`](Self::save_team), and makes these users the team's members: users of the
+    /// directory, at most 64. A user who is removed leaves every team.
+    ///
+    /// # Errors
+    ///
+    /// A member that is no user of the directory, by its place (`members[0]`).
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact, alice);
+    /// let billing = TeamId::new("team_billing")?;
+    /// let saved = store.save_team_with_members(&billing, "Billing", [alice.clone()])?;
+    /// assert_eq!(saved.value.members, [alice]);
+    /// let error = store.save_team_with_members(&billing, "Billing", [UserId::new("usr_zed")?]);
+    /// assert_eq!(error.unwrap_err().field(), Some("members[0]"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn save_team_with_members(
+        &self,
+        id: &TeamId,
+        name: &str,
+        members: impl IntoIterator<Item = UserId>,
+    ) -> Result<Outcome<Team>> {
+        self.execute(SaveTeam {
+            team: id.clone(),
+            name: name.to_owned(),
+            members: Some(members.into_iter().collect()),
+        })
+    }
+
+    /// Saves a [view](crate::docs::rules#views), or changes it: a filter and an order that the store keeps a
+    /// counted list for. With another filter or order the list is built anew, in the background where the
+    /// store has more than a few hundred conversations. Until then a list of it is refused with
+    /// [`Building`](crate::ErrorKind::Building). O(1), and O(conversations) in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a name that is blank or too long, a filter that
+    /// contradicts itself or is by a contact or a view, and one view too many: at most
+    /// [`max_views`](crate::Options::max_views) are kept.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// let view = ViewId::new("view_waiting")?;
+    /// let waiting = Filter::open().unassigned().waiting(true);
+    /// store.save_view(&view, "Waiting", waiting, Sort::LongestWaiting)?;
+    /// let page = store.list(&Filter::view(&view), (1, 20))?;
+    /// assert_eq!((page.total, page.data[0].id), (1, id));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn save_view(
+        &self,
+        id: &ViewId,
+        name: &str,
+        filter: Filter,
+        sort: Sort,
+    ) -> Result<Outcome<View>> {
+        let (view, name) = (id.clone(), name.to_owned());
+        self.execute(SaveView {
+            view,
+            name,
+            filter,
+            sort,
+        })
+    }
+
+    /// Removes a [view](crate::docs::rules#views). Its list is removed in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is not there.
+    fn remove_view(&self, id: &ViewId) -> Result<Outcome<()>> {
+        self.execute(RemoveView { view: id.clone() })
     }
 
     /// Adds an [inbox](crate::docs::rules#inboxes) of a channel, or renames it. An inbox keeps its channel:

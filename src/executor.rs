@@ -19,7 +19,7 @@ pub(crate) use current::Lease;
 pub use job::Pending;
 pub(crate) use lifecycle::Owner;
 
-use background::{BATCH, Background};
+use background::{BATCH, Background, VIEWED};
 use current::Current;
 use group_commit::{Group, Queue};
 use job::{Answer, Job};
@@ -110,7 +110,9 @@ impl Executor {
             random: options.ids.random(),
             context,
             idempotency_ttl: options.idempotency_ttl,
-            reassigned_at_once: if options.reassigns { BATCH } else { 0 },
+            max_views: options.max_views,
+            reassigned_at_once: if options.has_background { BATCH } else { 0 },
+            viewed_at_once: if options.has_background { VIEWED } else { 0 },
         }
     }
 

@@ -48,8 +48,9 @@ pub struct Options {
     pub(crate) flush_interval: Option<Duration>,
     pub(crate) snapshot_ttl: Duration,
     pub(crate) idempotency_ttl: Duration,
-    /// Whether conversations of removed assignees are reassigned in the background.
-    pub(crate) reassigns: bool,
+    pub(crate) max_views: u64,
+    /// Whether conversations of removed assignees are reassigned and views built in the background.
+    pub(crate) has_background: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
 }
@@ -64,7 +65,8 @@ impl Default for Options {
             snapshot_ttl: Duration::from_secs(10 * 60),
             // Longer than a client retries.
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
-            reassigns: true,
+            max_views: 64,
+            has_background: true,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         }
@@ -151,6 +153,14 @@ impl Options {
         self
     }
 
+    /// The most [saved views](crate::docs::rules#views); 64 by default. Each one costs every command the
+    /// time to evaluate its filter twice.
+    #[must_use]
+    pub fn max_views(mut self, views: u64) -> Self {
+        self.max_views = views;
+        self
+    }
+
     /// When a command is durable. It has no effect on a store in memory.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
@@ -222,12 +232,12 @@ impl Options {
     }
 
     /// Leaves it to [`testing::reassign_now`](crate::testing::reassign_now) to reassign
-    /// conversations of [removed](crate::Execute::remove_assignee) users and teams: a run is
-    /// deterministic. With the feature `testing`.
+    /// conversations of [removed](crate::Execute::remove_assignee) users and teams and to build views: a
+    /// run is deterministic. With the feature `testing`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn reassign_by_hand(mut self) -> Self {
-        self.reassigns = false;
+        self.has_background = false;
         self
     }
 

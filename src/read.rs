@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerPosition, Contact, ContactFilter, ContactId,
-    Conversation, ConversationId, Error, Event, EventSeq, Filter, ImportName, ImportProgress,
-    Inbox, InboxId, InboxRef, Message, MessageRange, MessageRef, Page, PageRequest, Result,
-    TagCount, Transcript,
+    Conversation, ConversationId, EntityKind, Error, Event, EventSeq, Filter, ImportName,
+    ImportProgress, Inbox, InboxId, InboxRef, Message, MessageRange, MessageRef, Page, PageRequest,
+    Result, TagCount, Team, TeamId, Transcript, UserId, View, ViewId,
 };
 
 pub use iterators::{Messages, Notes};
@@ -351,6 +351,26 @@ pub trait Read: Source {
         self.query(|reader| Ok(reader.inboxes()))
     }
 
+    /// Returns a [saved view](crate::docs::rules#views), from memory.
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// let view = ViewId::new("view_waiting")?;
+    /// assert_eq!(store.view(&view).unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn view(&self, id: &ViewId) -> Result<View> {
+        self.query(|reader| {
+            let found = reader.find_view(id)?;
+            found.ok_or_else(|| Error::not_found(EntityKind::View, id))
+        })
+    }
+
+    /// Returns every saved view, from memory, in the order of the ids.
+    fn views(&self) -> Result<Vec<View>> {
+        self.query(|reader| reader.views())
+    }
+
     /// Returns a user or a team of the [directory](crate::docs::rules#directory), from memory.
     ///
     /// ```
@@ -360,6 +380,33 @@ pub trait Read: Source {
     /// ```
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         self.query(|reader| reader.assignee(id))
+    }
+
+    /// Returns a team with its members, from memory.
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact, alice);
+    /// let billing = TeamId::new("team_billing")?;
+    /// store.save_team_with_members(&billing, "Billing", [alice.clone()])?;
+    /// let team = store.team(&billing)?;
+    /// assert_eq!((&*team.name, team.members), ("Billing", vec![alice]));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn team(&self, id: &TeamId) -> Result<Team> {
+        self.query(|reader| reader.team(id))
+    }
+
+    /// Returns the members of a team, from memory, in the order of their ids.
+    ///
+    /// ```
+    /// # convodb::example!(store, id, contact, alice);
+    /// let billing = TeamId::new("team_billing")?;
+    /// store.save_team_with_members(&billing, "Billing", [alice.clone()])?;
+    /// assert_eq!(store.members_of(&billing)?, [alice]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn members_of(&self, team: &TeamId) -> Result<Vec<UserId>> {
+        Ok(self.team(team)?.members)
     }
 
     /// Returns the [tags](crate::docs::rules#attributes) that conversations have, with how many have each, in

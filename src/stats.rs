@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use convodb_core::{AssigneeKind, CommitSeq, EventSeq, Result};
+use convodb_core::{AssigneeKind, CommitSeq, EventSeq, Result, ViewId, ViewProgress};
 
 use crate::executor::Counters;
 use crate::storage::View;
@@ -41,6 +41,8 @@ pub struct Stats {
     pub teams: u64,
     /// Inboxes that were saved.
     pub inboxes: u64,
+    /// What each saved view has and costs, in the order of the ids.
+    pub views: Vec<ViewStats>,
     /// The number of commits that changed the store.
     pub commit_seq: CommitSeq,
     /// The time of the last of them, by the store's clock; 1970 before the first.
@@ -75,6 +77,38 @@ pub struct Stats {
     pub oldest_snapshot: Option<Duration>,
 }
 
+/// What a [saved view](crate::docs::rules#views) has and costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ViewStats {
+    /// The view.
+    pub id: ViewId,
+    /// How many conversations are in its list, as far as that has been built.
+    pub rows: u64,
+    /// The bytes of their keys and values.
+    pub bytes: u64,
+    /// How far it has been built, until it is complete.
+    pub building: Option<ViewProgress>,
+    /// How many conversations were written into it, moved in it or taken out by commands since the store
+    /// was opened: divided by [`Stats::grouped_commands`], what it costs a command.
+    pub writes: u64,
+}
+
+impl ViewStats {
+    fn read(view: &View) -> Result<Vec<Self>> {
+        let reader = view.reader();
+        let sizes = reader.sizes_of_views()?.into_iter();
+        let stats = sizes.map(|(saved, rows, bytes, progress)| Self {
+            id: saved.view.id.clone(),
+            rows,
+            bytes,
+            building: progress,
+            writes: saved.writes(),
+        });
+        Ok(stats.collect())
+    }
+}
+
 impl Stats {
     pub(crate) fn read(
         view: &View,
@@ -103,6 +137,7 @@ impl Stats {
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),
             inboxes: view.reader().inboxes().len() as u64,
+            views: ViewStats::read(view)?,
             commit_seq: view.head().commit_seq,
             last_commit_at: view.head().newest_time,
             file_bytes,

@@ -35,6 +35,7 @@ mod tags;
 mod totals;
 mod unit_of_work;
 mod verify;
+mod views;
 
 #[cfg(feature = "testing")]
 pub use convodb_kv::{Access, Disk, DiskFile, Metadata, SystemDisk};

@@ -109,7 +109,7 @@ impl ManualClock {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
-    store.executor().reassign_some(limit)
+    store.executor().work_off(limit, limit).map(|(ids, _)| ids)
 }
 
 /// The id of the contact that a message makes of its first identity, where none of its identities is known.

@@ -1,9 +1,10 @@
 //! The program of `benches/instructions`: it makes the calls of one case on an inbox of 100,000
 //! conversations under callgrind, which counts instructions only within [`counted`].
 //!
-//! `instructions generate FILE` creates the inbox, once and at full speed. `instructions run CASE FILE`
-//! opens it, warms up, makes the calls of the case, and prints the number of its operations; it changes
-//! the file. As a benchmark (`cargo bench`, also with `--test`) every case runs once, on a small inbox.
+//! `instructions generate DIRECTORY` creates the inbox, once and at full speed, without views and with some.
+//! `instructions file CASE` prints which of these files a case needs. `instructions run CASE FILE` opens it,
+//! warms up, makes the calls of the case, and prints the number of its operations; it changes the file. As
+//! a benchmark (`cargo bench`, also with `--test`) every case runs once, on a small inbox.
 //!
 //! Counts are reproducible: times and ids are functions of the number of the command, the file is the
 //! same each time, and no checkpoint runs while commands are counted. Each command is about another
@@ -32,7 +33,8 @@ use convodb::prelude::*;
 use convodb::testing::SeededIds;
 use convodb::{
     AssigneeId, Attachment, Channel, ContactId, Content, Conversation, ConversationId, Filter,
-    Inbound, MediaKind, Options, PageRequest, Pending, Status, UserId,
+    Inbound, MediaKind, Options, PageRequest, Pending, Priority, Sort, Status, TagFilter, UserId,
+    ViewId,
 };
 
 use generate::{History, TEXT};
@@ -66,50 +68,121 @@ struct Calls {
     counted: usize,
 }
 
-/// A case: its name, its function and the number of its calls.
-type Case = (&'static str, fn(&Inbox, Calls) -> usize, Calls);
+/// The views of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Views {
+    None,
+    /// Three that every open conversation is in.
+    Three,
+    /// Ten that no conversation of the cases is in.
+    Ten,
+}
 
-const CASES: [Case; 9] = [
-    ("append/1", append_alone, COMMANDS),
-    ("append/16", append_grouped, COMMANDS),
-    ("assign/1", assign, COMMANDS),
-    ("first/open", first_page, READS),
-    ("half/channel", half_of_a_channel, READS),
-    ("half/all", half_of_all, READS),
-    ("half/agent", half_of_an_agent, READS),
-    ("get/10", get, READS),
-    ("get/10/mixed", get_mixed, READS),
+impl Views {
+    const ALL: [Self; 3] = [Self::None, Self::Three, Self::Ten];
+
+    const fn file(self) -> &'static str {
+        match self {
+            Self::None => "inbox.redb",
+            Self::Three => "three_views.redb",
+            Self::Ten => "ten_views.redb",
+        }
+    }
+
+    fn saved(self) -> Vec<(Filter, Sort)> {
+        let whatsapp = || Filter::open().channel(Channel::Whatsapp);
+        let vip = TagFilter {
+            any: ["vip"].into_iter().collect(),
+            ..TagFilter::default()
+        };
+        match self {
+            Self::None => Vec::new(),
+            // An append changes the order of each.
+            Self::Three => vec![
+                (Filter::open(), Sort::LatestActivity),
+                (Filter::open(), Sort::EarliestActivity),
+                (Filter::open(), Sort::Priority),
+            ],
+            // What they select is decided late: by what teams give, by an assignee, or by the status.
+            Self::Ten => vec![
+                (Filter::open().priority(Priority::Urgent), Sort::Priority),
+                (
+                    Filter::open().priority(Priority::High).waiting(true),
+                    Sort::LongestWaiting,
+                ),
+                (whatsapp().priority(Priority::Low).unread(), Sort::Oldest),
+                (Filter::open().tags(vip.clone()), Sort::LatestActivity),
+                (Filter::all().tags(vip.clone()), Sort::Newest),
+                (whatsapp().tags(vip), Sort::LongestWaiting),
+                (Filter::open().snoozed(true), Sort::DueSoonest),
+                (Filter::open().assigned_to(agent(0)), Sort::LongestWaiting),
+                (
+                    Filter::open().assigned_to(agent(0)).assigned_to(agent(1)),
+                    Sort::Oldest,
+                ),
+                (Filter::resolved().read(), Sort::Newest),
+            ],
+        }
+    }
+}
+
+/// A case: its name, its function, the number of its calls, and the views of its file.
+type Case = (&'static str, fn(&Inbox, Calls) -> usize, Calls, Views);
+
+const CASES: [Case; 14] = [
+    ("append/1", append_alone, COMMANDS, Views::None),
+    ("append/16", append_grouped, COMMANDS, Views::None),
+    ("assign/1", assign, COMMANDS, Views::None),
+    ("first/open", first_page, READS, Views::None),
+    ("half/channel", half_of_a_channel, READS, Views::None),
+    ("half/all", half_of_all, READS, Views::None),
+    ("half/agent", half_of_an_agent, READS, Views::None),
+    ("get/10", get, READS, Views::None),
+    ("get/10/mixed", get_mixed, READS, Views::None),
+    ("view/first", first_of_a_view, READS, Views::Three),
+    ("view/half", half_of_a_view, READS, Views::Three),
+    ("view/count", count_of_a_view, READS, Views::Three),
+    (
+        "append/in_three_views",
+        append_in_views,
+        COMMANDS,
+        Views::Three,
+    ),
+    ("append/in_no_view", append_in_no_view, COMMANDS, Views::Ten),
 ];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["generate", file] => generate(Path::new(file), CONVERSATIONS),
+        ["generate", directory] => generate_all(Path::new(directory), CONVERSATIONS),
+        ["file", case] => println!("{}", find(case).3.file()),
         ["run", case, file] => {
-            let found = CASES.iter().find(|(name, ..)| *name == case);
-            let (_, run, calls) = found.unwrap_or_else(|| panic!("there is no case {case}"));
-            println!(
-                "{}",
-                run(&Inbox::open(Path::new(file), CONVERSATIONS), *calls)
-            );
+            let (_, run, calls, _) = find(case);
+            let inbox = Inbox::open(Path::new(file), CONVERSATIONS);
+            println!("{}", run(&inbox, *calls));
         }
         // The arguments of criterion, which the other benchmark takes.
         _ => once(),
     }
 }
 
+fn find(case: &str) -> &'static Case {
+    let found = CASES.iter().find(|(name, ..)| *name == case);
+    found.unwrap_or_else(|| panic!("there is no case {case}"))
+}
+
 /// Runs every case and checks its results.
 fn once() {
     const FEW: u64 = 2_000;
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("inbox.redb");
-    generate(&file, FEW);
+    generate_all(directory.path(), FEW);
     let calls = Calls {
         warm_up: GROUP,
         counted: GROUP,
     };
-    for (name, run, _) in CASES {
+    for (name, run, _, views) in CASES {
+        let file = directory.path().join(views.file());
         assert_eq!(run(&Inbox::open(&file, FEW), calls), GROUP, "{name}");
     }
 }
@@ -146,6 +219,44 @@ fn each<I, O>(
         check(call(turn >= times.warm_up, input(turn), &operation));
     }
     times.counted
+}
+
+/// Creates the files.
+fn generate_all(directory: &Path, conversations: u64) {
+    let file = |views: Views| directory.join(views.file());
+    generate(&file(Views::None), conversations);
+    for views in Views::ALL.into_iter().filter(|it| *it != Views::None) {
+        std::fs::copy(file(Views::None), file(views)).unwrap();
+        save_views(&file(views), views);
+    }
+}
+
+/// Saves the views, and waits until their lists are complete.
+fn save_views(file: &Path, views: Views) {
+    let store = options().create(false).open(file).unwrap();
+    for (number, (filter, sort)) in views.saved().into_iter().enumerate() {
+        store
+            .save_view(&view(number), "View", filter, sort)
+            .unwrap();
+    }
+    while store
+        .views()
+        .unwrap()
+        .iter()
+        .any(|it| it.building.is_some())
+    {
+        thread::sleep(SETTLING);
+    }
+    store.compact().unwrap();
+    store.close().unwrap();
+}
+
+fn view(number: usize) -> ViewId {
+    ViewId::new(&format!("view_{number}")).unwrap()
+}
+
+fn agent(number: usize) -> AssigneeId {
+    UserId::new(AGENTS[number]).unwrap().into()
 }
 
 /// Creates the file, compacted and closed. An import writes its tables in parallel, so that the layout
@@ -275,7 +386,7 @@ fn append_group(store: &Store, mut inbounds: Vec<Inbound>, is_counted: bool) {
 
 /// Alternately for two agents, who have none of the conversations before.
 fn assign(inbox: &Inbox, times: Calls) -> usize {
-    let agents = AGENTS.map(|agent| AssigneeId::from(UserId::new(agent).unwrap()));
+    let agents = [agent(0), agent(1)];
     let done = each(
         times,
         |turn| (inbox.nth(turn).id, &agents[turn % agents.len()]),
@@ -286,13 +397,48 @@ fn assign(inbox: &Inbox, times: Calls) -> usize {
     done
 }
 
+/// Each moves its conversation in every view, once.
+fn append_in_views(inbox: &Inbox, times: Calls) -> usize {
+    append_in(inbox, times, times.warm_up + times.counted)
+}
+
+fn append_in_no_view(inbox: &Inbox, times: Calls) -> usize {
+    append_in(inbox, times, 0)
+}
+
+/// Appends, which is to write so many rows of each view.
+fn append_in(inbox: &Inbox, times: Calls, rows: usize) -> usize {
+    let done = append_alone(inbox, times);
+    for view in inbox.store.stats().unwrap().views {
+        assert_eq!(view.writes, rows as u64, "{}", view.id);
+    }
+    done
+}
+
 fn first_page(inbox: &Inbox, times: Calls) -> usize {
-    let open = Filter::open();
+    first(inbox, times, &Filter::open())
+}
+
+fn first_of_a_view(inbox: &Inbox, times: Calls) -> usize {
+    first(inbox, times, &Filter::view(view(0)))
+}
+
+fn first(inbox: &Inbox, times: Calls, filter: &Filter) -> usize {
     each(
         times,
         |_| PageRequest::number(1, 20).unwrap(),
-        |page| inbox.store.list(&open, page).unwrap(),
+        |page| inbox.store.list(filter, page).unwrap(),
         |page| assert!(page.data.len() == 20 && page.total > 20),
+    )
+}
+
+fn count_of_a_view(inbox: &Inbox, times: Calls) -> usize {
+    let filter = Filter::view(view(0));
+    each(
+        times,
+        |_| (),
+        |()| inbox.store.count(&filter).unwrap(),
+        |count| assert!(count > 20),
     )
 }
 
@@ -311,6 +457,10 @@ fn half_of_an_agent(inbox: &Inbox, times: Calls) -> usize {
     let [first, second] = [0, 1].map(generate::team);
     let agent = Filter::open().unassigned().assigned_to(generate::user(0));
     middle(inbox, times, &agent.assigned_to(first).assigned_to(second))
+}
+
+fn half_of_a_view(inbox: &Inbox, times: Calls) -> usize {
+    middle(inbox, times, &Filter::view(view(0)))
 }
 
 fn middle(inbox: &Inbox, times: Calls, filter: &Filter) -> usize {

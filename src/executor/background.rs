@@ -1,7 +1,8 @@
 //! The thread that works behind the commands: it makes commits of an interval durable, checkpoints
-//! them when commands pause, and stores conversations of removed users and teams under their successors.
+//! them when commands pause, stores conversations of removed users and teams under their successors, and
+//! builds the lists of views.
 //!
-//! Invariant: the conversations are stored in bounded batches, and each waits for the write lock
+//! Invariant: it works in bounded batches, and each waits for the write lock
 //! like a command, so that no command waits for more than one of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,10 @@ use crate::storage::View;
 /// The number of conversations in a batch, which takes one or two milliseconds. The removal itself
 /// stores the first batch.
 pub(super) const BATCH: usize = 64;
+
+/// The number of conversations that are read at once to build the list of a view, or of its rows that are
+/// removed: about as long.
+pub(super) const VIEWED: usize = 512;
 
 /// The cost of a reassigned conversation, in commands: batches follow one another without a pause,
 /// and change more rows than most commands.
@@ -40,9 +45,9 @@ struct State {
     flush_at: Option<Instant>,
     /// When to look whether a checkpoint is due.
     checkpoint_at: Option<Instant>,
-    /// Whether conversations are left to be reassigned.
-    reassigns: bool,
-    /// A batch of them failed. Reads are right all the same; the next follows a restart.
+    /// Whether conversations are left to be reassigned, or views to be built.
+    has_backlog: bool,
+    /// A batch of it failed. Reads are right all the same; the next follows a restart.
     is_stopped: bool,
     /// The cause of a failure may have been removed since the last batch began.
     is_restarted: bool,
@@ -52,7 +57,7 @@ struct State {
 enum Task {
     Flush,
     Checkpoint,
-    Reassign,
+    Backlog,
 }
 
 impl Background {
@@ -72,9 +77,9 @@ impl Background {
             }
             let next = state.flush_at.into_iter().chain(state.checkpoint_at).min();
             let left = next.map(|at| at.saturating_duration_since(now));
-            if state.reassigns && !state.is_stopped {
+            if state.has_backlog && !state.is_stopped {
                 state.is_restarted = false;
-                return Some(Task::Reassign);
+                return Some(Task::Backlog);
             }
             let waited = self
                 .changed
@@ -109,12 +114,12 @@ impl Executor {
     pub(super) fn work_behind(self: &Arc<Self>) -> Result<()> {
         let flushes_after = self.options.flush_interval;
         let tends = self.has_log && !self.background.is_tending.swap(true, Ordering::Relaxed);
-        if flushes_after.is_none() && !tends && !self.is_to_reassign() {
+        if flushes_after.is_none() && !tends && !self.has_backlog() {
             return Ok(());
         }
         let mut state = lock(&self.background.state);
-        state.reassigns = self.is_to_reassign();
-        if state.flush_at.is_none() || state.reassigns || tends {
+        state.has_backlog = self.has_backlog();
+        if state.flush_at.is_none() || state.has_backlog || tends {
             self.background.changed.notify_one();
         }
         let now = Instant::now();
@@ -129,9 +134,9 @@ impl Executor {
         Ok(())
     }
 
-    fn is_to_reassign(&self) -> bool {
-        let has_redirects = |view: Arc<View>| view.reader().has_redirects();
-        self.options.reassigns && self.view().is_ok_and(has_redirects)
+    fn has_backlog(&self) -> bool {
+        let has_backlog = |view: Arc<View>| view.reader().has_backlog();
+        self.options.has_background && self.view().is_ok_and(has_backlog)
     }
 
     fn run_tasks(self: &Arc<Self>) {
@@ -141,14 +146,14 @@ impl Executor {
                 // The next command returns the error of a flush.
                 Task::Flush => self.flush().map(|()| true),
                 Task::Checkpoint => self.tend_checkpoint().map(|()| true),
-                Task::Reassign => self.reassign_some(BATCH).map(|ids| !ids.is_empty()),
+                Task::Backlog => self.work_off(BATCH, VIEWED).map(|(_, worked)| worked),
             }));
-            if task == Task::Reassign {
+            if task == Task::Backlog {
                 // Under the lock, which a publisher takes afterwards: this thread finds what was
                 // published, or is notified of it.
                 let mut state = lock(&self.background.state);
-                state.reassigns = self.is_to_reassign();
-                let is_failed = state.reassigns && !matches!(ran, Ok(Ok(true)));
+                state.has_backlog = self.has_backlog();
+                let is_failed = state.has_backlog && !matches!(ran, Ok(Ok(true)));
                 state.is_stopped = is_failed && !state.is_restarted;
             }
         }
@@ -176,13 +181,24 @@ impl Executor {
         tended.map(drop)
     }
 
-    /// Reassigns a batch of at most this many conversations, and returns their ids.
-    pub(crate) fn reassign_some(self: &Arc<Self>, limit: usize) -> Result<Vec<ConversationId>> {
+    /// Reassigns a batch of at most this many conversations, and returns their ids; or builds a part of a
+    /// view. And whether there was something to do.
+    pub(crate) fn work_off(
+        self: &Arc<Self>,
+        reassigned: usize,
+        viewed: usize,
+    ) -> Result<(Vec<ConversationId>, bool)> {
         let (_lock, mut state) = self.lock_writer()?;
         self.write(&mut state, |mut unit, summary| {
-            let ids = unit.reassign_some(self.options.clock.now(), limit)?;
+            let now = self.options.clock.now();
+            let ids = unit.reassign_some(now, reassigned)?;
             summary.cost = ids.len() as u64 * REASSIGNED_COST;
-            Ok((ids, unit))
+            let mut worked = !ids.is_empty();
+            if !worked && let Some(read) = unit.build_some(now, viewed)? {
+                summary.cost = read as u64;
+                worked = true;
+            }
+            Ok(((ids, worked), unit))
         })
     }
 }

@@ -77,7 +77,7 @@ impl Gathered {
         let (hashes, conversation) = (known.hashes, &imported.conversation);
         let numbers = known.directory.numbers_of(conversation)?;
         conversations::save_record(&mut self.rows, conversation, numbers)?;
-        conversations::stage_derived(&mut self.rows, conversation, numbers)?;
+        conversations::stage_derived(&mut self.rows, &known.directory, conversation, numbers)?;
         self.tags.add(conversation);
         for message in &imported.messages {
             messages::save(&mut self.rows, message)?;

@@ -1,5 +1,7 @@
 //! Conversations: record, unique key of contact and inbox, and the index entries that follow.
 
+use std::ops::Bound;
+
 use chrono::{DateTime, Utc};
 use convodb_core::records::{ConversationRecord, Numbers};
 use convodb_core::{ContactId, Conversation, ConversationId, Result};
@@ -7,8 +9,9 @@ use convodb_core::{ContactId, Conversation, ConversationId, Result};
 use super::batch::{Batch, Sink};
 use super::kinds::{CONVERSATION_ALIASES, CONVERSATIONS, DUE, THREADS, ThreadKey, decoded};
 use super::tags::TagEdits;
+use super::views::Views;
 use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
-use crate::index::Edits;
+use crate::index::{Edits, Place};
 use convodb_kv::{Read, WriteTables};
 
 /// A conversation as it is stored. Where its owner was removed, the assignee is the one that was
@@ -85,6 +88,7 @@ pub(super) fn thread_of(conversation: &Conversation, numbers: Numbers) -> Thread
 pub(super) fn save(
     rows: &mut WriteTables<'_>,
     (index, totals, tags): (&mut Edits, &mut Totals, &mut TagEdits),
+    views: &Views,
     before: Option<&(Conversation, Numbers)>,
     after: Option<&(Conversation, Numbers)>,
 ) -> Result<()> {
@@ -97,18 +101,19 @@ pub(super) fn save(
         value = index_entry::value(known, *numbers);
     }
     for (old, new) in old.into_iter().zip(new) {
-        if let Some(place) = old
-            && old != new
-        {
-            index.remove(rows, totals, &place)?;
+        move_entry(rows, index, totals, (old, new), &value)?;
+    }
+    let mut in_view = None;
+    for view in views.iter() {
+        let placed = |(known, _): &(Conversation, Numbers)| view.place(known);
+        let (old, new) = (before.and_then(placed), after.and_then(placed));
+        if old.is_none() && new.is_none() {
+            continue;
         }
-        if let Some(place) = new {
-            if old == new {
-                rows.put(plan::STREAMS.table, &place.0.key(&place.1), &value)?;
-            } else {
-                index.insert(rows, totals, &place, &value)?;
-            }
-        }
+        let header = || after.map(|(known, numbers)| index_entry::in_view(known, *numbers, &value));
+        let value = in_view.get_or_insert_with(|| header().unwrap_or_default());
+        view.count_write();
+        move_entry(rows, index, totals, (old, new), value)?;
     }
     if let (Some((before, _)), None) = (before, after) {
         CONVERSATIONS.remove(rows, &before.id)?;
@@ -123,6 +128,42 @@ pub(super) fn save(
         new.map_or(Ok(()), |key| DUE.put_key(rows, &key))?;
     }
     Ok(())
+}
+
+/// Puts the entry of a conversation where it is now in a list, in place of where it was.
+fn move_entry(
+    rows: &mut WriteTables<'_>,
+    index: &mut Edits,
+    totals: &mut Totals,
+    (old, new): (Option<Place>, Option<Place>),
+    value: &[u8],
+) -> Result<()> {
+    if let Some(place) = old
+        && old != new
+    {
+        index.remove(rows, totals, &place)?;
+    }
+    match new {
+        Some(place) if old == new => rows.put(plan::STREAMS.table, &place.0.key(&place.1), value),
+        Some(place) => index.insert(rows, totals, &place, value),
+        None => Ok(()),
+    }
+}
+
+/// The ids of the conversations after one, or from the first on. O(limit).
+pub(super) fn ids_after(
+    rows: &impl Read,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<ConversationId>> {
+    let first = after.map(|id| CONVERSATIONS.key(&id));
+    let first = first
+        .as_ref()
+        .map_or(Bound::Unbounded, |key| Bound::Excluded(&key[..]));
+    let ids = rows.range(tables::CONVERSATIONS, (first, Bound::Unbounded))?;
+    ids.take(limit)
+        .map(|row| CONVERSATIONS.parse(&row?.0))
+        .collect()
 }
 
 /// When the snooze of a conversation ends, as a key.
@@ -152,6 +193,7 @@ pub(super) fn save_record(
 /// Gathers what follows from a conversation's record: its unique key and its index entries.
 pub(super) fn stage_derived(
     batch: &mut Batch,
+    directory: &Directory,
     conversation: &Conversation,
     numbers: Numbers,
 ) -> Result<()> {
@@ -164,6 +206,12 @@ pub(super) fn stage_derived(
     {
         batch.put(plan::STREAMS.table, &stream.key(&position), |bytes| {
             bytes.extend_from_slice(&value);
+            Ok(())
+        })?;
+    }
+    for (stream, position) in directory.views.places(directory, conversation, numbers) {
+        batch.put(plan::STREAMS.table, &stream.key(&position), |bytes| {
+            bytes.extend_from_slice(&index_entry::in_view(conversation, numbers, &value));
             Ok(())
         })?;
     }

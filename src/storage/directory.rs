@@ -1,4 +1,4 @@
-//! Users, teams and inboxes, held in memory beside each snapshot: reading a page reads no name from the file.
+//! Users, teams, inboxes and views, held in memory beside each snapshot: reading a page reads no name from the file.
 //!
 //! Invariant: a redirect leads to an owner that is present, or to no assignee, in one step: a
 //! removal extends those that led to the removed one. It is kept exactly while conversations are
@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use convodb_core::records::{AssigneeRecord, Numbers, RedirectRecord, RedirectStep};
-use convodb_core::{Assignee, AssigneeId, Conversation, Error, Result, Revision};
+use convodb_core::{
+    Assignee, AssigneeId, Conversation, Error, Result, Revision, Team, TeamId, UserId,
+};
 
 use super::inboxes::Inboxes;
 use super::kinds::{DIRECTORY, REDIRECTS, REMOVED_TEAMS};
+use super::views::Views;
 use super::{Head, keys};
 use convodb_kv::{Read, WriteTables};
 
@@ -28,8 +31,11 @@ pub(crate) struct Directory {
     by_id: BTreeMap<AssigneeId, u32>,
     /// Those that are present, by their numbers: a page looks one up for each row.
     owners: Vec<Option<Assignee>>,
+    /// The members of each team that has any, by their ids.
+    members: BTreeMap<TeamId, Arc<[UserId]>>,
     redirects: BTreeMap<u32, Arc<RedirectRecord>>,
     pub(super) inboxes: Inboxes,
+    pub(super) views: Views,
     /// The teams that took over the queues of removed ones, by the numbers of both; 0 where none did.
     removed_teams: BTreeMap<u32, u32>,
 }
@@ -39,6 +45,7 @@ impl Directory {
     pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Self> {
         let mut directory = Self {
             inboxes: Inboxes::read(rows)?,
+            views: Views::read(rows)?,
             ..Self::default()
         };
         let possible = keys::UNASSIGNED + 1..next_owner;
@@ -50,7 +57,15 @@ impl Directory {
         };
         for row in DIRECTORY.all(rows)? {
             let (id, record) = row?;
-            directory.insert(check(record.owner)?, Assignee::new(id, &record.name));
+            let owner = check(record.owner)?;
+            match &id {
+                AssigneeId::Team(team) => directory.set_members(team, &record.members),
+                AssigneeId::User(_) if record.members.is_empty() => {}
+                AssigneeId::User(_) => {
+                    return Err(Error::corrupted(format!("the user `{id}` has members")));
+                }
+            }
+            directory.insert(owner, Assignee::new(id, &record.name));
         }
         for row in REDIRECTS.all(rows)? {
             let (owner, record) = row?;
@@ -72,6 +87,13 @@ impl Directory {
         }
     }
 
+    fn set_members(&mut self, team: &TeamId, members: &[UserId]) {
+        match members.is_empty() {
+            true => self.members.remove(team),
+            false => self.members.insert(team.clone(), members.into()),
+        };
+    }
+
     fn present(&self, number: u32) -> Option<&Assignee> {
         self.owners.get(number as usize)?.as_ref()
     }
@@ -83,6 +105,18 @@ impl Directory {
 
     pub(crate) fn get(&self, id: &AssigneeId) -> Option<&Assignee> {
         self.present(*self.by_id.get(id)?)
+    }
+
+    /// The members of a team, by their ids: none where there is no such team.
+    pub(crate) fn members_of(&self, team: &TeamId) -> &[UserId] {
+        self.members.get(team).map_or(&[], |members| members)
+    }
+
+    /// Whether members are users that are present, each once, by their ids, and not too many.
+    pub(super) fn are_members(&self, members: &[UserId]) -> bool {
+        members.len() <= Team::MAX_MEMBERS
+            && members.is_sorted_by(|one, next| one < next)
+            && members.iter().all(|id| self.by_id.contains_key(&id.into()))
     }
 
     /// The number of a user or team.
@@ -188,12 +222,62 @@ impl Directory {
             Some(owner) => owner,
             None => head.take_owner()?,
         };
+        let id = assignee.id.clone();
+        self.insert(owner, assignee);
+        self.write(rows, &id)
+    }
+
+    /// Gives a team other members.
+    pub(super) fn save_members(
+        &mut self,
+        rows: &mut WriteTables<'_>,
+        team: &TeamId,
+        members: &[UserId],
+    ) -> Result<()> {
+        self.set_members(team, members);
+        self.write(rows, &team.into())
+    }
+
+    /// Writes the record of a user or team.
+    fn write(&self, rows: &mut WriteTables<'_>, id: &AssigneeId) -> Result<()> {
+        let owner = self.owner_of(Some(id))?;
+        let assignee = self.present(owner).ok_or_else(|| unknown(owner))?;
+        let members = id.as_team().map_or(&[][..], |team| self.members_of(team));
         let record = AssigneeRecord {
             owner,
             name: assignee.name.to_string(),
+            members: members.to_vec(),
         };
-        DIRECTORY.put(rows, &assignee.id, &record)?;
-        self.insert(owner, assignee);
+        DIRECTORY.put(rows, id, &record)
+    }
+
+    /// Takes a user out of the teams. O(teams that have members).
+    fn leave_teams(&mut self, rows: &mut WriteTables<'_>, user: &UserId) -> Result<()> {
+        let is_in = |members: &Arc<[UserId]>| members.contains(user);
+        let teams = self.members.iter().filter(|(_, members)| is_in(members));
+        let teams: Vec<TeamId> = teams.map(|(team, _)| team.clone()).collect();
+        for team in teams {
+            let mut members = self.members_of(&team).to_vec();
+            members.retain(|member| member != user);
+            self.save_members(rows, &team, &members)?;
+        }
+        Ok(())
+    }
+
+    /// Takes out of each team what is no member.
+    pub(super) fn repair_members(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
+        let flawed = self.members.iter();
+        let flawed = flawed.filter(|(_, members)| !self.are_members(members));
+        let flawed: Vec<_> = flawed
+            .map(|(team, members)| (team.clone(), members.to_vec()))
+            .collect();
+        for (team, mut members) in flawed {
+            members.retain(|id| self.by_id.contains_key(&id.into()));
+            members.sort_unstable();
+            members.dedup();
+            members.truncate(Team::MAX_MEMBERS);
+            self.save_members(rows, &team, &members)?;
+        }
         Ok(())
     }
 
@@ -241,6 +325,10 @@ impl Directory {
         step: &RedirectStep,
     ) -> Result<u32> {
         let owner = self.owner_of(Some(id))?;
+        match id {
+            AssigneeId::User(user) => self.leave_teams(rows, user)?,
+            AssigneeId::Team(team) => drop(self.members.remove(team)),
+        }
         if id.is_team() {
             let successor = step.successor.as_ref().filter(|it| it.is_team());
             let successor = self.owner_of(successor)?;

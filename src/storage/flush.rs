@@ -24,6 +24,12 @@ impl UnitOfWork<'_> {
                 directory.save(rows, &mut self.known.head, assignee)?;
             }
         }
+        for saved in self.state.members.take_differences() {
+            if let Some(members) = saved.after {
+                let directory = Arc::make_mut(&mut self.known.directory);
+                directory.save_members(rows, &saved.key, &members)?;
+            }
+        }
         for saved in self.state.inboxes.take_differences() {
             if let Some(inbox) = saved.after {
                 let directory = Arc::make_mut(&mut self.known.directory);
@@ -38,19 +44,24 @@ impl UnitOfWork<'_> {
             let redirected = redirected.map(|redirected| redirected.owner);
             self.drained.extend(redirected);
             let stored = |known: Option<Conversation>, owner: Option<u32>| {
-                let stored = known.map(|known| {
+                let stored = known.map(|mut known| {
                     let numbers = Numbers {
                         owner: owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok)?,
                         inbox: directory.inboxes.number_of(&known)?,
                         team: directory.team_of(&known)?,
                     };
+                    if let Some(owner) = owner {
+                        // The lists of views have it as it is shown.
+                        directory.redirect(owner, &mut known)?;
+                    }
                     Ok::<_, Error>((known, numbers))
                 });
                 stored.transpose()
             };
             let (before, after) = (stored(before, redirected)?, stored(after, None)?);
             let index = (&mut self.index, &mut *totals, &mut tags);
-            conversations::save(rows, index, before.as_ref(), after.as_ref())?;
+            let views = &directory.views;
+            conversations::save(rows, index, views, before.as_ref(), after.as_ref())?;
         }
         tags.write(rows)?;
         for Difference { key, after, .. } in self.state.threads.take_differences() {
@@ -178,6 +189,10 @@ impl UnitOfWork<'_> {
             ChangeKind::EventsPurged { before } => {
                 events::purge(rows, hashes, &mut self.known.head, *before)
             }
+            ChangeKind::ViewSaved(_)
+            | ChangeKind::ViewRemoved { .. }
+            | ChangeKind::ViewBuilt { .. }
+            | ChangeKind::ViewRowsRemoved { .. } => self.write_view(&change.kind),
             ChangeKind::AssigneeRemoved {
                 assignee,
                 successor,
@@ -191,7 +206,7 @@ impl UnitOfWork<'_> {
                 };
                 self.drained
                     .insert(directory.remove(rows, assignee, &step)?);
-                Ok(())
+                directory.views.reassign(rows, assignee, successor.as_ref())
             }
             _ => Ok(()),
         }

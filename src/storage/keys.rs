@@ -5,8 +5,9 @@
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, HASH_LEN, Hex,
-    Identity, ImportName, InboxId, InboxNumber, MessageId, NoteId, Result, Standing, time,
+    AssigneeId, Channel, ConsumerName, ContactId, Conversation, ConversationId, Error, EventSeq,
+    HASH_LEN, Hex, Identity, ImportName, InboxId, InboxNumber, MessageId, NoteId, Result, Sort,
+    Standing, ViewId, time,
 };
 
 use super::inboxes::Inboxes;
@@ -25,11 +26,12 @@ pub(super) mod index_kind {
     pub(in super::super) const BY_STATE: u8 = 0x01;
     /// `(owner, status, inbox)` partitions.
     pub(in super::super) const BY_ASSIGNEE: u8 = 0x02;
-    // 0x03 is reserved for streams by status alone.
     /// The streams of `BY_STATE` again, with the unread conversations alone.
     pub(in super::super) const UNREAD_BY_STATE: u8 = 0x04;
     /// The streams of `BY_ASSIGNEE` again, with the unread conversations alone.
     pub(in super::super) const UNREAD_BY_ASSIGNEE: u8 = 0x05;
+    /// The lists of saved views.
+    pub(in super::super) const LISTS: u8 = 0x06;
     /// The number of rows of each stream.
     pub(in super::super) const TOTALS: u8 = 0x10;
     /// The counts above the rows of each stream.
@@ -49,6 +51,10 @@ pub(super) const fn code(standing: Standing) -> u8 {
         Standing::Resolved => 1,
         Standing::Snoozed => 2,
     }
+}
+
+pub(super) fn standing(of: u8) -> Option<Standing> {
+    Standing::ALL.into_iter().find(|known| code(*known) == of)
 }
 
 /// What a key says, or a part of it.
@@ -237,6 +243,16 @@ impl Part for NameKey {
     }
 }
 
+impl Part for ViewId {
+    fn put(&self, key: &mut Key) {
+        key.push(self.as_str().as_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        Self::new(take_text(rest)?).ok()
+    }
+}
+
 impl Part for ConsumerName {
     fn put(&self, key: &mut Key) {
         key.push(self.as_str().as_bytes());
@@ -272,19 +288,47 @@ pub(super) fn malformed(table: Table, key: &[u8]) -> Error {
     Error::corrupted(format!("a key of `{name}` is malformed: {key}"))
 }
 
-/// The position of a conversation in its streams: complemented, so that ascending keys are the list's
-/// descending order.
-pub(super) fn position(updated_at: DateTime<Utc>, id: ConversationId) -> Position {
+/// The position of a conversation in a list of an order.
+pub(super) fn position(sort: Sort, conversation: &Conversation) -> Position {
+    position_at(sort, sort.key(conversation), conversation.id)
+}
+
+/// The position of what an order sorts by. The id is complemented where the order descends.
+pub(super) fn position_at(sort: Sort, key: u64, id: ConversationId) -> Position {
+    let raw = if sort.descends() { !id.raw() } else { id.raw() };
     let mut position = [0; POSITION_LEN];
-    let (time, raw) = position.split_at_mut(8);
-    time.copy_from_slice(&(!updated_at.timestamp_micros()).to_be_bytes());
-    raw.copy_from_slice(&(!id.raw()).to_be_bytes());
+    let (first, second) = position.split_at_mut(8);
+    first.copy_from_slice(&key.to_be_bytes());
+    second.copy_from_slice(&raw.to_be_bytes());
     position
+}
+
+/// The conversation at a position.
+pub(super) fn id_at(sort: Sort, position: &Position) -> ConversationId {
+    let raw = position
+        .last_chunk()
+        .map_or(0, |raw| u128::from_be_bytes(*raw));
+    ConversationId::from_raw(if sort.descends() { !raw } else { raw })
 }
 
 /// What a stream's prefix says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StreamKey {
+pub(super) enum StreamKey {
+    Partition(Partition),
+    /// The list of a view, by its number.
+    List(u32),
+}
+
+/// The stream of a view's list.
+pub(super) fn list_stream(list: u32) -> Stream {
+    let mut stream = Stream::new(&[index_kind::LISTS]);
+    stream.push(&list.to_be_bytes());
+    stream
+}
+
+/// The partition of the index that a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Partition {
     /// Whether only unread conversations are in it.
     pub(super) unread: bool,
     /// The bucket, where the stream is an assignee's.
@@ -293,7 +337,7 @@ pub(super) struct StreamKey {
     pub(super) inbox: InboxNumber,
 }
 
-impl StreamKey {
+impl Partition {
     /// The streams of a bucket with all its conversations.
     pub(super) fn of_bucket(bucket: u32, inboxes: &Inboxes) -> impl Iterator<Item = Self> {
         Standing::ALL.into_iter().flat_map(move |standing| {
@@ -327,6 +371,16 @@ impl StreamKey {
 const STATE_LEN: usize = 1 + 4;
 
 pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
+    match prefix {
+        [index_kind::LISTS, list @ ..] => {
+            let list = u32::from_be_bytes(list.try_into().ok()?);
+            Some(StreamKey::List(list))
+        }
+        prefix => parse_partition(prefix).map(StreamKey::Partition),
+    }
+}
+
+fn parse_partition(prefix: &[u8]) -> Option<Partition> {
     use index_kind::{BY_ASSIGNEE, BY_STATE, UNREAD_BY_ASSIGNEE, UNREAD_BY_STATE};
     let (prefix, inbox) = prefix.split_last_chunk()?;
     let (kind, bucket, standing) = match prefix {
@@ -341,12 +395,10 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
         }
         _ => return None,
     };
-    Some(StreamKey {
+    Some(Partition {
         unread: matches!(*kind, UNREAD_BY_STATE | UNREAD_BY_ASSIGNEE),
         bucket,
-        standing: Standing::ALL
-            .into_iter()
-            .find(|known| code(*known) == *standing)?,
+        standing: self::standing(*standing)?,
         inbox: InboxNumber::new(u32::from_be_bytes(*inbox)),
     })
 }
@@ -355,19 +407,19 @@ pub(super) fn parse_stream(prefix: &[u8]) -> Option<StreamKey> {
 /// standing and channel.
 pub(super) fn union_of(stream: &Stream) -> Option<(Stream, usize)> {
     const { assert!(Standing::ALL.len() * Channel::ALL.len() == index::CLASSES) }
-    let known = parse_stream(stream).filter(|known| !known.unread)?;
+    let known = parse_partition(stream).filter(|known| !known.unread)?;
     let prefix = stream.get(..stream.len().checked_sub(STATE_LEN)?)?;
     let class = usize::from(code(known.standing)) * Channel::ALL.len();
     Some((Stream::new(prefix), class + known.inbox.channel() as usize))
 }
 
-/// What the key of an index row says: its stream, and the time and conversation of its position.
-pub(super) fn parse_index(key: &[u8]) -> Result<(StreamKey, DateTime<Utc>, ConversationId)> {
+/// What the key of a row in a partition says, and the time and conversation of its position.
+pub(super) fn parse_index(key: &[u8]) -> Result<(Partition, DateTime<Utc>, ConversationId)> {
     let parse = || {
         let (prefix, position) = key.split_last_chunk::<POSITION_LEN>()?;
         let (micros, raw) = position.split_first_chunk()?;
         Some((
-            parse_stream(prefix)?,
+            parse_partition(prefix)?,
             time::from_micros(!i64::from_be_bytes(*micros))?,
             ConversationId::from_raw(!u128::from_be_bytes(raw.try_into().ok()?)),
         ))

@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use convodb_core::codec::Record;
 use convodb_core::records::{
     AssigneeRecord, ContactRecord, ConversationRecord, InboxRecord, MessageRecord,
-    MessageTimeRecord, NoteRecord, RedirectRecord, TagRecord,
+    MessageTimeRecord, NoteRecord, RedirectRecord, TagRecord, ViewRecord,
 };
 use convodb_core::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, HASH_LEN, IdempotencyRecord,
     Identity as ContactIdentity, ImportName, ImportProgress, InboxId, InboxNumber, MessageId,
-    NewEvent, NoteId, ProviderIdState, Result,
+    NewEvent, NoteId, ProviderIdState, Result, ViewId,
 };
 
 use super::batch::Sink;
@@ -82,6 +82,9 @@ pub(super) const ALIASES_OF_CONVERSATION: Kind<(ConversationId, ConversationId),
     catalog(b"\x15");
 /// How far named imports have come.
 pub(super) const IMPORTS: Kind<ImportName, ImportProgress> = catalog(b"\x16");
+/// Saved views, and the lists of which no view has them any longer.
+pub(super) const VIEWS: Kind<ViewId, ViewRecord> = catalog(b"\x17");
+pub(super) const REMOVED_LISTS: Kind<u32, ()> = catalog(b"\x18");
 
 pub(super) const EVENTS: Kind<EventSeq, NewEvent> = Kind::new(tables::EVENTS, b"\x01");
 /// The numbers of the events in the audit log of a conversation.

@@ -66,9 +66,19 @@ impl UnitOfWork<'_> {
                 let assignee = self.known.directory.get(id).cloned();
                 self.state.assignees.insert(id.clone(), assignee);
             }
+            Key::Members(team) => {
+                let members = self.known.directory.members_of(team).to_vec();
+                self.state.members.insert(team.clone(), Some(members));
+            }
             Key::Inbox(id) => {
                 let inbox = self.known.directory.inboxes.get(id).cloned();
                 self.state.inboxes.insert(id.clone(), inbox);
+            }
+            Key::View(id) => {
+                // Its progress counts all conversations.
+                self.whole(Self::flush)?;
+                let view = self.reader().find_view(id)?;
+                self.state.views.insert(id.clone(), view);
             }
             Key::Idempotency(key) => {
                 let record = COMMANDS.get(&self.rows, &self.known.hashes.of_key(key))?;
@@ -158,6 +168,7 @@ impl UnitOfWork<'_> {
             Query::Threads(contact) => {
                 Answer::Conversations(conversations::of_contact(rows, contact)?)
             }
+            Query::Views => Answer::Number(self.known.directory.views.len() as u64),
             Query::Count(filter) => Answer::Number(self.reader().count(filter)?),
             Query::FirstEventSince(at) => {
                 Answer::Number(events::first_since(rows, head, *at)?.get())

@@ -3,9 +3,9 @@
 use std::ops::Bound;
 
 use convodb_core::records::Numbers;
-use convodb_core::{Conversation, Filter, Result, Standing};
+use convodb_core::{Conversation, Filter, Result, Sort, Standing};
 
-use super::keys::{self, StreamKey};
+use super::keys::{self, Partition};
 use super::{Directory, meta, tables};
 use crate::index::{Edits, Levels, Place, Stream, Streams};
 use convodb_kv::{Over, WriteTables};
@@ -32,10 +32,10 @@ pub(super) fn fold(rows: &mut WriteTables<'_>, over: Over<'_>) -> Result<()> {
 /// Where a conversation is: in each of its partitions once, by its sort key. These are by status
 /// and inbox, by owner, and both again while it has unread messages. A pure function of the record.
 pub(super) fn placements(conversation: &Conversation, of: Numbers) -> [Option<Place>; 4] {
-    let position = keys::position(conversation.updated_at, conversation.id);
+    let position = keys::position(Sort::LatestActivity, conversation);
     let standing = Standing::of(conversation);
     let place = |bucket, unread| {
-        let key = StreamKey {
+        let key = Partition {
             unread,
             bucket,
             standing,
@@ -54,7 +54,7 @@ pub(super) fn placements(conversation: &Conversation, of: Numbers) -> [Option<Pl
 
 /// Visits the streams of a filter, owner by owner. Every conversation is in one stream of each
 /// index, and if it is unread, in one of each with the unread ones; so they share no row: their
-/// totals add up, and their rows merge. An error of a filter of more assignees than a list takes.
+/// totals add up, and their rows merge. The members of a team are among the assignees already. An error of a filter of more assignees than a list takes.
 pub(super) fn each_stream(
     filter: &Filter,
     directory: &Directory,
@@ -64,7 +64,7 @@ pub(super) fn each_stream(
     let mut visit = |bucket| {
         for standing in Standing::ALL.into_iter().filter(|it| filter.has(*it)) {
             for inbox in directory.inboxes.selected(filter) {
-                let key = StreamKey {
+                let key = Partition {
                     unread: filter.is_unread(),
                     bucket,
                     standing,

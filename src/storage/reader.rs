@@ -5,8 +5,8 @@ use std::sync::Arc;
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerName, ConsumerPosition, ContactId, Conversation,
     ConversationId, EntityKind, Error, Event, EventSeq, Hashes, ImportName, ImportProgress, Inbox,
-    InboxId, InboxRef, Message, MessageRange, MessageRef, ProviderIdState, Result, TagCount,
-    Transcript,
+    InboxId, InboxRef, Message, MessageRange, MessageRef, ProviderIdState, Result, TagCount, Team,
+    TeamId, Transcript,
 };
 
 use super::conversations::Stored;
@@ -33,7 +33,7 @@ impl Resident {
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
         let head = Head::read(rows)?;
         let directory = Directory::read(rows, head.next_owner)?;
-        let totals = Totals::read(rows, head.next_owner, &directory.inboxes)?;
+        let totals = Totals::read(rows, head.next_owner, &directory)?;
         Ok(Self {
             directory: Arc::new(directory),
             totals: Arc::new(totals),
@@ -57,9 +57,10 @@ impl<'a, R: Read> Reader<'a, R> {
         self.known.head.commit_seq
     }
 
-    /// Whether conversations are stored under owners that were removed.
-    pub(crate) fn has_redirects(&self) -> bool {
-        self.known.directory.has_redirects()
+    /// Whether conversations are stored under owners that were removed, or views are yet to be built.
+    pub(crate) fn has_backlog(&self) -> bool {
+        let directory = &self.known.directory;
+        directory.has_redirects() || directory.views.has_work()
     }
 
     /// A conversation that must be there.
@@ -297,6 +298,13 @@ impl<'a, R: Read> Reader<'a, R> {
     pub(crate) fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         let known = self.known.directory.get(id).cloned();
         known.ok_or_else(|| Error::assignee_not_found(id))
+    }
+
+    /// A team that must be there, with its members.
+    pub(crate) fn team(&self, id: &TeamId) -> Result<Team> {
+        let known = self.assignee(&id.into())?;
+        let members = self.known.directory.members_of(id);
+        Ok(Team::new(id, &known.name, members))
     }
 
     /// An inbox that must be there.

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use convodb_core::{Channel, Error, Result, Standing};
 
+use super::directory::Directory;
 use super::inboxes::Inboxes;
-use super::keys::{self, StreamKey, index_kind};
+use super::keys::{self, Partition, StreamKey, index_kind};
 use super::plan::STREAMS;
 use super::tables;
 use crate::index::Totals as _;
@@ -39,13 +40,18 @@ const UNREADABLE: Total = Total {
 /// The totals of some inboxes, where they have any.
 type Blocks = Vec<Option<Arc<[Family; FAMILIES_A_BLOCK]>>>;
 
-/// The totals of one view. Clones share what neither changes.
+/// The totals of one snapshot. Clones share what neither changes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Totals(Vec<Arc<Blocks>>);
+pub(super) struct Totals {
+    partitions: Vec<Arc<Blocks>>,
+    /// Of the lists of saved views.
+    lists: Arc<BTreeMap<u32, Total>>,
+}
 
 impl Totals {
-    /// Of owners with lesser numbers, and of these inboxes. O(streams).
-    pub(super) fn read(rows: &impl Read, next_owner: u32, inboxes: &Inboxes) -> Result<Self> {
+    /// Of owners with lesser numbers, and of the inboxes and views that are known. O(streams).
+    pub(super) fn read(rows: &impl Read, next_owner: u32, known: &Directory) -> Result<Self> {
+        let directory = known;
         let mut totals = Self::default();
         let first = [index_kind::TOTALS];
         let last = [index_kind::TOTALS + 1];
@@ -54,8 +60,11 @@ impl Totals {
             let (key, value) = row?;
             // What belongs to no stream of the file is for `verify` to tell of.
             let known = keys::parse_stream(key.get(1..).unwrap_or_default());
-            let known = known.filter(|stream| {
-                stream.bucket < Some(next_owner) && inboxes.named(stream.inbox).is_some()
+            let known = known.filter(|stream| match stream {
+                StreamKey::Partition(of) => {
+                    of.bucket < Some(next_owner) && directory.inboxes.named(of.inbox).is_some()
+                }
+                StreamKey::List(list) => directory.views.has_list(*list),
             });
             if let Some(slot) = known.and_then(|stream| totals.slot(stream)) {
                 *slot = Total::decode(&value).unwrap_or(UNREADABLE);
@@ -93,7 +102,7 @@ impl Totals {
 
     /// How many conversations a bucket has.
     pub(super) fn of_bucket(&self, bucket: u32, inboxes: &Inboxes) -> Result<u64> {
-        let mut streams = StreamKey::of_bucket(bucket, inboxes);
+        let mut streams = Partition::of_bucket(bucket, inboxes);
         streams.try_fold(
             0,
             |rows, stream| Ok(rows + self.get(&stream.stream())?.rows),
@@ -101,17 +110,25 @@ impl Totals {
     }
 
     fn find(&self, stream: StreamKey) -> Option<Total> {
-        let [group, block, family, place] = place(stream);
-        let block = self.0.get(group)?.get(block)?.as_ref()?;
+        let [group, block, family, place] = match stream {
+            StreamKey::Partition(of) => place(of),
+            StreamKey::List(list) => return self.lists.get(&list).copied(),
+        };
+        let block = self.partitions.get(group)?.get(block)?.as_ref()?;
         block.get(family)?.get(place).copied()
     }
 
     fn slot(&mut self, stream: StreamKey) -> Option<&mut Total> {
-        let [group, block, family, place] = place(stream);
-        if self.0.len() <= group {
-            self.0.resize_with(group + 1, Arc::default);
+        let [group, block, family, place] = match stream {
+            StreamKey::Partition(of) => place(of),
+            StreamKey::List(list) => {
+                return Some(Arc::make_mut(&mut self.lists).entry(list).or_default());
+            }
+        };
+        if self.partitions.len() <= group {
+            self.partitions.resize_with(group + 1, Arc::default);
         }
-        let blocks = self.0.get_mut(group).map(Arc::make_mut)?;
+        let blocks = self.partitions.get_mut(group).map(Arc::make_mut)?;
         if blocks.len() <= block {
             blocks.resize(block + 1, None);
         }
@@ -135,7 +152,7 @@ fn unreadable(stream: &Stream) -> Error {
 /// Where a stream's total is: in which group of inboxes, in which block of that, in which of its
 /// families, and in which place there. The family of all conversations comes before those of the
 /// buckets.
-fn place(stream: StreamKey) -> [usize; 4] {
+fn place(stream: Partition) -> [usize; 4] {
     let family = stream.bucket.map_or(0, |bucket| bucket as usize + 1);
     let inbox = match stream.inbox.saved() {
         None => stream.inbox.channel() as usize,

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use convodb_core::{
-    Change, ChangeKind, Command, CommitSeq, Context, ConversationId, Decision, Env, Error,
-    ErrorKind, Halt, IdSequence, NewEvent, Outcome, Output, Result, State, Subject, evolve,
+    Change, ChangeKind, Command, CommitSeq, Context, ConversationId, Decision, Entities, Env,
+    Error, ErrorKind, Halt, IdSequence, Key, NewEvent, Outcome, Output, Result, State, Subject,
+    evolve,
 };
 
 use super::Location;
@@ -68,8 +69,12 @@ pub(crate) struct Given<'a> {
     pub(crate) random: u128,
     pub(crate) context: &'a Context,
     pub(crate) idempotency_ttl: Duration,
+    /// The most views that there may be.
+    pub(crate) max_views: u64,
     /// How many conversations of a removed assignee are reassigned at once.
     pub(crate) reassigned_at_once: usize,
+    /// How many conversations are read at once to build the list of a view.
+    pub(crate) viewed_at_once: usize,
 }
 
 impl Given<'_> {
@@ -198,6 +203,9 @@ impl<'t> UnitOfWork<'t> {
         if is_applied {
             let mut kinds = changes.iter();
             let reassigns = kinds.any(|kind| matches!(kind, ChangeKind::AssigneeRemoved { .. }));
+            let builds = changes
+                .iter()
+                .any(|kind| matches!(kind, ChangeKind::ViewSaved(_)));
             let changes = given.changes(now, changes);
             self.whole(|unit| {
                 unit.apply(changes)?;
@@ -208,6 +216,9 @@ impl<'t> UnitOfWork<'t> {
                 }
                 if reassigns {
                     unit.reassign(now, given.reassigned_at_once)?;
+                }
+                if reassigns || builds {
+                    unit.build_at_once(now, given.viewed_at_once)?;
                 }
                 Ok(())
             })?;
@@ -230,6 +241,18 @@ impl<'t> UnitOfWork<'t> {
         command: &C,
     ) -> Result<Decision> {
         let mut keys = convodb_core::reads(command, given.context)?;
+        // A command that is repeated is answered by its key: what it selects may be refused by now.
+        let is_known = |state: &State, key: &Key| match key {
+            Key::Idempotency(key) => state.idempotency.get(key).is_some_and(|it| it.is_some()),
+            _ => false,
+        };
+        let of_key = keys.iter().find(|key| matches!(key, Key::Idempotency(_)));
+        if let Some(key) = of_key.cloned() {
+            self.load(std::slice::from_ref(&key))?;
+            if is_known(&self.state, &key) {
+                keys.clear();
+            }
+        }
         let ids = IdSequence::new(given.random, self.known.head.newest_id);
         loop {
             self.load(&keys)?;
@@ -239,6 +262,7 @@ impl<'t> UnitOfWork<'t> {
                 hashes: self.known.hashes,
                 ids,
                 idempotency_ttl: given.idempotency_ttl,
+                max_views: given.max_views,
             };
             match convodb_core::decide(command, &self.state, &mut env) {
                 Ok(decision) => {
@@ -252,6 +276,10 @@ impl<'t> UnitOfWork<'t> {
     }
 
     fn answer<T: Output>(&mut self, subject: &Subject) -> Result<T> {
+        if let Subject::View(_) = subject {
+            // It was as far built when it was loaded, of as many conversations.
+            self.state.views = Entities::default();
+        }
         loop {
             match T::read(&self.state, subject) {
                 Ok(value) => return Ok(value),

@@ -222,6 +222,12 @@ impl Verifier<'_> {
         {
             self.expect(tables::INDEX, &stream.key(&position), &value)?;
         }
+        let directory = &self.view.known.directory;
+        let places = directory.views.places(directory, conversation, *numbers);
+        for (stream, position) in places {
+            let value = index_entry::in_view(conversation, *numbers, &value);
+            self.expect(tables::INDEX, &stream.key(&position), &value)?;
+        }
         let inbound = unless_corrupted(messages::count_inbound(rows, conversation.id))?;
         if inbound.is_some_and(|inbound| inbound != conversation.inbound_count) {
             self.found(tables::CONVERSATIONS, key, FindingKind::Different);

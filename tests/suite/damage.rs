@@ -9,10 +9,11 @@ use std::path::Path;
 
 use convodb::commands::{RecordWatermark, WatermarkOf};
 use convodb::prelude::*;
+use convodb::testing::reassign_now;
 use convodb::{
     AssigneeId, Channel, ContactId, ConversationId, DeliveryStatus, ErrorKind, EventSeq, Filter,
     Finding, FindingKind, Inbound, MessageId, MessageRef, Options, PageRequest, ProviderId, Reply,
-    Retention, TeamId, UserId,
+    Retention, Sort, TeamId, UserId, ViewId,
 };
 use convodb_testkit::tables::with_redb;
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
@@ -30,11 +31,15 @@ const TABLES: [&str; 6] = [
 ];
 const PROVIDER_IDS: u8 = 5;
 const CONSUMERS: u8 = 9;
-/// The first byte of the catalog's meta, directory and redirects, without which a store does not
-/// open.
+/// The first byte of the catalog's meta, directory, redirects and views, without which a store does
+/// not open.
 const META: u8 = 1;
 const DIRECTORY: u8 = 2;
 const REDIRECTS: u8 = 10;
+const VIEWS: u8 = 0x17;
+const REMOVED_LISTS: u8 = 0x18;
+/// The first byte of the index's lists of views.
+const LISTS: u8 = 6;
 
 fn table(name: &'static str) -> TableDefinition<'static, Bytes, Bytes> {
     TableDefinition::new(name)
@@ -84,6 +89,11 @@ fn fill(store: &Store) {
             _ => store.assign(id, &leaving).map(drop).unwrap(),
         }
     }
+    // A view that is built, and one that is in part.
+    save_view(store, "view_1", Sort::Oldest);
+    reassign_now(store, 100).unwrap();
+    save_view(store, "view_2", Sort::Priority);
+    reassign_now(store, 2).unwrap();
     // One is still stored under the removed assignee.
     store
         .remove_assignee(&leaving, Some(&alice.into()))
@@ -108,6 +118,11 @@ fn fill(store: &Store) {
     store
         .import(convodb::Import::new(conversation, vec![message]))
         .unwrap();
+}
+
+fn save_view(store: &Store, id: &str, sort: Sort) {
+    let id = ViewId::new(id).unwrap();
+    store.save_view(&id, "A view", Filter::all(), sort).unwrap();
 }
 
 fn rows(path: &Path, name: &'static str) -> Rows {
@@ -152,7 +167,7 @@ fn damaged_rows(path: &Path) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         name == "catalog"
             && key
                 .first()
-                .is_some_and(|kind| [META, DIRECTORY, REDIRECTS].contains(kind))
+                .is_some_and(|kind| [META, DIRECTORY, REDIRECTS, VIEWS].contains(kind))
     };
     let all: Vec<_> = TABLES
         .into_iter()
@@ -206,9 +221,75 @@ fn verify_names_every_row_that_was_removed_and_repair_brings_back_the_derived_on
     println!("{tried} removed rows, all found");
 }
 
+#[test]
+fn rows_of_a_view_that_was_lost_are_named_and_taken_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let store = Options::new().reassign_by_hand().open(&path).unwrap();
+    fill(&store);
+    while store.stats().unwrap().to_reassign > 0 {
+        reassign_now(&store, 100).unwrap();
+    }
+    // The rows of its list are yet to go.
+    store.remove_view(&ViewId::new("view_1").unwrap()).unwrap();
+    assert!(store.verify().unwrap().is_clean());
+    store.close().unwrap();
+    let is_of_view = |key: &[u8]| [VIEWS, REMOVED_LISTS].contains(key.first().unwrap_or(&0));
+    let records = rows(&path, "catalog");
+    let records: Vec<_> = records.iter().filter(|row| is_of_view(&row.0)).collect();
+    assert_eq!(records.len(), 2);
+    for (key, _) in records {
+        let copy = directory.path().join("copy.redb");
+        std::fs::copy(&path, &copy).unwrap();
+        write(&copy, "catalog", key, None);
+        let store = open(&copy).unwrap();
+        let report = store.verify().unwrap();
+        let is_row = |finding: &&Finding| finding.key.first() == Some(&LISTS);
+        let named = report.findings.iter().filter(is_row).count();
+        assert!(named > 0, "{key:02x?}: {:?}", report.findings);
+        assert!(store.repair().unwrap().is_clean());
+        // The other one is whole.
+        for view in store.views().unwrap() {
+            let total = store.count(&Filter::view(&view.id)).unwrap();
+            assert_eq!(total, store.count(&Filter::all()).unwrap());
+        }
+        assert!(store.verify().unwrap().is_clean());
+        store.close().unwrap();
+    }
+}
+
 /// Behind a record's format and checksum, a message begins with its direction.
 fn is_inbound(value: &[u8]) -> bool {
     value[5] == 0
+}
+
+#[test]
+fn verify_names_a_team_with_a_member_who_is_not_there_and_repair_takes_it_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let store = Store::open(&path).unwrap();
+    let billing = TeamId::new("team_billing").unwrap();
+    let [alice, bob] = ["usr_alice", "usr_bob"].map(|id| UserId::new(id).unwrap());
+    store.save_user(&alice, "Alice").unwrap();
+    store.save_user(&bob, "Bob").unwrap();
+    let members = [bob.clone(), alice.clone()];
+    store
+        .save_team_with_members(&billing, "Billing", members)
+        .unwrap();
+    store.close().unwrap();
+    let key = |id: &str| [&[DIRECTORY], id.as_bytes()].concat();
+    write(&path, "catalog", &key("usr_alice"), None);
+    let store = open(&path).unwrap();
+    let report = store.verify().unwrap();
+    let [finding] = &report.findings[..] else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(finding.kind, FindingKind::Different);
+    assert_eq!(finding.key, key("team_billing"));
+    assert!(store.repair().unwrap().is_clean());
+    assert_eq!(store.members_of(&billing).unwrap(), [bob]);
+    store.close().unwrap();
+    assert!(open(&path).unwrap().verify().unwrap().is_clean());
 }
 
 #[test]

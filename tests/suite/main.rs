@@ -20,6 +20,7 @@ mod errors;
 mod events;
 mod examples;
 mod files;
+mod fixture;
 mod hostile;
 mod idempotency;
 mod imports;

@@ -5,18 +5,17 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use convodb::prelude::*;
-use convodb::testing::ManualClock;
 use convodb::{ErrorKind, Filter, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use convodb_testkit::apply::apply;
 use convodb_testkit::compare;
-use convodb_testkit::fixture::{clock, crowd, options};
+use convodb_testkit::fixture::{clock, crowd, options, work_off};
 use convodb_testkit::model::Model;
 use convodb_testkit::op::Op;
 use convodb_testkit::probe::Probe;
-use convodb_testkit::strategy::{cases, op, ops, probe};
+use convodb_testkit::strategy::{cases, op, ops, probe, views};
 
 /// What a run does next.
 #[derive(Clone, Debug)]
@@ -25,6 +24,8 @@ enum Step {
     Ask(Probe),
     /// Takes a snapshot, to be asked from then on.
     Hold,
+    /// Views are built then, also with conversations that are yet to be reassigned.
+    Repair,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -32,6 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => op().prop_map(Step::Do),
         3 => probe().prop_map(Step::Ask),
         1 => Just(Step::Hold),
+        1 => Just(Step::Repair),
     ]
 }
 
@@ -59,8 +61,12 @@ fn ended(snapshots: &mut Vec<(Snapshot, Model)>) {
     }
 }
 
-fn run(store: &Store, clock: &ManualClock, steps: &Steps) -> Model {
-    run_from(Model::new(clock), store, steps)
+/// Begins with some views, whose lists are complete.
+fn begin(store: &Store, model: &mut Model, views: &[Op]) {
+    for op in views {
+        apply(store, model, op).unwrap();
+    }
+    work_off(store, model);
 }
 
 /// Goes on from what the store and the model hold already.
@@ -81,11 +87,20 @@ fn run_from(mut model: Model, store: &Store, Steps(steps): &Steps) -> Model {
                 }
             }
             Step::Hold => snapshots.push((store.snapshot().unwrap(), model.clone())),
+            Step::Repair => {
+                snapshots.clear();
+                assert!(store.repair().unwrap().is_clean());
+                model.repair();
+            }
         }
     }
     for (snapshot, then) in &snapshots {
         compare::everything(snapshot, then);
     }
+    compare::everything(store, &model);
+    compare::sound(store, &model);
+    // Whatever was left to be built.
+    work_off(store, &mut model);
     compare::everything(store, &model);
     compare::sound(store, &model);
     model
@@ -95,10 +110,12 @@ proptest! {
     #![proptest_config(cases(32))]
 
     #[test]
-    fn a_store_in_memory_reads_as_the_model(steps in steps(80)) {
+    fn a_store_in_memory_reads_as_the_model(views in views(), steps in steps(80)) {
         let clock = clock();
         let store = options(&clock).open_in_memory().unwrap();
-        let model = run(&store, &clock, &steps);
+        let mut model = Model::new(&clock);
+        begin(&store, &mut model, &views);
+        let model = run_from(model, &store, &steps);
         compare::exported(&store, &model);
     }
 }
@@ -109,17 +126,22 @@ proptest! {
     #[test]
     fn a_store_of_many_conversations_reads_as_the_model(
         count in 0..600_u16,
+        early in views(),
+        late in views(),
         steps in steps(30),
     ) {
         let clock = clock();
         let store = options(&clock).open_in_memory().unwrap();
         let mut model = Model::new(&clock);
+        begin(&store, &mut model, &early);
         crowd(&store, &mut model, count);
+        begin(&store, &mut model, &late);
         run_from(model, &store, &steps);
     }
 
     #[test]
     fn a_store_in_a_file_reads_as_the_model_and_does_so_when_opened_again(
+        views in views(),
         steps in steps(40),
         more in ops(10),
     ) {
@@ -127,7 +149,9 @@ proptest! {
         let path = directory.path().join("inbox.redb");
         let clock = clock();
         let store = options(&clock).open(&path).unwrap();
-        let mut model = run(&store, &clock, &steps);
+        let mut model = Model::new(&clock);
+        begin(&store, &mut model, &views);
+        let mut model = run_from(model, &store, &steps);
         // The clock is corrected over the restart.
         let corrected: DateTime<Utc> = "2025-01-01T00:00:00Z".parse().unwrap();
         let micros = (corrected - clock.get()).num_microseconds().unwrap();

@@ -13,4 +13,6 @@ mod queues;
 mod receipts;
 mod removal;
 mod successors;
+mod teams;
 mod times;
+mod views;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use convodb::prelude::*;
-use convodb::testing::ManualClock;
-use convodb::{Channel, ConsumerStart, DeliveryStatus};
+use convodb::testing::{ManualClock, reassign_now};
+use convodb::{Channel, ConsumerStart, DeliveryStatus, Sort};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -22,13 +22,14 @@ use convodb_testkit::harness::contents::Contents;
 use convodb_testkit::harness::disk::MemoryDisk;
 use convodb_testkit::model::Model;
 use convodb_testkit::op::{
-    Address, Body, CONTACTS, Meant, MessagePick, Op, Pick, ReceiptPlan, SelectionPlan, Sight, Who,
+    Address, Body, CONTACTS, Meant, MessagePick, Op, Pick, ReceiptPlan, SelectionPlan, Sight,
+    TeamPick, Who,
 };
 use convodb_testkit::plan::{ImportPlan, Text};
 use convodb_testkit::probe::FilterPlan;
 use convodb_testkit::provided::ProviderPlan;
 use convodb_testkit::replay::{Given, Recorder, in_one_group, in_one_transaction};
-use convodb_testkit::strategy::{cases, command, import};
+use convodb_testkit::strategy::{cases, command, import, views};
 
 const PATH: &str = "/inbox.redb";
 
@@ -112,6 +113,21 @@ impl Scenes {
         }
     }
 
+    /// Reassigns so many in each store, or builds a part of a view.
+    fn work(&mut self, limit: u8) {
+        let op = Op::Reassign { limit };
+        apply::apply(&self.apart.store, &mut self.model, &op).unwrap();
+        for scene in [&self.transaction, &self.group] {
+            reassign_now(&scene.store, limit.into()).unwrap();
+        }
+    }
+
+    fn work_off(&mut self) {
+        while self.model.to_reassign() > 0 || self.model.views.have_work() {
+            self.work(100);
+        }
+    }
+
     fn advance(&self, by: Duration) {
         for scene in self.all() {
             scene.clock.advance(by);
@@ -155,6 +171,13 @@ fn wide() -> impl Strategy<Value = Op> {
             assignee,
             name: Text::Short(name)
         }),
+        (0..2_u8, any::<u8>(), prop::option::of(0..64_u8)).prop_map(|(team, name, members)| {
+            Op::SaveTeam {
+                team: TeamPick(team),
+                name: Text::Short(name),
+                members,
+            }
+        }),
         (who(), prop::option::of(who())).prop_map(|(assignee, successor)| Op::RemoveAssignee {
             assignee,
             successor
@@ -168,21 +191,26 @@ fn wide() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn rounds() -> impl Strategy<Value = Vec<(u64, Vec<Op>)>> {
+fn rounds() -> impl Strategy<Value = Vec<(u64, u8, Vec<Op>)>> {
     let op = prop_oneof![3 => command(), 2 => wide()];
-    vec((0..3_000_u64, vec(op, 0..=10)), 0..=6)
+    vec((0..3_000_u64, 0..5_u8, vec(op, 0..=10)), 0..=6)
 }
 
 proptest! {
     #![proptest_config(cases(24))]
 
     #[test]
-    fn commands_leave_the_same_apart_and_together(rounds in rounds()) {
+    fn commands_leave_the_same_apart_and_together(views in views(), rounds in rounds()) {
         let mut scenes = Scenes::new();
-        for (millis, ops) in &rounds {
+        scenes.prepare(&views);
+        scenes.work_off();
+        for (millis, limit, ops) in &rounds {
             scenes.advance(Duration::from_millis(*millis));
             scenes.give(ops);
+            scenes.work(*limit);
         }
+        scenes.assert_equal();
+        scenes.work_off();
         scenes.assert_equal();
     }
 }
@@ -248,7 +276,21 @@ fn scene() -> Vec<Op> {
             start: ConsumerStart::Oldest,
         },
         Op::Acknowledge { consumer, ahead: 6 },
+        save_view(0, Sort::EarliestActivity),
+        save_view(1, Sort::LongestWaiting),
     ]
+}
+
+fn save_view(view: u8, sort: Sort) -> Op {
+    let mut filter = FilterPlan::UNREAD;
+    // Whose list is another one when the second of them takes over.
+    filter.assignees = u8::from(view == 1) << 1;
+    Op::SaveView {
+        view,
+        name: Text::Short(view),
+        filter,
+        sort,
+    }
 }
 
 /// Commands that load what the wide changes reach, and answer it.
@@ -336,6 +378,8 @@ fn every_wide_change() -> Vec<Op> {
             most: 0,
         },
         Op::PurgeKeys { older_ms: 0 },
+        save_view(0, Sort::Newest),
+        Op::RemoveView { view: 0 },
         Op::PurgeEvents(RetentionPlan { keep, force: false }),
         Op::PurgeEvents(RetentionPlan { keep, force: true }),
     ]
@@ -347,6 +391,7 @@ fn a_wide_change_between_two_commands_of_one_commit_reaches_what_the_first_has_l
         for first in narrow() {
             let mut scenes = Scenes::new();
             scenes.prepare(&scene());
+            scenes.work_off();
             scenes.advance(Duration::from_millis(5));
             // After the change every command is given, the same one again among them.
             let mut ops = vec![first, wide.clone()];

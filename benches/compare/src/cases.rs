@@ -48,6 +48,40 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(u64, f64)>,
 }
 
+/// Times a call of each engine, which take turns, as `variants` of it do.
+pub(crate) fn time<'a, E: ?Sized + 'a>(
+    engines: impl Iterator<Item = (Kind, &'a mut E)>,
+    variants: usize,
+    call: impl Fn(&mut E, usize) -> Result<()>,
+) -> Result<Vec<(Kind, Figure)>> {
+    let mut series = Vec::new();
+    for (kind, engine) in engines {
+        let first = Series::begin(&READS, variants, |variant| call(engine, variant))?;
+        series.push((kind, engine, first));
+    }
+    for round in 0.. {
+        let mut waiting = series.len();
+        for (_, engine, series) in &mut series {
+            if series.is_done(&READS, round) {
+                waiting -= 1;
+                continue;
+            }
+            series.turn(variants, |variant| call(engine, variant))?;
+        }
+        if waiting == 0 {
+            break;
+        }
+        // Another one comes first each time.
+        series.rotate_left(1);
+    }
+    series.sort_by_key(|(kind, ..)| *kind);
+    let figures = series.into_iter().map(|(kind, _, mut series)| {
+        let figure = Figure::of(&mut series.samples).context("no samples")?;
+        Ok((kind, figure))
+    });
+    figures.collect()
+}
+
 impl Bench {
     pub(crate) fn record(&mut self, case: &str, kind: Kind, unit: &'static str, figure: Figure) {
         self.records.push(Record {
@@ -88,36 +122,19 @@ impl Bench {
         call: impl Fn(&mut dyn Engine, usize) -> Result<()>,
     ) -> Result<()> {
         self.bar.set_message(case.to_owned());
-        let mut series = Vec::new();
-        for (kind, engine) in self.engines.iter_mut().filter(|(kind, _)| has(*kind)) {
-            let first = Series::begin(&READS, variants, |variant| call(engine.as_mut(), variant))?;
-            series.push((*kind, engine, first));
-        }
-        for round in 0.. {
-            let mut waiting = series.len();
-            for (_, engine, series) in &mut series {
-                if series.is_done(&READS, round) {
-                    waiting -= 1;
-                    continue;
-                }
-                series.turn(variants, |variant| call(engine.as_mut(), variant))?;
-            }
-            if waiting == 0 {
-                break;
-            }
-            // Another one comes first each time.
-            series.rotate_left(1);
-        }
-        series.sort_by_key(|(kind, ..)| *kind);
-        let figures = series.into_iter().map(|(kind, _, mut series)| {
-            let figure = Figure::of(&mut series.samples).context("no samples")?;
-            Ok((kind, figure))
-        });
-        for (kind, figure) in figures.collect::<Result<Vec<_>>>()? {
+        let engines = self.engines.iter_mut().filter(|(kind, _)| has(*kind));
+        let engines = engines.map(|(kind, engine)| (*kind, engine.as_mut()));
+        let call = |engine: &mut (dyn Engine + 'static), variant| call(engine, variant);
+        let figures = time(engines, variants, call)?;
+        self.timed(case, figures);
+        Ok(())
+    }
+
+    pub(crate) fn timed(&mut self, case: &str, figures: Vec<(Kind, Figure)>) {
+        for (kind, figure) in figures {
             self.record(case, kind, "us", figure);
         }
         self.bar.inc(1);
-        Ok(())
     }
 
     /// How many cases `reads` has.

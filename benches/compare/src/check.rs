@@ -13,7 +13,7 @@ fn plain_id(text: &str) -> Result<u128> {
     Ok(ulid::Ulid::from_string(ulid)?.0)
 }
 
-fn plain_row(row: &convodb::Conversation) -> Result<Row> {
+pub(crate) fn plain_row(row: &convodb::Conversation) -> Result<Row> {
     let assignee = |one: &convodb::Assignee| Assignee {
         kind: match one.id.kind() {
             AssigneeKind::User => AssigneeKind::User,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use convodb::{AssigneeKind, Channel, DeliveryStatus, Direction, Status};
+use convodb::{AssigneeKind, Channel, DeliveryStatus, Direction, Priority, Status};
 
 /// The number of no assignee; users are 1 to 200, teams 201 to 210.
 pub const NOBODY: u16 = 0;
@@ -78,6 +78,33 @@ pub struct Conversation {
 impl Conversation {
     pub fn contact(&self) -> &str {
         std::str::from_utf8(&self.contact).unwrap_or_default()
+    }
+
+    /// Drawn apart from everything else, which stays what it was before there were views.
+    const fn draws_for_views(&self) -> Rng {
+        Rng::new(SEED.rotate_left(32) ^ Rng::new(self.number as u64).next())
+    }
+
+    /// Of a team that sorts its work: two in five have one. Only the cases of views store it.
+    pub fn priority(&self) -> Option<Priority> {
+        match self.draws_for_views().below(100) {
+            0..5 => Some(Priority::Urgent),
+            5..15 => Some(Priority::High),
+            15..30 => Some(Priority::Medium),
+            30..40 => Some(Priority::Low),
+            _ => None,
+        }
+    }
+
+    /// Since when the contact waits, as three in five do whose conversations are open: within the time
+    /// of its messages. Only the cases of views store it.
+    pub fn waiting_since_us(&self) -> Option<i64> {
+        let mut rng = self.draws_for_views();
+        rng.next();
+        let waits = self.status == Status::Open && rng.below(5) < 3;
+        let active_us = (self.updated_us - self.created_us).unsigned_abs();
+        let since_us = self.created_us + rng.below(active_us).cast_signed();
+        waits.then_some(since_us)
     }
 }
 

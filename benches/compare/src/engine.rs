@@ -13,6 +13,7 @@ use crate::data::{Assignee, Conversation, Dataset, Directory, Message, Rng, ulid
 use crate::engines;
 use crate::measure::Written;
 use crate::plan::{Place, Plan, Target};
+use crate::views::Viewer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Kind {
@@ -59,6 +60,18 @@ impl Kind {
     /// Whether a case of a list's page is this engine's.
     pub(crate) fn pages(self, depth: &str) -> bool {
         self != Self::SqliteExpert || matches!(depth, "half" | "last" | "spread")
+    }
+
+    /// What answers the cases of views; nothing where the engine has no such list, or is no better at it
+    /// than another one.
+    pub(crate) fn viewer(self, directory: &Path) -> Option<Box<dyn Viewer>> {
+        let is_expert = match self {
+            Self::Convodb => return Some(Box::new(engines::ConvodbViews::new(directory))),
+            Self::Sqlite => false,
+            Self::SqliteExpert => true,
+            Self::SqliteLean | Self::Lmdb | Self::Redb => return None,
+        };
+        Some(Box::new(engines::SqliteViews::new(directory, is_expert)))
     }
 
     /// Makes the engine's file in the directory, packed and closed.

@@ -9,7 +9,9 @@ mod merge;
 mod redb;
 pub mod sqlite;
 
-pub(crate) use convodb::{Convodb, Logged};
+pub(crate) use convodb::{Convodb, ConvodbViews, Logged};
 pub(crate) use lmdb::Lmdb;
 pub(crate) use redb::Redb;
-pub(crate) use sqlite::{Expert, Sqlite};
+#[cfg(test)]
+pub(crate) use sqlite::VIEWS_FILE;
+pub(crate) use sqlite::{Expert, Sqlite, SqliteViews};

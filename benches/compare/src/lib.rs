@@ -18,6 +18,7 @@ mod report;
 mod run;
 #[cfg(test)]
 mod tests;
+mod views;
 pub mod workdir;
 mod writes;
 

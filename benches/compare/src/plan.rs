@@ -176,6 +176,25 @@ pub(crate) fn page_at(part: f64, total: u64) -> u64 {
     (1 + (part * pages as f64) as u64).min(pages)
 }
 
+/// The pages of a case at this part of a list.
+pub(crate) fn pages_around(part: f64, total: u64) -> impl Iterator<Item = u64> {
+    let step = SPREAD / VARIANTS as f64;
+    let parts = (0..VARIANTS).map(|nth| part + (nth as f64 + 0.5) * step - SPREAD / 2.0);
+    let mut pages: Vec<u64> = parts.map(|part| page_at(part, total)).collect();
+    pages.dedup();
+    pages.into_iter()
+}
+
+/// The pages that are checked besides those that are timed.
+pub(crate) fn checked_pages(total: u64) -> impl Iterator<Item = u64> {
+    let last_page = page_at(1.0, total);
+    let step = match total {
+        0..CHECKED_WHOLE => 1,
+        _ => last_page.div_ceil(CHECKED_PAGES),
+    };
+    (1..=last_page).step_by(step as usize)
+}
+
 impl Plan {
     pub(crate) fn new(data: &Dataset) -> Result<Self> {
         let keys = data.sorted_keys();
@@ -202,14 +221,7 @@ impl Plan {
         let selected: Vec<&Key> = keys.iter().filter(|key| filter.selects(key)).collect();
         let total = selected.len() as u64;
         self.totals.push(total);
-        let last_page = page_at(1.0, total);
-        let around = |part: f64| {
-            let step = SPREAD / VARIANTS as f64;
-            let parts = (0..VARIANTS).map(|nth| part + (nth as f64 + 0.5) * step - SPREAD / 2.0);
-            let mut pages: Vec<u64> = parts.map(|part| page_at(part, total)).collect();
-            pages.dedup();
-            pages.into_iter().map(Place::Page).collect()
-        };
+        let around = |part: f64| pages_around(part, total).map(Place::Page).collect();
         let marks = |page: u64| {
             let row = (page * u64::from(LIMIT)).min(total).saturating_sub(1);
             let rows = selected.iter().skip(row as usize).take(VARIANTS as usize);
@@ -217,11 +229,7 @@ impl Plan {
                 .map(|mark| Ok(Place::Behind(mark?)))
                 .collect::<Result<Vec<_>>>()
         };
-        let step = match total {
-            0..CHECKED_WHOLE => 1,
-            _ => last_page.div_ceil(CHECKED_PAGES),
-        };
-        let spread = (1..=last_page).step_by(step as usize).map(Place::Page);
+        let spread = checked_pages(total).map(Place::Page);
         for (depth, places) in [
             ("spread", spread.collect()),
             ("first", vec![Place::Page(1)]),

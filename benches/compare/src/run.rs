@@ -33,7 +33,7 @@ struct Run {
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..))]
     days: u32,
     /// Only some of the cases; `load` is loading, file size, memory and opening, `writes` also the
-    /// reader beside writers and opening after a crash.
+    /// reader beside writers and opening after a crash, `views` saved views, in files of their own.
     #[arg(long)]
     only: Option<Only>,
     /// Only these engines.
@@ -66,6 +66,7 @@ enum Only {
     Reads,
     Writes,
     Load,
+    Views,
 }
 
 #[derive(Subcommand)]
@@ -113,10 +114,15 @@ impl Run {
             bar,
             data,
         };
-        for kind in kinds {
-            self.load(&mut bench, kind, directory.path())?;
+        if self.only != Some(Only::Views) {
+            for kind in &kinds {
+                self.load(&mut bench, *kind, directory.path())?;
+            }
         }
-        let steps = bench.engines.len() + bench.read_cases() + Bench::WRITE_CASES;
+        let steps = bench.engines.len()
+            + bench.read_cases()
+            + Bench::view_cases(&kinds)
+            + Bench::WRITE_CASES;
         bench.bar.reset();
         bench.bar.set_length(steps as u64);
         if self.does(Only::Load) {
@@ -134,6 +140,9 @@ impl Run {
             if self.svg.is_some() {
                 lines = bench.lines()?;
             }
+        }
+        if self.does(Only::Views) {
+            bench.views(&kinds, directory.path())?;
         }
         let mut replayed = Ok(());
         if self.does(Only::Writes) {

@@ -11,11 +11,13 @@ use indicatif::ProgressBar;
 use crate::cases::Bench;
 use crate::check;
 use crate::commands::{Commands, Pick, Round, Verb};
-use crate::data::{Dataset, MIN_SIZE};
+use crate::data::{Conversation, Dataset, MIN_SIZE};
 use crate::engine::{Command, Kind};
+use crate::engines::VIEWS_FILE;
 use crate::measure::{Figure, Record, Tail, Written};
 use crate::plan::{Place, Plan, page_at};
 use crate::report;
+use crate::views::{self, View};
 
 const SIZE: u32 = 2_000;
 
@@ -346,4 +348,130 @@ fn a_figure_is_the_median_with_its_spread() {
     assert!(Figure::of(&mut []).is_none() && Tail::of(&[]).is_none());
     let tail = Tail::of(&samples).map(|t| (t.p50, t.slowest, t.max));
     assert_eq!(tail, Some((500.0, 994.5, 999.0)));
+}
+
+#[test]
+fn a_run_of_views_has_every_case_of_every_engine_that_has_them_and_its_goals() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let data = Dataset::new(SIZE, 90);
+    let mut bench = Bench {
+        plan: Plan::new(&data)?,
+        data,
+        engines: Vec::new(),
+        records: Vec::new(),
+        notes: Vec::new(),
+        bar: ProgressBar::hidden(),
+    };
+    bench.views(&Kind::ALL, directory.path())?;
+    let engines = [Kind::Convodb, Kind::Sqlite, Kind::SqliteExpert];
+    for what in ["first", "half", "count"] {
+        for view in View::ALL {
+            let case = view.case(what);
+            let has = |kind: Kind| report::markdown::find(&bench.records, &case, kind.name());
+            let having: Vec<_> = Kind::ALL
+                .into_iter()
+                .filter(|kind| has(*kind).is_some())
+                .collect();
+            assert_eq!(having, engines, "{case}");
+        }
+    }
+    let goals = report::goals::list(&bench.records, &[], SIZE);
+    // The first page of each, and the middle of the longest beside two engines.
+    assert_eq!(goals.len(), 3 + 2);
+    let table = report::markdown::table(&bench, &[]);
+    assert!(table.contains("| view/half/archive | "));
+    assert!(table.contains("`waiting` has "));
+    assert!(table.contains("by the wide index"));
+    Ok(())
+}
+
+#[test]
+fn a_view_selects_a_part_of_the_inbox_and_none_of_what_other_cases_store() {
+    let data = Dataset::new(100_000, 90);
+    let share = |selects: &dyn Fn(&Conversation) -> bool| {
+        data.conversations().filter(|one| selects(one)).count()
+    };
+    let of = |view: View| share(&|one| view.selects(one));
+    // 15 % open of which 30 % have no assignee and 60 % wait; 15 % are urgent or high; 80 % are on the two
+    // channels.
+    assert!((2_500..2_900).contains(&of(View::Waiting)));
+    assert!((2_100..2_400).contains(&of(View::Urgent)));
+    assert!((67_000..69_000).contains(&of(View::Archive)));
+    let waits = |one: &Conversation| one.waiting_since_us();
+    for one in data.conversations().filter(|one| waits(one).is_some()) {
+        let active = one.created_us..one.updated_us;
+        assert!(waits(&one).is_some_and(|since| active.contains(&since)));
+        assert_eq!(one.status, Status::Open);
+    }
+    // The last conversation is what it was before there were views.
+    let last = data.conversation(99_999);
+    assert_eq!(
+        (
+            last.channel,
+            last.status,
+            last.assignee,
+            last.updated_us,
+            last.messages
+        ),
+        (
+            Channel::Whatsapp,
+            Status::Resolved,
+            0,
+            1_743_909_904_906_596,
+            18
+        )
+    );
+}
+
+#[test]
+fn triggers_keep_what_an_expert_counts_of_views() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let data = Dataset::new(SIZE, 90);
+    Kind::Sqlite
+        .viewer(directory.path())
+        .context("none")?
+        .load(&data)?;
+    let connection = rusqlite::Connection::open(directory.path().join(VIEWS_FILE))?;
+    connection.execute_batch(
+        "UPDATE conversation SET status = 1 - status WHERE seq % 7 = 0;
+         UPDATE conversation SET assignee = 0, waiting_since = updated_at WHERE seq % 11 = 0;
+         UPDATE conversation SET priority = seq % 4, updated_at = updated_at + 1 WHERE seq % 5 = 0;
+         UPDATE conversation SET channel = seq % 4, created_at = created_at - seq WHERE seq % 3 = 0;
+         DELETE FROM conversation WHERE seq % 13 = 0;
+         INSERT INTO conversation SELECT -seq, id, contact_id, 1, 1, 0, assignee_kind, assignee_id,
+             assignee_name, created_at, updated_at, priority, waiting_since
+             FROM conversation WHERE seq % 17 = 0;",
+    )?;
+    drop(connection);
+    let viewer = |kind: Kind| {
+        let mut viewer = kind.viewer(directory.path()).context("none")?;
+        // The file is there.
+        viewer.load(&data)?;
+        Ok::<_, anyhow::Error>(viewer)
+    };
+    let (mut live, mut kept) = (viewer(Kind::Sqlite)?, viewer(Kind::SqliteExpert)?);
+    for view in View::ALL {
+        let total = live.count(view)?;
+        assert_eq!(kept.count(view)?, total);
+        for page in 1..=page_at(1.0, total) {
+            // The expert compares its ways to a page, of which counts are two.
+            let [live, kept] = [live.page(view, page)?, kept.page(view, page)?];
+            assert_eq!((live.total, kept.total), (total, total));
+            assert_eq!(live.rows.plain()?, kept.rows.plain()?);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_page_of_a_view_that_is_not_the_generators_is_refused() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let data = Dataset::new(SIZE, 90);
+    let mut viewer = Kind::Sqlite.viewer(directory.path()).context("none")?;
+    viewer.load(&data)?;
+    let mut numbers = View::Archive.numbers(&data);
+    views::check("sqlite", viewer.as_mut(), &data, View::Archive, &numbers)?;
+    numbers.swap(0, 1);
+    assert!(views::check("sqlite", viewer.as_mut(), &data, View::Archive, &numbers).is_err());
+    Ok(())
 }

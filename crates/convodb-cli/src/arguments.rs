@@ -73,7 +73,7 @@ pub(crate) enum Command {
     Import(Import),
     Convert(Convert),
     Export(Export),
-    List(List),
+    List(Box<List>),
     Show(Show),
     Stats(ShowStats),
     Verify(Verify),
@@ -94,7 +94,6 @@ impl Command {
         Some(match self {
             Self::Import(Import { db, .. })
             | Self::Export(Export { db, .. })
-            | Self::List(List { db, .. })
             | Self::Stats(ShowStats { db })
             | Self::Verify(Verify { db })
             | Self::Repair(Repair { db })
@@ -104,6 +103,7 @@ impl Command {
             | Self::Events(Events { db, .. })
             | Self::Generate(Generate { db, .. })
             | Self::Bench(Bench { db, .. }) => db.clone(),
+            Self::List(list) => list.db.clone(),
             Self::Show(show) => show.db(),
             Self::Demo(Demo { db, .. }) => return db.clone(),
             Self::Completions(_) | Self::Convert(_) => return None,

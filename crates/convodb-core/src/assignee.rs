@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::text::Object;
-use crate::{InvalidInput, TeamId, UserId, text};
+use crate::{Filter, InvalidInput, TeamId, UserId, text};
 
 /// Whether an assignee is a user or a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,6 +73,15 @@ impl AssigneeId {
     #[doc(hidden)]
     pub const fn is_team(&self) -> bool {
         matches!(self, Self::Team(_))
+    }
+
+    /// The id of a team.
+    #[doc(hidden)]
+    pub const fn as_team(&self) -> Option<&TeamId> {
+        match self {
+            Self::User(_) => None,
+            Self::Team(id) => Some(id),
+        }
     }
 
     /// The id as it was given.
@@ -184,5 +193,73 @@ impl<'de> Deserialize<'de> for Assignee {
         let document = AssigneeDocument::<String>::deserialize(Object(deserializer))?;
         let id = AssigneeId::of_kind(document.r#type, &document.id).map_err(de::Error::custom)?;
         Ok(Self::new(id, &document.name))
+    }
+}
+
+/// A team of the directory with its members.
+///
+/// Its JSON is `{"type", "id", "name", "members"}`, with the type `team` and the ids of the members.
+///
+/// ```
+/// # convodb::example!(store, id, contact, alice);
+/// use convodb::TeamId;
+///
+/// let billing = TeamId::new("team_billing")?;
+/// let team = store.save_team_with_members(&billing, "Billing", [alice])?.value;
+/// let json = r#"{"type":"team","id":"team_billing","name":"Billing","members":["usr_alice"]}"#;
+/// assert_eq!(serde_json::to_string(&team)?, json);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Team {
+    /// The id.
+    pub id: TeamId,
+    /// The present name.
+    pub name: Arc<str>,
+    /// The members, by their ids.
+    pub members: Vec<UserId>,
+}
+
+impl Team {
+    /// The most members of a team: a [list of them](Filter::members_of) takes as many.
+    pub const MAX_MEMBERS: usize = Filter::MAX_ASSIGNEES;
+
+    #[doc(hidden)]
+    pub fn new(id: &TeamId, name: &Arc<str>, members: &[UserId]) -> Self {
+        Self {
+            id: id.clone(),
+            name: Arc::clone(name),
+            members: members.to_vec(),
+        }
+    }
+
+    /// The ids of members as JSON has them. An error names the place of one.
+    #[doc(hidden)]
+    pub fn member_ids(given: &[String]) -> Result<Vec<UserId>, InvalidInput> {
+        let id = |(index, id): (usize, &String)| {
+            UserId::new(id).map_err(|error| error.in_field(format!("members[{index}]")))
+        };
+        given.iter().enumerate().map(id).collect()
+    }
+}
+
+#[derive(Serialize)]
+struct TeamDocument<'a> {
+    r#type: AssigneeKind,
+    id: &'a TeamId,
+    name: &'a str,
+    members: &'a [UserId],
+}
+
+impl Serialize for Team {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        TeamDocument {
+            r#type: AssigneeKind::Team,
+            id: &self.id,
+            name: &self.name,
+            members: &self.members,
+        }
+        .serialize(serializer)
     }
 }

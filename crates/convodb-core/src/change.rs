@@ -14,7 +14,8 @@ use crate::records::as_json;
 use crate::{
     Actor, AssigneeId, Channel, ConsumerName, ContactField, ContactId, ConversationId, EventSeq,
     Field, IdempotencyKey, IdempotencyRecord, Import, ImportName, ImportProgress, InboxId,
-    InboxRef, Key, Message, MessageId, Note, NoteId, ProviderId, Status, time,
+    InboxRef, Key, Message, MessageId, Note, NoteId, ProviderId, Status, UserId, View, ViewId,
+    time,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,10 +73,12 @@ pub enum ChangeKind {
         #[serde(with = "time")]
         before: DateTime<Utc>,
     },
-    /// A user or team joined the directory or got another name.
+    /// A user or team joined the directory or got another name, or a team other members.
     AssigneeSaved {
         assignee: AssigneeId,
         name: String,
+        /// The members of a team, by their ids. Without them, they stay as they are.
+        members: Option<Vec<UserId>>,
     },
     AssigneeRemoved {
         assignee: AssigneeId,
@@ -168,6 +171,23 @@ pub enum ChangeKind {
     ConversationMerged {
         from: ConversationId,
         into: ConversationId,
+    },
+    /// A view is new, or got another name, filter or order.
+    ViewSaved(#[serde(with = "as_json")] Box<View>),
+    ViewRemoved {
+        view: ViewId,
+    },
+    /// The list of a view got the conversations up to this one; without one, all.
+    ViewBuilt {
+        view: ViewId,
+        through: Option<ConversationId>,
+        /// How many that were, of the view or not.
+        read: u32,
+    },
+    /// Of a list that no view has any longer, by its number, so many rows went.
+    ViewRowsRemoved {
+        list: u32,
+        rows: u32,
     },
 }
 
@@ -296,6 +316,9 @@ impl Change {
             ChangeKind::ContactUpdated { contact, .. } | ChangeKind::ContactErased { contact } => {
                 keys.push(Key::Contact(contact.clone()));
             }
+            ChangeKind::ViewRemoved { view } | ChangeKind::ViewBuilt { view, .. } => {
+                keys.push(Key::View(view.clone()));
+            }
             ChangeKind::ContactMerged { from, into } => {
                 keys.extend([from, into].map(|id| Key::Contact(id.clone())));
             }
@@ -332,6 +355,10 @@ impl ChangeKind {
                 | Self::ContactErased { .. }
                 | Self::ContactMerged { .. }
                 | Self::ConversationMerged { .. }
+                | Self::ViewSaved(_)
+                | Self::ViewRemoved { .. }
+                | Self::ViewBuilt { .. }
+                | Self::ViewRowsRemoved { .. }
         )
     }
 }

@@ -10,7 +10,8 @@ use crate::outcome::BatchItem;
 use crate::{
     Assignee, AssigneeId, ChangeKind, Contact, ContactId, Context, Conversation, ConversationId,
     Direction, Effect, EntityKind, Error, ErrorKind, EventSeq, Field, Hashes, IdempotencyRecord,
-    Inbox, InboxId, InvalidInput, Key, Message, MessageId, Note, NoteId, Result, State, time,
+    Inbox, InboxId, InvalidInput, Key, Message, MessageId, Note, NoteId, Result, State, Team, View,
+    ViewId, time,
 };
 
 /// What a caller asks a store to do: plain data. Sealed: the commands are those of this crate.
@@ -67,6 +68,8 @@ pub struct Env<'a> {
     pub hashes: Hashes,
     pub ids: IdSequence,
     pub idempotency_ttl: Duration,
+    /// The most views that there may be.
+    pub max_views: u64,
 }
 
 /// The bits of an id that do not count for its order among the ids of one sequence.
@@ -196,6 +199,7 @@ pub enum Subject {
     Each(Vec<(ConversationId, Option<Effect>)>),
     Inbox(InboxId),
     Contact(ContactId),
+    View(ViewId),
 }
 
 /// What a command answers, read from the state after its changes.
@@ -248,10 +252,15 @@ outputs! {
         }
     };
     Assignee: Subject::Assignee(id) => |state: &State| state.require_assignee(id).cloned();
+    Team: Subject::Assignee(AssigneeId::Team(id)) => |state: &State| {
+        let known = state.require_assignee(&id.into())?;
+        Ok(Team::new(id, &known.name, state.members_of(id)?))
+    };
     Inbox: Subject::Inbox(id) => |state: &State| match state.inbox(id)? {
         Some(inbox) => Ok(inbox.clone()),
         None => Err(Error::not_found(EntityKind::Inbox, id).into()),
     };
+    View: Subject::View(id) => |state: &State| state.require_view(id).cloned();
     Contact: Subject::Contact(id) => |state: &State| state.require_contact(id).cloned();
 }
 

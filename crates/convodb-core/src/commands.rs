@@ -23,6 +23,7 @@ mod record_delivery;
 mod record_watermark;
 mod remove_assignee;
 mod remove_note;
+mod remove_view;
 mod reopen;
 mod reply;
 pub(crate) mod request;
@@ -32,6 +33,8 @@ mod revoke;
 mod save_assignee;
 mod save_contact;
 mod save_inbox;
+mod save_team;
+mod save_view;
 mod send;
 mod set_provider_id;
 mod update_conversation;
@@ -39,6 +42,7 @@ mod update_message;
 mod wake_due;
 mod who;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -55,16 +59,18 @@ use crate::{
     ImportMessage, ImportName, ImportNote, ImportProgress, Inbound, Inbox, InboxId, InboxRef,
     InvalidInput, Key, Message, MessageField, MessageId, MessageRef, Note, NoteId, Outbound,
     ProviderId, ProviderIdState, Query, Reaction, Receipt, Reply, Retention, Revision, Revocation,
-    Selection, State, Status, Subject, Unmatched, UserId, Version, WakeReason, time, validate,
+    Selection, Sort, State, Status, Subject, Unmatched, UserId, Version, View, ViewId, WakeReason,
+    time, validate,
 };
 
 pub use self::{
     add_note::*, assign::*, bulk::*, consumers::*, delete::*, delete_resolved::*, edit::*,
     erase_contact::*, fill::Fill, identify::*, mark_read::*, merge_contacts::MergeContacts,
     purge::*, react::React, receive::*, record_delivery::*, record_watermark::*,
-    remove_assignee::*, remove_note::*, reopen::*, reply::*, request::Report, resolve::*, retry::*,
-    revoke::*, save_assignee::*, save_contact::*, save_inbox::*, send::*, set_provider_id::*,
-    update_conversation::*, update_message::UpdateMessage, wake_due::*,
+    remove_assignee::*, remove_note::*, remove_view::*, reopen::*, reply::*, request::Report,
+    resolve::*, retry::*, revoke::*, save_assignee::*, save_contact::*, save_inbox::*,
+    save_team::SaveTeam, save_view::*, send::*, set_provider_id::*, update_conversation::*,
+    update_message::UpdateMessage, wake_due::*,
 };
 #[doc(hidden)]
 pub use {import::decide as decide_import, import_line::NameImport, import_line::RecordLines};
@@ -77,7 +83,7 @@ seal! {
     Acknowledge AddConsumer AddNote Assign AssignAll Delete DeleteResolved Edit EraseContact Fill Identify
     Import ImportLine MarkRead MarkReadUpTo MarkUnread MergeContacts NameImport RecordLines
     PurgeEvents PurgeIdempotencyKeys PurgeUnmatched React ReceiveMessage RecordDelivery RecordWatermark
-    RemoveAssignee RemoveNote
-    RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SaveContact SaveInbox SendMessage
+    RemoveAssignee RemoveNote RemoveView SaveView
+    RemoveConsumer Reopen ReplyTo Resolve ResolveAll Retry Revoke SaveAssignee SaveContact SaveInbox SaveTeam SendMessage
     SetProviderId UpdateConversation UpdateMessage WakeDue
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::{
     AssigneeId, AssigneeKind, CommitSeq, ContactId, Conversation, ConversationId, EventSeq,
-    Identity, InvalidInput, MessageId, Precondition, ProviderId, Revision, Status,
+    Identity, InvalidInput, MessageId, Precondition, ProviderId, Revision, Status, ViewId,
+    ViewProgress,
 };
 
 /// The result of every call that can fail.
@@ -30,6 +31,10 @@ pub enum ErrorKind {
     /// The sender's own reference belongs to a message of another contact. Nothing was written, and
     /// the error has nothing of that message.
     ClientRefConflict,
+    /// The list of a view is being built: [`Details::Progress`]. The same can succeed later.
+    Building,
+    /// A list has this order, or selects this, only as a saved view: [`Details::Field`].
+    ViewRequired,
     /// An identity belongs to another contact: [`Details::Contacts`] has both. Nothing was written.
     IdentityTaken,
     /// The message was taken back: [`Details::Entity`]. Nothing was written.
@@ -87,6 +92,8 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::AlreadyExists => "already_exists",
             Self::ProviderIdConflict => "provider_id_conflict",
+            Self::Building => "view_building",
+            Self::ViewRequired => "view_required",
             Self::IdentityTaken => "identity_taken",
             Self::ClientRefConflict => "client_ref_conflict",
             Self::Revoked => "revoked",
@@ -146,6 +153,8 @@ pub enum Details {
         /// Its id.
         id: String,
     },
+    /// How far a view has been built.
+    Progress(ViewProgress),
     /// Contacts, each once.
     Contacts(Vec<ContactId>),
     /// The number of a commit.
@@ -188,6 +197,8 @@ pub enum EntityKind {
     Contact,
     /// An inbox.
     Inbox,
+    /// A saved view.
+    View,
     /// A provider's id of a message.
     ProviderId,
     /// A consumer of events.
@@ -207,6 +218,7 @@ impl EntityKind {
             Self::Team => "team",
             Self::Contact => "contact",
             Self::Inbox => "inbox",
+            Self::View => "view",
             Self::ProviderId => "provider_id",
             Self::Consumer => "consumer",
             Self::File => "file",
@@ -275,10 +287,11 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed unchanged: another holds the file, or a snapshot ended.
+    /// Whether the same call may succeed unchanged: another holds the file, a snapshot ended, or
+    /// a view is being built.
     pub fn is_retryable(&self) -> bool {
-        use ErrorKind::{Aborted, Locked, SnapshotExpired};
-        matches!(self.0.kind, Locked | SnapshotExpired | Aborted)
+        use ErrorKind::{Aborted, Building, Locked, SnapshotExpired};
+        matches!(self.0.kind, Locked | SnapshotExpired | Aborted | Building)
     }
 
     /// Whether it is certain that the call wrote nothing.
@@ -324,6 +337,14 @@ impl Error {
         Self::new(ErrorKind::CommitUnknown, message)
             .with_source(source)
             .with_details(Details::Commit(commit))
+    }
+
+    /// The list of a view is being built.
+    pub fn building(id: &ViewId, progress: ViewProgress) -> Self {
+        let ViewProgress { done, of } = progress;
+        let message =
+            format!("the view `{id}` is being built: {done} of {of} conversations so far");
+        Self::new(ErrorKind::Building, message).with_details(Details::Progress(progress))
     }
 
     /// Events before this one were asked for, and are gone.

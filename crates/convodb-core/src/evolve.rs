@@ -3,9 +3,9 @@
 
 use crate::event::{self, NewEvent};
 use crate::{
-    Assignee, Change, ChangeKind, Contact, ContactField, Conversation, ConversationId, Field, Halt,
-    Inbox, Key, Message, MessageField, MessageId, ProviderId, ProviderIdState, State, Timeline,
-    Unmatched,
+    Assignee, AssigneeId, Change, ChangeKind, Contact, ContactField, Conversation, ConversationId,
+    Field, Halt, Inbox, Key, Message, MessageField, MessageId, ProviderId, ProviderIdState, State,
+    Timeline, Unmatched,
 };
 
 /// Applies a change, and appends the events that follow from it and the state that it meets.
@@ -162,8 +162,15 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             let unmatched = Some(ProviderIdState::Unmatched(unmatched));
             state.provider_ids.put((inbox, provider_id), unmatched);
         }
-        ChangeKind::AssigneeSaved { assignee, name } => {
+        ChangeKind::AssigneeSaved {
+            assignee,
+            name,
+            members,
+        } => {
             let saved = Assignee::new(&assignee, &name);
+            if let (AssigneeId::Team(team), Some(members)) = (&assignee, members) {
+                state.members.put(team.clone(), Some(members));
+            }
             state.assignees.put(assignee, Some(saved));
         }
         ChangeKind::InboxSaved {
@@ -224,7 +231,11 @@ pub fn evolve(state: &mut State, change: Change, events: &mut Vec<NewEvent>) -> 
             state.conversations.put(from, None);
             state.conversation_aliases.put(from, Some(into));
         }
-        ChangeKind::UnmatchedPurged { .. }
+        ChangeKind::ViewSaved(view) => state.views.put(view.id.clone(), Some(*view)),
+        ChangeKind::ViewRemoved { view } => state.views.put(view, None),
+        ChangeKind::ViewBuilt { .. }
+        | ChangeKind::ViewRowsRemoved { .. }
+        | ChangeKind::UnmatchedPurged { .. }
         | ChangeKind::KeysPurged { .. }
         | ChangeKind::EventsPurged { .. }
         | ChangeKind::LinesImported { .. }

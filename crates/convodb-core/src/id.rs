@@ -81,6 +81,14 @@ pub type TeamId = Id<kind::Team>;
 /// ```
 pub type InboxId = Id<kind::Inbox>;
 
+/// The id of a saved view: `view_` and more, at most 128 bytes of visible ASCII, no comma.
+///
+/// ```
+/// assert!(convodb::ViewId::new("view_waiting").is_ok());
+/// assert!(convodb::ViewId::new("waiting").is_err());
+/// ```
+pub type ViewId = Id<kind::View>;
+
 /// The id that a channel's provider gave a message: 1 to 512 bytes.
 ///
 /// ```
@@ -166,6 +174,8 @@ mod kind {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Inbox;
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct View;
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Provider;
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Actor;
@@ -198,6 +208,7 @@ mod kind {
         User: Arc<str> = assignee_id("user_id", "usr_");
         Team: Arc<str> = team_id("team_id", "");
         Inbox: Arc<str> = assignee_id("inbox_id", "inb_");
+        View: Arc<str> = assignee_id("view_id", "view_");
         Provider: Arc<str> = provider_id("provider_id", "");
         Actor: Arc<str> = foreign_id("actor", "");
         Consumer: Arc<str> = foreign_id("consumer", "");

@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::commands::{SaveAssignee, SaveInbox};
+use crate::commands::{SaveAssignee, SaveInbox, SaveTeam, SaveView};
 use crate::json::Exported;
 use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Actor, Address, AssigneeId, Channel, Contact, ContactId, Conversation, ConversationId, Details,
-    Effect, ErrorKind, ImportMessage, ImportName, Inbox, InboxId, InboxRef, InvalidInput, Message,
-    Note, Result, Status, TeamId, UserId, Who, repair_surrogates,
+    Effect, ErrorKind, Filter, ImportMessage, ImportName, Inbox, InboxId, InboxRef, InvalidInput,
+    Message, Note, Result, Sort, Status, Team, TeamId, UserId, ViewId, Who, repair_surrogates,
 };
 
 /// A whole conversation to be imported. It keeps its messages, notes, ids and times.
@@ -80,8 +80,10 @@ impl Import {
 
 /// A line of an import: one thing from elsewhere, of which each is decided for itself.
 ///
-/// Its JSON is an object with one name: `{"user": {"id", "name"}}`, `{"team": {"id", "name"}}`,
-/// `{"inbox": {"id", "channel", "name"}}`, `{"contact": {…}}` ([`Contact`]), `{"conversation": {…}}` ([`ImportConversation`]),
+/// Its JSON is an object with one name: `{"user": {"id", "name"}}`,
+/// `{"team": {"id", "name", "members"}}` ([`SaveTeam`], whose members may be left out),
+/// `{"inbox": {"id", "channel", "name"}}`, `{"view": {"id", "name", "filter", "sort"}}`, `{"contact": {…}}`
+/// ([`Contact`]), `{"conversation": {…}}` ([`ImportConversation`]),
 /// `{"message": {…}}` ([`ImportMessage`]) or `{"note": {…}}` ([`ImportNote`]). A conversation as an export
 /// writes it, without such a name, is taken too; what it counts must come with it.
 ///
@@ -98,10 +100,14 @@ impl Import {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ImportLine {
-    /// A user or team of the directory.
+    /// A user of the directory, or a team that keeps its members.
     Assignee(SaveAssignee),
+    /// A team of the directory.
+    Team(SaveTeam),
     /// An inbox.
     Inbox(SaveInbox),
+    /// A saved view.
+    View(Box<SaveView>),
     /// A contact. One that is there gets only what it does not have.
     Contact(Box<Contact>),
     /// A conversation, with its messages or without.
@@ -267,13 +273,31 @@ struct Named<T> {
     name: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct NamedView {
+    id: ViewId,
+    name: String,
+    filter: Filter,
+    sort: Sort,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct NamedTeam {
+    id: TeamId,
+    name: String,
+    members: Option<Vec<String>>,
+}
+
 /// A line with its one name.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", expecting = "an object with one name")]
 enum Line {
     User(Named<UserId>),
-    Team(Named<TeamId>),
+    Team(NamedTeam),
     Inbox(Inbox),
+    View(Box<NamedView>),
     Contact(Box<Contact>),
     Conversation(Box<ImportConversation>),
     Message(Box<ImportMessage>),
@@ -299,15 +323,27 @@ impl ImportLine {
         if !is_named {
             return from_json(&json, false).map(|Exported(line)| Self::Conversation(line));
         }
-        let saved = |id: AssigneeId, name| Self::Assignee(SaveAssignee { assignee: id, name });
         Ok(match from_json(&json, true)? {
-            Line::User(Named { id, name }) => saved(id.into(), name),
-            Line::Team(Named { id, name }) => saved(id.into(), name),
+            Line::User(Named { id, name }) => Self::Assignee(SaveAssignee {
+                assignee: AssigneeId::User(id),
+                name,
+            }),
+            Line::Team(NamedTeam { id, name, members }) => Self::Team(SaveTeam {
+                team: id,
+                name,
+                members: members.map(|ids| Team::member_ids(&ids)).transpose()?,
+            }),
             Line::Inbox(Inbox { id, channel, name }) => Self::Inbox(SaveInbox {
                 inbox: id,
                 channel,
                 name,
             }),
+            Line::View(view) => Self::View(Box::new(SaveView {
+                view: view.id,
+                name: view.name,
+                filter: view.filter,
+                sort: view.sort,
+            })),
             Line::Contact(contact) => Self::Contact(contact),
             Line::Conversation(conversation) => Self::Conversation(conversation),
             Line::Message(message) => Self::Message(message),
@@ -448,10 +484,11 @@ fn path_at_end(json: &[u8]) -> String {
 }
 
 /// The names of lines.
-const LINES: [&str; 7] = [
+const LINES: [&str; 8] = [
     "user",
     "team",
     "inbox",
+    "view",
     "contact",
     "conversation",
     "message",
@@ -570,7 +607,12 @@ impl ImportLine {
     /// How many messages it brings.
     pub fn messages(&self) -> u64 {
         match self {
-            Self::Assignee(_) | Self::Inbox(_) | Self::Contact(_) | Self::Note(_) => 0,
+            Self::Assignee(_)
+            | Self::Team(_)
+            | Self::Inbox(_)
+            | Self::View(_)
+            | Self::Contact(_)
+            | Self::Note(_) => 0,
             Self::Conversation(line) => line.import.messages.len() as u64,
             Self::Message(_) => 1,
         }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     AssigneeId, ConsumerName, ContactId, ConversationId, EventSeq, Filter, IdempotencyKey,
-    Identity, ImportName, InboxId, InboxRef, Message, MessageId, NoteId, ProviderId,
+    Identity, ImportName, InboxId, InboxRef, Message, MessageId, NoteId, ProviderId, TeamId,
+    ViewId,
 };
 
 /// The address of one entity, or a question about many.
@@ -20,7 +21,10 @@ pub enum Key {
     Note(ConversationId, DateTime<Utc>, NoteId),
     ProviderId(InboxRef, ProviderId),
     Assignee(AssigneeId),
+    /// The members of a team.
+    Members(TeamId),
     Inbox(InboxId),
+    View(ViewId),
     Idempotency(IdempotencyKey),
     Consumer(ConsumerName),
     /// How far a named import has come.
@@ -36,13 +40,13 @@ pub enum Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     /// The first conversations of a list: [`Answer::Conversations`].
-    First(Filter, u32),
+    First(Box<Filter>, u32),
     /// The conversations whose snooze ends by a time, the earliest first: [`Answer::Conversations`].
     Due(DateTime<Utc>, u32),
     /// The conversations of a contact, in every inbox: [`Answer::Conversations`].
     Threads(ContactId),
     /// How many conversations a filter selects: [`Answer::Number`].
-    Count(Filter),
+    Count(Box<Filter>),
     /// The oldest event that is kept, or the next one, and the newest: [`Answer::Events`].
     EventRange,
     /// The first event that is not older than a time: [`Answer::Number`].
@@ -72,6 +76,8 @@ pub enum Query {
     LatestIdentity(Vec<ConversationId>),
     /// How many idempotency keys are older than a time: [`Answer::Number`].
     KeysBefore(DateTime<Utc>),
+    /// How many views there are: [`Answer::Number`].
+    Views,
 }
 
 /// What a backend answers to a [`Query`].

@@ -46,6 +46,7 @@ pub mod records;
 mod retention;
 mod selection;
 mod short;
+mod sort;
 #[doc(hidden)]
 mod state;
 mod text;
@@ -54,11 +55,12 @@ pub mod time;
 #[doc(hidden)]
 mod timeline;
 mod validate;
+mod view;
 
 /// What the crate `convodb` exports, beside the [commands].
 #[doc(hidden)]
 pub mod api {
-    pub use crate::assignee::{Assignee, AssigneeId, AssigneeKind};
+    pub use crate::assignee::{Assignee, AssigneeId, AssigneeKind, Team};
     pub use crate::attributes::{
         Attribute, AttributeChanges, Attributes, Priority, TagChanges, TagCount, TagDifference,
         Tags,
@@ -71,10 +73,10 @@ pub mod api {
     pub use crate::conversation::{Conversation, Status, Transcript, WakeReason};
     pub use crate::error::{Details, EntityKind, Error, ErrorKind, Result};
     pub use crate::event::{Event, EventKind, EventSubject};
-    pub use crate::filter::{Filter, StatusFilter};
+    pub use crate::filter::{Filter, StatusFilter, TagFilter};
     pub use crate::id::{
         Actor, ConsumerName, ContactId, ConversationId, Id, ImportName, InboxId, MessageId, NoteId,
-        ProviderId, TeamId, UserId,
+        ProviderId, TeamId, UserId, ViewId,
     };
     pub use crate::import::{
         Import, ImportConversation, ImportLine, ImportNote, ImportOptions, ImportProgress,
@@ -97,8 +99,10 @@ pub mod api {
     pub use crate::raw::Json;
     pub use crate::retention::{ConsumerPosition, Retention};
     pub use crate::selection::Selection;
+    pub use crate::sort::Sort;
     pub use crate::text::repair_surrogates;
     pub use crate::timeline::Timeline;
+    pub use crate::view::{View, ViewProgress};
 }
 
 pub use api::*;

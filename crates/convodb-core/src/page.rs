@@ -3,10 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Conversation, ConversationId, InvalidInput, text, time};
+use crate::{Conversation, ConversationId, InvalidInput, Sort, text, time};
 
 /// Which page of a list, and how many rows it has. It is within its bounds by construction: a limit
 /// of 0 or more than [`MAX_LIMIT`](Self::MAX_LIMIT) is refused.
@@ -100,7 +99,7 @@ impl TryFrom<(Cursor, u32)> for PageRequest {
     }
 }
 
-/// A page of a list, latest activity first.
+/// A page of a list, in its order.
 ///
 /// Its JSON is `{"data", "total"}`, then `page` and `next` where they have a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,10 +135,11 @@ impl<T> Page<T> {
     }
 }
 
-/// A position in the order of lists: after one conversation, at the time of its latest activity.
+/// A position in the [order](Sort) of a list: after one conversation, at the time of its latest activity
+/// or at what else the order is by.
 ///
-/// It is valid for any filter, on any snapshot, at any time. A list that continues from it neither
-/// repeats nor skips a conversation that was not active in between.
+/// It is valid for any filter of that order, on any snapshot, at any time. A list that continues from it
+/// neither repeats nor skips a conversation that has the same place as before.
 ///
 /// ```
 /// # convodb::example!(store, id, contact);
@@ -153,37 +153,47 @@ impl<T> Page<T> {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
-    updated_at: DateTime<Utc>,
+    sort: Sort,
+    /// What the order sorts by before the id.
+    key: u64,
     id: ConversationId,
 }
 
 impl Cursor {
+    /// The position after this row of a list of this order.
     #[doc(hidden)]
-    pub const fn new(updated_at: DateTime<Utc>, id: ConversationId) -> Self {
-        Self { updated_at, id }
+    pub fn behind(row: &Conversation, sort: Sort) -> Self {
+        Self {
+            sort,
+            key: sort.key(row),
+            id: row.id,
+        }
     }
 
+    /// What the order sorts by, if it is this one.
     #[doc(hidden)]
-    pub const fn updated_at(self) -> DateTime<Utc> {
-        self.updated_at
-    }
-
-    #[doc(hidden)]
-    pub const fn id(self) -> ConversationId {
-        self.id
+    pub fn key(self, sort: Sort) -> Result<(u64, ConversationId), InvalidInput> {
+        let own = self.sort;
+        let reason = format_args!("must be one of a list sorted by `{sort}`, and is of `{own}`");
+        InvalidInput::unless(own == sort, "cursor", reason)?;
+        Ok((self.key, self.id))
     }
 }
 
 impl From<&Conversation> for Cursor {
-    /// The position after this row of a list.
+    /// The position after this row of a list, the latest activity first.
     fn from(row: &Conversation) -> Self {
-        Self::new(row.updated_at, row.id)
+        Self::behind(row, Sort::default())
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.updated_at.timestamp_micros(), self.id)
+        let Self { sort, key, id } = self;
+        match sort {
+            Sort::LatestActivity => write!(f, "{}.{id}", !key),
+            sort => write!(f, "{sort}.{key}.{id}"),
+        }
     }
 }
 
@@ -198,11 +208,17 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, InvalidInput> {
         let parse = || {
-            let (micros, id) = text.split_once('.')?;
-            let cursor = Self {
-                updated_at: time::from_micros(micros.parse().ok()?)?,
-                id: ConversationId::new(id).ok()?,
+            let (place, id) = text.rsplit_once('.')?;
+            let (sort, key) = match place.split_once('.') {
+                Some((sort, key)) => (sort.parse().ok()?, key.parse().ok()?),
+                None => {
+                    let micros = place.parse().ok()?;
+                    time::from_micros(micros)?;
+                    (Sort::LatestActivity, !micros.cast_unsigned())
+                }
             };
+            let id = ConversationId::new(id).ok()?;
+            let cursor = Self { sort, key, id };
             // A position has one spelling: no sign, no leading zero.
             (cursor.to_string() == text).then_some(cursor)
         };

@@ -17,7 +17,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use crate::codec::{CodecError, Record};
 use crate::{
     Actor, Assignee, AssigneeId, Channel, Contact, ContactId, Conversation, ConversationId, Effect,
-    Field, Identity, InboxId, InboxNumber, Metadata, Note, NoteId, Revision, Status, Subject, time,
+    Field, Identity, InboxId, InboxNumber, Metadata, Note, NoteId, Revision, Status, Subject,
+    UserId, View, time,
 };
 
 pub use message::MessageRecord;
@@ -39,6 +40,8 @@ pub struct AssigneeRecord {
     /// Its number, by which conversations are stored.
     pub owner: u32,
     pub name: String,
+    /// The members of a team, by their ids.
+    pub members: Vec<UserId>,
 }
 
 /// A tag, by what it is compared by.
@@ -57,6 +60,45 @@ pub struct InboxRecord {
     pub number: InboxNumber,
     pub channel: Channel,
     pub name: String,
+}
+
+/// A saved view, by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewRecord {
+    #[serde(with = "as_json")]
+    pub view: View,
+    /// The number of its list, by which keys hold it.
+    pub list: u32,
+    pub built: ViewBuilt,
+}
+
+/// How far the list of a view was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewBuilt {
+    /// The conversation up to which it was.
+    pub through: Option<ConversationId>,
+    /// How many conversations were looked at.
+    pub done: u64,
+    pub is_complete: bool,
+}
+
+impl ViewBuilt {
+    pub const fn complete() -> Self {
+        Self {
+            through: None,
+            done: 0,
+            is_complete: true,
+        }
+    }
+
+    pub const fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Whether a conversation was looked at.
+    pub fn has(&self, id: ConversationId) -> bool {
+        self.is_complete || Some(id) <= self.through
+    }
 }
 
 /// A removed user or team, by its number: where the conversations belong that are still stored under

@@ -25,7 +25,7 @@ pub struct Selection(#[doc(hidden)] pub Selected);
 #[serde(rename_all = "snake_case")]
 pub enum Selected {
     Ids(Vec<ConversationId>),
-    First(Filter, u32),
+    First(Box<Filter>, u32),
 }
 
 impl Selection {
@@ -56,6 +56,6 @@ impl Selection {
     pub fn first(filter: &Filter, limit: u32) -> Result<Self, InvalidInput> {
         let reason = format_args!("must be between 1 and {}", Self::MAX);
         InvalidInput::unless((1..=Self::MAX).contains(&limit), "limit", reason)?;
-        Ok(Self(Selected::First(filter.clone(), limit)))
+        Ok(Self(Selected::First(Box::new(filter.clone()), limit)))
     }
 }

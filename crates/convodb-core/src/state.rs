@@ -10,7 +10,7 @@ use crate::{
     Answer, Assignee, AssigneeId, Channel, ConsumerName, Contact, ContactId, Conversation,
     ConversationId, EntityKind, Error, EventSeq, Halt, IdempotencyKey, IdempotencyRecord, Identity,
     ImportName, ImportProgress, Inbox, InboxId, InboxRef, Key, Message, MessageId, Note, NoteId,
-    ProviderId, ProviderIdState, Query,
+    ProviderId, ProviderIdState, Query, TeamId, UserId, View, ViewId,
 };
 
 /// What commands are decided on, and what changes are applied to.
@@ -25,7 +25,10 @@ pub struct State {
     pub notes: Entities<(ConversationId, DateTime<Utc>, NoteId), Note>,
     pub provider_ids: Entities<(InboxRef, ProviderId), ProviderIdState>,
     pub assignees: Entities<AssigneeId, Assignee>,
+    /// The members of teams, where there are any.
+    pub members: Entities<TeamId, Vec<UserId>>,
     pub inboxes: Entities<InboxId, Inbox>,
+    pub views: Entities<ViewId, View>,
     pub idempotency: Entities<IdempotencyKey, IdempotencyRecord>,
     pub consumers: Entities<ConsumerName, EventSeq>,
     pub imports: Entities<ImportName, ImportProgress>,
@@ -126,6 +129,16 @@ impl State {
         known.ok_or_else(|| Halt::missing(Key::ProviderId(inbox.clone(), id.clone())))
     }
 
+    pub fn view(&self, id: &ViewId) -> Result<Option<&View>, Halt> {
+        let known = self.views.get(id);
+        known.ok_or_else(|| Halt::missing(Key::View(id.clone())))
+    }
+
+    pub fn require_view(&self, id: &ViewId) -> Result<&View, Halt> {
+        let known = self.view(id)?;
+        known.ok_or_else(|| Error::not_found(EntityKind::View, id).into())
+    }
+
     pub fn inbox(&self, id: &InboxId) -> Result<Option<&Inbox>, Halt> {
         let known = self.inboxes.get(id);
         known.ok_or_else(|| Halt::missing(Key::Inbox(id.clone())))
@@ -145,6 +158,13 @@ impl State {
     pub fn assignee(&self, id: &AssigneeId) -> Result<Option<&Assignee>, Halt> {
         let known = self.assignees.get(id);
         known.ok_or_else(|| Halt::missing(Key::Assignee(id.clone())))
+    }
+
+    /// The members of a team, by their ids: none where there is no such team.
+    pub fn members_of(&self, team: &TeamId) -> Result<&[UserId], Halt> {
+        let known = self.members.get(team);
+        let known = known.ok_or_else(|| Halt::missing(Key::Members(team.clone())))?;
+        Ok(known.map_or(&[], Vec::as_slice))
     }
 
     pub fn require_assignee(&self, id: &AssigneeId) -> Result<&Assignee, Halt> {
@@ -233,7 +253,9 @@ impl State {
             Key::Note(of, at, id) => self.notes.contains(&(*of, *at, *id)),
             Key::ProviderId(inbox, id) => self.provider_ids.contains(&(inbox.clone(), id.clone())),
             Key::Assignee(id) => self.assignees.contains(id),
+            Key::Members(team) => self.members.contains(team),
             Key::Inbox(id) => self.inboxes.contains(id),
+            Key::View(id) => self.views.contains(id),
             Key::Idempotency(key) => self.idempotency.contains(key),
             Key::Consumer(name) => self.consumers.contains(name),
             Key::Import(name) => self.imports.contains(name),
@@ -256,7 +278,9 @@ impl State {
             + self.notes.entries.len()
             + self.provider_ids.entries.len()
             + self.assignees.entries.len()
+            + self.members.entries.len()
             + self.inboxes.entries.len()
+            + self.views.entries.len()
             + self.idempotency.entries.len()
             + self.consumers.entries.len()
             + self.imports.entries.len()

@@ -10,7 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 use unicase::UniCase;
 
-use crate::{AssigneeId, Channel, EntityKind, InvalidInput, Status, StatusFilter};
+use crate::{AssigneeId, Channel, EntityKind, InvalidInput, Priority, Status, StatusFilter};
 
 /// The characters that show nothing beside white space and control characters: format characters and
 /// those that Unicode has shown as nothing by default.
@@ -155,6 +155,7 @@ named! {
     EntityKind;
     Channel: "channel", "`whatsapp`, `instagram`, `messenger` or `webchat`";
     Status: "status", "`open` or `resolved`";
+    Priority: "priority", "`low`, `medium`, `high` or `urgent`";
     StatusFilter: "status", "`open`, `resolved` or `all`";
 }
 

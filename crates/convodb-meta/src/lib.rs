@@ -74,7 +74,7 @@
 //! # Inboxes
 //!
 //! A phone number, a page or an Instagram account is an [inbox](inbox_id) of its own: an answer goes through
-//! the inbox of its conversation, of which [`account`] gives the account.
+//! the inbox of its conversation, of which [`account()`] gives the account.
 //!
 //! # Contacts
 //!

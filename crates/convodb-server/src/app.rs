@@ -23,7 +23,12 @@ pub(crate) struct App {
     pub(crate) healer: Healer,
     /// One permit for each command that may be under way.
     queue: Arc<Semaphore>,
+    /// One for each read of many conversations that may be.
+    scans: Arc<Semaphore>,
 }
+
+/// Few, so that they leave processors to the other requests.
+const SCANS: usize = 2;
 
 /// An answer, serialized.
 pub(crate) struct Answer {
@@ -81,6 +86,7 @@ impl App {
             healer: Healer::new(store.clone())?,
             store,
             queue: Arc::new(Semaphore::new(permits)),
+            scans: Arc::new(Semaphore::new(SCANS)),
         })
     }
 
@@ -90,6 +96,23 @@ impl App {
         read: impl FnOnce(&Store) -> convodb::Result<T>,
     ) -> Result<T, ApiError> {
         read(&self.store).map_err(|error| self.failed(error))
+    }
+
+    /// Reads on a thread of its own what can be many conversations: it holds up no other request. The read goes on
+    /// to its end where the request takes too long.
+    pub(crate) async fn scan<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Store) -> convodb::Result<T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let permit = Arc::clone(&self.scans).acquire_owned().await;
+        let app = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            app.read(read)
+        });
+        // The read panicked, and the panic hook has logged it.
+        let failed = |_| Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR));
+        done.await.unwrap_or_else(failed)
     }
 
     /// Runs a command, and waits until it is durable.

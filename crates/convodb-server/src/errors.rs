@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use convodb::{
     AssigneeId, AssigneeKind, ContactId, Details, EntityKind, ErrorKind, InvalidInput,
-    Precondition, Revision,
+    Precondition, Revision, ViewProgress,
 };
 use serde::Serialize;
 
@@ -30,6 +30,7 @@ pub(crate) struct ApiError {
     message: Cow<'static, str>,
     precondition: Option<Box<FailedPrecondition>>,
     contact_ids: Option<Vec<ContactId>>,
+    progress: Option<ViewProgress>,
     retry_after: Option<u64>,
 }
 
@@ -134,6 +135,7 @@ impl ApiError {
             message: message.into(),
             precondition: None,
             contact_ids: None,
+            progress: None,
             retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(SOON),
         }
     }
@@ -252,6 +254,19 @@ impl ApiError {
         }
     }
 
+    /// A view that is being built.
+    fn building(error: &convodb::Error) -> Self {
+        let progress = match error.details() {
+            Details::Progress(progress) => Some(*progress),
+            _ => None,
+        };
+        Self {
+            progress,
+            retry_after: Some(SOON),
+            ..Self::saying(StatusCode::CONFLICT, error.to_string()).coded(error.kind().code())
+        }
+    }
+
     /// A precondition that does not hold, or a claim that was lost.
     fn precondition_failed(error: &convodb::Error) -> Self {
         let precondition = match error.details() {
@@ -292,7 +307,7 @@ impl From<convodb::Error> for ApiError {
                 Self::invalid(IF_MATCH, "belongs to a request about one conversation")
             }
             ErrorKind::InvalidInput => saying(StatusCode::UNPROCESSABLE_ENTITY),
-            ErrorKind::IdempotencyKeyReused => {
+            ErrorKind::IdempotencyKeyReused | ErrorKind::ViewRequired => {
                 saying(StatusCode::UNPROCESSABLE_ENTITY).coded(error.kind().code())
             }
             ErrorKind::NotFound => Self::missing(&error),
@@ -301,6 +316,7 @@ impl From<convodb::Error> for ApiError {
             | ErrorKind::ClientRefConflict
             | ErrorKind::Revoked
             | ErrorKind::NotFailed) => saying(StatusCode::CONFLICT).coded(kind.code()),
+            ErrorKind::Building => Self::building(&error),
             ErrorKind::IdentityTaken => Self::identity_taken(&error),
             ErrorKind::PreconditionFailed => Self::precondition_failed(&error),
             kind @ (ErrorKind::Gone | ErrorKind::EventsPurged) => {
@@ -356,6 +372,8 @@ struct ErrorBody<'a> {
     precondition: Option<&'a FailedPrecondition>,
     #[serde(skip_serializing_if = "Option::is_none")]
     contact_ids: Option<&'a [ContactId]>,
+    #[serde(flatten)]
+    progress: Option<ViewProgress>,
 }
 
 impl IntoResponse for ApiError {
@@ -365,6 +383,7 @@ impl IntoResponse for ApiError {
             message: &self.message,
             precondition: self.precondition.as_deref(),
             contact_ids: self.contact_ids.as_deref(),
+            progress: self.progress,
         };
         let mut response = (self.status, Json(Body { error })).into_response();
         let headers = response.headers_mut();

@@ -15,3 +15,4 @@ pub(crate) mod messages;
 pub(crate) mod meta;
 pub(crate) mod notes;
 pub(crate) mod tags;
+pub(crate) mod views;

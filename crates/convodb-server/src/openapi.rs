@@ -12,7 +12,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
     contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, tags,
+    notes, tags, views,
 };
 
 #[derive(OpenApi)]
@@ -62,7 +62,12 @@ use crate::handlers::{
         inboxes::list,
         inboxes::get,
         inboxes::put,
+        views::list,
+        views::get,
+        views::put,
+        views::delete,
         directory::put_user,
+        directory::get_team,
         directory::put_team,
         events::list,
         health::health,
@@ -73,6 +78,7 @@ use crate::handlers::{
         schemas::Error,
         schemas::UnmetError,
         schemas::TakenError,
+        schemas::BuildingError,
         schemas::Location,
         schemas::Card,
         schemas::Choice,

@@ -24,7 +24,7 @@ use crate::errors::{ApiError, dress};
 use crate::handlers::meta::{Meta, Secrets};
 use crate::handlers::{
     contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, tags,
+    notes, tags, views,
 };
 use crate::openapi;
 
@@ -89,8 +89,16 @@ pub(crate) fn router(
         .route("/tags", get(tags::list))
         .route("/inboxes", get(inboxes::list))
         .route("/inboxes/{id}", get(inboxes::get).put(inboxes::put))
+        .route("/views", get(views::list))
+        .route(
+            "/views/{id}",
+            get(views::get).put(views::put).delete(views::delete),
+        )
         .route("/users/{id}", put(directory::put_user))
-        .route("/teams/{id}", put(directory::put_team))
+        .route(
+            "/teams/{id}",
+            get(directory::get_team).put(directory::put_team),
+        )
         .route("/events", get(events::list))
         .fallback(no_such_resource)
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes))

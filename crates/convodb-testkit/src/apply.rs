@@ -118,6 +118,9 @@ fn reassign(backend: &impl Backend, model: &mut Model, limit: u8) -> Result<()> 
     draft.read_clock();
     let reassigned = backend.reassign(limit.into())?;
     draft.reassign(&reassigned, limit);
+    if reassigned.is_empty() {
+        draft.build_views(limit);
+    }
     model.commit(draft);
     Ok(())
 }
@@ -224,9 +227,11 @@ fn give(mut call: Call<'_, impl Commands>, op: &Op) -> Result<()> {
         Op::SaveContact { .. } | Op::Identify(_) | Op::MergeContacts { .. } => {
             others::contact(&mut call, op)
         }
-        Op::SaveAssignee { .. } | Op::SaveInbox { .. } | Op::RemoveAssignee { .. } => {
-            others::direct(&mut call, op)
-        }
+        Op::SaveAssignee { .. }
+        | Op::SaveTeam { .. }
+        | Op::SaveInbox { .. }
+        | Op::RemoveAssignee { .. } => others::direct(&mut call, op),
+        Op::SaveView { .. } | Op::RemoveView { .. } => others::view(&mut call, op),
         Op::AddConsumer { .. } | Op::Acknowledge { .. } | Op::RemoveConsumer { .. } => {
             others::consume(&mut call, op)
         }

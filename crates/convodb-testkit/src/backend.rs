@@ -10,7 +10,7 @@ use convodb::{
     ContactFilter, ContactId, Context, Conversation, ConversationId, Error, Event, EventSeq,
     Execute, Filter, Identity, Import, ImportLine, ImportOptions, Inbox, InboxRef, LineAnswer,
     Message, MessageRange, Note, Outcome, Page, PageRequest, Read, Result, Retention, Store,
-    TagCount, Transaction, Transcript,
+    TagCount, TeamId, Transaction, Transcript, UserId, View, ViewId,
 };
 
 use super::compare::from_both_ends;
@@ -39,7 +39,10 @@ pub trait Queries {
     fn notes(&self, id: ConversationId) -> Result<Vec<Note>>;
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee>;
     fn assignees(&self) -> Result<Vec<Assignee>>;
+    fn members_of(&self, team: &TeamId) -> Result<Vec<UserId>>;
     fn inboxes(&self) -> Result<Vec<Inbox>>;
+    fn view(&self, id: &ViewId) -> Result<View>;
+    fn views(&self) -> Result<Vec<View>>;
     fn tags(&self) -> Result<Vec<TagCount>>;
     fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>>;
     fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>>;
@@ -81,7 +84,8 @@ pub trait Backend: Commands + Queries {
     /// Imports lines, each for itself, in one commit.
     fn import_lines(&self, lines: Vec<ImportLine>) -> Result<Vec<LineAnswer>>;
 
-    /// Stores at most this many conversations of removed assignees under their successors.
+    /// Stores at most this many conversations of removed assignees under their successors, or builds a
+    /// part of a view where none is left.
     fn reassign(&self, limit: usize) -> Result<Vec<ConversationId>>;
 
     /// Closes it and opens it again. Snapshots end.
@@ -188,8 +192,20 @@ impl<R: Read> Queries for R {
         Read::inboxes(self)
     }
 
+    fn view(&self, id: &ViewId) -> Result<View> {
+        Read::view(self, id)
+    }
+
+    fn views(&self) -> Result<Vec<View>> {
+        Read::views(self)
+    }
+
     fn assignees(&self) -> Result<Vec<Assignee>> {
         Read::assignees(self)
+    }
+
+    fn members_of(&self, team: &TeamId) -> Result<Vec<UserId>> {
+        Read::members_of(self, team)
     }
 
     fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {

@@ -8,15 +8,17 @@ mod commands;
 mod messages;
 
 use super::op::InboxPick;
-use convodb::{Channel, DeliveryStatus, StatusFilter};
+use convodb::{Channel, DeliveryStatus, Sort, StatusFilter};
 
 use super::lines::LinePlan;
 use super::op::{
-    ASSIGNEES, Address, CONTACTS, INBOXES, Op, Pick, ReceiptPlan, SelectionPlan, Sight, Who,
+    ASSIGNEES, Address, CONTACTS, INBOXES, Op, Pick, ReceiptPlan, SelectionPlan, Sight, TeamPick,
+    Who,
 };
 use super::plan::{Flaw, ImportPlan, Text, When};
-use super::probe::{Edge, FilterPlan, Probe, RangePlan};
+use super::probe::{EVERY_TAG, Edge, FilterPlan, Probe, RangePlan, TagPlan};
 use super::provided::{PROVIDED, ProviderPlan};
+use super::views::{SORTS, VIEWS};
 
 /// What is left of a stream.
 #[derive(Debug)]
@@ -213,8 +215,11 @@ impl Bytes<'_> {
 
     fn selection(&mut self) -> SelectionPlan {
         if self.once_in(2) {
-            let limit = self.below(6);
-            SelectionPlan::First(self.filter(), u32::from(limit) + 1)
+            let limit = u32::from(self.below(6)) + 1;
+            match self.sometimes(4, |bytes| bytes.below(VIEWS)) {
+                Some(view) => SelectionPlan::OfView(view, limit),
+                None => SelectionPlan::First(self.filter(), limit),
+            }
         } else {
             SelectionPlan::Ids((0..self.below(6)).map(|_| self.pick()).collect())
         }
@@ -229,10 +234,10 @@ impl Bytes<'_> {
                 let ops = (0..=self.below(4)).map(|_| self.nested()).collect();
                 Op::Transaction { ops, reads, commit }
             }
-            230 | 237 => Op::Reassign {
-                limit: self.below(8),
+            230 | 234..=235 | 237 => Op::Reassign {
+                limit: [1, 7, 0, 2, 5, 30, 100, 250][usize::from(self.below(8))],
             },
-            231..=235 => {
+            231..=233 => {
                 let imports = (0..self.below(4)).map(|_| self.import()).collect();
                 Op::ImportAll(imports)
             }
@@ -287,16 +292,73 @@ impl Bytes<'_> {
             assignees: self
                 .sometimes(2, |bytes| bytes.below(1 << ASSIGNEES))
                 .unwrap_or(0),
-            unread: self.once_in(3),
-            snoozed: None,
+            members_of: self.sometimes(4, |bytes| TeamPick(bytes.below(ASSIGNEES / 3))),
+            unread: match self.below(9) {
+                0..=5 => None,
+                number => Some(number != 6),
+            },
+            snoozed: self.sometimes(4, |bytes| bytes.below(2) == 0),
             contact: self.sometimes(6, |bytes| bytes.below(CONTACTS)),
+            sort: match self.below(16) {
+                0..=10 => Sort::LatestActivity,
+                11..=14 => Sort::EarliestActivity,
+                _ => SORTS[usize::from(self.below(7))],
+            },
+            teams: self.sometimes(6, |bytes| bytes.below(4)).unwrap_or(0),
+            priorities: self.sometimes(6, |bytes| bytes.below(16)).unwrap_or(0),
+            waiting: self.sometimes(6, |bytes| bytes.below(2) == 0),
+            tags: self.sometimes(4, Self::tags).unwrap_or_default(),
         };
-        // No resolved conversation is snoozed, and a list of these is refused.
-        filter.snoozed = self.sometimes(4, |bytes| bytes.below(2) == 0);
-        filter.snoozed = filter
-            .snoozed
-            .map(|snoozed| snoozed && filter.status != StatusFilter::Resolved);
+        // No resolved conversation is snoozed or waits, and a list of these is refused.
+        if filter.status == StatusFilter::Resolved && !self.once_in(8) {
+            let never = |it: Option<bool>| it.map(|_| false);
+            (filter.snoozed, filter.waiting) = (never(filter.snoozed), never(filter.waiting));
+        }
         filter
+    }
+
+    /// Mostly few, and mostly not contradictory.
+    fn tags(&mut self) -> TagPlan {
+        let mut one = || 1 << self.below(EVERY_TAG.count_ones() as u8);
+        let (first, second, third, fourth) = (one(), one(), one(), one());
+        let (any, none) = match self.below(4) {
+            0 => (first | second | third, 0),
+            1 => (first | second, third),
+            2 => (0, third),
+            _ => (0, 0),
+        };
+        let all = match self.below(4) {
+            0 => first,
+            1 => first | fourth,
+            _ => 0,
+        };
+        TagPlan { any, all, none }
+    }
+
+    /// Of a view: of no contact and in no order, mostly.
+    fn filter_of_view(&mut self) -> FilterPlan {
+        let mut filter = self.filter();
+        if !self.once_in(8) {
+            filter.contact = None;
+        }
+        if !self.once_in(8) {
+            filter.sort = Sort::LatestActivity;
+        }
+        filter
+    }
+
+    /// A command about a view.
+    pub fn view(&mut self) -> Op {
+        let view = self.below(VIEWS);
+        if self.once_in(4) {
+            return Op::RemoveView { view };
+        }
+        Op::SaveView {
+            view,
+            name: self.text(),
+            sort: SORTS[usize::from(self.below(7))],
+            filter: self.filter_of_view(),
+        }
     }
 
     fn edge(&mut self) -> Edge {

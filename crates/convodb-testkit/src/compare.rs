@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use convodb::{
     AssigneeKind, Channel, CommitSeq, Contact, ContactFilter, Content, Conversation, Cursor,
-    Details, ErrorKind, EventSeq, Execute as _, Filter, Import, Message, MessageRange, MessageType,
-    Messages, PageRequest, Result, Store,
+    Details, Error, ErrorKind, EventSeq, Execute as _, Filter, Import, Message, MessageRange,
+    MessageType, Messages, PageRequest, Result, Sort, Store, ViewId,
 };
 
 use convodb::commands::SaveAssignee;
@@ -14,8 +14,10 @@ use super::backend::{Backend, Counts, MOST, Queries};
 use super::changes;
 use super::memory::Memory;
 use super::model::Model;
-use super::op::{CONTACTS, InboxPick, Who, contact};
-use super::probe::{FilterPlan, Probe};
+use super::op::{CONTACTS, InboxPick, TeamPick, Who, contact};
+use super::probe::{self, FilterPlan, Probe};
+use super::verdict::Refusal;
+use super::views::{SORTS, VIEWS, view_id};
 
 /// The same rows; of two long lists, only the first difference is shown.
 fn same<T: PartialEq + Debug>(got: &[T], expected: &[T], what: &dyn Debug) {
@@ -49,15 +51,82 @@ pub fn from_both_ends(mut messages: Messages, turns: u64) -> Result<Vec<Message>
     Ok(front)
 }
 
+/// A list that is not refused, and what it should have.
+struct List {
+    filter: Filter,
+    sort: Sort,
+    rows: Vec<Conversation>,
+}
+
 /// Asks one question of each kind.
 pub fn ask(reads: &impl Queries, model: &Model, probe: &Probe) {
-    let filter = probe.filter.filter();
-    let rows = probe.filter.list(model);
+    let (filter, sort) = (probe.filter.filter(), probe.filter.sort);
+    let refused = probe.filter.refused();
+    if refused.is_empty() {
+        let rows = probe.filter.list(model);
+        list(reads, model, &List { filter, sort, rows }, probe);
+    } else {
+        is_refused_around(reads, model, &filter, &refused);
+    }
+    for id in (0..VIEWS).map(view_id) {
+        if let Some(refused) = model.refused_list(&id) {
+            let refused = [Refusal::from(&refused)];
+            is_refused_around(reads, model, &Filter::view(&id), &refused);
+        }
+        if let Some(view) = view_list(reads, model, &id) {
+            list(reads, model, &view, probe);
+        }
+    }
+    if let Some((id, range, messages)) = probe.range.build(model) {
+        let read = reads.messages(id, range.clone(), probe.turns).unwrap();
+        same(&read, &messages, &format_args!("{range:?} of {id}"));
+    }
+}
+
+/// What the list of a view should have; nothing of one that is refused, as it should be.
+fn view_list(reads: &impl Queries, model: &Model, id: &ViewId) -> Option<List> {
+    let filter = Filter::view(id);
+    if let Some(refused) = model.refused_list(id) {
+        is_refused(reads, &filter, &[Refusal::from(&refused)]);
+        return None;
+    }
+    let (rows, sort) = model.list_of_view(id)?;
+    Some(List { filter, sort, rows })
+}
+
+/// A list and its count are refused.
+fn is_refused(reads: &impl Queries, filter: &Filter, refusals: &[Refusal]) {
+    let check = |error: Error| {
+        let is_demanded = refusals.iter().any(|refusal| refusal.is(&error));
+        assert!(
+            is_demanded,
+            "{error:?} instead of {refusals:?} of {filter:?}"
+        );
+    };
+    check(reads.count(filter).unwrap_err());
+    let page = reads.list(filter, PageRequest::default());
+    check(page.unwrap_err());
+}
+
+/// The same of a place in it.
+fn is_refused_around(reads: &impl Queries, model: &Model, filter: &Filter, refusals: &[Refusal]) {
+    is_refused(reads, filter, refusals);
+    let check = |error: Error| assert!(refusals.iter().any(|one| one.is(&error)), "{error:?}");
+    if let Some(entry) = model.entries.first() {
+        check(reads.rank(entry.id, filter).unwrap_err());
+        let request = PageRequest::around(entry.id, 3).unwrap();
+        check(reads.list(filter, request).unwrap_err());
+    }
+}
+
+/// Pages, counts, cursors and ranks of a list.
+fn list(reads: &impl Queries, model: &Model, list: &List, probe: &Probe) {
+    let List { filter, sort, rows } = list;
     let total = rows.len() as u64;
-    assert_eq!(reads.count(&filter).unwrap(), total, "count of {filter:?}");
+    assert_eq!(reads.count(filter).unwrap(), total, "count of {filter:?}");
 
     let request = PageRequest::number(probe.page, probe.limit).unwrap();
-    let page = reads.list(&filter, request).unwrap();
+    let page = reads.list(filter, request).unwrap();
     let skipped = (probe.page as usize - 1) * probe.limit as usize;
     let mut behind = rows.iter().skip(skipped);
     let shown: Vec<_> = behind
@@ -73,35 +142,38 @@ pub fn ask(reads: &impl Queries, model: &Model, probe: &Probe) {
     assert_eq!((page.total, page.number), (total, Some(probe.page)));
     assert_eq!(page.offset, Some(skipped as u64), "the rows before it");
     let next = shown.last().filter(|_| behind.next().is_some());
-    assert_eq!(page.next, next.map(Cursor::from), "where the list goes on");
+    let next = next.map(|row| Cursor::behind(row, *sort));
+    assert_eq!(page.next, next, "where the list goes on");
 
-    follow(reads, &filter, &rows, probe.limit).unwrap();
-    // A cursor is a place for any filter: also behind a row that this one does not select.
+    follow(reads, filter, rows, probe.limit).unwrap();
+    // A cursor is a place for any filter of its order: also behind a row that this one does not select.
     let anchors = FilterPlan::ALL.list(model);
     for anchor in anchors.iter().step_by(1 + anchors.len() / 16) {
-        let place = (anchor.updated_at, anchor.id);
-        let behind = rows.iter().filter(|row| (row.updated_at, row.id) < place);
+        let is_behind = |row: &&Conversation| probe::compare(*sort, row, anchor).is_gt();
+        let behind = rows.iter().filter(is_behind);
         let shown: Vec<_> = behind.take(probe.limit as usize).cloned().collect();
-        let cursor = Cursor::from(anchor);
+        let cursor = Cursor::behind(anchor, *sort);
         let request = PageRequest::after(cursor, probe.limit).unwrap();
-        let page = reads.list(&filter, request).unwrap();
-        same(&page.data, &shown, &cursor);
+        let page = reads.list(filter, request).unwrap();
+        same(&page.data, &shown, &format_args!("{cursor} of {filter:?}"));
         assert_eq!((page.total, page.number), (total, None));
-        around(reads, &filter, &rows, (anchor, probe.limit));
+        around(reads, list, (anchor, probe.limit));
     }
-    if let Some((id, range, messages)) = probe.range.build(model) {
-        let read = reads.messages(id, range.clone(), probe.turns).unwrap();
-        same(&read, &messages, &format_args!("{range:?} of {id}"));
+    if let Some(anchor) = anchors.first() {
+        let others = SORTS.into_iter().filter(|other| other != sort);
+        let cursors = others.map(|other| Cursor::behind(anchor, other));
+        for cursor in cursors {
+            let request = PageRequest::after(cursor, probe.limit).unwrap();
+            let error = reads.list(filter, request).unwrap_err();
+            let of_field = (error.kind(), error.field());
+            assert_eq!(of_field, (ErrorKind::InvalidInput, Some("cursor")));
+        }
     }
 }
 
 /// The rank of a conversation, and the page around it.
-fn around(
-    reads: &impl Queries,
-    filter: &Filter,
-    rows: &[Conversation],
-    (of, limit): (&Conversation, u32),
-) {
+fn around(reads: &impl Queries, list: &List, (of, limit): (&Conversation, u32)) {
+    let List { filter, sort, rows } = list;
     let place = rows.iter().position(|row| row.id == of.id);
     let rank = place.map(|place| place as u64);
     assert_eq!(
@@ -130,7 +202,27 @@ fn around(
     );
     same(&page.data, &rows[begin..end], &request);
     let more = rows.get(end).and(page.data.last());
-    assert_eq!(page.next, more.map(Cursor::from), "where the list goes on");
+    let more = more.map(|row| Cursor::behind(row, *sort));
+    assert_eq!(page.next, more, "where the list goes on");
+}
+
+/// Every view, and all of the lists that are built; an error is the disk's.
+fn views(reads: &impl Queries, model: &Model) -> Result<()> {
+    assert_eq!(reads.views()?, model.shown_views());
+    for id in (0..VIEWS).map(view_id) {
+        match (reads.view(&id), model.view(&id)) {
+            (Ok(found), known) => assert_eq!(Some(found), known),
+            (Err(error), None) if error.kind() == ErrorKind::NotFound => {}
+            (Err(error), _) => return Err(error),
+        }
+        let Some(list) = view_list(reads, model, &id) else {
+            continue;
+        };
+        let List { filter, rows, .. } = &list;
+        assert_eq!(reads.count(filter)?, rows.len() as u64, "{filter:?}");
+        follow(reads, filter, rows, 4)?;
+    }
+    Ok(())
 }
 
 /// From the first page on, every row once and in its place.
@@ -230,6 +322,15 @@ pub fn everything(reads: &impl Queries, model: &Model) {
     assert_eq!(reads.count(&Filter::all()).unwrap(), all.len() as u64);
     let unread = FilterPlan::UNREAD.list(model);
     follow(reads, &Filter::all().unread(), &unread, 100).unwrap();
+    let reversed = FilterPlan::ALL.sorted(Sort::EarliestActivity);
+    follow(reads, &reversed.filter(), &reversed.list(model), 7).unwrap();
+    views(reads, model).unwrap();
+    for id in (0..VIEWS).map(view_id) {
+        if let Some(list) = &view_list(reads, model, &id) {
+            let some = list.rows.iter().step_by(1 + list.rows.len() / 16);
+            some.for_each(|row| around(reads, list, (row, 3)));
+        }
+    }
 }
 
 /// Every event that is kept, from any place on, and the consumers.
@@ -270,6 +371,15 @@ fn directory(reads: &impl Queries, model: &Model) -> Result<()> {
             (Ok(found), known) => assert_eq!(Some(found), known),
             (Err(error), None) if error.kind() == ErrorKind::NotFound => {}
             (Err(error), _) => return Err(error),
+        }
+    }
+    for team in TeamPick::all().map(TeamPick::id) {
+        match reads.members_of(&team) {
+            Ok(members) => assert_eq!(members, model.members_of(&team)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                assert_eq!(model.name(&team.into()), None);
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -360,6 +470,7 @@ pub fn within(reads: &impl Queries, model: &Model) -> Result<()> {
     follow(reads, &Filter::all(), &rows, 5)?;
     let unread = FilterPlan::UNREAD.list(model);
     follow(reads, &Filter::all().unread(), &unread, 5)?;
+    views(reads, model)?;
     if let Some(latest) = rows.first() {
         let entry = model.entry(latest.id).unwrap();
         let transcript = reads.transcript(latest.id)?;

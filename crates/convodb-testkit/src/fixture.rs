@@ -14,6 +14,7 @@ use super::backend::Backend;
 use super::bytes::Bytes;
 use super::model::Model;
 use super::op::{self, ASSIGNEES, Op, Who};
+use super::views::MOST_VIEWS;
 
 /// A clock at a time of the specification's examples.
 pub fn clock() -> ManualClock {
@@ -32,6 +33,7 @@ pub fn options(clock: &ManualClock) -> Options {
         .clock(clock.clone())
         .ids(SeededIds::new(11))
         .reassign_by_hand()
+        .max_views(MOST_VIEWS)
         .wal_size(WAL_BYTES)
         .checkpoint_commands(CHECKPOINT_COMMANDS)
 }
@@ -65,6 +67,13 @@ pub fn fill(backend: &impl Backend, clock: &ManualClock, seed: u64, count: usize
         apply(backend, &mut model, &op).unwrap();
     }
     model
+}
+
+/// Reassigns and builds until nothing is left to do.
+pub fn work_off(backend: &impl Backend, model: &mut Model) {
+    while model.to_reassign() > 0 || model.views.have_work() {
+        apply(backend, model, &Op::Reassign { limit: 7 }).unwrap();
+    }
 }
 
 /// Imports so many conversations, of as many contacts, of every status, channel and assignee, some

@@ -16,3 +16,4 @@ pub mod ops;
 pub mod random;
 pub mod reassignment;
 pub mod report;
+pub mod views;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
     Assignee, AssigneeId, BatchItem, Contact, ContactId, Conversation, ConversationId, ErrorKind,
-    EventSeq, Inbox, InboxId, Message, MessageId, Note, NoteId,
+    EventSeq, Inbox, InboxId, Message, MessageId, Note, NoteId, Team, View, ViewId,
 };
 
 use super::model::Model;
@@ -47,6 +47,7 @@ pub enum Value {
     Assignee(AssigneeId),
     Inbox(InboxId),
     Contact(ContactId),
+    View(ViewId),
     /// What was done to each.
     Each(Vec<(ConversationId, Option<Did>)>),
 }
@@ -213,6 +214,35 @@ impl Answer for Assignee {
         match value {
             Value::Assignee(id) => model.assignee(id),
             other => panic!("{other:?} is no user or team"),
+        }
+    }
+}
+
+impl Answer for Team {
+    fn value(&self) -> Value {
+        Value::Assignee(self.id.clone().into())
+    }
+
+    fn again(value: &Value, model: &Model) -> Option<Self> {
+        match value {
+            Value::Assignee(AssigneeId::Team(id)) => {
+                let known = model.assignee(&id.into())?;
+                Some(Self::new(id, &known.name, model.members_of(id)))
+            }
+            other => panic!("{other:?} is no team"),
+        }
+    }
+}
+
+impl Answer for View {
+    fn value(&self) -> Value {
+        Value::View(self.id.clone())
+    }
+
+    fn again(value: &Value, model: &Model) -> Option<Self> {
+        match value {
+            Value::View(id) => model.view(id),
+            other => panic!("{other:?} is no view"),
         }
     }
 }

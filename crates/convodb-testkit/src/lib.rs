@@ -35,4 +35,5 @@ pub mod strategy;
 pub mod tables;
 pub mod text;
 pub mod verdict;
+pub mod views;
 pub mod watermarks;

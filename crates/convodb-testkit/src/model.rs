@@ -2,7 +2,7 @@
 //!
 //! What commands do to it is in [`rules`](super::rules).
 
-use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::op::InboxPick;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,16 +10,19 @@ use convodb::testing::ManualClock;
 use convodb::{
     Actor, Assignee, AssigneeId, AssigneeKind, Attributes, AuthorType, ConsumerName, Contact,
     ContactId, Conversation, ConversationId, DeliveryStatus, Direction, ErrorKind, Event, EventSeq,
-    Inbox, Message, MessageId, Note, NoteId, ProviderId, Revision, Status, Timeline,
+    Inbox, Message, MessageId, Note, NoteId, ProviderId, Revision, Sort, Status, TeamId, Timeline,
+    UserId,
 };
 
 use super::body::is_system;
 use super::keys::Done;
 use super::op::{ASSIGNEES, MessagePick, Op, Pick, SelectionPlan, Sight, Who};
 use super::plan::first_moment;
+use super::probe;
 use super::provided::Waiting;
 use super::removals::Reassignment;
 use super::verdict::Refusal;
+use super::views::{self, Views};
 
 /// A conversation with all that belongs to it.
 #[derive(Clone, Debug)]
@@ -152,6 +155,8 @@ pub struct Model {
     pub entries: Vec<Entry>,
     /// Users first, then teams, each by their ids.
     pub directory: Vec<(AssigneeId, String)>,
+    /// The members of teams, by their ids.
+    pub members: BTreeMap<TeamId, Vec<UserId>>,
     /// Inboxes, with their names, in the order in which they were saved.
     pub inboxes: Vec<(InboxPick, String)>,
     /// Those that have a record, by their ids.
@@ -165,6 +170,7 @@ pub struct Model {
     pub events: Vec<Event>,
     /// How many events are not kept any longer.
     pub purged: u64,
+    pub views: Views,
     /// By their names.
     pub consumers: Vec<(ConsumerName, EventSeq)>,
     /// The providers' ids of messages that were deleted.
@@ -196,6 +202,7 @@ impl Model {
             newest_arrival: 0,
             entries: Vec::new(),
             directory: Vec::new(),
+            members: BTreeMap::new(),
             inboxes: Vec::new(),
             contacts: Vec::new(),
             contact_aliases: Vec::new(),
@@ -203,6 +210,7 @@ impl Model {
             gone: Vec::new(),
             events: Vec::new(),
             purged: 0,
+            views: Views::default(),
             consumers: Vec::new(),
             tombstones: Vec::new(),
             unmatched: Vec::new(),
@@ -288,6 +296,18 @@ impl Model {
         }
     }
 
+    /// Why a bulk command is refused, if it is.
+    pub fn refused_selection(&self, selection: &SelectionPlan) -> Vec<Refusal> {
+        match selection {
+            SelectionPlan::Ids(_) => Vec::new(),
+            SelectionPlan::First(filter, _) => filter.refused(),
+            SelectionPlan::OfView(view, _) => {
+                let refused = self.refused_list(&views::view_id(*view));
+                refused.iter().map(Refusal::from).collect()
+            }
+        }
+    }
+
     /// The revision that somebody saw of a conversation.
     pub fn seen_revision(&self, id: ConversationId, sight: Sight) -> u64 {
         let present = self.entry(id).map_or(0, |entry| entry.revision);
@@ -356,6 +376,11 @@ impl Model {
             }
             SelectionPlan::First(filter, limit) => {
                 let rows = filter.list(self).into_iter();
+                rows.map(|row| row.id).take(*limit as usize).collect()
+            }
+            SelectionPlan::OfView(view, limit) => {
+                let rows = self.list_of_view(&views::view_id(*view));
+                let rows = rows.into_iter().flat_map(|(rows, _)| rows);
                 rows.map(|row| row.id).take(*limit as usize).collect()
             }
         }
@@ -427,6 +452,10 @@ impl Model {
         self.directory.push((id.clone(), name));
         self.directory
             .sort_by_key(|(id, _)| (id.kind() == AssigneeKind::Team, id.as_str().to_owned()));
+    }
+
+    pub fn members_of(&self, team: &TeamId) -> &[UserId] {
+        self.members.get(team).map_or(&[], Vec::as_slice)
     }
 
     pub fn assignee(&self, id: &AssigneeId) -> Option<Assignee> {
@@ -509,15 +538,15 @@ impl Model {
         self.show(&listed)
     }
 
-    /// What is selected, latest activity first.
-    pub fn list(&self, selects: impl Fn(&Entry) -> bool) -> Vec<Conversation> {
+    /// What is selected, in an order.
+    pub fn list(&self, sort: Sort, selects: impl Fn(&Entry) -> bool) -> Vec<Conversation> {
         let mut rows: Vec<Conversation> = self
             .entries
             .iter()
             .filter(|entry| selects(entry))
             .map(|entry| self.listed(entry))
             .collect();
-        rows.sort_by_key(|row| Reverse((row.updated_at, row.id)));
+        rows.sort_by(|one, other| probe::compare(sort, one, other));
         rows
     }
 }

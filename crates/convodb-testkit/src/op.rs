@@ -5,7 +5,7 @@
 
 use convodb::{
     Actor, AssigneeId, Channel, ConsumerStart, ContactId, Context, Conversation, DeliveryStatus,
-    Direction, InboxId, InboxRef, Receipt, Status,
+    Direction, InboxId, InboxRef, Receipt, Sort, Status, TeamId, UserId,
 };
 
 use super::apply::About;
@@ -185,6 +185,12 @@ pub enum Op {
         assignee: Who,
         name: Text,
     },
+    SaveTeam {
+        team: TeamPick,
+        name: Text,
+        /// As bits, whether they are in the directory or not. Without them, those that it has stay.
+        members: Option<u8>,
+    },
     SaveInbox {
         inbox: u8,
         /// Whether it asks for another channel than the inbox has, where that was saved.
@@ -194,6 +200,15 @@ pub enum Op {
     RemoveAssignee {
         assignee: Who,
         successor: Option<Who>,
+    },
+    SaveView {
+        view: u8,
+        name: Text,
+        filter: FilterPlan,
+        sort: Sort,
+    },
+    RemoveView {
+        view: u8,
     },
     AssignAll {
         selection: SelectionPlan,
@@ -244,7 +259,8 @@ pub enum Op {
     },
     Restart,
     Compact,
-    /// Stores at most this many conversations of removed assignees under their successors.
+    /// Stores at most this many conversations of removed assignees under their successors, or builds a
+    /// part of a view where none is left.
     Reassign {
         limit: u8,
     },
@@ -380,13 +396,41 @@ pub enum UpTo {
 pub enum SelectionPlan {
     Ids(Vec<Pick>),
     First(FilterPlan, u32),
+    /// Of the view of a number.
+    OfView(u8, u32),
 }
 
 /// A user or team, whether the directory knows it or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who(pub u8);
 
+/// A team among those, whether the directory knows it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TeamPick(pub u8);
+
+impl TeamPick {
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..ASSIGNEES / 3).map(Self)
+    }
+
+    pub fn id(self) -> TeamId {
+        match Who(self.0 * 3 + 2).id() {
+            AssigneeId::Team(id) => id,
+            AssigneeId::User(id) => panic!("{id} is a user"),
+        }
+    }
+}
+
 impl Who {
+    /// The users among bits of these.
+    pub fn users(bits: u8) -> impl Iterator<Item = UserId> {
+        let users = Self::all().filter(move |who| bits & (1 << who.0) != 0);
+        users.filter_map(|who| match who.id() {
+            AssigneeId::User(id) => Some(id),
+            AssigneeId::Team(_) => None,
+        })
+    }
+
     pub fn all() -> impl Iterator<Item = Self> {
         (0..ASSIGNEES).map(Self)
     }

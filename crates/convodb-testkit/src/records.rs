@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use convodb::{
     Actor, Assignee, AssigneeId, Channel, Content, Conversation, ConversationId, Deliveries,
-    DeliveryStatus, Direction, Effect, EventKind, EventSeq, Extras, Failure, InboxId, Message,
-    MessageId, Note, NoteId, ProviderId, Revision, Status,
+    DeliveryStatus, Direction, Effect, EventKind, EventSeq, Extras, Failure, Filter, InboxId,
+    Message, MessageId, Note, NoteId, ProviderId, Revision, Sort, Status, TagFilter, UserId, View,
 };
 use convodb_core::codec::{self, CodecError, Record};
 use convodb_core::records::{
     AssigneeRecord, ConversationRecord, MessageRecord, MessageTimeRecord, NoteRecord, Numbers,
-    RedirectRecord, RedirectStep,
+    RedirectRecord, RedirectStep, ViewBuilt, ViewRecord,
 };
 use convodb_core::{
     Change, ChangeKind, Delivery, Field, History, IdempotencyKey, IdempotencyRecord, Import,
@@ -21,7 +21,7 @@ use convodb_core::{
 use super::fixture::clock;
 
 /// How many kinds of records there are, a change being one; the first byte chooses one.
-pub const KINDS: u8 = 12;
+pub const KINDS: u8 = 13;
 /// From this first byte on, the second one is the version of the record.
 const VERSIONED: u8 = 240;
 
@@ -50,7 +50,8 @@ pub fn check(data: &[u8]) -> bool {
         8 => record::<ProviderIdState>(version, payload).is_some(),
         9 => record::<IdempotencyRecord>(version, payload).is_some(),
         10 => event(version, payload),
-        _ => change(payload),
+        11 => change(payload),
+        _ => record::<ViewRecord>(version, payload).is_some(),
     }
 }
 
@@ -258,6 +259,14 @@ fn changes() -> Vec<ChangeKind> {
             import: ImportName::new("history").unwrap(),
             progress: ImportProgress::new(7, 1),
         },
+        ChangeKind::ViewSaved(Box::new(view())),
+        ChangeKind::ViewRemoved { view: view().id },
+        ChangeKind::ViewBuilt {
+            view: view().id,
+            through: Some(conversation),
+            read: 300,
+        },
+        ChangeKind::ViewRowsRemoved { list: 7, rows: 300 },
         ChangeKind::KeyRecorded {
             key: IdempotencyKey::new("key 1").unwrap(),
             record: idempotency(),
@@ -265,6 +274,17 @@ fn changes() -> Vec<ChangeKind> {
         },
     ]);
     kinds
+}
+
+fn view() -> View {
+    let none = ["spam"].into_iter().collect();
+    let tags = TagFilter {
+        none,
+        ..TagFilter::default()
+    };
+    let filter = Filter::open().assigned_to(alice()).tags(tags).waiting(true);
+    let id = super::views::view_id(1);
+    View::new(id, "Important", filter, Sort::LongestWaiting)
 }
 
 fn idempotency() -> IdempotencyRecord {
@@ -301,7 +321,8 @@ pub fn examples() -> Vec<Vec<u8>> {
     add(2, &|bytes| NoteRecord::from(&note).encode(bytes));
     let assignee = AssigneeRecord {
         owner: 5,
-        name: "Alice".to_owned(),
+        name: "Billing".to_owned(),
+        members: vec![UserId::new("usr_alice").unwrap()],
     };
     add(3, &|bytes| assignee.encode(bytes));
     let (conversation, message, _) = ids();
@@ -351,6 +372,13 @@ pub fn examples() -> Vec<Vec<u8>> {
         },
     };
     add(10, &|bytes| event.encode(bytes));
+    for built in [ViewBuilt::default(), ViewBuilt::complete()] {
+        let (view, list) = (view(), 7);
+        add(12, &|bytes| {
+            let view = view.clone();
+            ViewRecord { view, list, built }.encode(bytes)
+        });
+    }
     for kind in changes() {
         let change = Change {
             at: now(),

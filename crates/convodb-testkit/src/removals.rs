@@ -36,6 +36,7 @@ impl Model {
         id: &AssigneeId,
         successor: Option<&AssigneeId>,
     ) -> Expected<u64> {
+        self.reassign_views(id, successor);
         let mut moved = 0;
         for entry in &mut self.entries {
             if entry.assignee.as_ref() == Some(id) {
@@ -57,6 +58,10 @@ impl Model {
             }
         }
         self.directory.retain(|(known, _)| known != id);
+        self.members.retain(|team, members| {
+            members.retain(|member| AssigneeId::from(member) != *id);
+            AssigneeId::from(team) != *id
+        });
         self.touched = true;
         Expected::plain(moved, true)
     }

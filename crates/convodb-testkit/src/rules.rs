@@ -13,7 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use convodb::{
     Assignee, AssigneeId, AssigneeKind, Author, AuthorType, ContactId, Content, Conversation,
     ConversationId, DeliveryStatus, Direction, ErrorKind, EventKind, Extras, Identity, Inbox,
-    Message, MessageId, Note, NoteId, ProviderId, Status, Version, WakeReason,
+    Message, MessageId, Note, NoteId, ProviderId, Status, Team, TeamId, UserId, Version,
+    WakeReason,
 };
 
 use super::body::{Body, Said, is_system, is_unsupported};
@@ -213,6 +214,7 @@ impl Model {
     /// A repair is a commit, and nothing stays in the future.
     pub fn repair(&mut self) {
         self.read_clock();
+        self.views.rebuild();
         self.sequence += 1;
         let now = self.newest;
         for entry in &mut self.entries {
@@ -784,6 +786,35 @@ impl Model {
         Expected {
             created,
             ..Expected::plain(assignee, changed)
+        }
+    }
+
+    /// The first of these that is no user of the directory.
+    pub fn refused_members(&self, given: &[UserId]) -> Option<Refusal> {
+        let is_unknown = |id: &UserId| self.name(&id.into()).is_none();
+        let place = given.iter().position(is_unknown)?;
+        Some(Refusal::invalid(format!("members[{place}]")))
+    }
+
+    /// Each once, by their ids.
+    pub fn save_team(
+        &mut self,
+        team: &TeamId,
+        name: String,
+        members: Option<Vec<UserId>>,
+    ) -> Expected<Team> {
+        let mut given = members.unwrap_or_else(|| self.members_of(team).to_vec());
+        given.sort();
+        given.dedup();
+        let has_others = given != self.members_of(team);
+        self.members.insert(team.clone(), given.clone());
+        let saved = self.save_assignee(&team.into(), name);
+        self.touched |= has_others;
+        let changed = saved.changed || has_others;
+        let team = Team::new(team, &saved.value.name, &given);
+        Expected {
+            changed,
+            ..saved.map(|_| team)
         }
     }
 

@@ -29,6 +29,11 @@ pub fn command() -> impl Strategy<Value = Op> {
     op_of(|bytes| bytes.nested()).prop_filter("moves the clock", |op| op.clock_step().is_none())
 }
 
+/// Some commands about views.
+pub fn views() -> impl Strategy<Value = Vec<Op>> {
+    vec(op_of(|bytes| bytes.view()), 0..=4)
+}
+
 /// One import.
 pub fn import() -> impl Strategy<Value = Op> {
     op_of(|bytes| Op::Import(bytes.import()))

@@ -42,6 +42,14 @@ impl Refusal {
         }
     }
 
+    /// The same, by the name of a field.
+    pub fn in_field(self, field: &str) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..self
+        }
+    }
+
     /// The same of one import among several.
     pub fn within(mut self, index: usize) -> Self {
         self.field = self.field.map(|field| format!("import[{index}].{field}"));
@@ -52,6 +60,17 @@ impl Refusal {
         self.kind == error.kind()
             && self.field.as_deref() == error.field()
             && (self.details.as_ref()).is_none_or(|details| details == error.details())
+    }
+}
+
+/// The same in full.
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            field: error.field().map(str::to_owned),
+            details: Some(error.details().clone()),
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use super::{FindingKind, Verifier, unless_corrupted};
 use crate::storage::kinds::{
     ALIASES_OF_CONTACT, ALIASES_OF_CONVERSATION, COMMAND_TIMES, COMMANDS, CONSUMERS,
     CONTACT_ALIASES, CONTACT_NAMES, CONTACTS, CONVERSATION_ALIASES, CONVERSATIONS, DIRECTORY, DUE,
-    IDENTITIES, IMPORTS, INBOXES, MESSAGE_TIMES, META, PROVIDER_IDS, REDIRECTS, REMOVED_TEAMS,
-    TAGS, THREADS, UNMATCHED,
+    IDENTITIES, IMPORTS, INBOXES, MESSAGE_TIMES, META, PROVIDER_IDS, REDIRECTS, REMOVED_LISTS,
+    REMOVED_TEAMS, TAGS, THREADS, UNMATCHED, VIEWS,
 };
 use crate::storage::tags::TagEdits;
 use crate::storage::{View, contacts, conversations, idempotency, messages, provider_ids, tables};
@@ -49,6 +49,10 @@ impl Verifier<'_> {
             } else if IMPORTS.has(key) {
                 otherwise = FindingKind::Different;
                 IMPORTS.decode(key, bytes).map(|_| true)
+            } else if DIRECTORY.has(key) {
+                otherwise = FindingKind::Different;
+                let stored = DIRECTORY.decode(key, bytes);
+                stored.map(|(_, record)| view.known.directory.are_members(&record.members))
             } else if REDIRECTS.has(key) {
                 match REDIRECTS.parse(key) {
                     // A total that cannot be read is reported once, among the totals.
@@ -83,10 +87,11 @@ impl Verifier<'_> {
             } else if CONTACT_NAMES.has(key) {
                 contacts::is_name(rows, view.known.hashes, key, bytes)
             } else {
-                // The directory and the file's head were read when the view was made.
+                // The inboxes, the views and the file's head were read when the view was made.
                 Ok(META.has(key)
-                    || DIRECTORY.has(key)
                     || INBOXES.has(key)
+                    || VIEWS.has(key)
+                    || REMOVED_LISTS.has(key)
                     || REMOVED_TEAMS.has(key))
             };
             if verifier.readable(tables::CATALOG, key, holds)? == Some(false) {

@@ -11,7 +11,7 @@ use crate::index::{
     All, CLASSES, Counter, Entry, HEAD, Levels, OWN, POSITION_LEN, Position, Stream, Total,
     encode_node, parse_node_key, position_of,
 };
-use crate::storage::keys::{self, index_kind};
+use crate::storage::keys::{self, StreamKey, index_kind};
 use crate::storage::plan::STREAMS;
 use crate::storage::{View, plan, tables};
 use convodb_kv::{Read as _, ReadTables};
@@ -51,11 +51,16 @@ impl Verifier<'_> {
                 return Ok(());
             }
             verifier.report.index_rows += 1;
-            let parsed = keys::parse_index(key);
-            let Some((_, _, id)) = verifier.readable(tables::INDEX, key, parsed)? else {
+            let found = parse(verifier.view, key);
+            let Some(found) = verifier.readable(tables::INDEX, key, found)? else {
                 return Ok(());
             };
-            if !belongs_here(verifier.view, key, id)? {
+            let belongs_here = match found {
+                Found::Of(id) => belongs_here(verifier.view, key, id)?,
+                Found::Removed => true,
+                Found::Unknown => false,
+            };
+            if !belongs_here {
                 verifier.found(tables::INDEX, key, FindingKind::Unexpected);
             }
             let (prefix, _) = key.split_at(key.len().saturating_sub(POSITION_LEN));
@@ -125,16 +130,48 @@ impl Verifier<'_> {
     }
 }
 
+/// Whose row is at a key of the index.
+enum Found {
+    Of(ConversationId),
+    /// That of a list which no view has any longer.
+    Removed,
+    /// That of a list which never was one.
+    Unknown,
+}
+
+fn parse(view: &View, key: &[u8]) -> Result<Found> {
+    let views = &view.known.directory.views;
+    let list = key.split_last_chunk::<POSITION_LEN>();
+    let list = list.and_then(|(prefix, position)| match keys::parse_stream(prefix)? {
+        StreamKey::List(list) => Some((list, position)),
+        StreamKey::Partition(_) => None,
+    });
+    let Some((list, position)) = list else {
+        return keys::parse_index(key).map(|(_, _, id)| Found::Of(id));
+    };
+    Ok(match views.of_list(list) {
+        Some(saved) => Found::Of(keys::id_at(saved.view.sort, position)),
+        None if views.has_list(list) => Found::Removed,
+        None => Found::Unknown,
+    })
+}
+
 /// Whether a conversation belongs at this key of the index, by its record.
 fn belongs_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
     let stored = view.reader().stored(id);
-    let stored = unless_corrupted(stored)?.flatten();
-    Ok(stored.is_some_and(|stored| {
-        plan::placements(&stored.conversation, stored.numbers)
-            .into_iter()
-            .flatten()
-            .any(|(stream, position)| stream.key(&position)[..] == *key)
-    }))
+    let Some(stored) = unless_corrupted(stored)?.flatten() else {
+        return Ok(false);
+    };
+    let directory = &view.known.directory;
+    let in_views = directory
+        .views
+        .places(directory, &stored.conversation, stored.numbers);
+    let places = plan::placements(&stored.conversation, stored.numbers)
+        .into_iter()
+        .flatten()
+        .chain(in_views);
+    let mut keys = places.map(|(stream, position)| stream.key(&position));
+    Ok(keys.any(|placed| placed[..] == *key))
 }
 
 impl Stored<'_> {

@@ -74,6 +74,10 @@ impl UnitOfWork<'_> {
         let (rows, index) = (&mut self.rows, &mut self.index);
         let totals = Arc::make_mut(&mut self.known.totals);
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
+        let directory = Arc::make_mut(&mut self.known.directory);
+        directory.repair_members(rows)?;
+        directory.views.rebuilt(rows)?;
+        let directory = &self.known.directory;
         kinds::THREADS.remove_range(rows, &())?;
         kinds::DUE.remove_range(rows, &())?;
         kinds::TAGS.remove_range(rows, &())?;
@@ -91,7 +95,7 @@ impl UnitOfWork<'_> {
                 if recount(view, conversation)? | time::clamp(conversation.times(), now) {
                     conversations::save_record(&mut batch, conversation, *numbers)?;
                 }
-                conversations::stage_derived(&mut batch, conversation, *numbers)?;
+                conversations::stage_derived(&mut batch, directory, conversation, *numbers)?;
                 tags.add(conversation);
             }
             if nth % REBUILT_AT_ONCE == REBUILT_AT_ONCE - 1 {

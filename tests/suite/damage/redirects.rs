@@ -71,7 +71,11 @@ fn verify_names_redirects_that_lead_nowhere_or_in_a_circle_and_those_that_are_dr
         assert_eq!(named, expected, "{:?}", report.findings);
         let error = page(&store).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupted);
-        assert!(reassign_now(&store, 100).unwrap().is_empty());
+        // A view that is being built meets the damage too.
+        match reassign_now(&store, 100) {
+            Ok(reassigned) => assert!(reassigned.is_empty()),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupted),
+        }
         assert!(!store.repair().unwrap().is_clean());
         store.close().unwrap();
         write(&path, "catalog", &key, Some(&sound));

@@ -1067,7 +1067,7 @@ fn the_lines_that_are_documented_are_imported_once() {
             .map(|answer| shown(&answer.unwrap()))
             .collect::<Vec<_>>()
     };
-    assert_eq!(import(), ["created"; 8]);
+    assert_eq!(import(), ["created"; 9]);
     let found = inbox.store.conversations_of(&contact("con_7")).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].unread_count, found[0].status), (1, Status::Open));
@@ -1076,7 +1076,7 @@ fn the_lines_that_are_documented_are_imported_once() {
     assert_eq!(inbox.store.notes(found[0].id).unwrap().count(), 1);
     let known = inbox.store.contact(&contact("con_7")).unwrap();
     assert_eq!(known.name.as_deref(), Some("Ada Example"));
-    assert_eq!(import(), ["duplicate"; 8]);
+    assert_eq!(import(), ["duplicate"; 9]);
     inbox.assert_sound();
 }
 
@@ -1110,7 +1110,7 @@ fn what_is_wrong_with_a_line_is_named_with_its_place() {
         (r#"{"user": {"id": "usr_1"}}"#, "name: is required"),
         (
             r#"{"mesage": {}}"#,
-            "mesage: is neither a kind of line (`user`, `team`, `inbox`, `contact`, `conversation`, `message`, `note`) nor a field of a conversation",
+            "mesage: is neither a kind of line (`user`, `team`, `inbox`, `view`, `contact`, `conversation`, `message`, `note`) nor a field of a conversation",
         ),
         (
             r#"{"user": {"id": "usr_1", "name": "A"}, "team": {}}"#,

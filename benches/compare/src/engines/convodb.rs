@@ -1,5 +1,7 @@
 //! convodb, through its public API.
 
+mod views;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use convodb::{
     Assignee, AssigneeId, ContactId, Content, Conversation, ConversationId, Durability, Error,
     ErrorKind, Filter, Import, Message, MessageId, Options, Stats, Status, StatusFilter,
 };
+
+pub(crate) use views::ConvodbViews;
 
 use super::disk::CountingDisk;
 use super::flood;

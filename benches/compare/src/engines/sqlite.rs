@@ -8,6 +8,7 @@ mod expert;
 mod load;
 mod sidebar;
 mod statements;
+mod views;
 mod write;
 
 use std::fs;
@@ -23,6 +24,9 @@ use rusqlite::{Connection, Params, params, params_from_iter};
 pub(crate) use expert::Expert;
 use sidebar::Sidebar;
 pub use statements::{COLUMNS, Layout, MESSAGES, Question};
+#[cfg(test)]
+pub(crate) use views::FILE as VIEWS_FILE;
+pub(crate) use views::SqliteViews;
 
 use super::flood;
 use super::keys::delivery;

@@ -6,6 +6,7 @@ use crate::commands::{Pick, Verb};
 use crate::engine::Kind;
 use crate::measure::{Figure, Record};
 use crate::replay::{COMMANDS, FULL};
+use crate::views::View;
 
 pub(crate) struct Goal {
     pub(crate) name: String,
@@ -30,6 +31,7 @@ const DEEP: [&str; 2] = ["half", "last"];
 /// The goals whose figures are there.
 pub(crate) fn list(records: &[Record], earlier: &[Earlier], size: u32) -> Vec<Goal> {
     let mut goals = reads(records);
+    goals.extend(views(records));
     goals.extend(load(records));
     goals.extend(commands(records));
     goals.extend(reader(records));
@@ -88,6 +90,20 @@ fn reads(records: &[Record]) -> Vec<Goal> {
     goal("get/10", "sqlite", "get/10", 1.0 / 3.0);
     goal("get/10", "lmdb", "get/10", 2.0);
     goals
+}
+
+/// The middle of the one that is long enough for `OFFSET` to walk.
+fn views(records: &[Record]) -> Vec<Goal> {
+    let first = View::ALL.map(|view| (view.case("first"), "sqlite", 1.0 / 3.0));
+    let half = View::Archive.case("half");
+    let goals = first.into_iter().chain([
+        (half.clone(), "sqlite", 1.0 / 100.0),
+        (half, "sqlite_expert", 1.0 / 5.0),
+    ]);
+    let goal = |(case, engine, at_most): (String, &str, f64)| {
+        beside(records, &case, engine, &case, at_most)
+    };
+    goals.filter_map(goal).collect()
 }
 
 fn load(records: &[Record]) -> Vec<Goal> {

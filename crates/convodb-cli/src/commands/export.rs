@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use convodb::prelude::*;
 use convodb::{
-    Assignee, AssigneeKind, Contact, ContactId, Conversation, Filter, Import, Inbox, PageRequest,
-    Snapshot,
+    AssigneeId, Contact, ContactId, Conversation, Filter, Import, Inbox, PageRequest, Snapshot,
+    UserId, View,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, Serializer};
 
 use super::Tool;
 use crate::failure::Failure;
@@ -21,8 +20,8 @@ use crate::progress;
 
 /// Write everything to standard output, as lines of JSON
 ///
-/// Each user, team, inbox and contact with a record comes first, then each conversation
-/// with its messages and notes, latest activity first. Exports of one store are equal byte for byte, and
+/// Each user, each team with its members, each inbox and contact with a record comes
+/// first, then each conversation with its messages and notes, latest activity first. Exports of one store are equal byte for byte, and
 /// `import` of them creates an equal store. The line of a conversation has the
 /// specified fields, then further ones that have a value, such as `unread_count` and
 /// `notes`.
@@ -53,8 +52,13 @@ struct ContactLine {
     contact: Contact,
 }
 
-/// A line of the directory, `{"user":{"id":..,"name":..}}`.
-struct DirectoryLine<'a>(&'a Assignee);
+/// A user or a team, `{"user":{"id":..,"name":..}}`. Users come before teams, as their members.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum DirectoryLine<'a> {
+    User(Named<'a>),
+    Team(Named<'a>),
+}
 
 #[derive(Serialize)]
 struct InboxLine {
@@ -62,26 +66,16 @@ struct InboxLine {
 }
 
 #[derive(Serialize)]
+struct ViewLine {
+    view: View,
+}
+
+#[derive(Serialize)]
 struct Named<'a> {
     id: &'a str,
     name: &'a str,
-}
-
-impl Serialize for DirectoryLine<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(Assignee { id, name, .. }) = self;
-        let kind = match id.kind() {
-            AssigneeKind::User => "user",
-            AssigneeKind::Team => "team",
-        };
-        let named = Named {
-            id: id.as_str(),
-            name,
-        };
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(kind, &named)?;
-        map.end()
-    }
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<UserId>,
 }
 
 impl Export {
@@ -105,10 +99,27 @@ impl Export {
 
 fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<(), Failure> {
     for assignee in snapshot.assignees()? {
-        output.line(&DirectoryLine(&assignee))?;
+        let members = match &assignee.id {
+            AssigneeId::User(_) => Vec::new(),
+            AssigneeId::Team(team) => snapshot.members_of(team)?,
+        };
+        let named = Named {
+            id: assignee.id.as_str(),
+            name: &assignee.name,
+            members,
+        };
+        output.line(&match &assignee.id {
+            AssigneeId::User(_) => DirectoryLine::User(named),
+            AssigneeId::Team(_) => DirectoryLine::Team(named),
+        })?;
     }
     for inbox in snapshot.inboxes()? {
         output.line(&InboxLine { inbox })?;
+    }
+    for mut view in snapshot.views()? {
+        // Another store builds its own list.
+        view.building = None;
+        output.line(&ViewLine { view })?;
     }
     let mut contacts = snapshot.contacts(None, AT_ONCE)?;
     while let Some(last) = contacts.last().map(|contact| contact.id.clone()) {

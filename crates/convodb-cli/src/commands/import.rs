@@ -26,8 +26,9 @@ use lines::{Item, Lines};
 /// Each line is one conversation in the specified JSON, as `export` writes it. A
 /// message can have a `provider_id`, and a conversation can have `notes`. A line
 /// `{"user":{"id":"usr_1","name":"Alice"}}`, or the same with `team`, adds a user
-/// or team to the directory, or renames it, and `{"inbox":{"id":..,"channel":..,
-/// "name":..}}` an inbox, `{"contact":{..}}` a contact. Blank lines are skipped.
+/// or team to the directory, or renames it. A team can have `members`, ids of users
+/// of lines before it. `{"inbox":{"id":..,"channel":..,"name":..}}` adds an inbox, and
+/// `{"contact":{..}}` a contact. Blank lines are skipped.
 ///
 /// A malformed or rejected line and Ctrl-C end the import. The store is then as it
 /// was before, and a file that was created for the import is removed.
@@ -204,6 +205,7 @@ impl Importer {
                 Some(Item::Other(line)) => {
                     match &line {
                         ImportLine::Assignee(saved) => self.count_assignee(&saved.assignee),
+                        ImportLine::Team(saved) => self.count_assignee(&(&saved.team).into()),
                         ImportLine::Inbox(saved) => self.count_inbox(&saved.inbox),
                         ImportLine::Contact(_) => self.imported.borrow_mut().contacts += 1,
                         _ => {}

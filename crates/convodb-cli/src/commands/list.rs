@@ -17,7 +17,7 @@ use crate::texts::{grouped, minute};
 /// The narrowest screen that has room for every column.
 const WIDE: u16 = 120;
 
-/// Show a page of conversations, latest activity first
+/// Show a page of conversations
 ///
 /// The filters are the query parameters of the API; with --json the output is its
 /// response.
@@ -28,9 +28,9 @@ pub(crate) struct List {
     #[arg(value_name = "DB")]
     pub(crate) db: PathBuf,
 
-    /// The status: open, resolved or all
-    #[arg(long, default_value = "open")]
-    status: String,
+    /// The status: open, resolved or all [default: open]
+    #[arg(long)]
+    status: Option<String>,
 
     /// Channels: whatsapp, instagram, messenger, webchat [default: all]
     #[arg(long, value_name = "CHANNEL,..")]
@@ -43,6 +43,38 @@ pub(crate) struct List {
     /// Ids of users and teams, and `unassigned` [default: all]
     #[arg(long, value_name = "ID,..")]
     assigned_to: Option<String>,
+
+    /// A team: the conversations of the members that it has now, beside those of --assigned-to
+    #[arg(long, value_name = "TEAM")]
+    members_of: Option<String>,
+
+    /// Ids of teams: in their queues, or assigned to them [default: all]
+    #[arg(long, value_name = "ID,..")]
+    team: Option<String>,
+
+    /// Only conversations with one of these tags, which have no commas
+    #[arg(long, value_name = "TAG,..")]
+    tag: Option<String>,
+
+    /// Priorities: low, medium, high, urgent [default: all, and none]
+    #[arg(long, value_name = "PRIORITY,..")]
+    priority: Option<String>,
+
+    /// Only conversations whose contact waits for an answer, or only others: true or false
+    #[arg(long, value_name = "BOOL")]
+    waiting: Option<String>,
+
+    /// Read more than 100,000 conversations for a list by team, tag, priority or waiting
+    #[arg(long)]
+    scan: bool,
+
+    /// A saved view, which has its own filter and order: no other filter beside it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["status", "sort"])]
+    view: Option<String>,
+
+    /// The order: -updated_at or updated_at [default: -updated_at]
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    sort: Option<String>,
 
     /// Only conversations with unread messages
     #[arg(long)]
@@ -84,10 +116,17 @@ impl List {
 
     fn query(&self) -> Result<(Filter, PageRequest), Failure> {
         let given = [
-            ("status", Some(&self.status)),
+            ("status", self.status.as_ref()),
             ("channel", self.channel.as_ref()),
             ("inbox", self.inbox.as_ref()),
             ("assigned_to", self.assigned_to.as_ref()),
+            ("members_of", self.members_of.as_ref()),
+            ("team", self.team.as_ref()),
+            ("tag", self.tag.as_ref()),
+            ("priority", self.priority.as_ref()),
+            ("waiting", self.waiting.as_ref()),
+            ("view", self.view.as_ref()),
+            ("sort", self.sort.as_ref()),
             ("snoozed", self.snoozed.as_ref()),
             ("contact_id", self.contact_id.as_ref()),
             ("page", self.page.as_ref()),
@@ -97,8 +136,10 @@ impl List {
         let given = given
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?.as_str())));
-        let unread = self.unread.then_some(("unread", "true"));
-        Filter::from_query_pairs(given.chain(unread)).map_err(|error| {
+        let flags = [("unread", self.unread), ("scan", self.scan)];
+        let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
+        let flags = flags.map(|(name, _)| (name, "true"));
+        Filter::from_query_pairs(given.chain(flags)).map_err(|error| {
             let flag = match error.field() {
                 "cursor" => "after".to_owned(),
                 field => field.replace('_', "-"),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use convodb::prelude::*;
 use convodb::{
-    Channel, CommitSeq, ContactFilter, EventSeq, Filter, PageRequest, Snapshot, Stats, StatusFilter,
+    Channel, CommitSeq, ContactFilter, EventSeq, Filter, PageRequest, Snapshot, Stats,
+    StatusFilter, ViewProgress, ViewStats,
 };
 use serde::Serialize;
 
@@ -45,12 +46,24 @@ struct Document {
     file_bytes: u64,
     stored_bytes: u64,
     free_bytes: u64,
-    views: Vec<View>,
+    statuses: Vec<OfStatus>,
+    views: Vec<OfView>,
+}
+
+/// The rows and the cost of a saved view.
+#[derive(Serialize)]
+struct OfView {
+    id: String,
+    rows: u64,
+    bytes: u64,
+    /// What a command writes for a conversation that is in it.
+    bytes_per_row: u64,
+    building: Option<ViewProgress>,
 }
 
 /// The numbers of conversations of a status.
 #[derive(Serialize)]
-struct View {
+struct OfStatus {
     status: &'static str,
     total: u64,
     unassigned: u64,
@@ -61,7 +74,7 @@ struct View {
     webchat: u64,
 }
 
-impl View {
+impl OfStatus {
     fn read(snapshot: &Snapshot, status: StatusFilter) -> Result<Self, Failure> {
         let count =
             |narrow: &dyn Fn(Filter) -> Filter| snapshot.count(&narrow(Filter::new(status)));
@@ -86,17 +99,24 @@ impl ShowStats {
         let stats = store.stats()?;
         let snapshot = store.snapshot()?;
         let statuses = [StatusFilter::Open, StatusFilter::Resolved];
-        let views = statuses.map(|status| View::read(&snapshot, status));
-        let views = views.into_iter().collect::<Result<_, _>>()?;
+        let statuses = statuses.map(|status| OfStatus::read(&snapshot, status));
+        let statuses = statuses.into_iter().collect::<Result<_, _>>()?;
         let first = PageRequest::number(1, 1)?;
         let contacts = snapshot.list_contacts(&ContactFilter::All, first)?.total;
-        let document = document(&stats, contacts, views);
+        let document = document(&stats, contacts, statuses);
         tool.output
             .print(&document, |screen| text(screen, &document))
     }
 }
 
-fn document(stats: &Stats, contacts: u64, views: Vec<View>) -> Document {
+fn document(stats: &Stats, contacts: u64, statuses: Vec<OfStatus>) -> Document {
+    let view = |view: &ViewStats| OfView {
+        id: view.id.to_string(),
+        rows: view.rows,
+        bytes: view.bytes,
+        bytes_per_row: view.bytes.checked_div(view.rows).unwrap_or_default(),
+        building: view.building,
+    };
     Document {
         conversations: stats.conversations,
         messages: stats.messages,
@@ -117,7 +137,8 @@ fn document(stats: &Stats, contacts: u64, views: Vec<View>) -> Document {
         file_bytes: stats.file_bytes,
         stored_bytes: stats.stored_bytes,
         free_bytes: stats.free_bytes,
-        views,
+        statuses,
+        views: stats.views.iter().map(view).collect(),
     }
 }
 
@@ -145,7 +166,7 @@ fn text(screen: &Screen, document: &Document) -> String {
             ("free space in the file", bytes(document.free_bytes)),
         ],
     );
-    let mut views = screen.table([
+    let mut statuses = screen.table([
         "conversations",
         "all",
         "unassigned",
@@ -155,19 +176,40 @@ fn text(screen: &Screen, document: &Document) -> String {
         "messenger",
         "webchat",
     ]);
-    for view in &document.views {
+    for of in &document.statuses {
         let counts = [
-            view.total,
-            view.unassigned,
-            view.unread,
-            view.whatsapp,
-            view.instagram,
-            view.messenger,
-            view.webchat,
+            of.total,
+            of.unassigned,
+            of.unread,
+            of.whatsapp,
+            of.instagram,
+            of.messenger,
+            of.webchat,
         ];
-        let mut row = vec![comfy_table::Cell::new(view.status)];
+        let mut row = vec![comfy_table::Cell::new(of.status)];
         row.extend(counts.map(|count| right(grouped(count))));
-        views.add_row(row);
+        statuses.add_row(row);
     }
-    format!("{contents}\n\n{}", views.trim_fmt())
+    let mut text = format!("{contents}\n\n{}", statuses.trim_fmt());
+    if !document.views.is_empty() {
+        let mut views = screen.table([
+            "view",
+            "conversations",
+            "keys and values",
+            "written a command",
+        ]);
+        for of in &document.views {
+            views.add_row([
+                comfy_table::Cell::new(&of.id),
+                right(grouped(of.rows)),
+                right(bytes(of.bytes)),
+                right(match of.building {
+                    None => bytes(of.bytes_per_row),
+                    Some(progress) => format!("built: {} of {}", progress.done, progress.of),
+                }),
+            ]);
+        }
+        text += &format!("\n\n{}", views.trim_fmt());
+    }
+    text
 }

@@ -333,3 +333,70 @@ fn a_missing_table_and_a_wrong_place_are_named() {
     let message = desk.failure(2, &["convert", "chatwoot", ".", "--map-inbox", "1=fax"]);
     assert!(message.contains("--map-inbox 1=fax"), "{message}");
 }
+
+#[test]
+fn inboxes_that_go_to_one_place_share_the_thread_of_a_contact_and_its_latest_state() {
+    let desk = Desk::new();
+    let rows = |name: &str, lines: &[Value]| {
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(desk.path(&format!("{name}.ndjson")), lines).unwrap();
+    };
+    for name in ["teams", "attachments", "contact_inboxes"] {
+        rows(name, &[]);
+    }
+    rows(
+        "inboxes",
+        &[
+            json!({"id": 2, "name": "Mail", "channel_type": "Channel::Email"}),
+            json!({"id": 3, "name": "SMS", "channel_type": "Channel::TwilioSms"}),
+        ],
+    );
+    rows("contacts", &[json!({"id": 10, "name": "Ada"})]);
+    rows(
+        "users",
+        &[
+            json!({"id": 5, "name": "Al"}),
+            json!({"id": 6, "name": "Bo"}),
+        ],
+    );
+    let (begun, last) = ("2024-01-01T00:00:00", "2024-03-02T00:00:00");
+    rows(
+        "conversations",
+        &[
+            json!({"id": 101, "contact_id": 10, "inbox_id": 2, "status": 1, "assignee_id": 5,
+                "created_at": begun, "last_activity_at": "2024-02-02T00:00:00"}),
+            json!({"id": 102, "contact_id": 10, "inbox_id": 3, "status": 3, "assignee_id": 6,
+                "created_at": begun, "last_activity_at": last}),
+        ],
+    );
+    let message = |id: u64, of: u64, at: &str| {
+        json!({"id": id, "conversation_id": of, "content": "Hello", "message_type": 0,
+            "created_at": at})
+    };
+    rows(
+        "messages",
+        &[
+            message(2, 101, "2024-02-01T00:00:00"),
+            message(3, 102, "2024-03-01T00:00:00"),
+        ],
+    );
+    let directory = desk.path(".").display().to_string();
+    let maps = ["--map-inbox", "2=webchat", "--map-inbox", "3=webchat"];
+    let arguments = [&["convert", "chatwoot", &directory], &maps[..]].concat();
+    let output = desk.command(&arguments).output().unwrap();
+    std::fs::write(desk.path("history.ndjson"), &output.stdout).unwrap();
+    desk.ok(&["import", "--lines", "history.ndjson", "one.redb"]);
+    let store = desk.open("one.redb");
+    let ada = ContactId::new("con_chatwoot_10").unwrap();
+    let found = store.conversations_of(&ada).unwrap();
+    assert_eq!(found.len(), 1);
+    let found = store.transcript(found[0].id).unwrap();
+    assert_eq!(found.messages.len(), 2);
+    let known = &found.conversation;
+    assert_eq!(known.status, convodb::Status::Open);
+    assert_eq!(known.assignee_id().unwrap().as_str(), "usr_chatwoot_6");
+    assert_eq!(known.unread_count, 1);
+    // Snoozed without an end, which the store has not.
+    let metadata = &known.attributes.as_ref().unwrap().metadata;
+    assert_eq!(metadata.get("chatwoot.status"), Some(&"snoozed".into()));
+}

@@ -155,6 +155,7 @@ fn invalid_arguments_are_usage_errors() {
         (&["--channel", "sms"], "--channel: must be `whatsapp`"),
         (&["--channel", ""], "--channel: must not be empty"),
         (&["--assigned-to", "usr_"], "--assigned-to: "),
+        (&["--members-of", "usr_1"], "--members-of: "),
     ] {
         let message = desk.failure(2, &[&["list", "one.redb"], arguments].concat());
         assert!(

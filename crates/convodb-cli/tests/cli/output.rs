@@ -15,7 +15,7 @@ use super::{Desk, until};
 #[test]
 fn a_list_is_that_of_the_api_with_its_filters() {
     let desk = Desk::with(120, "one.redb");
-    let asked: [(&[&str], &str); 6] = [
+    let asked: [(&[&str], &str); 7] = [
         (&[], "status=open"),
         (&["--status", "all", "--limit", "7"], "status=all&limit=7"),
         (
@@ -31,6 +31,7 @@ fn a_list_is_that_of_the_api_with_its_filters() {
             ],
             "channel=whatsapp,webchat&assigned_to=unassigned,usr_01,team_02",
         ),
+        (&["--members-of", "team_02"], "members_of=team_02"),
         (&["--unread"], "unread=true"),
         (&["--page", "99"], "page=99"),
     ];
@@ -115,7 +116,7 @@ fn stats_count_what_is_stored() {
     let stats = desk.json(&["stats", "one.redb"]);
     assert_eq!(stats["conversations"], 60);
     assert_eq!(stats["newest_event"], 60);
-    let views = stats["views"].as_array().unwrap();
+    let views = stats["statuses"].as_array().unwrap();
     let total: u64 = views
         .iter()
         .map(|view| view["total"].as_u64().unwrap())

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use convodb::prelude::*;
 use convodb::{
-    Channel, ContactId, Context, Filter, Inbound, Outbound, PageRequest, Receipt, UserId,
+    AssigneeId, Channel, ContactId, Context, Filter, Inbound, Outbound, PageRequest, Receipt,
+    UserId,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +37,13 @@ fn run_with_input(desk: &Desk, arguments: &[&str], input: &[u8]) -> std::process
 
 /// All that the API returns of two stores is equal. Returns the number of conversations.
 fn assert_equal(one: &Store, other: &Store) -> usize {
-    assert_eq!(one.assignees().unwrap(), other.assignees().unwrap());
+    let assignees = one.assignees().unwrap();
+    assert_eq!(assignees, other.assignees().unwrap());
+    for assignee in assignees {
+        if let AssigneeId::Team(team) = assignee.id {
+            assert_eq!(one.team(&team).unwrap(), other.team(&team).unwrap());
+        }
+    }
     let mut conversations = 0;
     for page in 1.. {
         let request = (page, PageRequest::MAX_LIMIT);
@@ -71,6 +78,58 @@ fn the_import_of_an_export_is_an_equal_store_and_exports_the_same_bytes() {
         assert!(other.verify().unwrap().is_clean());
     }
     assert!(conversations > 10, "{conversations}");
+}
+
+#[test]
+fn an_export_has_the_members_of_teams_behind_their_users() {
+    let desk = Desk::new();
+    let lines = concat!(
+        r#"{"user":{"id":"usr_1","name":"Alice"}}"#,
+        "\n",
+        r#"{"user":{"id":"usr_2","name":"Bob"}}"#,
+        "\n",
+        r#"{"team":{"id":"a_team","name":"Empty"}}"#,
+        "\n",
+        r#"{"team":{"id":"team_1","name":"Billing","members":["usr_1","usr_2"]}}"#,
+        "\n",
+    );
+    for flags in [&[][..], &["--lines", "--atomic"]] {
+        let name = format!("{}.redb", flags.len());
+        let arguments = [&["import"], flags, &["-", &name]].concat();
+        let imported = run_with_input(&desk, &arguments, lines.as_bytes());
+        assert!(imported.status.success(), "{}", text(&imported.stderr));
+        assert_eq!(desk.ok(&["export", &name]), lines);
+    }
+    let imported = run_with_input(&desk, &["import", "-", "0.redb"], lines.as_bytes());
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+}
+
+#[test]
+fn a_team_is_imported_behind_its_members_or_not_at_all() {
+    let desk = Desk::new();
+    let early = concat!(
+        r#"{"team":{"id":"team_1","name":"Billing","members":["usr_1"]}}"#,
+        "\n",
+        r#"{"user":{"id":"usr_1","name":"Alice"}}"#,
+        "\n",
+    );
+    let refused = run_with_input(&desk, &["import", "-", "one.redb"], early.as_bytes());
+    assert!(!refused.status.success());
+    let reason = text(&refused.stderr);
+    assert!(
+        reason.contains("input:1: ") && reason.contains("members[0]: must be"),
+        "{reason}"
+    );
+    assert!(!desk.path("one.redb").exists());
+    let by_line = ["import", "--lines", "-", "two.redb"];
+    let imported = run_with_input(&desk, &by_line, early.as_bytes());
+    assert!(
+        text(&imported.stderr).contains("members[0]"),
+        "{}",
+        text(&imported.stderr)
+    );
+    let store = desk.open("two.redb");
+    assert_eq!(store.assignees().unwrap().len(), 1);
 }
 
 #[test]

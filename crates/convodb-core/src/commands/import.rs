@@ -71,6 +71,7 @@ pub fn decide(mut import: Import, state: &State) -> Result<Decision, Halt> {
             changes.push(ChangeKind::AssigneeSaved {
                 assignee: assignee.id.clone(),
                 name: assignee.name.to_string(),
+                members: None,
             });
         }
     }

@@ -18,7 +18,9 @@ impl Command for ImportLine {
     fn reads(&self, keys: &mut Vec<Key>) {
         match self {
             Self::Assignee(saved) => saved.reads(keys),
+            Self::Team(saved) => saved.reads(keys),
             Self::Inbox(saved) => saved.reads(keys),
+            Self::View(saved) => saved.reads(keys),
             Self::Conversation(line) => line.import.reads(keys),
             Self::Contact(contact) => {
                 keys.push(Key::Contact(contact.id.clone()));
@@ -41,7 +43,9 @@ impl Command for ImportLine {
     fn decide(&self, state: &State, env: &mut Env<'_>) -> Result<Decision, Halt> {
         match self {
             Self::Assignee(saved) => saved.decide(state, env),
+            Self::Team(saved) => saved.decide(state, env),
             Self::Inbox(saved) => saved.decide(state, env),
+            Self::View(saved) => saved.decide(state, env),
             Self::Contact(line) => contact(line, state, env),
             Self::Conversation(line) => conversation(line, state, env),
             Self::Message(line) => message(line, state, env),

@@ -22,7 +22,7 @@ impl Command for RemoveAssignee {
             state.require_assignee(successor)?;
         }
         let own = Filter::all().assigned_to(&self.assignee);
-        let moved = state.number(&Query::Count(own))?;
+        let moved = state.number(&Query::Count(Box::new(own)))?;
         let removed = ChangeKind::AssigneeRemoved {
             assignee: self.assignee.clone(),
             successor: self.successor.clone(),

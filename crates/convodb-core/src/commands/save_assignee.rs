@@ -20,6 +20,7 @@ impl Command for SaveAssignee {
         let saved = is_new.then(|| ChangeKind::AssigneeSaved {
             assignee: self.assignee.clone(),
             name: self.name.clone(),
+            members: None,
         });
         let subject = Subject::Assignee(self.assignee.clone());
         Ok(Decision::new(subject, saved).created(known.is_none()))

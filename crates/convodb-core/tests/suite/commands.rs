@@ -17,4 +17,5 @@ mod remove_assignee;
 mod reply;
 mod resolve;
 mod save_assignee;
+mod save_team;
 mod set_provider_id;

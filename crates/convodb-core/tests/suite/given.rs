@@ -97,7 +97,9 @@ impl Given {
             Key::Note(of, at, id) => state.notes.insert((of, at, id), None),
             Key::ProviderId(inbox, id) => state.provider_ids.insert((inbox, id), None),
             Key::Assignee(id) => state.assignees.insert(id, None),
+            Key::Members(team) => state.members.insert(team, None),
             Key::Inbox(id) => state.inboxes.insert(id, None),
+            Key::View(id) => state.views.insert(id, None),
             Key::Import(name) => state.imports.insert(name, None),
             Key::Idempotency(key) => state.idempotency.insert(key, None),
             Key::Consumer(name) => state.consumers.insert(name, None),
@@ -133,6 +135,7 @@ impl Given {
                 hashes: Hashes::new([7; 16]),
                 ids: IdSequence::new(9, 0),
                 idempotency_ttl: Duration::from_secs(86_400),
+                max_views: 64,
             };
             match convodb_core::decide(command, &self.state, &mut env) {
                 Ok(decision) => return Ok(decision),

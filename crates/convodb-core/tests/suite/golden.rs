@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use crate::given::{alice, bob, contact, conversation, id, now};
 use crate::records::{
-    contact_record, deliveries, every_field, kinds, messages, messages_of_a_second, note,
+    assignee_record, contact_record, deliveries, every_field, kinds, messages,
+    messages_of_a_second, note, view_records,
 };
 
 /// What a golden file has: its JSON and its bytes.
@@ -144,6 +145,10 @@ fn name_of_change(kind: &ChangeKind) -> &'static str {
         ChangeKind::ContactErased { .. } => "contact_erased",
         ChangeKind::ContactMerged { .. } => "contact_merged",
         ChangeKind::ConversationMerged { .. } => "conversation_merged",
+        ChangeKind::ViewSaved(_) => "view_saved",
+        ChangeKind::ViewRemoved { .. } => "view_removed",
+        ChangeKind::ViewBuilt { .. } => "view_built",
+        ChangeKind::ViewRowsRemoved { .. } => "view_rows_removed",
     }
 }
 
@@ -158,10 +163,9 @@ fn add_records(goldens: &mut Goldens) {
         owner: 7,
         team: 8,
     };
-    let name = "Alice".to_owned();
     goldens.record("conversation", &ConversationRecord::new(&known, numbers));
     goldens.record("note", &NoteRecord::from(&note()));
-    goldens.record("assignee", &AssigneeRecord { owner: 7, name });
+    goldens.record("assignee", &assignee_record());
     let record = InboxRecord {
         number: InboxNumber::new(4),
         channel: known.channel,
@@ -174,6 +178,9 @@ fn add_records(goldens: &mut Goldens) {
     goldens.record("import", &ImportProgress::new(7, 1));
     goldens.record("contact", &contact_record());
     goldens.record("identity", &contact());
+    for (name, record) in ["new", "building", "complete"].iter().zip(view_records()) {
+        goldens.record(&format!("view.{name}"), &record);
+    }
     let step = RedirectStep {
         successor: Some(bob()),
         owner: 7,
@@ -216,6 +223,7 @@ fn add_subjects(goldens: &mut Goldens) {
         ("each", Subject::Each(each)),
         ("inbox", Subject::Inbox(InboxId::new("inb_sales").unwrap())),
         ("contact", Subject::Contact(contact())),
+        ("view", Subject::View(ViewId::new("view_vip").unwrap())),
     ] {
         let record = IdempotencyRecord {
             at: now(),

@@ -108,8 +108,57 @@ pub(crate) fn note() -> Note {
     note
 }
 
+/// One by all that a view can be by.
+pub(crate) fn view() -> View {
+    let tags = |tags: &[&str]| tags.iter().copied().collect::<Tags>();
+    let filter = Filter::open()
+        .channel(Channel::Whatsapp)
+        .inbox(InboxId::new("inb_sales").unwrap())
+        .unassigned()
+        .assigned_to(alice())
+        .team(TeamId::new("team_billing").unwrap())
+        .tags(TagFilter {
+            any: tags(&["vip", "Gold"]),
+            all: tags(&["refund"]),
+            none: tags(&["spam"]),
+        })
+        .priority(Priority::Urgent)
+        .unread()
+        .snoozed(false)
+        .waiting(true);
+    let id = ViewId::new("view_vip").unwrap();
+    View::new(id, "Important", filter, Sort::LongestWaiting)
+}
+
+pub(crate) fn view_records() -> [ViewRecord; 3] {
+    let built = [
+        ViewBuilt::default(),
+        ViewBuilt {
+            through: Some(id(1)),
+            done: 300,
+            is_complete: false,
+        },
+        ViewBuilt::complete(),
+    ];
+    built.map(|built| ViewRecord {
+        view: view(),
+        list: 7,
+        built,
+    })
+}
+
 pub(crate) fn identity() -> Identity {
     Identity::new(Channel::Whatsapp, "+491701234567").unwrap()
+}
+
+pub(crate) fn assignee_record() -> AssigneeRecord {
+    AssigneeRecord {
+        owner: 7,
+        name: "Billing".to_owned(),
+        members: ["usr_alice", "usr_bob"]
+            .map(|id| UserId::new(id).unwrap())
+            .into(),
+    }
 }
 
 pub(crate) fn contact_record() -> ContactRecord {
@@ -176,14 +225,14 @@ fn every_record_is_stored_whole() {
     );
 
     let (at, actor) = (now(), Some(Actor::new("ops").unwrap()));
-    let name = "Alice".to_owned();
     is_stored_whole(&NoteRecord::from(&note()));
-    is_stored_whole(&AssigneeRecord { owner: 7, name });
+    is_stored_whole(&assignee_record());
     is_stored_whole(&id(1));
     is_stored_whole(&MessageTimeRecord { order_time: at });
     is_stored_whole(&EventSeq::new(7));
     is_stored_whole(&contact());
     is_stored_whole(&contact_record());
+    view_records().iter().for_each(is_stored_whole);
     is_stored_whole(&RedirectRecord {
         removed: alice(),
         steps: vec![RedirectStep {
@@ -224,6 +273,7 @@ fn what_providers_ids_and_keys_have_is_stored_whole() {
         Subject::Note(id(1), now(), NoteId::from_parts(1, 1)),
         Subject::Assignee(alice()),
         Subject::Contact(contact()),
+        Subject::View(view().id),
         Subject::Each(vec![
             (id(1), None),
             (id(2), Some(Effect::new(true, false, true))),
@@ -364,8 +414,9 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
         },
         ChangeKind::UnmatchedPurged { before: now() },
         ChangeKind::AssigneeSaved {
-            assignee: alice(),
-            name: "Alice".to_owned(),
+            assignee: TeamId::new("team_billing").unwrap().into(),
+            name: "Billing".to_owned(),
+            members: Some(vec![UserId::new("usr_alice").unwrap()]),
         },
         ChangeKind::AssigneeRemoved {
             assignee: alice(),
@@ -441,6 +492,14 @@ pub(crate) fn kinds() -> Vec<ChangeKind> {
             from: conversation,
             into: id(2),
         },
+        ChangeKind::ViewSaved(Box::new(view())),
+        ChangeKind::ViewRemoved { view: view().id },
+        ChangeKind::ViewBuilt {
+            view: view().id,
+            through: Some(conversation),
+            read: 300,
+        },
+        ChangeKind::ViewRowsRemoved { list: 7, rows: 300 },
     ]
 }
 

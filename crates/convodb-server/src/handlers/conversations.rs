@@ -16,7 +16,7 @@ use crate::app::{Answer, App, json_response};
 use crate::bodies::AssignRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{CommandHeaders, ConversationId, Expected, List};
-use crate::openapi::responses::{Body, Key, NotFound, Request, Unmet};
+use crate::openapi::responses::{Body, Building, Key, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation, Query};
 
@@ -29,7 +29,10 @@ use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation
     path = "/v1/conversations",
     operation_id = "list_conversations",
     params(List),
-    responses((status = 200, description = "A page", body = schemas::ConversationPage), Request)
+    responses(
+        (status = 200, description = "A page", body = schemas::ConversationPage),
+        Request, NotFound, Building
+    )
 )]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -53,13 +56,18 @@ pub(crate) async fn list(
         Some(_) => return Err(ApiError::invalid("include", "must be `last_message`")),
     };
     let (filter, page) = Filter::from_query_pairs(query.0)?;
-    let (mut rows, last) = app.read(|store| {
+    let scans = filter.reads_candidates();
+    let read = move |store: &Store| {
         let snapshot = store.snapshot()?;
         let rows = snapshot.list(&filter, page)?;
         let ids: Vec<_> = rows.data.iter().map(|row| row.id).collect();
         let last = includes_last.then(|| snapshot.last_messages(&ids));
         Ok((rows, last.transpose()?))
-    })?;
+    };
+    let (mut rows, last) = match scans {
+        true => app.scan(read).await?,
+        false => app.read(read)?,
+    };
     rows.number = rows.number.or(number);
     match last {
         None => Answer::ok(&rows),

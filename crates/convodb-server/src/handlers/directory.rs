@@ -3,22 +3,31 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use convodb::commands::SaveAssignee;
-use convodb::{AssigneeId, Context, TeamId, UserId};
+use convodb::commands::{SaveAssignee, SaveTeam};
+use convodb::prelude::*;
+use convodb::{AssigneeId, ErrorKind, Team, TeamId, UserId};
 use serde::Deserialize;
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
 use crate::openapi::parameters::{self, CommandHeaders};
-use crate::openapi::responses::{Body, Key, Request};
+use crate::openapi::responses::{Body, Key, NotFound, Request};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoQuery, PathId};
 
-/// The name of a user or a team.
+/// The name of a user.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Named {
     name: String,
+}
+
+/// The name of a team, and its members.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamedTeam {
+    name: String,
+    members: Option<Vec<String>>,
 }
 
 /// Put a user
@@ -43,21 +52,54 @@ pub(crate) async fn put_user(
     CommandContext(context): CommandContext,
     JsonBody(Named { name }): JsonBody<Named>,
 ) -> Result<Answer, ApiError> {
-    save(&app, context, UserId::new(&id)?.into(), name).await
+    let assignee = AssigneeId::User(UserId::new(&id)?);
+    let command = SaveAssignee { assignee, name };
+    let outcome = app.execute(context, command).await?;
+    let is_new = outcome.effect.created && !outcome.is_duplicate;
+    Answer::created(is_new, &outcome.value)
+}
+
+/// Get a team
+///
+/// With its members, by their ids.
+#[utoipa::path(
+    get,
+    path = "/v1/teams/{id}",
+    operation_id = "get_team",
+    params(parameters::TeamId),
+    responses(
+        (status = 200, description = "The team", body = schemas::TeamWithMembers),
+        Request, NotFound
+    )
+)]
+pub(crate) async fn get_team(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId,
+    _: NoQuery,
+) -> Result<Answer, ApiError> {
+    let missing = || ApiError::not_found(format!("there is no team `{id}`"));
+    let team = TeamId::new(&id).map_err(|_| missing())?;
+    // Elsewhere a team that is not in the directory is an invalid value.
+    let found = app.read(|store| match store.team(&team) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    })?;
+    Answer::ok(&found.ok_or_else(missing)?)
 }
 
 /// Put a team
 ///
-/// As a user is put.
+/// As a user is put. `members` are its members from now on; without them, they stay as they are. A user who is
+/// removed leaves every team.
 #[utoipa::path(
     put,
     path = "/v1/teams/{id}",
     operation_id = "put_team",
     params(parameters::TeamId, CommandHeaders),
-    request_body = bodies::Named,
+    request_body = bodies::NamedTeam,
     responses(
-        (status = 201, description = "The team, created", body = schemas::Assignee),
-        (status = 200, description = "The team, which existed before", body = schemas::Assignee),
+        (status = 201, description = "The team, created", body = schemas::TeamWithMembers),
+        (status = 200, description = "The team, which existed before", body = schemas::TeamWithMembers),
         Request, Key, Body
     )
 )]
@@ -66,18 +108,15 @@ pub(crate) async fn put_team(
     PathId(id): PathId,
     _: NoQuery,
     CommandContext(context): CommandContext,
-    JsonBody(Named { name }): JsonBody<Named>,
+    JsonBody(NamedTeam { name, members }): JsonBody<NamedTeam>,
 ) -> Result<Answer, ApiError> {
-    save(&app, context, TeamId::new(&id)?.into(), name).await
-}
-
-async fn save(
-    app: &App,
-    context: Context,
-    assignee: AssigneeId,
-    name: String,
-) -> Result<Answer, ApiError> {
-    let command = SaveAssignee { assignee, name };
+    let team = TeamId::new(&id)?;
+    let members = members.map(|ids| Team::member_ids(&ids)).transpose()?;
+    let command = SaveTeam {
+        team,
+        name,
+        members,
+    };
     let outcome = app.execute(context, command).await?;
     let is_new = outcome.effect.created && !outcome.is_duplicate;
     Answer::created(is_new, &outcome.value)

@@ -22,7 +22,7 @@ pub(crate) const BODY_BYTES: usize = 16 << 20;
 /// Import lines
 ///
 /// A line is `{"message": {…}}`, `{"note": {…}}`, `{"conversation": {…}}`, `{"contact": {…}}`, `{"user": {…}}`,
-/// `{"team": {…}}` or `{"inbox": {…}}`; `src/docs/lines.md` of the repository lists the fields of each. Each line
+/// `{"team": {…}}`, `{"inbox": {…}}` or `{"view": {…}}`; `src/docs/lines.md` of the repository lists the fields of each. Each line
 /// is imported for itself and has its answer: `{"line", "result"}`, where `result` is `created`, `merged`,
 /// `duplicate`, or `error` with `error: {"code", "message", "field"}`. A line that is rejected does not
 /// stop those after it. The body has at most 16 MiB. The import is silent: nothing is reopened, unread or

@@ -1,6 +1,6 @@
 //! The bodies of requests that have one of several shapes, as the library reads them.
 
-use convodb::UNSEEN;
+use convodb::{Team, UNSEEN};
 use serde_json::Value;
 use utoipa::openapi::schema::{
     AdditionalProperties, AnyOfBuilder, ArrayBuilder, ArrayItems, Object, ObjectBuilder,
@@ -25,6 +25,10 @@ const TIME_NUMBERS: [(u64, u64); 3] = [
     (946_684_800_000_000, 253_402_300_799_999_999),
 ];
 const CONTACT_ID: &str = "^con_[!-~]{1,252}$";
+/// An inbox by its id, or the nameless one of a channel.
+const INBOX: &str = r"^(whatsapp|instagram|messenger|webchat|inb_[!-+\--~]{1,124})$";
+/// A user, a team, or `unassigned`.
+const ASSIGNEE: &str = r"^(?!usr_$|none$|any$)[!-+\--~]{1,128}$";
 const INBOX_ID: &str = r"^inb_[!-+\--~]{1,124}$";
 const CONVERSATION_ID: &str = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 const MESSAGE_ID: &str = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
@@ -85,8 +89,12 @@ pub(crate) struct Merge;
 pub(crate) struct NoteContent;
 /// The channel and the name of an inbox.
 pub(crate) struct NamedInbox;
-/// The name of a user or a team.
+/// The name, the filter and the order of a view.
+pub(crate) struct NamedView;
+/// The name of a user.
 pub(crate) struct Named;
+/// The name of a team, and its members.
+pub(crate) struct NamedTeam;
 
 /// A string, as a pattern and a length have it.
 fn text(pattern: &str, max_length: usize) -> Object {
@@ -888,6 +896,60 @@ impl PartialSchema for NamedInbox {
 
 impl ToSchema for NamedInbox {}
 
+impl PartialSchema for NamedView {
+    fn schema() -> RefOr<Schema> {
+        let mut tag = utf_8(64);
+        tag.pattern = Some(TAG.to_owned());
+        let tags = || array(tag.clone(), 32).into();
+        let tag = object(vec![
+            ("any", OPTIONAL, tags()),
+            ("all", OPTIONAL, tags()),
+            ("none", OPTIONAL, tags()),
+        ]);
+        let words = |words: &[&str]| {
+            let words = words.iter().map(|word| Value::from(*word));
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some(words))
+        };
+        let boolean = || ObjectBuilder::new().schema_type(Type::Boolean).into();
+        let channels = ["whatsapp", "instagram", "messenger", "webchat"];
+        let priorities = ["low", "medium", "high", "urgent"];
+        let filter = object(vec![
+            (
+                "status",
+                OPTIONAL,
+                words(&["open", "resolved", "all"]).into(),
+            ),
+            ("channel", OPTIONAL, array(words(&channels), 4).into()),
+            ("inbox", OPTIONAL, array(text(INBOX, 128), 256).into()),
+            (
+                "assigned_to",
+                OPTIONAL,
+                array(text(ASSIGNEE, 128), 65).into(),
+            ),
+            ("team", OPTIONAL, array(text(TEAM_ID, 128), 64).into()),
+            ("tag", OPTIONAL, tag.into()),
+            ("priority", OPTIONAL, array(words(&priorities), 4).into()),
+            ("unread", OPTIONAL, boolean()),
+            ("snoozed", OPTIONAL, boolean()),
+            ("waiting", OPTIONAL, boolean()),
+        ]);
+        object(vec![
+            ("name", REQUIRED, seen(MAX_NAME).into()),
+            ("filter", REQUIRED, filter.into()),
+            (
+                "sort",
+                REQUIRED,
+                words(&convodb::Sort::ALL.map(convodb::Sort::as_str)).into(),
+            ),
+        ])
+        .into()
+    }
+}
+
+impl ToSchema for NamedView {}
+
 impl PartialSchema for Named {
     fn schema() -> RefOr<Schema> {
         object(vec![("name", REQUIRED, seen(MAX_NAME).into())]).into()
@@ -895,3 +957,16 @@ impl PartialSchema for Named {
 }
 
 impl ToSchema for Named {}
+
+impl PartialSchema for NamedTeam {
+    fn schema() -> RefOr<Schema> {
+        let members = optional_array(text(USER_ID, 128), Team::MAX_MEMBERS);
+        object(vec![
+            ("name", REQUIRED, seen(MAX_NAME).into()),
+            ("members", OPTIONAL, members.into()),
+        ])
+        .into()
+    }
+}
+
+impl ToSchema for NamedTeam {}

@@ -119,6 +119,14 @@ documented! {
     }
 
     #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct ViewId {
+        /// The view's id.
+        #[param(pattern = r"^view_[!-+\--~]{1,123}$", example = "view_waiting")]
+        id: String,
+    }
+
+    #[derive(IntoParams)]
     #[into_params(parameter_in = Query)]
     pub(crate) struct Contacts {
         /// How the name begins, in whichever case. Not beside `channel` and `identity`.
@@ -177,6 +185,33 @@ documented! {
         /// one of them. An id that is not in the directory selects nothing.
         #[param(required = false, inline, min_items = 1, max_items = 64, style = Form, explode = false)]
         assigned_to: Vec<AssigneeFilter>,
+        /// Assigned to the members that this team has now, beside those of `assigned_to`: at most 64 together.
+        /// A team without members adds nothing, and neither does one that is not in the directory.
+        #[param(required = false, pattern = r"^(?!usr_|unassigned$|none$|any$)[!-+\--~]{1,128}$")]
+        members_of: String,
+        /// In the queues of these teams or assigned to them, at most 64, separated by commas.
+        #[param(required = false, inline, min_items = 1, max_items = 64, style = Form, explode = false)]
+        team: Vec<TeamFilter>,
+        /// With one of these tags, in whichever case, separated by commas. Only a view can have a tag with a comma.
+        #[param(required = false, inline, min_items = 1, max_items = 32, style = Form, explode = false)]
+        tag: Vec<TagFilter>,
+        /// With one of these priorities, separated by commas.
+        #[param(required = false, inline, min_items = 1, style = Form, explode = false)]
+        priority: Vec<super::schemas::Priority>,
+        /// Whose contact waits for an answer, or does not.
+        #[param(required = false)]
+        waiting: bool,
+        /// Lists by `team`, `tag`, `priority` or `waiting` read each conversation that the other parameters
+        /// select. Above 100,000 of these the answer is 422 `view_required`, unless `scan` is `true`.
+        #[param(required = false, inline)]
+        scan: Unread,
+        /// The list of this view, in its order. Beside it, only `page`, `cursor`, `limit` and `include`.
+        #[param(required = false, pattern = r"^view_[!-+\--~]{1,123}$")]
+        view: String,
+        /// The order: `-updated_at` or `updated_at`. Another one is that of a view alone, and answered with
+        /// 422 `view_required`.
+        #[param(required = false, inline, default = "-updated_at")]
+        sort: super::schemas::Sort,
         /// With unread messages from the contact.
         #[param(required = false, inline)]
         unread: Unread,
@@ -196,7 +231,7 @@ documented! {
         #[param(required = false, minimum = 1, maximum = 100, default = 20)]
         limit: u32,
         /// The `next` of a page: where this one begins.
-        #[param(required = false, pattern = "^(0|[1-9][0-9]{0,14})\\.conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+        #[param(required = false, pattern = "^((0|[1-9][0-9]{0,17})|(updated_at|waiting_since|-created_at|created_at|snoozed_until|priority)\\.(0|[1-9][0-9]{0,19}))\\.conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
         cursor: String,
     }
 
@@ -261,4 +296,12 @@ documented! {
     #[derive(ToSchema)]
     #[schema(pattern = r"^(?!usr_$|none$|any$)[!-+\--~]{1,128}$")]
     pub(crate) struct AssigneeFilter(String);
+
+    #[derive(ToSchema)]
+    #[schema(pattern = r"^(?!usr_|none$|any$|unassigned$)[!-+\--~]{1,128}$")]
+    pub(crate) struct TeamFilter(String);
+
+    #[derive(ToSchema)]
+    #[schema(pattern = r"^[^,\s](([^,\n\r]){0,62}[^,\s])?$")]
+    pub(crate) struct TagFilter(String);
 }

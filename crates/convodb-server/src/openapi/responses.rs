@@ -64,6 +64,11 @@ refusals! {
         "409": "An identity belongs to another contact; `contact_ids` names both",
     }
 
+    /// Of a list of a view.
+    Building {
+        "409": "The view is being built; `done` and `of` say how far it has come",
+    }
+
     /// Of what was erased or purged.
     Gone {
         "410": "It was there, and was erased or purged",
@@ -106,6 +111,7 @@ fn refusal((status, description): (&str, &str)) -> (String, RefOr<Response>) {
     let schema = match status {
         "412" => "UnmetError",
         "409" if description.contains("contact_ids") => "TakenError",
+        "409" if description.contains("`done`") => "BuildingError",
         _ => "Error",
     };
     let error = ContentBuilder::new()

@@ -78,6 +78,16 @@ documented! {
         name: String,
     }
 
+    /// A team of the directory, with its members by their ids.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct TeamWithMembers {
+        r#type: AssigneeType,
+        id: String,
+        name: String,
+        members: Vec<String>,
+    }
+
     /// An inbox of a channel.
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
@@ -717,6 +727,76 @@ documented! {
         total: u64,
         #[schema(minimum = 1)]
         page: u64,
+    }
+
+    /// A filter and an order that the store keeps a counted list for.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct View {
+        id: String,
+        name: String,
+        /// Which conversations, as `PUT` takes it.
+        #[schema(value_type = Object)]
+        filter: String,
+        sort: Sort,
+        /// How far it has been built, until it is complete.
+        #[schema(required = false)]
+        building: ViewProgress,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct ViewProgress {
+        /// How many conversations were looked at.
+        done: u64,
+        /// How many there are.
+        of: u64,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Views {
+        data: Vec<View>,
+    }
+
+    /// The order of a view.
+    #[derive(ToSchema)]
+    pub(crate) enum Sort {
+        #[serde(rename = "-updated_at")]
+        LatestActivity,
+        #[serde(rename = "updated_at")]
+        EarliestActivity,
+        #[serde(rename = "waiting_since")]
+        LongestWaiting,
+        #[serde(rename = "-created_at")]
+        Newest,
+        #[serde(rename = "created_at")]
+        Oldest,
+        #[serde(rename = "snoozed_until")]
+        DueSoonest,
+        #[serde(rename = "priority")]
+        Priority,
+    }
+
+    /// The answer to the list of a view that is being built.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct BuildingError {
+        #[schema(inline)]
+        error: BuildingBody,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct BuildingBody {
+        /// `view_building`.
+        code: String,
+        /// For people.
+        message: String,
+        /// How many conversations were looked at.
+        done: u64,
+        /// How many there are.
+        of: u64,
     }
 
     /// The answer to identities of several contacts.

@@ -31,4 +31,5 @@ mod server;
 mod specification;
 mod threads;
 mod validation;
+mod views;
 mod webhooks;

@@ -90,6 +90,8 @@ fn health_and_the_description_need_no_key() {
             "/v1/tags",
             "/v1/teams/{id}",
             "/v1/users/{id}",
+            "/v1/views",
+            "/v1/views/{id}",
             "/webhooks/meta",
         ]
     );
@@ -108,9 +110,11 @@ fn the_description_has_409_of_events_and_messages_alone_and_the_counts_of_a_conv
             let may_conflict = conflicts
                 .iter()
                 .any(|end| path.ends_with(&format!("/{end}")));
+            // The list of a view that is being built.
+            let may_build = (method.as_str(), path.as_str()) == ("get", "/v1/conversations");
             assert_eq!(
                 responses.contains_key("409"),
-                may_conflict,
+                may_conflict || may_build,
                 "{method} {path}"
             );
             let invalid = responses.get("422").map(|response| response.to_string());

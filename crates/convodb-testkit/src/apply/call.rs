@@ -177,6 +177,8 @@ pub(super) fn permitted<T: Debug>(answer: Result<T>, refusals: &[Refusal]) -> Re
             | ErrorKind::NotFailed
             | ErrorKind::PreconditionFailed
             | ErrorKind::IdempotencyKeyReused
+            | ErrorKind::Building
+            | ErrorKind::ViewRequired
             | ErrorKind::Gone => {
                 let demanded = refusals.iter().any(|refusal| refusal.is(&error));
                 assert!(demanded, "{error:?} instead of {refusals:?}");

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use convodb::commands::{
     Acknowledge, AddConsumer, AssignAll, DeleteResolved, Identify, MergeContacts, PurgeEvents,
-    PurgeIdempotencyKeys, PurgeUnmatched, RemoveAssignee, RemoveConsumer, ResolveAll, SaveAssignee,
-    SaveContact, SaveInbox, WakeDue,
+    PurgeIdempotencyKeys, PurgeUnmatched, RemoveAssignee, RemoveConsumer, RemoveView, ResolveAll,
+    SaveAssignee, SaveContact, SaveInbox, SaveTeam, SaveView, WakeDue,
 };
-use convodb::{Channel, ConversationId, EventSeq, Result, Selection};
+use convodb::{Channel, ConversationId, EventSeq, Filter, Result, Selection};
 
 use super::call::{Answered, Call, fingerprint};
 use crate::backend::Commands;
@@ -17,6 +17,7 @@ use crate::model::Model;
 use crate::op::{InboxPick, Op, SelectionPlan, Who};
 use crate::plan::is_blank;
 use crate::verdict::Refusal;
+use crate::views::{ViewPlan, view_id};
 
 pub(super) fn direct(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
     match op {
@@ -30,6 +31,26 @@ pub(super) fn direct(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             };
             call.settle(None, refusals, command, |model| {
                 model.save_assignee(&id, name.clone())
+            })
+        }
+        Op::SaveTeam {
+            team,
+            name,
+            members,
+        } => {
+            let (team, name) = (team.id(), name.string());
+            let members: Option<Vec<_>> = members.map(|bits| Who::users(bits).collect());
+            let bad = is_blank(&name) || name.len() > 256;
+            let bad = bad.then(|| Refusal::invalid("name"));
+            let given = members.as_deref().unwrap_or_default();
+            let refusals = bad.into_iter().chain(call.model.refused_members(given));
+            let command = SaveTeam {
+                team: team.clone(),
+                name: name.clone(),
+                members: members.clone(),
+            };
+            call.settle(None, refusals.collect(), command, |model| {
+                model.save_team(&team, name.clone(), members.clone())
             })
         }
         Op::SaveInbox {
@@ -72,6 +93,41 @@ pub(super) fn direct(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> 
             })
         }
         other => panic!("{other:?} is about no user or team"),
+    }
+}
+
+pub(super) fn view(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
+    match op {
+        Op::SaveView {
+            view,
+            name,
+            filter,
+            sort,
+        } => {
+            let id = view_id(*view);
+            let plan = ViewPlan {
+                name: name.string(),
+                filter: *filter,
+                sort: *sort,
+            };
+            let refusals = call.model.refused_view(&id, &plan);
+            let command = SaveView {
+                view: id.clone(),
+                name: plan.name.clone(),
+                filter: filter.filter(),
+                sort: *sort,
+            };
+            call.settle(None, refusals, command, |model| {
+                model.save_view(&id, plan.clone())
+            })
+        }
+        Op::RemoveView { view } => {
+            let id = view_id(*view);
+            let refusals = call.model.refused_view_removal(&id).into_iter().collect();
+            let command = RemoveView { view: id.clone() };
+            call.settle(None, refusals, command, |model| model.remove_view(&id))
+        }
+        other => panic!("{other:?} is about no view"),
     }
 }
 
@@ -171,7 +227,8 @@ pub(super) fn bulk(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
             assignee,
         } => {
             let (ids, assignee) = (call.model.pick_all(selection), assignee.id());
-            let refusals: Vec<_> = call.model.unknown(&assignee).into_iter().collect();
+            let mut refusals = call.model.refused_selection(selection);
+            refusals.extend(call.model.unknown(&assignee));
             let answer = call.give(AssignAll {
                 selection: build(selection, &ids),
                 assignee: assignee.clone(),
@@ -182,9 +239,10 @@ pub(super) fn bulk(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()> {
         }
         Op::ResolveAll { selection } => {
             let ids = call.model.pick_all(selection);
+            let refusals = call.model.refused_selection(selection);
             let selection = build(selection, &ids);
             let answer = call.give(ResolveAll { selection });
-            call.compare(answer.each(), &[], |model, _| model.resolve_all(&ids))
+            call.compare(answer.each(), &refusals, |model, _| model.resolve_all(&ids))
         }
         other => panic!("{other:?} is not about many"),
     }
@@ -194,6 +252,9 @@ fn build(plan: &SelectionPlan, ids: &[ConversationId]) -> Selection {
     match plan {
         SelectionPlan::Ids(_) => Selection::ids(ids.iter().copied()),
         SelectionPlan::First(filter, limit) => Selection::first(&filter.filter(), *limit),
+        SelectionPlan::OfView(view, limit) => {
+            Selection::first(&Filter::view(view_id(*view)), *limit)
+        }
     }
     .unwrap()
 }

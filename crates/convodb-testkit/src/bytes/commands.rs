@@ -7,7 +7,7 @@ use crate::apply::About;
 use crate::contacts::{ContactPick, ContactPlan, IdentifyPlan};
 use crate::events::{CONSUMERS, Keep, RetentionPlan};
 use crate::keys::KEYS;
-use crate::op::{CONTACTS, Condition, INBOXES, Op};
+use crate::op::{ASSIGNEES, CONTACTS, Condition, INBOXES, Op, TeamPick};
 use crate::provided::PROVIDED;
 
 impl Bytes<'_> {
@@ -84,7 +84,8 @@ impl Bytes<'_> {
                 number: self.below(KEYS),
             },
             241..=247 => self.conditional(),
-            135..=144 => {
+            141..=144 | 174..=175 => self.view(),
+            135..=140 => {
                 let note = Op::AddNote {
                     conversation: self.pick(),
                     text: self.text(),
@@ -124,11 +125,16 @@ impl Bytes<'_> {
                 elsewhere: self.once_in(8),
                 name: self.text(),
             },
-            158..=159 => Op::SaveAssignee {
+            158 => Op::SaveTeam {
+                team: TeamPick(self.below(ASSIGNEES / 3)),
+                name: self.text(),
+                members: self.sometimes(2, |bytes| bytes.below(1 << ASSIGNEES)),
+            },
+            159 => Op::SaveAssignee {
                 assignee: self.who(),
                 name: self.text(),
             },
-            170..=176 => Op::RemoveAssignee {
+            170..=173 | 176 => Op::RemoveAssignee {
                 assignee: self.who(),
                 successor: self.sometimes(2, Self::who),
             },

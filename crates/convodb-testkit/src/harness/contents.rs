@@ -1,14 +1,15 @@
 //! All that a store holds, and all that a model says it should, as values that are compared at
 //! once: a harness that reads thousands of stores reports a difference instead of panicking.
 
-use convodb::testing::ManualClock;
+use convodb::testing::{ManualClock, reassign_now};
 use convodb::{
-    Assignee, ConsumerName, Conversation, ConversationId, Event, EventSeq, Filter, Message, Note,
-    PageRequest, Read as _, Result, Store,
+    Assignee, ConsumerName, Conversation, ConversationId, ErrorKind, Event, EventSeq, Filter,
+    Message, Note, PageRequest, Read as _, Result, Store, UserId, View, ViewId,
 };
 
 use crate::memory::Memory;
 use crate::model::Model;
+use crate::op::TeamPick;
 use crate::probe::FilterPlan;
 
 /// A conversation with all that belongs to it.
@@ -26,14 +27,20 @@ pub struct Contents {
     read: Answers,
     /// What only commands show: of a store that takes none it is not known.
     memory: Option<Memory>,
+    /// What the list of each view has when it is built; of the model alone.
+    built: Vec<(ViewId, Vec<ConversationId>)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answers {
     conversations: Vec<Held>,
     assignees: Vec<Assignee>,
+    /// Those of each team, whether the directory knows it or not.
+    members: Vec<Vec<UserId>>,
     events: Vec<Event>,
     consumers: Vec<(ConsumerName, EventSeq)>,
+    /// With the lists of those that are built.
+    views: Vec<(View, Option<Vec<ConversationId>>)>,
     unmatched: u64,
     to_reassign: u64,
 }
@@ -50,9 +57,24 @@ impl Contents {
                 shown,
             }
         });
+        let teams = TeamPick::all().map(TeamPick::id);
+        let built = |view: &View| {
+            let (rows, _) = model.list_of_view(&view.id).expect("it is there");
+            let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+            (view.id.clone(), ids)
+        };
+        let views = model.shown_views();
+        let built: Vec<_> = views.iter().map(built).collect();
+        let lists = built.iter().map(|(_, ids)| ids.clone());
+        let views = views.into_iter().zip(lists).map(|(view, ids)| {
+            let is_built = view.building.is_none();
+            (view, is_built.then_some(ids))
+        });
         let read = Answers {
+            views: views.collect(),
             conversations: conversations.collect(),
             assignees: model.assignees(),
+            members: teams.map(|team| model.members_of(&team).to_vec()).collect(),
             events: model.events.clone(),
             consumers: model.consumers.clone(),
             unmatched: model.unmatched.len() as u64,
@@ -61,6 +83,7 @@ impl Contents {
         Self {
             read,
             memory: Some(Memory::of_model(model)),
+            built,
         }
     }
 
@@ -68,31 +91,66 @@ impl Contents {
     pub fn of_store(store: &Store, clock: &ManualClock) -> Result<Self> {
         let Self { read, .. } = Self::of_reading(store)?;
         let memory = Some(Memory::of_backend(store, clock)?);
-        Ok(Self { read, memory })
+        let built = Vec::new();
+        Ok(Self {
+            read,
+            memory,
+            built,
+        })
     }
 
     pub fn of_reading(store: &Store) -> Result<Self> {
-        let first = store.list(&Filter::all(), PageRequest::number(1, 100)?)?;
-        let (mut rows, mut next) = (first.data, first.next);
-        while let Some(cursor) = next {
-            let page = store.list(&Filter::all(), (cursor, 100))?;
-            rows.extend(page.data);
-            next = page.next;
-        }
+        let rows = rows(store, &Filter::all())?;
+        let views = store.views()?.into_iter().map(|view| {
+            let is_built = view.building.is_none();
+            let list = is_built.then(|| rows_of_view(store, &view.id));
+            Ok((view, list.transpose()?))
+        });
+        let views = views.collect::<Result<_>>()?;
         let stats = store.stats()?;
         let purged = EventSeq::new(stats.newest_event.get() - stats.events);
         let events = store.events(purged, usize::MAX)?;
         let consumers = store.consumers()?.into_iter();
+        let members = TeamPick::all().map(|team| match store.members_of(&team.id()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            members => members,
+        });
         let held = rows.into_iter().map(|shown| Held::read(store, shown));
         let read = Answers {
             conversations: held.collect::<Result<_>>()?,
             assignees: store.assignees()?,
+            members: members.collect::<Result<_>>()?,
             events,
             consumers: consumers.map(|one| (one.name, one.position)).collect(),
+            views,
             unmatched: stats.unmatched,
             to_reassign: stats.to_reassign,
         };
-        Ok(Self { read, memory: None })
+        let (memory, built) = (None, Vec::new());
+        Ok(Self {
+            read,
+            memory,
+            built,
+        })
+    }
+
+    /// Lets a store that holds this build its views: which one is another then than it should be.
+    pub fn difference_of_built(&self, store: &Store) -> Result<Option<String>> {
+        loop {
+            let before = store.commit_seq()?;
+            reassign_now(store, 3)?;
+            if store.commit_seq()? == before {
+                break;
+            }
+        }
+        for (id, expected) in &self.built {
+            let got = rows_of_view(store, id)?;
+            if got != *expected {
+                let what = format!("{id}, when it was built, has {got:?} instead of {expected:?}");
+                return Ok(Some(what));
+            }
+        }
+        Ok(None)
     }
 
     /// Where two differ first, in a line; nothing where all that is known of both is the same.
@@ -125,8 +183,14 @@ impl Answers {
         if self.assignees != other.assignees {
             return format!("{:?} instead of {:?}", self.assignees, other.assignees);
         }
+        if self.members != other.members {
+            return format!("{:?} instead of {:?}", self.members, other.members);
+        }
         if self.consumers != other.consumers {
             return format!("{:?} instead of {:?}", self.consumers, other.consumers);
+        }
+        if self.views != other.views {
+            return format!("{:?} instead of {:?}", self.views, other.views);
         }
         if self.events != other.events {
             return format!("{:?} instead of {:?}", self.events, other.events);
@@ -142,6 +206,21 @@ impl Answers {
         };
         format!("{:?} instead of {:?}", ids(self), ids(other))
     }
+}
+
+fn rows(store: &Store, filter: &Filter) -> Result<Vec<Conversation>> {
+    let mut page = store.list(filter, PageRequest::number(1, 100)?)?;
+    let mut rows = page.data;
+    while let Some(cursor) = page.next {
+        page = store.list(filter, (cursor, 100))?;
+        rows.append(&mut page.data);
+    }
+    Ok(rows)
+}
+
+fn rows_of_view(store: &Store, id: &ViewId) -> Result<Vec<ConversationId>> {
+    let rows = rows(store, &Filter::view(id))?.into_iter();
+    Ok(rows.map(|row| row.id).collect())
 }
 
 impl Held {

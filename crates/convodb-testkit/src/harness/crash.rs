@@ -169,8 +169,8 @@ impl Run<'_> {
         self.seen.len() as u64 >= self.plan.states
     }
 
-    /// One workload from the creation of its file on, at random or of removed assignees, a race of two
-    /// creators, or a failing sync.
+    /// One workload from the creation of its file on, at random or of removed assignees or views, a race
+    /// of two creators, or a failing sync.
     fn round(&mut self, round: u64) {
         let seed = self.plan.seed.wrapping_mul(1_000_003).wrapping_add(round);
         let mut history = match round % 4 {
@@ -179,6 +179,7 @@ impl Run<'_> {
                 record::race(seed, self.creation[race])
             }
             2 if round % 8 == 2 => record::removals(seed),
+            2 => record::views(seed),
             3 => record::failed_sync(seed),
             _ => record::workload(seed),
         };

@@ -9,7 +9,7 @@ mod trial;
 
 use std::panic::{self, AssertUnwindSafe};
 
-use convodb::Channel;
+use convodb::{Channel, Sort};
 
 use trial::Twin;
 pub use trial::{Fault, Step, try_fault, twin};
@@ -45,6 +45,7 @@ fn steps(seed: u64) -> Vec<Step> {
     steps.push(Step::Do(Op::Compact));
     steps.extend(ops.by_ref().take(2));
     steps.extend(removal().map(Step::Do));
+    steps.extend(views().map(Step::Do));
     steps.push(Step::BackUp(1));
     steps.extend(ops.by_ref().take(2));
     steps.push(Step::Do(Op::Restart));
@@ -84,6 +85,27 @@ fn removal() -> [Op; 6] {
             successor: Some(Who(1)),
         },
         Op::Reassign { limit: 1 },
+    ]
+}
+
+/// Views are built in part, one of them anew, and one is removed whose rows go in part.
+fn views() -> [Op; 8] {
+    let save = |view, sort| Op::SaveView {
+        view,
+        name: Text::Short(view),
+        filter: FilterPlan::ALL,
+        sort,
+    };
+    let build = |limit| Op::Reassign { limit };
+    [
+        build(u8::MAX),
+        save(0, Sort::Newest),
+        build(1),
+        save(1, Sort::LongestWaiting),
+        build(u8::MAX),
+        save(0, Sort::Priority),
+        build(u8::MAX),
+        build(1),
     ]
 }
 

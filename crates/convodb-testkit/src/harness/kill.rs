@@ -8,14 +8,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::DateTime;
 use convodb::prelude::*;
 use convodb::{
-    Channel, ContactId, Context, DeliveryStatus, Error, Inbound, Message, Options, Outbound,
-    ProviderId, Receipt, Result, Transaction,
+    Channel, ContactId, Context, Conversation, ConversationId, DeliveryStatus, Error, Filter,
+    Import, Inbound, Message, Options, Outbound, ProviderId, Receipt, Result, Transaction,
 };
 
 use super::random::Random;
 use super::report::{Breach, Progress, Report};
+use super::views;
 use crate::child::{self, Child};
 
 /// So many threads write at once.
@@ -50,7 +52,13 @@ fn contact(writer: usize) -> ContactId {
 /// Kills a child so many times, and looks at the file after each. `start` runs a program that
 /// gives its role to [`serve`].
 pub fn run(plan: Plan, start: impl Fn(&str) -> Child, progress: &dyn Progress) -> Report {
-    let mut report = Report::new(&[Breach::Lost, Breach::Torn, Breach::Unopened]);
+    let mut report = Report::new(&[
+        Breach::Lost,
+        Breach::Torn,
+        Breach::Unopened,
+        Breach::Failed,
+        Breach::Hung,
+    ]);
     let mut random = Random::new(plan.seed);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("inbox.redb");
@@ -73,6 +81,8 @@ pub fn run(plan: Plan, start: impl Fn(&str) -> Child, progress: &dyn Progress) -
             Err(error) => report.found(Breach::Unopened, || describe(format!("{error:?}"))),
             Ok(store) => {
                 check(&store, &mut acknowledged, &mut report, &describe).unwrap();
+                // What the child was building goes on.
+                views::check(&store, &mut report);
             }
         }
         progress.at(kill + 1, plan.kills);
@@ -197,6 +207,7 @@ pub fn serve(role: &str) {
     let (manner, path) = role.split_once(' ').unwrap();
     let ahead = if manner == "hasty" { HASTE } else { 0 };
     let store = Store::open(Path::new(path)).unwrap();
+    crowd(&store).unwrap();
     let turns = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
@@ -204,6 +215,23 @@ pub fn serve(role: &str) {
             scope.spawn(move || write(store, writer, ahead, turns));
         }
     });
+}
+
+/// Many conversations beside the writers', in which views are looked for each time anew.
+fn crowd(store: &Store) -> Result<()> {
+    const MANY: u64 = 1_500;
+    let there = store.count(&Filter::all())?;
+    let begun = DateTime::from_timestamp_millis(1_700_000_000_000).expect("a time");
+    let imports = (0..MANY).map(|number| {
+        let id = ConversationId::from_parts(1_600_000_000_000, number.into());
+        let contact = ContactId::new(&format!("con_of_many_{number}")).expect("an id");
+        let conversation = Conversation::new(id, contact, Channel::Messenger, begun);
+        Import::new(conversation, Vec::new())
+    });
+    if there == 0 {
+        store.import_all(imports)?;
+    }
+    views::save(store, store.commit_seq()?.get())
 }
 
 /// Writes until it is killed, or has written more than anyone waits for.

@@ -17,6 +17,7 @@ use convodb::{Filter, Options};
 use self::client::{Reader, Writer};
 use self::measure::{Latencies, peak_memory_kib};
 use super::report::{Breach, Progress, Report};
+use super::views;
 use crate::fixture::EndsOthers;
 
 const WRITERS: u64 = 16;
@@ -62,12 +63,13 @@ impl Run<'_> {
 
 /// Lets writers and readers loose on a new store.
 pub fn run(plan: Plan, progress: &dyn Progress) -> Report {
-    let mut report = Report::new(&[Breach::Failed, Breach::Lost, Breach::Torn]);
+    let mut report = Report::new(&[Breach::Failed, Breach::Lost, Breach::Torn, Breach::Hung]);
     let directory = tempfile::tempdir().unwrap();
     let store = Options::new()
         .open(directory.path().join("inbox.redb"))
         .unwrap();
     client::import(&store, plan.conversations);
+    views::save(&store, 1).unwrap();
     let run = Run {
         plan,
         store: &store,
@@ -164,6 +166,7 @@ fn tell(failures: Vec<convodb::Error>, report: &mut Report) {
 
 /// All that was acknowledged is there, and agrees with itself.
 fn check(run: &Run<'_>, report: &mut Report) {
+    views::check(run.store, report);
     let verified = run.store.verify().unwrap();
     if !verified.is_clean() {
         report.found(Breach::Torn, || format!("{:?}", verified.findings));

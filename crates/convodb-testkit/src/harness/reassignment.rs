@@ -13,13 +13,15 @@ use chrono::{DateTime, TimeDelta};
 use convodb::prelude::*;
 use convodb::{
     AssigneeId, Channel, ContactId, Content, Context, Conversation, ConversationId, Direction,
-    Error, ErrorKind, Filter, Import, Inbound, Message, MessageId, Options, Result, UserId,
+    Error, ErrorKind, Filter, Import, Inbound, Message, MessageId, Options, Result, Sort, UserId,
 };
 
 use super::random::Random;
 use super::report::{Breach, Progress, Report};
+use super::views;
 use crate::fixture::EndsOthers;
 use crate::op;
+use crate::views::view_id;
 
 const WRITERS: u64 = 4;
 /// How often it is looked at whether all is done: the look reads every page of the file.
@@ -75,6 +77,7 @@ pub fn run(plan: Plan, progress: &dyn Progress) -> Report {
     };
     let store = options.open(directory.path().join("inbox.redb")).unwrap();
     import(&store, plan.conversations);
+    save_views(&store).unwrap();
     let run = Run {
         plan,
         store: &store,
@@ -120,6 +123,18 @@ fn import(store: &Store, count: u64) {
         Import::new(conversation, vec![message])
     });
     store.import_all(imports).unwrap();
+}
+
+/// Of them one is built anew when the user is removed.
+fn save_views(store: &Store) -> Result<()> {
+    views::save(store, 0)?;
+    let [leaving, successor, _] = users();
+    let filter = Filter::all()
+        .assigned_to(leaving)
+        .assigned_to(successor)
+        .read();
+    store.save_view(&view_id(2), "The successor's", filter, Sort::Priority)?;
+    Ok(())
 }
 
 /// The longest of all, and of all but the slowest in a hundred and in two.
@@ -253,6 +268,9 @@ fn whole(run: &Run<'_>, report: &mut Report) {
 
 fn check(run: &Run<'_>, report: &mut Report) {
     whole(run, report);
+    if run.plan.control == Control::None {
+        views::check(run.store, report);
+    }
     let verified = run.store.verify().unwrap();
     if !verified.is_clean() {
         report.found(Breach::Torn, || format!("{:?}", verified.findings));

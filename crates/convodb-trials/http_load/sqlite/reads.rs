@@ -85,6 +85,9 @@ impl List {
     }
 }
 
+/// A conversation with its messages.
+type Thread = (Row, Counts, Times, Vec<Message>);
+
 impl Reader {
     pub(super) fn new(file: &Path, numbers: Numbers) -> Result<Self> {
         Ok(Self {
@@ -187,7 +190,7 @@ impl Reader {
         Ok(Some(serde_json::to_vec(&document)?))
     }
 
-    fn thread(&self, id: u128) -> Result<Option<(Row, Counts, Times, Vec<Message>)>> {
+    fn thread(&self, id: u128) -> Result<Option<Thread>> {
         let mut statement = self.connection.prepare_cached(&self.thread)?;
         let mut found = statement.query(params![&id.to_be_bytes()[..]])?;
         let Some(found) = found.next()? else {

@@ -10,6 +10,14 @@ use rusqlite::{Connection, params};
 use super::statements::{self, Layout};
 use crate::data::{Dataset, NOBODY};
 
+/// How a load begins.
+pub(super) const BEGIN: &str = "
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA cache_size = -262144;
+    PRAGMA temp_store = MEMORY;";
+
 pub(super) fn load(
     path: &Path,
     layout: Layout,
@@ -17,13 +25,7 @@ pub(super) fn load(
     loaded: &dyn Fn(u64),
 ) -> Result<()> {
     let connection = Connection::open(path)?;
-    connection.execute_batch(
-        "PRAGMA journal_mode = OFF;
-         PRAGMA synchronous = OFF;
-         PRAGMA locking_mode = EXCLUSIVE;
-         PRAGMA cache_size = -262144;
-         PRAGMA temp_store = MEMORY;",
-    )?;
+    connection.execute_batch(BEGIN)?;
     connection.execute_batch(statements::TABLES)?;
     connection.execute_batch("BEGIN")?;
     rows(&connection, data, loaded)?;
@@ -37,9 +39,14 @@ pub(super) fn load(
     }
     totals(&connection, data)?;
     connection.execute_batch(statements::TRIGGERS)?;
-    connection.execute_batch("PRAGMA analysis_limit = 1000; ANALYZE;")?;
+    end(connection, path)
+}
+
+/// Ends a load: everything is on the disk then.
+pub(super) fn end(connection: Connection, path: &Path) -> Result<()> {
     connection.execute_batch(
-        "PRAGMA locking_mode = NORMAL;
+        "PRAGMA analysis_limit = 1000; ANALYZE;
+         PRAGMA locking_mode = NORMAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_checkpoint(TRUNCATE);",

@@ -27,7 +27,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The content of a line.
 pub(in crate::commands) enum Item {
     Conversation(Box<convodb::Import>),
-    /// One of the directory: a user, a team, an inbox, a contact.
+    /// Something else: a user, a team, an inbox, a view, a contact.
     Other(ImportLine),
 }
 
@@ -223,7 +223,7 @@ fn parse(line: &[u8]) -> Result<Item, String> {
     {
         return Err(format!("a line of a `{name}` needs `--lines`"));
     }
-    if ["user", "team", "inbox", "contact"]
+    if ["user", "team", "inbox", "view", "contact"]
         .into_iter()
         .any(is_named)
     {

@@ -21,7 +21,7 @@ fn each_conversation_is_answered_in_its_place() {
 #[test]
 fn the_first_of_a_list_are_resolved() {
     let filter = convodb_core::Filter::open();
-    let query = Query::First(filter.clone(), 10);
+    let query = Query::First(Box::new(filter.clone()), 10);
     let listed = Answer::Conversations(vec![id(1)]);
     let mut given = Given::new()
         .conversation(conversation(1))

@@ -12,7 +12,7 @@ fn remove(successor: Option<AssigneeId>) -> RemoveAssignee {
 
 #[test]
 fn it_answers_how_many_conversations_go_to_the_successor() {
-    let own = Query::Count(Filter::all().assigned_to(alice()));
+    let own = Query::Count(Box::new(Filter::all().assigned_to(alice())));
     let mut given = Given::new().answer(own, Answer::Number(3));
     assert_eq!(given.run(&remove(Some(bob()))).unwrap(), 3);
     let error = given.decide(&remove(None)).unwrap_err();

@@ -54,6 +54,7 @@ fn look(crash: &Crash, claims: &Claims) -> Result<(), Finding> {
         ));
     };
     compare(&store, &clock, expected)?;
+    build(&store, expected)?;
     drop(store);
     for (copy, is_done) in claims.copies(crash.at) {
         if crash.image.read(&copy.path).is_some() {
@@ -78,6 +79,19 @@ fn open(disk: &MemoryDisk, path: &Path, create: bool) -> Result<(Store, ManualCl
 
 fn torn(error: &Error) -> Finding {
     (Breach::Torn, format!("{error:?}"))
+}
+
+/// What was being built when it crashed is built to its end.
+fn build(store: &Store, expected: &Contents) -> Result<(), Finding> {
+    let built = expected.difference_of_built(store);
+    if let Some(difference) = built.map_err(|error| torn(&error))? {
+        return Err((Breach::Torn, difference));
+    }
+    let report = store.verify().map_err(|error| torn(&error))?;
+    match report.is_clean() {
+        true => Ok(()),
+        false => Err((Breach::Torn, format!("{:?}", report.findings))),
+    }
 }
 
 fn compare(store: &Store, clock: &ManualClock, expected: &Contents) -> Result<(), Finding> {

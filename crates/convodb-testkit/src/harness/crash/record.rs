@@ -17,6 +17,8 @@ use crate::harness::random::Random;
 use crate::model::Model;
 use crate::op::{Address, Body, CONTACTS, Op, Pick, Who};
 use crate::plan::Text;
+use crate::probe::FilterPlan;
+use crate::views::{SORTS, VIEWS};
 
 /// What was done to a disk, and what may be asked of it afterwards.
 #[derive(Clone, Debug)]
@@ -203,6 +205,49 @@ pub(crate) fn removals(seed: u64) -> History {
             give(&Op::Reassign { limit: 1 });
         }
         give(op);
+    }
+    give(&Op::Reassign { limit: u8::MAX });
+    recorder.finish(Image::default())
+}
+
+/// Views are saved, changed and removed, and built a little at a time between commands about what they
+/// have.
+pub(crate) fn views(seed: u64) -> History {
+    const OPS: usize = 16;
+    let (clock, mut random) = (clock(), Random::new(!seed));
+    let disk = MemoryDisk::recording(&Image::default(), &[]);
+    let mut recorder = new_store(&disk, &clock);
+    let mut give = |op: &Op| recorder.step(|store, model| apply(store, model, op).unwrap());
+    for number in 0..CONTACTS {
+        give(&Op::Receive {
+            from: Address {
+                contact: number,
+                inbox: Channel::Webchat.into(),
+            },
+            body: Body::Text(Text::Short(number)),
+            sent_at: None,
+            provider_id: None,
+            reopen: true,
+            more: crate::more::More::default(),
+        });
+    }
+    for (number, op) in (0_u8..).zip(ops_of(seed, OPS)) {
+        if random.below(3) == 0 {
+            let sort = SORTS[random.below(SORTS.len() as u64) as usize];
+            let mut filter = FilterPlan::ALL;
+            filter.waiting = (number % 4 == 0).then_some(true);
+            give(&Op::SaveView {
+                view: number % VIEWS,
+                name: Text::Short(number),
+                filter,
+                sort,
+            });
+        }
+        if random.below(2) == 0 {
+            let limit = 1 + random.below(3) as u8;
+            give(&Op::Reassign { limit });
+        }
+        give(&op);
     }
     give(&Op::Reassign { limit: u8::MAX });
     recorder.finish(Image::default())

@@ -4,16 +4,20 @@ use std::fs;
 use std::path::Path;
 
 use convodb::prelude::*;
-use convodb::{Filter, Options, PageRequest, Reply};
+use convodb::{Filter, Options, PageRequest, Reply, Sort};
 use redb::ReadableDatabase as _;
 
 use super::reading::Content;
 use super::{Control, base_path};
 use crate::apply::apply;
 use crate::compare;
-use crate::fixture::{clock, crowd, ops_of, options};
+use crate::fixture::{clock, crowd, ops_of, options, work_off};
 use crate::model::Model;
+use crate::op::Op;
+use crate::plan::Text;
+use crate::probe::FilterPlan;
 use crate::tables::with_redb;
+use crate::views::VIEWS;
 
 /// Which of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +79,11 @@ impl Bases {
             apply(&store, &mut model, &op).unwrap();
         }
         crowd(&store, &mut model, 40);
+        for op in views() {
+            apply(&store, &mut model, &op).unwrap();
+        }
+        // An opening in the background finds nothing to do.
+        work_off(&store, &mut model);
         compare::everything(&store, &model);
         compare::sound(&store, &model);
         let copy = |name: &str| {
@@ -143,6 +152,25 @@ impl Bases {
         }
         contents
     }
+}
+
+/// Of every view there may be another one already.
+fn views() -> Vec<Op> {
+    let mut waiting = FilterPlan::ALL;
+    waiting.waiting = Some(true);
+    let remove = (0..VIEWS).map(|view| Op::RemoveView { view });
+    let save = |view, filter, sort| Op::SaveView {
+        view,
+        name: Text::Short(view),
+        filter,
+        sort,
+    };
+    // One that is not there is not removed.
+    let mut ops: Vec<_> = remove.collect();
+    ops.push(save(0, waiting, Sort::LongestWaiting));
+    ops.push(save(1, FilterPlan::ALL, Sort::Oldest));
+    ops.push(save(2, FilterPlan::UNREAD, Sort::Priority));
+    ops
 }
 
 fn content(bytes: &[u8]) -> Content {

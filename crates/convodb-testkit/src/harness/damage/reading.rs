@@ -3,7 +3,7 @@
 use convodb::prelude::*;
 use convodb::{
     Assignee, Channel, CommitSeq, ContactId, Conversation, ConversationId, Filter, Message, Note,
-    PageRequest, Result, StatusFilter, Transcript,
+    PageRequest, Result, StatusFilter, Transcript, View,
 };
 
 use super::look;
@@ -12,13 +12,14 @@ use super::look;
 #[derive(Clone, Debug)]
 enum Question {
     /// A page of a list, with its total.
-    List(Filter, PageRequest),
+    List(Box<Filter>, PageRequest),
     Counts(Vec<Filter>),
     Transcript(ConversationId),
     Notes(ConversationId),
     Find(ContactId, Channel),
     Previews(Vec<ConversationId>),
     Assignees,
+    Views,
     Rows,
 }
 
@@ -31,6 +32,7 @@ pub(super) enum Answer {
     Find(Option<Conversation>),
     Previews(Vec<Option<Message>>),
     Assignees(Vec<Assignee>),
+    Views(Vec<View>),
     Rows([u64; 3], CommitSeq),
 }
 
@@ -49,6 +51,7 @@ impl Question {
             }
             Self::Previews(ids) => Answer::Previews(store.last_messages(ids)?),
             Self::Assignees => Answer::Assignees(store.assignees()?),
+            Self::Views => Answer::Views(store.views()?),
             Self::Rows => {
                 let stats = store.stats()?;
                 let rows = [stats.conversations, stats.messages, stats.notes];
@@ -107,9 +110,12 @@ fn every_row(store: &Store) -> Vec<Conversation> {
 impl Content {
     pub(super) fn of(store: &Store) -> Self {
         let assignees = store.assignees().unwrap();
-        let filters = filters(&assignees);
+        let mut filters = filters(&assignees);
+        let views = store.views().unwrap();
+        filters.extend(views.iter().map(|view| Filter::view(&view.id)));
         let mut questions = vec![
             Question::Assignees,
+            Question::Views,
             Question::Counts(filters.clone()),
             Question::Rows,
         ];
@@ -121,7 +127,7 @@ impl Content {
             let requests = pages.chain(deep).map(|(page, limit)| (page.max(1), limit));
             questions.extend(requests.map(|(page, limit)| {
                 let request = PageRequest::number(page, limit).unwrap();
-                Question::List(filter.clone(), request)
+                Question::List(Box::new(filter.clone()), request)
             }));
         }
         let rows = every_row(store);

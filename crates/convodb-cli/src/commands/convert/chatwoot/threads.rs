@@ -1,4 +1,4 @@
-//! Threads: the conversations of a contact in an inbox, which become one.
+//! Threads: the conversations of a contact that go to one inbox of the store, which become one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -17,7 +17,7 @@ const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
 
 pub(super) struct Threads {
     places: HashMap<i64, Place>,
-    /// By contact and inbox, the latest last.
+    /// By contact, and the first of the inboxes that go where theirs goes; the latest last.
     threads: BTreeMap<(i64, i64), Vec<Conversation>>,
     /// The thread of each conversation.
     of: HashMap<i64, (i64, i64)>,
@@ -43,12 +43,19 @@ impl Threads {
         let mut threads = Self {
             users: named("users", report)?,
             teams: named("teams", report)?,
-            places: places.into_iter().collect(),
+            places: HashMap::new(),
             threads: BTreeMap::new(),
             of: HashMap::new(),
             left_out: HashSet::new(),
             unseen: HashMap::new(),
         };
+        let mut first_to = HashMap::new();
+        let mut firsts = HashMap::new();
+        for (id, place) in &places {
+            let goes_to = (place.channel, place.inbox_id.clone());
+            firsts.insert(*id, *first_to.entry(goes_to).or_insert(*id));
+        }
+        threads.places = places.into_iter().collect();
         for row in from.read::<Conversation>("conversations", report)? {
             let row = row?;
             let Some(contact) = row.contact_id else {
@@ -57,12 +64,12 @@ impl Threads {
                 threads.left_out.insert(row.id);
                 continue;
             };
-            if !threads.places.contains_key(&row.inbox_id) {
+            let Some(first) = firsts.get(&row.inbox_id) else {
                 // Its inbox is reported.
                 threads.left_out.insert(row.id);
                 continue;
-            }
-            let key = (contact, row.inbox_id);
+            };
+            let key = (contact, *first);
             threads.of.insert(row.id, key);
             threads.threads.entry(key).or_default().push(row);
         }
@@ -136,7 +143,12 @@ impl Threads {
         if let Some(id) = latest.display_id {
             metadata.add("chatwoot.display_id", &json!(id));
         }
-        if matches!(status, Some("pending")) {
+        let has_own_status = match status {
+            Some("pending") => true,
+            Some("snoozed") => latest.snoozed_until.is_none(),
+            _ => false,
+        };
+        if has_own_status {
             metadata.add("chatwoot.status", &json!(status));
         }
         if let Some(until) = latest.snoozed_until.filter(|_| is_open) {
