@@ -119,8 +119,7 @@ impl UnitOfWork<'_> {
         first: u64,
         imports: &mut impl Iterator<Item = Import>,
     ) -> Result<u64> {
-        self.flush()?;
-        self.settle()?;
+        self.write_out()?;
         let mut gathered = Gathered::begin(self)?;
         let mut greatest = conversations::greatest(&self.rows)?;
         let mut spills = greatest.is_none();

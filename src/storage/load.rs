@@ -149,11 +149,7 @@ impl UnitOfWork<'_> {
     fn answer_query(&mut self, query: &Query) -> Result<Answer> {
         // What these ask is answered from the map too.
         if !matches!(query, Query::EventRange | Query::LatestMessage(..)) {
-            self.whole(Self::flush)?;
-        }
-        // The oldest ones are found by the counts of the index.
-        if matches!(query, Query::Stale(..)) {
-            self.whole(Self::settle)?;
+            self.whole(Self::write_out)?;
         }
         let (rows, head) = (&self.rows, &self.known.head);
         Ok(match query {

@@ -356,10 +356,7 @@ impl<'t> UnitOfWork<'t> {
         &mut self,
         read: impl FnOnce(&Reader<'_, WriteTables<'t>>) -> Result<T>,
     ) -> Result<T> {
-        self.whole(|unit| {
-            unit.flush()?;
-            unit.settle()
-        })?;
+        self.whole(Self::write_out)?;
         read(&self.reader())
     }
 
@@ -379,6 +376,12 @@ impl<'t> UnitOfWork<'t> {
         done
     }
 
+    /// Writes what became of the identity map, and what lists are read by.
+    pub(super) fn write_out(&mut self) -> Result<()> {
+        self.flush()?;
+        self.settle()
+    }
+
     /// Writes the counts of the index, where entries went through the engine.
     pub(super) fn settle(&mut self) -> Result<()> {
         self.index.settle(&mut self.rows)
@@ -390,8 +393,7 @@ impl<'t> UnitOfWork<'t> {
         if !self.applied {
             return Ok(None);
         }
-        self.flush()?;
-        self.settle()?;
+        self.write_out()?;
         self.known.head.commit_seq = self.known.head.commit_seq.next();
         self.known.head.write(&mut self.rows)?;
         Ok(Some(Applied {
@@ -432,8 +434,7 @@ impl<'t> UnitOfWork<'t> {
             replayed += payload.len();
             end = position;
         }
-        self.flush()?;
-        self.settle()?;
+        self.write_out()?;
         self.known.head.write(&mut self.rows)?;
         Ok(Replayed {
             known: self.known,

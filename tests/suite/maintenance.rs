@@ -12,7 +12,7 @@ use convodb::commands::DeleteResolved;
 use convodb::prelude::*;
 use convodb::{
     Channel, CommitSeq, ContactId, Conversation, ConversationId, ErrorKind, Filter, Health, Import,
-    Inbound, Message, Note, NoteId, Options, PageRequest, Result,
+    Inbound, Message, Note, NoteId, Options, PageRequest, Result, Selection, Sort,
 };
 use tempfile::TempDir;
 
@@ -451,5 +451,28 @@ fn old_conversations_are_deleted_behind_changes_of_their_own_transaction() {
     });
     assert_eq!(deleted.unwrap().value, 2);
     assert_eq!(store.count(&Filter::all()).unwrap(), 298);
+    assert!(store.verify().unwrap().is_clean());
+}
+
+#[test]
+fn the_oldest_of_a_list_are_selected_behind_changes_of_their_own_transaction() {
+    let time = clock();
+    let store = options(&time).open_in_memory().unwrap();
+    let contacts: Vec<_> = (0..300)
+        .map(|number| ContactId::new(&format!("con_{number}")).unwrap())
+        .collect();
+    let hello = |contact| Inbound::text(contact, Channel::Whatsapp, "Hello");
+    let receive = |contact| store.receive(hello(contact)).unwrap().value.conversation_id;
+    let ids: Vec<_> = contacts[..200].iter().map(receive).collect();
+    time.advance(Duration::from_secs(60));
+    let oldest = Filter::open().sort(Sort::EarliestActivity);
+    let resolved = store.transaction(|tx| {
+        for contact in &contacts[100..] {
+            tx.receive(hello(contact))?;
+        }
+        tx.resolve_all(&Selection::first(&oldest, 2)?)
+    });
+    let resolved: Vec<_> = resolved.unwrap().value.iter().map(|item| item.id).collect();
+    assert_eq!(resolved, ids[..2]);
     assert!(store.verify().unwrap().is_clean());
 }
