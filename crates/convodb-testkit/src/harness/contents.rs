@@ -208,7 +208,8 @@ impl Answers {
     }
 }
 
-fn rows(store: &Store, filter: &Filter) -> Result<Vec<Conversation>> {
+/// The rows of a list, by its cursors.
+pub(super) fn rows(store: &Store, filter: &Filter) -> Result<Vec<Conversation>> {
     let mut page = store.list(filter, PageRequest::number(1, 100)?)?;
     let mut rows = page.data;
     while let Some(cursor) = page.next {

@@ -4,10 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use convodb::prelude::*;
-use convodb::{
-    Conversation, ConversationId, Error, ErrorKind, Filter, PageRequest, Result, Sort, View,
-};
+use convodb::{Conversation, ConversationId, Error, ErrorKind, Filter, Result, Sort, View};
 
+use super::contents::rows;
 use super::report::{Breach, Report};
 use crate::probe;
 use crate::views::view_id;
@@ -79,14 +78,4 @@ fn expected(view: &View, all: &[Conversation]) -> Vec<Conversation> {
     let mut expected: Vec<_> = selected.cloned().collect();
     expected.sort_by(|one, other| probe::compare(view.sort, one, other));
     expected
-}
-
-fn rows(store: &Store, filter: &Filter) -> Result<Vec<Conversation>> {
-    let mut page = store.list(filter, PageRequest::number(1, 100)?)?;
-    let mut rows = page.data;
-    while let Some(cursor) = page.next {
-        page = store.list(filter, (cursor, 100))?;
-        rows.append(&mut page.data);
-    }
-    Ok(rows)
 }
