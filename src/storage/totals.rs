@@ -50,8 +50,7 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Of owners with lesser numbers, and of the inboxes and views that are known. O(streams).
-    pub(super) fn read(rows: &impl Read, next_owner: u32, known: &Directory) -> Result<Self> {
-        let directory = known;
+    pub(super) fn read(rows: &impl Read, next_owner: u32, directory: &Directory) -> Result<Self> {
         let mut totals = Self::default();
         let first = [index_kind::TOTALS];
         let last = [index_kind::TOTALS + 1];

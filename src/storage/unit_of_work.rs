@@ -242,14 +242,13 @@ impl<'t> UnitOfWork<'t> {
     ) -> Result<Decision> {
         let mut keys = convodb_core::reads(command, given.context)?;
         // A command that is repeated is answered by its key: what it selects may be refused by now.
-        let is_known = |state: &State, key: &Key| match key {
-            Key::Idempotency(key) => state.idempotency.get(key).is_some_and(|it| it.is_some()),
-            _ => false,
-        };
-        let of_key = keys.iter().find(|key| matches!(key, Key::Idempotency(_)));
-        if let Some(key) = of_key.cloned() {
-            self.load(std::slice::from_ref(&key))?;
-            if is_known(&self.state, &key) {
+        let of_key = keys.iter().find_map(|key| match key {
+            Key::Idempotency(key) => Some(key.clone()),
+            _ => None,
+        });
+        if let Some(key) = of_key {
+            self.load(&[Key::Idempotency(key.clone())])?;
+            if self.state.idempotency.get(&key).flatten().is_some() {
                 keys.clear();
             }
         }
