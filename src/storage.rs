@@ -15,7 +15,6 @@ mod engine;
 mod events;
 mod flush;
 mod idempotency;
-mod inboxes;
 mod index_entry;
 mod keys;
 mod kinds;
@@ -58,5 +57,5 @@ pub(crate) use unit_of_work::{Applied, Given, UnitOfWork};
 pub(crate) use verify::verify;
 pub use verify::{Finding, FindingKind, VerifyReport};
 
-use directory::Directory;
+use convodb_core::directory::Directory;
 use totals::Totals;

@@ -4,15 +4,10 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Bound;
 
+pub use convodb_core::directory::placement::{POSITION_LEN, Position};
 use convodb_core::{Error, Hex, Result};
 
 use convodb_kv::{OverRows, Range, Read, Rows, Table, TierRows};
-
-/// The length of a position.
-pub const POSITION_LEN: usize = 24;
-
-/// The place of a row in its stream; ascending.
-pub type Position = [u8; POSITION_LEN];
 
 /// A row: its stream, and where it is in it.
 pub type Place = (Stream, Position);

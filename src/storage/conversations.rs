@@ -3,47 +3,25 @@
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::directory::views::Views;
+use convodb_core::directory::{Stored, Undecodable};
 use convodb_core::records::{ConversationRecord, Numbers};
 use convodb_core::{ContactId, Conversation, ConversationId, Result};
 
 use super::batch::{Batch, Sink};
 use super::kinds::{CONVERSATION_ALIASES, CONVERSATIONS, DUE, THREADS, ThreadKey, decoded};
 use super::tags::TagEdits;
-use super::views::Views;
 use super::{Directory, Reader, Totals, codec, index_entry, plan, tables};
 use crate::index::{Edits, Place};
 use convodb_kv::{Read, WriteTables};
 
-/// A conversation as it is stored. Where its owner was removed, the assignee is the one that was
-/// removed.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stored {
-    pub(super) conversation: Conversation,
-    pub(super) numbers: Numbers,
-}
-
-impl Stored {
-    /// As reads and commands see it: with the successor of a removed assignee.
-    pub(super) fn shown(mut self, directory: &Directory) -> Result<Conversation> {
-        directory.redirect(self.numbers.owner, &mut self.conversation)?;
-        Ok(self.conversation)
-    }
-}
-
 pub(super) fn decode(directory: &Directory, key: &[u8], bytes: &[u8]) -> Result<Stored> {
     let (id, record) = CONVERSATIONS.decode(key, bytes)?;
-    let numbers = record.numbers;
-    let assignee = directory.stored_assignee(numbers.owner)?;
-    let team = directory.team(numbers.team)?.cloned();
-    let inbox = directory.inboxes.named(numbers.inbox);
-    let (channel, inbox_id) =
-        inbox.ok_or_else(|| codec::damaged(tables::CONVERSATIONS, key, "has an unknown inbox"))?;
-    let conversation = record
-        .into_conversation(id, (channel, inbox_id.cloned()), (assignee, team))
-        .map_err(|error| codec::undecodable(tables::CONVERSATIONS, key, error))?;
-    Ok(Stored {
-        conversation,
-        numbers,
+    let table = tables::CONVERSATIONS;
+    directory.decode(id, record).map_err(|error| match error {
+        Undecodable::Owner(error) => error,
+        Undecodable::Inbox => codec::damaged(table, key, "has an unknown inbox"),
+        Undecodable::Record(error) => codec::undecodable(table, key, error),
     })
 }
 
@@ -105,7 +83,7 @@ pub(super) fn save(
     }
     let mut in_view = None;
     for view in views.iter() {
-        let placed = |(known, _): &(Conversation, Numbers)| view.place(known);
+        let placed = |(known, _): &(Conversation, Numbers)| view.place(known).map(plan::in_list);
         let (old, new) = (before.and_then(placed), after.and_then(placed));
         if old.is_none() && new.is_none() {
             continue;
@@ -209,7 +187,7 @@ pub(super) fn stage_derived(
             Ok(())
         })?;
     }
-    for (stream, position) in directory.views.places(directory, conversation, numbers) {
+    for (stream, position) in plan::in_views(directory, conversation, numbers) {
         batch.put(plan::STREAMS.table, &stream.key(&position), |bytes| {
             bytes.extend_from_slice(&index_entry::in_view(conversation, numbers, &value));
             Ok(())

@@ -1,377 +1,74 @@
-//! Users, teams, inboxes and views, held in memory beside each snapshot: reading a page reads no name from the file.
-//!
-//! Invariant: a redirect leads to an owner that is present, or to no assignee, in one step: a
-//! removal extends those that led to the removed one. It is kept exactly while conversations are
-//! stored under its number, and none ever is anew.
+//! The rows of the directory: users, teams, inboxes and views, which each snapshot holds in memory.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use convodb_core::records::{AssigneeRecord, Numbers, RedirectRecord, RedirectStep};
-use convodb_core::{
-    Assignee, AssigneeId, Conversation, Error, Result, Revision, Team, TeamId, UserId,
-};
+use convodb_core::Result;
+use convodb_core::directory::{Directory, DirectoryEdit, DirectoryKey, DirectoryRow};
 
-use super::inboxes::Inboxes;
-use super::kinds::{DIRECTORY, REDIRECTS, REMOVED_TEAMS};
-use super::views::Views;
-use super::{Head, keys};
+use super::kinds::{DIRECTORY, INBOXES, REDIRECTS, REMOVED_LISTS, REMOVED_TEAMS, VIEWS};
 use convodb_kv::{Read, WriteTables};
 
-/// More reassignments than that on one way are not written: their record would not end.
-const MOST_STEPS: usize = 1_000;
-
-/// The users, teams and inboxes of one snapshot. A conversation and its index entries name their assignee by
-/// the number of its *owner*, which is never used twice: a rename writes one row of the file.
-///
-/// A removed assignee leaves a *redirect* behind for as long as conversations are stored under its
-/// number. It leads to the present successor at once, with every reassignment on the way.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Directory {
-    by_id: BTreeMap<AssigneeId, u32>,
-    /// Those that are present, by their numbers: a page looks one up for each row.
-    owners: Vec<Option<Assignee>>,
-    /// The members of each team that has any, by their ids.
-    members: BTreeMap<TeamId, Arc<[UserId]>>,
-    redirects: BTreeMap<u32, Arc<RedirectRecord>>,
-    pub(super) inboxes: Inboxes,
-    pub(super) views: Views,
-    /// The teams that took over the queues of removed ones, by the numbers of both; 0 where none did.
-    removed_teams: BTreeMap<u32, u32>,
+/// O(users and teams + redirects + inboxes + views).
+pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Directory> {
+    let mut all = Vec::new();
+    for row in INBOXES.all(rows)? {
+        let (id, record) = row?;
+        all.push(DirectoryRow::Inbox(id, record));
+    }
+    for row in VIEWS.all(rows)? {
+        let (id, record) = row?;
+        all.push(DirectoryRow::View(id, Box::new(record)));
+    }
+    for row in REMOVED_LISTS.range(rows, &())? {
+        let list = REMOVED_LISTS.parse(&row?.0)?;
+        all.push(DirectoryRow::RemovedList(list));
+    }
+    for row in DIRECTORY.all(rows)? {
+        let (id, record) = row?;
+        all.push(DirectoryRow::Assignee(id, record));
+    }
+    for row in REDIRECTS.all(rows)? {
+        let (owner, record) = row?;
+        all.push(DirectoryRow::Redirect(owner, record));
+    }
+    for row in REMOVED_TEAMS.all(rows)? {
+        let (team, successor) = row?;
+        all.push(DirectoryRow::RemovedTeam(team, successor));
+    }
+    Directory::from_rows(all, next_owner)
 }
 
-impl Directory {
-    /// O(users and teams + redirects).
-    pub(super) fn read(rows: &impl Read, next_owner: u32) -> Result<Self> {
-        let mut directory = Self {
-            inboxes: Inboxes::read(rows)?,
-            views: Views::read(rows)?,
-            ..Self::default()
-        };
-        let possible = keys::UNASSIGNED + 1..next_owner;
-        let check = |owner: u32| match possible.contains(&owner) {
-            true => Ok(owner),
-            false => Err(Error::corrupted(format!(
-                "{owner} is no number of an owner"
-            ))),
-        };
-        for row in DIRECTORY.all(rows)? {
-            let (id, record) = row?;
-            let owner = check(record.owner)?;
-            match &id {
-                AssigneeId::Team(team) => directory.set_members(team, &record.members),
-                AssigneeId::User(_) if record.members.is_empty() => {}
-                AssigneeId::User(_) => {
-                    return Err(Error::corrupted(format!("the user `{id}` has members")));
-                }
-            }
-            directory.insert(owner, Assignee::new(id, &record.name));
-        }
-        for row in REDIRECTS.all(rows)? {
-            let (owner, record) = row?;
-            directory.redirects.insert(check(owner)?, Arc::new(record));
-        }
-        for row in REMOVED_TEAMS.all(rows)? {
-            let (team, successor) = row?;
-            directory.removed_teams.insert(check(team)?, successor);
-        }
-        Ok(directory)
-    }
-
-    fn insert(&mut self, owner: u32, assignee: Assignee) {
-        self.by_id.insert(assignee.id.clone(), owner);
-        let index = owner as usize;
-        self.owners.resize(self.owners.len().max(index + 1), None);
-        if let Some(slot) = self.owners.get_mut(index) {
-            *slot = Some(assignee);
-        }
-    }
-
-    fn set_members(&mut self, team: &TeamId, members: &[UserId]) {
-        match members.is_empty() {
-            true => self.members.remove(team),
-            false => self.members.insert(team.clone(), members.into()),
-        };
-    }
-
-    fn present(&self, number: u32) -> Option<&Assignee> {
-        self.owners.get(number as usize)?.as_ref()
-    }
-
-    /// Users first, then teams, each by their ids.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Assignee> {
-        self.by_id.values().filter_map(|owner| self.present(*owner))
-    }
-
-    pub(crate) fn get(&self, id: &AssigneeId) -> Option<&Assignee> {
-        self.present(*self.by_id.get(id)?)
-    }
-
-    /// The members of a team, by their ids: none where there is no such team.
-    pub(crate) fn members_of(&self, team: &TeamId) -> &[UserId] {
-        self.members.get(team).map_or(&[], |members| members)
-    }
-
-    /// Whether members are users that are present, each once, by their ids, and not too many.
-    pub(super) fn are_members(&self, members: &[UserId]) -> bool {
-        members.len() <= Team::MAX_MEMBERS
-            && members.is_sorted_by(|one, next| one < next)
-            && members.iter().all(|id| self.by_id.contains_key(&id.into()))
-    }
-
-    /// The number of a user or team.
-    pub(super) fn number(&self, id: &AssigneeId) -> Option<u32> {
-        self.by_id.get(id).copied()
-    }
-
-    /// The number under which the conversations of an assignee are stored, or the unassigned ones.
-    pub(super) fn owner_of(&self, assignee: Option<&AssigneeId>) -> Result<u32> {
-        match assignee {
-            None => Ok(keys::UNASSIGNED),
-            Some(id) => self
-                .number(id)
-                .ok_or_else(|| Error::corrupted(format!("`{id}` is not in the directory"))),
-        }
-    }
-
-    /// The numbers of a conversation that is to be stored.
-    pub(super) fn numbers_of(&self, conversation: &Conversation) -> Result<Numbers> {
-        Ok(Numbers {
-            inbox: self.inboxes.number_of(conversation)?,
-            owner: self.owner_of(conversation.assignee_id())?,
-            team: self.team_of(conversation)?,
-        })
-    }
-
-    /// The number of the team whose queue a conversation is in.
-    pub(super) fn team_of(&self, conversation: &Conversation) -> Result<u32> {
-        let attributes = conversation.attributes.as_ref();
-        self.owner_of(attributes.and_then(|it| it.team.as_ref()).map(|it| &it.id))
-    }
-
-    /// The team that has the queue of a number now.
-    pub(super) fn team(&self, mut number: u32) -> Result<Option<&Assignee>> {
-        // None comes twice, unless the file is damaged.
-        for _ in 0..self.removed_teams.len() {
-            match self.removed_teams.get(&number) {
-                Some(successor) => number = *successor,
-                None => break,
-            }
-        }
-        match number {
-            keys::UNASSIGNED => Ok(None),
-            number => self
-                .present(number)
-                .ok_or_else(|| unknown(number))
-                .map(Some),
-        }
-    }
-
-    /// The assignee of what is stored under a number, and how often it was reassigned since.
-    /// O(log redirects) where it was.
-    pub(super) fn assignee(&self, number: u32) -> Result<(Option<&Assignee>, u64)> {
-        if number == keys::UNASSIGNED {
-            return Ok((None, 0));
-        }
-        if let Some(assignee) = self.present(number) {
-            return Ok((Some(assignee), 0));
-        }
-        let redirect = self.redirects.get(&number).ok_or_else(|| unknown(number))?;
-        let steps = redirect.steps.len() as u64;
-        match redirect.steps.last().map(|step| step.owner) {
-            None => Err(Error::corrupted("a redirect leads nowhere")),
-            Some(keys::UNASSIGNED) => Ok((None, steps)),
-            Some(successor) => match self.present(successor) {
-                Some(assignee) => Ok((Some(assignee), steps)),
-                None => Err(unknown(successor)),
-            },
-        }
-    }
-
-    /// Shows a conversation that is stored under a number as its present assignee's.
-    pub(super) fn redirect(&self, number: u32, conversation: &mut Conversation) -> Result<()> {
-        if self.redirects.contains_key(&number) {
-            let (assignee, steps) = self.assignee(number)?;
-            conversation.assigned_to = assignee.cloned();
-            conversation.revision = Revision::new(conversation.revision.get() + steps);
-        }
-        Ok(())
-    }
-
-    /// The assignee that a number was given to, removed or not.
-    pub(super) fn stored_assignee(&self, number: u32) -> Result<Option<Assignee>> {
-        if number == keys::UNASSIGNED {
-            return Ok(None);
-        }
-        let removed = || {
-            let redirect = self.redirects.get(&number)?;
-            Some(Assignee::new(&redirect.removed, ""))
-        };
-        let known = self.present(number).cloned().or_else(removed);
-        known.ok_or_else(|| unknown(number)).map(Some)
-    }
-
-    /// Adds a user or team, or renames it.
-    pub(super) fn save(
-        &mut self,
-        rows: &mut WriteTables<'_>,
-        head: &mut Head,
-        assignee: Assignee,
-    ) -> Result<()> {
-        let owner = match self.number(&assignee.id) {
-            Some(owner) => owner,
-            None => head.take_owner()?,
-        };
-        let id = assignee.id.clone();
-        self.insert(owner, assignee);
-        self.write(rows, &id)
-    }
-
-    /// Gives a team other members.
-    pub(super) fn save_members(
-        &mut self,
-        rows: &mut WriteTables<'_>,
-        team: &TeamId,
-        members: &[UserId],
-    ) -> Result<()> {
-        self.set_members(team, members);
-        self.write(rows, &team.into())
-    }
-
-    /// Writes the record of a user or team.
-    fn write(&self, rows: &mut WriteTables<'_>, id: &AssigneeId) -> Result<()> {
-        let owner = self.owner_of(Some(id))?;
-        let assignee = self.present(owner).ok_or_else(|| unknown(owner))?;
-        let members = id.as_team().map_or(&[][..], |team| self.members_of(team));
-        let record = AssigneeRecord {
-            owner,
-            name: assignee.name.to_string(),
-            members: members.to_vec(),
-        };
-        DIRECTORY.put(rows, id, &record)
-    }
-
-    /// Takes a user out of the teams. O(teams that have members).
-    fn leave_teams(&mut self, rows: &mut WriteTables<'_>, user: &UserId) -> Result<()> {
-        let is_in = |members: &Arc<[UserId]>| members.contains(user);
-        let teams = self.members.iter().filter(|(_, members)| is_in(members));
-        let teams: Vec<TeamId> = teams.map(|(team, _)| team.clone()).collect();
-        for team in teams {
-            let mut members = self.members_of(&team).to_vec();
-            members.retain(|member| member != user);
-            self.save_members(rows, &team, &members)?;
-        }
-        Ok(())
-    }
-
-    /// Takes out of each team what is no member.
-    pub(super) fn repair_members(&mut self, rows: &mut WriteTables<'_>) -> Result<()> {
-        let flawed = self.members.iter();
-        let flawed = flawed.filter(|(_, members)| !self.are_members(members));
-        let flawed: Vec<_> = flawed
-            .map(|(team, members)| (team.clone(), members.to_vec()))
-            .collect();
-        for (team, mut members) in flawed {
-            members.retain(|id| self.by_id.contains_key(&id.into()));
-            members.sort_unstable();
-            members.dedup();
-            members.truncate(Team::MAX_MEMBERS);
-            self.save_members(rows, &team, &members)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn has_redirects(&self) -> bool {
-        !self.redirects.is_empty()
-    }
-
-    pub(super) fn is_redirected(&self, owner: u32) -> bool {
-        self.redirects.contains_key(&owner)
-    }
-
-    /// The numbers of removed owners, ascending.
-    pub(super) fn redirected(&self) -> impl Iterator<Item = u32> {
-        self.redirects.keys().copied()
-    }
-
-    /// Whether a redirect leads to an owner that is present, or to no assignee. An owner that is
-    /// present itself is a damaged file's.
-    pub(super) fn leads_somewhere(&self, owner: u32) -> bool {
-        self.present(owner).is_none() && self.is_redirected(owner) && self.assignee(owner).is_ok()
-    }
-
-    /// The numbers that lead to an owner, ascending. O(redirects).
-    pub(super) fn redirected_to(&self, owner: u32) -> impl Iterator<Item = u32> {
-        let leads = move |redirect: &RedirectRecord| {
-            let last = redirect.steps.last();
-            last.is_some_and(|step| step.owner == owner)
-        };
-        let redirects = self.redirects.iter();
-        redirects.filter_map(move |(from, redirect)| leads(redirect).then_some(*from))
-    }
-
-    /// The reassignments of what is stored under a number, in their order.
-    pub(super) fn steps(&self, owner: u32) -> Vec<RedirectStep> {
-        let redirect = self.redirects.get(&owner);
-        redirect.map_or_else(Vec::new, |redirect| redirect.steps.clone())
-    }
-
-    /// Takes a user or team out of the directory; what is stored under its number belongs where the
-    /// step leads. Answers the number. O(redirects that lead to it).
-    pub(super) fn remove(
-        &mut self,
-        rows: &mut WriteTables<'_>,
-        id: &AssigneeId,
-        step: &RedirectStep,
-    ) -> Result<u32> {
-        let owner = self.owner_of(Some(id))?;
-        match id {
-            AssigneeId::User(user) => self.leave_teams(rows, user)?,
-            AssigneeId::Team(team) => drop(self.members.remove(team)),
-        }
-        if id.is_team() {
-            let successor = step.successor.as_ref().filter(|it| it.is_team());
-            let successor = self.owner_of(successor)?;
-            REMOVED_TEAMS.put(rows, &owner, &successor)?;
-            self.removed_teams.insert(owner, successor);
-        }
-        DIRECTORY.remove(rows, id)?;
-        self.by_id.remove(id);
-        if let Some(slot) = self.owners.get_mut(owner as usize) {
-            *slot = None;
-        }
-        let mut redirects: Vec<_> = self.redirected_to(owner).collect();
-        redirects.push(owner);
-        for from in redirects {
-            let new = || RedirectRecord {
-                removed: id.clone(),
-                steps: Vec::new(),
-            };
-            let known = self
-                .redirects
-                .entry(from)
-                .or_insert_with(|| Arc::new(new()));
-            let record = Arc::make_mut(known);
-            if record.steps.len() >= MOST_STEPS {
-                return Err(Error::corrupted(format!(
-                    "the conversations of `{}` were reassigned {MOST_STEPS} times before they were \
-                     stored so",
-                    record.removed
-                )));
-            }
-            record.steps.push(step.clone());
-            REDIRECTS.put(rows, &from, record)?;
-        }
-        Ok(owner)
-    }
-
-    /// Forgets a redirect under whose number nothing is stored any longer.
-    pub(super) fn forget(&mut self, rows: &mut WriteTables<'_>, owner: u32) -> Result<()> {
-        self.redirects.remove(&owner);
-        REDIRECTS.remove(rows, &owner)
-    }
+/// Changes the directory, and writes the rows that follow.
+pub(super) fn change<T>(
+    directory: &mut Arc<Directory>,
+    rows: &mut WriteTables<'_>,
+    change: impl FnOnce(&mut Directory) -> Result<T>,
+) -> Result<T> {
+    let directory = Arc::make_mut(directory);
+    let changed = change(directory);
+    let edits = directory.take_edits();
+    let changed = changed?;
+    edits.iter().try_for_each(|edit| write(rows, edit))?;
+    Ok(changed)
 }
 
-fn unknown(number: u32) -> Error {
-    Error::corrupted(format!("the owner {number} is not in the directory"))
+fn write(rows: &mut WriteTables<'_>, edit: &DirectoryEdit) -> Result<()> {
+    match edit {
+        DirectoryEdit::Put(row) => match row {
+            DirectoryRow::Assignee(id, record) => DIRECTORY.put(rows, id, record),
+            DirectoryRow::Redirect(owner, record) => REDIRECTS.put(rows, owner, record),
+            DirectoryRow::RemovedTeam(team, successor) => REMOVED_TEAMS.put(rows, team, successor),
+            DirectoryRow::Inbox(id, record) => INBOXES.put(rows, id, record),
+            DirectoryRow::View(id, record) => VIEWS.put(rows, id, &**record),
+            DirectoryRow::RemovedList(list) => REMOVED_LISTS.put_key(rows, list),
+        },
+        DirectoryEdit::Remove(key) => match key {
+            DirectoryKey::Assignee(id) => DIRECTORY.remove(rows, id),
+            DirectoryKey::Redirect(owner) => REDIRECTS.remove(rows, owner),
+            DirectoryKey::RemovedTeam(team) => REMOVED_TEAMS.remove(rows, team),
+            DirectoryKey::Inbox(id) => INBOXES.remove(rows, id),
+            DirectoryKey::View(id) => VIEWS.remove(rows, id),
+            DirectoryKey::RemovedList(list) => REMOVED_LISTS.remove(rows, list),
+        },
+    }
 }

@@ -11,7 +11,9 @@ use super::Directory;
 use super::kinds::{CONSUMERS, IDENTITIES, IMPORTS, NOTES, THREADS, UNMATCHED};
 use super::tags::TagEdits;
 use super::unit_of_work::UnitOfWork;
-use super::{aliases, contacts, conversations, events, idempotency, messages, provider_ids};
+use super::{
+    aliases, contacts, conversations, directory, events, idempotency, messages, provider_ids,
+};
 
 impl UnitOfWork<'_> {
     /// Writes what became of the identity map.
@@ -20,20 +22,25 @@ impl UnitOfWork<'_> {
         for saved in self.state.assignees.take_differences() {
             // A removal is wide: it has written its redirect.
             if let Some(assignee) = saved.after {
-                let directory = Arc::make_mut(&mut self.known.directory);
-                directory.save(rows, &mut self.known.head, assignee)?;
+                let next_owner = &mut self.known.head.next_owner;
+                directory::change(&mut self.known.directory, rows, |directory| {
+                    directory.save(next_owner, assignee)
+                })?;
             }
         }
         for saved in self.state.members.take_differences() {
             if let Some(members) = saved.after {
-                let directory = Arc::make_mut(&mut self.known.directory);
-                directory.save_members(rows, &saved.key, &members)?;
+                directory::change(&mut self.known.directory, rows, |directory| {
+                    directory.save_members(&saved.key, &members)
+                })?;
             }
         }
         for saved in self.state.inboxes.take_differences() {
             if let Some(inbox) = saved.after {
-                let directory = Arc::make_mut(&mut self.known.directory);
-                directory.inboxes.save(rows, inbox)?;
+                directory::change(&mut self.known.directory, rows, |directory| {
+                    directory.inboxes.save(inbox);
+                    Ok(())
+                })?;
             }
         }
         let directory = &self.known.directory;
@@ -197,16 +204,19 @@ impl UnitOfWork<'_> {
                 assignee,
                 successor,
             } => {
-                let directory = Arc::make_mut(&mut self.known.directory);
-                let step = RedirectStep {
-                    owner: directory.owner_of(successor.as_ref())?,
-                    successor: successor.clone(),
-                    at: change.at,
-                    actor: change.actor.clone(),
-                };
-                self.drained
-                    .insert(directory.remove(rows, assignee, &step)?);
-                directory.views.reassign(rows, assignee, successor.as_ref())
+                let removed = directory::change(&mut self.known.directory, rows, |directory| {
+                    let step = RedirectStep {
+                        owner: directory.owner_of(successor.as_ref())?,
+                        successor: successor.clone(),
+                        at: change.at,
+                        actor: change.actor.clone(),
+                    };
+                    let removed = directory.remove(assignee, &step)?;
+                    directory.views.reassign(assignee, successor.as_ref());
+                    Ok(removed)
+                })?;
+                self.drained.insert(removed);
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -3,6 +3,8 @@
 //! Packed by hand: a general format took a third of a page's time.
 
 use chrono::{DateTime, Utc};
+use convodb_core::directory::UNASSIGNED;
+use convodb_core::directory::placement::{self, Partition};
 use convodb_core::records::Numbers;
 use convodb_core::records::packed::{Fields, put_number};
 use convodb_core::{
@@ -10,7 +12,6 @@ use convodb_core::{
     Sort, Standing, time,
 };
 
-use super::keys::Partition;
 use super::{Directory, codec, keys, plan};
 use crate::index::position_of;
 
@@ -46,7 +47,7 @@ pub(super) fn value(conversation: &Conversation, numbers: Numbers) -> Vec<u8> {
     let has_untils = untils.iter().any(Option::is_some);
     let attributes = conversation.attributes.as_ref();
     // A team that was removed may have left its queue to another one.
-    let has_team = numbers.team != keys::UNASSIGNED;
+    let has_team = numbers.team != UNASSIGNED;
     let has_shown = has_team
         || conversation.identity.is_some()
         || attributes.is_some_and(|it| !it.tags.is_empty());
@@ -94,7 +95,7 @@ pub(super) fn value(conversation: &Conversation, numbers: Numbers) -> Vec<u8> {
 /// The same in the list of a view, whose keys say less: behind its standing, inbox and latest activity.
 pub(super) fn in_view(conversation: &Conversation, numbers: Numbers, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_LEN + value.len());
-    bytes.push(keys::code(Standing::of(conversation)));
+    bytes.push(placement::code(Standing::of(conversation)));
     bytes.extend_from_slice(&numbers.inbox.get().to_be_bytes());
     bytes.extend_from_slice(&conversation.updated_at.timestamp_micros().to_be_bytes());
     bytes.extend_from_slice(value);
@@ -123,7 +124,7 @@ pub(super) fn append_in_view(
         let partition = Partition {
             unread: false,
             bucket: None,
-            standing: keys::standing(*standing)?,
+            standing: placement::standing(*standing)?,
             inbox: InboxNumber::new(u32::from_be_bytes(*inbox)),
         };
         let updated_at = i64::from_be_bytes(updated_at.try_into().ok()?);
@@ -131,7 +132,7 @@ pub(super) fn append_in_view(
     };
     let found = read().ok_or_else(|| codec::damaged(table, key, "cannot be decoded"))?;
     let (partition, updated_at, value) = found;
-    let id = keys::id_at(sort, position_of(key)?);
+    let id = placement::id_at(sort, position_of(key)?);
     append_at(to, directory, (partition, updated_at, id), (key, value))
 }
 

@@ -4,15 +4,14 @@
 //! Parsing is fallible, as a key comes from the disk.
 
 use chrono::{DateTime, Utc};
+use convodb_core::directory::placement::{self, Partition};
 use convodb_core::{
-    AssigneeId, Channel, ConsumerName, ContactId, Conversation, ConversationId, Error, EventSeq,
-    HASH_LEN, Hex, Identity, ImportName, InboxId, InboxNumber, MessageId, NoteId, Result, Sort,
-    Standing, ViewId, time,
+    AssigneeId, Channel, ConsumerName, ContactId, ConversationId, Error, EventSeq, HASH_LEN, Hex,
+    Identity, ImportName, InboxId, InboxNumber, MessageId, NoteId, Result, Standing, ViewId, time,
 };
 
-use super::inboxes::Inboxes;
 use super::tables;
-use crate::index::{self, POSITION_LEN, Position, Stream};
+use crate::index::{self, POSITION_LEN, Stream};
 use convodb_kv::Table;
 
 /// A kind, the id of a contact with its end, and an inbox.
@@ -40,21 +39,6 @@ pub(super) mod index_kind {
     pub(in super::super) const UNION_TOTALS: u8 = 0x12;
     /// The counts above the rows of each union.
     pub(in super::super) const UNION_RANKS: u8 = 0x13;
-}
-
-/// The number of the owner of unassigned conversations.
-pub(super) const UNASSIGNED: u32 = 0;
-
-pub(super) const fn code(standing: Standing) -> u8 {
-    match standing {
-        Standing::Open => 0,
-        Standing::Resolved => 1,
-        Standing::Snoozed => 2,
-    }
-}
-
-pub(super) fn standing(of: u8) -> Option<Standing> {
-    Standing::ALL.into_iter().find(|known| code(*known) == of)
 }
 
 /// What a key says, or a part of it.
@@ -288,29 +272,6 @@ pub(super) fn malformed(table: Table, key: &[u8]) -> Error {
     Error::corrupted(format!("a key of `{name}` is malformed: {key}"))
 }
 
-/// The position of a conversation in a list of an order.
-pub(super) fn position(sort: Sort, conversation: &Conversation) -> Position {
-    position_at(sort, sort.key(conversation), conversation.id)
-}
-
-/// The position of what an order sorts by. The id is complemented where the order descends.
-pub(super) fn position_at(sort: Sort, key: u64, id: ConversationId) -> Position {
-    let raw = if sort.descends() { !id.raw() } else { id.raw() };
-    let mut position = [0; POSITION_LEN];
-    let (first, second) = position.split_at_mut(8);
-    first.copy_from_slice(&key.to_be_bytes());
-    second.copy_from_slice(&raw.to_be_bytes());
-    position
-}
-
-/// The conversation at a position.
-pub(super) fn id_at(sort: Sort, position: &Position) -> ConversationId {
-    let raw = position
-        .last_chunk()
-        .map_or(0, |raw| u128::from_be_bytes(*raw));
-    ConversationId::from_raw(if sort.descends() { !raw } else { raw })
-}
-
 /// What a stream's prefix says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StreamKey {
@@ -326,45 +287,21 @@ pub(super) fn list_stream(list: u32) -> Stream {
     stream
 }
 
-/// The partition of the index that a stream is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Partition {
-    /// Whether only unread conversations are in it.
-    pub(super) unread: bool,
-    /// The bucket, where the stream is an assignee's.
-    pub(super) bucket: Option<u32>,
-    pub(super) standing: Standing,
-    pub(super) inbox: InboxNumber,
-}
-
-impl Partition {
-    /// The streams of a bucket with all its conversations.
-    pub(super) fn of_bucket(bucket: u32, inboxes: &Inboxes) -> impl Iterator<Item = Self> {
-        Standing::ALL.into_iter().flat_map(move |standing| {
-            inboxes.numbers().map(move |inbox| Self {
-                unread: false,
-                bucket: Some(bucket),
-                standing,
-                inbox,
-            })
-        })
+/// The stream of a partition.
+pub(super) fn partition_stream(partition: Partition) -> Stream {
+    let kind = match (partition.unread, partition.bucket) {
+        (false, None) => index_kind::BY_STATE,
+        (false, Some(_)) => index_kind::BY_ASSIGNEE,
+        (true, None) => index_kind::UNREAD_BY_STATE,
+        (true, Some(_)) => index_kind::UNREAD_BY_ASSIGNEE,
+    };
+    let mut stream = Stream::new(&[kind]);
+    if let Some(bucket) = partition.bucket {
+        stream.push(&bucket.to_be_bytes());
     }
-
-    pub(super) fn stream(self) -> Stream {
-        let kind = match (self.unread, self.bucket) {
-            (false, None) => index_kind::BY_STATE,
-            (false, Some(_)) => index_kind::BY_ASSIGNEE,
-            (true, None) => index_kind::UNREAD_BY_STATE,
-            (true, Some(_)) => index_kind::UNREAD_BY_ASSIGNEE,
-        };
-        let mut stream = Stream::new(&[kind]);
-        if let Some(bucket) = self.bucket {
-            stream.push(&bucket.to_be_bytes());
-        }
-        stream.push(&[code(self.standing)]);
-        stream.push(&self.inbox.get().to_be_bytes());
-        stream
-    }
+    stream.push(&[placement::code(partition.standing)]);
+    stream.push(&partition.inbox.get().to_be_bytes());
+    stream
 }
 
 /// A standing and an inbox, at the end of a stream's prefix.
@@ -398,7 +335,7 @@ fn parse_partition(prefix: &[u8]) -> Option<Partition> {
     Some(Partition {
         unread: matches!(*kind, UNREAD_BY_STATE | UNREAD_BY_ASSIGNEE),
         bucket,
-        standing: self::standing(*standing)?,
+        standing: placement::standing(*standing)?,
         inbox: InboxNumber::new(u32::from_be_bytes(*inbox)),
     })
 }
@@ -409,7 +346,7 @@ pub(super) fn union_of(stream: &Stream) -> Option<(Stream, usize)> {
     const { assert!(Standing::ALL.len() * Channel::ALL.len() == index::CLASSES) }
     let known = parse_partition(stream).filter(|known| !known.unread)?;
     let prefix = stream.get(..stream.len().checked_sub(STATE_LEN)?)?;
-    let class = usize::from(code(known.standing)) * Channel::ALL.len();
+    let class = usize::from(placement::code(known.standing)) * Channel::ALL.len();
     Some((Stream::new(prefix), class + known.inbox.channel() as usize))
 }
 

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use convodb_core::directory::placement::{self, Partition};
+use convodb_core::directory::views::SavedView;
 use convodb_core::{
     Conversation, ConversationId, Cursor, Filter, Page, PagePosition, PageRequest, Result, Sort,
     StatusFilter,
 };
 
-use super::keys::{self, Partition};
-use super::plan::{self, STREAMS};
-use super::views::SavedView;
+use super::keys;
+use super::plan::STREAMS;
 use super::{Reader, index_entry};
 use crate::index::{self, Among, Stream, Total};
 use convodb_kv::Read;
@@ -84,8 +85,11 @@ impl<'a, R: Read> Reader<'a, R> {
             .map(|id| self.complete_view(id))
             .transpose()?;
         match view {
-            Some(saved) => add(saved.stream())?,
-            None => plan::each_stream(filter, &self.known.directory, add)?,
+            Some(saved) => add(keys::list_stream(saved.list))?,
+            None => {
+                let directory = &self.known.directory;
+                directory.each_partition(filter, |of| add(keys::partition_stream(of)))?;
+            }
         }
         Ok(Selection {
             streams,
@@ -185,7 +189,7 @@ impl<'a, R: Read> Reader<'a, R> {
             }
             Start::After(cursor) => {
                 let (key, id) = cursor.key(sort)?;
-                let position = keys::position_at(sort, key, id);
+                let position = placement::position_at(sort, key, id);
                 let from = selection
                     .streams
                     .into_iter()
@@ -253,7 +257,7 @@ impl<'a, R: Read> Reader<'a, R> {
                 let (key, id) = cursor.key(sort)?;
                 // One less than the key is the time.
                 let key = !key.saturating_sub(1);
-                let position = keys::position_at(Sort::LatestActivity, key, id);
+                let position = placement::position_at(Sort::LatestActivity, key, id);
                 index::rank(self.rows, STREAMS, selection.among(), &position)?
             }
         };
@@ -278,7 +282,7 @@ impl<'a, R: Read> Reader<'a, R> {
         let sort = filter.order();
         let key = |row: &Conversation| (sort.key(row), row.id);
         let mut found: Vec<_> = all.iter().map(key).collect();
-        found.sort_by_key(|(key, id)| keys::position_at(sort, *key, *id));
+        found.sort_by_key(|(key, id)| placement::position_at(sort, *key, *id));
         Ok(found)
     }
 
@@ -332,8 +336,8 @@ impl<'a, R: Read> Reader<'a, R> {
             Start::Skip(skip) => skip.min(total as u64) as usize,
             Start::After(cursor) => {
                 let (key, id) = cursor.key(sort)?;
-                let place = keys::position_at(sort, key, id);
-                found.partition_point(|(key, id)| keys::position_at(sort, *key, *id) <= place)
+                let place = placement::position_at(sort, key, id);
+                found.partition_point(|(key, id)| placement::position_at(sort, *key, *id) <= place)
             }
         };
         let left = found.get(skip..).unwrap_or_default();
@@ -381,7 +385,7 @@ impl<'a, R: Read> Reader<'a, R> {
                 if !selects {
                     return Ok(None);
                 }
-                let position = keys::position(selection.sort(), &conversation);
+                let position = placement::position(selection.sort(), &conversation);
                 let rank = index::rank(self.rows, STREAMS, selection.among(), &position)?;
                 let total = selection.total;
                 let rank = if reversed { total - 1 - rank } else { rank };
@@ -395,7 +399,7 @@ impl<'a, R: Read> Reader<'a, R> {
         let selection = self.select(&Filter::new(StatusFilter::All))?;
         let latest = ConversationId::from_raw(u128::MAX);
         let key = !at.timestamp_micros().cast_unsigned();
-        let position = keys::position_at(Sort::LatestActivity, key, latest);
+        let position = placement::position_at(Sort::LatestActivity, key, latest);
         index::rank(self.rows, STREAMS, selection.among(), &position)
     }
 
@@ -450,8 +454,8 @@ impl<'a, R: Read> Reader<'a, R> {
         // A redirect that leads nowhere is for `verify` to report.
         let owners = owners.filter(|owner| directory.leads_somewhere(*owner));
         let inboxes = &directory.inboxes;
-        for stream in owners.flat_map(|owner| Partition::of_bucket(owner, inboxes)) {
-            let stream = stream.stream();
+        for partition in owners.flat_map(|owner| Partition::of_bucket(owner, inboxes)) {
+            let stream = keys::partition_stream(partition);
             let total = self.known.totals.get(&stream)?;
             if total.rows == 0 {
                 continue;

@@ -3,10 +3,11 @@
 //! A file of another version of the layout is refused, never guessed at.
 
 use chrono::{DateTime, Utc};
+use convodb_core::directory::UNASSIGNED;
 use convodb_core::{CommitSeq, Error, ErrorKind, EventSeq, Result, time};
 use serde::{Deserialize, Serialize};
 
-use super::{keys, kinds, tables};
+use super::{kinds, tables};
 use convodb_kv::{Database, Read, Table, WriteTables};
 
 /// The counters, written by every commit.
@@ -38,7 +39,7 @@ impl Head {
             commit_seq: CommitSeq::ZERO,
             newest_time: DateTime::default(),
             newest_id: 0,
-            next_owner: keys::UNASSIGNED + 1,
+            next_owner: UNASSIGNED + 1,
             oldest_event: EventSeq::new(1),
             newest_event: EventSeq::ZERO,
         }
@@ -55,14 +56,6 @@ impl Head {
     }
 
     /// The number of a new owner.
-    pub(super) fn take_owner(&mut self) -> Result<u32> {
-        let owner = self.next_owner;
-        self.next_owner = owner
-            .checked_add(1)
-            .ok_or_else(|| Error::corrupted("the file has no number left for an owner"))?;
-        Ok(owner)
-    }
-
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
         let head = kinds::HEAD.get(rows, &())?;
         head.ok_or_else(|| Error::corrupted("the file's counters are missing"))

@@ -1,13 +1,14 @@
-//! Which lists a conversation is in, and which streams hold the rows of a filter.
+//! The indexes, and the rows of a conversation in them.
 
 use std::ops::Bound;
 
+use convodb_core::directory::Directory;
+use convodb_core::directory::placement::{self, Position};
 use convodb_core::records::Numbers;
-use convodb_core::{Conversation, Filter, Result, Sort, Standing};
+use convodb_core::{Conversation, Result};
 
-use super::keys::{self, Partition};
-use super::{Directory, meta, tables};
-use crate::index::{Edits, Levels, Place, Stream, Streams};
+use super::{keys, meta, tables};
+use crate::index::{Edits, Levels, Place, Streams};
 use convodb_kv::{Over, WriteTables};
 
 /// The indexes, as the streams of one table.
@@ -29,71 +30,24 @@ pub(super) fn fold(rows: &mut WriteTables<'_>, over: Over<'_>) -> Result<()> {
     Edits::new(STREAMS, levels).fold(rows, over)
 }
 
-/// Where a conversation is: in each of its partitions once, by its sort key. These are by status
-/// and inbox, by owner, and both again while it has unread messages. A pure function of the record.
+/// The rows of a conversation in its partitions.
+#[inline]
 pub(super) fn placements(conversation: &Conversation, of: Numbers) -> [Option<Place>; 4] {
-    let position = keys::position(Sort::LatestActivity, conversation);
-    let standing = Standing::of(conversation);
-    let place = |bucket, unread| {
-        let key = Partition {
-            unread,
-            bucket,
-            standing,
-            inbox: of.inbox,
-        };
-        let is_in = !unread || conversation.unread_count > 0;
-        is_in.then(|| (key.stream(), position))
-    };
-    [
-        place(None, false),
-        place(Some(of.owner), false),
-        place(None, true),
-        place(Some(of.owner), true),
-    ]
+    placement::placements(conversation, of)
+        .map(|placed| placed.map(|(of, position)| (keys::partition_stream(of), position)))
 }
 
-/// Visits the streams of a filter, owner by owner. Every conversation is in one stream of each
-/// index, and if it is unread, in one of each with the unread ones; so they share no row: their
-/// totals add up, and their rows merge. The filter is a valid one, and the members of a team are among its assignees.
-pub(super) fn each_stream(
-    filter: &Filter,
+/// The row of a conversation in the list of a view.
+pub(super) fn in_list((list, position): (u32, Position)) -> Place {
+    (keys::list_stream(list), position)
+}
+
+/// The rows of a stored conversation in the lists of views.
+pub(super) fn in_views(
     directory: &Directory,
-    mut visit: impl FnMut(Stream) -> Result<()>,
-) -> Result<()> {
-    let mut visit = |bucket| {
-        for standing in Standing::ALL.into_iter().filter(|it| filter.has(*it)) {
-            for inbox in directory.inboxes.selected(filter) {
-                let key = Partition {
-                    unread: filter.is_unread(),
-                    bucket,
-                    standing,
-                    inbox,
-                };
-                visit(key.stream())?;
-            }
-        }
-        Ok(())
-    };
-    if filter.is_any_assignee() {
-        return visit(None);
-    }
-    let unassigned = filter.includes_unassigned().then_some(keys::UNASSIGNED);
-    let mut buckets: Vec<u32> = filter
-        .assignees()
-        .filter_map(|id| directory.number(id))
-        .chain(unassigned)
-        .collect();
-    if directory.has_redirects() {
-        // What was reassigned is the successor's, wherever it is stored. Each redirect has one
-        // successor, so none comes twice.
-        for at in 0..buckets.len() {
-            if let Some(successor) = buckets.get(at).copied() {
-                buckets.extend(directory.redirected_to(successor));
-            }
-        }
-    }
-    buckets.sort_unstable();
-    buckets
-        .into_iter()
-        .try_for_each(|bucket| visit(Some(bucket)))
+    stored: &Conversation,
+    numbers: Numbers,
+) -> impl Iterator<Item = Place> {
+    let places = directory.views.places(directory, stored, numbers);
+    places.into_iter().map(in_list)
 }

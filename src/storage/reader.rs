@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use convodb_core::directory::Stored;
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerName, ConsumerPosition, ContactId, Conversation,
     ConversationId, EntityKind, Error, Event, EventSeq, Hashes, ImportName, ImportProgress, Inbox,
@@ -9,11 +10,10 @@ use convodb_core::{
     TeamId, Transcript,
 };
 
-use super::conversations::Stored;
 use super::idempotency::Dated;
 use super::kinds::{COMMANDS, CONSUMERS, CONTACT_ALIASES, CONVERSATION_ALIASES, IMPORTS};
 use super::messages::{self, End};
-use super::{Directory, Head, Totals, conversations, events, meta, provider_ids, tags};
+use super::{Directory, Head, Totals, conversations, directory, events, meta, provider_ids, tags};
 use convodb_kv::Read;
 
 /// The state that a snapshot caches in memory beside its tables. Clones share everything until one
@@ -32,7 +32,7 @@ impl Resident {
     /// O(users and teams and inboxes).
     pub(super) fn read(rows: &impl Read) -> Result<Self> {
         let head = Head::read(rows)?;
-        let directory = Directory::read(rows, head.next_owner)?;
+        let directory = directory::read(rows, head.next_owner)?;
         let totals = Totals::read(rows, head.next_owner, &directory)?;
         Ok(Self {
             directory: Arc::new(directory),

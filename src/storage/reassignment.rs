@@ -1,11 +1,9 @@
 //! Reassignment: the changes that store the conversations of a removed assignee under its successor.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use convodb_core::{Change, ChangeKind, ConversationId, Error, Key, Result};
 
-use super::UnitOfWork;
+use super::{UnitOfWork, directory};
 
 /// A conversation that is stored under an owner that was removed.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +114,10 @@ impl UnitOfWork<'_> {
             let inboxes = &known.directory.inboxes;
             if known.directory.is_redirected(owner) && known.totals.of_bucket(owner, inboxes)? == 0
             {
-                Arc::make_mut(&mut known.directory).forget(&mut self.rows, owner)?;
+                directory::change(&mut known.directory, &mut self.rows, |directory| {
+                    directory.forget(owner);
+                    Ok(())
+                })?;
             }
         }
         Ok(())

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use convodb_core::directory::Directory;
+use convodb_core::directory::inboxes::Inboxes;
+use convodb_core::directory::placement::{self, Partition};
 use convodb_core::{Channel, Error, Result, Standing};
 
-use super::directory::Directory;
-use super::inboxes::Inboxes;
-use super::keys::{self, Partition, StreamKey, index_kind};
+use super::keys::{self, StreamKey, index_kind};
 use super::plan::STREAMS;
 use super::tables;
 use crate::index::Totals as _;
@@ -102,10 +103,9 @@ impl Totals {
     /// How many conversations a bucket has.
     pub(super) fn of_bucket(&self, bucket: u32, inboxes: &Inboxes) -> Result<u64> {
         let mut streams = Partition::of_bucket(bucket, inboxes);
-        streams.try_fold(
-            0,
-            |rows, stream| Ok(rows + self.get(&stream.stream())?.rows),
-        )
+        streams.try_fold(0, |rows, stream| {
+            Ok(rows + self.get(&keys::partition_stream(stream))?.rows)
+        })
     }
 
     fn find(&self, stream: StreamKey) -> Option<Total> {
@@ -157,7 +157,7 @@ fn place(stream: Partition) -> [usize; 4] {
         None => stream.inbox.channel() as usize,
         Some(others) => INBOXES + others,
     };
-    let state = usize::from(keys::code(stream.standing)) * INBOXES + inbox % INBOXES;
+    let state = usize::from(placement::code(stream.standing)) * INBOXES + inbox % INBOXES;
     [
         inbox / INBOXES,
         family / FAMILIES_A_BLOCK,

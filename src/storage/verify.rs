@@ -12,9 +12,10 @@ mod rebuild;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use convodb_core::directory::Stored;
 use convodb_core::{Details, ErrorKind, EventSeq, Hex, Result, time};
 
-use super::conversations::{self, Stored};
+use super::conversations;
 use super::scan::Scan;
 use super::tags::TagEdits;
 use super::{View, index_entry, kinds, messages, plan, tables};
@@ -223,8 +224,7 @@ impl Verifier<'_> {
             self.expect(tables::INDEX, &stream.key(&position), &value)?;
         }
         let directory = &self.view.known.directory;
-        let places = directory.views.places(directory, conversation, *numbers);
-        for (stream, position) in places {
+        for (stream, position) in plan::in_views(directory, conversation, *numbers) {
             let value = index_entry::in_view(conversation, *numbers, &value);
             self.expect(tables::INDEX, &stream.key(&position), &value)?;
         }

@@ -20,6 +20,8 @@ pub mod commands;
 mod contact;
 mod context;
 mod conversation;
+#[doc(hidden)]
+pub mod directory;
 mod error;
 mod event;
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::ops::Bound;
 
+use convodb_core::directory::placement;
 use convodb_core::{ConversationId, Result};
 
 use super::{FindingKind, Verifier, unless_corrupted};
@@ -150,7 +151,7 @@ fn parse(view: &View, key: &[u8]) -> Result<Found> {
         return keys::parse_index(key).map(|(_, _, id)| Found::Of(id));
     };
     Ok(match views.of_list(list) {
-        Some(saved) => Found::Of(keys::id_at(saved.view.sort, position)),
+        Some(saved) => Found::Of(placement::id_at(saved.view.sort, position)),
         None if views.has_list(list) => Found::Removed,
         None => Found::Unknown,
     })
@@ -163,9 +164,7 @@ fn belongs_here(view: &View, key: &[u8], id: ConversationId) -> Result<bool> {
         return Ok(false);
     };
     let directory = &view.known.directory;
-    let in_views = directory
-        .views
-        .places(directory, &stored.conversation, stored.numbers);
+    let in_views = plan::in_views(directory, &stored.conversation, stored.numbers);
     let places = plan::placements(&stored.conversation, stored.numbers)
         .into_iter()
         .flatten()

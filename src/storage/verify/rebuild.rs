@@ -4,15 +4,15 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use convodb_core::directory::Stored;
 use convodb_core::{Conversation, ConversationId, InboxNumber, Result, time};
 
 use super::unless_corrupted;
 use crate::storage::batch::Batch;
-use crate::storage::conversations::Stored;
 use crate::storage::scan::Scan;
 use crate::storage::tags::TagEdits;
 use crate::storage::{
-    UnitOfWork, View, contacts, conversations, kinds, messages, provider_ids, tables,
+    UnitOfWork, View, contacts, conversations, directory, kinds, messages, provider_ids, tables,
 };
 
 /// The inbox of the conversation of a message or note, if that is there; nothing where it cannot be
@@ -74,9 +74,11 @@ impl UnitOfWork<'_> {
         let (rows, index) = (&mut self.rows, &mut self.index);
         let totals = Arc::make_mut(&mut self.known.totals);
         rows.remove_range(tables::INDEX, (Bound::Unbounded, Bound::Unbounded))?;
-        let directory = Arc::make_mut(&mut self.known.directory);
-        directory.repair_members(rows)?;
-        directory.views.rebuilt(rows)?;
+        directory::change(&mut self.known.directory, rows, |directory| {
+            directory.repair_members()?;
+            directory.views.rebuilt();
+            Ok(())
+        })?;
         let directory = &self.known.directory;
         kinds::THREADS.remove_range(rows, &())?;
         kinds::DUE.remove_range(rows, &())?;

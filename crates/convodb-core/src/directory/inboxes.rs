@@ -4,25 +4,22 @@
 
 use std::collections::BTreeMap;
 
-use convodb_core::records::InboxRecord;
-use convodb_core::{
-    Channel, Conversation, Error, Filter, Inbox, InboxId, InboxNumber, InboxRef, Result,
-};
+use super::{DirectoryEdit, DirectoryRow};
+use crate::records::InboxRecord;
+use crate::{Channel, Conversation, Error, Filter, Inbox, InboxId, InboxNumber, InboxRef, Result};
 
-use super::kinds::INBOXES;
-use convodb_kv::{Read, WriteTables};
-
+/// The inboxes of one snapshot.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Inboxes {
+pub struct Inboxes {
     by_id: BTreeMap<InboxId, InboxNumber>,
     /// Those that were saved, by their numbers.
     saved: Vec<Inbox>,
+    pub(super) edits: Vec<DirectoryEdit>,
 }
 
 impl Inboxes {
-    pub(super) fn read(rows: &impl Read) -> Result<Self> {
+    pub(super) fn from_rows(mut rows: Vec<(InboxId, InboxRecord)>) -> Result<Self> {
         let mut inboxes = Self::default();
-        let mut rows = INBOXES.all(rows)?.collect::<Result<Vec<_>>>()?;
         rows.sort_unstable_by_key(|(_, record)| record.number);
         for (id, record) in rows {
             if record.number != inboxes.next(record.channel) {
@@ -45,27 +42,30 @@ impl Inboxes {
     }
 
     /// The numbers of all.
-    pub(super) fn numbers(&self) -> impl Iterator<Item = InboxNumber> {
+    pub fn numbers(&self) -> impl Iterator<Item = InboxNumber> {
         let saved = self.saved.iter().enumerate();
         let saved = saved.map(|(others, inbox)| InboxNumber::of_saved(others, inbox.channel));
         Channel::ALL.into_iter().map(InboxNumber::from).chain(saved)
     }
 
     /// Those that were saved, by their ids.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Inbox> {
+    pub fn iter(&self) -> impl Iterator<Item = &Inbox> {
         self.by_id.values().filter_map(|number| self.saved(*number))
     }
 
+    #[inline]
     fn saved(&self, number: InboxNumber) -> Option<&Inbox> {
         let saved = self.saved.get(number.saved()?);
         saved.filter(|inbox| inbox.channel == number.channel())
     }
 
-    pub(crate) fn get(&self, id: &InboxId) -> Option<&Inbox> {
+    /// One that was saved.
+    pub fn get(&self, id: &InboxId) -> Option<&Inbox> {
         self.saved(*self.by_id.get(id)?)
     }
 
-    pub(super) fn number(&self, inbox: &InboxRef) -> Option<InboxNumber> {
+    /// The number of an inbox, if it is there.
+    pub fn number(&self, inbox: &InboxRef) -> Option<InboxNumber> {
         match inbox {
             InboxRef::Channel(channel) => Some((*channel).into()),
             InboxRef::Inbox(id) => self.by_id.get(id).copied(),
@@ -73,7 +73,7 @@ impl Inboxes {
     }
 
     /// The number of the inbox of a conversation that is stored or is to be.
-    pub(super) fn number_of(&self, conversation: &Conversation) -> Result<InboxNumber> {
+    pub fn number_of(&self, conversation: &Conversation) -> Result<InboxNumber> {
         match &conversation.inbox_id {
             None => Ok(conversation.channel.into()),
             Some(id) => self
@@ -85,7 +85,8 @@ impl Inboxes {
     }
 
     /// The channel of a number, and the id if the inbox has one.
-    pub(super) fn named(&self, number: InboxNumber) -> Option<(Channel, Option<&InboxId>)> {
+    #[inline]
+    pub fn named(&self, number: InboxNumber) -> Option<(Channel, Option<&InboxId>)> {
         match number.saved() {
             None => Some((number.channel(), None)),
             Some(_) => self.saved(number).map(|it| (it.channel, Some(&it.id))),
@@ -93,7 +94,7 @@ impl Inboxes {
     }
 
     /// The numbers of those that a filter selects.
-    pub(super) fn selected(&self, filter: &Filter) -> impl Iterator<Item = InboxNumber> {
+    pub fn selected(&self, filter: &Filter) -> impl Iterator<Item = InboxNumber> {
         self.numbers().filter(|number| {
             let Some((channel, id)) = self.named(*number) else {
                 return false;
@@ -103,19 +104,19 @@ impl Inboxes {
     }
 
     /// Adds one, or renames it.
-    pub(super) fn save(&mut self, rows: &mut WriteTables<'_>, inbox: Inbox) -> Result<()> {
+    pub fn save(&mut self, inbox: Inbox) {
         let known = self.by_id.get(&inbox.id).copied();
         let record = InboxRecord {
             number: known.unwrap_or_else(|| self.next(inbox.channel)),
             channel: inbox.channel,
             name: inbox.name.clone(),
         };
-        INBOXES.put(rows, &inbox.id, &record)?;
+        let row = DirectoryRow::Inbox(inbox.id.clone(), record);
+        self.edits.push(DirectoryEdit::Put(row));
         let known = known.and_then(InboxNumber::saved);
         match known.and_then(|place| self.saved.get_mut(place)) {
             Some(slot) => *slot = inbox,
             None => self.insert(inbox),
         }
-        Ok(())
     }
 }
