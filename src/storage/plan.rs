@@ -5,7 +5,7 @@ use std::ops::Bound;
 use convodb_core::directory::Directory;
 use convodb_core::directory::placement::{self, Position};
 use convodb_core::records::Numbers;
-use convodb_core::{Conversation, Result};
+use convodb_core::{Conversation, Result, Sort};
 
 use super::{keys, meta, tables};
 use crate::index::{Edits, Levels, Place, Streams};
@@ -33,8 +33,9 @@ pub(super) fn fold(rows: &mut WriteTables<'_>, over: Over<'_>) -> Result<()> {
 /// The rows of a conversation in its partitions.
 #[inline]
 pub(super) fn placements(conversation: &Conversation, of: Numbers) -> [Option<Place>; 4] {
-    placement::placements(conversation, of)
-        .map(|placed| placed.map(|(of, position)| (keys::partition_stream(of), position)))
+    let position = placement::position(Sort::LatestActivity, conversation);
+    placement::partitions(conversation, of)
+        .map(|partition| partition.map(|of| (keys::partition_stream(of), position)))
 }
 
 /// The row of a conversation in the list of a view.

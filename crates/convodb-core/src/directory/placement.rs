@@ -78,21 +78,26 @@ impl Partition {
     }
 }
 
-/// Where a conversation is: in each of its partitions once, by its sort key. These are by status
-/// and inbox, by owner, and both again while it has unread messages. A pure function of the record.
+/// Where a conversation is: in each of its partitions once, by its sort key. A pure function of the record.
 #[inline]
 pub fn placements(conversation: &Conversation, of: Numbers) -> [Option<(Partition, Position)>; 4] {
     let position = position(Sort::LatestActivity, conversation);
+    partitions(conversation, of).map(|partition| partition.map(|partition| (partition, position)))
+}
+
+/// The partitions of a conversation. These are by status and inbox, by owner, and both again while it has
+/// unread messages.
+#[inline]
+pub fn partitions(conversation: &Conversation, of: Numbers) -> [Option<Partition>; 4] {
     let standing = Standing::of(conversation);
-    let place = |bucket, unread| {
-        let key = Partition {
+    let place = |bucket, unread: bool| {
+        let is_in = !unread || conversation.unread_count > 0;
+        is_in.then_some(Partition {
             unread,
             bucket,
             standing,
             inbox: of.inbox,
-        };
-        let is_in = !unread || conversation.unread_count > 0;
-        is_in.then_some((key, position))
+        })
     };
     [
         place(None, false),
