@@ -80,6 +80,15 @@ pub enum ErrorKind {
     StorageFull,
     /// The store was opened for reading alone.
     ReadOnly,
+    /// Other commands changed what a transaction rests on: nothing of it was written, and the same can succeed
+    /// when it is run again.
+    Conflict,
+    /// The backend does not have it: see the message. Nothing was written.
+    Unsupported,
+    /// The database server cannot be reached, or did not answer in time. Nothing was written.
+    Unavailable,
+    /// The database server refuses the user, or the role lacks a privilege. Nothing was written.
+    NotPermitted,
     /// The operating system refused or failed: see [`source`](std::error::Error::source).
     Io,
 }

@@ -23,6 +23,7 @@ pub mod model;
 pub mod more;
 pub mod op;
 pub mod plan;
+pub mod postgres;
 pub mod probe;
 pub mod provided;
 pub mod ranks;

@@ -1,0 +1,122 @@
+//! The commit of a unit of work: one transaction in one round trip, which compares the versions of what the
+//! unit rests on.
+
+use convodb_core::{CommitSeq, Error};
+use tokio_postgres::Row;
+
+use crate::fault::Done;
+use crate::keys::micros;
+use crate::rows::TABLES;
+use crate::session::{Begin, Statement};
+use crate::unit::Unit;
+
+/// Takes the lock of the workspace's commits, their next number, and the numbers of `$2` events. A step of the
+/// clock back of more than a minute is a correction, as everywhere.
+const TAKE: &str = "UPDATE convodb.head SET commit_seq = commit_seq + 1, newest_event = newest_event + $2, \
+     newest_id = CASE WHEN newest_time - $3 > 60000000 THEN $4 ELSE greatest(newest_id, $4) END, \
+     newest_time = CASE WHEN newest_time - $3 BETWEEN 0 AND 60000000 THEN newest_time ELSE $3 END \
+     WHERE ws = $1 RETURNING commit_seq";
+
+/// Records the time and the greatest id of an exclusive unit.
+const ADVANCE: &str = "UPDATE convodb.head SET newest_time = $2, newest_id = $3 WHERE ws = $1";
+
+fn commit_of(rows: Option<&Vec<Row>>) -> Done<CommitSeq> {
+    let row = rows.and_then(|rows| rows.first());
+    let row = row.ok_or_else(|| Error::corrupted("the workspace is missing"))?;
+    Ok(CommitSeq::new(row.get::<_, i64>(0).unsigned_abs()))
+}
+
+impl Unit {
+    /// Writes what an optimistic unit came to, if nothing has changed that it rests on. Otherwise nothing is
+    /// written, and the error is one of [`Remedy::Again`](crate::error::Remedy::Again).
+    pub(crate) async fn commit(&mut self) -> Done<CommitSeq> {
+        let check = self.check();
+        let events = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
+        let take = Statement::new(TAKE).bind(self.ws).bind(events);
+        let take = take.bind(micros(self.now));
+        let mut statements = vec![take.bind(self.newest_id.to_be_bytes().to_vec()), check];
+        statements.extend(self.write()?);
+        let rows = self.session.transaction(Begin::Write, &statements).await?;
+        commit_of(rows.first())
+    }
+
+    /// Whether nothing has changed that the unit rests on.
+    pub(crate) async fn is_fresh(&self) -> Done<()> {
+        self.session.query(&self.check()).await?;
+        Ok(())
+    }
+
+    /// A statement that fails where something that was loaded has changed. A statement of a pipeline can only
+    /// stop those behind it by an error, and a division by zero is one that needs no function of our own.
+    fn check(&self) -> Statement {
+        let mut sql =
+            "SELECT 1 / CASE WHEN (SELECT epoch FROM convodb.workspace WHERE ws = $1) IS DISTINCT FROM $2"
+                .to_owned();
+        let mut statement = Statement::new("").bind(self.ws).bind(self.epoch);
+        for table in TABLES {
+            let stamps = self.stamps.iter().filter(|((of, _), _)| *of == table);
+            let (keys, versions): (Vec<_>, Vec<_>) = stamps
+                .map(|((_, key), version)| (key.clone(), *version))
+                .unzip();
+            if keys.is_empty() {
+                continue;
+            }
+            statement = statement.bind(keys).bind(versions);
+            let at = statement.params.len();
+            sql.push_str(&format!(
+                " OR EXISTS (SELECT FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(key, version) \
+                 LEFT JOIN {} t ON t.ws = $1 AND t.key = k.key WHERE t.version IS DISTINCT FROM k.version)",
+                at - 1,
+                table.name()
+            ));
+        }
+        if !self.absent_threads.is_empty() {
+            let (contacts, inboxes): (Vec<_>, Vec<_>) = self.absent_threads.iter().cloned().unzip();
+            statement = statement.bind(contacts).bind(inboxes);
+            let at = statement.params.len();
+            sql.push_str(&format!(
+                " OR EXISTS (SELECT FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(contact, inbox) \
+                 JOIN convodb.conversation t ON t.ws = $1 AND t.contact = k.contact AND t.inbox = k.inbox)",
+                at - 1
+            ));
+        }
+        sql.push_str(" THEN 0 ELSE 1 END");
+        statement.sql = sql.into();
+        statement
+    }
+
+    /// Begins the transaction of an exclusive unit: no other one of the workspace commits until it ends.
+    pub(crate) async fn begin(&mut self) -> Done<()> {
+        self.session
+            .execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'")
+            .await?;
+        let lock = "SELECT FROM convodb.workspace WHERE ws = $1 FOR UPDATE";
+        let take = "UPDATE convodb.head SET commit_seq = commit_seq + 1 WHERE ws = $1";
+        let statements = [lock, take].map(|sql| Statement::new(sql).bind(self.ws));
+        self.session.pipeline(&statements).await?;
+        Ok(())
+    }
+
+    /// Ends the transaction of an exclusive unit. What it came to is written already.
+    pub(crate) async fn end(&mut self) -> Done<CommitSeq> {
+        self.flush().await?;
+        self.forget_drained().await?;
+        self.flush().await?;
+        let commit = self.head()?.commit_seq;
+        let advance = Statement::new(ADVANCE).bind(self.ws).bind(micros(self.now));
+        let advance = advance.bind(self.newest_id.to_be_bytes().to_vec());
+        let mark = "INSERT INTO convodb.journal (ws, seq, version, streams, keys, deltas) \
+                    SELECT $1, commit_seq, $2, '{}', '{}', '{}' FROM convodb.head WHERE ws = $1 \
+                    ON CONFLICT (ws, seq) DO NOTHING";
+        let mark = Statement::new(mark).bind(self.ws).bind(self.version);
+        self.session.pipeline(&[advance, mark]).await?;
+        self.session.execute("COMMIT").await?;
+        Ok(commit)
+    }
+
+    /// Undoes what an exclusive unit has written.
+    pub(crate) async fn roll_back(&self) -> Done<()> {
+        self.session.execute("ROLLBACK").await?;
+        Ok(())
+    }
+}

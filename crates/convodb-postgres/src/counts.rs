@@ -1,0 +1,506 @@
+//! Counts of the rows of each stream by slices of their sort key, and how what commits add is folded into
+//! them.
+//!
+//! A level has slices of 2^level keys, and a row of the table has the counts of the 64 slices that make up one
+//! of the level above. A slice is divided further once more than [`DENSE`] conversations are in it, in every
+//! stream of its family alike: so a page walks few rows, however many streams it merges.
+//!
+//! Invariant: the counts and what the journal has behind `folded` are the rows of the tables, in every
+//! snapshot. Only one process folds a workspace at a time, and it folds all that its snapshot has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use convodb_core::Error;
+use tokio_postgres::Row;
+
+use crate::fault::Done;
+use crate::rows::damaged;
+use crate::session::{Session, Statement};
+use crate::stream;
+
+/// Each slice of a level is divided into 2^6 of the next.
+pub(crate) const BITS: i16 = 6;
+
+/// The coarsest level first: a slice of it is two years of microseconds, and one of the last 16 of them.
+pub(crate) const LEVELS: [i16; 8] = [46, 40, 34, 28, 22, 16, 10, 4];
+
+pub(crate) const TOP: i16 = 46;
+
+/// A slice with more conversations than this is divided.
+const DENSE: i64 = 128;
+
+const SLICES: usize = 1 << BITS;
+
+/// The key of a row of counts: its stream, its level, and its slice of the level above.
+type NodeKey = (i64, i16, i64);
+
+type Counts = [i64; SLICES];
+
+fn node_of(stream: i64, level: i16, key: i64) -> NodeKey {
+    (stream, level, key >> (level + BITS))
+}
+
+/// The place of a key among the slices of its row.
+const fn slice_of(level: i16, key: i64) -> usize {
+    (key >> level & (SLICES as i64 - 1)) as usize
+}
+
+/// Rows of counts as they are read, and as they become.
+#[derive(Default)]
+struct Nodes {
+    known: BTreeMap<NodeKey, Counts>,
+    changed: BTreeSet<NodeKey>,
+}
+
+impl Nodes {
+    fn read(&mut self, rows: &[Row]) -> Result<(), Error> {
+        for row in rows {
+            let key: NodeKey = (row.get(0), row.get(1), row.get(2));
+            let counts: Vec<i64> = row.get(3);
+            let counts = counts.try_into();
+            let counts = counts.map_err(|_| damaged("convodb.node", &key.2.to_be_bytes()))?;
+            self.known.insert(key, counts);
+        }
+        Ok(())
+    }
+
+    /// Adds to the count of a key's slice. Whether the row is one of the coarsest level, or there.
+    fn add(&mut self, key: NodeKey, slice: usize, by: i64) {
+        let counts = self.known.entry(key).or_insert([0; SLICES]);
+        if let Some(count) = counts.get_mut(slice) {
+            *count += by;
+        }
+        self.changed.insert(key);
+    }
+
+    /// Whether a slice of a family is divided.
+    fn is_divided(&self, family: i64, level: i16, key: i64) -> bool {
+        self.known.contains_key(&node_of(family, level - BITS, key))
+    }
+
+    fn count(&self, stream: i64, level: i16, key: i64) -> i64 {
+        let counts = self.known.get(&node_of(stream, level, key));
+        let count = counts.and_then(|counts| counts.get(slice_of(level, key)));
+        count.copied().unwrap_or_default()
+    }
+}
+
+/// What a fold came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Folded {
+    /// The last commit that the counts have.
+    pub(crate) through: i64,
+    /// How many additions were folded.
+    pub(crate) additions: u64,
+}
+
+/// Folds what commits have added to the lists of a workspace into its counts. Nothing where another process
+/// does.
+pub(crate) async fn fold(session: &Session, ws: i32) -> Done<Option<Folded>> {
+    session
+        .execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .await?;
+    let folded = fold_in(session, ws).await;
+    let end = match &folded {
+        Ok(Some(_)) => "COMMIT",
+        _ => "ROLLBACK",
+    };
+    let ended = session.execute(end).await;
+    let folded = folded?;
+    ended?;
+    Ok(folded)
+}
+
+async fn fold_in(session: &Session, ws: i32) -> Done<Option<Folded>> {
+    let sql = "SELECT folded FROM convodb.fold WHERE ws = $1 FOR UPDATE SKIP LOCKED";
+    let rows = session.query(&Statement::new(sql).bind(ws)).await?;
+    let Some(before) = rows.first().map(|row| row.get::<_, i64>(0)) else {
+        return Ok(None);
+    };
+    let sql = "SELECT max(j.seq) OVER (), u.stream, u.key, u.delta FROM convodb.journal j \
+               LEFT JOIN LATERAL unnest(j.streams, j.keys, j.deltas) AS u(stream, key, delta) ON true \
+               WHERE j.ws = $1 AND j.seq > $2";
+    let rows = session
+        .query(&Statement::new(sql).bind(ws).bind(before))
+        .await?;
+    let Some(through) = rows.first().map(|row| row.get::<_, i64>(0)) else {
+        return Ok(Some(Folded {
+            through: before,
+            additions: 0,
+        }));
+    };
+    let mut added: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+    for row in &rows {
+        if let (Some(stream), Some(key), Some(delta)) =
+            (row.get(1), row.get(2), row.get::<_, Option<i32>>(3))
+        {
+            *added.entry((stream, key)).or_default() += i64::from(delta);
+        }
+    }
+    added.retain(|_, by| *by != 0);
+    let mut nodes = read_paths(session, ws, &added).await?;
+    let dense = apply(&mut nodes, &added);
+    if !dense.is_empty() {
+        let states = states(session, ws, added.keys().map(|(stream, _)| *stream)).await?;
+        divide(session, ws, &mut nodes, dense, &states).await?;
+    }
+    let mut statements = nodes.write(ws);
+    let sql = "UPDATE convodb.fold SET folded = $2 WHERE ws = $1";
+    statements.push(Statement::new(sql).bind(ws).bind(through));
+    // The rows of the latest commits say whether a commit that was not answered has happened.
+    let sql = "DELETE FROM convodb.journal WHERE ws = $1 AND seq <= $2";
+    let kept = through.saturating_sub(JOURNAL_KEPT);
+    statements.push(Statement::new(sql).bind(ws).bind(kept));
+    session.pipeline(&statements).await?;
+    Ok(Some(Folded {
+        through,
+        additions: rows.len() as u64,
+    }))
+}
+
+/// So many rows of the journal stay behind the fold.
+const JOURNAL_KEPT: i64 = 10_000;
+
+/// The rows of counts on the ways of what is added, of its streams and of their families.
+async fn read_paths(session: &Session, ws: i32, added: &BTreeMap<(i64, i64), i64>) -> Done<Nodes> {
+    let mut wanted = BTreeSet::new();
+    for (stream, key) in added.keys() {
+        for level in LEVELS {
+            wanted.insert(node_of(*stream, level, *key));
+            wanted.insert(node_of(stream::family(*stream), level, *key));
+        }
+    }
+    let mut nodes = Nodes::default();
+    nodes.read(&session.query(&find(ws, wanted)).await?)?;
+    Ok(nodes)
+}
+
+fn find(ws: i32, wanted: BTreeSet<NodeKey>) -> Statement {
+    let (mut streams, mut levels, mut at) = (Vec::new(), Vec::new(), Vec::new());
+    for (stream, level, node) in wanted {
+        streams.push(stream);
+        levels.push(level);
+        at.push(node);
+    }
+    let sql = "SELECT n.stream, n.level, n.node, n.counts \
+               FROM unnest($2::bigint[], $3::smallint[], $4::bigint[]) AS k(stream, level, node) \
+               CROSS JOIN LATERAL (SELECT n.* FROM convodb.node n WHERE n.ws = $1 AND n.stream = k.stream \
+               AND n.level = k.level AND n.node = k.node LIMIT 1) n";
+    let statement = Statement::new(sql).bind(ws);
+    statement.bind(streams).bind(levels).bind(at)
+}
+
+/// A slice of a family: its family, its level, and a key in it.
+type Slice = (i64, i16, i64);
+
+/// Adds to the counts of every level that there is. Returns the slices that are to be divided now.
+fn apply(nodes: &mut Nodes, added: &BTreeMap<(i64, i64), i64>) -> Vec<Slice> {
+    let divided: BTreeMap<(i64, i64), Vec<i16>> = added
+        .keys()
+        .map(|(stream, key)| {
+            let family = stream::family(*stream);
+            let mut levels = vec![TOP];
+            let mut level = TOP;
+            while level > BITS && nodes.is_divided(family, level, *key) {
+                level -= BITS;
+                levels.push(level);
+            }
+            ((*stream, *key), levels)
+        })
+        .collect();
+    let mut finest = BTreeSet::new();
+    for ((stream, key), by) in added {
+        let Some(levels) = divided.get(&(*stream, *key)) else {
+            continue;
+        };
+        for level in levels {
+            nodes.add(node_of(*stream, *level, *key), slice_of(*level, *key), *by);
+        }
+        if let Some(level) = levels.last() {
+            let key = key >> level << level;
+            finest.insert((stream::family(*stream), *level, key));
+        }
+    }
+    let is_dense = |slice: &Slice| is_dense(nodes, *slice);
+    finest.into_iter().filter(is_dense).collect()
+}
+
+fn is_dense(nodes: &Nodes, (family, level, key): Slice) -> bool {
+    level > BITS && nodes.count(family, level, key) > DENSE
+}
+
+/// The streams of all conversations by their states, of which the counts have some already.
+async fn states(session: &Session, ws: i32, added: impl Iterator<Item = i64>) -> Done<Vec<i64>> {
+    let sql =
+        "SELECT DISTINCT stream FROM convodb.node WHERE ws = $1 AND stream >= 0 AND stream < $2";
+    let rows = session
+        .query(&Statement::new(sql).bind(ws).bind(stream::UNREAD))
+        .await?;
+    let known = rows.iter().map(|row| row.get(0));
+    let added = added.filter(|stream| (0..stream::UNREAD).contains(stream));
+    let states: BTreeSet<i64> = known.chain(added).collect();
+    Ok(states.into_iter().collect())
+}
+
+/// Divides slices, and what they are divided into, as far as they are dense: counted from the rows of the same
+/// snapshot.
+async fn divide(
+    session: &Session,
+    ws: i32,
+    nodes: &mut Nodes,
+    mut dense: Vec<Slice>,
+    states: &[i64],
+) -> Done<()> {
+    while let Some((family, level, key)) = dense.pop() {
+        let counted = count_slice(session, ws, (family, level, key), states).await?;
+        let below = level - BITS;
+        let mut slices = BTreeSet::new();
+        // A family is counted even where it has no row of its own.
+        nodes.known.insert(node_of(family, below, key), [0; SLICES]);
+        for row in &counted {
+            let (stream, slice, count): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            let key = slice << below;
+            nodes.add(node_of(stream, below, key), slice_of(below, key), count);
+            slices.insert((family, below, key));
+        }
+        dense.extend(slices.into_iter().filter(|slice| is_dense(nodes, *slice)));
+    }
+    Ok(())
+}
+
+/// The rows of every stream of a family within a slice, by the slices of the next level.
+async fn count_slice(
+    session: &Session,
+    ws: i32,
+    (family, level, key): Slice,
+    states: &[i64],
+) -> Done<Vec<Row>> {
+    let mut statement = match family {
+        stream::ALL => Statement::new(format!(
+            "WITH c AS (SELECT c.by_state, c.by_owner, c.is_unread, {SLICE} AS slice \
+             FROM unnest($5::bigint[]) AS k(stream), LATERAL (SELECT * FROM convodb.conversation c \
+             WHERE c.ws = $1 AND c.by_state = k.stream AND c.place >= $3 AND c.place < $4) c) \
+             SELECT s.stream, c.slice, count(*) FROM c, LATERAL (VALUES ({all}::bigint), (c.by_state), (c.by_owner), \
+             (CASE WHEN c.is_unread THEN c.by_state + {unread} END), \
+             (CASE WHEN c.is_unread THEN c.by_owner + {unread} END)) AS s(stream) \
+             WHERE s.stream IS NOT NULL GROUP BY 1, 2",
+            all = stream::ALL,
+            unread = stream::UNREAD,
+        ))
+        .bind(ws),
+        list => Statement::new(format!(
+            "SELECT {list}::bigint, {SLICE} AS slice, count(*) FROM convodb.view_row c \
+             WHERE c.ws = $1 AND c.list = {} AND c.place >= $3 AND c.place < $4 GROUP BY 2",
+            stream::list_of(list).unwrap_or_default()
+        ))
+        .bind(ws),
+    };
+    let first = (key >> level << level).cast_unsigned() ^ 1 << 63;
+    let last = first | ((1 << level) - 1);
+    let mut end = last.to_be_bytes().to_vec();
+    end.extend([0xff; 17]);
+    statement = statement
+        .bind(level - BITS)
+        .bind(first.to_be_bytes().to_vec())
+        .bind(end);
+    if family == stream::ALL {
+        statement = statement.bind(states.to_vec());
+    }
+    Ok(session.query(&statement).await?)
+}
+
+/// The slice of the level `$2` that the row `c` is in.
+const SLICE: &str = "(('x' || encode(substr(c.place, 1, 8), 'hex'))::bit(64)::bigint \
+     # (-9223372036854775808)::bigint) >> $2::int";
+
+impl Nodes {
+    /// The statements that write what was changed. Rows that count nothing go, but for those of the coarsest
+    /// level nothing is lost by it.
+    fn write(self, ws: i32) -> Vec<Statement> {
+        let (mut streams, mut levels, mut at) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut totals, mut counts) = (Vec::new(), Vec::<i64>::new());
+        let mut empty = (Vec::new(), Vec::new(), Vec::new());
+        for key in &self.changed {
+            let Some(known) = self.known.get(key) else {
+                continue;
+            };
+            let total: i64 = known.iter().sum();
+            if known.iter().all(|count| *count == 0) {
+                empty.0.push(key.0);
+                empty.1.push(key.1);
+                empty.2.push(key.2);
+                continue;
+            }
+            streams.push(key.0);
+            levels.push(key.1);
+            at.push(key.2);
+            totals.push(total);
+            counts.extend(known);
+        }
+        let mut statements = Vec::new();
+        if !streams.is_empty() {
+            let sql = format!(
+                "INSERT INTO convodb.node (ws, stream, level, node, total, counts) \
+                 SELECT $1, u.stream, u.level, u.node, u.total, ($6::bigint[])[(u.at - 1) * {SLICES} + 1 : u.at * {SLICES}] \
+                 FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[]) \
+                 WITH ORDINALITY AS u(stream, level, node, total, at) \
+                 ON CONFLICT (ws, stream, level, node) DO UPDATE SET total = excluded.total, counts = excluded.counts"
+            );
+            let put = Statement::new(sql).bind(ws).bind(streams).bind(levels);
+            statements.push(put.bind(at).bind(totals).bind(counts));
+        }
+        if !empty.0.is_empty() {
+            let sql = "DELETE FROM convodb.node n \
+                       USING unnest($2::bigint[], $3::smallint[], $4::bigint[]) AS k(stream, level, node) \
+                       WHERE n.ws = $1 AND n.stream = k.stream AND n.level = k.level AND n.node = k.node";
+            let remove = Statement::new(sql).bind(ws).bind(empty.0);
+            statements.push(remove.bind(empty.1).bind(empty.2));
+        }
+        statements
+    }
+}
+
+/// Counts everything anew from the rows, within a transaction that sees one snapshot.
+pub(crate) async fn rebuild(session: &Session, ws: i32, lists: &[u32]) -> Done<()> {
+    let of = |sql: &'static str| Statement::new(sql).bind(ws);
+    session
+        .pipeline(&[
+            of("DELETE FROM convodb.node WHERE ws = $1"),
+            of("UPDATE convodb.fold SET folded = (SELECT coalesce(max(seq), folded) FROM convodb.journal \
+                WHERE ws = $1) WHERE ws = $1"),
+        ])
+        .await?;
+    let mut nodes = count_all(session, ws, lists).await?;
+    let dense = nodes.dense_at_top();
+    let states = nodes.states();
+    divide(session, ws, &mut nodes, dense, &states).await?;
+    session.pipeline(&nodes.write(ws)).await?;
+    Ok(())
+}
+
+impl Nodes {
+    /// The streams of all conversations by their states.
+    fn states(&self) -> Vec<i64> {
+        let streams = self.known.keys().map(|(stream, ..)| *stream);
+        let states: BTreeSet<i64> = streams
+            .filter(|it| (0..stream::UNREAD).contains(it))
+            .collect();
+        states.into_iter().collect()
+    }
+
+    fn dense_at_top(&self) -> Vec<Slice> {
+        let mut dense = Vec::new();
+        for ((stream, level, node), counts) in &self.known {
+            if stream::family(*stream) != *stream || *level != TOP {
+                continue;
+            }
+            for (slice, count) in counts.iter().enumerate() {
+                if *count > DENSE {
+                    let slice = *node << BITS | slice as i64;
+                    dense.push((*stream, TOP, slice << TOP));
+                }
+            }
+        }
+        dense
+    }
+}
+
+/// The counts of the coarsest level, from the rows.
+async fn count_all(session: &Session, ws: i32, lists: &[u32]) -> Done<Nodes> {
+    let mut nodes = Nodes::default();
+    let sql = format!(
+        "WITH c AS (SELECT c.by_state, c.by_owner, c.is_unread, {SLICE} AS slice \
+         FROM convodb.conversation c WHERE c.ws = $1) \
+         SELECT s.stream, c.slice, count(*) FROM c, LATERAL (VALUES ({all}::bigint), (c.by_state), (c.by_owner), \
+         (CASE WHEN c.is_unread THEN c.by_state + {unread} END), \
+         (CASE WHEN c.is_unread THEN c.by_owner + {unread} END)) AS s(stream) \
+         WHERE s.stream IS NOT NULL GROUP BY 1, 2",
+        all = stream::ALL,
+        unread = stream::UNREAD,
+    );
+    let mut counted = session
+        .query(&Statement::new(sql).bind(ws).bind(TOP))
+        .await?;
+    for list in lists {
+        let sql = format!(
+            "SELECT {}::bigint, {SLICE} AS slice, count(*) FROM convodb.view_row c \
+             WHERE c.ws = $1 AND c.list = {list} GROUP BY 2",
+            stream::of_list(*list)
+        );
+        counted.extend(
+            session
+                .query(&Statement::new(sql).bind(ws).bind(TOP))
+                .await?,
+        );
+    }
+    for row in &counted {
+        let (stream, slice, count): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let key = slice << TOP;
+        nodes.add(node_of(stream, TOP, key), slice_of(TOP, key), count);
+    }
+    Ok(nodes)
+}
+
+/// The streams of which the counts, with what commits have added since they were folded, differ from the rows,
+/// at any level. Within a transaction that sees one snapshot.
+pub(crate) async fn verify(session: &Session, ws: i32, lists: &[u32]) -> Done<Vec<String>> {
+    let mut stored = Nodes::default();
+    let sql = "SELECT stream, level, node, counts FROM convodb.node WHERE ws = $1";
+    stored.read(&session.query(&Statement::new(sql).bind(ws)).await?)?;
+    let sql = "SELECT u.stream, u.key, u.delta FROM convodb.fold f \
+               JOIN convodb.journal j ON j.ws = f.ws AND j.seq > f.folded, \
+               unnest(j.streams, j.keys, j.deltas) AS u(stream, key, delta) WHERE f.ws = $1";
+    let mut added: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+    for row in session.query(&Statement::new(sql).bind(ws)).await? {
+        let key = (row.get(0), row.get(1));
+        *added.entry(key).or_default() += i64::from(row.get::<_, i32>(2));
+    }
+    added.retain(|_, by| *by != 0);
+    apply(&mut stored, &added);
+    stored
+        .known
+        .retain(|_, counts| counts.iter().any(|count| *count != 0));
+    // The same counts from the rows, divided where the stored ones are.
+    let mut counted = count_all(session, ws, lists).await?;
+    let states = counted.states();
+    let divided: Vec<Slice> = stored
+        .known
+        .keys()
+        .filter(|(stream, level, _)| stream::family(*stream) == *stream && *level != TOP)
+        .map(|(stream, level, node)| (*stream, level + BITS, *node << (level + BITS)))
+        .collect();
+    for (family, level, key) in divided {
+        for row in count_slice(session, ws, (family, level, key), &states).await? {
+            let (stream, slice, count): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            let (level, key) = (level - BITS, slice << (level - BITS));
+            counted.add(node_of(stream, level, key), slice_of(level, key), count);
+        }
+    }
+    let keys: BTreeSet<NodeKey> = stored
+        .known
+        .keys()
+        .chain(counted.known.keys())
+        .copied()
+        .collect();
+    let differing = keys
+        .into_iter()
+        .filter(|key| stored.known.get(key) != counted.known.get(key));
+    Ok(differing
+        .map(|(stream, level, node)| {
+            format!(
+                "the counts of stream {stream} at level {level}, node {node} differ from its rows"
+            )
+        })
+        .collect())
+}
+
+/// How many additions are not folded yet.
+pub(crate) async fn backlog(session: &Session, ws: i32) -> Done<u64> {
+    let sql = "SELECT coalesce(sum(cardinality(j.streams)), 0)::bigint FROM convodb.fold f \
+               JOIN convodb.journal j ON j.ws = f.ws AND j.seq > f.folded WHERE f.ws = $1";
+    let rows = session.query(&Statement::new(sql).bind(ws)).await?;
+    Ok(rows
+        .first()
+        .map_or(0, |row| row.get::<_, i64>(0))
+        .unsigned_abs())
+}

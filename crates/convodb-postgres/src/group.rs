@@ -1,0 +1,345 @@
+//! The writer of a process: runs the commands that wait together in one unit of work, and tries again where
+//! others changed what they rest on, or where the connection was lost.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use convodb_core::{Command, CommitSeq, Error, ErrorKind, Key, Outcome, Result};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::Remedy;
+use crate::fault::{Done, Fault};
+use crate::session::Statement;
+use crate::store::Shared;
+use crate::unit::{Given, Unit};
+
+/// More commands do not make a commit cheaper.
+const MOST: usize = 64;
+
+/// After so many conflicts a unit runs while no other one does.
+const MOST_CONFLICTS: u32 = 5;
+
+type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A command that waits, whatever its type.
+pub(crate) trait Job: Send {
+    /// What it certainly reads.
+    fn reads(&self) -> Vec<Key>;
+
+    /// Runs in a unit, and keeps what came of it. A fault that is no refusal ends the unit.
+    fn run<'a>(&'a mut self, unit: &'a mut Unit) -> Running<'a, Done<()>>;
+
+    /// Keeps what came of it apart: the commit may have happened, and may not.
+    fn keep(&mut self);
+
+    /// Answers its caller: what came of it, or what was kept of a run whose commit happened.
+    fn answer(self: Box<Self>, done: Answered);
+}
+
+/// How a job ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Answered {
+    /// It was committed, or changed nothing.
+    Done(CommitSeq),
+    /// A commit happened of which the answer was lost.
+    Kept(CommitSeq),
+    Failed(Error),
+}
+
+/// A command with its caller.
+struct CommandJob<C: Command> {
+    given: Given,
+    command: C,
+    outcome: Option<Result<Outcome<C::Output>>>,
+    kept: Option<Result<Outcome<C::Output>>>,
+    caller: oneshot::Sender<Result<Outcome<C::Output>>>,
+}
+
+impl<C: Command> Job for CommandJob<C>
+where
+    C::Output: Send,
+{
+    fn reads(&self) -> Vec<Key> {
+        // An invalid context is refused when the command is decided.
+        convodb_core::reads(&self.command, &self.given.context).unwrap_or_default()
+    }
+
+    fn run<'a>(&'a mut self, unit: &'a mut Unit) -> Running<'a, Done<()>> {
+        Box::pin(async move {
+            match unit.execute(&self.given, &self.command).await {
+                Ok(outcome) => self.outcome = Some(Ok(outcome)),
+                Err(Fault::Refused(error)) => self.outcome = Some(Err(error)),
+                Err(fault) => return Err(fault),
+            }
+            Ok(())
+        })
+    }
+
+    fn keep(&mut self) {
+        if self.kept.is_none() {
+            self.kept = self.outcome.take();
+        }
+    }
+
+    fn answer(self: Box<Self>, done: Answered) {
+        let (outcome, commit) = match done {
+            Answered::Failed(error) => {
+                let _ = self.caller.send(Err(error));
+                return;
+            }
+            Answered::Done(commit) => (self.outcome, commit),
+            Answered::Kept(commit) => (self.kept.or(self.outcome), commit),
+        };
+        let lost = || Err(Error::new(ErrorKind::Aborted, "the command did not run"));
+        let mut outcome = outcome.unwrap_or_else(lost);
+        if let Ok(outcome) = &mut outcome
+            && outcome.effect.changed
+        {
+            outcome.commit = Some(commit);
+        }
+        // A caller that has gone needs no answer.
+        let _ = self.caller.send(outcome);
+    }
+}
+
+/// Where the answer of a command comes.
+type Answer<C> = oneshot::Receiver<Result<Outcome<<C as Command>::Output>>>;
+
+/// A job of a command, and where its answer comes.
+pub(crate) fn job<C: Command>(given: Given, command: C) -> (Box<dyn Job>, Answer<C>)
+where
+    C::Output: Send,
+{
+    let (caller, answer) = oneshot::channel();
+    let job = CommandJob {
+        given,
+        command,
+        outcome: None,
+        kept: None,
+        caller,
+    };
+    (Box::new(job), answer)
+}
+
+/// Runs what comes, until the last handle of the store has gone.
+pub(crate) async fn write(shared: Arc<Shared>, mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>) {
+    let mut waiting = Vec::with_capacity(MOST);
+    while jobs.recv_many(&mut waiting, MOST).await > 0 {
+        let group = std::mem::take(&mut waiting);
+        Group::new(&shared, group, false).run().await;
+        shared.committed();
+    }
+}
+
+/// Jobs that commit together.
+struct Group<'a> {
+    shared: &'a Arc<Shared>,
+    jobs: Vec<Box<dyn Job>>,
+    /// Those that run apart, and whether while nothing else does.
+    apart: Vec<(Box<dyn Job>, bool)>,
+    is_exclusive: bool,
+    /// The mark of its commit: the same for all tries, so that two of them cannot both happen.
+    version: i64,
+    /// Since which commit to look for the mark, where a commit may have happened.
+    uncertain: Option<i64>,
+}
+
+impl<'a> Group<'a> {
+    fn new(shared: &'a Arc<Shared>, jobs: Vec<Box<dyn Job>>, is_exclusive: bool) -> Self {
+        Self {
+            shared,
+            jobs,
+            apart: Vec::new(),
+            is_exclusive,
+            version: fastrand::i64(1..),
+            uncertain: None,
+        }
+    }
+
+    async fn run(mut self) {
+        let answered = self.commit().await;
+        for job in self.jobs {
+            job.answer(answered.clone());
+        }
+        for (job, is_exclusive) in self.apart {
+            let group = Group::new(self.shared, vec![job], is_exclusive);
+            Box::pin(group.run()).await;
+        }
+    }
+
+    /// Tries until it is done, refused, or the deadline is over.
+    async fn commit(&mut self) -> Answered {
+        let begun = Instant::now();
+        let (mut conflicts, mut losses) = (0, 0);
+        loop {
+            let fault = match self.attempt().await {
+                Ok(answered) => return answered,
+                Err(fault) => fault,
+            };
+            let is_late = begun.elapsed() > self.shared.options.deadline;
+            match fault.remedy() {
+                Remedy::Again if !is_late => {
+                    conflicts += 1;
+                    self.is_exclusive |= conflicts > MOST_CONFLICTS;
+                    if conflicts > 1 {
+                        pause(1 << conflicts.min(6)).await;
+                    }
+                    // The directory may be another one.
+                    if let Err(error) = self.shared.refresh().await
+                        && is_late
+                    {
+                        return self.failed(error);
+                    }
+                }
+                Remedy::Reconnect if !is_late => {
+                    losses += 1;
+                    pause(10 << losses.min(6)).await;
+                }
+                _ => return self.failed(fault.into_error()),
+            }
+        }
+    }
+
+    /// The error of a group that is given up.
+    fn failed(&self, error: Error) -> Answered {
+        let Some(since) = self.uncertain else {
+            return Answered::Failed(error);
+        };
+        let commit = CommitSeq::new(since.unsigned_abs()).next();
+        Answered::Failed(Error::commit_unknown(commit, error))
+    }
+
+    async fn attempt(&mut self) -> Done<Answered> {
+        let mut unit = self.shared.unit(self.is_exclusive).await?;
+        unit.version = self.version;
+        if let Some(since) = self.uncertain
+            && let Some(commit) = find_commit(&unit, since).await?
+        {
+            return Ok(Answered::Kept(commit));
+        }
+        let done = match self.is_exclusive {
+            true => self.attempt_exclusive(&mut unit).await,
+            false => self.attempt_together(&mut unit).await,
+        };
+        if let Err(fault) = &done
+            && fault.remedy() == Remedy::Reconnect
+        {
+            unit.session.discard();
+        }
+        done
+    }
+
+    async fn attempt_together(&mut self, unit: &mut Unit) -> Done<Answered> {
+        let mut keys = Vec::new();
+        for job in &self.jobs {
+            keys.extend(
+                job.reads()
+                    .into_iter()
+                    .filter(|key| !matches!(key, Key::Query(_))),
+            );
+        }
+        unit.load(&keys).await?;
+        let mut running = std::mem::take(&mut self.jobs).into_iter();
+        while let Some(mut job) = running.next() {
+            let is_exclusive = match job.run(unit).await {
+                Ok(()) => {
+                    self.jobs.push(job);
+                    continue;
+                }
+                Err(Fault::Alone) => false,
+                Err(Fault::Exclusive) => true,
+                Err(fault) => {
+                    self.jobs.push(job);
+                    self.jobs.extend(running);
+                    return Err(fault);
+                }
+            };
+            self.apart.push((job, is_exclusive));
+        }
+        unit.check_health()?;
+        if !unit.applied {
+            // What was loaded in several steps may be of no one time.
+            if unit.loads > 1 {
+                unit.is_fresh().await?;
+            }
+            return Ok(Answered::Done(unit.head()?.commit_seq));
+        }
+        let since = unit.head()?.commit_seq;
+        let committed = unit.commit().await;
+        self.note_loss(&committed, since);
+        committed.map(Answered::Done)
+    }
+
+    async fn attempt_exclusive(&mut self, unit: &mut Unit) -> Done<Answered> {
+        unit.begin().await?;
+        let done = self.run_exclusive(unit).await;
+        match done {
+            Ok(true) => {
+                let since = CommitSeq::new(unit.head()?.commit_seq.get().saturating_sub(1));
+                let directory = Arc::clone(&unit.directory);
+                let ended = unit.end().await;
+                self.note_loss(&ended, since);
+                drop(directory);
+                match ended {
+                    Ok(commit) => {
+                        self.shared.publish(unit);
+                        Ok(Answered::Done(commit))
+                    }
+                    Err(fault) => {
+                        let _ = unit.roll_back().await;
+                        Err(fault)
+                    }
+                }
+            }
+            Ok(false) => {
+                let seen = unit.commit_seq();
+                unit.roll_back().await?;
+                Ok(Answered::Done(seen?))
+            }
+            Err(fault) => {
+                let _ = unit.roll_back().await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Whether anything was changed.
+    async fn run_exclusive(&mut self, unit: &mut Unit) -> Done<bool> {
+        for job in &mut self.jobs {
+            job.run(unit).await?;
+        }
+        unit.check_health()?;
+        Ok(unit.applied)
+    }
+
+    /// A commit whose connection was lost may have happened.
+    fn note_loss(&mut self, committed: &Done<CommitSeq>, since: CommitSeq) {
+        if let Err(fault) = committed
+            && fault.remedy() == Remedy::Reconnect
+            && self.uncertain.is_none()
+        {
+            self.uncertain = Some(i64::try_from(since.get()).unwrap_or(i64::MAX));
+            self.jobs.iter_mut().for_each(|job| job.keep());
+        }
+    }
+}
+
+/// The commit that has the mark of a unit, if it happened.
+async fn find_commit(unit: &Unit, since: i64) -> Done<Option<CommitSeq>> {
+    let sql = "SELECT seq FROM convodb.journal WHERE ws = $1 AND version = $2 AND seq > $3";
+    let found = Statement::new(sql)
+        .bind(unit.ws)
+        .bind(unit.version)
+        .bind(since);
+    let rows = unit.query(found).await?;
+    let seq = rows.first().map(|row| row.get::<_, i64>(0));
+    Ok(seq.map(|seq| CommitSeq::new(seq.unsigned_abs())))
+}
+
+/// Waits for about so many milliseconds.
+async fn pause(millis: u64) {
+    let millis = fastrand::u64(millis / 2..=millis);
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+}

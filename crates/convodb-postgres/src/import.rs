@@ -1,0 +1,287 @@
+//! Imports: of whole conversations, and of lines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter::Fuse;
+
+use convodb_core::commands::{NameImport, RecordLines};
+use convodb_core::{
+    Command as _, ConversationId, Effect, Error, ErrorKind, Import, ImportLine, ImportOptions,
+    ImportProgress, InvalidInput, LineAnswer, LineResult, NumberedLine, Outcome, Result,
+    is_of_line,
+};
+
+use crate::exclusive::Exclusive;
+use crate::fault::Fault;
+use crate::read::PgRead as _;
+use crate::store::PgStore;
+
+/// So many conversations are loaded for and written at once.
+const WRITTEN_AT_ONCE: usize = 256;
+
+/// So many conversations are in one commit.
+const COMMITTED_AT_ONCE: usize = 4_096;
+
+/// A commit has lines of at most about this many messages and conversations.
+const LINES_AT_ONCE: usize = 512;
+
+impl PgStore {
+    /// Imports whole conversations with their ids, times and histories. Up to 4,096 are in one commit: a failure
+    /// leaves the commits before it. Other commands wait meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Import`], with the place of the conversation, `import[7]`. A context with an idempotency key or
+    /// preconditions is invalid.
+    pub async fn import_all(
+        &self,
+        imports: impl IntoIterator<Item = Import, IntoIter: Send> + Send,
+    ) -> Result<Outcome<u64>> {
+        if !self.context().is_plain() {
+            let reason = "must have no idempotency key and no preconditions";
+            return Err(InvalidInput::new("context", reason).into());
+        }
+        let mut imports = imports.into_iter().fuse();
+        let mut imported = 0;
+        let mut commit = self.commit_seq().await?;
+        loop {
+            let mut work = Exclusive::begin(self.shared()).await?;
+            let some = self.import_some(&mut work, imported, &mut imports).await;
+            match some {
+                Ok(0) => {
+                    work.roll_back().await?;
+                    let is_any = imported > 0;
+                    let effect = Effect::new(is_any, is_any, false);
+                    return Ok(Outcome::new(imported, effect, false, commit));
+                }
+                Ok(some) => {
+                    commit = work.commit().await?;
+                    imported += some;
+                }
+                Err(error) => {
+                    let _ = work.roll_back().await;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn import_some(
+        &self,
+        work: &mut Exclusive,
+        before: u64,
+        imports: &mut (impl Iterator<Item = Import> + Send),
+    ) -> Result<u64> {
+        let mut count = 0;
+        while (count as usize) < COMMITTED_AT_ONCE {
+            let chunk: Vec<Import> = imports.by_ref().take(WRITTEN_AT_ONCE).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            let mut keys = Vec::new();
+            for import in &chunk {
+                import.reads(&mut keys);
+            }
+            work.unit.load(&keys).await.map_err(Fault::into_error)?;
+            for import in chunk {
+                let place = format!("import[{}]", before + count);
+                let done = work.execute(self.context(), &import).await;
+                done.map_err(|error| error.within(&place))?;
+                count += 1;
+            }
+            work.unit.begin_anew().await.map_err(Fault::into_error)?;
+        }
+        Ok(count)
+    }
+
+    /// Imports lines of users, teams, inboxes, contacts, conversations, messages and notes into a workspace that
+    /// may have conversations already, each for itself: the same as `Store::import_lines`. The answers come batch
+    /// by batch from [`PgImportLines::next_batch`].
+    pub fn import<L>(&self, lines: L, options: &ImportOptions) -> PgImportLines<L::IntoIter>
+    where
+        L: IntoIterator<Item = NumberedLine>,
+    {
+        PgImportLines {
+            store: self.clone(),
+            lines: lines.into_iter().fuse(),
+            options: options.clone(),
+            progress: None,
+        }
+    }
+
+    /// Imports lines that are all there, and returns their answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PgImportLines::next_batch`].
+    pub async fn import_lines(
+        &self,
+        lines: Vec<NumberedLine>,
+        options: &ImportOptions,
+    ) -> Result<Vec<LineAnswer>> {
+        let mut import = self.import(lines, options);
+        let mut answers = Vec::new();
+        loop {
+            let batch = import.next_batch().await?;
+            if batch.is_empty() {
+                return Ok(answers);
+            }
+            answers.extend(batch);
+            if options.is_atomic {
+                return Ok(answers);
+            }
+        }
+    }
+}
+
+/// Lines that are being imported.
+pub struct PgImportLines<I> {
+    store: PgStore,
+    lines: Fuse<I>,
+    options: ImportOptions,
+    progress: Option<ImportProgress>,
+}
+
+impl<I: Iterator<Item = NumberedLine>> PgImportLines<I> {
+    /// Imports the next lines in one commit, and returns their answers: none at the end. A commit has up to 512
+    /// messages; an [atomic](ImportOptions::atomic) import has one.
+    ///
+    /// # Errors
+    ///
+    /// An answer has the error of its line, and the lines after it go on. The call fails where the store does;
+    /// commits before it stay. If it is atomic, `InvalidInput` above
+    /// [`MAX_ATOMIC`](ImportOptions::MAX_ATOMIC) lines.
+    pub async fn next_batch(&mut self) -> Result<Vec<LineAnswer>> {
+        let progress = self.progress().await?;
+        let is_atomic = self.options.is_atomic;
+        let at_most = if is_atomic {
+            ImportOptions::MAX_ATOMIC
+        } else {
+            LINES_AT_ONCE
+        };
+        let (mut batch, mut weight) = (Vec::new(), 0);
+        let mut behind = self
+            .lines
+            .by_ref()
+            .filter(|(line, _)| *line > progress.line);
+        while (is_atomic && batch.len() <= at_most || weight < at_most)
+            && let Some((number, line)) = behind.next()
+        {
+            weight += line.as_ref().map_or(1, ImportLine::weight);
+            batch.push((number, line));
+        }
+        if is_atomic && batch.len() > at_most {
+            let reason = format!("must be at most {at_most} in an atomic import");
+            return Err(InvalidInput::new("lines", reason).into());
+        }
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut work = Exclusive::begin(self.store.shared()).await?;
+        let done = self.import_batch(&mut work, batch, progress).await;
+        let (mut answers, progress) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                let _ = work.roll_back().await;
+                return Err(error);
+            }
+        };
+        let is_whole = answers.iter().all(|answer| answer.result.is_ok());
+        if is_atomic && !is_whole {
+            work.roll_back().await?;
+            let error = Error::new(
+                ErrorKind::Aborted,
+                "another line failed: nothing was imported",
+            );
+            for answer in answers.iter_mut().filter(|answer| answer.result.is_ok()) {
+                answer.result = Err(error.clone());
+            }
+            return Ok(answers);
+        }
+        work.commit().await?;
+        self.progress = Some(progress);
+        Ok(answers)
+    }
+
+    async fn import_batch(
+        &self,
+        work: &mut Exclusive,
+        lines: Vec<NumberedLine>,
+        before: ImportProgress,
+    ) -> Result<(Vec<LineAnswer>, ImportProgress)> {
+        let context = self.store.context();
+        if let (true, Some(import)) = (context.has_key(), &self.options.name) {
+            let import = import.clone();
+            work.execute(context, &NameImport { import }).await?;
+        }
+        let context = context.clone().unkeyed();
+        let mut keys = Vec::new();
+        for line in lines.iter().filter_map(|(_, line)| line.as_ref().ok()) {
+            line.reads(&mut keys);
+        }
+        let loaded = work.unit.load(&keys).await;
+        loaded.map_err(Fault::into_error)?;
+        let mut messages: BTreeMap<ConversationId, u64> = BTreeMap::new();
+        let (mut answers, mut progress) = (Vec::new(), before);
+        for (number, line) in lines {
+            let done = match line {
+                Ok(line) => {
+                    let brought = line.messages();
+                    let outcome = work.execute(&context, &line).await;
+                    outcome.map(|outcome| {
+                        if let (Some(of), true) = (outcome.value, outcome.effect.created) {
+                            *messages.entry(of).or_default() += brought;
+                        }
+                        LineResult::from(outcome.effect)
+                    })
+                }
+                Err(invalid) => Err(Error::from(invalid)),
+            };
+            let result = match done {
+                Err(error) if !is_of_line(error.kind()) => return Err(error),
+                Err(error) if self.options.skips(error.kind()) => Ok(LineResult::Duplicate),
+                result => result,
+            };
+            progress.line = number;
+            progress.failed += u64::from(result.is_err());
+            answers.push(LineAnswer::new(number, result));
+        }
+        let advanced = self.options.name.clone();
+        let record = RecordLines {
+            messages: messages.into_iter().collect(),
+            advanced: advanced.map(|name| (name, before, progress)),
+        };
+        work.execute(&context, &record).await?;
+        Ok((answers, progress))
+    }
+
+    /// How far it has come.
+    async fn progress(&mut self) -> Result<ImportProgress> {
+        if let Some(progress) = self.progress {
+            return Ok(progress);
+        }
+        let context = self.store.context();
+        if context.has_preconditions() {
+            let reason = "belong to a command about one conversation";
+            return Err(InvalidInput::new("preconditions", reason).into());
+        }
+        if context.has_key() && self.options.name.is_none() {
+            let reason = "must have no idempotency key if the import has no name";
+            return Err(InvalidInput::new("context", reason).into());
+        }
+        let known = match &self.options.name {
+            Some(name) => self.store.import_progress(name).await?,
+            None => None,
+        };
+        Ok(*self.progress.insert(known.unwrap_or_default()))
+    }
+}
+
+impl<I> fmt::Debug for PgImportLines<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgImportLines")
+            .field("options", &self.options)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}

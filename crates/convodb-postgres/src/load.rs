@@ -1,0 +1,374 @@
+//! Loads what commands read into the identity map: each load is one statement, which sees one snapshot.
+
+use std::collections::BTreeMap;
+
+use convodb_core::directory::Stored;
+use convodb_core::records::{ContactRecord, ConversationRecord, NoteRecord, message};
+use convodb_core::{
+    ContactId, ConversationId, Error, EventSeq, InboxRef, Key, Message, MessageId, Result,
+};
+use tokio_postgres::Row;
+
+use crate::fault::{Done, Fault};
+use crate::head::{HEAD_FROM, Head};
+use crate::keys;
+use crate::rows::{self, Table};
+use crate::session::{Param, Statement};
+use crate::unit::{Redirected, Unit};
+
+/// The number of an arm of the statement that is of no table of entities.
+mod arm {
+    pub(super) const HEAD: i16 = -1;
+    pub(super) const CONTACT_ALIAS: i16 = -2;
+    pub(super) const CONVERSATION_ALIAS: i16 = -3;
+}
+
+/// What one statement loads.
+#[derive(Default)]
+struct Request {
+    keys: BTreeMap<Table, Vec<Vec<u8>>>,
+    threads: Vec<(Vec<u8>, i64)>,
+}
+
+impl Request {
+    fn add(&mut self, table: Table, key: Vec<u8>) {
+        self.keys.entry(table).or_default().push(key);
+    }
+
+    /// The statement. A row has the number of its arm, its key, its version, its record, and what its arm
+    /// has beside.
+    fn statement(self, ws: i32) -> Statement {
+        let mut sql = format!(
+            "SELECT {}::smallint AS arm, NULL::bytea AS key, w.epoch AS version, h.newest_id AS record, \
+             NULL::bytea AS beside, ARRAY[h.commit_seq, h.newest_event, w.oldest_event, h.newest_time, \
+             w.next_owner, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint]::bigint[] AS numbers \
+             FROM {HEAD_FROM}",
+            arm::HEAD
+        );
+        let mut params = vec![Param::from(ws)];
+        let mut arm = |text: String| {
+            sql.push_str(" UNION ALL ");
+            sql.push_str(&text);
+        };
+        for (table, keys) in self.keys {
+            params.push(keys.into());
+            let at = params.len();
+            let (number, name) = (table as i16, table.name());
+            let beside = match table {
+                Table::Message => "t.place",
+                _ => "NULL::bytea",
+            };
+            arm(format!(
+                "SELECT {number}::smallint, t.key, t.version, t.record, {beside}, NULL::bigint[] \
+                 FROM unnest(${at}::bytea[]) AS k(key) JOIN {name} t ON t.ws = $1 AND t.key = k.key"
+            ));
+            match table {
+                Table::Conversation => {
+                    let alias = arm::CONVERSATION_ALIAS;
+                    let from = format!(
+                        "FROM unnest(${at}::bytea[]) AS k(key) \
+                         JOIN convodb.conversation_alias a ON a.ws = $1 AND a.key = k.key"
+                    );
+                    arm(format!(
+                        "SELECT {alias}::smallint, a.key, 0, NULL::bytea, a.target, NULL::bigint[] {from}"
+                    ));
+                    arm(format!(
+                        "SELECT {number}::smallint, t.key, t.version, t.record, NULL::bytea, NULL::bigint[] \
+                         {from} JOIN {name} t ON t.ws = $1 AND t.key = a.target"
+                    ));
+                }
+                Table::Contact => arm(format!(
+                    "SELECT {}::smallint, a.key, 0, NULL::bytea, a.target, NULL::bigint[] \
+                     FROM unnest(${at}::bytea[]) AS k(key) \
+                     JOIN convodb.contact_alias a ON a.ws = $1 AND a.key = k.key",
+                    arm::CONTACT_ALIAS
+                )),
+                _ => {}
+            }
+        }
+        if !self.threads.is_empty() {
+            let (contacts, inboxes): (Vec<_>, Vec<_>) = self.threads.into_iter().unzip();
+            params.push(contacts.into());
+            params.push(inboxes.into());
+            let at = params.len();
+            arm(format!(
+                "SELECT {}::smallint, t.key, t.version, t.record, NULL::bytea, NULL::bigint[] \
+                 FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(contact, inbox) \
+                 JOIN convodb.conversation t ON t.ws = $1 AND t.contact = k.contact AND t.inbox = k.inbox",
+                Table::Conversation as i16,
+                at - 1
+            ));
+        }
+        let mut statement = Statement::new(sql);
+        statement.params = params;
+        statement
+    }
+}
+
+/// A message of its row.
+pub(crate) fn message_of(key: &[u8], place: &[u8], record: &[u8]) -> Result<Message> {
+    let table = Table::Message.name();
+    let (of, at, id) = keys::place_of(place)?;
+    let (version, payload) = rows::split(table, key, record)?;
+    message::decode(version, payload, of, at, MessageId::from_raw(id))
+        .map_err(|error| rows::damaged(table, key).with_source(error))
+}
+
+impl Unit {
+    /// Loads entities that are not in the map yet.
+    pub(crate) async fn load(&mut self, keys: &[Key]) -> Done<()> {
+        let mut request = Request::default();
+        let mut wanted = Vec::new();
+        for key in keys {
+            if !self.state.contains(key) && !wanted.contains(&key) {
+                self.request(key, &mut request);
+                wanted.push(key);
+            }
+        }
+        // What the directory has, and what asks for many, is not of the statement.
+        let is_loaded = !request.keys.is_empty() || !request.threads.is_empty();
+        if is_loaded || self.head.is_none() {
+            let rows = self.session.query(&request.statement(self.ws)).await?;
+            self.loads += 1;
+            self.take_rows(&rows)?;
+        }
+        for key in &wanted {
+            self.settle_key(key)?;
+        }
+        for key in wanted {
+            if let Key::Query(query) = key {
+                let answer = Box::pin(self.answer_query(query)).await?;
+                self.state.insert_answer(query.clone(), answer);
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&self, key: &Key, request: &mut Request) {
+        match key {
+            Key::Conversation(id) => request.add(Table::Conversation, keys::conversation(*id)),
+            Key::Thread(inbox, contact) => {
+                if let Some(inbox) = self.directory.inboxes.number(inbox) {
+                    let thread = (keys::contact(contact), i64::from(inbox.get()));
+                    request.threads.push(thread);
+                }
+            }
+            Key::Message(of, id) => request.add(Table::Message, keys::message(*of, *id)),
+            Key::Note(of, at, id) => request.add(Table::Note, keys::note(*of, *at, *id)),
+            Key::ProviderId(inbox, id) => {
+                if let Some(inbox) = self.directory.inboxes.number(inbox) {
+                    let hash = self.hashes.of_provider_id(inbox, id);
+                    request.add(Table::ProviderId, keys::provider_id(inbox, hash));
+                }
+            }
+            Key::Idempotency(key) => {
+                request.add(Table::Idempotency, self.hashes.of_key(key).to_vec());
+            }
+            Key::Consumer(name) => {
+                request.add(Table::Consumer, name.as_str().as_bytes().to_vec());
+            }
+            Key::Import(name) => request.add(Table::Import, name.as_str().as_bytes().to_vec()),
+            Key::Contact(id) => request.add(Table::Contact, keys::contact(id)),
+            Key::Identity(identity) => request.add(Table::Identity, keys::identity(identity)),
+            Key::Assignee(_) | Key::Members(_) | Key::Inbox(_) | Key::View(_) | Key::Query(_) => {}
+        }
+    }
+
+    fn take_rows(&mut self, rows: &[Row]) -> Done<()> {
+        let head = rows.iter().find(|row| row.get::<_, i16>(0) == arm::HEAD);
+        let head = head.ok_or_else(|| Error::corrupted("the workspace is missing"))?;
+        let numbers: Vec<i64> = head.get(5);
+        let head = Head::read(head.get(2), head.get(3), &numbers)?;
+        if head.epoch != self.epoch {
+            // The directory was changed since it was read.
+            return Err(Fault::Stale);
+        }
+        if self.head.is_none() {
+            self.now = self.clock(head.now);
+        }
+        self.head.get_or_insert(head);
+        for row in rows {
+            let (arm, key): (i16, Option<&[u8]>) = (row.get(0), row.get(1));
+            let key = key.unwrap_or_default();
+            match arm {
+                arm::HEAD => {}
+                arm::CONTACT_ALIAS => {
+                    let target = keys::contact_of(row.get(4))?;
+                    let id = keys::contact_of(key)?;
+                    self.state.contact_aliases.insert(id, Some(target));
+                }
+                arm::CONVERSATION_ALIAS => {
+                    let target = keys::conversation_of(row.get(4))?;
+                    let id = keys::conversation_of(key)?;
+                    self.state.conversation_aliases.insert(id, Some(target));
+                }
+                arm => self.take_row(arm, key, row)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take_row(&mut self, arm: i16, key: &[u8], row: &Row) -> Done<()> {
+        let table = rows::TABLES.into_iter().find(|table| *table as i16 == arm);
+        let table = table.ok_or_else(|| Error::corrupted("a row is of no table"))?;
+        let stamp = (table, key.to_vec());
+        if self.stamps.contains_key(&stamp) {
+            // Two keys led to it, or it is loaded already.
+            return Ok(());
+        }
+        let record: &[u8] = row.get(3);
+        match table {
+            Table::Conversation => {
+                let id = keys::conversation_of(key)?;
+                let record: ConversationRecord = rows::decode(table.name(), key, record)?;
+                let stored = self.directory.decode(id, record).map_err(Error::from)?;
+                self.insert_conversation(id, stored)?;
+            }
+            Table::Message => {
+                let message = message_of(key, row.get(4), record)?;
+                let id = (message.conversation_id, message.id);
+                self.state.messages.insert(id, Some(message));
+            }
+            // These are decoded by the key that asked for them.
+            _ => {
+                self.loaded.insert(stamp.clone(), record.to_vec());
+            }
+        }
+        self.stamps.insert(stamp, Some(row.get(2)));
+        Ok(())
+    }
+
+    /// A conversation of a removed assignee is shown as its successor's.
+    fn insert_conversation(&mut self, id: ConversationId, stored: Stored) -> Result<()> {
+        let owner = stored.numbers.owner;
+        if !self.directory.is_redirected(owner) {
+            let conversation = Some(stored.conversation);
+            self.state.conversations.insert(id, conversation);
+            return Ok(());
+        }
+        let shown = stored.clone().shown(&self.directory)?;
+        self.state
+            .conversations
+            .insert_as(id, stored.conversation, shown);
+        let redirected = Redirected {
+            owner,
+            is_reassigned: false,
+        };
+        self.redirected.insert(id, redirected);
+        Ok(())
+    }
+
+    /// Puts what a key leads to into the map, or that nothing is there.
+    fn settle_key(&mut self, key: &Key) -> Result<()> {
+        match key {
+            Key::Conversation(id) => {
+                if !self.state.conversations.contains(id) {
+                    self.absent(Table::Conversation, keys::conversation(*id));
+                    self.state.conversations.insert(*id, None);
+                }
+            }
+            Key::Thread(inbox, contact) => self.settle_thread(inbox, contact),
+            Key::Message(of, id) => {
+                if !self.state.messages.contains(&(*of, *id)) {
+                    self.absent(Table::Message, keys::message(*of, *id));
+                    self.state.messages.insert((*of, *id), None);
+                }
+            }
+            Key::Note(of, at, id) => {
+                let stored: Option<NoteRecord<'static>> =
+                    self.take(Table::Note, keys::note(*of, *at, *id))?;
+                let note = stored.map(|record| record.into_note(*of, *at, *id));
+                self.state.notes.insert((*of, *at, *id), note);
+            }
+            Key::ProviderId(inbox, id) => {
+                let known = match self.directory.inboxes.number(inbox) {
+                    Some(inbox) => {
+                        let hash = self.hashes.of_provider_id(inbox, id);
+                        self.take(Table::ProviderId, keys::provider_id(inbox, hash))?
+                    }
+                    None => None,
+                };
+                let key = (inbox.clone(), id.clone());
+                self.state.provider_ids.insert(key, known);
+            }
+            Key::Idempotency(key) => {
+                let record = self.take(Table::Idempotency, self.hashes.of_key(key).to_vec())?;
+                self.state.idempotency.insert(key.clone(), record);
+            }
+            Key::Consumer(name) => {
+                let position: Option<EventSeq> =
+                    self.take(Table::Consumer, name.as_str().as_bytes().to_vec())?;
+                self.state.consumers.insert(name.clone(), position);
+            }
+            Key::Import(name) => {
+                let progress = self.take(Table::Import, name.as_str().as_bytes().to_vec())?;
+                self.state.imports.insert(name.clone(), progress);
+            }
+            Key::Contact(id) => {
+                let record: Option<ContactRecord> = self.take(Table::Contact, keys::contact(id))?;
+                let contact = record.map(|record| record.into_contact(id.clone()));
+                self.state.contacts.insert(id.clone(), contact);
+            }
+            Key::Identity(identity) => {
+                let contact: Option<ContactId> =
+                    self.take(Table::Identity, keys::identity(identity))?;
+                self.state.identities.insert(identity.clone(), contact);
+            }
+            Key::Assignee(id) => {
+                let assignee = self.directory.get(id).cloned();
+                self.state.assignees.insert(id.clone(), assignee);
+            }
+            Key::Members(team) => {
+                let members = self.directory.members_of(team).to_vec();
+                self.state.members.insert(team.clone(), Some(members));
+            }
+            Key::Inbox(id) => {
+                let inbox = self.directory.inboxes.get(id).cloned();
+                self.state.inboxes.insert(id.clone(), inbox);
+            }
+            Key::View(id) => {
+                // How far it is built is asked by reads alone.
+                let saved = self.directory.views.get(id);
+                let view = saved.map(|saved| convodb_core::View::clone(&saved.view));
+                self.state.views.insert(id.clone(), view);
+            }
+            Key::Query(_) => {}
+        }
+        Ok(())
+    }
+
+    fn settle_thread(&mut self, inbox: &InboxRef, contact: &ContactId) {
+        let thread = (inbox.clone(), contact.clone());
+        let known = self.state.conversations.range(..);
+        let found = known
+            .filter(|known| known.contact_id == *contact && known.inbox() == *inbox)
+            .map(|known| known.id)
+            .next();
+        if found.is_none()
+            && let Some(number) = self.directory.inboxes.number(inbox)
+        {
+            let absent = (keys::contact(contact), i64::from(number.get()));
+            self.absent_threads.insert(absent);
+        }
+        self.state.threads.insert(thread, found);
+    }
+
+    /// What was loaded of a key, or that nothing was.
+    fn take<R: convodb_core::codec::Record>(
+        &mut self,
+        table: Table,
+        key: Vec<u8>,
+    ) -> Result<Option<R>> {
+        match self.loaded.remove(&(table, key.clone())) {
+            Some(record) => rows::decode(table.name(), &key, &record).map(Some),
+            None => {
+                self.absent(table, key);
+                Ok(None)
+            }
+        }
+    }
+
+    fn absent(&mut self, table: Table, key: Vec<u8>) {
+        self.stamps.entry((table, key)).or_insert(None);
+    }
+}

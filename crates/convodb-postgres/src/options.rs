@@ -1,0 +1,161 @@
+//! What a store is opened with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use convodb_core::{Error, InvalidInput, Result};
+
+/// A source of the time, for tests: without one, it is the database server's clock.
+#[derive(Clone)]
+pub(crate) struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
+
+impl Clock {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// What a store is opened with.
+///
+/// ```
+/// use convodb_postgres::PgOptions;
+///
+/// let options = PgOptions::new("postgres://inbox@db.internal/support")?
+///     .workspace("acme")
+///     .connections(16);
+/// # let _ = options;
+/// # Ok::<(), convodb_postgres::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct PgOptions {
+    pub(crate) config: tokio_postgres::Config,
+    pub(crate) workspace: String,
+    pub(crate) connections: usize,
+    pub(crate) has_named_statements: bool,
+    pub(crate) has_background: bool,
+    pub(crate) deadline: Duration,
+    pub(crate) idempotency_ttl: Duration,
+    pub(crate) max_views: u64,
+    pub(crate) clock: Option<Clock>,
+    pub(crate) random: Option<Arc<dyn Fn() -> u128 + Send + Sync>>,
+}
+
+impl PgOptions {
+    /// Those of a URL: `postgres://user:password@host:port/database?sslmode=require`, or of a string of keys and
+    /// values, `host=/run/postgresql user=inbox dbname=support`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` of the field `url`, if it is neither. The message never has the password.
+    pub fn new(url: &str) -> Result<Self> {
+        let config = url.parse::<tokio_postgres::Config>().map_err(|error| {
+            let reason = format!(
+                "must be `postgres://user@host/database`: {}",
+                crate::error::cause(&error)
+            );
+            Error::from(InvalidInput::new("url", reason))
+        })?;
+        if config.get_hosts().is_empty() {
+            return Err(
+                InvalidInput::new("url", "must name a host, or the directory of a socket").into(),
+            );
+        }
+        Ok(Self {
+            config,
+            workspace: "main".to_owned(),
+            connections: 8,
+            has_named_statements: true,
+            has_background: true,
+            deadline: Duration::from_secs(30),
+            idempotency_ttl: Duration::from_secs(24 * 60 * 60),
+            max_views: 64,
+            clock: None,
+            random: None,
+        })
+    }
+
+    /// The workspace, `main` unless set: a database holds several, and each is a store of its own.
+    pub fn workspace(mut self, name: impl Into<String>) -> Self {
+        self.workspace = name.into();
+        self
+    }
+
+    /// The most connections to the server, 8 unless set: one of them writes.
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(2);
+        self
+    }
+
+    /// Without names, every statement is sent and planned anew, as poolers need that give each transaction
+    /// another connection and keep no statements: pgbouncer before 1.21.
+    pub const fn unnamed_statements(mut self) -> Self {
+        self.has_named_statements = false;
+        self
+    }
+
+    /// How long a command is tried again when the connection is lost or others change what it rests on, 30 s
+    /// unless set.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// For how long a command is not done again under its idempotency key, a day unless set.
+    pub const fn idempotency_ttl(mut self, ttl: Duration) -> Self {
+        self.idempotency_ttl = ttl;
+        self
+    }
+
+    /// The most saved views, 64 unless set.
+    pub const fn max_views(mut self, most: u64) -> Self {
+        self.max_views = most;
+        self
+    }
+
+    /// Without it, nothing is done between commands: conversations of removed users and teams are not
+    /// reassigned, views are not built, and counts are not folded, until another process does.
+    pub const fn background(mut self, has_background: bool) -> Self {
+        self.has_background = has_background;
+        self
+    }
+
+    /// A clock in place of the database server's.
+    #[cfg(feature = "testing")]
+    pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.clock = Some(Clock(Arc::new(clock)));
+        self
+    }
+
+    /// Random numbers of which ids are made.
+    #[cfg(feature = "testing")]
+    pub fn random(mut self, random: impl Fn() -> u128 + Send + Sync + 'static) -> Self {
+        self.random = Some(Arc::new(random));
+        self
+    }
+
+    pub(crate) fn draw(&self) -> u128 {
+        match &self.random {
+            Some(random) => random(),
+            None => fastrand::u128(..),
+        }
+    }
+}
+
+impl fmt::Debug for PgOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The configuration's own output has no password.
+        f.debug_struct("PgOptions")
+            .field("config", &self.config)
+            .field("workspace", &self.workspace)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+//! Connections.
+
+use convodb_core::{Error, ErrorKind, Result};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
+
+use crate::error::of_pool;
+use crate::options::PgOptions;
+use crate::session::Session;
+
+/// Plans hold for every table size: rows are found by their keys, also where a table was small when its plan was
+/// made.
+const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+
+pub(crate) fn new(options: &PgOptions) -> Result<Pool> {
+    let mut config = options.config.clone();
+    if config.get_application_name().is_none() {
+        config.application_name("convodb");
+    }
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = Manager::from_config(config, NoTls, recycling);
+    let mut pool = Pool::builder(manager)
+        .max_size(options.connections)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(options.deadline))
+        .create_timeout(Some(options.deadline));
+    if options.has_named_statements {
+        pool = pool.post_create(Hook::async_fn(|client, _| {
+            Box::pin(async move {
+                let set = client.batch_execute(SETTINGS).await;
+                set.map_err(HookError::Backend)
+            })
+        }));
+    }
+    pool.build().map_err(|error| {
+        let message = format!("the connections cannot be set up: {error}");
+        Error::new(ErrorKind::Unavailable, message)
+    })
+}
+
+pub(crate) async fn session(pool: &Pool, options: &PgOptions) -> Result<Session> {
+    let client = pool.get().await.map_err(of_pool)?;
+    Ok(Session::new(client, options.has_named_statements))
+}

@@ -1,0 +1,322 @@
+//! A store in a workspace of a database.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use convodb_core::directory::Directory;
+use convodb_core::{Command, Context, Error, ErrorKind, EventSeq, Hashes, Outcome, Result};
+use deadpool_postgres::Pool;
+use tokio::sync::{Notify, mpsc};
+
+use crate::error::failed;
+use crate::fault::{Done, Fault};
+use crate::group::{self, Job};
+use crate::head::{self, Head};
+use crate::migrate;
+use crate::options::PgOptions;
+use crate::pool;
+use crate::session::{Begin, Session, Statement};
+use crate::unit::{Given, Unit};
+
+/// How many conversations of removed assignees are reassigned in one commit.
+pub(crate) const BATCH: usize = 64;
+
+/// How many conversations are read in one commit to build the list of a view.
+pub(crate) const VIEWED: usize = 512;
+
+/// A store in a workspace of a PostgreSQL database. Clones share its connections.
+///
+/// It takes the commands of the crate `convodb`, and answers its queries with [`PgRead`](crate::PgRead). Any
+/// number of processes can use one workspace at a time.
+///
+/// ```no_run
+/// use convodb_postgres::commands::ReceiveMessage;
+/// use convodb_postgres::*;
+///
+/// # async fn example() -> Result<()> {
+/// let options = PgOptions::new("postgres://localhost/support")?;
+/// migrate(&options).await?;
+/// let store = PgStore::open(options).await?;
+/// let hello = Inbound::text(ContactId::new("con_01HXYZ")?, Channel::Whatsapp, "Hello");
+/// store.execute(ReceiveMessage { message: hello }).await?;
+/// let page = store.list(&Filter::open(), PageRequest::number(1, 20)?).await?;
+/// println!("{} open conversations", page.total);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PgStore {
+    shared: Arc<Shared>,
+    context: Context,
+    /// Ends the writer with the last clone.
+    jobs: mpsc::UnboundedSender<Box<dyn Job>>,
+}
+
+/// What all clones of a store share.
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) options: PgOptions,
+    pub(crate) ws: i32,
+    pub(crate) hashes: Hashes,
+    directory: Mutex<(i64, Arc<Directory>)>,
+    /// Wakes what waits for events, and the work that follows a commit.
+    pub(crate) commits: Notify,
+}
+
+impl Shared {
+    pub(crate) async fn session(&self) -> Result<Session> {
+        pool::session(&self.pool, &self.options).await
+    }
+
+    /// The directory that was read last, and the number of its latest change.
+    pub(crate) fn directory(&self) -> (i64, Arc<Directory>) {
+        let known = self
+            .directory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        (known.0, Arc::clone(&known.1))
+    }
+
+    fn set_directory(&self, epoch: i64, directory: Arc<Directory>) {
+        let mut known = self
+            .directory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if epoch >= known.0 {
+            *known = (epoch, directory);
+        }
+    }
+
+    /// Takes the directory that an exclusive unit has made.
+    pub(crate) fn publish(&self, unit: &Unit) {
+        self.set_directory(unit.epoch, Arc::clone(&unit.directory));
+    }
+
+    /// Reads the directory, if it was changed.
+    pub(crate) async fn refresh(&self) -> Result<()> {
+        let session = self.session().await?;
+        let (epoch, directory) = read_directory(&session, self.ws, Some(Begin::Read)).await?;
+        self.set_directory(epoch, Arc::new(directory));
+        Ok(())
+    }
+
+    pub(crate) async fn unit(&self, is_exclusive: bool) -> Done<Unit> {
+        let session = self.session().await?;
+        let (directory, hashes) = (self.directory(), self.hashes);
+        let clock = self.options.clock.clone();
+        Ok(Unit::new(
+            self.ws,
+            session,
+            is_exclusive,
+            directory,
+            hashes,
+            clock,
+        ))
+    }
+
+    pub(crate) fn committed(&self) {
+        self.commits.notify_waiters();
+    }
+
+    pub(crate) fn given(&self, context: Context) -> Given {
+        let at_once = |most| if self.options.has_background { most } else { 0 };
+        Given {
+            context,
+            random: self.options.draw(),
+            idempotency_ttl: self.options.idempotency_ttl,
+            max_views: self.options.max_views,
+            reassigned_at_once: at_once(BATCH),
+            viewed_at_once: at_once(VIEWED),
+        }
+    }
+}
+
+/// Reads the directory, in a transaction of its own or within the session's.
+pub(crate) async fn read_directory(
+    session: &Session,
+    ws: i32,
+    begin: Option<Begin>,
+) -> Result<(i64, Directory)> {
+    let statements = [Head::statement(ws), head::directory(ws)];
+    let rows = session.run(begin, &statements).await.map_err(failed)?;
+    let [head, rows] = rows.as_slice() else {
+        return Err(Error::corrupted("the directory was not answered"));
+    };
+    let head = head.first();
+    let head = Head::of_row(head.ok_or_else(|| Error::corrupted("the workspace is missing"))?)?;
+    Ok((head.epoch, head::read_directory(rows, &head)?))
+}
+
+impl PgStore {
+    /// Opens a workspace, and creates it if it is not there. The schema must be: see
+    /// [`migrate`](crate::migrate()).
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the server cannot be reached, `NotPermitted` if it refuses the user or the role may not
+    /// use the schema, `NotADatabase` without the database, `UnsupportedVersion` without the schema or with an
+    /// older one, `ReadOnly` on a standby.
+    pub async fn open(options: PgOptions) -> Result<Self> {
+        let pool = pool::new(&options)?;
+        let session = pool::session(&pool, &options).await?;
+        migrate::check(&session).await?;
+        let (ws, seed) = find_workspace(&session, &options.workspace).await?;
+        let (epoch, directory) = read_directory(&session, ws, Some(Begin::Read)).await?;
+        drop(session);
+        let shared = Arc::new(Shared {
+            pool,
+            options,
+            ws,
+            hashes: Hashes::new(seed),
+            directory: Mutex::new((epoch, Arc::new(directory))),
+            commits: Notify::new(),
+        });
+        let (jobs, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(group::write(Arc::clone(&shared), waiting));
+        let store = Self {
+            shared,
+            context: Context::new(),
+            jobs,
+        };
+        if store.shared.options.has_background {
+            tokio::spawn(crate::background::run(Arc::downgrade(&store.shared)));
+        }
+        Ok(store)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The same store, whose commands are given in a context: by an actor, under an idempotency key, with
+    /// preconditions.
+    pub fn with(&self, context: Context) -> Self {
+        Self {
+            context,
+            ..self.clone()
+        }
+    }
+
+    /// The context of its commands.
+    pub const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Runs a command, in one commit with those that other tasks give at the same time.
+    ///
+    /// It is tried again where another process changed what it rests on, and where the connection was lost: it
+    /// happens once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the command, the same as with a store in a file. `Unavailable` if the server could not be
+    /// reached until the deadline, `CommitUnknown` if the command may have happened then.
+    pub async fn execute<C: Command>(&self, command: C) -> Result<Outcome<C::Output>> {
+        self.execute_in(self.context.clone(), command).await
+    }
+
+    /// Runs a command in a context.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub async fn execute_in<C: Command>(
+        &self,
+        context: Context,
+        command: C,
+    ) -> Result<Outcome<C::Output>> {
+        let (job, answer) = group::job(self.shared.given(context), command);
+        let closed = || Error::new(ErrorKind::Closed, "the runtime of the store has ended");
+        self.jobs.send(job).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Waits for an event behind a number, until the timeout. Whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the server cannot be reached.
+    pub async fn wait_for_events(&self, after: EventSeq, timeout: Duration) -> Result<bool> {
+        /// Other processes commit too, and do not wake this one.
+        const POLLED_EACH: Duration = Duration::from_millis(50);
+        let deadline = tokio::time::Instant::now() + timeout;
+        loop {
+            let committed = self.shared.commits.notified();
+            let session = self.shared.session().await?;
+            let statement = Head::statement(self.shared.ws);
+            let rows = session.query(&statement).await.map_err(failed)?;
+            drop(session);
+            let head = rows.first().map(Head::of_row).transpose()?;
+            if head.is_some_and(|head| head.newest_event > after) {
+                return Ok(true);
+            }
+            let now = tokio::time::Instant::now();
+            if now >= deadline {
+                return Ok(false);
+            }
+            let until = deadline.min(now + POLLED_EACH);
+            let _ = tokio::time::timeout_at(until, committed).await;
+        }
+    }
+
+    /// Closes its connections. Commands that are given later fail.
+    pub fn close(self) {
+        self.shared.pool.close();
+    }
+}
+
+impl fmt::Debug for PgStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgStore")
+            .field("workspace", &self.shared.options.workspace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The number of a workspace, and the seed of its hashes.
+async fn find_workspace(session: &Session, name: &str) -> Result<(i32, [u8; 16])> {
+    let find = || {
+        let sql = "SELECT ws, seed FROM convodb.workspace WHERE name = $1";
+        Statement::new(sql).bind(name.to_owned())
+    };
+    let mut rows = session.query(&find()).await.map_err(failed)?;
+    if rows.is_empty() {
+        let seed: [u8; 16] = fastrand::u128(..).to_be_bytes();
+        let sql = "WITH w AS (INSERT INTO convodb.workspace (ws, name, seed) \
+                   SELECT coalesce(max(ws), 0) + 1, $1, $2 FROM convodb.workspace \
+                   ON CONFLICT DO NOTHING RETURNING ws), \
+                   h AS (INSERT INTO convodb.head (ws) SELECT ws FROM w) \
+                   INSERT INTO convodb.fold (ws) SELECT ws FROM w";
+        let insert = Statement::new(sql)
+            .bind(name.to_owned())
+            .bind(seed.to_vec());
+        session.query(&insert).await.map_err(failed)?;
+        rows = session.query(&find()).await.map_err(failed)?;
+    }
+    let row = rows.first();
+    // Another process made another workspace at the same time.
+    let row = row.ok_or_else(|| {
+        let message = "the workspace was not created, as another one was meanwhile: open it again";
+        Error::new(ErrorKind::Unavailable, message)
+    })?;
+    let seed: Vec<u8> = row.get(1);
+    let seed = seed.try_into();
+    let seed = seed.map_err(|_| Error::corrupted("the seed of the workspace is malformed"))?;
+    Ok((row.get(0), seed))
+}
+
+/// What ends a read, or lets it run again.
+pub(crate) async fn read_again(shared: &Shared, fault: Fault, tries: &mut u32) -> Result<()> {
+    use crate::error::Remedy;
+    const MOST: u32 = 8;
+    *tries += 1;
+    match fault.remedy() {
+        Remedy::Again if *tries < MOST => shared.refresh().await,
+        Remedy::Reconnect if *tries < MOST => {
+            tokio::time::sleep(Duration::from_millis(20 << (*tries).min(5))).await;
+            Ok(())
+        }
+        _ => Err(fault.into_error()),
+    }
+}

@@ -1,0 +1,319 @@
+//! A workspace of the tests' server, as what the rules and the model are tested on.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, RwLock};
+
+use chrono::{DateTime, Utc};
+use convodb::commands::PurgeEvents;
+use convodb::testing::{ManualClock, SeededIds};
+use convodb::*;
+use convodb_postgres::testing::{self, ExclusiveTransaction};
+use convodb_postgres::{PgOptions, PgRead, PgStore, migrate};
+use convodb_testkit::backend::{Backend, Commands, Counts, MOST, Plain, Queries};
+use convodb_testkit::postgres::{Server, shared};
+use convodb_testkit::views::MOST_VIEWS;
+use tokio::runtime::Runtime;
+
+/// Runs what is async.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let new = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    RUNTIME.get_or_init(new).block_on(work)
+}
+
+/// A database with the schema, on a server.
+pub fn database(server: &Server, name: &str) -> String {
+    server.psql("postgres", &format!("CREATE DATABASE {name}"));
+    let url = server.url(name);
+    block_on(migrate(&PgOptions::new(&url).unwrap())).unwrap();
+    url
+}
+
+/// The database that the tests share, each in a workspace of its own.
+pub fn url() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| database(shared(), "suite"))
+}
+
+/// Options of a workspace that no other test has.
+pub fn options() -> PgOptions {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    PgOptions::new(url())
+        .unwrap()
+        .workspace(format!("test_{number}"))
+        .connections(4)
+}
+
+/// A store with a clock that is set by hand, and ids of a seed.
+pub struct Pg {
+    options: PgOptions,
+    store: RwLock<PgStore>,
+    /// How it was folded last: each time when a seed says so.
+    folds: Mutex<u64>,
+}
+
+impl Pg {
+    pub fn new(clock: &ManualClock) -> Self {
+        let (clock, ids) = (clock.clone(), SeededIds::new(11));
+        let options = options()
+            .clock(move || clock.get())
+            .random(move || ids.random())
+            .max_views(MOST_VIEWS)
+            .background(false);
+        let store = block_on(PgStore::open(options.clone())).unwrap();
+        Self {
+            options,
+            store: RwLock::new(store),
+            folds: Mutex::new(0),
+        }
+    }
+
+    pub fn store(&self) -> PgStore {
+        self.store.read().unwrap().clone()
+    }
+
+    /// Folds the counts between some of the commands.
+    fn fold_sometimes(&self) {
+        let mut folds = self.folds.lock().unwrap();
+        *folds += 1;
+        if folds.is_multiple_of(7) {
+            block_on(testing::fold_now(&self.store())).unwrap();
+        }
+    }
+}
+
+macro_rules! queries {
+    ($($backend:ty),*) => {$(
+        impl Queries for $backend {
+            fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<Conversation>> {
+                block_on(self.reads().list(filter, page))
+            }
+            fn count(&self, filter: &Filter) -> Result<u64> {
+                block_on(self.reads().count(filter))
+            }
+            fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
+                block_on(self.reads().rank(id, filter))
+            }
+            fn conversation(&self, id: ConversationId) -> Result<Conversation> {
+                block_on(self.reads().conversation(id))
+            }
+            fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Option<Conversation>>> {
+                block_on(self.reads().conversations(ids))
+            }
+            fn find_conversation(
+                &self,
+                contact: &ContactId,
+                inbox: &InboxRef,
+            ) -> Result<Option<Conversation>> {
+                block_on(self.reads().find_conversation(contact, inbox))
+            }
+            fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>> {
+                block_on(self.reads().conversations_of(contact))
+            }
+            fn transcript(&self, id: ConversationId) -> Result<Transcript> {
+                block_on(self.reads().transcript(id))
+            }
+            fn messages(
+                &self,
+                id: ConversationId,
+                range: MessageRange,
+                turns: u64,
+            ) -> Result<Vec<Message>> {
+                let all = block_on(self.reads().messages(id, &range, MOST))?;
+                let mut back = block_on(self.reads().newest_messages(id, &range, MOST))?;
+                back.reverse();
+                assert_eq!(all, back, "messages read from either end");
+                let cut = all.len().min(turns as usize % 5);
+                let first = block_on(self.reads().messages(id, &range, cut))?;
+                assert_eq!(first, all[..cut], "the first messages");
+                Ok(all)
+            }
+            fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
+                block_on(self.reads().last_messages(ids))
+            }
+            fn notes(&self, id: ConversationId) -> Result<Vec<Note>> {
+                block_on(self.reads().notes(id))
+            }
+            fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
+                block_on(self.reads().assignee(id))
+            }
+            fn assignees(&self) -> Result<Vec<Assignee>> {
+                block_on(self.reads().assignees())
+            }
+            fn members_of(&self, team: &TeamId) -> Result<Vec<UserId>> {
+                block_on(self.reads().members_of(team))
+            }
+            fn inboxes(&self) -> Result<Vec<Inbox>> {
+                block_on(self.reads().inboxes())
+            }
+            fn view(&self, id: &ViewId) -> Result<View> {
+                block_on(self.reads().view(id))
+            }
+            fn views(&self) -> Result<Vec<View>> {
+                block_on(self.reads().views())
+            }
+            fn tags(&self) -> Result<Vec<TagCount>> {
+                block_on(self.reads().tags())
+            }
+            fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
+                block_on(self.reads().events(after, limit))
+            }
+            fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
+                block_on(self.reads().audit_log(id))
+            }
+            fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
+                block_on(self.reads().consumers())
+            }
+            fn contact(&self, id: &ContactId) -> Result<Contact> {
+                block_on(self.reads().contact(id))
+            }
+            fn list_contacts(
+                &self,
+                filter: &ContactFilter,
+                page: PageRequest,
+            ) -> Result<Page<Contact>> {
+                block_on(self.reads().list_contacts(filter, page))
+            }
+            fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>> {
+                block_on(self.reads().contacts(after, limit))
+            }
+        }
+    )*};
+}
+
+queries! { Pg, Tx, Snap }
+
+impl Pg {
+    fn reads(&self) -> PgStore {
+        self.store()
+    }
+}
+
+/// A snapshot.
+pub struct Snap(pub convodb_postgres::PgSnapshot);
+
+impl Snap {
+    const fn reads(&self) -> &convodb_postgres::PgSnapshot {
+        &self.0
+    }
+}
+
+/// A transaction that reads what it wrote.
+pub struct Tx {
+    tx: ExclusiveTransaction,
+    store: PgStore,
+}
+
+impl Tx {
+    const fn reads(&self) -> &ExclusiveTransaction {
+        &self.tx
+    }
+}
+
+impl Commands for Pg {
+    fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
+        self.fold_sometimes();
+        block_on(self.store().execute_in(context.clone(), command))
+    }
+
+    fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>> {
+        let limit = u64::MAX;
+        self.execute(context, PurgeEvents { retention, limit })
+    }
+
+    fn contact_of(&self, identity: &Identity) -> Result<ContactId> {
+        testing::contact_of(&self.store(), identity)
+    }
+}
+
+impl Commands for Tx {
+    fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
+        block_on(self.tx.execute_in(context, &command))
+    }
+
+    fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>> {
+        let limit = u64::MAX;
+        self.execute(context, PurgeEvents { retention, limit })
+    }
+
+    fn contact_of(&self, identity: &Identity) -> Result<ContactId> {
+        testing::contact_of(&self.store, identity)
+    }
+}
+
+impl Backend for Pg {
+    type Transaction<'t> = Tx;
+
+    fn transaction<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let store = self.store();
+        let tx = block_on(testing::begin(&store))?;
+        let tx = Tx { tx, store };
+        let done = work(&tx);
+        block_on(tx.tx.end(done.is_ok()))?;
+        done
+    }
+
+    fn import_all(&self, imports: Vec<Import>) -> Result<u64> {
+        block_on(self.store().import_all(imports)).map(|outcome| outcome.value)
+    }
+
+    fn import_lines(&self, lines: Vec<ImportLine>) -> Result<Vec<LineAnswer>> {
+        let lines = (1..).zip(lines.into_iter().map(Ok)).collect();
+        block_on(self.store().import_lines(lines, &ImportOptions::new()))
+    }
+
+    fn reassign(&self, limit: usize) -> Result<Vec<ConversationId>> {
+        block_on(testing::reassign_now(&self.store(), limit))
+    }
+
+    fn restart(&self) -> Result<()> {
+        let store = block_on(PgStore::open(self.options.clone()))?;
+        *self.store.write().unwrap() = store;
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<()> {
+        block_on(testing::fold_now(&self.store()))
+    }
+
+    fn commit_seq(&self) -> Result<CommitSeq> {
+        block_on(self.store().commit_seq())
+    }
+
+    fn last_commit_at(&self) -> Result<DateTime<Utc>> {
+        Ok(block_on(self.store().stats())?.last_commit_at)
+    }
+
+    fn verified_counts(&self) -> Result<Counts> {
+        let report = block_on(self.store().verify())?;
+        assert!(report.is_clean(), "{:?}", report.findings);
+        let stats = block_on(self.store().stats())?;
+        assert_eq!(stats.conversations, report.conversations);
+        assert_eq!(stats.messages, report.messages);
+        assert_eq!(stats.notes, report.notes);
+        assert_eq!(stats.events, report.events);
+        Ok(Counts {
+            conversations: stats.conversations,
+            messages: stats.messages,
+            notes: stats.notes,
+            users: stats.users,
+            teams: stats.teams,
+            events: stats.events,
+            newest_event: stats.newest_event,
+            unmatched: stats.unmatched,
+            to_reassign: stats.to_reassign,
+            times_in_the_future: stats.times_in_the_future,
+            commits: stats.commit_seq,
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! The tests of the backend, on a PostgreSQL server that they start themselves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs, unreachable_pub)]
+
+mod backend;
+mod model;

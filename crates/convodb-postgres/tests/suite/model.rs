@@ -1,0 +1,132 @@
+//! Random operations on a workspace, and a naive model beside it.
+
+use std::fmt;
+
+use convodb::testing::ManualClock;
+use convodb_testkit::apply::apply;
+use convodb_testkit::compare;
+use convodb_testkit::fixture::{clock, crowd, work_off};
+use convodb_testkit::model::Model;
+use convodb_testkit::op::Op;
+use convodb_testkit::postgres::is_installed;
+use convodb_testkit::probe::Probe;
+use convodb_testkit::strategy::{cases, op, probe, views};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::backend::{Pg, Snap, block_on};
+
+/// What a run does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Do(Op),
+    Ask(Probe),
+    /// Takes a snapshot, to be asked from then on.
+    Hold,
+    Repair,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => op().prop_map(Step::Do),
+        3 => probe().prop_map(Step::Ask),
+        1 => Just(Step::Hold),
+        1 => Just(Step::Repair),
+    ]
+}
+
+/// Printed a step a line, as a failing case is read.
+struct Steps(Vec<Step>);
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(steps) = self;
+        steps
+            .iter()
+            .try_for_each(|step| write!(f, "\n    {step:?}"))
+    }
+}
+
+fn steps(most: usize) -> impl Strategy<Value = Steps> {
+    vec(step(), 0..=most).prop_map(Steps)
+}
+
+fn begin(store: &Pg, model: &mut Model, views: &[Op]) {
+    for op in views {
+        apply(store, model, op).unwrap();
+    }
+    work_off(store, model);
+}
+
+/// Goes on from what the store and the model hold already.
+fn run_from(mut model: Model, store: &Pg, Steps(steps): &Steps) {
+    let mut snapshot: Option<(Snap, Model)> = None;
+    for step in steps {
+        match step {
+            Step::Do(op) => apply(store, &mut model, op).unwrap(),
+            Step::Ask(probe) => {
+                compare::ask(store, &model, probe);
+                if let Some((snapshot, then)) = &snapshot {
+                    compare::ask(snapshot, then, probe);
+                }
+            }
+            Step::Hold => {
+                let taken = block_on(store.store().snapshot()).unwrap();
+                snapshot = Some((Snap(taken), model.clone()));
+            }
+            Step::Repair => {
+                assert!(block_on(store.store().repair()).unwrap().is_clean());
+                model.repair();
+            }
+        }
+    }
+    if let Some((snapshot, then)) = &snapshot {
+        compare::everything(snapshot, then);
+    }
+    compare::everything(store, &model);
+    compare::sound(store, &model);
+    // Whatever was left to be built.
+    work_off(store, &mut model);
+    compare::everything(store, &model);
+    compare::sound(store, &model);
+}
+
+fn new() -> (ManualClock, Pg, Model) {
+    let clock = clock();
+    let store = Pg::new(&clock);
+    let model = Model::new(&clock);
+    (clock, store, model)
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    #[test]
+    fn a_workspace_reads_as_the_model(views in views(), steps in steps(60)) {
+        if is_installed() {
+            let (_clock, store, mut model) = new();
+            begin(&store, &mut model, &views);
+            run_from(model, &store, &steps);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(3))]
+
+    #[test]
+    fn a_workspace_of_many_conversations_reads_as_the_model(
+        count in 0..600_u16,
+        early in views(),
+        late in views(),
+        steps in steps(20),
+    ) {
+        if is_installed() {
+            let (_clock, store, mut model) = new();
+            begin(&store, &mut model, &early);
+            crowd(&store, &mut model, count);
+            begin(&store, &mut model, &late);
+            run_from(model, &store, &steps);
+        }
+    }
+}
