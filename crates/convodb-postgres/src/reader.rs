@@ -242,16 +242,17 @@ impl Reader<'_> {
         };
         let (first, last) = keys::all_of(of);
         let (start, end) = range.bounds();
-        // An excluded place is the next one behind it, or the one before.
+        // A place with another byte is the next one behind it.
+        let behind = |at| [place(at), vec![0]].concat();
         let start = match start {
             Bound::Included(at) => place(at),
-            Bound::Excluded(at) => [place(at), vec![0]].concat(),
+            Bound::Excluded(at) => behind(at),
             Bound::Unbounded => first,
         };
-        let (end, is_included) = match end {
-            Bound::Included(at) => (place(at), true),
-            Bound::Excluded(at) => (place(at), false),
-            Bound::Unbounded => (last, true),
+        let end = match end {
+            Bound::Included(at) => behind(at),
+            Bound::Excluded(at) => place(at),
+            Bound::Unbounded => [last, vec![0]].concat(),
         };
         let order = match from {
             End::Oldest => "ASC",
@@ -259,11 +260,11 @@ impl Reader<'_> {
         };
         let sql = format!(
             "SELECT key, place, record FROM convodb.message WHERE ws = $1 AND place >= $2 \
-             AND (place < $3 OR $4 AND place = $3) ORDER BY place {order} LIMIT $5"
+             AND place < $3 ORDER BY place {order} LIMIT $4"
         );
         let statement = Statement::new(sql).bind(self.ws).bind(start).bind(end);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.query(statement.bind(is_included).bind(limit)).await?;
+        let rows = self.query(statement.bind(limit)).await?;
         let messages = rows
             .iter()
             .map(|row| message_of(row.get(0), row.get(1), row.get(2)));
