@@ -9,6 +9,7 @@ use convodb_core::{ConversationId, Result};
 use crate::counts;
 use crate::exclusive::Exclusive;
 use crate::fault::{Done, Fault};
+use crate::numbering::Numbering;
 use crate::store::{BATCH, Shared, VIEWED};
 
 /// So many additions to the lists make a fold worth its commit.
@@ -17,43 +18,50 @@ const WORTH: u64 = 512;
 /// How long without commits until what is left is folded.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long commits are gathered before they are settled.
+const GATHERED: Duration = Duration::from_millis(20);
+
 /// Works until the last handle of the store has gone.
 pub(crate) async fn run(shared: Weak<Shared>) {
     loop {
         let Some(store) = shared.upgrade() else {
             return;
         };
+        // A commit during the work wakes it too.
+        let mut committed = std::pin::pin!(store.commits.notified());
+        committed.as_mut().enable();
         // What fails is tried again behind the next commit.
-        let worked = work(&store).await.unwrap_or(false);
-        if worked {
+        if work(&store).await.unwrap_or(false) {
             continue;
         }
-        let committed = store.commits.notified();
-        let waited = tokio::time::timeout(IDLE, committed).await;
-        if waited.is_ok() {
-            // Commits come in bursts.
-            drop(store);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let woken = tokio::time::timeout(IDLE, committed).await;
+        if woken.is_ok() {
+            tokio::time::sleep(GATHERED).await;
         }
     }
 }
 
-/// Does a piece of work. Whether there was any.
+/// Does a piece of work. Whether there is more of it.
 async fn work(shared: &Arc<Shared>) -> Result<bool> {
-    let session = shared.session().await?;
-    let backlog = counts::backlog(&session, shared.ws).await;
-    drop(session);
-    if backlog.map_err(Fault::into_error)? >= WORTH {
-        fold(shared).await?;
+    let known = shared.known();
+    let is_worth = match known.numbering {
+        Numbering::Settled => true,
+        Numbering::Head => {
+            let session = shared.session().await?;
+            let backlog = counts::backlog(&session, shared.ws).await;
+            backlog.map_err(Fault::into_error)? >= WORTH
+        }
+    };
+    if is_worth {
+        settle(shared).await?;
     }
-    let (_, directory) = shared.directory();
-    if directory.has_redirects() && !reassign(shared, BATCH).await?.is_empty() {
+    if known.directory.has_redirects() && !reassign(shared, BATCH).await?.is_empty() {
         return Ok(true);
     }
-    if directory.views.has_work() {
-        return build(shared, VIEWED).await;
+    match known.directory.views.has_work() {
+        true => build(shared, VIEWED).await,
+        false => Ok(false),
     }
-    Ok(false)
 }
 
 /// Stores some conversations of removed assignees under their successors. Returns which.
@@ -80,9 +88,13 @@ async fn end<T>(work: Exclusive, done: Done<T>) -> Result<T> {
     }
 }
 
-/// Folds all that commits have added to the lists.
-pub(crate) async fn fold(shared: &Shared) -> Result<()> {
+/// Folds all that commits have added to the lists, and numbers their events where these are settled.
+pub(crate) async fn settle(shared: &Shared) -> Result<()> {
     let session = shared.session().await?;
-    let folded = counts::fold(&session, shared.ws).await;
-    folded.map(drop).map_err(Fault::into_error)
+    let settled = counts::settle(&session, shared.ws).await;
+    if settled.map_err(Fault::into_error)? == Some(true) {
+        // Events may have their numbers now.
+        shared.events.notify_waiters();
+    }
+    Ok(())
 }

@@ -6,16 +6,20 @@ use tokio_postgres::Row;
 
 use crate::fault::Done;
 use crate::keys::micros;
+use crate::numbering::Numbering;
 use crate::rows::TABLES;
 use crate::session::{Begin, Statement};
 use crate::unit::Unit;
+use crate::write::CORRECTION;
 
-/// Takes the lock of the workspace's commits, their next number, and the numbers of `$2` events. A step of the
-/// clock back of more than a minute is a correction, as everywhere.
+/// Takes the lock of the workspace's commits, their next number, and the numbers of `$2` events.
 const TAKE: &str = "UPDATE convodb.head SET commit_seq = commit_seq + 1, newest_event = newest_event + $2, \
-     newest_id = CASE WHEN newest_time - $3 > 60000000 THEN $4 ELSE greatest(newest_id, $4) END, \
-     newest_time = CASE WHEN newest_time - $3 BETWEEN 0 AND 60000000 THEN newest_time ELSE $3 END \
+     newest_id = CASE WHEN newest_time - $3 > $5 THEN $4 ELSE greatest(newest_id, $4) END, \
+     newest_time = CASE WHEN newest_time - $3 BETWEEN 0 AND $5 THEN newest_time ELSE $3 END \
      WHERE ws = $1 RETURNING commit_seq";
+
+/// Keeps exclusive units out until the commit.
+const SHARE: &str = "SELECT FROM convodb.workspace WHERE ws = $1 FOR SHARE";
 
 /// Records the time and the greatest id of an exclusive unit.
 const ADVANCE: &str = "UPDATE convodb.head SET newest_time = $2, newest_id = $3 WHERE ws = $1";
@@ -27,17 +31,51 @@ fn commit_of(rows: Option<&Vec<Row>>) -> Done<CommitSeq> {
 }
 
 impl Unit {
-    /// Writes what an optimistic unit came to, if nothing has changed that it rests on. Otherwise nothing is
-    /// written, and the error is one of [`Remedy::Again`](crate::error::Remedy::Again).
-    pub(crate) async fn commit(&mut self) -> Done<CommitSeq> {
+    /// Writes what an optimistic unit came to, if nothing has changed that it rests on, and answers the number of
+    /// the commit, if it has one. Otherwise nothing is written, and the fault says to try again.
+    pub(crate) async fn commit(&mut self) -> Done<Option<CommitSeq>> {
         let check = self.check();
+        let mut statements = match self.numbering {
+            Numbering::Head => vec![self.take_number()],
+            Numbering::Settled => self.lock(),
+        };
+        statements.push(check);
+        statements.extend(self.write()?);
+        let rows = self.session.transaction(Begin::Write, &statements).await?;
+        match self.numbering {
+            Numbering::Head => commit_of(rows.first()).map(Some),
+            Numbering::Settled => Ok(None),
+        }
+    }
+
+    /// One commit of the workspace at a time.
+    fn take_number(&self) -> Statement {
         let events = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
         let take = Statement::new(TAKE).bind(self.ws).bind(events);
         let take = take.bind(micros(self.now));
-        let mut statements = vec![take.bind(self.newest_id.to_be_bytes().to_vec()), check];
-        statements.extend(self.write()?);
-        let rows = self.session.transaction(Begin::Write, &statements).await?;
-        commit_of(rows.first())
+        take.bind(self.newest_id.to_be_bytes().to_vec())
+            .bind(CORRECTION)
+    }
+
+    /// Commits that rest on none of the same rows go on side by side. All lock in one order, so none waits for one
+    /// that waits for it.
+    fn lock(&self) -> Vec<Statement> {
+        let mut statements = vec![Statement::new(SHARE).bind(self.ws)];
+        for table in TABLES {
+            let known = self
+                .stamps
+                .iter()
+                .filter(|((of, _), version)| *of == table && version.is_some());
+            let keys: Vec<_> = known.map(|((_, key), _)| key.clone()).collect();
+            if !keys.is_empty() {
+                let sql = format!(
+                    "SELECT FROM {} WHERE ws = $1 AND key = ANY($2) ORDER BY key FOR UPDATE",
+                    table.name()
+                );
+                statements.push(Statement::new(sql).bind(self.ws).bind(keys));
+            }
+        }
+        statements
     }
 
     /// Whether nothing has changed that the unit rests on.
@@ -91,27 +129,31 @@ impl Unit {
             .execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'")
             .await?;
         let lock = "SELECT FROM convodb.workspace WHERE ws = $1 FOR UPDATE";
-        let take = "UPDATE convodb.head SET commit_seq = commit_seq + 1 WHERE ws = $1";
-        let statements = [lock, take].map(|sql| Statement::new(sql).bind(self.ws));
+        let mut statements = vec![Statement::new(lock).bind(self.ws)];
+        if self.numbering == Numbering::Head {
+            let take = "UPDATE convodb.head SET commit_seq = commit_seq + 1 WHERE ws = $1";
+            statements.push(Statement::new(take).bind(self.ws));
+        }
         self.session.pipeline(&statements).await?;
         Ok(())
     }
 
     /// Ends the transaction of an exclusive unit. What it came to is written already.
-    pub(crate) async fn end(&mut self) -> Done<CommitSeq> {
+    pub(crate) async fn end(&mut self) -> Done<Option<CommitSeq>> {
         self.flush().await?;
         self.forget_drained().await?;
         self.flush().await?;
-        let commit = self.head()?.commit_seq;
-        let advance = Statement::new(ADVANCE).bind(self.ws).bind(micros(self.now));
-        let advance = advance.bind(self.newest_id.to_be_bytes().to_vec());
-        let mark = "INSERT INTO convodb.journal (ws, seq, version, streams, keys, deltas) \
-                    SELECT $1, commit_seq, $2, '{}', '{}', '{}' FROM convodb.head WHERE ws = $1 \
-                    ON CONFLICT (ws, seq) DO NOTHING";
-        let mark = Statement::new(mark).bind(self.ws).bind(self.version);
-        self.session.pipeline(&[advance, mark]).await?;
+        let mut statements = vec![self.journal(Vec::new(), Vec::new(), Vec::new())];
+        if self.numbering == Numbering::Head {
+            let advance = Statement::new(ADVANCE).bind(self.ws).bind(micros(self.now));
+            statements.push(advance.bind(self.newest_id.to_be_bytes().to_vec()));
+        }
+        self.session.pipeline(&statements).await?;
         self.session.execute("COMMIT").await?;
-        Ok(commit)
+        match self.numbering {
+            Numbering::Head => Ok(Some(self.head()?.commit_seq)),
+            Numbering::Settled => Ok(None),
+        }
     }
 
     /// Undoes what an exclusive unit has written.

@@ -14,9 +14,11 @@ use convodb_core::Error;
 use tokio_postgres::Row;
 
 use crate::fault::Done;
+use crate::numbering::Numbering;
 use crate::rows::damaged;
 use crate::session::{Session, Statement};
 use crate::stream;
+use crate::write::CORRECTION;
 
 /// Each slice of a level is divided into 2^6 of the next.
 pub(crate) const BITS: i16 = 6;
@@ -85,52 +87,51 @@ impl Nodes {
     }
 }
 
-/// What a fold came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Folded {
-    /// The last commit that the counts have.
-    pub(crate) through: i64,
-    /// How many additions were folded.
-    pub(crate) additions: u64,
-}
-
-/// Folds what commits have added to the lists of a workspace into its counts. Nothing where another process
-/// does.
-pub(crate) async fn fold(session: &Session, ws: i32) -> Done<Option<Folded>> {
+/// Folds what commits have added to the lists of a workspace into its counts, and numbers their events where
+/// these are settled. Whether anything was there; nothing where another process does it.
+pub(crate) async fn settle(session: &Session, ws: i32) -> Done<Option<bool>> {
+    // Before the snapshot: who adds a row up to this one has begun by then.
+    let sql = "SELECT last_value FROM convodb.journal_seq";
+    let rows = session.query(&Statement::new(sql)).await?;
+    let newest = rows.first().map_or(0, |row| row.get(0));
     session
         .execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         .await?;
-    let folded = fold_in(session, ws).await;
-    let end = match &folded {
-        Ok(Some(_)) => "COMMIT",
+    let settled = settle_in(session, ws, Some(newest)).await;
+    let end = match &settled {
+        Ok(Some(true)) => "COMMIT",
         _ => "ROLLBACK",
     };
     let ended = session.execute(end).await;
-    let folded = folded?;
+    let settled = settled?;
     ended?;
-    Ok(folded)
+    Ok(settled)
 }
 
-async fn fold_in(session: &Session, ws: i32) -> Done<Option<Folded>> {
-    let sql = "SELECT folded FROM convodb.fold WHERE ws = $1 FOR UPDATE SKIP LOCKED";
+/// The same within the transaction of an exclusive unit, which waits for another process that does it.
+pub(crate) async fn settle_within(session: &Session, ws: i32) -> Done<()> {
+    settle_in(session, ws, None).await.map(drop)
+}
+
+async fn settle_in(session: &Session, ws: i32, newest: Option<i64>) -> Done<Option<bool>> {
+    let wait = if newest.is_some() { "SKIP LOCKED" } else { "" };
+    let sql = format!(
+        "SELECT f.folded, w.numbering::bigint FROM convodb.fold f \
+         JOIN convodb.workspace w ON w.ws = f.ws WHERE f.ws = $1 FOR UPDATE OF f {wait}"
+    );
     let rows = session.query(&Statement::new(sql).bind(ws)).await?;
-    let Some(before) = rows.first().map(|row| row.get::<_, i64>(0)) else {
+    let Some(row) = rows.first() else {
         return Ok(None);
     };
-    let sql = "SELECT max(j.seq) OVER (), u.stream, u.key, u.delta FROM convodb.journal j \
-               LEFT JOIN LATERAL unnest(j.streams, j.keys, j.deltas) AS u(stream, key, delta) ON true \
-               WHERE j.ws = $1 AND j.seq > $2";
-    let rows = session
-        .query(&Statement::new(sql).bind(ws).bind(before))
-        .await?;
-    let Some(through) = rows.first().map(|row| row.get::<_, i64>(0)) else {
-        return Ok(Some(Folded {
-            through: before,
-            additions: 0,
-        }));
-    };
+    let (folded, numbering) = (row.get::<_, i64>(0), Numbering::of(row.get(1))?);
+    let rows = session.query(&unfolded(ws, folded)).await?;
+    if rows.is_empty() && !(numbering == Numbering::Settled && has_pending(session, ws).await?) {
+        return Ok(Some(false));
+    }
     let mut added: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+    let mut commits = BTreeSet::new();
     for row in &rows {
+        commits.insert(row.get::<_, i64>(0));
         if let (Some(stream), Some(key), Some(delta)) =
             (row.get(1), row.get(2), row.get::<_, Option<i32>>(3))
         {
@@ -145,17 +146,86 @@ async fn fold_in(session: &Session, ws: i32) -> Done<Option<Folded>> {
         divide(session, ws, &mut nodes, dense, &states).await?;
     }
     let mut statements = nodes.write(ws);
+    match numbering {
+        Numbering::Head => fold_through(ws, &commits, &mut statements),
+        Numbering::Settled => number(ws, &commits, newest, &mut statements),
+    }
+    session.pipeline(&statements).await?;
+    Ok(Some(true))
+}
+
+/// Whether events have no number yet.
+async fn has_pending(session: &Session, ws: i32) -> Done<bool> {
+    let sql = "SELECT FROM convodb.pending_event WHERE ws = $1 LIMIT 1";
+    let rows = session.query(&Statement::new(sql).bind(ws)).await?;
+    Ok(!rows.is_empty())
+}
+
+/// What commits have added behind one: each row has the number of its commit.
+fn unfolded(ws: i32, folded: i64) -> Statement {
+    let sql = "SELECT j.seq, u.stream, u.key, u.delta FROM convodb.journal j \
+               LEFT JOIN LATERAL unnest(j.streams, j.keys, j.deltas) AS u(stream, key, delta) ON true \
+               WHERE j.ws = $1 AND j.seq > $2";
+    Statement::new(sql).bind(ws).bind(folded)
+}
+
+/// Commits that are one behind the other: the counts have all up to the last one. The rows of the latest ones stay,
+/// as they say whether a commit that was not answered has happened.
+fn fold_through(ws: i32, commits: &BTreeSet<i64>, statements: &mut Vec<Statement>) {
+    let Some(through) = commits.last().copied() else {
+        return;
+    };
     let sql = "UPDATE convodb.fold SET folded = $2 WHERE ws = $1";
     statements.push(Statement::new(sql).bind(ws).bind(through));
-    // The rows of the latest commits say whether a commit that was not answered has happened.
-    let sql = "DELETE FROM convodb.journal WHERE ws = $1 AND seq <= $2";
+    let sql = "DELETE FROM convodb.journal WHERE ws = $1 AND seq > 0 AND seq <= $2";
     let kept = through.saturating_sub(JOURNAL_KEPT);
     statements.push(Statement::new(sql).bind(ws).bind(kept));
-    session.pipeline(&statements).await?;
-    Ok(Some(Folded {
-        through,
-        additions: rows.len() as u64,
-    }))
+}
+
+/// Commits that did not wait for one another: each that was folded gets the negative of its number, and its events
+/// the next numbers, in the order in which they were written: that is behind the locks of what they rest on.
+fn number(ws: i32, commits: &BTreeSet<i64>, newest: Option<i64>, statements: &mut Vec<Statement>) {
+    let count = i64::try_from(commits.len()).unwrap_or(i64::MAX);
+    let last = commits.last().copied().unwrap_or_default();
+    let of = |sql: &'static str| Statement::new(sql).bind(ws);
+    statements.push(
+        of("WITH moved AS (DELETE FROM convodb.pending_event WHERE ws = $1 RETURNING *), \
+            numbered AS (SELECT m.*, h.newest_event + row_number() OVER (ORDER BY m.id) AS number, \
+            greatest(max(m.at) OVER (ORDER BY m.id), h.newest_time) AS latest \
+            FROM moved m, convodb.head h WHERE h.ws = $1), \
+            stored AS (INSERT INTO convodb.event (ws, number, at, audit, contacts, record) \
+            SELECT ws, number, CASE WHEN latest - at > $3 THEN at ELSE latest END, audit, contacts, record \
+            FROM numbered RETURNING number, at) \
+            UPDATE convodb.head SET commit_seq = commit_seq + $2, \
+            newest_event = greatest(newest_event, (SELECT max(number) FROM stored)), \
+            newest_time = coalesce((SELECT CASE WHEN newest_time - j.at BETWEEN 0 AND $3 THEN newest_time ELSE j.at END \
+            FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $4), newest_time), \
+            newest_id = coalesce((SELECT j.newest_id FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $4), newest_id) \
+            WHERE ws = $1")
+        .bind(count)
+        .bind(CORRECTION)
+        .bind(last),
+    );
+    statements.push(
+        of(
+            "UPDATE convodb.journal SET seq = -seq, streams = '{}', keys = '{}', deltas = '{}' \
+            WHERE ws = $1 AND seq = ANY($2)",
+        )
+        .bind(commits.iter().copied().collect::<Vec<_>>()),
+    );
+    statements.push(
+        of("DELETE FROM convodb.journal WHERE ws = $1 AND seq < 0 AND seq > $2")
+            .bind(JOURNAL_KEPT.saturating_sub(last).min(0)),
+    );
+    if let Some(newest) = newest {
+        // Every transaction that began before the last fold has ended: it adds no row any longer.
+        statements.push(
+            of("UPDATE convodb.fold SET folded = CASE WHEN pg_snapshot_xmin(pg_current_snapshot()) \
+                >= coalesce(horizon_xid, '0')::xid8 THEN greatest(folded, horizon) ELSE folded END, horizon = $2, \
+                horizon_xid = pg_snapshot_xmax(pg_current_snapshot())::text WHERE ws = $1")
+            .bind(newest),
+        );
+    }
 }
 
 /// So many rows of the journal stay behind the fold.
@@ -360,16 +430,10 @@ impl Nodes {
     }
 }
 
-/// Counts everything anew from the rows, within a transaction that sees one snapshot.
+/// Counts everything anew from the rows, within the transaction of an exclusive unit.
 pub(crate) async fn rebuild(session: &Session, ws: i32, lists: &[u32]) -> Done<()> {
-    let of = |sql: &'static str| Statement::new(sql).bind(ws);
-    session
-        .pipeline(&[
-            of("DELETE FROM convodb.node WHERE ws = $1"),
-            of("UPDATE convodb.fold SET folded = (SELECT coalesce(max(seq), folded) FROM convodb.journal \
-                WHERE ws = $1) WHERE ws = $1"),
-        ])
-        .await?;
+    let sql = "DELETE FROM convodb.node WHERE ws = $1";
+    session.query(&Statement::new(sql).bind(ws)).await?;
     let mut nodes = count_all(session, ws, lists).await?;
     let dense = nodes.dense_at_top();
     let states = nodes.states();

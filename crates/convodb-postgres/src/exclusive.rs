@@ -53,12 +53,12 @@ impl Exclusive {
     }
 
     /// Commits, if anything was applied.
-    pub(crate) async fn commit(mut self) -> Result<CommitSeq> {
+    pub(crate) async fn commit(mut self) -> Result<Option<CommitSeq>> {
         self.unit.check_health()?;
         if !self.unit.applied {
             let seen = self.unit.commit_seq()?;
             self.roll_back().await?;
-            return Ok(seen);
+            return Ok(Some(seen));
         }
         match self.unit.end().await {
             Ok(commit) => {

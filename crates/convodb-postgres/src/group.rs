@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Remedy;
 use crate::fault::{Done, Fault};
+use crate::numbering::Numbering;
 use crate::session::Statement;
 use crate::store::Shared;
 use crate::unit::{Given, Unit};
@@ -42,9 +43,9 @@ pub(crate) trait Job: Send {
 #[derive(Clone, Debug)]
 pub(crate) enum Answered {
     /// It was committed, or changed nothing.
-    Done(CommitSeq),
+    Done(Option<CommitSeq>),
     /// A commit happened of which the answer was lost.
-    Kept(CommitSeq),
+    Kept(Option<CommitSeq>),
     Failed(Error),
 }
 
@@ -96,8 +97,9 @@ where
         let mut outcome = outcome.unwrap_or_else(lost);
         if let Ok(outcome) = &mut outcome
             && outcome.effect.changed
+            && !outcome.is_duplicate
         {
-            outcome.commit = Some(commit);
+            outcome.commit = commit;
         }
         // A caller that has gone needs no answer.
         let _ = self.caller.send(outcome);
@@ -214,8 +216,8 @@ impl<'a> Group<'a> {
     async fn attempt(&mut self) -> Done<Answered> {
         let mut unit = self.shared.unit(self.is_exclusive).await?;
         unit.version = self.version;
-        if let Some(since) = self.uncertain
-            && let Some(commit) = find_commit(&unit, since).await?
+        if self.uncertain.is_some()
+            && let Some(commit) = find_commit(&unit).await?
         {
             return Ok(Answered::Kept(commit));
         }
@@ -264,11 +266,12 @@ impl<'a> Group<'a> {
             if unit.loads > 1 {
                 unit.is_fresh().await?;
             }
-            return Ok(Answered::Done(unit.head()?.commit_seq));
+            return Ok(Answered::Done(Some(unit.head()?.commit_seq)));
         }
         let since = unit.head()?.commit_seq;
         let committed = unit.commit().await;
         self.note_loss(&committed, since);
+        self.shared.note_ids(unit);
         committed.map(Answered::Done)
     }
 
@@ -296,7 +299,7 @@ impl<'a> Group<'a> {
             Ok(false) => {
                 let seen = unit.commit_seq();
                 unit.roll_back().await?;
-                Ok(Answered::Done(seen?))
+                Ok(Answered::Done(Some(seen?)))
             }
             Err(fault) => {
                 let _ = unit.roll_back().await;
@@ -315,7 +318,7 @@ impl<'a> Group<'a> {
     }
 
     /// A commit whose connection was lost may have happened.
-    fn note_loss(&mut self, committed: &Done<CommitSeq>, since: CommitSeq) {
+    fn note_loss(&mut self, committed: &Done<Option<CommitSeq>>, since: CommitSeq) {
         if let Err(fault) = committed
             && fault.remedy() == Remedy::Reconnect
             && self.uncertain.is_none()
@@ -326,16 +329,16 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The commit that has the mark of a unit, if it happened.
-async fn find_commit(unit: &Unit, since: i64) -> Done<Option<CommitSeq>> {
-    let sql = "SELECT seq FROM convodb.journal WHERE ws = $1 AND version = $2 AND seq > $3";
-    let found = Statement::new(sql)
-        .bind(unit.ws)
-        .bind(unit.version)
-        .bind(since);
+/// The number of the commit that has the mark of a unit, if it happened.
+async fn find_commit(unit: &Unit) -> Done<Option<Option<CommitSeq>>> {
+    let sql = "SELECT seq FROM convodb.journal WHERE ws = $1 AND version = $2";
+    let found = Statement::new(sql).bind(unit.ws).bind(unit.version);
     let rows = unit.query(found).await?;
     let seq = rows.first().map(|row| row.get::<_, i64>(0));
-    Ok(seq.map(|seq| CommitSeq::new(seq.unsigned_abs())))
+    Ok(seq.map(|seq| match unit.numbering {
+        Numbering::Head => Some(CommitSeq::new(seq.unsigned_abs())),
+        Numbering::Settled => None,
+    }))
 }
 
 /// Waits for about so many milliseconds.

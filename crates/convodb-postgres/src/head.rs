@@ -6,6 +6,7 @@ use convodb_core::{AssigneeId, CommitSeq, Error, EventSeq, InboxId, Result, View
 use tokio_postgres::Row;
 
 use crate::keys;
+use crate::numbering::Numbering;
 use crate::rows;
 use crate::session::Statement;
 
@@ -20,13 +21,14 @@ pub(crate) struct Head {
     pub(crate) newest_time: DateTime<Utc>,
     pub(crate) newest_id: u128,
     pub(crate) next_owner: u32,
+    pub(crate) numbering: Numbering,
     /// The time of the server's clock.
     pub(crate) now: DateTime<Utc>,
 }
 
 /// The columns of a row that [`Head::read`] reads: an epoch, an id and numbers.
 pub(crate) const HEAD: &str = "w.epoch, h.newest_id, ARRAY[h.commit_seq, h.newest_event, w.oldest_event, \
-     h.newest_time, w.next_owner, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint]";
+     h.newest_time, w.next_owner, w.numbering, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint]";
 
 /// The table that has these columns of the workspace `$1`.
 pub(crate) const HEAD_FROM: &str =
@@ -41,6 +43,7 @@ impl Head {
             oldest_event,
             newest_time,
             next_owner,
+            numbering,
             now,
         ] = numbers
         else {
@@ -55,6 +58,7 @@ impl Head {
             newest_time: keys::time_of(*newest_time)?,
             newest_id: u128::from_be_bytes(newest_id),
             next_owner: u32::try_from(*next_owner).map_err(|_| malformed())?,
+            numbering: Numbering::of(*numbering)?,
             now: keys::time_of(*now)?,
         })
     }

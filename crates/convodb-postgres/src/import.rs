@@ -43,7 +43,8 @@ impl PgStore {
         }
         let mut imports = imports.into_iter().fuse();
         let mut imported = 0;
-        let mut commit = self.commit_seq().await?;
+        let seen = self.commit_seq().await?;
+        let mut commit = Some(seen);
         loop {
             let mut work = Exclusive::begin(self.shared()).await?;
             let some = self.import_some(&mut work, imported, &mut imports).await;
@@ -52,7 +53,9 @@ impl PgStore {
                     work.roll_back().await?;
                     let is_any = imported > 0;
                     let effect = Effect::new(is_any, is_any, false);
-                    return Ok(Outcome::new(imported, effect, false, commit));
+                    let mut outcome = Outcome::new(imported, effect, false, seen);
+                    outcome.commit = commit;
+                    return Ok(outcome);
                 }
                 Ok(some) => {
                     commit = work.commit().await?;

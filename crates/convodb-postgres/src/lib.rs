@@ -17,6 +17,7 @@ mod keys;
 mod lists;
 mod load;
 mod migrate;
+mod numbering;
 mod options;
 mod pool;
 mod query;
@@ -44,6 +45,7 @@ pub use convodb_core::commands;
 
 pub use import::PgImportLines;
 pub use migrate::{migrate, roles};
+pub use numbering::Numbering;
 pub use options::PgOptions;
 pub use read::PgRead;
 pub use snapshot::PgSnapshot;

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use convodb_core::directory::Stored;
 use convodb_core::records::{ContactRecord, ConversationRecord, NoteRecord, message};
 use convodb_core::{
-    ContactId, ConversationId, Error, EventSeq, InboxRef, Key, Message, MessageId, Result,
+    ContactId, Conversation, ConversationId, Error, EventSeq, InboxRef, Key, Message, MessageId,
+    Result, time,
 };
 use tokio_postgres::Row;
 
 use crate::fault::{Done, Fault};
 use crate::head::{HEAD_FROM, Head};
 use crate::keys;
+use crate::numbering::Numbering;
 use crate::rows::{self, Table};
 use crate::session::{Param, Statement};
 use crate::unit::{Redirected, Unit};
@@ -41,7 +43,7 @@ impl Request {
         let mut sql = format!(
             "SELECT {}::smallint AS arm, NULL::bytea AS key, w.epoch AS version, h.newest_id AS record, \
              NULL::bytea AS beside, ARRAY[h.commit_seq, h.newest_event, w.oldest_event, h.newest_time, \
-             w.next_owner, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint]::bigint[] AS numbers \
+             w.next_owner, w.numbering, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint]::bigint[] AS numbers \
              FROM {HEAD_FROM}",
             arm::HEAD
         );
@@ -55,6 +57,7 @@ impl Request {
             let at = params.len();
             let (number, name) = (table as i16, table.name());
             let beside = match table {
+                Table::Conversation => "t.newest_id",
                 Table::Message => "t.place",
                 _ => "NULL::bytea",
             };
@@ -73,7 +76,7 @@ impl Request {
                         "SELECT {alias}::smallint, a.key, 0, NULL::bytea, a.target, NULL::bigint[] {from}"
                     ));
                     arm(format!(
-                        "SELECT {number}::smallint, t.key, t.version, t.record, NULL::bytea, NULL::bigint[] \
+                        "SELECT {number}::smallint, t.key, t.version, t.record, t.newest_id, NULL::bigint[] \
                          {from} JOIN {name} t ON t.ws = $1 AND t.key = a.target"
                     ));
                 }
@@ -92,7 +95,7 @@ impl Request {
             params.push(inboxes.into());
             let at = params.len();
             arm(format!(
-                "SELECT {}::smallint, t.key, t.version, t.record, NULL::bytea, NULL::bigint[] \
+                "SELECT {}::smallint, t.key, t.version, t.record, t.newest_id, NULL::bigint[] \
                  FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(contact, inbox) \
                  JOIN convodb.conversation t ON t.ws = $1 AND t.contact = k.contact AND t.inbox = k.inbox",
                 Table::Conversation as i16,
@@ -222,6 +225,7 @@ impl Unit {
                 let id = keys::conversation_of(key)?;
                 let record: ConversationRecord = rows::decode(table.name(), key, record)?;
                 let stored = self.directory.decode(id, record).map_err(Error::from)?;
+                self.see(&stored.conversation, row.get(4));
                 self.insert_conversation(id, stored)?;
             }
             Table::Message => {
@@ -236,6 +240,23 @@ impl Unit {
         }
         self.stamps.insert(stamp, Some(row.get(2)));
         Ok(())
+    }
+
+    /// Where nothing else orders commits, the time and the ids of a command are behind those of the conversations
+    /// that it rests on.
+    fn see(&mut self, known: &Conversation, newest_id: &[u8]) {
+        if self.numbering == Numbering::Settled {
+            let newest_id = newest_id.try_into().map_or(0, u128::from_be_bytes);
+            self.newest_id = self.newest_id.max(newest_id);
+            // An import may bring an activity of the future; an id has the millisecond of the commit.
+            let of_commit = ConversationId::from_raw(newest_id).timestamp_ms();
+            let micros = i64::try_from(of_commit).unwrap_or_default() * 1_000;
+            let of_commit = match time::millis(known.updated_at) == of_commit {
+                true => known.updated_at,
+                false => time::from_micros(micros).unwrap_or_default(),
+            };
+            self.seen = self.seen.max(of_commit);
+        }
     }
 
     /// A conversation of a removed assignee is shown as its successor's.

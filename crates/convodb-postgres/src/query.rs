@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use crate::fault::{Done, Fault};
 use crate::keys::{self, micros};
 use crate::lists::Start;
+use crate::numbering::Numbering;
 use crate::reader::Reader;
 use crate::session::Statement;
 use crate::unit::Unit;
@@ -153,9 +154,13 @@ impl Unit {
             // Those that are not written yet have their numbers already.
             Query::EventRange => {
                 let head = self.head()?;
+                let pending = match self.numbering {
+                    Numbering::Head => self.events.len() as u64,
+                    Numbering::Settled => 0,
+                };
                 Answer::Events {
                     oldest: head.oldest_event,
-                    newest: EventSeq::new(head.newest_event.get() + self.events.len() as u64),
+                    newest: EventSeq::new(head.newest_event.get() + pending),
                 }
             }
         })

@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::reader::{End, Reader};
 use crate::session::Session;
 use crate::snapshot::PgSnapshot;
-use crate::store::{PgStore, Shared, read_again};
+use crate::store::{Known, PgStore, Shared, read_again};
 
 /// A connection to read with, and the directory that goes with it.
 pub(crate) struct Lease<'a> {
@@ -73,7 +73,9 @@ impl Source for PgStore {
     async fn lease(&self) -> Result<Lease<'_>> {
         let shared = self.shared();
         let session = shared.session().await?;
-        let (epoch, directory) = shared.directory();
+        let Known {
+            epoch, directory, ..
+        } = shared.known();
         Ok(Lease {
             session: Held::Own(Box::new(session)),
             shared,

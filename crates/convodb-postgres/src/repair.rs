@@ -39,6 +39,8 @@ pub(crate) async fn repair(shared: &Arc<Shared>) -> Result<()> {
 
 async fn derive(unit: &mut Unit) -> Done<()> {
     unit.applied = true;
+    // What is folded later is not in the rows that are counted.
+    counts::settle_within(&unit.session, unit.ws).await?;
     let directory = Arc::make_mut(&mut unit.directory);
     directory.repair_members()?;
     directory.views.rebuilt();
@@ -106,7 +108,11 @@ async fn derive_conversations(unit: &mut Unit, inbound: &Inbound) -> Done<()> {
             recount(inbound, &mut stored.conversation);
             time::clamp(stored.conversation.times(), unit.now);
             tags.add(&stored.conversation, 1);
-            put.push(conversation_row(&stored.conversation, stored.numbers)?);
+            put.push(conversation_row(
+                &stored.conversation,
+                stored.numbers,
+                unit.newest_id,
+            )?);
             let shown = stored.shown(&directory)?;
             for view in directory.views.iter() {
                 if let Some((list, place)) = view.place(&shown) {

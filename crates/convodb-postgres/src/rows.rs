@@ -76,6 +76,7 @@ impl Table {
                 ("is_unread", Type::Flag),
                 ("place", Type::Bytes),
                 ("due", Type::Number),
+                ("newest_id", Type::Bytes),
             ],
             Self::Message => &[("place", Type::Bytes)],
             Self::ProviderId => &[("since", Type::Number)],

@@ -8,7 +8,7 @@ use convodb_core::{Error, ErrorKind, Result};
 
 use crate::error::failed;
 use crate::session::Session;
-use crate::store::{PgStore, Shared, read_directory};
+use crate::store::{PgStore, Shared, read_known};
 
 /// One state of a store: what is committed later is not in it. It takes one connection, and ends a minute after
 /// its last query, as PostgreSQL keeps every old row for it: `SnapshotExpired` from then on.
@@ -51,12 +51,12 @@ impl PgStore {
             )
             .await
             .map_err(failed)?;
-        let (epoch, directory) = read_directory(&session, shared.ws, None).await?;
+        let known = read_known(&session, shared.ws, None).await?;
         Ok(PgSnapshot {
             shared,
             session: Some(session),
-            epoch,
-            directory: Arc::new(directory),
+            epoch: known.epoch,
+            directory: known.directory,
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::fault::{Done, Fault};
 use crate::group::{self, Job};
 use crate::head::{self, Head};
 use crate::migrate;
+use crate::numbering::Numbering;
 use crate::options::PgOptions;
 use crate::pool;
 use crate::session::{Begin, Session, Statement};
@@ -53,15 +54,28 @@ pub struct PgStore {
     jobs: mpsc::UnboundedSender<Box<dyn Job>>,
 }
 
+/// What a process remembers of a workspace, until it was changed.
+#[derive(Clone)]
+pub(crate) struct Known {
+    /// The number of the latest change.
+    pub(crate) epoch: i64,
+    pub(crate) numbering: Numbering,
+    pub(crate) directory: Arc<Directory>,
+}
+
 /// What all clones of a store share.
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) options: PgOptions,
     pub(crate) ws: i32,
     pub(crate) hashes: Hashes,
-    directory: Mutex<(i64, Arc<Directory>)>,
-    /// Wakes what waits for events, and the work that follows a commit.
+    known: Mutex<Known>,
+    /// The greatest id that this process gave out: its ids ascend also where no head row orders commits.
+    newest_id: Mutex<u128>,
+    /// Wakes the work that follows a commit.
     pub(crate) commits: Notify,
+    /// Wakes what waits for events.
+    pub(crate) events: Notify,
 }
 
 impl Shared {
@@ -69,54 +83,60 @@ impl Shared {
         pool::session(&self.pool, &self.options).await
     }
 
-    /// The directory that was read last, and the number of its latest change.
-    pub(crate) fn directory(&self) -> (i64, Arc<Directory>) {
-        let known = self
-            .directory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        (known.0, Arc::clone(&known.1))
+    /// What was read last.
+    pub(crate) fn known(&self) -> Known {
+        let known = self.known.lock();
+        known.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_directory(&self, epoch: i64, directory: Arc<Directory>) {
-        let mut known = self
-            .directory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if epoch >= known.0 {
-            *known = (epoch, directory);
+    fn set_known(&self, known: Known) {
+        let mut latest = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.epoch >= latest.epoch {
+            *latest = known;
         }
     }
 
-    /// Takes the directory that an exclusive unit has made.
+    /// Remembers the ids of a unit that was committed.
+    pub(crate) fn note_ids(&self, unit: &Unit) {
+        let mut newest = self
+            .newest_id
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *newest = unit.newest_id;
+    }
+
+    /// Takes what an exclusive unit has made of it.
     pub(crate) fn publish(&self, unit: &Unit) {
-        self.set_directory(unit.epoch, Arc::clone(&unit.directory));
+        self.note_ids(unit);
+        self.set_known(Known {
+            epoch: unit.epoch,
+            numbering: unit.numbering,
+            directory: Arc::clone(&unit.directory),
+        });
     }
 
     /// Reads the directory, if it was changed.
     pub(crate) async fn refresh(&self) -> Result<()> {
         let session = self.session().await?;
-        let (epoch, directory) = read_directory(&session, self.ws, Some(Begin::Read)).await?;
-        self.set_directory(epoch, Arc::new(directory));
+        self.set_known(read_known(&session, self.ws, Some(Begin::Read)).await?);
         Ok(())
     }
 
     pub(crate) async fn unit(&self, is_exclusive: bool) -> Done<Unit> {
         let session = self.session().await?;
-        let (directory, hashes) = (self.directory(), self.hashes);
+        let (known, hashes) = (self.known(), self.hashes);
         let clock = self.options.clock.clone();
-        Ok(Unit::new(
-            self.ws,
-            session,
-            is_exclusive,
-            directory,
-            hashes,
-            clock,
-        ))
+        let mut unit = Unit::new(self.ws, session, is_exclusive, known, hashes, clock);
+        if unit.numbering == Numbering::Settled {
+            let newest = self.newest_id.lock();
+            unit.newest_id = *newest.unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(unit)
     }
 
     pub(crate) fn committed(&self) {
         self.commits.notify_waiters();
+        self.events.notify_waiters();
     }
 
     pub(crate) fn given(&self, context: Context) -> Given {
@@ -133,11 +153,7 @@ impl Shared {
 }
 
 /// Reads the directory, in a transaction of its own or within the session's.
-pub(crate) async fn read_directory(
-    session: &Session,
-    ws: i32,
-    begin: Option<Begin>,
-) -> Result<(i64, Directory)> {
+pub(crate) async fn read_known(session: &Session, ws: i32, begin: Option<Begin>) -> Result<Known> {
     let statements = [Head::statement(ws), head::directory(ws)];
     let rows = session.run(begin, &statements).await.map_err(failed)?;
     let [head, rows] = rows.as_slice() else {
@@ -145,7 +161,11 @@ pub(crate) async fn read_directory(
     };
     let head = head.first();
     let head = Head::of_row(head.ok_or_else(|| Error::corrupted("the workspace is missing"))?)?;
-    Ok((head.epoch, head::read_directory(rows, &head)?))
+    Ok(Known {
+        epoch: head.epoch,
+        numbering: head.numbering,
+        directory: Arc::new(head::read_directory(rows, &head)?),
+    })
 }
 
 impl PgStore {
@@ -162,15 +182,17 @@ impl PgStore {
         let session = pool::session(&pool, &options).await?;
         migrate::check(&session).await?;
         let (ws, seed) = find_workspace(&session, &options.workspace).await?;
-        let (epoch, directory) = read_directory(&session, ws, Some(Begin::Read)).await?;
+        let known = read_known(&session, ws, Some(Begin::Read)).await?;
         drop(session);
         let shared = Arc::new(Shared {
             pool,
             options,
             ws,
             hashes: Hashes::new(seed),
-            directory: Mutex::new((epoch, Arc::new(directory))),
+            known: Mutex::new(known),
+            newest_id: Mutex::new(0),
             commits: Notify::new(),
+            events: Notify::new(),
         });
         let (jobs, waiting) = mpsc::unbounded_channel();
         tokio::spawn(group::write(Arc::clone(&shared), waiting));
@@ -242,7 +264,7 @@ impl PgStore {
         const POLLED_EACH: Duration = Duration::from_millis(50);
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
-            let committed = self.shared.commits.notified();
+            let numbered = self.shared.events.notified();
             let session = self.shared.session().await?;
             let statement = Head::statement(self.shared.ws);
             let rows = session.query(&statement).await.map_err(failed)?;
@@ -256,7 +278,7 @@ impl PgStore {
                 return Ok(false);
             }
             let until = deadline.min(now + POLLED_EACH);
-            let _ = tokio::time::timeout_at(until, committed).await;
+            let _ = tokio::time::timeout_at(until, numbered).await;
         }
     }
 

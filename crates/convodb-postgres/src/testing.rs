@@ -7,8 +7,10 @@ use convodb_core::{Command, ContactId, Context, ConversationId, Identity, Outcom
 use tokio::sync::Mutex;
 
 use crate::background;
+use crate::counts;
 use crate::exclusive::Exclusive;
 use crate::fault::Fault;
+use crate::numbering::Numbering;
 use crate::read::{Held, Lease, PgRead, Source};
 use crate::store::{PgStore, Shared};
 
@@ -62,6 +64,10 @@ impl Source for ExclusiveTransaction {
     async fn lease(&self) -> Result<Lease<'_>> {
         let mut work = self.work.lock().await;
         work.unit.flush().await.map_err(Fault::into_error)?;
+        if work.unit.numbering == Numbering::Settled {
+            let settled = counts::settle_within(&work.unit.session, self.shared.ws).await;
+            settled.map_err(Fault::into_error)?;
+        }
         Ok(Lease {
             shared: &self.shared,
             epoch: work.unit.epoch,
@@ -94,13 +100,13 @@ pub async fn reassign_now(store: &PgStore, limit: usize) -> Result<Vec<Conversat
     Ok(reassigned)
 }
 
-/// Folds what commits have added to the lists into their counts.
+/// Folds what commits have added to the lists into their counts, and numbers their events.
 ///
 /// # Errors
 ///
 /// `Unavailable` if the server cannot be reached.
-pub async fn fold_now(store: &PgStore) -> Result<()> {
-    background::fold(store.shared()).await
+pub async fn settle_now(store: &PgStore) -> Result<()> {
+    background::settle(store.shared()).await
 }
 
 /// The id of the contact that a message makes of its first identity, where none of its identities is known.

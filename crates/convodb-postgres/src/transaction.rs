@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use convodb_core::{Command, CommitSeq, Context, Error, ErrorKind, Outcome, Result};
+use convodb_core::{Command, Context, Error, ErrorKind, Outcome, Result};
 use tokio::sync::Mutex;
 
 use crate::error::Remedy;
@@ -65,7 +65,7 @@ impl PgStore {
             };
             tries += 1;
             let done = match work(&tx).await {
-                Ok(value) => tx.commit().await.map(|_| value).map_err(Some),
+                Ok(value) => tx.commit().await.map(|()| value).map_err(Some),
                 Err(error) if tx.is_stale().await => {
                     drop(error);
                     Err(None)
@@ -115,17 +115,17 @@ impl PgTransaction {
         fresh.is_err_and(|fault| fault.remedy() == Remedy::Again)
     }
 
-    async fn commit(self) -> Result<CommitSeq> {
+    async fn commit(self) -> Result<()> {
         let mut unit = self.unit.into_inner();
         unit.check_health()?;
         if !unit.applied {
-            return unit.commit_seq();
+            return Ok(());
         }
         let next = unit.commit_seq()?;
         match unit.commit().await {
-            Ok(commit) => {
+            Ok(_) => {
                 self.shared.committed();
-                Ok(commit)
+                Ok(())
             }
             Err(fault) => Err(match fault.remedy() {
                 Remedy::Again => Fault::Stale.into_error(),

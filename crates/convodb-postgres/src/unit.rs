@@ -19,9 +19,11 @@ use convodb_core::{
 
 use crate::fault::{Done, Fault, refusal};
 use crate::head::Head;
+use crate::numbering::Numbering;
 use crate::options::Clock;
 use crate::rows::Table;
 use crate::session::{Session, Statement};
+use crate::store::Known;
 use crate::tags::TagEdits;
 
 /// An identity map of more entities is written and begun anew between two commands.
@@ -58,12 +60,15 @@ pub(crate) struct Unit {
     clock: Option<Clock>,
     /// The number of the change of the directory that it has.
     pub(crate) epoch: i64,
+    pub(crate) numbering: Numbering,
     pub(crate) directory: Arc<Directory>,
     /// As the first load saw it.
     pub(crate) head: Option<Head>,
     /// The time of its commands.
     pub(crate) now: DateTime<Utc>,
     pub(crate) newest_id: u128,
+    /// The latest activity of the conversations that were loaded.
+    pub(crate) seen: DateTime<Utc>,
     pub(crate) state: State,
     /// The versions of the rows that were loaded, and which were not there.
     pub(crate) stamps: BTreeMap<(Table, Vec<u8>), Option<i64>>,
@@ -96,7 +101,7 @@ impl Unit {
         ws: i32,
         session: Session,
         is_exclusive: bool,
-        (epoch, directory): (i64, Arc<Directory>),
+        known: Known,
         hashes: Hashes,
         clock: Option<Clock>,
     ) -> Self {
@@ -106,11 +111,13 @@ impl Unit {
             is_exclusive,
             hashes,
             clock,
-            epoch,
-            directory,
+            epoch: known.epoch,
+            numbering: known.numbering,
+            directory: known.directory,
             head: None,
             now: DateTime::default(),
             newest_id: 0,
+            seen: DateTime::default(),
             state: State::default(),
             stamps: BTreeMap::new(),
             absent_threads: BTreeSet::new(),
@@ -144,6 +151,9 @@ impl Unit {
     /// The commit that will hold what was applied, or the latest one.
     pub(crate) fn commit_seq(&self) -> Result<CommitSeq, Error> {
         let seen = self.head()?.commit_seq;
+        if self.numbering == Numbering::Settled {
+            return Ok(seen);
+        }
         // An exclusive unit has taken its number with its lock.
         let is_taken = self.is_exclusive && !self.applied;
         Ok(match (self.applied && !self.is_exclusive, is_taken) {
@@ -160,8 +170,8 @@ impl Unit {
         }
         let head = *self.head()?;
         let newest = match self.applied {
-            true => self.now,
-            false => head.newest_time,
+            true => self.now.max(self.seen),
+            false => head.newest_time.max(self.seen),
         };
         let shown = match &self.clock {
             Some(clock) => clock.now(),
@@ -208,7 +218,11 @@ impl Unit {
             self.begin_anew().await?;
         }
         let commit = self.commit_seq()?;
-        Ok(Outcome::new(value, effect, is_duplicate, commit))
+        let mut outcome = Outcome::new(value, effect, is_duplicate, commit);
+        if self.numbering == Numbering::Settled {
+            outcome.commit = None;
+        }
+        Ok(outcome)
     }
 
     /// An error where a command failed while it was being applied.
@@ -259,9 +273,10 @@ impl Unit {
             }
         }
         self.load(&keys).await?;
-        let now = self.read_clock().await?;
-        let ids = IdSequence::new(given.random, self.newest_id);
         loop {
+            // What is loaded meanwhile may be later.
+            let now = self.read_clock().await?;
+            let ids = IdSequence::new(given.random, self.newest_id);
             let mut env = Env {
                 now,
                 context: &given.context,

@@ -141,7 +141,7 @@ async fn verify_conversations(
     let directory = reader.directory;
     let mut tags = TagEdits::default();
     let mut listed: BTreeMap<(i64, Vec<u8>), Vec<u8>> = BTreeMap::new();
-    let columns = "record, contact, inbox, by_state, by_owner, is_unread, place, due";
+    let columns = "record, contact, inbox, by_state, by_owner, is_unread, place, due, newest_id";
     each(reader, columns, Table::Conversation.name(), |row| {
         report.conversations += 1;
         let key: &[u8] = row.get(0);
@@ -155,7 +155,8 @@ async fn verify_conversations(
         let (known, numbers) = (&stored.conversation, stored.numbers);
         tags.add(known, 1);
         inbound.insert(known.id, known.inbound_count);
-        let expected = conversation_row(known, numbers)?;
+        let newest_id = row.get::<_, &[u8]>(9).try_into().map(u128::from_be_bytes);
+        let expected = conversation_row(known, numbers, newest_id.unwrap_or_default())?;
         if expected.values != conversation_values(row) {
             report.find(format!(
                 "the columns of the conversation {} differ from its record",
@@ -207,6 +208,7 @@ fn conversation_values(row: &Row) -> Vec<rows::Value> {
         Value::Flag(row.get(6)),
         Value::Bytes(row.get(7)),
         Value::Number(row.get(8)),
+        Value::Bytes(row.get(9)),
     ]
 }
 

@@ -9,9 +9,11 @@ use convodb_core::{
     MessageId, NewEvent, Note, NoteId, ProviderId, ProviderIdState, ViewId,
 };
 
+use crate::counts;
 use crate::fault::Done;
 use crate::keys::{self, micros};
 use crate::load::message_of;
+use crate::numbering::Numbering;
 use crate::reader;
 use crate::rows::{self, Row, Table};
 use crate::session::Statement;
@@ -20,6 +22,10 @@ use crate::write::{add_view_rows, message_row, provider_id_row};
 
 impl Unit {
     pub(crate) async fn write_wide(&mut self, change: &Change) -> Done<()> {
+        if self.numbering == Numbering::Settled {
+            // Events that have no number yet are changed like the others.
+            counts::settle_within(&self.session, self.ws).await?;
+        }
         match &change.kind {
             ChangeKind::ConversationDeleted { conversation } => {
                 self.bury_messages(*conversation).await?;

@@ -9,12 +9,13 @@ use convodb_core::records::{
     ContactRecord, ConversationRecord, MessageRecord, NoteRecord, Numbers,
 };
 use convodb_core::{
-    Contact, Conversation, Difference, Error, InboxNumber, InboxRef, Message, NewEvent,
+    Contact, Conversation, Difference, Error, EventSeq, InboxNumber, InboxRef, Message, NewEvent,
     ProviderIdState, Result, folded,
 };
 
 use crate::head;
 use crate::keys::{self, micros};
+use crate::numbering::Numbering;
 use crate::rows::{self, Row, TABLES, Table, Value};
 use crate::session::Statement;
 use crate::stream::{self, ALL};
@@ -107,7 +108,11 @@ pub(crate) fn name_key(name: &str) -> Vec<u8> {
 }
 
 /// The row of a conversation.
-pub(crate) fn conversation_row(known: &Conversation, numbers: Numbers) -> Result<Row> {
+pub(crate) fn conversation_row(
+    known: &Conversation,
+    numbers: Numbers,
+    newest_id: u128,
+) -> Result<Row> {
     let record = ConversationRecord::new(known, numbers);
     let [by_state, by_owner, unread, _] = placements(known, numbers);
     let (Some((by_state, place)), Some((by_owner, _))) = (by_state, by_owner) else {
@@ -124,6 +129,7 @@ pub(crate) fn conversation_row(known: &Conversation, numbers: Numbers) -> Result
             Value::Flag(unread.is_some()),
             Value::Bytes(Some(place.to_vec())),
             Value::Number(known.snoozed_until().map(micros)),
+            Value::Bytes(Some(newest_id.to_be_bytes().to_vec())),
         ],
     })
 }
@@ -247,7 +253,7 @@ impl Unit {
             if let Some((known, numbers)) = &after {
                 self.count(known, *numbers, 1);
                 self.tags.add(known, 1);
-                let row = conversation_row(known, *numbers)?;
+                let row = conversation_row(known, *numbers, self.newest_id)?;
                 writes.put.entry(Table::Conversation).or_default().push(row);
             } else if before.is_some() {
                 writes.remove(Table::Conversation, keys::conversation(key));
@@ -375,7 +381,10 @@ impl Unit {
                 statements.push(rows::delete(ws, table, removed));
             }
             let (mut known, mut new, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
-            for row in writes.put.remove(&table).unwrap_or_default() {
+            let mut put = writes.put.remove(&table).unwrap_or_default();
+            // Units that write the same new keys wait for one another in one order.
+            put.sort_by(|one, next| one.key.cmp(&next.key));
+            for row in put {
                 let stamp = (table, row.key.clone());
                 match self.stamps.insert(stamp, Some(version)) {
                     Some(Some(_)) => known.push(row),
@@ -430,20 +439,20 @@ impl Unit {
         Ok(())
     }
 
-    /// Gives events their numbers, and writes them.
+    /// Writes events, with their numbers where commits give them.
     fn write_events(&mut self, statements: &mut Vec<Statement>) -> Result<()> {
         let events = std::mem::take(&mut self.events);
         if events.is_empty() {
             return Ok(());
         }
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-        if self.is_exclusive {
+        if self.is_exclusive && self.numbering == Numbering::Head {
             // An optimistic unit takes them with its lock.
             let sql = "UPDATE convodb.head SET newest_event = newest_event + $2 WHERE ws = $1";
             statements.push(Statement::new(sql).bind(self.ws).bind(count));
             if let Some(head) = &mut self.head {
                 let newest = head.newest_event.get() + events.len() as u64;
-                head.newest_event = convodb_core::EventSeq::new(newest);
+                head.newest_event = EventSeq::new(newest);
             }
         }
         let (mut times, mut audits, mut records) = (Vec::new(), Vec::new(), Vec::new());
@@ -456,19 +465,25 @@ impl Unit {
             named.extend(contacts.map(|id| (at, self.hashes.of_contact(id).to_vec())));
         }
         let (named_at, named): (Vec<_>, Vec<_>) = named.into_iter().unzip();
-        let sql = "INSERT INTO convodb.event (ws, number, at, audit, record, contacts) \
-                   SELECT $1, h.newest_event - $2 + u.n, u.at, u.audit, u.record, \
-                   CASE WHEN cardinality($7::bigint[]) > 0 THEN \
-                   (SELECT array_agg(c.contact) FROM unnest($7, $6::bytea[]) AS c(n, contact) WHERE c.n = u.n) END \
-                   FROM convodb.head h, unnest($3::bigint[], $4::bytea[], $5::bytea[]) \
-                   WITH ORDINALITY AS u(at, audit, record, n) WHERE h.ws = $1";
+        let sql = match self.numbering {
+            Numbering::Head => format!(
+                "INSERT INTO convodb.event (ws, number, at, audit, record, contacts) \
+                 SELECT $1, h.newest_event - $2 + u.n, \
+                 CASE WHEN h.newest_time - u.at BETWEEN 0 AND {CORRECTION} THEN h.newest_time ELSE u.at END, \
+                 u.audit, u.record, {CONTACTS} FROM convodb.head h, {EVENTS} WHERE h.ws = $1"
+            ),
+            Numbering::Settled => format!(
+                "INSERT INTO convodb.pending_event (ws, at, audit, record, contacts) \
+                 SELECT $1, u.at, u.audit, u.record, {CONTACTS} FROM {EVENTS} WHERE $2 > 0 ORDER BY u.n"
+            ),
+        };
         let insert = Statement::new(sql).bind(self.ws).bind(count);
         let insert = insert.bind(times).bind(audits).bind(records);
         statements.push(insert.bind(named).bind(named_at));
         Ok(())
     }
 
-    /// Writes what is added to the lists, which the counts have not yet.
+    /// Writes what is added to the lists, which the counts have not yet. The row marks the commit.
     fn write_journal(&mut self, statements: &mut Vec<Statement>) {
         let moves = std::mem::take(&mut self.moves).into_iter();
         let moves = moves.filter(|(_, by)| *by != 0);
@@ -478,17 +493,52 @@ impl Unit {
             sort_keys.push(key);
             deltas.push(i32::try_from(by).unwrap_or_default());
         }
-        if self.is_exclusive && streams.is_empty() {
-            return;
+        if !self.is_exclusive || !streams.is_empty() {
+            statements.push(self.journal(streams, sort_keys, deltas));
         }
-        let sql = "INSERT INTO convodb.journal AS j (ws, seq, version, streams, keys, deltas) \
-                   SELECT $1, h.commit_seq, $2, $3, $4, $5 FROM convodb.head h WHERE h.ws = $1 \
-                   ON CONFLICT (ws, seq) DO UPDATE SET streams = j.streams || excluded.streams, \
-                   keys = j.keys || excluded.keys, deltas = j.deltas || excluded.deltas";
+    }
+
+    pub(crate) fn journal(
+        &self,
+        streams: Vec<i64>,
+        sort_keys: Vec<i64>,
+        deltas: Vec<i32>,
+    ) -> Statement {
+        let seq = match self.numbering {
+            Numbering::Head => "h.commit_seq",
+            Numbering::Settled => "nextval('convodb.journal_seq')",
+        };
+        let more = match self.is_exclusive {
+            true => {
+                "ON CONFLICT (ws, version) DO UPDATE SET seq = CASE WHEN j.seq < 0 THEN excluded.seq \
+                 ELSE j.seq END, streams = j.streams || excluded.streams, \
+                 keys = j.keys || excluded.keys, deltas = j.deltas || excluded.deltas, \
+                 at = excluded.at, newest_id = excluded.newest_id"
+            }
+            // The same commit, of which the answer was lost, stays, and this one fails.
+            false => "",
+        };
+        let sql = format!(
+            "INSERT INTO convodb.journal AS j (ws, seq, version, streams, keys, deltas, at, newest_id) \
+             SELECT $1, {seq}, $2, $3, $4, $5, $6, $7 FROM convodb.head h WHERE h.ws = $1 {more}"
+        );
         let insert = Statement::new(sql).bind(self.ws).bind(self.version);
-        statements.push(insert.bind(streams).bind(sort_keys).bind(deltas));
+        let insert = insert.bind(streams).bind(sort_keys).bind(deltas);
+        let insert = insert.bind(micros(self.now));
+        insert.bind(self.newest_id.to_be_bytes().to_vec())
     }
 }
+
+/// A step of the clock back of more microseconds is a correction, as everywhere.
+pub(crate) const CORRECTION: i64 = 60_000_000;
+
+/// The events of a statement's parameters.
+const EVENTS: &str =
+    "unnest($3::bigint[], $4::bytea[], $5::bytea[]) WITH ORDINALITY AS u(at, audit, record, n)";
+
+/// The hashes of the contacts that each of them names.
+const CONTACTS: &str = "CASE WHEN cardinality($7::bigint[]) > 0 THEN (SELECT array_agg(c.contact) \
+     FROM unnest($7, $6::bytea[]) AS c(n, contact) WHERE c.n = u.n) END";
 
 /// The conversation whose audit log keeps an event, if one does.
 pub(crate) fn audited_in(event: &NewEvent) -> Option<convodb_core::ConversationId> {

@@ -59,6 +59,12 @@ impl<C: Command<Output: Debug> + Clone> Plain for C {}
 
 /// What takes commands: a backend or a transaction.
 pub trait Commands {
+    /// Whether commits have numbers that a command's answer has. Where they have none, commits may go on side by
+    /// side.
+    fn numbers_commits(&self) -> bool {
+        true
+    }
+
     fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>>;
 
     /// A backend may purge in several steps.

@@ -10,6 +10,8 @@ CREATE TABLE convodb.workspace (
     -- Rises with each change of the directory, and of what reaches beyond the rows that a command loads.
     epoch bigint NOT NULL DEFAULT 0,
     next_owner bigint NOT NULL DEFAULT 1,
+    -- How events get their numbers: 0 by the head row, 1 by a settler.
+    numbering smallint NOT NULL DEFAULT 0,
     oldest_event bigint NOT NULL DEFAULT 1
 );
 
@@ -41,6 +43,8 @@ CREATE TABLE convodb.conversation (
     place bytea NOT NULL,
     -- When its snooze ends, in microseconds.
     due bigint,
+    -- The greatest id that was given out when it was written.
+    newest_id bytea NOT NULL,
     record bytea NOT NULL,
     PRIMARY KEY (ws, key),
     UNIQUE (ws, contact, inbox)
@@ -168,8 +172,21 @@ CREATE TABLE convodb.audit (
     PRIMARY KEY (ws, conversation, number)
 );
 
--- What each commit added to the lists: so many conversations at a sort key of a stream. Rows up to
--- `folded` are in the counts.
+-- Events that a settler numbers, in the order of `id`.
+CREATE SEQUENCE convodb.event_seq;
+CREATE TABLE convodb.pending_event (
+    ws int, id bigint DEFAULT nextval('convodb.event_seq'),
+    at bigint NOT NULL,
+    audit bytea,
+    contacts bytea[],
+    record bytea NOT NULL,
+    PRIMARY KEY (ws, id)
+);
+
+-- What each commit added to the lists: so many conversations at a sort key of a stream. Rows behind `folded` are
+-- not in the counts yet; a row of a settled commit has the negative of its number. `version` marks the commit, so
+-- that none happens twice.
+CREATE SEQUENCE convodb.journal_seq;
 CREATE TABLE convodb.journal (
     ws int, seq bigint,
     -- The version that the commit wrote.
@@ -177,12 +194,18 @@ CREATE TABLE convodb.journal (
     streams bigint[] NOT NULL,
     keys bigint[] NOT NULL,
     deltas int[] NOT NULL,
+    -- Its time, and the greatest id that was given out by then.
+    at bigint NOT NULL,
+    newest_id bytea NOT NULL,
     PRIMARY KEY (ws, seq),
     UNIQUE (ws, version)
 );
 CREATE TABLE convodb.fold (
     ws int PRIMARY KEY,
-    folded bigint NOT NULL DEFAULT 0
+    folded bigint NOT NULL DEFAULT 0,
+    -- Settled numbering: no transaction whose number is lower than `horizon_xid` can add a row up to `horizon`.
+    horizon bigint NOT NULL DEFAULT 0,
+    horizon_xid text
 ) WITH (fillfactor = 10);
 
 -- Counts of the rows of a stream by slices of its sort key. A slice of level L holds 2^L keys, and a row

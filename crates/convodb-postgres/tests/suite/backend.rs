@@ -8,7 +8,7 @@ use convodb::commands::PurgeEvents;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::*;
 use convodb_postgres::testing::{self, ExclusiveTransaction};
-use convodb_postgres::{PgOptions, PgRead, PgStore, migrate};
+use convodb_postgres::{Numbering, PgOptions, PgRead, PgStore, migrate};
 use convodb_testkit::backend::{Backend, Commands, Counts, MOST, Plain, Queries};
 use convodb_testkit::postgres::{Server, shared};
 use convodb_testkit::views::MOST_VIEWS;
@@ -55,12 +55,15 @@ pub fn options() -> PgOptions {
 pub struct Pg {
     options: PgOptions,
     store: RwLock<PgStore>,
-    /// How it was folded last: each time when a seed says so.
-    folds: Mutex<u64>,
+    /// How many commands were given.
+    commands: Mutex<u64>,
+    numbering: Numbering,
+    /// The commits that made it ready.
+    before: u64,
 }
 
 impl Pg {
-    pub fn new(clock: &ManualClock) -> Self {
+    pub fn new(clock: &ManualClock, numbering: Numbering) -> Self {
         let (clock, ids) = (clock.clone(), SeededIds::new(11));
         let options = options()
             .clock(move || clock.get())
@@ -68,10 +71,15 @@ impl Pg {
             .max_views(MOST_VIEWS)
             .background(false);
         let store = block_on(PgStore::open(options.clone())).unwrap();
+        block_on(store.set_numbering(numbering)).unwrap();
+        block_on(testing::settle_now(&store)).unwrap();
+        let before = block_on(store.commit_seq()).unwrap().get();
         Self {
             options,
             store: RwLock::new(store),
-            folds: Mutex::new(0),
+            commands: Mutex::new(0),
+            numbering,
+            before,
         }
     }
 
@@ -81,11 +89,16 @@ impl Pg {
 
     /// Folds the counts between some of the commands.
     fn fold_sometimes(&self) {
-        let mut folds = self.folds.lock().unwrap();
-        *folds += 1;
-        if folds.is_multiple_of(7) {
-            block_on(testing::fold_now(&self.store())).unwrap();
+        let mut commands = self.commands.lock().unwrap();
+        *commands += 1;
+        if commands.is_multiple_of(7) {
+            block_on(testing::settle_now(&self.store())).unwrap();
         }
+    }
+
+    /// A number of a commit, where the first of the test is 1.
+    const fn counted(&self, commit: CommitSeq) -> CommitSeq {
+        CommitSeq::new(commit.get() - self.before)
     }
 }
 
@@ -191,8 +204,13 @@ macro_rules! queries {
 queries! { Pg, Tx, Snap }
 
 impl Pg {
-    fn reads(&self) -> PgStore {
-        self.store()
+    /// Events that are settled are there a moment later: that is, now.
+    pub fn reads(&self) -> PgStore {
+        let store = self.store();
+        if self.numbering == Numbering::Settled {
+            block_on(testing::settle_now(&store)).unwrap();
+        }
+        store
     }
 }
 
@@ -209,6 +227,7 @@ impl Snap {
 pub struct Tx {
     tx: ExclusiveTransaction,
     store: PgStore,
+    before: u64,
 }
 
 impl Tx {
@@ -218,9 +237,15 @@ impl Tx {
 }
 
 impl Commands for Pg {
+    fn numbers_commits(&self) -> bool {
+        self.numbering == Numbering::Head
+    }
+
     fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
         self.fold_sometimes();
-        block_on(self.store().execute_in(context.clone(), command))
+        let mut outcome = block_on(self.reads().execute_in(context.clone(), command))?;
+        outcome.commit = outcome.commit.map(|commit| self.counted(commit));
+        Ok(outcome)
     }
 
     fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>> {
@@ -234,8 +259,17 @@ impl Commands for Pg {
 }
 
 impl Commands for Tx {
+    fn numbers_commits(&self) -> bool {
+        self.store.numbering() == Numbering::Head
+    }
+
     fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
-        block_on(self.tx.execute_in(context, &command))
+        let mut outcome = block_on(self.tx.execute_in(context, &command))?;
+        let before = self.before;
+        outcome.commit = outcome
+            .commit
+            .map(|commit| CommitSeq::new(commit.get() - before));
+        Ok(outcome)
     }
 
     fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>> {
@@ -255,9 +289,13 @@ impl Backend for Pg {
         &self,
         work: impl FnOnce(&Tx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let store = self.store();
+        let store = self.reads();
         let tx = block_on(testing::begin(&store))?;
-        let tx = Tx { tx, store };
+        let tx = Tx {
+            tx,
+            store,
+            before: self.before,
+        };
         let done = work(&tx);
         block_on(tx.tx.end(done.is_ok()))?;
         done
@@ -283,11 +321,11 @@ impl Backend for Pg {
     }
 
     fn compact(&self) -> Result<()> {
-        block_on(testing::fold_now(&self.store()))
+        block_on(testing::settle_now(&self.store()))
     }
 
     fn commit_seq(&self) -> Result<CommitSeq> {
-        block_on(self.store().commit_seq())
+        block_on(self.reads().commit_seq()).map(|commit| self.counted(commit))
     }
 
     fn last_commit_at(&self) -> Result<DateTime<Utc>> {
@@ -295,7 +333,7 @@ impl Backend for Pg {
     }
 
     fn verified_counts(&self) -> Result<Counts> {
-        let report = block_on(self.store().verify())?;
+        let report = block_on(self.reads().verify())?;
         assert!(report.is_clean(), "{:?}", report.findings);
         let stats = block_on(self.store().stats())?;
         assert_eq!(stats.conversations, report.conversations);
@@ -313,7 +351,7 @@ impl Backend for Pg {
             unmatched: stats.unmatched,
             to_reassign: stats.to_reassign,
             times_in_the_future: stats.times_in_the_future,
-            commits: stats.commit_seq,
+            commits: self.counted(stats.commit_seq),
         })
     }
 }

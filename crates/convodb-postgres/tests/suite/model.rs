@@ -3,6 +3,7 @@
 use std::fmt;
 
 use convodb::testing::ManualClock;
+use convodb_postgres::Numbering;
 use convodb_testkit::apply::apply;
 use convodb_testkit::compare;
 use convodb_testkit::fixture::{clock, crowd, work_off};
@@ -71,7 +72,7 @@ fn run_from(mut model: Model, store: &Pg, Steps(steps): &Steps) {
                 }
             }
             Step::Hold => {
-                let taken = block_on(store.store().snapshot()).unwrap();
+                let taken = block_on(store.reads().snapshot()).unwrap();
                 snapshot = Some((Snap(taken), model.clone()));
             }
             Step::Repair => {
@@ -91,9 +92,9 @@ fn run_from(mut model: Model, store: &Pg, Steps(steps): &Steps) {
     compare::sound(store, &model);
 }
 
-fn new() -> (ManualClock, Pg, Model) {
+fn new(numbering: Numbering) -> (ManualClock, Pg, Model) {
     let clock = clock();
-    let store = Pg::new(&clock);
+    let store = Pg::new(&clock, numbering);
     let model = Model::new(&clock);
     (clock, store, model)
 }
@@ -104,7 +105,20 @@ proptest! {
     #[test]
     fn a_workspace_reads_as_the_model(views in views(), steps in steps(60)) {
         if is_installed() {
-            let (_clock, store, mut model) = new();
+            let (_clock, store, mut model) = new(Numbering::Head);
+            begin(&store, &mut model, &views);
+            run_from(model, &store, &steps);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(6))]
+
+    #[test]
+    fn a_workspace_with_settled_events_reads_as_the_model(views in views(), steps in steps(60)) {
+        if is_installed() {
+            let (_clock, store, mut model) = new(Numbering::Settled);
             begin(&store, &mut model, &views);
             run_from(model, &store, &steps);
         }
@@ -122,7 +136,7 @@ proptest! {
         steps in steps(20),
     ) {
         if is_installed() {
-            let (_clock, store, mut model) = new();
+            let (_clock, store, mut model) = new(Numbering::Head);
             begin(&store, &mut model, &early);
             crowd(&store, &mut model, count);
             begin(&store, &mut model, &late);
