@@ -31,6 +31,7 @@ mod snapshot;
 mod store;
 mod stream;
 mod tags;
+mod tls;
 mod transaction;
 mod unit;
 mod verify;

@@ -121,6 +121,7 @@ pub fn roles(app: &str, reader: &str) -> Result<String> {
     Ok(format!(
         "GRANT USAGE ON SCHEMA convodb TO {app}, {reader};\n\
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA convodb TO {app};\n\
+         GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA convodb TO {app};\n\
          REVOKE INSERT, UPDATE, DELETE ON convodb.schema_version FROM {app};\n\
          GRANT SELECT ON ALL TABLES IN SCHEMA convodb TO {reader};\n"
     ))

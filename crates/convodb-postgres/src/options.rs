@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use convodb_core::{Error, InvalidInput, Result};
+use rustls::pki_types::CertificateDer;
+
+use crate::tls;
 
 /// A source of the time, for tests: without one, it is the database server's clock.
 #[derive(Clone)]
@@ -44,6 +47,7 @@ pub struct PgOptions {
     pub(crate) deadline: Duration,
     pub(crate) idempotency_ttl: Duration,
     pub(crate) max_views: u64,
+    pub(crate) roots: Vec<CertificateDer<'static>>,
     pub(crate) clock: Option<Clock>,
     pub(crate) random: Option<Arc<dyn Fn() -> u128 + Send + Sync>>,
 }
@@ -51,6 +55,10 @@ pub struct PgOptions {
 impl PgOptions {
     /// Those of a URL: `postgres://user:password@host:port/database?sslmode=require`, or of a string of keys and
     /// values, `host=/run/postgresql user=inbox dbname=support`.
+    ///
+    /// Connections over a network are encrypted where the server can, and always with `sslmode=require`; never with
+    /// `sslmode=disable`. Where they are, the server proves its name: by a certificate that the system trusts, or one
+    /// under [`root_certificate`](Self::root_certificate).
     ///
     /// # Errors
     ///
@@ -77,6 +85,7 @@ impl PgOptions {
             deadline: Duration::from_secs(30),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
             max_views: 64,
+            roots: Vec::new(),
             clock: None,
             random: None,
         })
@@ -99,6 +108,16 @@ impl PgOptions {
     pub const fn unnamed_statements(mut self) -> Self {
         self.has_named_statements = false;
         self
+    }
+
+    /// Trusts servers whose certificates are under these, in PEM, and no others.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` of the field `root_certificate`, if there is none.
+    pub fn root_certificate(mut self, pem: &[u8]) -> Result<Self> {
+        self.roots = tls::certificates(pem)?;
+        Ok(self)
     }
 
     /// How long a command is tried again when the connection is lost or others change what it rests on, 30 s

@@ -3,10 +3,12 @@
 use convodb_core::{Error, ErrorKind, Result};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::NoTls;
+use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::of_pool;
 use crate::options::PgOptions;
 use crate::session::Session;
+use crate::tls;
 
 /// Plans hold for every table size: rows are found by their keys, also where a table was small when its plan was
 /// made.
@@ -21,7 +23,14 @@ pub(crate) fn new(options: &PgOptions) -> Result<Pool> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let manager = Manager::from_config(config, NoTls, recycling);
+    let is_remote = |host: &Host| matches!(host, Host::Tcp(_));
+    // A socket of this machine is not encrypted.
+    let manager = match config.get_ssl_mode() {
+        SslMode::Prefer | SslMode::Require if config.get_hosts().iter().any(is_remote) => {
+            Manager::from_config(config, tls::connector(&options.roots)?, recycling)
+        }
+        _ => Manager::from_config(config, NoTls, recycling),
+    };
     let mut pool = Pool::builder(manager)
         .max_size(options.connections)
         .runtime(Runtime::Tokio1)

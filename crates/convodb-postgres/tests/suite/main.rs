@@ -8,4 +8,5 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod backend;
+mod connections;
 mod model;
