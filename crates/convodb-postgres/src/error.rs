@@ -36,6 +36,7 @@ pub(crate) fn remedy(error: &PgError) -> Remedy {
         &SqlState::ADMIN_SHUTDOWN,
         &SqlState::CRASH_SHUTDOWN,
         &SqlState::CANNOT_CONNECT_NOW,
+        &SqlState::TOO_MANY_CONNECTIONS,
         &SqlState::READ_ONLY_SQL_TRANSACTION,
         &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         &SqlState::IDLE_SESSION_TIMEOUT,
@@ -126,7 +127,6 @@ pub(crate) fn cause(error: &dyn std::error::Error) -> String {
 pub(crate) fn of_pool(error: deadpool_postgres::PoolError) -> Error {
     use deadpool_postgres::PoolError;
     match error {
-        PoolError::Backend(error) => failed(error),
         PoolError::Timeout(_) => Error::new(
             ErrorKind::Unavailable,
             "no connection to PostgreSQL was free in time",

@@ -1,11 +1,14 @@
 //! Connections.
 
 use convodb_core::{Error, ErrorKind, Result};
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime,
+};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::of_pool;
+use crate::fault::{Done, Fault};
 use crate::options::PgOptions;
 use crate::session::Session;
 use crate::tls;
@@ -51,6 +54,16 @@ pub(crate) fn new(options: &PgOptions) -> Result<Pool> {
 }
 
 pub(crate) async fn session(pool: &Pool, options: &PgOptions) -> Result<Session> {
-    let client = pool.get().await.map_err(of_pool)?;
-    Ok(Session::new(client, options.has_named_statements))
+    connect(pool, options).await.map_err(Fault::into_error)
+}
+
+/// The same, with a fault that says whether to try again.
+pub(crate) async fn connect(pool: &Pool, options: &PgOptions) -> Done<Session> {
+    match pool.get().await {
+        Ok(client) => Ok(Session::new(client, options.has_named_statements)),
+        Err(PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error))) => {
+            Err(error.into())
+        }
+        Err(error) => Err(of_pool(error).into()),
+    }
 }

@@ -123,7 +123,7 @@ impl Shared {
     }
 
     pub(crate) async fn unit(&self, is_exclusive: bool) -> Done<Unit> {
-        let session = self.session().await?;
+        let session = pool::connect(&self.pool, &self.options).await?;
         let (known, hashes) = (self.known(), self.hashes);
         let clock = self.options.clock.clone();
         let mut unit = Unit::new(self.ws, session, is_exclusive, known, hashes, clock);
