@@ -177,7 +177,9 @@ fn fold_through(ws: i32, commits: &BTreeSet<i64>, statements: &mut Vec<Statement
     };
     let sql = "UPDATE convodb.fold SET folded = $2 WHERE ws = $1";
     statements.push(Statement::new(sql).bind(ws).bind(through));
-    let sql = "DELETE FROM convodb.journal WHERE ws = $1 AND seq > 0 AND seq <= $2";
+    // The rows of the latest commits say whether a commit that was not answered has happened; those below 0 keep
+    // requests that may be under way from committing.
+    let sql = "DELETE FROM convodb.journal WHERE ws = $1 AND seq BETWEEN 0 AND $2";
     let kept = through.saturating_sub(JOURNAL_KEPT);
     statements.push(Statement::new(sql).bind(ws).bind(kept));
 }
@@ -229,7 +231,7 @@ fn number(ws: i32, commits: &BTreeSet<i64>, newest: Option<i64>, statements: &mu
 }
 
 /// So many rows of the journal stay behind the fold.
-const JOURNAL_KEPT: i64 = 10_000;
+pub(crate) const JOURNAL_KEPT: i64 = 10_000;
 
 /// The rows of counts on the ways of what is added, of its streams and of their families.
 async fn read_paths(session: &Session, ws: i32, added: &BTreeMap<(i64, i64), i64>) -> Done<Nodes> {

@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     /// What a command asks or changes reaches beyond single entities: it runs while no other one does.
     Exclusive,
     Statement(PgError),
+    /// The server did not answer until the deadline.
+    Late,
 }
 
 impl Fault {
@@ -25,6 +27,7 @@ impl Fault {
         match self {
             Self::Stale => Remedy::Again,
             Self::Statement(error) => error::remedy(error),
+            Self::Late => Remedy::Reconnect,
             Self::Refused(_) | Self::Alone | Self::Exclusive => Remedy::None,
         }
     }
@@ -34,6 +37,10 @@ impl Fault {
         match self {
             Self::Refused(error) => error,
             Self::Statement(error) => error::failed(error),
+            Self::Late => Error::new(
+                convodb_core::ErrorKind::Unavailable,
+                "the server did not answer until the deadline",
+            ),
             Self::Stale => Error::new(
                 convodb_core::ErrorKind::Conflict,
                 "other commands changed what this one rests on, again and again",

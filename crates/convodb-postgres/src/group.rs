@@ -4,11 +4,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convodb_core::{Command, CommitSeq, Error, ErrorKind, Key, Outcome, Result};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
+use crate::counts;
 use crate::error::Remedy;
 use crate::fault::{Done, Fault};
 use crate::numbering::Numbering;
@@ -79,9 +81,7 @@ where
     }
 
     fn keep(&mut self) {
-        if self.kept.is_none() {
-            self.kept = self.outcome.take();
-        }
+        self.kept = self.outcome.take();
     }
 
     fn answer(self: Box<Self>, done: Answered) {
@@ -142,8 +142,12 @@ struct Group<'a> {
     /// Those that run apart, and whether while nothing else does.
     apart: Vec<(Box<dyn Job>, bool)>,
     is_exclusive: bool,
-    /// The mark of its commit: the same for all tries, so that two of them cannot both happen.
+    /// The mark of its commit, by which it is found where its answer was lost. A try that is found not to have
+    /// happened is kept from happening later, and the next one has another mark: so each answer is that of the
+    /// try that happened.
     version: i64,
+    /// Until when it is tried.
+    deadline: Instant,
     /// Since which commit to look for the mark, where a commit may have happened.
     uncertain: Option<i64>,
 }
@@ -156,6 +160,7 @@ impl<'a> Group<'a> {
             apart: Vec::new(),
             is_exclusive,
             version: fastrand::i64(1..),
+            deadline: Instant::now() + shared.options.deadline,
             uncertain: None,
         }
     }
@@ -173,14 +178,13 @@ impl<'a> Group<'a> {
 
     /// Tries until it is done, refused, or the deadline is over.
     async fn commit(&mut self) -> Answered {
-        let begun = Instant::now();
         let (mut conflicts, mut losses) = (0, 0);
         loop {
             let fault = match self.attempt().await {
                 Ok(answered) => return answered,
                 Err(fault) => fault,
             };
-            let is_late = begun.elapsed() > self.shared.options.deadline;
+            let is_late = Instant::now() >= self.deadline;
             match fault.remedy() {
                 Remedy::Again if !is_late => {
                     conflicts += 1;
@@ -215,15 +219,13 @@ impl<'a> Group<'a> {
 
     async fn attempt(&mut self) -> Done<Answered> {
         let mut unit = self.shared.unit(self.is_exclusive).await?;
+        let settled = self.settle(&unit).await;
         unit.version = self.version;
-        if self.uncertain.is_some()
-            && let Some(commit) = find_commit(&unit).await?
-        {
-            return Ok(Answered::Kept(commit));
-        }
-        let done = match self.is_exclusive {
-            true => self.attempt_exclusive(&mut unit).await,
-            false => self.attempt_together(&mut unit).await,
+        let done = match settled {
+            Ok(Some(commit)) => Ok(Answered::Kept(commit)),
+            Ok(None) if self.is_exclusive => self.attempt_exclusive(&mut unit).await,
+            Ok(None) => self.attempt_together(&mut unit).await,
+            Err(fault) => Err(fault),
         };
         if let Err(fault) = &done
             && fault.remedy() == Remedy::Reconnect
@@ -242,10 +244,10 @@ impl<'a> Group<'a> {
                     .filter(|key| !matches!(key, Key::Query(_))),
             );
         }
-        unit.load(&keys).await?;
+        in_time(self.deadline, unit.load(&keys)).await?;
         let mut running = std::mem::take(&mut self.jobs).into_iter();
         while let Some(mut job) = running.next() {
-            let is_exclusive = match job.run(unit).await {
+            let is_exclusive = match in_time(self.deadline, job.run(unit)).await {
                 Ok(()) => {
                     self.jobs.push(job);
                     continue;
@@ -264,12 +266,12 @@ impl<'a> Group<'a> {
         if !unit.applied {
             // What was loaded in several steps may be of no one time.
             if unit.loads > 1 {
-                unit.is_fresh().await?;
+                in_time(self.deadline, unit.is_fresh()).await?;
             }
             return Ok(Answered::Done(Some(unit.head()?.commit_seq)));
         }
         let since = unit.head()?.commit_seq;
-        let committed = unit.commit().await;
+        let committed = in_time(self.deadline, unit.commit()).await;
         self.note_loss(&committed, since);
         self.shared.note_ids(unit);
         committed.map(Answered::Done)
@@ -317,11 +319,23 @@ impl<'a> Group<'a> {
         Ok(unit.applied)
     }
 
+    /// The commit of a try that was lost, if it happened. Otherwise it cannot happen any longer.
+    async fn settle(&mut self, unit: &Unit) -> Done<Option<Found>> {
+        let Some(since) = self.uncertain else {
+            return Ok(None);
+        };
+        let found = in_time(self.deadline, find_or_bar(unit, self.version, since)).await?;
+        if found.is_none() {
+            self.uncertain = None;
+            self.version = fastrand::i64(1..);
+        }
+        Ok(found)
+    }
+
     /// A commit whose connection was lost may have happened.
     fn note_loss(&mut self, committed: &Done<Option<CommitSeq>>, since: CommitSeq) {
         if let Err(fault) = committed
             && fault.remedy() == Remedy::Reconnect
-            && self.uncertain.is_none()
         {
             self.uncertain = Some(i64::try_from(since.get()).unwrap_or(i64::MAX));
             self.jobs.iter_mut().for_each(|job| job.keep());
@@ -329,16 +343,9 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The number of the commit that has the mark of a unit, if it happened.
-async fn find_commit(unit: &Unit) -> Done<Option<Option<CommitSeq>>> {
-    let sql = "SELECT seq FROM convodb.journal WHERE ws = $1 AND version = $2";
-    let found = Statement::new(sql).bind(unit.ws).bind(unit.version);
-    let rows = unit.query(found).await?;
-    let seq = rows.first().map(|row| row.get::<_, i64>(0));
-    Ok(seq.map(|seq| match unit.numbering {
-        Numbering::Head => Some(CommitSeq::new(seq.unsigned_abs())),
-        Numbering::Settled => None,
-    }))
+/// What is done until a deadline.
+async fn in_time<T>(deadline: Instant, work: impl Future<Output = Done<T>>) -> Done<T> {
+    timeout_at(deadline, work).await.unwrap_or(Err(Fault::Late))
 }
 
 /// Waits for about so many milliseconds.
@@ -346,3 +353,39 @@ async fn pause(millis: u64) {
     let millis = fastrand::u64(millis / 2..=millis);
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }
+
+/// The commit of a mark, if it happened. Otherwise a row takes the mark, so that a request that is still under way
+/// cannot commit with it: where one does at the moment, the row waits for it.
+///
+/// A server that was restarted, or whose connection was ended, shows a commit that its synchronous standby may not
+/// have. A write behind it waits for both.
+async fn find_or_bar(unit: &Unit, mark: i64, since: i64) -> Done<Option<Found>> {
+    let sql = "INSERT INTO convodb.journal (ws, seq, version, streams, keys, deltas, at, newest_id) \
+               VALUES ($1, -$2, $2, '{}', '{}', '{}', 0, '') ON CONFLICT DO NOTHING";
+    unit.query(Statement::new(sql).bind(unit.ws).bind(mark)).await?;
+    let sql = "UPDATE convodb.head h SET commit_seq = h.commit_seq FROM convodb.journal j \
+               WHERE h.ws = $1 AND j.ws = $1 AND j.version = $2 AND j.seq <> -j.version RETURNING j.seq";
+    let found = Statement::new(sql).bind(unit.ws).bind(mark);
+    let rows = unit.query(found).await?;
+    if let Some(row) = rows.first() {
+        return Ok(Some(match unit.numbering {
+            Numbering::Head => Some(CommitSeq::new(row.get::<_, i64>(0).unsigned_abs())),
+            Numbering::Settled => None,
+        }));
+    }
+    // As many marks stay as a fold leaves.
+    let sql = "SELECT FROM convodb.head h WHERE h.ws = $1 AND h.commit_seq > $2 + $3";
+    let forgotten = Statement::new(sql).bind(unit.ws).bind(since);
+    let forgotten = forgotten.bind(counts::JOURNAL_KEPT / 2);
+    match unit.query(forgotten).await?.is_empty() {
+        true => Ok(None),
+        false => Err(Error::new(
+            ErrorKind::Unavailable,
+            "so many commits came since the connection was lost that the mark of this one may be gone",
+        )
+        .into()),
+    }
+}
+
+/// The number of a commit that is found, if it has one.
+type Found = Option<CommitSeq>;
