@@ -89,11 +89,10 @@ impl Shared {
         known.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Takes what was read last, also where its number is lower: a failover may have lost the latest changes. One
+    /// that is not the latest fails the next commit, which reads it again.
     fn set_known(&self, known: Known) {
-        let mut latest = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.epoch >= latest.epoch {
-            *latest = known;
-        }
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     /// Remembers the ids of a unit that was committed.

@@ -170,9 +170,12 @@ impl Unit {
         self.write_journal(&mut statements);
         let raises_epoch = self.is_exclusive && std::mem::take(&mut self.raises_epoch);
         if raises_epoch {
-            self.epoch += 1;
-            let sql = "UPDATE convodb.workspace SET epoch = epoch + 1 WHERE ws = $1";
-            statements.push(Statement::new(sql).bind(self.ws));
+            // By a random step: a failover that loses changes is followed by others, and a number that a process
+            // knows of what was lost never means one of them.
+            let step = fastrand::i64(1..1 << 32);
+            self.epoch += step;
+            let sql = "UPDATE convodb.workspace SET epoch = epoch + $2 WHERE ws = $1";
+            statements.push(Statement::new(sql).bind(self.ws).bind(step));
         }
         Ok(statements)
     }
