@@ -100,6 +100,17 @@ fn of_state(code: &SqlState, text: &str) -> (ErrorKind, String) {
             ErrorKind::NotADatabase,
             format!("there is no such database: {text}"),
         ),
+        code if *code == SqlState::INVALID_SQL_STATEMENT_NAME
+            || *code == SqlState::DUPLICATE_PSTATEMENT =>
+        {
+            (
+                ErrorKind::Unavailable,
+                format!(
+                    "a pooler keeps no named statements: open the store with \
+                     `PgOptions::unnamed_statements`: {text}"
+                ),
+            )
+        }
         code if *code == SqlState::DISK_FULL => (
             ErrorKind::StorageFull,
             format!("PostgreSQL has no room left: {text}"),

@@ -104,7 +104,8 @@ impl PgOptions {
     }
 
     /// Without names, every statement is sent and planned anew, as poolers need that give each transaction
-    /// another connection and keep no statements: pgbouncer before 1.21.
+    /// another connection and keep no statements: pgbouncer before 1.21. With names, commands fail behind such a
+    /// pooler, or meet a statement to which another process gave the same name.
     pub const fn unnamed_statements(mut self) -> Self {
         self.has_named_statements = false;
         self
