@@ -7,6 +7,7 @@
 mod background;
 mod commit;
 mod counts;
+mod durability;
 mod error;
 mod exclusive;
 mod fault;
@@ -44,6 +45,7 @@ pub mod testing;
 pub use convodb_core::api::*;
 pub use convodb_core::commands;
 
+pub use durability::PgDurability;
 pub use import::PgImportLines;
 pub use migrate::{migrate, roles};
 pub use numbering::Numbering;

@@ -44,6 +44,7 @@ pub struct PgOptions {
     pub(crate) connections: usize,
     pub(crate) has_named_statements: bool,
     pub(crate) has_background: bool,
+    pub(crate) requires_standby: bool,
     pub(crate) deadline: Duration,
     pub(crate) idempotency_ttl: Duration,
     pub(crate) max_views: u64,
@@ -84,6 +85,7 @@ impl PgOptions {
             has_background: true,
             deadline: Duration::from_secs(30),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
+            requires_standby: false,
             max_views: 64,
             roots: Vec::new(),
             clock: None,
@@ -124,6 +126,13 @@ impl PgOptions {
     /// How long a command is tried again when the connection is lost or others change what it rests on, 30 s
     /// unless set.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
+    /// Stores open only where a commit waits for a synchronous standby, so that a failover to it loses nothing
+    /// that was acknowledged. See [`PgStore::durability`](crate::PgStore::durability).
+    pub const fn require_synchronous_standby(mut self) -> Self {
+        self.requires_standby = true;
+        self
+    }
+
         self.deadline = deadline;
         self
     }

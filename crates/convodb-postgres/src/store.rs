@@ -9,6 +9,7 @@ use convodb_core::{Command, Context, Error, ErrorKind, EventSeq, Hashes, Outcome
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, mpsc};
 
+use crate::durability;
 use crate::error::failed;
 use crate::fault::{Done, Fault};
 use crate::group::{self, Job};
@@ -175,13 +176,17 @@ impl PgStore {
     ///
     /// `Unavailable` if the server cannot be reached, `NotPermitted` if it refuses the user or the role may not
     /// use the schema, `NotADatabase` without the database, `UnsupportedVersion` without the schema or with an
-    /// older one, `ReadOnly` on a standby.
+    /// older one, `ReadOnly` on a standby, `Unsupported` where commits wait for no synchronous standby and the
+    /// options require one.
     pub async fn open(options: PgOptions) -> Result<Self> {
         let pool = pool::new(&options)?;
         let session = pool::session(&pool, &options).await?;
         migrate::check(&session).await?;
         let (ws, seed) = find_workspace(&session, &options.workspace).await?;
         let known = read_known(&session, ws, Some(Begin::Read)).await?;
+        if options.requires_standby {
+            durability::require_standby(&session).await?;
+        }
         drop(session);
         let shared = Arc::new(Shared {
             pool,
