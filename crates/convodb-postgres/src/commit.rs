@@ -34,7 +34,10 @@ impl Unit {
     /// Writes what an optimistic unit came to, if nothing has changed that it rests on, and answers the number of
     /// the commit, if it has one. Otherwise nothing is written, and the fault says to try again.
     pub(crate) async fn commit(&mut self) -> Done<Option<CommitSeq>> {
-        let check = self.check();
+        let check = match self.compares_versions {
+            true => self.check(),
+            false => Statement::new("SELECT"),
+        };
         let mut statements = match self.numbering {
             Numbering::Head => vec![self.take_number()],
             Numbering::Settled => self.lock(),

@@ -51,6 +51,8 @@ pub struct PgOptions {
     pub(crate) roots: Vec<CertificateDer<'static>>,
     pub(crate) clock: Option<Clock>,
     pub(crate) random: Option<Arc<dyn Fn() -> u128 + Send + Sync>>,
+    /// Whether a commit compares the versions of what it rests on.
+    pub(crate) compares_versions: bool,
 }
 
 impl PgOptions {
@@ -83,13 +85,14 @@ impl PgOptions {
             connections: 8,
             has_named_statements: true,
             has_background: true,
+            requires_standby: false,
             deadline: Duration::from_secs(30),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
-            requires_standby: false,
             max_views: 64,
             roots: Vec::new(),
             clock: None,
             random: None,
+            compares_versions: true,
         })
     }
 
@@ -123,9 +126,6 @@ impl PgOptions {
         Ok(self)
     }
 
-    /// How long a command is tried again when the connection is lost or others change what it rests on, 30 s
-    /// unless set.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
     /// Stores open only where a commit waits for a synchronous standby, so that a failover to it loses nothing
     /// that was acknowledged. See [`PgStore::durability`](crate::PgStore::durability).
     pub const fn require_synchronous_standby(mut self) -> Self {
@@ -133,6 +133,9 @@ impl PgOptions {
         self
     }
 
+    /// How long a command is tried again when the connection is lost or others change what it rests on, 30 s
+    /// unless set.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
@@ -167,6 +170,13 @@ impl PgOptions {
     #[cfg(feature = "testing")]
     pub fn random(mut self, random: impl Fn() -> u128 + Send + Sync + 'static) -> Self {
         self.random = Some(Arc::new(random));
+        self
+    }
+
+    /// Commits overwrite what others changed meanwhile: what a checker of histories must flag.
+    #[cfg(feature = "testing")]
+    pub const fn without_versions(mut self) -> Self {
+        self.compares_versions = false;
         self
     }
 

@@ -131,6 +131,7 @@ impl Shared {
             let newest = self.newest_id.lock();
             unit.newest_id = *newest.unwrap_or_else(PoisonError::into_inner);
         }
+        unit.compares_versions = self.options.compares_versions;
         Ok(unit)
     }
 
@@ -182,11 +183,11 @@ impl PgStore {
         let pool = pool::new(&options)?;
         let session = pool::session(&pool, &options).await?;
         migrate::check(&session).await?;
-        let (ws, seed) = find_workspace(&session, &options.workspace).await?;
-        let known = read_known(&session, ws, Some(Begin::Read)).await?;
         if options.requires_standby {
             durability::require_standby(&session).await?;
         }
+        let (ws, seed) = find_workspace(&session, &options.workspace).await?;
+        let known = read_known(&session, ws, Some(Begin::Read)).await?;
         drop(session);
         let shared = Arc::new(Shared {
             pool,

@@ -87,6 +87,7 @@ pub(crate) struct Unit {
     pub(crate) forget_before: Option<DateTime<Utc>>,
     /// What each row gets that it writes.
     pub(crate) version: i64,
+    pub(crate) compares_versions: bool,
     pub(crate) applied: bool,
     /// Whether the directory was changed, or what reaches beyond single entities.
     pub(crate) raises_epoch: bool,
@@ -130,6 +131,7 @@ impl Unit {
             tags: TagEdits::default(),
             forget_before: None,
             version: fastrand::i64(1..),
+            compares_versions: true,
             applied: false,
             raises_epoch: false,
             failed: false,
