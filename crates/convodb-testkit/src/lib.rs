@@ -14,6 +14,8 @@ pub mod child;
 pub mod compare;
 pub mod contacts;
 pub mod events;
+#[cfg(feature = "postgres")]
+pub mod failures;
 pub mod fixture;
 pub mod harness;
 pub mod keys;

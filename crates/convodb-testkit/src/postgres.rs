@@ -51,7 +51,7 @@ pub struct Server {
 }
 
 /// A command as the user of the server: it refuses to run as root.
-fn as_server(program: &Path) -> Command {
+pub fn as_server(program: &Path) -> Command {
     let is_root = Command::new("id").arg("-u").output();
     let is_root = is_root.is_ok_and(|output| output.stdout.starts_with(b"0\n"));
     if !is_root {
@@ -83,30 +83,68 @@ impl Server {
 
     /// Makes a cluster with settings, and starts it.
     pub fn start_with(settings: &[&str]) -> Self {
+        let mut server = Self::new();
+        let bin = programs().expect("a server is installed");
+        run(as_server(&bin.join("initdb"))
+            .arg("-D")
+            .arg(server.dir.join("data"))
+            .args([
+                "-A",
+                "trust",
+                "-U",
+                "convodb",
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "--locale=C",
+            ]));
+        server.launch(settings);
+        server
+    }
+
+    /// Starts a standby that has and follows what this server commits.
+    pub fn start_standby(&self, settings: &[&str]) -> Self {
+        let mut standby = Self::new();
+        let bin = programs().expect("a server is installed");
+        run(as_server(&bin.join("pg_basebackup"))
+            .args([
+                "-U",
+                "convodb",
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "--no-sync",
+                "-h",
+            ])
+            .arg(&self.dir)
+            .arg("-D")
+            .arg(standby.dir.join("data")));
+        standby.launch(settings);
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        let bin = programs().expect("a server is installed");
+        run(as_server(&bin.join("pg_ctl"))
+            .args(["promote", "-w", "-D"])
+            .arg(self.dir.join("data")));
+    }
+
+    /// A directory for a cluster.
+    fn new() -> Self {
         static STARTED: AtomicU64 = AtomicU64::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let dir = env::temp_dir().join(format!("convodb-postgres-{}-{number}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         run(Command::new("chmod").arg("777").arg(&dir));
-        let bin = programs().expect("a server is installed");
-        let data = dir.join("data");
-        run(as_server(&bin.join("initdb")).arg("-D").arg(&data).args([
-            "-A",
-            "trust",
-            "-U",
-            "convodb",
-            "--no-sync",
-            "-E",
-            "UTF8",
-            "--locale=C",
-        ]));
-        let mut server = Self {
+        Self {
             dir,
             child: None,
             stdin: None,
-        };
-        server.launch(settings);
-        server
+        }
     }
 
     /// Starts the server on the cluster.
@@ -172,19 +210,32 @@ impl Server {
 
     /// Kills the server with all its processes at once, as when its machine loses power.
     pub fn kill(&mut self) {
-        let pid = self.pid();
-        let children = Command::new("pgrep")
-            .args(["-P", &pid.to_string()])
-            .output()
-            .unwrap();
-        let children = String::from_utf8_lossy(&children.stdout).into_owned();
-        let all = children.lines().map(str::to_owned).chain([pid.to_string()]);
-        let _ = Command::new("kill").arg("-9").args(all).status();
+        self.signal("-9");
         self.stdin = None;
         if let Some(mut child) = self.child.take() {
             let _ = child.wait();
         }
         let _ = fs::remove_file(self.dir.join("data/postmaster.pid"));
+    }
+
+    /// Sends a signal to the server and all its processes.
+    fn signal(&self, signal: &str) {
+        let pid = self.pid().to_string();
+        // It starts no other one meanwhile.
+        let _ = Command::new("kill").args(["-STOP", &pid]).status();
+        let children = Command::new("pgrep").args(["-P", &pid]).output().unwrap();
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let all = children.lines().map(str::to_owned).chain([pid]);
+        let _ = Command::new("kill").arg(signal).args(all).status();
+    }
+
+    /// Suspends the server, as when its machine is cut off, until [`resume`](Self::resume).
+    pub fn suspend(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn resume(&self) {
+        self.signal("-CONT");
     }
 
     /// Stops the server in order.

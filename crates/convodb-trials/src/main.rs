@@ -7,6 +7,7 @@
 //! cargo run --release -p convodb-trials -- damage --seed 1 --files 2000
 //! cargo run --release -p convodb-trials -- load --seconds 60
 //! cargo run --release -p convodb-trials -- reassignment --size 100000
+//! cargo run --release -p convodb-trials -- postgres-failures --seconds 60
 //! ```
 //!
 //! The harnesses are those of `convodb-testkit`, and the library's test command runs each of them
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use bar::Bar;
 use convodb_testkit::child::{self, Child};
+use convodb_testkit::failures;
 use convodb_testkit::harness::report::Report;
 use convodb_testkit::harness::{crash, damage, faults, kill, load, reassignment};
 
@@ -45,6 +47,18 @@ enum Trial {
     Load(Load),
     /// Removes a user with many conversations while others write.
     Reassignment(Reassignment),
+    /// Lets a PostgreSQL server, its clients and their connections fail under writers.
+    PostgresFailures(PostgresFailures),
+}
+
+#[derive(Args)]
+struct PostgresFailures {
+    /// What the commands follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How long each of its harnesses runs.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
 }
 
 #[derive(Args)]
@@ -119,6 +133,7 @@ impl Trial {
             Self::Damage(_) => "damage",
             Self::Load(_) => "load",
             Self::Reassignment(_) => "reassignment",
+            Self::PostgresFailures(_) => "postgres-failures",
         }
     }
 
@@ -129,7 +144,8 @@ impl Trial {
             | Self::Kill(Kill { seed, .. })
             | Self::Damage(Damage { seed, .. })
             | Self::Load(Load { seed, .. })
-            | Self::Reassignment(Reassignment { seed, .. }) => *seed,
+            | Self::Reassignment(Reassignment { seed, .. })
+            | Self::PostgresFailures(PostgresFailures { seed, .. }) => *seed,
         }
     }
 
@@ -188,13 +204,17 @@ impl Trial {
                 };
                 reassignment::run(plan, bar)
             }
+            Self::PostgresFailures(PostgresFailures { seed, seconds }) => {
+                let time = Duration::from_secs(*seconds);
+                failures::run(*seed, time, Child::start_program, bar)
+            }
         }
     }
 }
 
 /// What a process does that a harness has started.
 fn serve(role: &str) {
-    if !damage::serve(role) {
+    if !damage::serve(role) && !failures::kills::serve(role) {
         kill::serve(role);
     }
 }

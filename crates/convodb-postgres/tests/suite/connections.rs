@@ -146,12 +146,15 @@ fn a_server_proves_its_name() {
         let _ = Command::new("chown").args(["--reference"]).arg(&data).arg(&file).status();
         assert!(Command::new("chmod").arg("600").arg(&file).status().unwrap().success());
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    server.launch(&["fsync=off", "ssl=on", "listen_addresses=127.0.0.1", &format!("port={port}")]);
-    let socket = format!("host={} port={port} user=convodb dbname=postgres", server.dir().display());
-    block_on(migrate(&PgOptions::new(&socket).unwrap())).unwrap();
+    // An address of this machine that no other process has.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let address = format!("127.77.{high}.{low}");
+    server.launch(&["fsync=off", "ssl=on", &format!("listen_addresses={address}")]);
+    block_on(migrate(&PgOptions::new(&server.url("postgres")).unwrap())).unwrap();
 
-    let url = |mode: &str| format!("host=localhost hostaddr=127.0.0.1 port={port} user=convodb dbname=postgres sslmode={mode}");
+    let url = |mode: &str| {
+        format!("host=localhost hostaddr={address} user=convodb dbname=postgres sslmode={mode}")
+    };
     let root = made.cert.pem();
     let trusting = PgOptions::new(&url("require")).unwrap().root_certificate(root.as_bytes()).unwrap();
     let store = block_on(PgStore::open(trusting)).unwrap();

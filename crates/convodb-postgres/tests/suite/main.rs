@@ -9,4 +9,5 @@
 
 mod backend;
 mod connections;
+mod failures;
 mod model;
