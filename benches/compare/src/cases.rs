@@ -24,7 +24,7 @@ pub(crate) struct Bench {
     pub(crate) bar: ProgressBar,
 }
 
-const READS: Budget = Budget {
+pub(crate) const READS: Budget = Budget {
     time: Duration::from_millis(250),
     turn: Duration::from_millis(8),
     min_rounds: 5,
@@ -34,7 +34,7 @@ const READS: Budget = Budget {
 const OPENINGS: usize = 9;
 
 /// The depths at which pages are timed.
-const DEPTHS: [&str; 4] = ["first", "half", "last", "cursor"];
+pub(crate) const DEPTHS: [&str; 4] = ["first", "half", "last", "cursor"];
 
 /// Depths of the chart, as parts of the list.
 const CHART_DEPTHS: [f64; 13] = [
@@ -49,20 +49,21 @@ pub(crate) struct Line {
 }
 
 /// Times a call of each engine, which take turns, as `variants` of it do.
-pub(crate) fn time<'a, E: ?Sized + 'a>(
-    engines: impl Iterator<Item = (Kind, &'a mut E)>,
+pub(crate) fn time<'a, K: Copy + Ord, E: ?Sized + 'a>(
+    budget: &Budget,
+    engines: impl Iterator<Item = (K, &'a mut E)>,
     variants: usize,
     call: impl Fn(&mut E, usize) -> Result<()>,
-) -> Result<Vec<(Kind, Figure)>> {
+) -> Result<Vec<(K, Figure)>> {
     let mut series = Vec::new();
     for (kind, engine) in engines {
-        let first = Series::begin(&READS, variants, |variant| call(engine, variant))?;
+        let first = Series::begin(budget, variants, |variant| call(engine, variant))?;
         series.push((kind, engine, first));
     }
     for round in 0.. {
         let mut waiting = series.len();
         for (_, engine, series) in &mut series {
-            if series.is_done(&READS, round) {
+            if series.is_done(budget, round) {
                 waiting -= 1;
                 continue;
             }
@@ -125,7 +126,7 @@ impl Bench {
         let engines = self.engines.iter_mut().filter(|(kind, _)| has(*kind));
         let engines = engines.map(|(kind, engine)| (*kind, engine.as_mut()));
         let call = |engine: &mut (dyn Engine + 'static), variant| call(engine, variant);
-        let figures = time(engines, variants, call)?;
+        let figures = time(&READS, engines, variants, call)?;
         self.timed(case, figures);
         Ok(())
     }

@@ -5,10 +5,10 @@ use anyhow::{Context as _, Result, ensure};
 use convodb::{AssigneeKind, Content};
 
 use crate::data::{Assignee, Dataset, Message};
-use crate::engine::{Engine, Kind, Row, Rows, Thread};
+use crate::engine::{Answers, Engine, Kind, Row, Rows, Thread};
 use crate::plan::{Plan, Target};
 
-fn plain_id(text: &str) -> Result<u128> {
+pub(crate) fn plain_id(text: &str) -> Result<u128> {
     let (_, ulid) = text.split_once('_').context("an id without a prefix")?;
     Ok(ulid::Ulid::from_string(ulid)?.0)
 }
@@ -75,7 +75,22 @@ pub(crate) fn reads(
     plan: &Plan,
 ) -> Result<()> {
     let name = kind.name();
-    for probe in plan.probes.iter().filter(|probe| kind.pages(probe.depth)) {
+    pages(name, engine, data, plan, |depth| kind.pages(depth))?;
+    match kind.has_file() {
+        true => rest(name, engine, data, plan),
+        false => Ok(()),
+    }
+}
+
+/// The pages at these depths.
+pub(crate) fn pages(
+    name: &str,
+    engine: &mut (impl Answers + ?Sized),
+    data: &Dataset,
+    plan: &Plan,
+    has: impl Fn(&str) -> bool,
+) -> Result<()> {
+    for probe in plan.probes.iter().filter(|probe| has(probe.depth)) {
         let shape = plan.shapes.get(probe.shape).context("no such shape")?.name;
         let depth = probe.depth;
         for (place, expected) in probe.places.iter().zip(&probe.expected) {
@@ -95,25 +110,33 @@ pub(crate) fn reads(
             );
         }
     }
-    if kind.has_file() {
-        let counts = engine.counts()?;
-        ensure!(
-            counts == plan.sidebar_totals,
-            "{name}: the sidebar differs: {counts:?} and not {:?}",
-            plan.sidebar_totals
+    Ok(())
+}
+
+/// The sidebar and the histories.
+pub(crate) fn rest(
+    name: &str,
+    engine: &mut (impl Answers + ?Sized),
+    data: &Dataset,
+    plan: &Plan,
+) -> Result<()> {
+    let counts = engine.counts()?;
+    ensure!(
+        counts == plan.sidebar_totals,
+        "{name}: the sidebar differs: {counts:?} and not {:?}",
+        plan.sidebar_totals
+    );
+    for number in plan.threads.iter().flatten() {
+        let conversation = data.conversation(*number);
+        let thread = plain_thread(engine.thread(&Target::new(conversation.id))?)?;
+        let expected = (
+            Row::of(&conversation, &data.directory),
+            data.messages(&conversation).collect(),
         );
-        for number in plan.threads.iter().flatten() {
-            let conversation = data.conversation(*number);
-            let thread = plain_thread(engine.thread(&Target::new(conversation.id))?)?;
-            let expected = (
-                Row::of(&conversation, &data.directory),
-                data.messages(&conversation).collect(),
-            );
-            ensure!(
-                thread == expected,
-                "{name}: the history of conversation {number} differs"
-            );
-        }
+        ensure!(
+            thread == expected,
+            "{name}: the history of conversation {number} differs"
+        );
     }
     Ok(())
 }

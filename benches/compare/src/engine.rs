@@ -171,7 +171,17 @@ pub(crate) struct Flood {
     pub(crate) latencies: Vec<Duration>,
 }
 
-pub(crate) trait Engine {
+/// What reads ask.
+pub(crate) trait Answers {
+    fn page(&mut self, shape: usize, place: &Place) -> Result<Page>;
+
+    /// The totals of the sidebar.
+    fn counts(&mut self) -> Result<Vec<u64>>;
+
+    fn thread(&mut self, of: &Target) -> Result<Thread>;
+}
+
+pub(crate) trait Engine: Answers {
     /// Makes the file, as fast as the engine can. Everything is on the disk when it returns.
     fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()>;
 
@@ -189,13 +199,6 @@ pub(crate) trait Engine {
 
     /// Takes the questions, once it is open, and prepares what can be prepared.
     fn prepare(&mut self, plan: &Plan) -> Result<()>;
-
-    fn page(&mut self, shape: usize, place: &Place) -> Result<Page>;
-
-    /// The totals of the sidebar.
-    fn counts(&mut self) -> Result<Vec<u64>>;
-
-    fn thread(&mut self, of: &Target) -> Result<Thread>;
 
     /// One command, durable when it returns.
     fn run(&mut self, command: &Command) -> Result<()>;

@@ -12,6 +12,8 @@ pub mod engines;
 mod measure;
 mod memory;
 pub mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod readers;
 mod replay;
 mod report;

@@ -69,7 +69,7 @@ fn on(channel: Channel, filter: Filter) -> Filter {
     }
 }
 
-fn resolved() -> Filter {
+pub(crate) fn resolved() -> Filter {
     Filter {
         status: Some(Status::Resolved),
         ..Filter::default()
@@ -197,9 +197,13 @@ pub(crate) fn checked_pages(total: u64) -> impl Iterator<Item = u64> {
 
 impl Plan {
     pub(crate) fn new(data: &Dataset) -> Result<Self> {
+        Self::of(data, shapes())
+    }
+
+    pub(crate) fn of(data: &Dataset, shapes: Vec<Shape>) -> Result<Self> {
         let keys = data.sorted_keys();
         let mut plan = Self {
-            shapes: shapes(),
+            shapes,
             sidebar: sidebar(),
             probes: Vec::new(),
             totals: Vec::new(),

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::cases::Bench;
 use crate::check::Aftermath;
 use crate::commands::{Commands, Pick};
-use crate::engine::{Command, Engine as _, Kind};
+use crate::engine::{Answers as _, Command, Engine as _, Kind};
 use crate::engines::{Convodb, Logged};
 use crate::measure::{Figure, micros};
 use crate::report::markdown::number;

@@ -12,6 +12,8 @@ use crate::data::{self, Dataset};
 use crate::engine::Kind;
 use crate::measure::Figure;
 use crate::plan::Plan;
+#[cfg(feature = "postgres")]
+use crate::postgres;
 use crate::{memory, report, workdir};
 
 /// Measures convodb beside SQLite, LMDB and redb.
@@ -59,6 +61,14 @@ struct Run {
     /// Leaves the files there, and says where.
     #[arg(long)]
     keep: bool,
+    /// Measures convodb-postgres beside a schema made by hand instead, on a server that it starts.
+    #[cfg(feature = "postgres")]
+    #[arg(long)]
+    postgres: bool,
+    /// The same on this server, by a user who may create databases: a URL, or `host=.. user=..`.
+    #[cfg(feature = "postgres")]
+    #[arg(long, value_name = "URL")]
+    postgres_url: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,20 +101,42 @@ impl std::fmt::Display for Kind {
     }
 }
 
+fn progress() -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} {msg}")?;
+    Ok(ProgressBar::no_length().with_style(style))
+}
+
 impl Run {
     fn does(&self, cases: Only) -> bool {
         self.only.is_none_or(|only| only == cases)
     }
 
+    #[cfg(feature = "postgres")]
+    fn postgres(&self) -> Result<()> {
+        let host = postgres::Host::new(self.postgres_url.as_deref())?;
+        let data = Dataset::new(self.size, self.days);
+        let (records, table) = postgres::run(&host, data, progress()?)?;
+        if let Some(path) = &self.json {
+            report::json::write(path, &records)?;
+        }
+        if let Some(path) = &self.markdown {
+            std::fs::write(path, &table)?;
+        }
+        println!("{table}");
+        Ok(())
+    }
+
     fn bench(&self) -> Result<()> {
+        #[cfg(feature = "postgres")]
+        if self.postgres || self.postgres_url.is_some() {
+            return self.postgres();
+        }
         let directory = workdir::temporary("compare-", self.dir.as_deref())?;
         let mut kinds = self.engines.clone();
         kinds.sort_unstable();
         kinds.dedup();
         let data = Dataset::new(self.size, self.days);
-        let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
-            "{elapsed_precise} {wide_bar} {pos}/{len} {msg}",
-        )?);
+        let bar = progress()?;
         bar.set_message("planning");
         let mut bench = Bench {
             plan: Plan::new(&data)?,

@@ -202,17 +202,18 @@ impl Bench {
                 let case = view.case(what);
                 self.bar.set_message(case.clone());
                 let engines = viewers.iter_mut().map(|(kind, it)| (*kind, it.as_mut()));
-                let figures = cases::time(engines, pages.len(), |viewer, variant| {
-                    let page = pages.get(variant).context("no such page")?;
-                    black_box(viewer.page(view, *page)?);
-                    Ok(())
-                })?;
+                let figures =
+                    cases::time(&cases::READS, engines, pages.len(), |viewer, variant| {
+                        let page = pages.get(variant).context("no such page")?;
+                        black_box(viewer.page(view, *page)?);
+                        Ok(())
+                    })?;
                 self.timed(&case, figures);
             }
             let case = view.case(COUNT);
             self.bar.set_message(case.clone());
             let engines = viewers.iter_mut().map(|(kind, it)| (*kind, it.as_mut()));
-            let figures = cases::time(engines, 1, |viewer, _| {
+            let figures = cases::time(&cases::READS, engines, 1, |viewer, _| {
                 black_box(viewer.count(view)?);
                 Ok(())
             })?;

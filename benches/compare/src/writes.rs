@@ -256,6 +256,6 @@ impl Bench {
 }
 
 /// The places of a turn, another one first each time.
-fn turns(count: usize, turn: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn turns(count: usize, turn: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |place| (place + turn) % count)
 }

@@ -20,7 +20,7 @@ pub(crate) use views::ConvodbViews;
 use super::disk::CountingDisk;
 use super::flood;
 use crate::data::{self, Dataset, Directory, NOBODY, parts};
-use crate::engine::{Command, Engine, Flood, Page, Reader, Rows, Thread};
+use crate::engine::{Answers, Command, Engine, Flood, Page, Reader, Rows, Thread};
 use crate::measure::Written;
 use crate::plan::{self, LIMIT, Place, Plan, Target};
 
@@ -58,11 +58,10 @@ pub(crate) struct Convodb {
 
 impl Convodb {
     pub(crate) fn new(directory: Directory, at: &Path) -> Self {
-        let ids = directory.iter().map(|(_, one)| AssigneeId::new(&one.id));
         Self {
             path: at.join(FILE),
             disk: CountingDisk::default(),
-            assignees: ids.filter_map(Result::ok).collect(),
+            assignees: assignees(&directory),
             store: None,
             shapes: Vec::new(),
             sidebar: Vec::new(),
@@ -79,30 +78,11 @@ impl Convodb {
     }
 
     fn assignee(&self, number: u16) -> Result<&AssigneeId> {
-        let place = usize::from(number).checked_sub(1).context("no assignee")?;
-        self.assignees.get(place).context("no such assignee")
-    }
-
-    fn filter(&self, plain: &plan::Filter) -> Result<Filter> {
-        let mut filter = Filter::new(match plain.status {
-            None => StatusFilter::All,
-            Some(Status::Open) => StatusFilter::Open,
-            Some(Status::Resolved) => StatusFilter::Resolved,
-        });
-        if let Some(channel) = plain.channel {
-            filter = filter.channel(channel);
-        }
-        for number in &plain.assignees {
-            filter = match *number {
-                NOBODY => filter.unassigned(),
-                number => filter.assigned_to(self.assignee(number)?),
-            };
-        }
-        Ok(filter)
+        assignee(&self.assignees, number)
     }
 
     fn filters<'a>(&self, plain: impl Iterator<Item = &'a plan::Filter>) -> Result<Vec<Filter>> {
-        plain.map(|filter| self.filter(filter)).collect()
+        plain.map(|one| filter(one, &self.assignees)).collect()
     }
 
     /// Opens the file and runs the commands, each one record in the log.
@@ -192,6 +172,36 @@ impl Convodb {
     }
 }
 
+/// The ids of everybody, by number.
+pub(crate) fn assignees(directory: &Directory) -> Vec<AssigneeId> {
+    let ids = directory.iter().map(|(_, one)| AssigneeId::new(&one.id));
+    ids.filter_map(Result::ok).collect()
+}
+
+fn assignee(assignees: &[AssigneeId], number: u16) -> Result<&AssigneeId> {
+    let place = usize::from(number).checked_sub(1).context("no assignee")?;
+    assignees.get(place).context("no such assignee")
+}
+
+/// A filter in the types of convodb.
+pub(crate) fn filter(plain: &plan::Filter, assignees: &[AssigneeId]) -> Result<Filter> {
+    let mut filter = Filter::new(match plain.status {
+        None => StatusFilter::All,
+        Some(Status::Open) => StatusFilter::Open,
+        Some(Status::Resolved) => StatusFilter::Resolved,
+    });
+    if let Some(channel) = plain.channel {
+        filter = filter.channel(channel);
+    }
+    for number in &plain.assignees {
+        filter = match *number {
+            NOBODY => filter.unassigned(),
+            number => filter.assigned_to(assignee(assignees, number)?),
+        };
+    }
+    Ok(filter)
+}
+
 /// A checkpoint that has no room ends the call beside it, which has done nothing.
 fn beside_checkpoints<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 0..MOST_CALLS {
@@ -212,7 +222,7 @@ fn time(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
-fn import(data: &Dataset, plain: &data::Conversation) -> Result<Import, Error> {
+pub(crate) fn import(data: &Dataset, plain: &data::Conversation) -> Result<Import, Error> {
     let (millis, random) = parts(plain.id);
     let id = ConversationId::from_parts(millis, random);
     let contact = ContactId::new(plain.contact())?;
@@ -234,6 +244,30 @@ fn import(data: &Dataset, plain: &data::Conversation) -> Result<Import, Error> {
         )
     });
     Ok(Import::new(conversation, messages.collect()))
+}
+
+impl Answers for Convodb {
+    fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
+        let filter = self.shapes.get(shape).context("not prepared")?;
+        let store = self.store()?;
+        let page = match place {
+            Place::Page(page) => store.list(filter, (*page, LIMIT))?,
+            Place::Behind(mark) => store.list(filter, (mark.cursor, LIMIT))?,
+        };
+        Ok(Page {
+            rows: Rows::Convodb(page.data),
+            total: page.total,
+        })
+    }
+
+    fn counts(&mut self) -> Result<Vec<u64>> {
+        Ok(self.store()?.counts(&self.sidebar)?)
+    }
+
+    fn thread(&mut self, of: &Target) -> Result<Thread> {
+        let transcript = self.store()?.transcript(of.typed)?;
+        Ok(Thread::Convodb(Box::new(transcript)))
+    }
 }
 
 impl Engine for Convodb {
@@ -288,28 +322,6 @@ impl Engine for Convodb {
         self.shapes = self.filters(plan.shapes.iter().map(|shape| &shape.filter))?;
         self.sidebar = self.filters(plan.sidebar.iter())?;
         Ok(())
-    }
-
-    fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
-        let filter = self.shapes.get(shape).context("not prepared")?;
-        let store = self.store()?;
-        let page = match place {
-            Place::Page(page) => store.list(filter, (*page, LIMIT))?,
-            Place::Behind(mark) => store.list(filter, (mark.cursor, LIMIT))?,
-        };
-        Ok(Page {
-            rows: Rows::Convodb(page.data),
-            total: page.total,
-        })
-    }
-
-    fn counts(&mut self) -> Result<Vec<u64>> {
-        Ok(self.store()?.counts(&self.sidebar)?)
-    }
-
-    fn thread(&mut self, of: &Target) -> Result<Thread> {
-        let transcript = self.store()?.transcript(of.typed)?;
-        Ok(Thread::Convodb(Box::new(transcript)))
     }
 
     fn run(&mut self, command: &Command) -> Result<()> {

@@ -15,7 +15,7 @@ use heed::{CommitOrAbort, Env, EnvFlags, EnvOpenOptions, RoRange, RoTxn, WithTls
 use super::keys::{ID_LEN, Position, Record, message_key, parse_message};
 use super::merge::{self, Stream};
 use crate::data::{Dataset, Directory};
-use crate::engine::{Command, Engine, Flood, Page, Rows, Thread};
+use crate::engine::{Answers, Command, Engine, Flood, Page, Rows, Thread};
 use crate::plan::{Filter, LIMIT, Place, Plan, Target};
 
 const MAP_BYTES: usize = 64 << 30;
@@ -205,37 +205,7 @@ impl Lmdb {
     }
 }
 
-impl Engine for Lmdb {
-    fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
-        self.open_with(EnvFlags::NO_SYNC)?;
-        load::load(self.opened()?, data, loaded)
-    }
-
-    fn open(&mut self) -> Result<()> {
-        self.open_with(EnvFlags::empty())
-    }
-
-    fn close(&mut self) -> Result<()> {
-        if let Some(opened) = self.opened.take() {
-            opened.env.prepare_for_closing().wait();
-        }
-        Ok(())
-    }
-
-    fn bytes(&self) -> Result<u64> {
-        Ok(fs::metadata(self.path.join("data.mdb"))?.len())
-    }
-
-    fn prepare(&mut self, plan: &Plan) -> Result<()> {
-        self.shapes = plan
-            .shapes
-            .iter()
-            .map(|s| Selection::new(&s.filter))
-            .collect();
-        self.sidebar = plan.sidebar.iter().map(Selection::new).collect();
-        Ok(())
-    }
-
+impl Answers for Lmdb {
     fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
         let opened = self.opened()?;
         let selection = self.shapes.get(shape).context("not prepared")?;
@@ -293,6 +263,38 @@ impl Engine for Lmdb {
         });
         let messages = messages.collect::<Result<_>>()?;
         Ok(Thread::Plain(record.row(of.id, &self.directory), messages))
+    }
+}
+
+impl Engine for Lmdb {
+    fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
+        self.open_with(EnvFlags::NO_SYNC)?;
+        load::load(self.opened()?, data, loaded)
+    }
+
+    fn open(&mut self) -> Result<()> {
+        self.open_with(EnvFlags::empty())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        if let Some(opened) = self.opened.take() {
+            opened.env.prepare_for_closing().wait();
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> Result<u64> {
+        Ok(fs::metadata(self.path.join("data.mdb"))?.len())
+    }
+
+    fn prepare(&mut self, plan: &Plan) -> Result<()> {
+        self.shapes = plan
+            .shapes
+            .iter()
+            .map(|s| Selection::new(&s.filter))
+            .collect();
+        self.sidebar = plan.sidebar.iter().map(Selection::new).collect();
+        Ok(())
     }
 
     fn run(&mut self, _: &Command) -> Result<()> {

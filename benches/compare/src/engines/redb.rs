@@ -18,7 +18,7 @@ use super::merge::{self, Stream};
 use write::commit;
 
 use crate::data::{Dataset, Directory};
-use crate::engine::{Command, Engine, Flood, Page, Row, Rows, Thread};
+use crate::engine::{Answers, Command, Engine, Flood, Page, Row, Rows, Thread};
 use crate::plan::{Filter, LIMIT, Place, Plan, Target};
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -167,42 +167,7 @@ fn total(lists: &ReadTable, streams: &[Vec<u8>]) -> Result<u64> {
     Ok(sum)
 }
 
-impl Engine for Redb {
-    fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
-        let mut builder = Database::builder();
-        let database = builder.set_cache_size(CACHE_BYTES).create(&self.path)?;
-        load::load(&database, data, loaded)?;
-        self.database = Some(database);
-        Ok(())
-    }
-
-    fn compact(&mut self) -> Result<()> {
-        self.view = None;
-        self.database.as_mut().context("closed")?.compact()?;
-        Ok(())
-    }
-
-    fn open(&mut self) -> Result<()> {
-        self.database = Some(recovered(&self.path)?);
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<()> {
-        self.view = None;
-        self.database = None;
-        Ok(())
-    }
-
-    fn bytes(&self) -> Result<u64> {
-        Ok(fs::metadata(&self.path)?.len())
-    }
-
-    fn prepare(&mut self, plan: &Plan) -> Result<()> {
-        self.shapes = plan.shapes.iter().map(|s| streams(&s.filter)).collect();
-        self.sidebar = plan.sidebar.iter().map(streams).collect();
-        Ok(())
-    }
-
+impl Answers for Redb {
     fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
         let view = self.view()?;
         let prefixes = self.shapes.get(shape).context("not prepared")?;
@@ -245,6 +210,43 @@ impl Engine for Redb {
             parse_message(&key.value()[ID_LEN..], bytes.value())
         });
         Ok(Thread::Plain(row, messages.collect::<Result<_>>()?))
+    }
+}
+
+impl Engine for Redb {
+    fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
+        let mut builder = Database::builder();
+        let database = builder.set_cache_size(CACHE_BYTES).create(&self.path)?;
+        load::load(&database, data, loaded)?;
+        self.database = Some(database);
+        Ok(())
+    }
+
+    fn compact(&mut self) -> Result<()> {
+        self.view = None;
+        self.database.as_mut().context("closed")?.compact()?;
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<()> {
+        self.database = Some(recovered(&self.path)?);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.view = None;
+        self.database = None;
+        Ok(())
+    }
+
+    fn bytes(&self) -> Result<u64> {
+        Ok(fs::metadata(&self.path)?.len())
+    }
+
+    fn prepare(&mut self, plan: &Plan) -> Result<()> {
+        self.shapes = plan.shapes.iter().map(|s| streams(&s.filter)).collect();
+        self.sidebar = plan.sidebar.iter().map(streams).collect();
+        Ok(())
     }
 
     fn run(&mut self, command: &Command) -> Result<()> {

@@ -31,7 +31,7 @@ pub(crate) use views::SqliteViews;
 use super::flood;
 use super::keys::delivery;
 use crate::data::{Assignee, Dataset, Directory, Message};
-use crate::engine::{Command, Engine, Flood, Page, Reader, Row, Rows, Thread};
+use crate::engine::{Answers, Command, Engine, Flood, Page, Reader, Row, Rows, Thread};
 use crate::plan::{LIMIT, Place, Plan, Target};
 
 pub(crate) struct Sqlite {
@@ -161,39 +161,7 @@ impl Sqlite {
     }
 }
 
-impl Engine for Sqlite {
-    fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
-        load::load(&self.path, self.layout, data, loaded)?;
-        self.open()
-    }
-
-    fn open(&mut self) -> Result<()> {
-        self.connection = Some(connect(&self.path)?);
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<()> {
-        self.others.clear();
-        self.connection.take().map_or(Ok(()), |connection| {
-            connection.close().map_err(|(_, error)| error.into())
-        })
-    }
-
-    fn bytes(&self) -> Result<u64> {
-        let log = self.path.with_extension("sqlite-wal");
-        let log = fs::metadata(log).map_or(0, |file| file.len());
-        Ok(fs::metadata(&self.path)?.len() + log)
-    }
-
-    fn prepare(&mut self, plan: &Plan) -> Result<()> {
-        let questions = plan.shapes.iter();
-        self.shapes = questions
-            .map(|s| Question::new(self.layout, &s.filter))
-            .collect();
-        self.sidebar = Some(Sidebar::new(&plan.sidebar));
-        Ok(())
-    }
-
+impl Answers for Sqlite {
     fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
         let question = self.question(shape)?;
         let connection = self.connection()?;
@@ -232,6 +200,40 @@ impl Engine for Sqlite {
             messages.push(message(next)?);
         }
         Ok(Thread::Plain(conversation, messages))
+    }
+}
+
+impl Engine for Sqlite {
+    fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
+        load::load(&self.path, self.layout, data, loaded)?;
+        self.open()
+    }
+
+    fn open(&mut self) -> Result<()> {
+        self.connection = Some(connect(&self.path)?);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.others.clear();
+        self.connection.take().map_or(Ok(()), |connection| {
+            connection.close().map_err(|(_, error)| error.into())
+        })
+    }
+
+    fn bytes(&self) -> Result<u64> {
+        let log = self.path.with_extension("sqlite-wal");
+        let log = fs::metadata(log).map_or(0, |file| file.len());
+        Ok(fs::metadata(&self.path)?.len() + log)
+    }
+
+    fn prepare(&mut self, plan: &Plan) -> Result<()> {
+        let questions = plan.shapes.iter();
+        self.shapes = questions
+            .map(|s| Question::new(self.layout, &s.filter))
+            .collect();
+        self.sidebar = Some(Sidebar::new(&plan.sidebar));
+        Ok(())
     }
 
     fn run(&mut self, command: &Command) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::goals;
+use super::goals::{self, Goal};
 use super::json::Earlier;
 use crate::cases::Bench;
 use crate::engine::Kind;
@@ -58,9 +58,43 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
         number(f64::from(bench.data.size)),
         bench.data.days,
     );
-    let heads: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-    let _ = writeln!(text, "| case | {} |", heads.join(" | "));
-    let _ = writeln!(text, "| --- |{}", " ---: |".repeat(heads.len()));
+    let engines: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+    text.push_str(&medians(records, &engines));
+    text.push_str(&latencies(records));
+    text.push_str(&means(records, &engines));
+    let goals = goals::list(records, earlier, bench.data.size);
+    if !goals.is_empty() {
+        text.push_str(
+            "\nThe goals of commands, readers and replay are for 100,000 and 1,000,000, the others \
+             for 1,000,000.\n",
+        );
+        text.push_str(&judged(&goals));
+    }
+    for note in &bench.notes {
+        let _ = write!(text, "\n{note}\n");
+    }
+    text
+}
+
+/// Goals, and whether they are met.
+pub(crate) fn judged(goals: &[Goal]) -> String {
+    let mut text = "\n| goal | at most | measured | |\n| --- | ---: | ---: | --- |\n".to_owned();
+    for goal in goals {
+        let met = if goal.measured <= goal.at_most {
+            "met"
+        } else {
+            "missed"
+        };
+        let [at_most, measured] = [goal.at_most, goal.measured].map(fine);
+        let _ = writeln!(text, "| {} | {at_most} | {measured} | {met} |", goal.name);
+    }
+    text
+}
+
+/// The medians of these engines, the first of which the others are compared with.
+pub(crate) fn medians(records: &[Record], engines: &[&str]) -> String {
+    let mut text = format!("| case | {} |\n", engines.join(" | "));
+    let _ = writeln!(text, "| --- |{}", " ---: |".repeat(engines.len()));
     let mut cases: Vec<(&str, &str)> = Vec::new();
     for record in records {
         if !cases.iter().any(|(case, _)| *case == record.case) {
@@ -72,9 +106,10 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
         .into_iter()
         .partition(|(case, _)| matches!(area(case), "load" | "file" | "memory" | "open"));
     for (case, unit) in rest.into_iter().chain(load) {
-        let ours = find(records, case, Kind::Convodb.name());
-        let cell = |kind: &Kind| {
-            let Some(figure) = find(records, case, kind.name()) else {
+        let first = engines.first().copied().unwrap_or_default();
+        let ours = find(records, case, first);
+        let cell = |engine: &&str| {
+            let Some(figure) = find(records, case, engine) else {
                 return "–".to_owned();
             };
             let mut cell = shown(unit, figure.median);
@@ -82,39 +117,18 @@ pub(crate) fn table(bench: &Bench, earlier: &[Earlier]) -> String {
                 let (min, p99) = (number(figure.min), number(figure.p99));
                 let _ = write!(cell, " ({min}–{p99})");
             }
-            if let (Some(ours), true) = (ours, *kind != Kind::Convodb) {
+            if let (Some(ours), true) = (ours, *engine != first) {
                 let _ = write!(cell, " **{}**", ratio(unit, ours.median, figure.median));
             }
             cell
         };
-        let cells: Vec<_> = kinds.iter().map(cell).collect();
+        let cells: Vec<_> = engines.iter().map(cell).collect();
         let unit = match unit {
             "conversations/s" => ", conversations a second",
             "commands/s" => ", commands a second",
             _ => "",
         };
         let _ = writeln!(text, "| {case}{unit} | {} |", cells.join(" | "));
-    }
-    text.push_str(&latencies(records));
-    text.push_str(&means(records, &kinds));
-    let goals = goals::list(records, earlier, bench.data.size);
-    if !goals.is_empty() {
-        text.push_str(
-            "\nThe goals of commands, readers and replay are for 100,000 and 1,000,000, the others \
-             for 1,000,000.\n\n| goal | at most | measured | |\n| --- | ---: | ---: | --- |\n",
-        );
-        for goal in goals {
-            let met = if goal.measured <= goal.at_most {
-                "met"
-            } else {
-                "missed"
-            };
-            let [at_most, measured] = [goal.at_most, goal.measured].map(fine);
-            let _ = writeln!(text, "| {} | {at_most} | {measured} | {met} |", goal.name);
-        }
-    }
-    for note in &bench.notes {
-        let _ = write!(text, "\n{note}\n");
     }
     text
 }
@@ -125,7 +139,7 @@ fn area(case: &str) -> &str {
 }
 
 /// Single commands, as those see them who wait for them.
-fn latencies(records: &[Record]) -> String {
+pub(crate) fn latencies(records: &[Record]) -> String {
     let tails = records.iter().filter_map(|record| {
         let figure = record.figure;
         let tail = figure.tail?;
@@ -160,7 +174,7 @@ fn latencies(records: &[Record]) -> String {
 }
 
 /// The other cases that are called many times.
-fn means(records: &[Record], kinds: &[Kind]) -> String {
+pub(crate) fn means(records: &[Record], engines: &[&str]) -> String {
     let is_many = |record: &&Record| record.figure.tail.is_none() && record.unit == "us";
     let mut cases: Vec<&str> = Vec::new();
     for record in records.iter().filter(is_many) {
@@ -171,20 +185,19 @@ fn means(records: &[Record], kinds: &[Kind]) -> String {
     if cases.is_empty() {
         return String::new();
     }
-    let heads: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
     let mut text = format!(
         "\nMean / p99 / p99.9 of the other cases, in microseconds.\n\n| case | {} |\n| --- |{}\n",
-        heads.join(" | "),
-        " ---: |".repeat(heads.len())
+        engines.join(" | "),
+        " ---: |".repeat(engines.len())
     );
     for case in cases {
-        let cell = |kind: &Kind| match find(records, case, kind.name()) {
+        let cell = |engine: &&str| match find(records, case, engine) {
             Some(figure) => [figure.mean, figure.p99, figure.p999]
                 .map(number)
                 .join(" / "),
             None => "–".to_owned(),
         };
-        let cells: Vec<_> = kinds.iter().map(cell).collect();
+        let cells: Vec<_> = engines.iter().map(cell).collect();
         let _ = writeln!(text, "| {case} | {} |", cells.join(" | "));
     }
     text

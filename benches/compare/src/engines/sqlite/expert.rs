@@ -13,7 +13,7 @@ use rusqlite::{Connection, params, params_from_iter};
 
 use super::{Sqlite, page, total};
 use crate::data::{DAY_US, Dataset, Directory};
-use crate::engine::{Command, Engine, Flood, Page, Rows, Thread};
+use crate::engine::{Answers, Command, Engine, Flood, Page, Rows, Thread};
 use crate::plan::{Filter, LIMIT, Place, Plan, Target};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +177,32 @@ impl Expert {
     }
 }
 
+impl Answers for Expert {
+    fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
+        let Place::Page(page) = place else {
+            return self.inner.page(shape, place);
+        };
+        let skip = (page - 1) * u64::from(LIMIT);
+        let detour = match self.chosen.get(&(shape, skip)) {
+            Some(detour) => *detour,
+            None => {
+                let detour = self.choose(shape, skip)?;
+                self.chosen.insert((shape, skip), detour);
+                detour
+            }
+        };
+        self.page_by(detour, shape, skip)
+    }
+
+    fn counts(&mut self) -> Result<Vec<u64>> {
+        self.inner.counts()
+    }
+
+    fn thread(&mut self, of: &Target) -> Result<Thread> {
+        self.inner.thread(of)
+    }
+}
+
 impl Engine for Expert {
     fn load(&mut self, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
         if !self.inner.path.exists() {
@@ -206,30 +232,6 @@ impl Engine for Expert {
     fn prepare(&mut self, plan: &Plan) -> Result<()> {
         self.filters = plan.shapes.iter().map(|s| Days::new(&s.filter)).collect();
         self.inner.prepare(plan)
-    }
-
-    fn page(&mut self, shape: usize, place: &Place) -> Result<Page> {
-        let Place::Page(page) = place else {
-            return self.inner.page(shape, place);
-        };
-        let skip = (page - 1) * u64::from(LIMIT);
-        let detour = match self.chosen.get(&(shape, skip)) {
-            Some(detour) => *detour,
-            None => {
-                let detour = self.choose(shape, skip)?;
-                self.chosen.insert((shape, skip), detour);
-                detour
-            }
-        };
-        self.page_by(detour, shape, skip)
-    }
-
-    fn counts(&mut self) -> Result<Vec<u64>> {
-        self.inner.counts()
-    }
-
-    fn thread(&mut self, of: &Target) -> Result<Thread> {
-        self.inner.thread(of)
     }
 
     fn run(&mut self, _: &Command) -> Result<()> {
