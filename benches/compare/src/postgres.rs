@@ -42,14 +42,15 @@ const SETTINGS: [&str; 6] = [
 /// A server to measure on.
 pub(crate) enum Host {
     Own(Server),
-    Given(String),
+    /// Its URL, and whether the databases stay there.
+    Given(String, bool),
 }
 
 impl Host {
     /// A server of its own that keeps what it promises, or the one of a URL.
-    pub(crate) fn new(url: Option<&str>) -> Result<Self> {
+    pub(crate) fn new(url: Option<&str>, keep: bool) -> Result<Self> {
         if let Some(url) = url {
-            return Ok(Self::Given(url.to_owned()));
+            return Ok(Self::Given(url.to_owned(), keep));
         }
         ensure!(
             is_installed(),
@@ -61,7 +62,7 @@ impl Host {
     fn url(&self, database: &str) -> String {
         match self {
             Self::Own(server) => server.url(database),
-            Self::Given(url) => match url.split_once("://") {
+            Self::Given(url, _) => match url.split_once("://") {
                 None => format!("{url} dbname={database}"),
                 Some((_, rest)) => {
                     let mark = if rest.contains('?') { '&' } else { '?' };
@@ -74,7 +75,7 @@ impl Host {
     fn first_url(&self) -> String {
         match self {
             Self::Own(server) => server.url("postgres"),
-            Self::Given(url) => url.clone(),
+            Self::Given(url, _) => url.clone(),
         }
     }
 }
@@ -308,7 +309,7 @@ impl Bench<'_> {
     /// Removes the databases of a server that stays.
     fn remove(&mut self, host: &Host) -> Result<()> {
         let bases = std::mem::take(&mut self.bases);
-        if matches!(host, Host::Own(_)) {
+        if !matches!(host, Host::Given(_, false)) {
             return Ok(());
         }
         self.runtime.block_on(async {

@@ -113,7 +113,7 @@ impl Run {
 
     #[cfg(feature = "postgres")]
     fn postgres(&self) -> Result<()> {
-        let host = postgres::Host::new(self.postgres_url.as_deref())?;
+        let host = postgres::Host::new(self.postgres_url.as_deref(), self.keep)?;
         let data = Dataset::new(self.size, self.days);
         let (records, table) = postgres::run(&host, data, progress()?)?;
         if let Some(path) = &self.json {
