@@ -124,6 +124,7 @@ fn slice(level: &str, within: &str, within_added: &str, skip: &str) -> String {
 
 /// The statement of a page behind so many rows: `$3` is the stream of the family, `$4` so many, `$5` the limit.
 /// It goes down the counts, from the slices of years to the finest that there are, and walks the rest.
+/// `OFFSET 0` keeps the look for a division one by its key: as a join it would read all of the family's.
 fn skipping(source: Source) -> String {
     let bits = BITS;
     let finest = LEVELS.last().copied().unwrap_or_default();
@@ -143,7 +144,7 @@ fn skipping(source: Source) -> String {
            UNION ALL \
            SELECT w.level - {bits}, s.slice, w.skip - s.before FROM walk w, LATERAL ({next}) s \
            WHERE w.level > {finest} AND EXISTS (SELECT FROM convodb.node n WHERE n.ws = $1 \
-             AND n.stream = $3 AND n.level = w.level - {bits} AND n.node = w.slice)), \
+             AND n.stream = $3 AND n.level = w.level - {bits} AND n.node = w.slice OFFSET 0)), \
          start AS (SELECT * FROM walk ORDER BY level LIMIT 1), \
          page AS (SELECT x.stream, x.place FROM start, unnest($2) AS s(stream), LATERAL ( \
              SELECT s.stream, c.place FROM {rows} \
@@ -189,7 +190,7 @@ fn shown(source: Source) -> String {
 }
 
 /// The statement of the rank of a place: `$3` is the stream of the family, `$4` the levels, `$5` the slices of
-/// the place on them, `$6` the place, `$7` its key.
+/// the place on them, `$6` the place. `OFFSET 0` is there for the same reason.
 fn ranking(source: Source) -> String {
     let bits = BITS;
     let rows = source.rows();
@@ -198,7 +199,7 @@ fn ranking(source: Source) -> String {
         "WITH {ADDED}, {total}, path AS (SELECT * FROM unnest($4::smallint[], $5::bigint[]) AS p(level, slice)), \
          finest AS (SELECT p.level, p.slice FROM path p WHERE p.level = {TOP} OR EXISTS ( \
              SELECT FROM convodb.node n WHERE n.ws = $1 AND n.stream = $3 AND n.level = p.level \
-             AND n.node = p.slice >> {bits}) ORDER BY p.level LIMIT 1) \
+             AND n.node = p.slice >> {bits} OFFSET 0) ORDER BY p.level LIMIT 1) \
          SELECT t.epoch, t.rows, ( \
            coalesce((SELECT sum(u.count) FROM path p JOIN convodb.node n ON n.ws = $1 AND n.stream = ANY($2) \
              AND n.level = p.level AND (n.node = p.slice >> {bits} OR p.level = {TOP} AND n.node < p.slice >> {bits}), \
