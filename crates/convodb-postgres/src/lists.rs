@@ -2,6 +2,7 @@
 //! were folded, and what commits have added since.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use convodb_core::directory::placement::{Position, position, position_at};
@@ -213,6 +214,10 @@ fn ranking(source: Source) -> String {
     )
 }
 
+fn less_than_none() -> Error {
+    Error::corrupted("a list has less than no rows")
+}
+
 impl<'a> Reader<'a> {
     fn select(&self, filter: &Filter) -> Done<Selection<'a>> {
         let view = filter.view_id().map(|id| {
@@ -318,30 +323,76 @@ impl<'a> Reader<'a> {
 
     /// The total of a statement's rows, if they are of this directory.
     fn total_of(&self, rows: &[Row]) -> Done<u64> {
+        let total: i64 = self.first_of_epoch(rows)?.get(1);
+        u64::try_from(total).map_err(|_| less_than_none().into())
+    }
+
+    /// The first of a statement's rows, if they are of this directory.
+    fn first_of_epoch<'r>(&self, rows: &'r [Row]) -> Done<&'r Row> {
         let first = rows.first();
         let first = first.ok_or_else(|| Error::corrupted("the workspace is missing"))?;
-        if first.get::<_, Option<i64>>(0) != Some(self.epoch) {
-            return Err(Fault::Stale);
+        match first.get::<_, Option<i64>>(0) == Some(self.epoch) {
+            true => Ok(first),
+            false => Err(Fault::Stale),
         }
-        let total: i64 = first.get(1);
-        u64::try_from(total).map_err(|_| Error::corrupted("a list has less than no rows").into())
     }
 
     /// How many conversations a filter selects.
     pub(crate) async fn count(&self, filter: &Filter) -> Done<u64> {
-        let filter = &*self.meant(filter).await?;
-        // The same is refused of a list.
-        filter.validate().map_err(Error::from)?;
-        filter.check_order()?;
-        if filter.contact_id().is_some() || filter.reads_candidates() {
-            return match Box::pin(self.plan(filter)).await? {
-                List::Counted { selection, .. } => self.total(&selection).await,
-                List::Found(found) => Ok(found.len() as u64),
-            };
+        let counts = self.counts(std::slice::from_ref(filter)).await?;
+        Ok(counts.first().copied().unwrap_or_default())
+    }
+
+    /// How many each filter selects: those of lists that are counted in one statement.
+    pub(crate) async fn counts(&self, filters: &[Filter]) -> Done<Vec<u64>> {
+        let mut selected = Vec::with_capacity(filters.len());
+        for filter in filters {
+            let filter = &*self.meant(filter).await?;
+            // The same is refused of a list.
+            filter.validate().map_err(Error::from)?;
+            filter.check_order()?;
+            selected.push(
+                if filter.contact_id().is_some() || filter.reads_candidates() {
+                    match Box::pin(self.plan(filter)).await? {
+                        List::Counted { selection, .. } => Ok(selection.streams),
+                        List::Found(found) => Err(found.len() as u64),
+                    }
+                } else {
+                    let selection = self.select(filter)?;
+                    self.check_view(&selection).await?;
+                    Ok(selection.streams)
+                },
+            );
         }
-        let selection = self.select(filter)?;
-        self.check_view(&selection).await?;
-        self.total(&selection).await
+        let streams = selected.iter().flatten().flatten().copied();
+        let totals = self.totals(streams.collect()).await?;
+        let of = |stream: &i64| totals.get(stream).copied().unwrap_or_default();
+        let count = |selected: Result<Vec<i64>, u64>| match selected {
+            Ok(streams) => {
+                let total: i64 = streams.iter().map(of).sum();
+                u64::try_from(total).map_err(|_| less_than_none())
+            }
+            Err(found) => Ok(found),
+        };
+        Ok(selected.into_iter().map(count).collect::<Result<_, _>>()?)
+    }
+
+    /// How many rows each of these streams has, if the directory is this one.
+    async fn totals(&self, streams: BTreeSet<i64>) -> Done<BTreeMap<i64, i64>> {
+        let sql = format!(
+            "WITH {ADDED} SELECT w.epoch, x.stream, x.rows FROM convodb.workspace w LEFT JOIN ( \
+             SELECT z.stream, sum(z.count)::bigint AS rows FROM ( \
+               SELECT n.stream, n.total AS count FROM convodb.node n WHERE n.ws = $1 AND n.stream = ANY($2) \
+               AND n.level = {TOP} UNION ALL SELECT stream, delta FROM added) z \
+             GROUP BY z.stream) x ON true WHERE w.ws = $1"
+        );
+        let streams: Vec<i64> = streams.into_iter().collect();
+        let rows = self
+            .query(Statement::new(sql).bind(self.ws).bind(streams))
+            .await?;
+        self.first_of_epoch(&rows)?;
+        let total = |row: &Row| Some((row.get::<_, Option<i64>>(1)?, row.get(2)));
+        Ok(rows.iter().filter_map(total).collect())
     }
 
     pub(crate) async fn list(

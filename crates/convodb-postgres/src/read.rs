@@ -139,15 +139,9 @@ pub trait PgRead: Source {
         async move { reading!(self, reader => reader.count(filter).await) }
     }
 
-    /// How many each filter selects.
+    /// How many each filter selects, in one statement.
     fn counts(&self, filters: &[Filter]) -> impl Future<Output = Result<Vec<u64>>> + Send {
-        async move {
-            let mut counts = Vec::with_capacity(filters.len());
-            for filter in filters {
-                counts.push(self.count(filter).await?);
-            }
-            Ok(counts)
-        }
+        async move { reading!(self, reader => reader.counts(filters).await) }
     }
 
     /// How many conversations come before one in a list; nothing where the filter does not select it.
