@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use convodb_postgres::{EventKind, EventSeq, PgRead as _, PgStore};
@@ -18,8 +18,8 @@ use crate::check::plain_id;
 const CALLERS: usize = 16;
 /// Events that are read at once.
 const AT_ONCE: usize = 1_000;
-/// Behind the last commit, polls that find nothing end it.
-const LAST_POLLS: usize = 3;
+/// So long behind the last commit nothing more comes.
+const LAST: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a consumer got of one contestant.
@@ -75,16 +75,13 @@ async fn consume(
     mut after: i64,
     stop: Arc<AtomicBool>,
 ) -> Result<Vec<(i64, Option<u128>)>> {
-    let (mut seen, mut empty) = (Vec::new(), 0);
-    while empty < LAST_POLLS {
-        let is_over = stop.load(Ordering::Relaxed);
+    let mut seen = Vec::new();
+    let mut latest = Instant::now();
+    while !stop.load(Ordering::Relaxed) || latest.elapsed() < LAST {
         let some = poll(&writer, after).await?;
         match some.last() {
-            Some((last, _)) => after = *last,
-            None => {
-                empty += usize::from(is_over);
-                tokio::time::sleep(PAUSE).await;
-            }
+            Some((last, _)) => (after, latest) = (*last, Instant::now()),
+            None => tokio::time::sleep(PAUSE).await,
         }
         seen.extend(some);
     }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use convodb::{AssigneeId, Filter, PageRequest};
 use convodb_postgres::commands::{Reopen, ReplyTo, Resolve, SaveAssignee};
-use convodb_postgres::{PgOptions, PgRead as _, PgStore, migrate, testing};
+use convodb_postgres::{Numbering, PgOptions, PgRead as _, PgStore, migrate, testing};
 use tokio::runtime::Runtime;
 
 use super::changes::{Change, Verb};
@@ -17,13 +17,19 @@ use crate::plan::{LIMIT, Place, Plan, Target};
 #[derive(Clone, Copy)]
 pub(crate) struct Configuration {
     pub(crate) name: &'static str,
-    pub(crate) set: fn(PgOptions) -> PgOptions,
+    pub(crate) numbering: Numbering,
 }
 
-pub(crate) const CONFIGURATIONS: [Configuration; 1] = [Configuration {
-    name: "convodb",
-    set: |options| options,
-}];
+pub(crate) const CONFIGURATIONS: [Configuration; 2] = [
+    Configuration {
+        name: "convodb",
+        numbering: Numbering::Head,
+    },
+    Configuration {
+        name: "convodb_settled",
+        numbering: Numbering::Settled,
+    },
+];
 
 /// Makes the schema and fills the workspace. The counts are folded then.
 pub(crate) async fn load(
@@ -32,7 +38,7 @@ pub(crate) async fn load(
     data: &Dataset,
     loaded: &(dyn Fn(u64) + Sync),
 ) -> Result<PgStore> {
-    let options = (configuration.set)(PgOptions::new(url)?);
+    let options = PgOptions::new(url)?;
     migrate(&options).await?;
     let store = PgStore::open(options).await?;
     let mut invalid = None;
@@ -56,6 +62,7 @@ pub(crate) async fn load(
             store.execute(save).await?;
         }
     }
+    store.set_numbering(configuration.numbering).await?;
     fold(&store).await?;
     Ok(store)
 }
@@ -63,7 +70,7 @@ pub(crate) async fn load(
 /// Folds until nothing is left.
 pub(crate) async fn fold(store: &PgStore) -> Result<()> {
     while store.stats().await?.unfolded > 0 {
-        testing::fold_now(store).await?;
+        testing::settle_now(store).await?;
     }
     Ok(())
 }
