@@ -42,7 +42,7 @@ pub(crate) async fn run(shared: Weak<Shared>) {
 }
 
 /// Does a piece of work. Whether there is more of it.
-async fn work(shared: &Arc<Shared>) -> Result<bool> {
+pub(crate) async fn work(shared: &Arc<Shared>) -> Result<bool> {
     let known = shared.known();
     let is_worth = match known.numbering {
         Numbering::Settled => true,

@@ -143,6 +143,7 @@ impl Unit {
 
     /// Ends the transaction of an exclusive unit. What it came to is written already.
     pub(crate) async fn end(&mut self) -> Done<Option<CommitSeq>> {
+        self.holds_moves = false;
         self.flush().await?;
         self.forget_drained().await?;
         self.flush().await?;

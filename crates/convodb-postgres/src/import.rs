@@ -6,9 +6,9 @@ use std::iter::Fuse;
 
 use convodb_core::commands::{NameImport, RecordLines};
 use convodb_core::{
-    Command as _, ConversationId, Effect, Error, ErrorKind, Import, ImportLine, ImportOptions,
-    ImportProgress, InvalidInput, LineAnswer, LineResult, NumberedLine, Outcome, Result,
-    is_of_line,
+    Command, CommitSeq, Context, ConversationId, Effect, Error, ErrorKind, Import, ImportLine,
+    ImportOptions, ImportProgress, InvalidInput, LineAnswer, LineResult, NumberedLine, Outcome,
+    Result, is_of_line,
 };
 
 use crate::exclusive::Exclusive;
@@ -81,20 +81,27 @@ impl PgStore {
             if chunk.is_empty() {
                 break;
             }
-            let mut keys = Vec::new();
-            for import in &chunk {
-                import.reads(&mut keys);
-            }
-            work.unit.load(&keys).await.map_err(Fault::into_error)?;
-            for import in chunk {
-                let place = format!("import[{}]", before + count);
-                let done = work.execute(self.context(), &import).await;
-                done.map_err(|error| error.within(&place))?;
-                count += 1;
-            }
-            work.unit.begin_anew().await.map_err(Fault::into_error)?;
+            let stored = run_all(work, self.context(), &chunk).await;
+            stored.map_err(|(at, error)| {
+                error.within(&format!("import[{}]", before + count + at as u64))
+            })?;
+            count += chunk.len() as u64;
         }
         Ok(count)
+    }
+
+    /// Begins an import that is stored whole or not at all: see [`PgWholeImport`].
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the server cannot be reached, `ReadOnly` on a standby.
+    pub async fn whole_import(&self) -> Result<PgWholeImport> {
+        let mut work = Exclusive::begin(self.shared()).await?;
+        work.unit.holds_moves = true;
+        Ok(PgWholeImport {
+            work,
+            context: self.context().clone().unkeyed(),
+        })
     }
 
     /// Imports lines of users, teams, inboxes, contacts, conversations, messages and notes into a workspace that
@@ -134,6 +141,69 @@ impl PgStore {
                 return Ok(answers);
             }
         }
+    }
+}
+
+/// Runs commands, whose entities are loaded at once, or says at which of them it ended.
+async fn run_all<C: Command>(
+    work: &mut Exclusive,
+    context: &Context,
+    commands: &[C],
+) -> Result<(), (usize, Error)> {
+    let of_all = |fault: Fault| (0, fault.into_error());
+    let mut keys = Vec::new();
+    for command in commands {
+        command.reads(&mut keys);
+    }
+    work.unit.load(&keys).await.map_err(of_all)?;
+    for (at, command) in commands.iter().enumerate() {
+        let done = work.execute(context, command).await;
+        done.map_err(|error| (at, error))?;
+    }
+    work.unit.begin_anew().await.map_err(of_all)
+}
+
+/// Conversations and lines that are stored in one commit, or not at all. It holds the lock of the workspace until
+/// it ends: other commands wait. The server ends it where nothing comes for ten seconds.
+///
+/// Where it is neither committed nor rolled back, its connection is to be closed with the store.
+pub struct PgWholeImport {
+    work: Exclusive,
+    context: Context,
+}
+
+impl PgWholeImport {
+    /// Runs some hundred commands, of conversations or of lines, whose entities are loaded in one round trip.
+    ///
+    /// # Errors
+    ///
+    /// That of a command, with its index. Nothing can be stored behind an error.
+    pub async fn store<C: Command>(&mut self, commands: &[C]) -> Result<(), (usize, Error)> {
+        run_all(&mut self.work, &self.context, commands).await
+    }
+
+    /// Commits all of it.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the connection was lost: it may have happened then.
+    pub async fn commit(self) -> Result<Option<CommitSeq>> {
+        self.work.commit().await
+    }
+
+    /// Stores nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the connection was lost: nothing is stored then either.
+    pub async fn roll_back(self) -> Result<()> {
+        self.work.roll_back().await
+    }
+}
+
+impl fmt::Debug for PgWholeImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgWholeImport").finish_non_exhaustive()
     }
 }
 

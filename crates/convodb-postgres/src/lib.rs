@@ -13,6 +13,7 @@ mod exclusive;
 mod fault;
 mod group;
 mod head;
+mod histories;
 mod import;
 mod keys;
 mod lists;
@@ -46,7 +47,7 @@ pub use convodb_core::api::*;
 pub use convodb_core::commands;
 
 pub use durability::PgDurability;
-pub use import::PgImportLines;
+pub use import::{PgImportLines, PgWholeImport};
 pub use migrate::{migrate, roles};
 pub use numbering::Numbering;
 pub use options::PgOptions;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use convodb_core::{Error, InvalidInput, Result};
 use rustls::pki_types::CertificateDer;
+use tokio_postgres::config::Host;
 
 use crate::tls;
 
@@ -41,6 +42,7 @@ impl fmt::Debug for Clock {
 pub struct PgOptions {
     pub(crate) config: tokio_postgres::Config,
     pub(crate) workspace: String,
+    pub(crate) creates: bool,
     pub(crate) connections: usize,
     pub(crate) has_named_statements: bool,
     pub(crate) has_background: bool,
@@ -79,9 +81,16 @@ impl PgOptions {
                 InvalidInput::new("url", "must name a host, or the directory of a socket").into(),
             );
         }
+        let is_cut = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if config.get_hosts().iter().any(is_cut) {
+            return Err(
+                InvalidInput::new("url", "must write an `@` of the password as `%40`").into(),
+            );
+        }
         Ok(Self {
             config,
             workspace: "main".to_owned(),
+            creates: true,
             connections: 8,
             has_named_statements: true,
             has_background: true,
@@ -99,6 +108,21 @@ impl PgOptions {
     /// The workspace, `main` unless set: a database holds several, and each is a store of its own.
     pub fn workspace(mut self, name: impl Into<String>) -> Self {
         self.workspace = name.into();
+        self
+    }
+
+    /// Whether a workspace that is missing is made, as it is unless set: otherwise it is `NotFound`, and opening
+    /// writes nothing.
+    pub const fn create(mut self, creates: bool) -> Self {
+        self.creates = creates;
+        self
+    }
+
+    /// The password where the URL has none. There it is in no list of processes.
+    pub fn password(mut self, password: &str) -> Self {
+        if self.config.get_password().is_none() {
+            self.config.password(password);
+        }
         self
     }
 
@@ -185,6 +209,32 @@ impl PgOptions {
             Some(random) => random(),
             None => fastrand::u128(..),
         }
+    }
+}
+
+/// Where the database is: host, user and name, and never the password.
+impl fmt::Display for PgOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<_> = self.config.get_hosts().iter().map(shown).collect();
+        let ports: Vec<_> = self.config.get_ports().iter().map(u16::to_string).collect();
+        write!(f, "host={}", hosts.join(","))?;
+        let ports = Some(ports.join(",")).filter(|ports| !ports.is_empty());
+        let user = self.config.get_user().map(str::to_owned);
+        let name = self.config.get_dbname().map(str::to_owned);
+        for (key, value) in [("port", ports), ("user", user), ("dbname", name)] {
+            if let Some(value) = value {
+                write!(f, " {key}={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shown(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(directory) => directory.display().to_string(),
     }
 }
 

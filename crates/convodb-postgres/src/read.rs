@@ -6,8 +6,8 @@ use std::sync::Arc;
 use convodb_core::directory::Directory;
 use convodb_core::{
     Assignee, AssigneeId, CommitSeq, ConsumerPosition, Contact, ContactFilter, ContactId,
-    Conversation, ConversationId, Event, EventSeq, Filter, ImportName, ImportProgress, Inbox,
-    InboxId, InboxRef, Message, MessageRange, MessageRef, Note, Page, PageRequest, Result,
+    Conversation, ConversationId, Event, EventSeq, Filter, Import, ImportName, ImportProgress,
+    Inbox, InboxId, InboxRef, Message, MessageRange, MessageRef, Note, Page, PageRequest, Result,
     TagCount, Team, TeamId, Transcript, UserId, View, ViewId,
 };
 
@@ -212,6 +212,22 @@ pub trait PgRead: Source {
     /// A conversation with all its messages.
     fn transcript(&self, id: ConversationId) -> impl Future<Output = Result<Transcript>> + Send {
         async move { reading!(self, reader => reader.transcript(id).await) }
+    }
+
+    /// The first of these conversations with all their messages and notes, in few round trips: at least one, and
+    /// as many as have about 4,096 messages together. An export asks again behind those that it got.
+    ///
+    /// `NotFound` if one is missing.
+    fn histories(
+        &self,
+        ids: &[ConversationId],
+    ) -> impl Future<Output = Result<Vec<Import>>> + Send {
+        async move {
+            match ids {
+                [] => Ok(Vec::new()),
+                ids => reading!(self, reader => reader.histories(ids).await),
+            }
+        }
     }
 
     /// A message.

@@ -285,7 +285,7 @@ impl Reader<'_> {
     }
 
     /// Messages of one conversation as they are read: with what follows from other records.
-    async fn shown(
+    pub(crate) async fn shown(
         &self,
         conversation: Option<&Conversation>,
         mut messages: Vec<Message>,

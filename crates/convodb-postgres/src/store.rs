@@ -175,7 +175,7 @@ impl PgStore {
     ///
     /// # Errors
     ///
-    /// `Unavailable` if the server cannot be reached, `NotPermitted` if it refuses the user or the role may not
+    /// `NotFound` if the workspace is missing and is [not to be created](PgOptions::create). `Unavailable` if the server cannot be reached, `NotPermitted` if it refuses the user or the role may not
     /// use the schema, `NotADatabase` without the database, `UnsupportedVersion` without the schema or with an
     /// older one, `ReadOnly` on a standby, `Unsupported` where commits wait for no synchronous standby and the
     /// options require one.
@@ -186,7 +186,7 @@ impl PgStore {
         if options.requires_standby {
             durability::require_standby(&session).await?;
         }
-        let (ws, seed) = find_workspace(&session, &options.workspace).await?;
+        let (ws, seed) = find_workspace(&session, &options).await?;
         let known = read_known(&session, ws, Some(Begin::Read)).await?;
         drop(session);
         let shared = Arc::new(Shared {
@@ -287,6 +287,18 @@ impl PgStore {
         }
     }
 
+    /// Does now what is done between commands: folds counts, reassigns conversations of removed users and teams,
+    /// and builds views. For a process that ends behind its commands, as an import does.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the server cannot be reached.
+    pub async fn work_off(&self) -> Result<()> {
+        self.shared.refresh().await?;
+        while crate::background::work(&self.shared).await? {}
+        Ok(())
+    }
+
     /// Closes its connections. Commands that are given later fail.
     pub fn close(self) {
         self.shared.pool.close();
@@ -302,12 +314,17 @@ impl fmt::Debug for PgStore {
 }
 
 /// The number of a workspace, and the seed of its hashes.
-async fn find_workspace(session: &Session, name: &str) -> Result<(i32, [u8; 16])> {
+async fn find_workspace(session: &Session, options: &PgOptions) -> Result<(i32, [u8; 16])> {
+    let name = &options.workspace;
     let find = || {
         let sql = "SELECT ws, seed FROM convodb.workspace WHERE name = $1";
-        Statement::new(sql).bind(name.to_owned())
+        Statement::new(sql).bind(name.clone())
     };
     let mut rows = session.query(&find()).await.map_err(failed)?;
+    if rows.is_empty() && !options.creates {
+        let message = format!("the database has no workspace `{name}`");
+        return Err(Error::new(ErrorKind::NotFound, message));
+    }
     if rows.is_empty() {
         let seed: [u8; 16] = fastrand::u128(..).to_be_bytes();
         let sql = "WITH w AS (INSERT INTO convodb.workspace (ws, name, seed) \
@@ -315,9 +332,7 @@ async fn find_workspace(session: &Session, name: &str) -> Result<(i32, [u8; 16])
                    ON CONFLICT DO NOTHING RETURNING ws), \
                    h AS (INSERT INTO convodb.head (ws) SELECT ws FROM w) \
                    INSERT INTO convodb.fold (ws) SELECT ws FROM w";
-        let insert = Statement::new(sql)
-            .bind(name.to_owned())
-            .bind(seed.to_vec());
+        let insert = Statement::new(sql).bind(name.clone()).bind(seed.to_vec());
         session.query(&insert).await.map_err(failed)?;
         rows = session.query(&find()).await.map_err(failed)?;
     }

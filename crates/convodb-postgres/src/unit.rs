@@ -83,6 +83,8 @@ pub(crate) struct Unit {
     pub(crate) drained: BTreeSet<u32>,
     /// What is added to the lists: conversations at a sort key of a stream.
     pub(crate) moves: BTreeMap<(i64, i64), i64>,
+    /// They are written at the end of the transaction alone: a long one would write its row again and again.
+    pub(crate) holds_moves: bool,
     pub(crate) tags: TagEdits,
     pub(crate) forget_before: Option<DateTime<Utc>>,
     /// What each row gets that it writes.
@@ -128,6 +130,7 @@ impl Unit {
             redirected: BTreeMap::new(),
             drained: BTreeSet::new(),
             moves: BTreeMap::new(),
+            holds_moves: false,
             tags: TagEdits::default(),
             forget_before: None,
             version: fastrand::i64(1..),

@@ -397,6 +397,10 @@ pub struct PgStats {
     pub messages: u64,
     /// How many notes.
     pub notes: u64,
+    /// How many contacts have a record.
+    pub contacts: u64,
+    /// How many inboxes were saved.
+    pub inboxes: u64,
     /// How many users.
     pub users: u64,
     /// How many teams.
@@ -466,7 +470,8 @@ async fn stats(reader: &Reader<'_>, now: Option<chrono::DateTime<chrono::Utc>>) 
                (SELECT count(*) FROM convodb.note WHERE ws = $1), \
                (SELECT count(*) FROM convodb.provider_id WHERE ws = $1 AND since IS NOT NULL), \
                (SELECT count(*) FROM convodb.conversation WHERE ws = $1 AND by_owner = ANY($2)), \
-               (SELECT count(*) FROM convodb.idempotency WHERE ws = $1)";
+               (SELECT count(*) FROM convodb.idempotency WHERE ws = $1), \
+               (SELECT count(*) FROM convodb.contact WHERE ws = $1)";
     let rows = reader
         .query(Statement::new(sql).bind(reader.ws).bind(redirected))
         .await?;
@@ -479,6 +484,8 @@ async fn stats(reader: &Reader<'_>, now: Option<chrono::DateTime<chrono::Utc>>) 
         conversations: count(0),
         messages: count(1),
         notes: count(2),
+        contacts: count(6),
+        inboxes: reader.directory.inboxes.iter().count() as u64,
         users: reader.count_of(User),
         teams: reader.count_of(Team),
         events: head.events(),

@@ -488,6 +488,9 @@ impl Unit {
 
     /// Writes what is added to the lists, which the counts have not yet. The row marks the commit.
     fn write_journal(&mut self, statements: &mut Vec<Statement>) {
+        if self.holds_moves {
+            return;
+        }
         let moves = std::mem::take(&mut self.moves).into_iter();
         let moves = moves.filter(|(_, by)| *by != 0);
         let (mut streams, mut sort_keys, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
