@@ -1,7 +1,5 @@
 //! The command line.
 
-use std::path::PathBuf;
-
 use clap::{Parser, Subcommand};
 
 use crate::commands::backup::Backup;
@@ -15,6 +13,7 @@ use crate::commands::export::Export;
 use crate::commands::generate::Generate;
 use crate::commands::import::Import;
 use crate::commands::list::List;
+use crate::commands::migrate::Migrate;
 use crate::commands::recover::Recover;
 use crate::commands::show::Show;
 use crate::commands::stats::ShowStats;
@@ -85,28 +84,31 @@ pub(crate) enum Command {
     Generate(Generate),
     Bench(Bench),
     Demo(Demo),
+    Migrate(Migrate),
     Completions(Completions),
 }
 
 impl Command {
-    /// The store file of the command, if its arguments name one.
-    pub(crate) fn subject(&self) -> Option<PathBuf> {
-        Some(match self {
+    /// The name of the store of the command, if its arguments have one.
+    pub(crate) fn subject(&self) -> Option<String> {
+        let db = match self {
             Self::Import(Import { db, .. })
             | Self::Export(Export { db, .. })
-            | Self::Stats(ShowStats { db })
-            | Self::Verify(Verify { db })
-            | Self::Repair(Repair { db })
+            | Self::Stats(ShowStats { db, .. })
+            | Self::Verify(Verify { db, .. })
+            | Self::Repair(Repair { db, .. })
             | Self::Recover(Recover { db, .. })
             | Self::Compact(Compact { db })
             | Self::Backup(Backup { db, .. })
             | Self::Events(Events { db, .. })
             | Self::Generate(Generate { db, .. })
-            | Self::Bench(Bench { db, .. }) => db.clone(),
-            Self::List(list) => list.db.clone(),
+            | Self::Migrate(Migrate { db, .. })
+            | Self::Bench(Bench { db, .. }) => db,
+            Self::List(list) => &list.db,
             Self::Show(show) => show.db(),
-            Self::Demo(Demo { db, .. }) => return db.clone(),
+            Self::Demo(Demo { db, .. }) => db.as_ref()?,
             Self::Completions(_) | Self::Convert(_) => return None,
-        })
+        };
+        db.name()
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod list;
+pub(crate) mod migrate;
 pub(crate) mod recover;
 pub(crate) mod show;
 pub(crate) mod stats;
@@ -42,7 +43,7 @@ impl Verdict {
 /// What every command works with.
 pub(crate) struct Tool {
     pub(crate) output: Output,
-    /// How long to wait for a file that another process has open.
+    /// How long to wait for a file that another process has open, or a server that cannot be reached.
     pub(crate) wait: Duration,
 }
 
@@ -67,6 +68,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         Command::Generate(generate) => generate.run(&mut tool),
         Command::Bench(bench) => bench.run(&mut tool),
         Command::Demo(demo) => return demo.run(&mut tool),
+        Command::Migrate(migrate) => migrate.run(&mut tool),
         Command::Completions(completions) => completions.run(&mut tool),
     };
     done.map(|()| Verdict::Success)

@@ -4,8 +4,10 @@ use std::any::Any;
 use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use crate::conceal::concealed;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -13,6 +15,17 @@ pub(crate) enum Failure {
     Usage(String),
     /// An error of the store.
     Store(convodb::Error),
+    /// An error of a database, and what to do about it.
+    #[cfg(feature = "postgres")]
+    Database {
+        error: convodb::Error,
+        advice: &'static str,
+    },
+    /// A database in place of a file, and what to do instead.
+    FileOnly {
+        command: &'static str,
+        instead: &'static str,
+    },
     /// An error of another file.
     File { path: PathBuf, reason: String },
     /// A rejected line of an import.
@@ -56,7 +69,7 @@ impl Failure {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::FileOnly { .. } => 2,
             Self::Interrupted | Self::Stopped { .. } => 130,
             _ => 3,
         })
@@ -64,16 +77,18 @@ impl Failure {
 
     /// Prints the failure in one line on standard error. If standard error is closed too, the exit
     /// code remains.
-    pub(crate) fn report(&self, subject: Option<&Path>) {
-        let prefix = subject.map(|path| format!("{}: ", path.display()));
+    pub(crate) fn report(&self, subject: Option<&str>) {
+        let prefix = subject.map(|name| format!("{name}: "));
         let prefix = prefix.unwrap_or_default();
         let text = match self {
-            Self::Store(error) => format!("{prefix}{}", WithSources(error)),
+            Self::Store(_) => format!("{prefix}{self}"),
+            #[cfg(feature = "postgres")]
+            Self::Database { .. } => format!("{prefix}{self}"),
             Self::Panicked(message) => format!("{prefix}this is a bug: {message}"),
             other => other.to_string(),
         };
         // Names and texts of others may have line ends.
-        let text = text.replace(|c: char| c.is_control(), " ");
+        let text = concealed(&text).replace(|c: char| c.is_control(), " ");
         let _ = writeln!(io::stderr(), "convodb: {text}");
     }
 }
@@ -83,6 +98,13 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(message) | Self::Panicked(message) => f.write_str(message),
             Self::Store(error) => WithSources(error).fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Database { error, advice: "" } => error.fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Database { error, advice } => write!(f, "{error}: {advice}"),
+            Self::FileOnly { command, instead } => {
+                write!(f, "{command} works on a file alone: {instead}")
+            }
             Self::File { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::Line {
                 source,

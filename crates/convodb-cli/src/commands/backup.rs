@@ -12,8 +12,12 @@ use super::Tool;
 use crate::failure::{Failure, WithSources};
 use crate::interrupt;
 use crate::opening;
+use crate::place::Location;
 use crate::progress;
 use crate::texts::bytes;
+
+/// What there is in place of it for a database.
+const INSTEAD: &str = "pg_dump copies a database, and `export` what the API shows of a workspace";
 
 /// Write a packed copy of the store to a new file
 ///
@@ -25,7 +29,7 @@ use crate::texts::bytes;
 pub(crate) struct Backup {
     /// The store
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
 
     /// The copy; it must not exist yet; - writes to standard output
     #[arg(value_name = "FILE|-")]
@@ -40,7 +44,7 @@ struct Document {
 
 impl Backup {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = opening::to_read(&self.db, tool.wait)?;
+        let store = opening::to_read(self.db.file("backup", INSTEAD)?, tool.wait)?;
         interrupt::watch()?;
         if self.file == Path::new("-") {
             return stream(&store);

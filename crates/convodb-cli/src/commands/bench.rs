@@ -16,10 +16,14 @@ use super::Tool;
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::{Screen, right};
+use crate::place::Location;
 use crate::progress;
 use crate::texts::{counted, grouped};
 use measure::{Case, Curve, DEPTHS, Prober};
 use shapes::Shape;
+
+/// What there is in place of it for a database.
+const INSTEAD: &str = "it measures the engine that the file has";
 
 /// Measure the time of pages of every kind of filter at every depth
 ///
@@ -32,7 +36,7 @@ use shapes::Shape;
 pub(crate) struct Bench {
     /// The store
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
 
     /// Also draw the chart into this file
     #[arg(long, value_name = "FILE")]
@@ -54,7 +58,7 @@ struct Report {
 
 impl Bench {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = opening::to_write(&self.db, tool.wait)?;
+        let store = opening::to_write(self.db.file("bench", INSTEAD)?, tool.wait)?;
         let snapshot = store.snapshot()?;
         let shapes = shapes::every(&snapshot)?;
         let drawn: Vec<&Shape> = shapes.iter().filter(|shape| shape.drawn).collect();

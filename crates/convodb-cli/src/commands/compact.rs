@@ -1,7 +1,5 @@
 //! `compact`: rewrites the file without free space.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 
@@ -9,8 +7,12 @@ use super::Tool;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::opening;
+use crate::place::Location;
 use crate::progress;
 use crate::texts::bytes;
+
+/// What there is in place of it for a database.
+const INSTEAD: &str = "autovacuum keeps the tables of PostgreSQL small";
 
 /// Replace the file by a packed copy
 ///
@@ -23,7 +25,7 @@ use crate::texts::bytes;
 pub(crate) struct Compact {
     /// The store
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
 }
 
 #[derive(Serialize)]
@@ -34,7 +36,7 @@ struct Document {
 
 impl Compact {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = opening::to_write(&self.db, tool.wait)?;
+        let store = opening::to_write(self.db.file("compact", INSTEAD)?, tool.wait)?;
         interrupt::watch()?;
         let bytes_before = store.stats()?.file_bytes;
         let busy = progress::busy("compacting");

@@ -16,9 +16,13 @@ use super::{Tool, Verdict};
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::Output;
+use crate::place::Location;
 
 const SAMPLE_NAME: &str = "sample.ndjson";
 const SAMPLE: &str = include_str!("demo/sample.ndjson");
+
+/// What there is in place of it for a database.
+const INSTEAD: &str = "it shows the engine that the file has";
 
 /// Demonstrate a store on a sample or on a file of conversations
 ///
@@ -41,7 +45,7 @@ pub(crate) struct Demo {
     /// The demo assigns, resolves and answers one of its conversations. Without a
     /// path, the store is in a temporary directory, which is removed at the end.
     #[arg(long, value_name = "PATH", verbatim_doc_comment)]
-    pub(crate) db: Option<PathBuf>,
+    pub(crate) db: Option<Location>,
 }
 
 impl Demo {
@@ -66,7 +70,7 @@ impl Demo {
             ),
         };
         let name = lines.name().to_owned();
-        let place = Place::new(self.db)?;
+        let place = Place::new(self.db.as_ref())?;
         let path = place.path();
         let opened = opening::or_new(&path, tool.wait)?;
         let import = || import(&opened.store, lines, Path::new(&name));
@@ -122,9 +126,9 @@ enum Place {
 }
 
 impl Place {
-    fn new(given: Option<PathBuf>) -> Result<Self, Failure> {
+    fn new(given: Option<&Location>) -> Result<Self, Failure> {
         match given {
-            Some(path) => Ok(Self::Given(path)),
+            Some(given) => Ok(Self::Given(given.file("demo", INSTEAD)?.to_owned())),
             None => tempfile::tempdir()
                 .map(Self::Temporary)
                 .map_err(|error| temporary(&error)),

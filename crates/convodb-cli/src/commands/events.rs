@@ -2,33 +2,43 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use convodb::prelude::*;
-use convodb::{Details, Event, EventKind, EventSeq, EventSubject};
+use convodb::{Details, ErrorKind, Event, EventKind, EventSeq, EventSubject};
+#[cfg(feature = "postgres")]
+use convodb_postgres::PgRead as _;
 
 use super::Tool;
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::Output;
+use crate::place::{Location, Place, Workspace};
+#[cfg(feature = "postgres")]
+use crate::postgres::Database;
 use crate::texts::{plain, second};
 
 /// The number of events that are read at a time.
 const BATCH: usize = 1_000;
 /// How often the file is checked for changes.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// How long to wait for events of a database, and for its server.
+#[cfg(feature = "postgres")]
+const WAITED: Duration = Duration::from_secs(1);
 /// The number of attempts to open a locked file before a message.
 const SILENT_ATTEMPTS: u64 = 5;
 
 /// Print the events, oldest first
 #[derive(Args)]
 pub(crate) struct Events {
-    /// The store
+    /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
+    #[command(flatten)]
+    workspace: Workspace,
 
     /// Only events after this number [default: all events that are kept]
     #[arg(long, value_name = "N")]
@@ -38,20 +48,32 @@ pub(crate) struct Events {
     ///
     /// One process has the file open at a time. This command closes it after each
     /// read, waits while another process has it open, and then reads the new events.
+    /// It waits while the server of a database cannot be reached.
     #[arg(long, verbatim_doc_comment)]
     follow: bool,
 }
 
 impl Events {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
+        match self.workspace.of(&self.db)? {
+            Place::File(path) => self.of_file(path, tool),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database) => self.of_workspace(&database, tool),
+        }
+    }
+
+    fn of_file(&self, path: &Path, tool: &mut Tool) -> Result<(), Failure> {
         let Tool { output, wait } = tool;
         let mut store = match self.follow {
-            true => wait_for(&self.db)?,
-            false => opening::to_read(&self.db, *wait)?,
+            true => wait_for(path)?,
+            false => opening::to_read(path, *wait)?,
         };
         let mut after = match self.after {
             Some(after) => after,
-            None => before_oldest(&store)?,
+            None => match store.events(EventSeq::ZERO, 1) {
+                Ok(_) => EventSeq::ZERO,
+                Err(error) => before_oldest(error)?,
+            },
         };
         loop {
             let mut events = store.events(after, BATCH)?;
@@ -62,27 +84,71 @@ impl Events {
             // Before printing, which can block on the reader of the output.
             store.close()?;
             // Closing changes the file.
-            let closed = stamp(&self.db);
+            let closed = stamp(path);
             after = print(output, &events, after)?;
             if !self.follow {
                 return Ok(());
             }
-            while stamp(&self.db) == closed {
+            while stamp(path) == closed {
                 thread::sleep(INTERVAL);
             }
-            store = wait_for(&self.db)?;
+            store = wait_for(path)?;
         }
     }
 }
 
-/// The number before the oldest event that is kept.
-fn before_oldest(store: &Store) -> Result<EventSeq, Failure> {
-    match store.events(EventSeq::ZERO, 1) {
-        Ok(_) => Ok(EventSeq::ZERO),
-        Err(error) => match error.details() {
-            Details::OldestEvent(oldest) => Ok(EventSeq::new(oldest.get().saturating_sub(1))),
-            _ => Err(error.into()),
-        },
+#[cfg(feature = "postgres")]
+impl Events {
+    fn of_workspace(&self, database: &Database, tool: &mut Tool) -> Result<(), Failure> {
+        let Tool { output, wait } = tool;
+        let remote = database.to_read(*wait)?;
+        let store = &remote.store;
+        let mut after = match self.after {
+            Some(after) => after,
+            None => match remote.outcome(store.events(EventSeq::ZERO, 1)) {
+                Ok(_) => EventSeq::ZERO,
+                Err(error) => before_oldest(error)?,
+            },
+        };
+        let mut is_reached = true;
+        loop {
+            let next = remote.outcome(async {
+                if self.follow {
+                    store.wait_for_events(after, WAITED).await?;
+                }
+                store.events(after, BATCH).await
+            });
+            match next {
+                Ok(events) => {
+                    is_reached = true;
+                    after = print(output, &events, after)?;
+                    if events.len() < BATCH && !self.follow {
+                        return Ok(());
+                    }
+                }
+                Err(error) if self.follow && error.kind() == ErrorKind::Unavailable => {
+                    if is_reached {
+                        say_waiting(&self.db, &error.to_string());
+                    }
+                    is_reached = false;
+                    thread::sleep(WAITED);
+                }
+                Err(error) => return Err(crate::postgres::failed(error)),
+            }
+        }
+    }
+}
+
+fn say_waiting(db: &Location, reason: &str) {
+    let name = db.name().unwrap_or_default();
+    let _ = writeln!(io::stderr(), "convodb: {name}: waiting: {reason}");
+}
+
+/// The number before the oldest event that is kept, which an error names.
+fn before_oldest(error: convodb::Error) -> Result<EventSeq, Failure> {
+    match error.details() {
+        Details::OldestEvent(oldest) => Ok(EventSeq::new(oldest.get().saturating_sub(1))),
+        _ => Err(error.into()),
     }
 }
 
@@ -90,13 +156,12 @@ fn before_oldest(store: &Store) -> Result<EventSeq, Failure> {
 fn wait_for(db: &Path) -> Result<Store, Failure> {
     for attempt in 0_u64.. {
         match opening::to_read(db, Duration::ZERO) {
-            Err(Failure::Store(error)) if error.kind() == convodb::ErrorKind::Locked => {
+            Err(Failure::Store(error)) if error.kind() == ErrorKind::Locked => {
                 // Most commands end soon.
                 if attempt == SILENT_ATTEMPTS {
-                    let _ = writeln!(
-                        io::stderr(),
-                        "convodb: {}: waiting: another process has the file open",
-                        db.display()
+                    say_waiting(
+                        &Location::File(db.to_owned()),
+                        "another process has the file open",
                     );
                 }
                 thread::sleep(INTERVAL);

@@ -1,22 +1,20 @@
 //! `export`: writes the directory and every conversation, as lines that `import` reads.
 
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
 
 use clap::Args;
-use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Contact, ContactId, Conversation, Filter, Import, Inbox, PageRequest, Snapshot,
-    UserId, View,
+    AssigneeId, Contact, ContactId, Conversation, Filter, Inbox, PageRequest, UserId, View,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::Tool;
 use crate::failure::Failure;
-use crate::opening;
 use crate::output::Output;
-use crate::progress;
+use crate::place::{Location, Workspace};
+use crate::reading::Reading;
+use crate::{progress, reading};
 
 /// Write everything to standard output, as lines of JSON
 ///
@@ -29,15 +27,19 @@ use crate::progress;
 /// With --contact, only what is kept of one contact: its own line, then its
 /// conversations.
 ///
+/// Of a database, it is one state of the workspace, and others write meanwhile.
+///
 /// The export does not contain events, audit logs, consumers, idempotency keys, which
 /// ids merged contacts had, what waits for a message (receipts, reactions, edits,
 /// revocations) and the provider ids of deleted messages. `backup` copies them too.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Export {
-    /// The store
+    /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
+    #[command(flatten)]
+    workspace: Workspace,
     /// All that is kept of this contact, and nothing else
     #[arg(long, value_name = "CONTACT")]
     pub(crate) contact: Option<ContactId>,
@@ -80,28 +82,28 @@ struct Named<'a> {
 
 impl Export {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = opening::to_read(&self.db, tool.wait)?;
-        let snapshot = store.snapshot()?;
+        let store = reading::at(self.workspace.of(&self.db)?, tool.wait)?;
+        let store = &*store;
         if let Some(contact) = &self.contact {
-            return write_contact(&snapshot, contact, &mut tool.output);
+            return write_contact(store, contact, &mut tool.output);
         }
-        let all = snapshot.count(&Filter::all())?;
+        let all = store.count(&Filter::all())?;
         // A bar would tear the lines on a terminal.
         let bar = match io::stdout().is_terminal() {
             true => ProgressBar::hidden(),
             false => progress::counted("exporting", all),
         };
-        let written = write(&snapshot, &mut tool.output, &bar);
+        let written = write(store, &mut tool.output, &bar);
         bar.finish_and_clear();
         written
     }
 }
 
-fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<(), Failure> {
-    for assignee in snapshot.assignees()? {
+fn write(store: &dyn Reading, output: &mut Output, bar: &ProgressBar) -> Result<(), Failure> {
+    for assignee in store.assignees()? {
         let members = match &assignee.id {
             AssigneeId::User(_) => Vec::new(),
-            AssigneeId::Team(team) => snapshot.members_of(team)?,
+            AssigneeId::Team(team) => store.members_of(team)?,
         };
         let named = Named {
             id: assignee.id.as_str(),
@@ -113,48 +115,60 @@ fn write(snapshot: &Snapshot, output: &mut Output, bar: &ProgressBar) -> Result<
             AssigneeId::Team(_) => DirectoryLine::Team(named),
         })?;
     }
-    for inbox in snapshot.inboxes()? {
+    for inbox in store.inboxes()? {
         output.line(&InboxLine { inbox })?;
     }
-    for mut view in snapshot.views()? {
+    for mut view in store.views()? {
         // Another store builds its own list.
         view.building = None;
         output.line(&ViewLine { view })?;
     }
-    let mut contacts = snapshot.contacts(None, AT_ONCE)?;
+    let mut contacts = store.contacts(None, AT_ONCE)?;
     while let Some(last) = contacts.last().map(|contact| contact.id.clone()) {
         for contact in contacts {
             output.line(&ContactLine { contact })?;
         }
-        contacts = snapshot.contacts(Some(&last), AT_ONCE)?;
+        contacts = store.contacts(Some(&last), AT_ONCE)?;
     }
-    let first = snapshot.list(&Filter::all(), (1, PageRequest::MAX_LIMIT))?;
-    let (mut rows, mut next) = (first.data, first.next);
+    let mut page = PageRequest::number(1, PageRequest::MAX_LIMIT)?;
     loop {
-        for row in &rows {
-            output.line(&whole(snapshot, row)?)?;
-            bar.inc(1);
-        }
-        let Some(cursor) = next else {
+        let found = store.list(&Filter::all(), page)?;
+        write_whole(store, &found.data, output, bar)?;
+        let Some(cursor) = found.next else {
             return output.flush();
         };
-        let page = snapshot.list(&Filter::all(), (cursor, PageRequest::MAX_LIMIT))?;
-        (rows, next) = (page.data, page.next);
+        page = PageRequest::after(cursor, PageRequest::MAX_LIMIT)?;
     }
 }
 
-fn write_contact(snapshot: &Snapshot, id: &ContactId, output: &mut Output) -> Result<(), Failure> {
-    let contact = snapshot.contact(id)?;
+fn write_contact(store: &dyn Reading, id: &ContactId, output: &mut Output) -> Result<(), Failure> {
+    let contact = store.contact(id)?;
     output.line(&ContactLine { contact })?;
-    for row in snapshot.conversations_of(id)? {
-        output.line(&whole(snapshot, &row)?)?;
-    }
+    write_whole(
+        store,
+        &store.conversations_of(id)?,
+        output,
+        &ProgressBar::hidden(),
+    )?;
     output.flush()
 }
 
-/// A conversation with its messages and notes.
-pub(super) fn whole(snapshot: &Snapshot, row: &Conversation) -> Result<Import, Failure> {
-    let transcript = snapshot.transcript(row.id)?;
-    let notes = snapshot.notes(row.id)?.collect::<Result<_, _>>()?;
-    Ok(Import::new(transcript.conversation, transcript.messages).notes(notes))
+/// Writes conversations with their messages and notes.
+fn write_whole(
+    store: &dyn Reading,
+    rows: &[Conversation],
+    output: &mut Output,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut left = ids.as_slice();
+    while !left.is_empty() {
+        let histories = store.histories(left)?;
+        left = left.get(histories.len().max(1)..).unwrap_or_default();
+        for history in histories {
+            output.line(&history)?;
+            bar.inc(1);
+        }
+    }
+    Ok(())
 }

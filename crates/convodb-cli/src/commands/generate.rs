@@ -2,7 +2,6 @@
 
 mod data;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -14,9 +13,13 @@ use super::Tool;
 use super::import::Imported;
 use crate::failure::Failure;
 use crate::opening;
+use crate::place::Location;
 use crate::texts::took;
 use crate::{interrupt, progress};
 use data::Dataset;
+
+/// What there is in place of it for a database.
+const INSTEAD: &str = "generate a file, and pipe its `export` into `import --lines - URL`";
 
 /// Fill a store with generated conversations
 ///
@@ -28,7 +31,7 @@ use data::Dataset;
 pub(crate) struct Generate {
     /// The store; a missing file is created
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
 
     /// The number of conversations, 1 to 10,000,000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -43,7 +46,7 @@ impl Generate {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         interrupt::watch()?;
         let begun = Instant::now();
-        let opened = opening::or_new(&self.db, tool.wait)?;
+        let opened = opening::or_new(self.db.file("generate", INSTEAD)?, tool.wait)?;
         let data = Dataset::new(self.seed, self.size);
         let bar = progress::counted("generating", self.size.into());
         let stored = opened

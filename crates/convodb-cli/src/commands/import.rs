@@ -3,6 +3,8 @@
 
 mod each;
 pub(super) mod lines;
+#[cfg(feature = "postgres")]
+mod whole;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -18,6 +20,7 @@ use super::{Tool, Verdict};
 use crate::failure::{Failure, WithSources};
 use crate::interrupt;
 use crate::opening;
+use crate::place::{Location, Place, Workspace};
 use crate::texts::{counted, grouped, took};
 use lines::{Item, Lines};
 
@@ -32,6 +35,9 @@ use lines::{Item, Lines};
 ///
 /// A malformed or rejected line and Ctrl-C end the import. The store is then as it
 /// was before, and a file that was created for the import is removed.
+///
+/// In a database, other commands on the workspace wait until the import ends. Use
+/// --lines for one that services use: they go on between its commits.
 ///
 /// With --lines, a line may also be `{"message":{..}}`, `{"note":{..}}` or
 /// `{"conversation":{..}}`, into a store that has conversations. src/docs/lines.md
@@ -108,9 +114,12 @@ pub(crate) struct Import {
     #[arg(value_name = "FILE.ndjson|-")]
     file: PathBuf,
 
-    /// The store; a missing file is created
-    #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    /// The store: a file, or the URL of a PostgreSQL database. A missing file or
+    /// workspace is created
+    #[arg(value_name = "DB", verbatim_doc_comment)]
+    pub(crate) db: Location,
+    #[command(flatten)]
+    workspace: Workspace,
 }
 
 /// The numbers of what was imported.
@@ -158,11 +167,22 @@ impl Import {
         // Before the store is opened: a mistyped name must not create one.
         let lines = Lines::open(&self.file)?;
         let begun = Instant::now();
-        let opened = opening::or_new(&self.db, tool.wait)?;
-        let stored = opened
-            .store
-            .transaction(|tx| Importer::new(lines).store_in(tx));
-        let imported = opened.leave(stored)?;
+        let imported = match self.workspace.of(&self.db)? {
+            Place::File(path) => {
+                let opened = opening::or_new(path, tool.wait)?;
+                let stored = opened
+                    .store
+                    .transaction(|tx| Importer::new(lines).store_in(tx));
+                opened.leave(stored)?
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database) => {
+                let remote = database.or_new(tool.wait)?;
+                let imported = Importer::new(lines).store_at(&remote)?;
+                remote.answer(remote.store.work_off())?;
+                imported
+            }
+        };
         let seconds = begun.elapsed();
         tool.output.print(&imported, |_| {
             format!("imported {} in {}", imported.text(), took(seconds))
@@ -203,13 +223,7 @@ impl Importer {
                 None => break,
                 Some(Item::Conversation(import)) => tx.import(*import).map(drop),
                 Some(Item::Other(line)) => {
-                    match &line {
-                        ImportLine::Assignee(saved) => self.count_assignee(&saved.assignee),
-                        ImportLine::Team(saved) => self.count_assignee(&(&saved.team).into()),
-                        ImportLine::Inbox(saved) => self.count_inbox(&saved.inbox),
-                        ImportLine::Contact(_) => self.imported.borrow_mut().contacts += 1,
-                        _ => {}
-                    }
+                    self.count_line(&line);
                     tx.execute(line).map(drop)
                 }
             };
@@ -219,6 +233,26 @@ impl Importer {
         interrupt::check()?;
         self.lines.borrow().end();
         Ok(self.imported.into_inner())
+    }
+
+    fn count_line(&self, line: &ImportLine) {
+        match line {
+            ImportLine::Assignee(saved) => self.count_assignee(&saved.assignee),
+            ImportLine::Team(saved) => self.count_assignee(&(&saved.team).into()),
+            ImportLine::Inbox(saved) => self.count_inbox(&saved.inbox),
+            ImportLine::Contact(_) => self.imported.borrow_mut().contacts += 1,
+            _ => {}
+        }
+    }
+
+    fn count_conversation(&self, import: &convodb::Import) {
+        self.imported.borrow_mut().count(import);
+        if let Some(id) = import.conversation.assignee_id() {
+            self.count_assignee(id);
+        }
+        if let Some(id) = &import.conversation.inbox_id {
+            self.count_inbox(id);
+        }
     }
 
     /// Counts a user or team once.
@@ -244,13 +278,7 @@ impl Importer {
         let next = self.lines.borrow_mut().next().transpose()?;
         match next {
             Ok(Item::Conversation(import)) => {
-                self.imported.borrow_mut().count(&import);
-                if let Some(id) = import.conversation.assignee_id() {
-                    self.count_assignee(id);
-                }
-                if let Some(id) = &import.conversation.inbox_id {
-                    self.count_inbox(id);
-                }
+                self.count_conversation(&import);
                 Some(*import)
             }
             other => {
@@ -262,6 +290,11 @@ impl Importer {
 
     /// An error of the last line's input, or of the store itself.
     fn rejected(&self, error: convodb::Error) -> Failure {
+        let line = self.lines.borrow().line();
+        self.rejected_at(line, error)
+    }
+
+    fn rejected_at(&self, line: u64, error: convodb::Error) -> Failure {
         let reason = match (error.kind(), error.field(), error.reason()) {
             (ErrorKind::InvalidInput, Some(field), Some(reason)) => {
                 // Its index among the conversations is not the number of the line.
@@ -279,6 +312,6 @@ impl Importer {
             ) => WithSources(&error).to_string(),
             _ => return error.into(),
         };
-        self.lines.borrow().rejected(reason)
+        self.lines.borrow().rejected_at(line, reason)
     }
 }

@@ -1,17 +1,15 @@
 //! `list`: a page of conversations, with the filters of the API.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use comfy_table::Cell;
-use convodb::prelude::*;
 use convodb::{Conversation, Filter, Message, Page, PageRequest};
 
 use super::Tool;
 use crate::cells;
 use crate::failure::Failure;
-use crate::opening;
 use crate::output::{Screen, dim, one_line, shrink_only};
+use crate::place::{Location, Workspace};
+use crate::reading;
 use crate::texts::{grouped, minute};
 
 /// The narrowest screen that has room for every column.
@@ -24,9 +22,11 @@ const WIDE: u16 = 120;
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct List {
-    /// The store
+    /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
+    #[command(flatten)]
+    workspace: Workspace,
 
     /// The status: open, resolved or all [default: open]
     #[arg(long)]
@@ -104,11 +104,10 @@ pub(crate) struct List {
 impl List {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let (filter, request) = self.query()?;
-        let store = opening::to_read(&self.db, tool.wait)?;
-        let snapshot = store.snapshot()?;
-        let page = snapshot.list(&filter, request)?;
+        let store = reading::at(self.workspace.of(&self.db)?, tool.wait)?;
+        let page = store.list(&filter, request)?;
         let ids: Vec<_> = page.data.iter().map(|row| row.id).collect();
-        let last = snapshot.last_messages(&ids)?;
+        let last = store.last_messages(&ids)?;
         tool.output.print(&page, |screen| {
             rows(screen, &page.data, &last) + &summary(&page)
         })

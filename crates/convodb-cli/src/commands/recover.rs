@@ -10,7 +10,11 @@ use super::Tool;
 use crate::failure::{Failure, WithSources};
 use crate::interrupt;
 use crate::opening;
+use crate::place::Location;
 use crate::texts::{bytes, second};
+
+/// What there is in place of it for a database.
+const INSTEAD: &str = "PostgreSQL recovers by itself when it starts";
 
 /// Recover a store that is refused because its log is damaged
 ///
@@ -22,7 +26,7 @@ use crate::texts::{bytes, second};
 pub(crate) struct Recover {
     /// The store
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
 
     /// Where to save the part of the log; it must not exist yet
     #[arg(long, value_name = "FILE")]
@@ -62,16 +66,17 @@ struct Saved {
 impl Recover {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         interrupt::watch()?;
-        let recovered = opening::open(&self.db, tool.wait, "the file does not exist", |timeout| {
+        let db = self.db.file("recover", INSTEAD)?;
+        let recovered = opening::open(db, tool.wait, "the file does not exist", |timeout| {
             let options = Options::new().lock_timeout(timeout);
-            options.recover(&self.db, &self.save)
+            options.recover(db, &self.save)
         });
         let recovered = recovered.map_err(|failure| match failure {
             Failure::Store(error) if error.kind() == ErrorKind::AlreadyExists => Failure::File {
                 path: self.save.clone(),
                 reason: WithSources(&error).to_string(),
             },
-            Failure::File { .. } if self.db.exists() => Failure::File {
+            Failure::File { .. } if db.exists() => Failure::File {
                 path: self.save.clone(),
                 reason: "its directory does not exist".to_owned(),
             },

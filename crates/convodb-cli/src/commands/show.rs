@@ -1,16 +1,14 @@
 //! `show`: one conversation with its messages and notes.
 
-use std::path::{Path, PathBuf};
-
 use clap::Args;
-use convodb::prelude::*;
 use convodb::{Assignee, ConversationId, Import};
 
-use super::{Tool, export};
+use super::Tool;
 use crate::cells;
 use crate::failure::Failure;
-use crate::opening;
 use crate::output::Screen;
+use crate::place::{Location, Workspace};
+use crate::reading;
 use crate::texts::{counted, second};
 
 /// Show one conversation with its messages and notes
@@ -18,45 +16,54 @@ use crate::texts::{counted, second};
 /// With --json it prints the line that `export` writes.
 #[derive(Args)]
 pub(crate) struct Show {
-    /// The store
+    /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    first: PathBuf,
+    first: Location,
 
     /// The conversation; the two arguments can have either order
     #[arg(value_name = "ID")]
-    second: PathBuf,
+    second: Location,
+
+    #[command(flatten)]
+    workspace: Workspace,
 }
 
 /// The id that an argument is, if it is one. A file with such a name is not expected.
-fn id(path: &Path) -> Option<ConversationId> {
-    path.to_str()?.parse().ok()
+fn id(given: &Location) -> Option<ConversationId> {
+    match given {
+        Location::File(path) => path.to_str()?.parse().ok(),
+        Location::Url(_) => None,
+    }
 }
 
 impl Show {
-    pub(crate) fn db(&self) -> PathBuf {
+    pub(crate) fn db(&self) -> &Location {
         match (id(&self.first), id(&self.second)) {
-            (Some(_), None) => self.second.clone(),
-            _ => self.first.clone(),
+            (Some(_), None) => &self.second,
+            _ => &self.first,
         }
     }
 
     fn id(&self) -> Result<ConversationId, Failure> {
-        let given = self.second.to_string_lossy();
         match (id(&self.second), id(&self.first)) {
             (Some(id), _) | (None, Some(id)) => Ok(id),
-            (None, None) => ConversationId::new(&given)
-                .map_err(|error| Failure::Usage(format!("ID {given}: {}", error.reason()))),
+            (None, None) => {
+                let given = self.second.name().unwrap_or_default();
+                ConversationId::new(&given)
+                    .map_err(|error| Failure::Usage(format!("ID {given}: {}", error.reason())))
+            }
         }
     }
 
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let id = self.id()?;
-        let store = opening::to_read(&self.db(), tool.wait)?;
-        let snapshot = store.snapshot()?;
-        let whole = export::whole(&snapshot, &snapshot.conversation(id)?)?;
-        let directory = snapshot.assignees()?;
-        tool.output
-            .print(&whole, |screen| text(screen, &whole, &directory))
+        let store = reading::at(self.workspace.of(self.db())?, tool.wait)?;
+        let directory = store.assignees()?;
+        for whole in store.histories(&[id])? {
+            let print = |screen: &Screen| text(screen, &whole, &directory);
+            tool.output.print(&whole, print)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,13 @@
 //! `stats`: counts and sizes.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use convodb::prelude::*;
 use convodb::{
-    Channel, CommitSeq, ContactFilter, EventSeq, Filter, PageRequest, Snapshot, Stats,
-    StatusFilter, ViewProgress, ViewStats,
+    Channel, CommitSeq, ContactFilter, EventSeq, Filter, PageRequest, StatusFilter, ViewProgress,
+    ViewStats,
 };
 use serde::Serialize;
 
@@ -14,14 +15,20 @@ use super::Tool;
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::{Screen, right};
+use crate::place::{Location, Place, Workspace};
+#[cfg(feature = "postgres")]
+use crate::postgres::Remote;
+use crate::reading::{OfFile, Reading};
 use crate::texts::{bytes, grouped};
 
 /// Show counts and sizes
 #[derive(Args)]
 pub(crate) struct ShowStats {
-    /// The store
+    /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
+    #[command(flatten)]
+    workspace: Workspace,
 }
 
 #[derive(Serialize)]
@@ -41,13 +48,49 @@ struct Document {
     to_reassign: u64,
     times_in_the_future: u64,
     commits: CommitSeq,
-    index_rows: u64,
-    catalog_rows: u64,
-    file_bytes: u64,
-    stored_bytes: u64,
-    free_bytes: u64,
+    #[serde(flatten)]
+    kept: Kept,
     statuses: Vec<OfStatus>,
     views: Vec<OfView>,
+}
+
+/// What the one or the other kind of store keeps.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Kept {
+    File {
+        index_rows: u64,
+        catalog_rows: u64,
+        file_bytes: u64,
+        stored_bytes: u64,
+        free_bytes: u64,
+    },
+    #[cfg(feature = "postgres")]
+    Postgres {
+        /// Additions to the lists that are not folded into their counts.
+        unfolded: u64,
+    },
+}
+
+impl Kept {
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::File {
+                index_rows,
+                file_bytes,
+                stored_bytes,
+                free_bytes,
+                ..
+            } => vec![
+                ("index rows", grouped(*index_rows)),
+                ("file", bytes(*file_bytes)),
+                ("keys and values", bytes(*stored_bytes)),
+                ("free space in the file", bytes(*free_bytes)),
+            ],
+            #[cfg(feature = "postgres")]
+            Self::Postgres { unfolded } => vec![("not yet in counts", grouped(*unfolded))],
+        }
+    }
 }
 
 /// The rows and the cost of a saved view.
@@ -55,9 +98,11 @@ struct Document {
 struct OfView {
     id: String,
     rows: u64,
-    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
     /// What a command writes for a conversation that is in it.
-    bytes_per_row: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_row: Option<u64>,
     building: Option<ViewProgress>,
 }
 
@@ -75,9 +120,8 @@ struct OfStatus {
 }
 
 impl OfStatus {
-    fn read(snapshot: &Snapshot, status: StatusFilter) -> Result<Self, Failure> {
-        let count =
-            |narrow: &dyn Fn(Filter) -> Filter| snapshot.count(&narrow(Filter::new(status)));
+    fn read(store: &dyn Reading, status: StatusFilter) -> Result<Self, Failure> {
+        let count = |narrow: &dyn Fn(Filter) -> Filter| store.count(&narrow(Filter::new(status)));
         let on = |channel| count(&|filter| filter.channel(channel));
         Ok(Self {
             status: status.as_str(),
@@ -94,34 +138,41 @@ impl OfStatus {
 
 impl ShowStats {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = opening::to_read(&self.db, tool.wait)?;
-        // Before the snapshot, which `stats` would count.
-        let stats = store.stats()?;
-        let snapshot = store.snapshot()?;
-        let statuses = [StatusFilter::Open, StatusFilter::Resolved];
-        let statuses = statuses.map(|status| OfStatus::read(&snapshot, status));
-        let statuses = statuses.into_iter().collect::<Result<_, _>>()?;
-        let first = PageRequest::number(1, 1)?;
-        let contacts = snapshot.list_contacts(&ContactFilter::All, first)?.total;
-        let document = document(&stats, contacts, statuses);
+        let document = match self.workspace.of(&self.db)? {
+            Place::File(path) => of_file(path, tool.wait)?,
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database) => of_workspace(database.to_read(tool.wait)?)?,
+        };
         tool.output
             .print(&document, |screen| text(screen, &document))
     }
 }
 
-fn document(stats: &Stats, contacts: u64, statuses: Vec<OfStatus>) -> Document {
+fn statuses(store: &dyn Reading) -> Result<Vec<OfStatus>, Failure> {
+    let statuses = [StatusFilter::Open, StatusFilter::Resolved];
+    let statuses = statuses.map(|status| OfStatus::read(store, status));
+    statuses.into_iter().collect()
+}
+
+fn of_file(path: &Path, wait: Duration) -> Result<Document, Failure> {
+    let store = opening::to_read(path, wait)?;
+    // Before the snapshot, which `stats` would count.
+    let stats = store.stats()?;
+    let store = OfFile::new(store)?;
+    let first = PageRequest::number(1, 1)?;
+    let contacts = store.snapshot.list_contacts(&ContactFilter::All, first)?;
     let view = |view: &ViewStats| OfView {
         id: view.id.to_string(),
         rows: view.rows,
-        bytes: view.bytes,
-        bytes_per_row: view.bytes.checked_div(view.rows).unwrap_or_default(),
+        bytes: Some(view.bytes),
+        bytes_per_row: Some(view.bytes.checked_div(view.rows).unwrap_or_default()),
         building: view.building,
     };
-    Document {
+    Ok(Document {
         conversations: stats.conversations,
         messages: stats.messages,
         notes: stats.notes,
-        contacts,
+        contacts: contacts.total,
         users: stats.users,
         teams: stats.teams,
         inboxes: stats.inboxes,
@@ -132,40 +183,78 @@ fn document(stats: &Stats, contacts: u64, statuses: Vec<OfStatus>) -> Document {
         to_reassign: stats.to_reassign,
         times_in_the_future: stats.times_in_the_future,
         commits: stats.commit_seq,
-        index_rows: stats.index_rows,
-        catalog_rows: stats.catalog_rows,
-        file_bytes: stats.file_bytes,
-        stored_bytes: stats.stored_bytes,
-        free_bytes: stats.free_bytes,
-        statuses,
+        kept: Kept::File {
+            index_rows: stats.index_rows,
+            catalog_rows: stats.catalog_rows,
+            file_bytes: stats.file_bytes,
+            stored_bytes: stats.stored_bytes,
+            free_bytes: stats.free_bytes,
+        },
+        statuses: statuses(&store)?,
         views: stats.views.iter().map(view).collect(),
+    })
+}
+
+#[cfg(feature = "postgres")]
+fn of_workspace(remote: Remote) -> Result<Document, Failure> {
+    let stats = remote.answer(remote.store.stats())?;
+    let store = remote.snapshot()?;
+    let mut views = Vec::new();
+    for view in store.views()? {
+        views.push(OfView {
+            rows: match view.building {
+                // A list that is being built cannot be counted yet.
+                Some(progress) => progress.done,
+                None => store.count(&Filter::view(&view.id))?,
+            },
+            id: view.id.to_string(),
+            bytes: None,
+            bytes_per_row: None,
+            building: view.building,
+        });
     }
+    Ok(Document {
+        conversations: stats.conversations,
+        messages: stats.messages,
+        notes: stats.notes,
+        contacts: stats.contacts,
+        users: stats.users,
+        teams: stats.teams,
+        inboxes: stats.inboxes,
+        events: stats.events,
+        newest_event: stats.newest_event,
+        unmatched: stats.unmatched,
+        idempotency_keys: stats.idempotency_keys,
+        to_reassign: stats.to_reassign,
+        times_in_the_future: stats.times_in_the_future,
+        commits: stats.commit_seq,
+        kept: Kept::Postgres {
+            unfolded: stats.unfolded,
+        },
+        statuses: statuses(&store)?,
+        views,
+    })
 }
 
 fn text(screen: &Screen, document: &Document) -> String {
-    let contents = screen.facts(
-        ["contents", ""],
-        [
-            ("conversations", grouped(document.conversations)),
-            ("messages", grouped(document.messages)),
-            ("notes", grouped(document.notes)),
-            ("contacts with a record", grouped(document.contacts)),
-            ("users", grouped(document.users)),
-            ("teams", grouped(document.teams)),
-            ("inboxes", grouped(document.inboxes)),
-            ("events", grouped(document.events)),
-            ("newest event", grouped(document.newest_event.get())),
-            ("unmatched receipts", grouped(document.unmatched)),
-            ("idempotency keys", grouped(document.idempotency_keys)),
-            ("to reassign", grouped(document.to_reassign)),
-            ("times in the future", grouped(document.times_in_the_future)),
-            ("commits", grouped(document.commits.get())),
-            ("index rows", grouped(document.index_rows)),
-            ("file", bytes(document.file_bytes)),
-            ("keys and values", bytes(document.stored_bytes)),
-            ("free space in the file", bytes(document.free_bytes)),
-        ],
-    );
+    let mut facts = vec![
+        ("conversations", grouped(document.conversations)),
+        ("messages", grouped(document.messages)),
+        ("notes", grouped(document.notes)),
+        ("contacts with a record", grouped(document.contacts)),
+        ("users", grouped(document.users)),
+        ("teams", grouped(document.teams)),
+        ("inboxes", grouped(document.inboxes)),
+        ("events", grouped(document.events)),
+        ("newest event", grouped(document.newest_event.get())),
+        ("unmatched receipts", grouped(document.unmatched)),
+        ("idempotency keys", grouped(document.idempotency_keys)),
+        ("to reassign", grouped(document.to_reassign)),
+        ("times in the future", grouped(document.times_in_the_future)),
+        ("commits", grouped(document.commits.get())),
+    ];
+    facts.extend(document.kept.facts());
+    let contents = screen.facts(["contents", ""], facts);
     let mut statuses = screen.table([
         "conversations",
         "all",
@@ -202,9 +291,9 @@ fn text(screen: &Screen, document: &Document) -> String {
             views.add_row([
                 comfy_table::Cell::new(&of.id),
                 right(grouped(of.rows)),
-                right(bytes(of.bytes)),
+                right(of.bytes.map(bytes).unwrap_or_default()),
                 right(match of.building {
-                    None => bytes(of.bytes_per_row),
+                    None => of.bytes_per_row.map(bytes).unwrap_or_default(),
                     Some(progress) => format!("built: {} of {}", progress.done, progress.of),
                 }),
             ]);

@@ -1,6 +1,7 @@
 //! `verify` and `repair`: checks the derived rows of a store, and rebuilds them.
 
-use std::path::PathBuf;
+#[cfg(feature = "postgres")]
+mod workspace;
 
 use clap::Args;
 use convodb::{FindingKind, VerifyReport};
@@ -10,6 +11,7 @@ use super::{Tool, Verdict};
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::{Output, hex};
+use crate::place::{Location, Place, Workspace};
 use crate::progress;
 use crate::texts::counted;
 
@@ -18,13 +20,16 @@ const SHOWN: usize = 100;
 
 /// Compare every index entry, total and unique key with the records
 ///
-/// Exits with 1 if there are differences, and with 3 if a page is damaged.
+/// Exits with 1 if there are differences, and with 3 if a page is damaged. Of a
+/// database, the first hundred differences are shown, and others write meanwhile.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Verify {
-    /// The store
+    /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
+    #[command(flatten)]
+    workspace: Workspace,
 }
 
 /// Rebuild every index entry, total and unique key from the records
@@ -36,9 +41,11 @@ pub(crate) struct Verify {
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Repair {
-    /// The store
+    /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Location,
+    #[command(flatten)]
+    workspace: Workspace,
 }
 
 #[derive(Serialize)]
@@ -61,24 +68,47 @@ struct Finding<'a> {
 
 impl Verify {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<Verdict, Failure> {
-        let store = opening::to_read(&self.db, tool.wait)?;
-        let busy = progress::busy("verifying");
-        let verified = store.verify();
-        busy.finish_and_clear();
-        print(&mut tool.output, &verified?)
+        match self.workspace.of(&self.db)? {
+            Place::File(path) => {
+                let store = opening::to_read(path, tool.wait)?;
+                let verified = busy("verifying", || store.verify())?;
+                print(&mut tool.output, &verified)
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database) => {
+                let remote = database.to_read(tool.wait)?;
+                let verified = busy("verifying", || remote.answer(remote.store.verify()))?;
+                workspace::print(&mut tool.output, &verified)
+            }
+        }
     }
 }
 
 impl Repair {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<Verdict, Failure> {
-        let store = opening::to_write(&self.db, tool.wait)?;
-        let busy = progress::busy("repairing");
-        let repaired = store.repair();
-        busy.finish_and_clear();
-        let report = repaired?;
-        store.close()?;
-        print(&mut tool.output, &report)
+        match self.workspace.of(&self.db)? {
+            Place::File(path) => {
+                let store = opening::to_write(path, tool.wait)?;
+                let repaired = busy("repairing", || store.repair())?;
+                store.close()?;
+                print(&mut tool.output, &repaired)
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database) => {
+                let remote = database.to_read(tool.wait)?;
+                let repaired = busy("repairing", || remote.answer(remote.store.repair()))?;
+                workspace::print(&mut tool.output, &repaired)
+            }
+        }
     }
+}
+
+/// Shows that something runs, of unknown length.
+fn busy<T, E>(action: &'static str, run: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let busy = progress::busy(action);
+    let done = run();
+    busy.finish_and_clear();
+    done
 }
 
 fn print(output: &mut Output, report: &VerifyReport) -> Result<Verdict, Failure> {

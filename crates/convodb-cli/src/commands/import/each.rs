@@ -10,7 +10,7 @@ use std::time::Instant;
 use convodb::prelude::*;
 use convodb::{
     ErrorKind, ImportLine, ImportName, ImportOptions, ImportProgress, InvalidInput, LineAnswer,
-    LineResult,
+    LineResult, NumberedLine,
 };
 use serde::Serialize;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
@@ -20,10 +20,71 @@ use super::lines::Lines;
 use crate::commands::{Tool, Verdict};
 use crate::failure::{Failure, WithSources};
 use crate::opening;
+use crate::place::Place;
 use crate::texts::{counted, grouped, took};
 
 /// What is read of a file at a time for its fingerprint.
 const READ_BYTES: usize = 1 << 20;
+
+/// A store that lines are imported into.
+trait TakesLines {
+    /// How far an import has come, if it has begun.
+    fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure>;
+
+    /// Imports lines, and answers each when its commit is durable.
+    fn answers<'a>(
+        &'a self,
+        lines: Box<dyn Iterator<Item = NumberedLine> + 'a>,
+        options: &ImportOptions,
+    ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a>;
+}
+
+impl TakesLines for Store {
+    fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure> {
+        Ok(self.import_progress(name)?)
+    }
+
+    fn answers<'a>(
+        &'a self,
+        lines: Box<dyn Iterator<Item = NumberedLine> + 'a>,
+        options: &ImportOptions,
+    ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a> {
+        let answers = self.import_lines(lines, options);
+        Box::new(answers.map(|answer| answer.map_err(Failure::from)))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl TakesLines for crate::postgres::Remote {
+    fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure> {
+        self.answer(convodb_postgres::PgRead::import_progress(&self.store, name))
+    }
+
+    fn answers<'a>(
+        &'a self,
+        lines: Box<dyn Iterator<Item = NumberedLine> + 'a>,
+        options: &ImportOptions,
+    ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a> {
+        let mut import = self.store.import(lines, options);
+        let (mut batch, mut is_over) = (Vec::new().into_iter(), false);
+        let is_atomic = options.is_atomic;
+        Box::new(std::iter::from_fn(move || {
+            if batch.len() == 0 && !is_over {
+                match self.answer(import.next_batch()) {
+                    Ok(answers) => {
+                        is_over = is_atomic || answers.is_empty();
+                        batch = answers.into_iter();
+                    }
+                    Err(failure) => {
+                        is_over = true;
+                        return Some(Err(failure));
+                    }
+                }
+            }
+            batch.next().map(Ok)
+        }))
+    }
+}
 
 /// What became of the lines.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -78,10 +139,21 @@ impl Import {
         // Before the store is opened: a mistyped name must not create one.
         let lines = Lines::open_as(&self.file, |line| Ok(ImportLine::parse(line)))?;
         let begun = Instant::now();
-        let opened = opening::or_new(&self.db, tool.wait)?;
-        let imported = self.store_each(&opened.store, lines, name);
-        // An atomic import stores nothing where a line is rejected.
-        let done = opened.leave_if(imported, |done| !self.atomic || done.failed == 0)?;
+        let done = match self.workspace.of(&self.db)? {
+            Place::File(path) => {
+                let opened = opening::or_new(path, tool.wait)?;
+                let imported = self.store_each(&opened.store, lines, name);
+                // An atomic import stores nothing where a line is rejected.
+                opened.leave_if(imported, |done| !self.atomic || done.failed == 0)?
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database) => {
+                let remote = database.or_new(tool.wait)?;
+                let done = self.store_each(&remote, lines, name)?;
+                remote.answer(remote.store.work_off())?;
+                done
+            }
+        };
         let seconds = begun.elapsed();
         tool.output
             .print(&done, |_| done.text(self.atomic, &took(seconds)))?;
@@ -93,12 +165,12 @@ impl Import {
 
     fn store_each(
         &self,
-        store: &Store,
+        store: &dyn TakesLines,
         lines: Lines<Result<ImportLine, InvalidInput>>,
         name: Option<ImportName>,
     ) -> Result<Done, Failure> {
         let known = match &name {
-            Some(name) => store.import_progress(name)?,
+            Some(name) => store.progress(name)?,
             None => None,
         };
         let known = known.unwrap_or_default();
@@ -129,7 +201,7 @@ impl Import {
             resumed_behind: known.line,
             ..Done::default()
         };
-        for answer in store.import_lines(numbered, &options) {
+        for answer in store.answers(Box::new(numbered), &options) {
             let answer = answer?;
             done.line = answer.line;
             match &answer.result {

@@ -145,10 +145,14 @@ impl<T: Send + 'static> Lines<T> {
     }
 
     /// The failure of the last line that was returned.
-    pub(super) fn rejected(&self, reason: String) -> Failure {
+    fn rejected(&self, reason: String) -> Failure {
+        self.rejected_at(self.line, reason)
+    }
+
+    pub(super) fn rejected_at(&self, line: u64, reason: String) -> Failure {
         Failure::Line {
             source: self.name.clone(),
-            line: self.line,
+            line,
             reason,
         }
     }
