@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use crate::fault::Done;
 use crate::keys::micros;
 use crate::numbering::Numbering;
-use crate::rows::TABLES;
+use crate::rows::{self, TABLES};
 use crate::session::{Begin, Statement};
 use crate::unit::Unit;
 use crate::write::CORRECTION;
@@ -106,9 +106,9 @@ impl Unit {
             let at = statement.params.len();
             sql.push_str(&format!(
                 " OR EXISTS (SELECT FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(key, version) \
-                 LEFT JOIN {} t ON t.ws = $1 AND t.key = k.key WHERE t.version IS DISTINCT FROM k.version)",
+                 LEFT JOIN {} ON true WHERE t.version IS DISTINCT FROM k.version)",
                 at - 1,
-                table.name()
+                rows::found(table.name(), "t.key = k.key")
             ));
         }
         if !self.absent_threads.is_empty() {
@@ -117,8 +117,12 @@ impl Unit {
             let at = statement.params.len();
             sql.push_str(&format!(
                 " OR EXISTS (SELECT FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(contact, inbox) \
-                 JOIN convodb.conversation t ON t.ws = $1 AND t.contact = k.contact AND t.inbox = k.inbox)",
-                at - 1
+                 CROSS JOIN {})",
+                at - 1,
+                rows::found(
+                    "convodb.conversation",
+                    "t.contact = k.contact AND t.inbox = k.inbox"
+                )
             ));
         }
         sql.push_str(" THEN 0 ELSE 1 END");

@@ -36,15 +36,16 @@ impl Reader<'_> {
             .iter()
             .map(|it| keys::conversation(it.id))
             .collect();
+        // `OFFSET 0` keeps the planner from reading a workspace for each conversation.
         let of = |sql: String| Statement::new(sql).bind(self.ws).bind(keys.clone());
         let messages = format!(
-            "SELECT m.key, m.place, m.record FROM unnest($2::bytea[]) AS k(key) \
-             JOIN convodb.message m ON m.ws = $1 AND {} ORDER BY m.place",
+            "SELECT m.key, m.place, m.record FROM unnest($2::bytea[]) AS k(key) CROSS JOIN LATERAL ( \
+               SELECT * FROM convodb.message m WHERE m.ws = $1 AND {} OFFSET 0) m ORDER BY m.place",
             within("m.place")
         );
         let notes = format!(
-            "SELECT n.key, n.record FROM unnest($2::bytea[]) AS k(key) \
-             JOIN convodb.note n ON n.ws = $1 AND {} ORDER BY n.key",
+            "SELECT n.key, n.record FROM unnest($2::bytea[]) AS k(key) CROSS JOIN LATERAL ( \
+               SELECT * FROM convodb.note n WHERE n.ws = $1 AND {} OFFSET 0) n ORDER BY n.key",
             within("n.key")
         );
         let rows = self.session.pipeline(&[of(messages), of(notes)]).await?;

@@ -63,28 +63,30 @@ impl Request {
             };
             arm(format!(
                 "SELECT {number}::smallint, t.key, t.version, t.record, {beside}, NULL::bigint[] \
-                 FROM unnest(${at}::bytea[]) AS k(key) JOIN {name} t ON t.ws = $1 AND t.key = k.key"
+                 FROM unnest(${at}::bytea[]) AS k(key) CROSS JOIN {}",
+                rows::found(name, "t.key = k.key")
             ));
             match table {
                 Table::Conversation => {
                     let alias = arm::CONVERSATION_ALIAS;
                     let from = format!(
-                        "FROM unnest(${at}::bytea[]) AS k(key) \
-                         JOIN convodb.conversation_alias a ON a.ws = $1 AND a.key = k.key"
+                        "FROM unnest(${at}::bytea[]) AS k(key) CROSS JOIN {}",
+                        rows::found("convodb.conversation_alias", "t.key = k.key")
                     );
                     arm(format!(
-                        "SELECT {alias}::smallint, a.key, 0, NULL::bytea, a.target, NULL::bigint[] {from}"
+                        "SELECT {alias}::smallint, t.key, 0, NULL::bytea, t.target, NULL::bigint[] {from}"
                     ));
                     arm(format!(
-                        "SELECT {number}::smallint, t.key, t.version, t.record, t.newest_id, NULL::bigint[] \
-                         {from} JOIN {name} t ON t.ws = $1 AND t.key = a.target"
+                        "SELECT {number}::smallint, c.key, c.version, c.record, c.newest_id, NULL::bigint[] \
+                         {from} CROSS JOIN LATERAL (SELECT * FROM {name} c WHERE c.ws = $1 AND c.key = t.target \
+                         LIMIT 1) c"
                     ));
                 }
                 Table::Contact => arm(format!(
-                    "SELECT {}::smallint, a.key, 0, NULL::bytea, a.target, NULL::bigint[] \
-                     FROM unnest(${at}::bytea[]) AS k(key) \
-                     JOIN convodb.contact_alias a ON a.ws = $1 AND a.key = k.key",
-                    arm::CONTACT_ALIAS
+                    "SELECT {}::smallint, t.key, 0, NULL::bytea, t.target, NULL::bigint[] \
+                     FROM unnest(${at}::bytea[]) AS k(key) CROSS JOIN {}",
+                    arm::CONTACT_ALIAS,
+                    rows::found("convodb.contact_alias", "t.key = k.key")
                 )),
                 _ => {}
             }
@@ -96,10 +98,13 @@ impl Request {
             let at = params.len();
             arm(format!(
                 "SELECT {}::smallint, t.key, t.version, t.record, t.newest_id, NULL::bigint[] \
-                 FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(contact, inbox) \
-                 JOIN convodb.conversation t ON t.ws = $1 AND t.contact = k.contact AND t.inbox = k.inbox",
+                 FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(contact, inbox) CROSS JOIN {}",
                 Table::Conversation as i16,
-                at - 1
+                at - 1,
+                rows::found(
+                    Table::Conversation.name(),
+                    "t.contact = k.contact AND t.inbox = k.inbox"
+                )
             ));
         }
         let mut statement = Statement::new(sql);
