@@ -19,11 +19,17 @@ use crate::commands::show::Show;
 use crate::commands::stats::ShowStats;
 use crate::commands::verify::{Repair, Verify};
 
-/// Operates the file of a convodb store: imports, exports, lists, verifies,
-/// compacts, backs up and measures it.
+/// Operates a convodb store, in a file or in a PostgreSQL database: imports, exports,
+/// lists, verifies, compacts, backs up and measures it.
 ///
 /// One process has the file open at a time, or several that only read: while a
 /// service has it open, it is locked, and --wait waits. Only `import`, `generate` and `demo` create a missing file.
+///
+/// In place of a file, `import`, `export`, `list`, `show`, `stats`, `verify`, `repair`
+/// and `events` take the URL of a database whose schema `migrate` has made,
+/// `postgres://user@host/database` or `host=.. user=.. dbname=..`, and --workspace. Any
+/// number of processes use a workspace at a time. The environment variable PGPASSWORD
+/// may have the password, which is then in no list of processes.
 #[derive(Parser)]
 #[command(name = "convodb", version, verbatim_doc_comment)]
 #[command(after_help = AFTER_HELP, subcommand_required = true, arg_required_else_help = true)]
@@ -35,7 +41,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Wait so long for a file that another process has open
+    /// Wait so long for a file that another process has open, or for a server
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
     #[arg(hide_default_value = true)]
     pub(crate) wait: u64,
@@ -48,8 +54,8 @@ Exit codes:
        `import --lines` were rejected, or convert left something out
   2    usage: invalid arguments
   3    failure: the store or another file is missing, locked, damaged or of
-       another kind, the store rejected the command, or the reader of the
-       output has closed it
+       another kind, the server cannot be reached or refuses the role, the store
+       rejected the command, or the reader of the output has closed it
   130  interrupted: import and generate then have stored nothing, `import --lines`
        goes on when it is run again; compact, backup and recover end first what they
        have begun
@@ -65,7 +71,11 @@ Examples:
   convodb convert chatwoot tables/ > history.ndjson
   convodb import --lines history.ndjson inbox.redb
   convodb verify inbox.redb && convodb backup inbox.redb backup.redb
-  convodb backup inbox.redb - | gzip > backup.redb.gz";
+  convodb backup inbox.redb - | gzip > backup.redb.gz
+  convodb migrate postgres://owner@db/support
+  convodb export inbox.redb > inbox.ndjson
+  convodb import --lines inbox.ndjson postgres://owner@db/support
+  convodb export postgres://owner@db/support | convodb import - copy.redb";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

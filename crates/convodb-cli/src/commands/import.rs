@@ -4,6 +4,8 @@
 mod each;
 pub(super) mod lines;
 #[cfg(feature = "postgres")]
+mod remote;
+#[cfg(feature = "postgres")]
 mod whole;
 
 use std::cell::RefCell;

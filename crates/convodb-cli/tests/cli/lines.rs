@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Desk, line, text, until, write};
 
 /// A text without an id.
-fn message(n: u64) -> String {
+pub(super) fn message(n: u64) -> String {
     json!({"message": {
         "contact_id": format!("con_{}", n % 11), "channel": "whatsapp",
         "direction": if n.is_multiple_of(3) { "outbound" } else { "inbound" },
@@ -17,7 +17,7 @@ fn message(n: u64) -> String {
 }
 
 /// Every conversation with what it says, without the ids that each store draws.
-fn contents(desk: &Desk, db: &str) -> Vec<Value> {
+pub(super) fn contents(desk: &Desk, db: &str) -> Vec<Value> {
     let exported = desk.ok(&["export", db]);
     let mut all: Vec<Value> = exported
         .lines()

@@ -13,6 +13,8 @@ mod demo;
 mod error_cases;
 mod lines;
 mod output;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

@@ -8,10 +8,14 @@ use pty_process::blocking::{Command, open};
 use super::Desk;
 
 /// The output of a command on a terminal of 80 columns.
-fn shown(desk: &Desk, arguments: &[&str]) -> String {
+pub(super) fn shown(desk: &Desk, arguments: &[&str]) -> String {
+    shown_of(env!("CARGO_BIN_EXE_convodb"), desk, arguments)
+}
+
+pub(super) fn shown_of(program: &str, desk: &Desk, arguments: &[&str]) -> String {
     let (mut terminal, side) = open().unwrap();
     terminal.resize(Size::new(24, 80)).unwrap();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_convodb"))
+    let mut process = Command::new(program)
         .args(arguments)
         .current_dir(desk.path("."))
         .env("TERM", "xterm-256color")

@@ -16,7 +16,7 @@ use super::{Desk, line, text, write};
 use convodb_testkit::fixture;
 
 /// Creates a store by random commands.
-fn fill(desk: &Desk, name: &str, seed: u64) {
+pub(super) fn fill(desk: &Desk, name: &str, seed: u64) {
     let clock = fixture::clock();
     let options = fixture::options(&clock);
     let store = options.open(desk.path(name)).unwrap();
@@ -24,7 +24,11 @@ fn fill(desk: &Desk, name: &str, seed: u64) {
     store.close().unwrap();
 }
 
-fn run_with_input(desk: &Desk, arguments: &[&str], input: &[u8]) -> std::process::Output {
+pub(super) fn run_with_input(
+    desk: &Desk,
+    arguments: &[&str],
+    input: &[u8],
+) -> std::process::Output {
     let mut command = desk.command(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command.stderr(Stdio::piped()).spawn().unwrap();

@@ -27,7 +27,7 @@ use crate::texts::{counted, grouped, took};
 const READ_BYTES: usize = 1 << 20;
 
 /// A store that lines are imported into.
-trait TakesLines {
+pub(super) trait TakesLines {
     /// How far an import has come, if it has begun.
     fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure>;
 
@@ -51,38 +51,6 @@ impl TakesLines for Store {
     ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a> {
         let answers = self.import_lines(lines, options);
         Box::new(answers.map(|answer| answer.map_err(Failure::from)))
-    }
-}
-
-#[cfg(feature = "postgres")]
-impl TakesLines for crate::postgres::Remote {
-    fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure> {
-        self.answer(convodb_postgres::PgRead::import_progress(&self.store, name))
-    }
-
-    fn answers<'a>(
-        &'a self,
-        lines: Box<dyn Iterator<Item = NumberedLine> + 'a>,
-        options: &ImportOptions,
-    ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a> {
-        let mut import = self.store.import(lines, options);
-        let (mut batch, mut is_over) = (Vec::new().into_iter(), false);
-        let is_atomic = options.is_atomic;
-        Box::new(std::iter::from_fn(move || {
-            if batch.len() == 0 && !is_over {
-                match self.answer(import.next_batch()) {
-                    Ok(answers) => {
-                        is_over = is_atomic || answers.is_empty();
-                        batch = answers.into_iter();
-                    }
-                    Err(failure) => {
-                        is_over = true;
-                        return Some(Err(failure));
-                    }
-                }
-            }
-            batch.next().map(Ok)
-        }))
     }
 }
 
@@ -149,9 +117,7 @@ impl Import {
             #[cfg(feature = "postgres")]
             Place::Postgres(database) => {
                 let remote = database.or_new(tool.wait)?;
-                let done = self.store_each(&remote, lines, name)?;
-                remote.answer(remote.store.work_off())?;
-                done
+                self.store_each(&remote, lines, name)?
             }
         };
         let seconds = begun.elapsed();
