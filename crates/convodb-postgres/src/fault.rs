@@ -2,6 +2,7 @@
 
 use convodb_core::{Error, Halt};
 use tokio_postgres::Error as PgError;
+use tokio_postgres::error::SqlState;
 
 use crate::error::{self, Remedy};
 
@@ -30,6 +31,15 @@ impl Fault {
             Self::Late => Remedy::Reconnect,
             Self::Refused(_) | Self::Alone | Self::Exclusive => Remedy::None,
         }
+    }
+
+    /// Whether the server has written nothing, though another one may.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let code = match self {
+            Self::Statement(error) => error.code(),
+            _ => None,
+        };
+        code == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
     }
 
     /// The error of a caller that does not go on.

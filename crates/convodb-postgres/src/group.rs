@@ -179,9 +179,12 @@ impl<'a> Group<'a> {
     /// Tries until it is done, refused, or the deadline is over.
     async fn commit(&mut self) -> Answered {
         let (mut conflicts, mut losses) = (0, 0);
+        let mut before = None;
         loop {
             let fault = match self.attempt().await {
                 Ok(answered) => return answered,
+                // What was in the way until then says more.
+                Err(Fault::Late) => return self.failed(before.unwrap_or(Fault::Late).into_error()),
                 Err(fault) => fault,
             };
             let is_late = Instant::now() >= self.deadline;
@@ -205,6 +208,7 @@ impl<'a> Group<'a> {
                 }
                 _ => return self.failed(fault.into_error()),
             }
+            before = Some(fault);
         }
     }
 
@@ -336,6 +340,7 @@ impl<'a> Group<'a> {
     fn note_loss(&mut self, committed: &Done<Option<CommitSeq>>, since: CommitSeq) {
         if let Err(fault) = committed
             && fault.remedy() == Remedy::Reconnect
+            && !fault.is_refusal()
         {
             self.uncertain = Some(i64::try_from(since.get()).unwrap_or(i64::MAX));
             self.jobs.iter_mut().for_each(|job| job.keep());
@@ -362,7 +367,8 @@ async fn pause(millis: u64) {
 async fn find_or_bar(unit: &Unit, mark: i64, since: i64) -> Done<Option<Found>> {
     let sql = "INSERT INTO convodb.journal (ws, seq, version, streams, keys, deltas, at, newest_id) \
                VALUES ($1, -$2, $2, '{}', '{}', '{}', 0, '') ON CONFLICT DO NOTHING";
-    unit.query(Statement::new(sql).bind(unit.ws).bind(mark)).await?;
+    unit.query(Statement::new(sql).bind(unit.ws).bind(mark))
+        .await?;
     let sql = "UPDATE convodb.head h SET commit_seq = h.commit_seq FROM convodb.journal j \
                WHERE h.ws = $1 AND j.ws = $1 AND j.version = $2 AND j.seq <> -j.version RETURNING j.seq";
     let found = Statement::new(sql).bind(unit.ws).bind(mark);
@@ -374,7 +380,15 @@ async fn find_or_bar(unit: &Unit, mark: i64, since: i64) -> Done<Option<Found>> 
         }));
     }
     // As many marks stay as a fold leaves.
-    let sql = "SELECT FROM convodb.head h WHERE h.ws = $1 AND h.commit_seq > $2 + $3";
+    let sql = match unit.numbering {
+        Numbering::Head => {
+            "SELECT FROM convodb.head h WHERE h.ws = $1 AND h.commit_seq > $2 AND NOT EXISTS ( \
+             SELECT FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $2 + 1 AND $3 > 0)"
+        }
+        Numbering::Settled => {
+            "SELECT FROM convodb.head h WHERE h.ws = $1 AND h.commit_seq > $2 + $3"
+        }
+    };
     let forgotten = Statement::new(sql).bind(unit.ws).bind(since);
     let forgotten = forgotten.bind(counts::JOURNAL_KEPT / 2);
     match unit.query(forgotten).await?.is_empty() {

@@ -29,7 +29,8 @@ pub(crate) fn connector(roots: &[CertificateDer<'static>]) -> Result<MakeRustlsC
     };
     store.add_parsable_certificates(of_system.into_iter().chain(roots.iter().cloned()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(|error| {
         Error::new(ErrorKind::Unavailable, "TLS cannot be set up").with_source(error)
     })?;

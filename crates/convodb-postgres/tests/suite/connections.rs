@@ -11,15 +11,30 @@ use convodb_testkit::postgres::{Server, is_installed, shared};
 use crate::backend::{block_on, database, options, url};
 
 fn open(url: &str) -> Result<PgStore> {
-    block_on(PgStore::open(PgOptions::new(url)?.deadline(std::time::Duration::from_secs(3))))
+    block_on(PgStore::open(
+        PgOptions::new(url)?.deadline(std::time::Duration::from_secs(3)),
+    ))
 }
 
 #[test]
 fn a_url_that_is_none_is_refused_without_its_password() {
-    for url in ["", "postgres://", "mysql://user:hunter2@host/db", "postgres://u:hunter2@h:port/db", "user=x password=hunter2"] {
+    for url in [
+        "",
+        "postgres://",
+        "mysql://user:hunter2@host/db",
+        "postgres://u:hunter2@h:port/db",
+        "user=x password=hunter2",
+    ] {
         let error = PgOptions::new(url).unwrap_err();
-        assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidInput, Some("url")), "{url}");
-        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        assert_eq!(
+            (error.kind(), error.field()),
+            (ErrorKind::InvalidInput, Some("url")),
+            "{url}"
+        );
+        assert!(
+            !format!("{error} {error:?}").contains("hunter2"),
+            "{error:?}"
+        );
     }
     let options = PgOptions::new("postgres://u:hunter2@h/db").unwrap();
     assert!(!format!("{options:?}").contains("hunter2"));
@@ -80,7 +95,9 @@ fn roles_have_what_they_need_and_no_more() {
     block_on(app.set_numbering(Numbering::Settled)).unwrap();
     block_on(app.execute(hello.clone())).unwrap();
     assert!(block_on(app.verify()).unwrap().is_clean());
-    let error = block_on(migrate(&PgOptions::new(&server.url_as("roles_none", "roles")).unwrap()));
+    let error = block_on(migrate(
+        &PgOptions::new(&server.url_as("roles_none", "roles")).unwrap(),
+    ));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::NotPermitted);
 
     let reader = open(&server.url_as("roles_reader", "roles")).unwrap();
@@ -103,10 +120,17 @@ fn a_server_that_only_reads_says_so() {
     let server = shared();
     let url = database(server, "read_only");
     let store = open(&url).unwrap();
-    server.psql("postgres", "ALTER DATABASE read_only SET default_transaction_read_only = on");
+    server.psql(
+        "postgres",
+        "ALTER DATABASE read_only SET default_transaction_read_only = on",
+    );
     // Connections that are open already have the setting of before.
     drop(store);
-    let store = block_on(PgStore::open(PgOptions::new(&url).unwrap().deadline(std::time::Duration::from_millis(300))));
+    let store = block_on(PgStore::open(
+        PgOptions::new(&url)
+            .unwrap()
+            .deadline(std::time::Duration::from_secs(2)),
+    ));
     let hello = Inbound::text(ContactId::new("con_1").unwrap(), Channel::Whatsapp, "Hello");
     let hello = commands::ReceiveMessage { message: hello };
     let error = block_on(store.unwrap().execute(hello)).unwrap_err();
@@ -124,10 +148,26 @@ fn workspaces_of_a_database_share_nothing() {
     let first = block_on(one.execute(hello.clone())).unwrap();
     let id = first.value.conversation_id;
     assert_eq!(block_on(other.count(&Filter::all())).unwrap(), 0);
-    assert_eq!(block_on(other.conversation(id)).unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(block_on(other.execute(hello)).unwrap().commit, Some(CommitSeq::new(1)));
-    let again = PgOptions::new(url()).unwrap().workspace("test_never_opened");
-    assert_eq!(block_on(block_on(PgStore::open(again)).unwrap().count(&Filter::all())).unwrap(), 0);
+    assert_eq!(
+        block_on(other.conversation(id)).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        block_on(other.execute(hello)).unwrap().commit,
+        Some(CommitSeq::new(1))
+    );
+    let again = PgOptions::new(url())
+        .unwrap()
+        .workspace("test_never_opened");
+    assert_eq!(
+        block_on(
+            block_on(PgStore::open(again))
+                .unwrap()
+                .count(&Filter::all())
+        )
+        .unwrap(),
+        0
+    );
 }
 
 #[test]
@@ -139,33 +179,60 @@ fn a_server_proves_its_name() {
     let mut server = Server::start();
     server.stop();
     let data = server.dir().join("data");
-    for (name, text) in [("server.crt", made.cert.pem()), ("server.key", made.signing_key.serialize_pem())] {
+    for (name, text) in [
+        ("server.crt", made.cert.pem()),
+        ("server.key", made.signing_key.serialize_pem()),
+    ] {
         let file = data.join(name);
         fs::write(&file, text).unwrap();
         // The server reads a key that is its user's alone.
-        let _ = Command::new("chown").args(["--reference"]).arg(&data).arg(&file).status();
-        assert!(Command::new("chmod").arg("600").arg(&file).status().unwrap().success());
+        let _ = Command::new("chown")
+            .args(["--reference"])
+            .arg(&data)
+            .arg(&file)
+            .status();
+        assert!(
+            Command::new("chmod")
+                .arg("600")
+                .arg(&file)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     // An address of this machine that no other process has.
     let [.., high, low] = std::process::id().to_be_bytes();
     let address = format!("127.77.{high}.{low}");
-    server.launch(&["fsync=off", "ssl=on", &format!("listen_addresses={address}")]);
+    server.launch(&[
+        "fsync=off",
+        "ssl=on",
+        &format!("listen_addresses={address}"),
+    ]);
     block_on(migrate(&PgOptions::new(&server.url("postgres")).unwrap())).unwrap();
 
     let url = |mode: &str| {
         format!("host=localhost hostaddr={address} user=convodb dbname=postgres sslmode={mode}")
     };
     let root = made.cert.pem();
-    let trusting = PgOptions::new(&url("require")).unwrap().root_certificate(root.as_bytes()).unwrap();
+    let trusting = PgOptions::new(&url("require"))
+        .unwrap()
+        .root_certificate(root.as_bytes())
+        .unwrap();
     let store = block_on(PgStore::open(trusting)).unwrap();
     assert_eq!(block_on(store.count(&Filter::all())).unwrap(), 0);
     // Nobody vouches for it, or for this name.
     let error = open(&url("require")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let by_address = url("require").replace("host=localhost hostaddr=", "host=");
-    let trusting = PgOptions::new(&by_address).unwrap().root_certificate(root.as_bytes()).unwrap();
+    let trusting = PgOptions::new(&by_address)
+        .unwrap()
+        .root_certificate(root.as_bytes())
+        .unwrap();
     assert!(block_on(PgStore::open(trusting)).is_err());
     open(&url("disable")).unwrap();
-    let invalid = PgOptions::new(&url("require")).unwrap().root_certificate(b"none").unwrap_err();
+    let invalid = PgOptions::new(&url("require"))
+        .unwrap()
+        .root_certificate(b"none")
+        .unwrap_err();
     assert_eq!(invalid.field(), Some("root_certificate"));
 }
