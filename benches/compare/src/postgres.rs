@@ -327,6 +327,12 @@ impl Bench<'_> {
     }
 }
 
+/// How many processes wanted the processors in the last minute, where the system says it.
+fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// Conversations whose messages are counted after commands.
 const SOME: usize = 40;
 
@@ -348,7 +354,12 @@ pub(crate) fn run(host: &Host, data: Dataset, bar: ProgressBar) -> Result<(Vec<R
         bar,
         data,
     };
+    let before = load_average();
     let ran = bench.run(host);
+    bench.notes.push(format!(
+        "The load average was {before} when it began and {} when it ended.",
+        load_average()
+    ));
     bench.bar.finish_and_clear();
     let removed = bench.remove(host);
     ran?;

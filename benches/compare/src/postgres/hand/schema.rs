@@ -48,7 +48,7 @@ const TABLES: &str = "
         assignee smallint, status smallint, channel smallint, shard smallint,
         n bigint NOT NULL,
         PRIMARY KEY (assignee, status, channel, shard)
-    ) WITH (fillfactor = 10);";
+    ) WITH (fillfactor = 50);";
 
 const INDEXES: &str = "
     ALTER TABLE conversation ADD PRIMARY KEY (id);
