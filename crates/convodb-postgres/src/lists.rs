@@ -63,9 +63,14 @@ enum Source {
 impl Source {
     /// A table `c` with the rows of the stream `s.stream`, by their places.
     fn rows(self) -> String {
+        self.rows_of("s.stream")
+    }
+
+    /// A table `c` with the rows of a stream, by their places.
+    fn rows_of(self, stream: &str) -> String {
         let (column, unread) = match self {
             Self::View => {
-                return "convodb.view_row c WHERE c.ws = $1 AND c.list = -2 - s.stream".to_owned();
+                return format!("convodb.view_row c WHERE c.ws = $1 AND c.list = -2 - {stream}");
             }
             Self::State { unread } => ("by_state", unread),
             Self::Owner { unread } => ("by_owner", unread),
@@ -75,8 +80,33 @@ impl Source {
             true => (stream::UNREAD, " AND c.is_unread"),
             false => (0, ""),
         };
-        format!("convodb.conversation c WHERE c.ws = $1 AND c.{column} = s.stream - {bit}{unread}")
+        format!("convodb.conversation c WHERE c.ws = $1 AND c.{column} = {stream} - {bit}{unread}")
     }
+
+    /// The first rows, in their order, of so many streams together that meet a condition: a few streams are merged
+    /// as they are read, and many are read as far as the limit, each.
+    fn merged(self, streams: usize, columns: &str, condition: &str, limit: &str) -> String {
+        let arm = |stream: &str| {
+            let rows = self.rows_of(stream);
+            format!(
+                "SELECT {stream} AS stream, {columns} FROM {rows} AND {condition} ORDER BY c.place LIMIT {limit}"
+            )
+        };
+        if !is_merged(streams) {
+            let rows = arm("s.stream");
+            return format!(
+                "SELECT x.* FROM unnest($2) AS s(stream), LATERAL ({rows}) x ORDER BY place"
+            );
+        }
+        let arms = (1..=streams).map(|nth| format!("({})", arm(&format!("($2)[{nth}]"))));
+        let arms = arms.collect::<Vec<_>>().join(" UNION ALL ");
+        format!("SELECT x.* FROM ({arms}) x ORDER BY place")
+    }
+}
+
+/// Whether a statement names each of so many streams, and merges them.
+fn is_merged(streams: usize) -> bool {
+    (1..=16).contains(&streams)
 }
 
 /// How the rows of a list are found.
@@ -126,7 +156,7 @@ fn slice(level: &str, within: &str, within_added: &str, skip: &str) -> String {
 /// The statement of a page behind so many rows: `$3` is the stream of the family, `$4` so many, `$5` the limit.
 /// It goes down the counts, from the slices of years to the finest that there are, and walks the rest.
 /// `OFFSET 0` keeps the look for a division one by its key: as a join it would read all of the family's.
-fn skipping(source: Source) -> String {
+fn skipping(source: Source, streams: usize) -> String {
     let bits = BITS;
     let finest = LEVELS.last().copied().unwrap_or_default();
     let top = slice(&TOP.to_string(), "", "", "$4");
@@ -136,7 +166,12 @@ fn skipping(source: Source) -> String {
         "WHERE a.key >> w.level = w.slice",
         "w.skip",
     );
-    let rows = source.rows();
+    let page = source.merged(
+        streams,
+        "c.place",
+        "c.place >= (SELECT int8send((slice << level) # (-9223372036854775808)::bigint) FROM start)",
+        "(SELECT skip FROM start) + $5",
+    );
     let total = total();
     let shown = shown(source);
     format!(
@@ -147,26 +182,33 @@ fn skipping(source: Source) -> String {
            WHERE w.level > {finest} AND EXISTS (SELECT FROM convodb.node n WHERE n.ws = $1 \
              AND n.stream = $3 AND n.level = w.level - {bits} AND n.node = w.slice OFFSET 0)), \
          start AS (SELECT * FROM walk ORDER BY level LIMIT 1), \
-         page AS (SELECT x.stream, x.place FROM start, unnest($2) AS s(stream), LATERAL ( \
-             SELECT s.stream, c.place FROM {rows} \
-             AND c.place >= int8send((start.slice << start.level) # (-9223372036854775808)::bigint) \
-             ORDER BY c.place LIMIT start.skip + $5) x \
-           ORDER BY x.place OFFSET coalesce((SELECT skip FROM start), 0) LIMIT $5) \
+         page AS ({page} OFFSET coalesce((SELECT skip FROM start), 0) LIMIT $5) \
          {shown}"
     )
 }
 
 /// The statement of a page behind a place, `$3`: `$4` is the limit.
-fn following(source: Source) -> String {
-    let rows = source.rows();
+fn following(source: Source, streams: usize) -> String {
+    // What merges reads no more rows than it shows.
+    let is_whole = is_merged(streams) && source != Source::View;
+    let columns = if is_whole {
+        "c.place, c.key, c.record"
+    } else {
+        "c.place"
+    };
+    let page = source.merged(streams, columns, "c.place > $3", "$4");
     let total = total();
-    let shown = shown(source);
+    let shown = match is_whole {
+        true => of_total("page"),
+        false => shown(source),
+    };
+    format!("WITH {ADDED}, {total}, page AS ({page} LIMIT $4) {shown}")
+}
+
+/// Records, with the total and the epoch in each row.
+fn of_total(records: &str) -> String {
     format!(
-        "WITH {ADDED}, {total}, \
-         page AS (SELECT x.stream, x.place FROM unnest($2) AS s(stream), LATERAL ( \
-             SELECT s.stream, c.place FROM {rows} AND c.place > $3 ORDER BY c.place LIMIT $4) x \
-           ORDER BY x.place LIMIT $4) \
-         {shown}"
+        "SELECT t.epoch, t.rows, r.key, r.record FROM total t LEFT JOIN {records} r ON true ORDER BY r.place"
     )
 }
 
@@ -185,9 +227,7 @@ fn shown(source: Source) -> String {
              CROSS JOIN LATERAL (SELECT c.key, c.record FROM {rows} AND c.place = s.place LIMIT 1) c"
         ),
     };
-    format!(
-        "SELECT t.epoch, t.rows, r.key, r.record FROM total t LEFT JOIN ({record}) r ON true ORDER BY r.place"
-    )
+    of_total(&format!("({record})"))
 }
 
 /// The statement of the rank of a place: `$3` is the stream of the family, `$4` the levels, `$5` the slices of
@@ -441,12 +481,12 @@ impl<'a> Reader<'a> {
         let shown = i64::from(limit) + 1;
         let streams = selection.streams.clone();
         let statement = match start {
-            Start::Skip(0) => Statement::new(following(selection.source))
+            Start::Skip(0) => Statement::new(following(selection.source, streams.len()))
                 .bind(self.ws)
                 .bind(streams)
                 .bind(Vec::<u8>::new())
                 .bind(shown),
-            Start::Skip(skip) => Statement::new(skipping(selection.source))
+            Start::Skip(skip) => Statement::new(skipping(selection.source, streams.len()))
                 .bind(self.ws)
                 .bind(streams)
                 .bind(selection.family())
@@ -454,7 +494,7 @@ impl<'a> Reader<'a> {
                 .bind(shown),
             Start::After(cursor) => {
                 let (key, id) = cursor.key(sort).map_err(Error::from)?;
-                Statement::new(following(selection.source))
+                Statement::new(following(selection.source, streams.len()))
                     .bind(self.ws)
                     .bind(streams)
                     .bind(position_at(sort, key, id).to_vec())
