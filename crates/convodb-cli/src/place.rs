@@ -76,7 +76,7 @@ pub(crate) struct Workspace {
 pub(crate) enum Place<'a> {
     File(&'a Path),
     #[cfg(feature = "postgres")]
-    Postgres(Database),
+    Postgres(Box<Database>),
 }
 
 impl Workspace {
@@ -90,7 +90,7 @@ impl Workspace {
             #[cfg(feature = "postgres")]
             (Location::Url(url), name) => {
                 let name = name.as_deref().unwrap_or("main");
-                Ok(Place::Postgres(Database::new(url, name)?))
+                Ok(Place::Postgres(Box::new(Database::new(url, name)?)))
             }
             #[cfg(not(feature = "postgres"))]
             (Location::Url(_), _) => {

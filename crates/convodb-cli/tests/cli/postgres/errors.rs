@@ -11,7 +11,7 @@ use crate::{Desk, line, text, write};
 const SECRET: &str = "pa55-w0rd";
 
 /// Every command that takes a database.
-fn every<'a>(url: &'a str) -> [Vec<&'a str>; 9] {
+fn every(url: &str) -> [Vec<&str>; 9] {
     [
         vec!["export", url],
         vec!["list", url],
