@@ -13,6 +13,7 @@ use crate::commands::export::Export;
 use crate::commands::generate::Generate;
 use crate::commands::import::Import;
 use crate::commands::list::List;
+#[cfg(feature = "postgres")]
 use crate::commands::migrate::Migrate;
 use crate::commands::recover::Recover;
 use crate::commands::show::Show;
@@ -94,6 +95,7 @@ pub(crate) enum Command {
     Generate(Generate),
     Bench(Bench),
     Demo(Demo),
+    #[cfg(feature = "postgres")]
     Migrate(Migrate),
     Completions(Completions),
 }
@@ -112,10 +114,11 @@ impl Command {
             | Self::Backup(Backup { db, .. })
             | Self::Events(Events { db, .. })
             | Self::Generate(Generate { db, .. })
-            | Self::Migrate(Migrate { db, .. })
             | Self::Bench(Bench { db, .. }) => db,
             Self::List(list) => &list.db,
             Self::Show(show) => show.db(),
+            #[cfg(feature = "postgres")]
+            Self::Migrate(Migrate { db, .. }) => db,
             Self::Demo(Demo { db, .. }) => db.as_ref()?,
             Self::Completions(_) | Self::Convert(_) => return None,
         };

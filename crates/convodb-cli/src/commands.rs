@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod list;
+#[cfg(feature = "postgres")]
 pub(crate) mod migrate;
 pub(crate) mod recover;
 pub(crate) mod show;
@@ -68,6 +69,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Verdict, Failure> {
         Command::Generate(generate) => generate.run(&mut tool),
         Command::Bench(bench) => bench.run(&mut tool),
         Command::Demo(demo) => return demo.run(&mut tool),
+        #[cfg(feature = "postgres")]
         Command::Migrate(migrate) => migrate.run(&mut tool),
         Command::Completions(completions) => completions.run(&mut tool),
     };

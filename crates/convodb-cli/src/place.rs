@@ -14,7 +14,7 @@ use crate::postgres::Database;
 pub(crate) enum Location {
     File(PathBuf),
     /// It may have a password: it is never printed.
-    Url(String),
+    Url(#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "it is refused"))] String),
 }
 
 impl From<OsString> for Location {

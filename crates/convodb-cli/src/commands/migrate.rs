@@ -52,7 +52,6 @@ impl Migrate {
                 let reason = "URL: must be `postgres://user@host/database`: a file needs no schema";
                 Err(Failure::Usage(reason.to_owned()))
             }
-            #[cfg(feature = "postgres")]
             Place::Postgres(database) => {
                 // Before the schema is made: a mistyped role must not make one.
                 let grants = match (&self.app, &self.reader) {
@@ -67,7 +66,6 @@ impl Migrate {
     }
 }
 
-#[cfg(feature = "postgres")]
 fn grants(app: &str, reader: &str) -> Result<String, Failure> {
     convodb_postgres::roles(app, reader).map_err(|error| {
         let (field, reason) = (error.field(), error.reason());
@@ -79,7 +77,6 @@ fn grants(app: &str, reader: &str) -> Result<String, Failure> {
     })
 }
 
-#[cfg(feature = "postgres")]
 impl Document {
     fn text(&self) -> String {
         let schema = match self.steps {
