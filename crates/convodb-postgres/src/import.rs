@@ -294,6 +294,13 @@ impl<I: Iterator<Item = NumberedLine>> PgImportLines<I> {
         }
         let loaded = work.unit.load(&keys).await;
         loaded.map_err(Fault::into_error)?;
+        let given = self.store.shared().given(context.clone());
+        let good = lines.iter().filter_map(|(_, line)| line.as_ref().ok());
+        let ahead = work
+            .unit
+            .load_ahead(&given, &good.collect::<Vec<_>>())
+            .await;
+        ahead.map_err(Fault::into_error)?;
         let mut messages: BTreeMap<ConversationId, u64> = BTreeMap::new();
         let (mut answers, mut progress) = (Vec::new(), before);
         for (number, line) in lines {

@@ -4,6 +4,7 @@
 //! same code, and keeps what its file keeps: exact totals, any page at any depth, and numbered events without
 //! gaps, with any number of processes writing at a time.
 
+mod ahead;
 mod background;
 mod commit;
 mod counts;

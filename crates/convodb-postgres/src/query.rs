@@ -134,11 +134,17 @@ impl Unit {
                 Answer::Number(number_of(&self.query(of(sql).bind(micros(*before))).await?))
             }
             Query::LatestMessage(conversation, times) => {
-                let range = MessageRange::all().since(times.start).until(times.end);
-                let stored = self
-                    .reader()
-                    .stored_messages(*conversation, &range, Some(1))
-                    .await?;
+                let stored = match self.known_latest(*conversation, times) {
+                    Some(known) => known,
+                    None => {
+                        let range = MessageRange::all().since(times.start).until(times.end);
+                        let reader = self.reader();
+                        let stored = reader
+                            .stored_messages(*conversation, &range, Some(1))
+                            .await?;
+                        stored.first().map(Message::position)
+                    }
+                };
                 // The id of a message that is not written carries its millisecond.
                 let [first, last] =
                     [(times.start, 0), (times.end, u128::MAX)].map(|(time, random)| {
@@ -148,7 +154,7 @@ impl Unit {
                         )
                     });
                 let staged = self.state.messages.range(first..=last);
-                let places = stored.iter().chain(staged).map(Message::position);
+                let places = stored.into_iter().chain(staged.map(Message::position));
                 Answer::Message(places.filter(|(time, _)| times.contains(time)).max())
             }
             // Those that are not written yet have their numbers already.

@@ -17,6 +17,7 @@ use convodb_core::{
     State, Subject, evolve, time,
 };
 
+use crate::ahead::Latest;
 use crate::fault::{Done, Fault, refusal};
 use crate::head::Head;
 use crate::numbering::Numbering;
@@ -76,6 +77,8 @@ pub(crate) struct Unit {
     pub(crate) absent_threads: BTreeSet<(Vec<u8>, i64)>,
     /// Records that were loaded and are yet to be decoded.
     pub(crate) loaded: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    /// Answers that were loaded ahead, until rows are written.
+    pub(crate) latest: Latest,
     pub(crate) loads: usize,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) redirected: BTreeMap<ConversationId, Redirected>,
@@ -125,6 +128,7 @@ impl Unit {
             stamps: BTreeMap::new(),
             absent_threads: BTreeSet::new(),
             loaded: BTreeMap::new(),
+            latest: Latest::new(),
             loads: 0,
             events: Vec::new(),
             redirected: BTreeMap::new(),
@@ -262,6 +266,18 @@ impl Unit {
         Ok(())
     }
 
+    /// What a command is decided with, at the time that was read.
+    pub(crate) fn env<'a>(&self, given: &'a Given) -> Env<'a> {
+        Env {
+            now: self.now,
+            context: &given.context,
+            hashes: self.hashes,
+            ids: IdSequence::new(given.random, self.newest_id),
+            idempotency_ttl: given.idempotency_ttl,
+            max_views: given.max_views,
+        }
+    }
+
     async fn decide<C: Command>(&mut self, given: &Given, command: &C) -> Done<Decision> {
         let mut keys = convodb_core::reads(command, &given.context)?;
         // A command that is repeated is answered by its key: what it selects may be refused by now.
@@ -280,16 +296,8 @@ impl Unit {
         self.load(&keys).await?;
         loop {
             // What is loaded meanwhile may be later.
-            let now = self.read_clock().await?;
-            let ids = IdSequence::new(given.random, self.newest_id);
-            let mut env = Env {
-                now,
-                context: &given.context,
-                hashes: self.hashes,
-                ids,
-                idempotency_ttl: given.idempotency_ttl,
-                max_views: given.max_views,
-            };
+            self.read_clock().await?;
+            let mut env = self.env(given);
             match convodb_core::decide(command, &self.state, &mut env) {
                 Ok(decision) => {
                     self.newest_id = env.ids.greatest();
@@ -370,6 +378,7 @@ impl Unit {
     pub(crate) async fn begin_anew(&mut self) -> Done<()> {
         self.flush().await?;
         self.state = State::default();
+        self.latest.clear();
         self.stamps.clear();
         self.absent_threads.clear();
         self.loaded.clear();
