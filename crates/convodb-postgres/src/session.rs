@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use deadpool_postgres::Object;
+use futures_util::FutureExt as _;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error as PgError, Row};
 
@@ -94,45 +96,59 @@ impl Begin {
     }
 }
 
-/// A connection of the pool.
+/// A connection of the pool. It goes back there when it is dropped, without the transaction that it may be in: a
+/// future that is dropped in the middle leaves none open.
 pub(crate) struct Session {
-    client: Object,
+    /// There until it is discarded.
+    client: Option<Object>,
     /// Whether statements are prepared under names, which a pooler by transaction may not keep.
     named: bool,
+    /// Whether a transaction was begun and has not ended.
+    is_begun: AtomicBool,
 }
 
 impl Session {
     pub(crate) const fn new(client: Object, named: bool) -> Self {
-        Self { client, named }
+        Self {
+            client: Some(client),
+            named,
+            is_begun: AtomicBool::new(false),
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "only `discard` takes it, with the session")]
+    fn client(&self) -> &Object {
+        self.client.as_ref().expect("a session has a connection")
     }
 
     /// Takes the connection out of the pool, so that it is closed.
-    pub(crate) fn discard(self) {
-        drop(Object::take(self.client));
+    pub(crate) fn discard(mut self) {
+        drop(self.client.take().map(Object::take));
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client().is_closed()
     }
 
     pub(crate) async fn execute(&self, sql: &str) -> Result<(), PgError> {
-        self.client.batch_execute(sql).await
+        if sql.starts_with("BEGIN") {
+            self.is_begun.store(true, Ordering::Relaxed);
+        }
+        self.client().batch_execute(sql).await?;
+        if matches!(sql, "COMMIT" | "ROLLBACK") {
+            self.is_begun.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Runs a statement.
     pub(crate) async fn query(&self, statement: &Statement) -> Result<Vec<Row>, PgError> {
         if !self.named {
-            return self
-                .client
-                .query_typed(&statement.sql, &statement.typed())
-                .await;
+            return self.client().query_typed(&statement.sql, &statement.typed()).await;
         }
         let types = statement.types();
-        let prepared = self
-            .client
-            .prepare_typed_cached(&statement.sql, &types)
-            .await?;
-        self.client.query(&prepared, &statement.refs()).await
+        let prepared = self.client().prepare_typed_cached(&statement.sql, &types).await?;
+        self.client().query(&prepared, &statement.refs()).await
     }
 
     /// Runs statements in one round trip, in their order.
@@ -162,11 +178,7 @@ impl Session {
         let mut prepared = Vec::with_capacity(statements.len());
         for statement in statements.iter().filter(|_| self.named) {
             let types = statement.types();
-            prepared.push(
-                self.client
-                    .prepare_typed_cached(&statement.sql, &types)
-                    .await?,
-            );
+            prepared.push(self.client().prepare_typed_cached(&statement.sql, &types).await?);
         }
         let mut prepared = prepared.iter();
         let mut running: Vec<Running<'_>> = Vec::with_capacity(statements.len() + 2);
@@ -175,13 +187,11 @@ impl Session {
         }
         for statement in statements {
             running.push(match prepared.next() {
-                Some(prepared) => {
-                    Box::pin(async move { self.client.query(prepared, &statement.refs()).await })
-                }
+                Some(prepared) => Box::pin(async move {
+                    self.client().query(prepared, &statement.refs()).await
+                }),
                 None => Box::pin(async move {
-                    self.client
-                        .query_typed(&statement.sql, &statement.typed())
-                        .await
+                    self.client().query_typed(&statement.sql, &statement.typed()).await
                 }),
             });
         }
@@ -197,7 +207,16 @@ impl Session {
     }
 
     fn simple<'a>(&'a self, sql: &'static str) -> Running<'a> {
-        Box::pin(async move { self.client.batch_execute(sql).await.map(|()| Vec::new()) })
+        Box::pin(async move { self.client().batch_execute(sql).await.map(|()| Vec::new()) })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let (true, Some(client)) = (*self.is_begun.get_mut(), &self.client) {
+            // It is sent at once, before what the next holder of the connection sends.
+            let _ = client.batch_execute("ROLLBACK").now_or_never();
+        }
     }
 }
 

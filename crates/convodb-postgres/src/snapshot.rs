@@ -5,21 +5,25 @@ use std::sync::Arc;
 
 use convodb_core::directory::Directory;
 use convodb_core::{Error, ErrorKind, Result};
+use futures_util::future::try_join;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::failed;
+use crate::head::Head;
 use crate::session::Session;
 use crate::store::{PgStore, Shared, read_known};
 
-/// One state of a store: what is committed later is not in it. It takes one connection, and ends a minute after
-/// its last query, as PostgreSQL keeps every old row for it: `SnapshotExpired` from then on.
+/// One state of a store: what is committed later is not in it. It takes one connection, of which half may be
+/// snapshots' at a time, and ends a minute after its last query, as PostgreSQL keeps every old row for it: `SnapshotExpired` from then on.
 ///
 /// [`PgRead`](crate::PgRead) has its queries.
 pub struct PgSnapshot {
     shared: Arc<Shared>,
-    /// Taken out where the snapshot is dropped, as its transaction ends with its connection.
-    session: Option<Session>,
+    session: Session,
     epoch: i64,
     directory: Arc<Directory>,
+    /// Behind the session, which it is a place for.
+    _place: OwnedSemaphorePermit,
 }
 
 impl PgStore {
@@ -43,20 +47,29 @@ impl PgStore {
     /// ```
     pub async fn snapshot(&self) -> Result<PgSnapshot> {
         let shared = Arc::clone(self.shared());
+        let place = Arc::clone(&shared.snapshots).acquire_owned();
+        let place = tokio::time::timeout(shared.options.deadline, place).await;
+        let place = place.ok().and_then(Result::ok).ok_or_else(|| {
+            let message = "no connection to PostgreSQL was free for a snapshot in time";
+            Error::new(ErrorKind::Unavailable, message)
+        })?;
         let session = shared.session().await?;
-        session
-            .execute(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-                 SET LOCAL idle_in_transaction_session_timeout = '60s'",
-            )
-            .await
-            .map_err(failed)?;
-        let known = read_known(&session, shared.ws, None).await?;
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+             SET LOCAL idle_in_transaction_session_timeout = '60s'";
+        let head = Head::statement(shared.ws);
+        let begun = try_join(session.execute(begin), session.query(&head));
+        let (_, rows) = begun.await.map_err(failed)?;
+        let head = rows.first().map(Head::of_row).transpose()?;
+        let mut known = shared.known();
+        if head.is_none_or(|head| head.epoch != known.epoch) {
+            known = read_known(&session, shared.ws, None).await?;
+        }
         Ok(PgSnapshot {
             shared,
-            session: Some(session),
+            session,
             epoch: known.epoch,
             directory: known.directory,
+            _place: place,
         })
     }
 }
@@ -67,20 +80,11 @@ impl PgSnapshot {
     }
 
     pub(crate) async fn parts(&self) -> Result<(&Session, i64, Arc<Directory>)> {
-        let session = self.session.as_ref().filter(|session| !session.is_closed());
-        let session = session.ok_or_else(|| {
+        if self.session.is_closed() {
             let message = "the snapshot's connection was closed: take another one";
-            Error::new(ErrorKind::SnapshotExpired, message)
-        })?;
-        Ok((session, self.epoch, Arc::clone(&self.directory)))
-    }
-}
-
-impl Drop for PgSnapshot {
-    fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.discard();
+            return Err(Error::new(ErrorKind::SnapshotExpired, message));
         }
+        Ok((&self.session, self.epoch, Arc::clone(&self.directory)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use convodb_core::directory::Directory;
 use convodb_core::{Command, Context, Error, ErrorKind, EventSeq, Hashes, Outcome, Result};
 use deadpool_postgres::Pool;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::durability;
 use crate::error::failed;
@@ -77,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) commits: Notify,
     /// Wakes what waits for events.
     pub(crate) events: Notify,
+    /// The places for snapshots, which leave connections to everything else.
+    pub(crate) snapshots: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -189,6 +191,7 @@ impl PgStore {
         let (ws, seed) = find_workspace(&session, &options).await?;
         let known = read_known(&session, ws, Some(Begin::Read)).await?;
         drop(session);
+        let places = options.connections / 2;
         let shared = Arc::new(Shared {
             pool,
             options,
@@ -198,6 +201,7 @@ impl PgStore {
             newest_id: Mutex::new(0),
             commits: Notify::new(),
             events: Notify::new(),
+            snapshots: Arc::new(Semaphore::new(places)),
         });
         let (jobs, waiting) = mpsc::unbounded_channel();
         tokio::spawn(group::write(Arc::clone(&shared), waiting));
