@@ -2,11 +2,13 @@
 //! others changed what they rest on, or where the connection was lost.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use convodb_core::{Command, CommitSeq, Error, ErrorKind, Key, Outcome, Result};
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -125,13 +127,18 @@ where
     (Box::new(job), answer)
 }
 
-/// Runs what comes, until the last handle of the store has gone.
+/// Runs what comes, in its order, until the last handle of the store has gone.
 pub(crate) async fn write(shared: Arc<Shared>, mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>) {
     let mut waiting = Vec::with_capacity(MOST);
     while jobs.recv_many(&mut waiting, MOST).await > 0 {
-        let group = std::mem::take(&mut waiting);
-        Group::new(&shared, group, false).run().await;
-        shared.committed();
+        // The first group is the last here.
+        let mut groups = vec![Group::new(&shared, std::mem::take(&mut waiting), false)];
+        while let Some(group) = groups.pop() {
+            // A panic ends its group alone: the panic hook prints it, and the callers of dropped jobs get an error.
+            let run = AssertUnwindSafe(group.run()).catch_unwind().await;
+            groups.extend(run.into_iter().flatten().rev());
+            shared.committed();
+        }
     }
 }
 
@@ -139,8 +146,9 @@ pub(crate) async fn write(shared: Arc<Shared>, mut jobs: mpsc::UnboundedReceiver
 struct Group<'a> {
     shared: &'a Arc<Shared>,
     jobs: Vec<Box<dyn Job>>,
-    /// Those that run apart, and whether while nothing else does.
-    apart: Vec<(Box<dyn Job>, bool)>,
+    /// Those behind the first one that runs apart, with that one, and whether that runs while nothing else does.
+    behind: Vec<Box<dyn Job>>,
+    is_next_exclusive: bool,
     is_exclusive: bool,
     /// The mark of its commit, by which it is found where its answer was lost. A try that is found not to have
     /// happened is kept from happening later, and the next one has another mark: so each answer is that of the
@@ -157,7 +165,8 @@ impl<'a> Group<'a> {
         Self {
             shared,
             jobs,
-            apart: Vec::new(),
+            behind: Vec::new(),
+            is_next_exclusive: false,
             is_exclusive,
             version: fastrand::i64(1..),
             deadline: Instant::now() + shared.options.deadline,
@@ -165,15 +174,21 @@ impl<'a> Group<'a> {
         }
     }
 
-    async fn run(mut self) {
+    /// Answers its jobs, and returns the groups behind it.
+    async fn run(mut self) -> Vec<Self> {
         let answered = self.commit().await;
         for job in self.jobs {
             job.answer(answered.clone());
         }
-        for (job, is_exclusive) in self.apart {
-            let group = Group::new(self.shared, vec![job], is_exclusive);
-            Box::pin(group.run()).await;
+        let mut behind = self.behind.into_iter();
+        let mut groups = Vec::new();
+        if let Some(first) = behind.next() {
+            groups.push(Group::new(self.shared, vec![first], self.is_next_exclusive));
         }
+        if behind.len() > 0 {
+            groups.push(Group::new(self.shared, behind.collect(), false));
+        }
+        groups
     }
 
     /// Tries until it is done, refused, or the deadline is over.
@@ -251,20 +266,22 @@ impl<'a> Group<'a> {
         in_time(self.deadline, unit.load(&keys)).await?;
         let mut running = std::mem::take(&mut self.jobs).into_iter();
         while let Some(mut job) = running.next() {
-            let is_exclusive = match in_time(self.deadline, job.run(unit)).await {
-                Ok(()) => {
-                    self.jobs.push(job);
-                    continue;
+            let done = in_time(self.deadline, job.run(unit)).await;
+            match done {
+                Ok(()) => self.jobs.push(job),
+                Err(fault @ (Fault::Alone | Fault::Exclusive)) => {
+                    // What was given later commits later.
+                    self.is_next_exclusive = matches!(fault, Fault::Exclusive);
+                    let behind = std::iter::once(job).chain(running);
+                    self.behind.splice(..0, behind);
+                    break;
                 }
-                Err(Fault::Alone) => false,
-                Err(Fault::Exclusive) => true,
                 Err(fault) => {
                     self.jobs.push(job);
                     self.jobs.extend(running);
                     return Err(fault);
                 }
-            };
-            self.apart.push((job, is_exclusive));
+            }
         }
         unit.check_health()?;
         if !unit.applied {

@@ -244,7 +244,7 @@ impl PgStore {
     /// Those of the command, the same as with a store in a file. `Unavailable` if the server could not be
     /// reached until the deadline, `CommitUnknown` if the command may have happened then.
     pub async fn execute<C: Command>(&self, command: C) -> Result<Outcome<C::Output>> {
-        self.execute_in(self.context.clone(), command).await
+        self.submit(command).await
     }
 
     /// Runs a command in a context.
@@ -257,10 +257,27 @@ impl PgStore {
         context: Context,
         command: C,
     ) -> Result<Outcome<C::Output>> {
-        let (job, answer) = group::job(self.shared.given(context), command);
+        self.with(context).submit(command).await
+    }
+
+    /// Gives a command, and returns at once: it runs also where the future is dropped. Commands that are given here
+    /// and to [`execute`](Self::execute) commit in the order in which they were given.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub fn submit<C: Command>(
+        &self,
+        command: C,
+    ) -> impl Future<Output = Result<Outcome<C::Output>>> + Send + use<C> {
+        let (job, answer) = group::job(self.shared.given(self.context.clone()), command);
         let closed = || Error::new(ErrorKind::Closed, "the runtime of the store has ended");
-        self.jobs.send(job).map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let given = self.jobs.send(job).map_err(|_| closed());
+        async move {
+            given?;
+            let lost = |_| Error::new(ErrorKind::Aborted, "the command was dropped: one of its group panicked");
+            answer.await.map_err(lost)?
+        }
     }
 
     /// Waits for an event behind a number, until the timeout. Whether there is one.

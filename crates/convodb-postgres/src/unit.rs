@@ -216,7 +216,8 @@ impl Unit {
         let is_applied = !changes.is_empty();
         if is_applied {
             let applied = self.apply_decided(given, changes).await;
-            self.failed |= applied.is_err();
+            // What needs a unit of another kind is found out before anything is applied.
+            self.failed |= matches!(&applied, Err(fault) if !matches!(fault, Fault::Exclusive));
             applied?;
         }
         let value = self.answer(&subject).await;

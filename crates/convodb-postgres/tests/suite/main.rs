@@ -12,3 +12,4 @@ mod backend;
 mod connections;
 mod failures;
 mod model;
+mod sessions;
