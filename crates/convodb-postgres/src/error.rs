@@ -15,6 +15,9 @@ pub(crate) enum Remedy {
     None,
 }
 
+pub(crate) const READ_ONLY: &str = "the server is a standby, or read-only: give the URL of the primary, with \
+     `target_session_attrs=read-write` where it names several";
+
 /// By the state of a statement that a pipeline stops itself with where a version differs.
 const STALE: &SqlState = &SqlState::DIVISION_BY_ZERO;
 
@@ -83,9 +86,7 @@ fn of_state(code: &SqlState, text: &str) -> (ErrorKind, String) {
         }
         code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => (
             ErrorKind::ReadOnly,
-            "the server is a standby, or read-only: give the URL of the primary, with \
-             `target_session_attrs=read-write` where it names several"
-                .to_owned(),
+            READ_ONLY.to_owned(),
         ),
         code if *code == SqlState::UNDEFINED_TABLE
             || *code == SqlState::INVALID_SCHEMA_NAME

@@ -70,10 +70,10 @@ impl PgOptions {
     /// `InvalidInput` of the field `url`, if it is neither. The message never has the password.
     pub fn new(url: &str) -> Result<Self> {
         let config = url.parse::<tokio_postgres::Config>().map_err(|error| {
-            let reason = format!(
-                "must be `postgres://user@host/database`: {}",
-                crate::error::cause(&error)
-            );
+            let cause = crate::error::cause(&error);
+            // What is quoted may be a part of a password.
+            let cause = cause.split('`').next().unwrap_or_default().trim_end();
+            let reason = format!("must be `postgres://user@host/database`: {cause}");
             Error::from(InvalidInput::new("url", reason))
         })?;
         if config.get_hosts().is_empty() {

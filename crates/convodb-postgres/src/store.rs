@@ -10,7 +10,7 @@ use deadpool_postgres::Pool;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::durability;
-use crate::error::failed;
+use crate::error::{READ_ONLY, failed};
 use crate::fault::{Done, Fault};
 use crate::group::{self, Job};
 use crate::head::{self, Head};
@@ -185,6 +185,7 @@ impl PgStore {
         let pool = pool::new(&options)?;
         let session = pool::session(&pool, &options).await?;
         migrate::check(&session).await?;
+        require_writable(&session).await?;
         if options.requires_standby {
             durability::require_standby(&session).await?;
         }
@@ -331,6 +332,16 @@ impl fmt::Debug for PgStore {
         f.debug_struct("PgStore")
             .field("workspace", &self.shared.options.workspace)
             .finish_non_exhaustive()
+    }
+}
+
+/// An error on a standby.
+async fn require_writable(session: &Session) -> Result<()> {
+    let sql = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
+    let rows = session.query(&Statement::new(sql)).await.map_err(failed)?;
+    match rows.first().is_some_and(|row| row.get(0)) {
+        true => Err(Error::new(ErrorKind::ReadOnly, READ_ONLY)),
+        false => Ok(()),
     }
 }
 
