@@ -10,17 +10,20 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use convodb::{Command, Context, Outcome, Store};
+use convodb::{Command, Context, Outcome};
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::backend::Backend;
 use crate::errors::{ApiError, chain};
 use crate::healing::Healer;
 
 /// The store, and what protects it.
 pub(crate) struct App {
-    pub(crate) store: Store,
-    pub(crate) healer: Healer,
+    pub(crate) store: Backend,
+    /// Of a store in a file.
+    healer: Option<Healer>,
     /// One permit for each command that may be under way.
     queue: Arc<Semaphore>,
     /// One for each read of many conversations that may be.
@@ -80,39 +83,60 @@ pub(crate) fn json_response(json: impl Into<Body>) -> Response {
 
 impl App {
     /// A store to which at most `queue` commands are given at a time.
-    pub(crate) fn new(store: Store, queue: NonZeroUsize) -> std::io::Result<Self> {
+    pub(crate) fn new(store: Backend, queue: NonZeroUsize) -> std::io::Result<Self> {
         let permits = queue.get().min(Semaphore::MAX_PERMITS);
+        let healer = match &store {
+            Backend::File(file) => Some(Healer::new(file.clone())?),
+            Backend::Postgres(_) => None,
+        };
         Ok(Self {
-            healer: Healer::new(store.clone())?,
+            healer,
             store,
             queue: Arc::new(Semaphore::new(permits)),
             scans: Arc::new(Semaphore::new(SCANS)),
         })
     }
 
-    /// Reads within the task of the request: a read takes microseconds and never waits for a writer.
-    pub(crate) fn read<T>(
+    /// Reads within the task of the request. On a file a read takes microseconds and never waits for a writer.
+    pub(crate) async fn read<T>(
         &self,
-        read: impl FnOnce(&Store) -> convodb::Result<T>,
+        read: impl Future<Output = convodb::Result<T>>,
     ) -> Result<T, ApiError> {
-        read(&self.store).map_err(|error| self.failed(error))
+        read.await.map_err(|error| self.failed(error))
     }
 
-    /// Reads on a thread of its own what can be many conversations: it holds up no other request. The read goes on
-    /// to its end where the request takes too long.
+    /// Reads what can be many conversations: it holds up no other request. The read goes on to its end where the
+    /// request takes too long.
     pub(crate) async fn scan<T: Send + 'static>(
-        self: &Arc<Self>,
-        read: impl FnOnce(&Store) -> convodb::Result<T> + Send + 'static,
+        &self,
+        read: impl Future<Output = convodb::Result<T>> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let permit = Arc::clone(&self.scans).acquire_owned().await;
-        let app = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || {
+        let permit = Arc::clone(&self.scans).acquire_owned().await.ok();
+        self.apart(permit, read).await
+    }
+
+    /// Runs what takes long apart from its request: on a file, which blocks, on a thread of its own.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        permit: Option<OwnedSemaphorePermit>,
+        work: impl Future<Output = convodb::Result<T>> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let work = async move {
             let _permit = permit;
-            app.read(read)
-        });
-        // The read panicked, and the panic hook has logged it.
-        let failed = |_| Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR));
-        done.await.unwrap_or_else(failed)
+            work.await
+        };
+        let done = match &self.store {
+            Backend::File(_) => {
+                let runtime = Handle::current();
+                tokio::task::spawn_blocking(move || runtime.block_on(work))
+            }
+            Backend::Postgres(_) => tokio::spawn(work),
+        };
+        match done.await {
+            Ok(done) => done.map_err(|error| self.failed(error)),
+            // It panicked, and the panic hook has logged it.
+            Err(_) => Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
+        }
     }
 
     /// Runs a command, and waits until it is durable.
@@ -137,7 +161,7 @@ impl App {
         context: Context,
         command: C,
     ) -> impl Future<Output = Result<Outcome<C::Output>, ApiError>> + Send + use<'_, C> {
-        let pending = self.store.with(context).submit(command);
+        let pending = self.store.submit(context, command);
         // The command runs even if its client disconnects, so the permit belongs to a task of its own.
         let done = tokio::spawn(async move {
             let outcome = pending.await;
@@ -155,13 +179,25 @@ impl App {
 
     /// The answer to an error of the store. It also starts a reopening, if the error needs one.
     pub(crate) fn failed(&self, error: convodb::Error) -> ApiError {
-        self.healer.notice(&error);
+        self.notice(&error);
         let chain = chain(&error);
         let error = ApiError::from(error);
         if error.is_server_error() {
             tracing::warn!("the store failed: {chain}");
         }
         error
+    }
+
+    /// Starts a reopening, if the error needs one.
+    pub(crate) fn notice(&self, error: &convodb::Error) {
+        if let Some(healer) = &self.healer {
+            healer.notice(error);
+        }
+    }
+
+    /// Whether the store can be read and written.
+    pub(crate) async fn is_healthy(&self) -> bool {
+        self.healer.as_ref().is_none_or(Healer::is_healthy) && self.store.is_healthy().await
     }
 }
 
@@ -184,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_beyond_the_bound_is_rejected_and_not_run() -> anyhow::Result<()> {
         let store = Store::in_memory()?;
-        let app = App::new(store.clone(), NonZeroUsize::MIN)?;
+        let app = App::new(Backend::File(store.clone()), NonZeroUsize::MIN)?;
         let mut first = Box::pin(app.execute(Context::new(), save(1)?));
         // No other task runs before this one waits, so the first command still has its permit.
         tokio::select! {
@@ -205,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_whose_client_disconnects_runs_and_frees_its_permit() -> anyhow::Result<()> {
         let store = Store::in_memory()?;
-        let app = App::new(store.clone(), NonZeroUsize::MIN)?;
+        let app = App::new(Backend::File(store.clone()), NonZeroUsize::MIN)?;
         let mut first = Box::pin(app.execute(Context::new(), save(1)?));
         tokio::select! {
             biased;

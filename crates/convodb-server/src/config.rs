@@ -1,11 +1,13 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use convodb_postgres::PgOptions;
 
 use crate::housekeeping::Kept;
 
@@ -13,9 +15,28 @@ use crate::housekeeping::Kept;
 #[derive(Parser)]
 #[command(name = "api-server", version)]
 pub(crate) struct Config {
-    /// The store's file; created if it is missing
-    #[arg(long, value_name = "FILE")]
-    pub(crate) db: PathBuf,
+    /// The store: a file, created if it is missing; or `postgres://user@host/database`, or a string of keys and
+    /// values, `host=/run/postgresql dbname=support`. Give a password in the environment: other users of the
+    /// machine can see it in the list of processes
+    #[arg(
+        long,
+        value_name = "FILE|URL",
+        env = "CONVODB_DB",
+        hide_env_values = true
+    )]
+    db: OsString,
+
+    /// The workspace of the PostgreSQL database, created if it is missing [default: main]
+    #[arg(long, value_name = "NAME")]
+    workspace: Option<String>,
+
+    /// First makes the schema in the PostgreSQL database, or brings it up to date
+    #[arg(long)]
+    pub(crate) migrate: bool,
+
+    /// Connections to PostgreSQL
+    #[arg(long, value_name = "N", default_value = "8")]
+    db_connections: NonZeroU32,
 
     /// Where to listen; port 0 picks one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
@@ -106,6 +127,37 @@ pub(crate) struct Config {
     pub(crate) keep_resolved: Option<Duration>,
 }
 
+/// Where the store is.
+#[derive(Debug)]
+pub(crate) enum Database<'c> {
+    File(&'c Path),
+    Postgres(Box<PgOptions>),
+}
+
+/// The keys of a string of keys and values that may come first.
+const KEYS: [&str; 9] = [
+    "application_name",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "password",
+    "port",
+    "sslmode",
+    "user",
+];
+
+/// Whether this leads to PostgreSQL. Any name of a file that looks so can be given behind `./`.
+fn is_postgres(db: &str) -> bool {
+    let begins_with_key = || {
+        let (key, _) = db.split_once('=')?;
+        Some(KEYS.contains(&key.trim()))
+    };
+    db.starts_with("postgres://")
+        || db.starts_with("postgresql://")
+        || begins_with_key().unwrap_or(false)
+}
+
 fn days(text: &str) -> Result<Duration> {
     let days: f64 = text.parse()?;
     Ok(Duration::try_from_secs_f64(days * 24.0 * 60.0 * 60.0)?)
@@ -124,6 +176,31 @@ fn seconds(text: &str) -> Result<Duration> {
 }
 
 impl Config {
+    /// Where the store is. No error has the password.
+    pub(crate) fn database(&self) -> Result<Database<'_>> {
+        let Some(url) = self.db.to_str().filter(|db| is_postgres(db)) else {
+            ensure!(
+                self.workspace.is_none(),
+                "--workspace belongs to PostgreSQL"
+            );
+            ensure!(!self.migrate, "--migrate belongs to PostgreSQL");
+            return Ok(Database::File(Path::new(&self.db)));
+        };
+        let options = PgOptions::new(url).context("--db")?;
+        Ok(Database::Postgres(Box::new(
+            options
+                .workspace(self.workspace())
+                .connections(self.db_connections.get() as usize)
+                // So that a request is answered that the database does not.
+                .deadline(self.request_timeout / 2),
+        )))
+    }
+
+    /// The workspace of the database.
+    pub(crate) fn workspace(&self) -> &str {
+        self.workspace.as_deref().unwrap_or("main")
+    }
+
     pub(crate) const fn kept(&self) -> Kept {
         Kept {
             events: self.keep_events,
@@ -135,6 +212,7 @@ impl Config {
 
     /// Rejects invalid settings. No message contains a key or a secret.
     pub(crate) fn check(&self) -> Result<()> {
+        self.database()?;
         ensure!(
             !self.api_keys.is_empty(),
             "no API key: give one with --api-key or in CONVODB_API_KEY"
@@ -184,6 +262,28 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Config::command().debug_assert();
+    }
+
+    #[test]
+    fn what_leads_to_postgresql_is_known_by_its_beginning() {
+        for url in [
+            "postgres://localhost/support",
+            "postgresql://inbox@db.internal,db2.internal/support?sslmode=require",
+            "host=/run/postgresql dbname=support",
+            "dbname = support host = localhost",
+        ] {
+            assert!(is_postgres(url), "{url}");
+        }
+        for file in [
+            "inbox.redb",
+            "./host=x",
+            "postgres",
+            "a=b",
+            "/data/host=x",
+            "",
+        ] {
+            assert!(!is_postgres(file), "{file}");
+        }
     }
 
     #[test]

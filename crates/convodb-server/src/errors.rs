@@ -51,7 +51,7 @@ struct Party {
 
 impl ApiError {
     /// The code and message of each status. Some constructors below have a more precise code.
-    const CODES: [(StatusCode, &'static str, &'static str); 15] = [
+    const CODES: [(StatusCode, &'static str, &'static str); 16] = [
         (
             StatusCode::BAD_REQUEST,
             "bad_request",
@@ -117,6 +117,11 @@ impl ApiError {
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal_error",
             "the server failed",
+        ),
+        (
+            StatusCode::NOT_IMPLEMENTED,
+            "unsupported",
+            "the store does not have it; nothing was written",
         ),
         (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -325,11 +330,11 @@ impl From<convodb::Error> for ApiError {
             // It may have happened: only a key distinguishes a repetition from a second request.
             ErrorKind::CommitUnknown => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "the disk failed, and it is not known whether this was done: \
+                "the store failed, and it is not known whether this was done: \
                  ask again with the same Idempotency-Key",
             ),
-            // None of these has written anything, and each passes: the store is reopened, or the
-            // process that holds it ends.
+            // None of these has written anything, and each passes: the store is reopened, the process that
+            // holds it ends, or the database can be reached and used again.
             ErrorKind::NeedsReopen
             | ErrorKind::Io
             | ErrorKind::Closed
@@ -338,10 +343,14 @@ impl From<convodb::Error> for ApiError {
             | ErrorKind::PathChanged
             | ErrorKind::StorageFull
             | ErrorKind::ReadOnly
-            | ErrorKind::SnapshotExpired => Self::saying(
+            | ErrorKind::SnapshotExpired
+            | ErrorKind::Conflict
+            | ErrorKind::Unavailable
+            | ErrorKind::NotPermitted => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store cannot be used at the moment; nothing was written",
             ),
+            ErrorKind::Unsupported => Self::of(StatusCode::NOT_IMPLEMENTED),
             // A damaged record stays damaged, and the others are faults of this server.
             ErrorKind::Corrupted
             | ErrorKind::NotADatabase

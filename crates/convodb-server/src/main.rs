@@ -3,6 +3,7 @@
 
 mod app;
 mod auth;
+mod backend;
 mod backoff;
 mod bodies;
 mod config;
@@ -27,12 +28,14 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use convodb::Options;
+use convodb::{ErrorKind, Options};
+use convodb_postgres::{PgOptions, PgStore};
 use tokio::runtime::Runtime;
 
 use app::App;
 use auth::Keys;
-use config::Config;
+use backend::Backend;
+use config::{Config, Database};
 use handlers::meta::Secrets;
 use log::Log;
 use router::Bounds;
@@ -81,15 +84,24 @@ fn run(config: &Config) -> Result<()> {
         let _context = runtime.enter();
         shutdown::Signals::new()?
     };
-    let store = Options::new()
-        .cache_size((config.cache as usize) << 20)
-        .open(&config.db)
-        .with_context(|| format!("cannot open {}", config.db.display()))?;
+    let store = match config.database()? {
+        Database::File(path) => Backend::File(
+            Options::new()
+                .cache_size((config.cache as usize) << 20)
+                .open(path)
+                .with_context(|| format!("cannot open {}", path.display()))?,
+        ),
+        Database::Postgres(options) => {
+            Backend::Postgres(runtime.block_on(open_workspace(config, *options))?)
+        }
+    };
     let app = Arc::new(App::new(store.clone(), config.queue)?);
-    let courier = target
-        .map(|target| Courier::start(Arc::clone(&app), target))
-        .transpose()?;
-    serve(config, app, listener, courier.as_ref(), runtime, signals)?;
+    let courier = {
+        let _context = runtime.enter();
+        let start = |target| Courier::start(Arc::clone(&app), target);
+        target.map(start).transpose()?
+    };
+    serve(config, app, listener, courier, runtime, signals)?;
     store
         .close()
         .context("the store cannot be closed cleanly")?;
@@ -107,12 +119,29 @@ fn make_secret() -> Result<String> {
     Ok(secret)
 }
 
+/// Opens a workspace of a PostgreSQL database. No error has the password.
+async fn open_workspace(config: &Config, options: PgOptions) -> Result<PgStore> {
+    if config.migrate {
+        let steps = convodb_postgres::migrate(&options).await;
+        let steps = steps.context("cannot make the schema in PostgreSQL")?;
+        tracing::info!("--migrate: steps of the schema taken: {steps}");
+    }
+    PgStore::open(options).await.map_err(|error| {
+        let name = config.workspace();
+        let hint = match error.kind() {
+            ErrorKind::UnsupportedVersion => " (start it once with --migrate)",
+            _ => "",
+        };
+        anyhow::Error::new(error).context(format!("cannot open the workspace `{name}`{hint}"))
+    })
+}
+
 /// Serves until a signal, and then ends what is under way.
 fn serve(
     config: &Config,
     app: Arc<App>,
     listener: TcpListener,
-    courier: Option<&Courier>,
+    courier: Option<Courier>,
     runtime: Runtime,
     signals: shutdown::Signals,
 ) -> Result<()> {
@@ -146,11 +175,11 @@ fn serve(
         serve::serve(listener, router, limits, stop).await;
         Ok::<_, anyhow::Error>(stopped.try_recv().unwrap_or_else(|_| Instant::now()))
     })?;
-    // Requests that are still under way are dropped. Their commands run before the store closes.
-    runtime.shutdown_background();
     if let Some(courier) = courier {
-        courier.stop(stopped + shutdown::DRAIN);
+        runtime.block_on(courier.stop(stopped + shutdown::DRAIN));
     }
+    // Requests that are still under way are dropped. On a file their commands run before the store closes.
+    runtime.shutdown_background();
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use convodb::prelude::*;
 use convodb::{
     Actor, AssigneeId, Context, ConversationId, ErrorKind, InvalidInput, Revision, UserId,
     repair_surrogates,
@@ -143,8 +142,8 @@ impl FromRequestParts<Arc<App>> for CommandContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let KeyedContext { context, .. } = KeyedContext::of(&parts.headers, app)?;
-        Ok(Self(context))
+        let keyed = KeyedContext::from_request_parts(parts, app).await?;
+        Ok(Self(keyed.context))
     }
 }
 
@@ -158,12 +157,7 @@ impl FromRequestParts<Arc<App>> for KeyedContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        Self::of(&parts.headers, app)
-    }
-}
-
-impl KeyedContext {
-    fn of(headers: &HeaderMap, app: &App) -> Result<Self, ApiError> {
+        let headers = &parts.headers;
         let mut context = Context::new();
         let key = header(headers, IDEMPOTENCY_KEY)?;
         // Narrower than the store's: characters that every HTTP library sends unchanged.
@@ -175,7 +169,7 @@ impl KeyedContext {
             context = context.idempotency_key(key);
         }
         if let Some(actor) = header(headers, ACTOR)? {
-            context = context.actor(acting(actor, app)?);
+            context = context.actor(acting(actor, app).await?);
         }
         if let Some(tag) = header(headers, IF_MATCH)? {
             context = context.if_revision(revision(tag)?);
@@ -186,21 +180,18 @@ impl KeyedContext {
 }
 
 /// The user who acts. One that the directory does not have is refused: a typing error would lose the author.
-fn acting(id: &str, app: &App) -> Result<Actor, ApiError> {
+async fn acting(id: &str, app: &App) -> Result<Actor, ApiError> {
     let invalid = |error: InvalidInput| ApiError::invalid(ACTOR, error.reason());
     let user = UserId::new(id).map_err(invalid)?;
     let actor = Actor::new(user.as_str()).map_err(invalid)?;
     let user = AssigneeId::from(user);
-    let is_known = app.read(|store| match store.assignee(&user) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        found => found.map(|_| true),
-    })?;
-    match is_known {
-        true => Ok(actor),
-        false => Err(ApiError::invalid(
+    match app.store.assignee(&user).await {
+        Ok(_) => Ok(actor),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(ApiError::invalid(
             ACTOR,
             &format!("`{id}` is not in the directory"),
         )),
+        Err(error) => Err(app.failed(error)),
     }
 }
 

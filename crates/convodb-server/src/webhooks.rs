@@ -4,7 +4,6 @@
 //! none is skipped.
 
 mod courier;
-mod latch;
 mod target;
 
 pub(crate) use courier::Courier;

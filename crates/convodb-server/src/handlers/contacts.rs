@@ -8,9 +8,8 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use convodb::commands::{EraseContact, Identify, MergeContacts, SaveContact};
-use convodb::prelude::*;
 use convodb::{ContactChanges, ContactFilter, ContactId, Import, PageRequest};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::app::{Answer, App};
@@ -68,7 +67,7 @@ pub(crate) async fn list(
         }
     };
     let page = PageRequest::number(number, limit)?;
-    Answer::ok(&app.read(|store| store.list_contacts(&filter, page))?)
+    Answer::ok(&app.read(app.store.list_contacts(&filter, page)).await?)
 }
 
 /// Get a contact
@@ -87,7 +86,7 @@ pub(crate) async fn get(
     _: NoQuery,
 ) -> Result<Answer, ApiError> {
     let contact = named(&id)?;
-    Answer::ok(&app.read(|store| store.contact(&contact))?)
+    Answer::ok(&app.read(app.store.contact(&contact)).await?)
 }
 
 /// Put a contact
@@ -204,22 +203,28 @@ pub(crate) async fn export(
         contact: convodb::Contact,
     }
     let contact = named(&id)?;
-    let (snapshot, contact, conversations) = app.read(|store| {
-        let snapshot = store.snapshot()?;
-        let known = snapshot.contact(&contact)?;
-        let conversations = snapshot.conversations_of(&contact)?;
+    let read = app.read(async {
+        let snapshot = app.store.snapshot().await?;
+        let known = snapshot.contact(&contact).await?;
+        let conversations = snapshot.conversations_of(&contact).await?;
         Ok((snapshot, known, conversations))
-    })?;
-    let first = line(&ContactLine { contact });
-    // A conversation at a time, as the client takes them.
-    let rest = conversations.into_iter().map(move |known| {
-        let transcript = snapshot.transcript(known.id).map_err(io_error)?;
-        let notes = snapshot.notes(known.id).map_err(io_error)?;
-        let notes = notes.collect::<Result<_, _>>().map_err(io_error)?;
-        line(&Import::new(transcript.conversation, transcript.messages).notes(notes))
     });
-    let lines = stream::iter([first].into_iter().chain(rest));
-    let body = axum::body::Body::from_stream(lines);
+    let (snapshot, contact, conversations) = read.await?;
+    let first = stream::iter([line(&ContactLine { contact })]);
+    let snapshot = Arc::new(snapshot);
+    // A conversation at a time, as the client takes them.
+    let rest = stream::iter(conversations).then(move |known| {
+        let snapshot = Arc::clone(&snapshot);
+        async move {
+            let read = async {
+                let transcript = snapshot.transcript(known.id).await?;
+                let (notes, _) = snapshot.notes(known.id, 0, usize::MAX).await?;
+                Ok(Import::new(transcript.conversation, transcript.messages).notes(notes))
+            };
+            line(&read.await.map_err(io_error)?)
+        }
+    });
+    let body = axum::body::Body::from_stream(first.chain(rest));
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
 

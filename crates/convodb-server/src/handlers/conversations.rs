@@ -1,18 +1,18 @@
 //! Conversations: listing, reading, assigning and resolving.
 
+use std::io;
 use std::sync::Arc;
-use std::{io, iter};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use convodb::commands::{Assign, Resolve, UpdateConversation};
-use convodb::prelude::*;
-use convodb::{AssigneeId, AttributeChanges, Conversation, Cursor, Filter, Message, Messages};
-use futures_util::stream;
+use convodb::{AssigneeId, AttributeChanges, Conversation, Cursor, Filter, Message};
+use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
 
 use crate::app::{Answer, App, json_response};
+use crate::backend::Thread;
 use crate::bodies::AssignRequest;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{CommandHeaders, ConversationId, Expected, List};
@@ -57,16 +57,20 @@ pub(crate) async fn list(
     };
     let (filter, page) = Filter::from_query_pairs(query.0)?;
     let scans = filter.reads_candidates();
-    let read = move |store: &Store| {
-        let snapshot = store.snapshot()?;
-        let rows = snapshot.list(&filter, page)?;
+    let store = app.store.clone();
+    let read = async move {
+        if !includes_last {
+            return Ok((store.list(&filter, page).await?, None));
+        }
+        let snapshot = store.snapshot().await?;
+        let rows = snapshot.list(&filter, page).await?;
         let ids: Vec<_> = rows.data.iter().map(|row| row.id).collect();
-        let last = includes_last.then(|| snapshot.last_messages(&ids));
-        Ok((rows, last.transpose()?))
+        let last = snapshot.last_messages(&ids).await?;
+        Ok((rows, Some(last)))
     };
     let (mut rows, last) = match scans {
         true => app.scan(read).await?,
-        false => app.read(read)?,
+        false => app.read(read).await?,
     };
     rows.number = rows.number.or(number);
     match last {
@@ -120,20 +124,20 @@ pub(crate) async fn get(
     PathConversation(id): PathConversation,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    let (conversation, messages) = app.read(|store| {
-        let snapshot = store.snapshot()?;
-        Ok((snapshot.conversation(id)?, snapshot.messages(id, ..)?))
-    })?;
-    let mut thread = Thread::begin(app, &conversation, messages)?;
+    let read = app.read(async {
+        let snapshot = app.store.snapshot().await?;
+        let conversation = snapshot.conversation(id).await?;
+        Ok((conversation, snapshot.thread(id)?))
+    });
+    let (conversation, messages) = read.await?;
+    let mut thread = Written::begin(app, &conversation, messages)?;
     let mut beginning = Vec::new();
-    while let Some(written) = thread.write_next(&mut beginning) {
+    while let Some(written) = thread.write_next(&mut beginning).await {
         written?;
         // What is longer is sent as it is read, so that it needs no memory.
         if beginning.len() > MAX_WHOLE_BYTES {
-            let parts = iter::once(Ok(beginning)).chain(thread);
-            return Ok(json_response(axum::body::Body::from_stream(stream::iter(
-                parts,
-            ))));
+            let parts = stream::iter([Ok(beginning)]).chain(thread.parts());
+            return Ok(json_response(axum::body::Body::from_stream(parts)));
         }
     }
     Ok(json_response(beginning))
@@ -143,9 +147,9 @@ pub(crate) async fn get(
 const MAX_WHOLE_BYTES: usize = 256 * 1024;
 
 /// The JSON of a conversation with its messages, a message at a time.
-struct Thread {
+struct Written {
     app: Arc<App>,
-    messages: Messages,
+    messages: Thread,
     /// What precedes the first message, until it is written.
     beginning: Option<Vec<u8>>,
     /// What follows the last message, until it is written.
@@ -155,11 +159,11 @@ struct Thread {
 /// How the JSON of a conversation without its messages has them.
 const EMPTY: &str = r#""messages":[]"#;
 
-impl Thread {
+impl Written {
     fn begin(
         app: Arc<App>,
         conversation: &Conversation,
-        messages: Messages,
+        messages: Thread,
     ) -> Result<Self, ApiError> {
         let json = serde_json::to_string(conversation).map_err(unprintable)?;
         // A quotation mark within a text is escaped, so that no text has these characters.
@@ -173,11 +177,11 @@ impl Thread {
     }
 
     /// Writes the next message with what is before it, or the end.
-    fn write_next(&mut self, json: &mut Vec<u8>) -> Option<Result<(), ApiError>> {
+    async fn write_next(&mut self, json: &mut Vec<u8>) -> Option<Result<(), ApiError>> {
         self.end.as_ref()?;
         let is_first = self.beginning.is_some();
         json.extend(self.beginning.take().into_iter().flatten());
-        Some(match self.messages.next() {
+        Some(match self.messages.next().await {
             None => {
                 json.extend(self.end.take().into_iter().flatten());
                 Ok(())
@@ -194,28 +198,27 @@ impl Thread {
             }
         })
     }
+
+    /// What is left, a message at a time. An error ends the answer before its end, so that the client sees that it
+    /// is not whole.
+    fn parts(self) -> impl Stream<Item = io::Result<Vec<u8>>> + Send {
+        stream::unfold(self, async |mut thread| {
+            let mut part = Vec::new();
+            let written = thread.write_next(&mut part).await?.map(|()| part);
+            if written.is_err() {
+                thread.end = None;
+            }
+            Some((
+                written.map_err(|_| io::Error::other("the store failed")),
+                thread,
+            ))
+        })
+    }
 }
 
 fn unprintable(error: serde_json::Error) -> ApiError {
     tracing::error!("a conversation cannot be serialized: {error}");
     ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// An error ends the answer before its end, so that the client sees that it is not whole.
-impl Iterator for Thread {
-    type Item = Result<Vec<u8>, io::Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut part = Vec::new();
-        let written = self.write_next(&mut part)?;
-        Some(match written {
-            Ok(()) => Ok(part),
-            Err(_) => {
-                self.end = None;
-                Err(io::Error::other("the store failed"))
-            }
-        })
-    }
 }
 
 /// Assign a conversation

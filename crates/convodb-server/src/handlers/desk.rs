@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use convodb::commands::{Assign, Delete, MarkReadUpTo, MarkUnread, Reopen};
-use convodb::prelude::*;
 use convodb::{AssigneeId, Context, Event, UserId};
 use serde::Serialize;
 
@@ -207,6 +206,6 @@ pub(crate) async fn audit_log(
     PathConversation(id): PathConversation,
     _: NoQuery,
 ) -> Result<Answer, ApiError> {
-    let data = app.read(|store| store.audit_log(id))?;
+    let data = app.read(app.store.audit_log(id)).await?;
     Answer::ok(&Log { data })
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use convodb::commands::{SaveAssignee, SaveTeam};
-use convodb::prelude::*;
 use convodb::{AssigneeId, ErrorKind, Team, TeamId, UserId};
 use serde::Deserialize;
 
@@ -80,11 +79,10 @@ pub(crate) async fn get_team(
     let missing = || ApiError::not_found(format!("there is no team `{id}`"));
     let team = TeamId::new(&id).map_err(|_| missing())?;
     // Elsewhere a team that is not in the directory is an invalid value.
-    let found = app.read(|store| match store.team(&team) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        found => found.map(Some),
-    })?;
-    Answer::ok(&found.ok_or_else(missing)?)
+    match app.store.team(&team).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(missing()),
+        found => Answer::ok(&found.map_err(|error| app.failed(error))?),
+    }
 }
 
 /// Put a team

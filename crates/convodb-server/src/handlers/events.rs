@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use convodb::prelude::*;
 use convodb::{ErrorKind, Event, EventSeq};
 use serde::Serialize;
 
@@ -43,7 +42,7 @@ pub(crate) async fn list(
         let reason = format!("must be between 1 and {MAX_LIMIT}");
         return Err(ApiError::invalid("limit", &reason));
     }
-    match app.store.events(after, limit as usize) {
+    match app.store.events(after, limit as usize).await {
         Ok(data) => Answer::ok(&Page { data }),
         // The number is valid, but not of this store: the client has read another one.
         Err(error) if error.kind() == ErrorKind::InvalidInput => {

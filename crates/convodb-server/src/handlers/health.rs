@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use convodb::Health;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -23,8 +22,7 @@ use crate::openapi::schemas;
     security(())
 )]
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    // This reads memory alone: it does not wait for the disk.
-    if app.healer.is_healthy() && matches!(app.store.health(), Health::Healthy) {
+    if app.is_healthy().await {
         Ok(Json(json!({"status": "ok"})))
     } else {
         Err(ApiError::of(StatusCode::SERVICE_UNAVAILABLE))

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use convodb::{ImportLine, ImportName, ImportOptions};
+use convodb::{ImportLine, ImportName, ImportOptions, LineAnswer};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
@@ -70,26 +70,22 @@ pub(crate) async fn import(
         options = options.resume(ImportName::new(&hexadecimal)?);
     }
     let permit = app.permit()?;
-    let store = app.store.with(keyed.context);
+    let store = app.store.clone();
     // The import goes on even if its client disconnects.
-    let imported = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
+    let imported = app.apart(Some(permit), async move {
         let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
         let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
         let lines = lines.map(|(number, line)| (number, ImportLine::parse(line)));
         let mut answers = Vec::new();
-        for answer in store.import_lines(lines, &options) {
+        let answered = |answer: LineAnswer| {
             // Plain data: it has JSON.
-            let _ = serde_json::to_writer(&mut answers, &answer?);
+            let _ = serde_json::to_writer(&mut answers, &answer);
             answers.push(b'\n');
-        }
-        Ok(answers)
+        };
+        let imported = store.import_lines(keyed.context, lines, &options, answered);
+        imported.await.map(|()| answers)
     });
-    let answers = match imported.await {
-        Ok(answers) => answers.map_err(|error| app.failed(error))?,
-        // It panicked, and the panic hook has logged it.
-        Err(_) => return Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
-    };
+    let answers = imported.await?;
     let mut response = Response::new(answers.into());
     let kind = HeaderValue::from_static(NDJSON);
     response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use convodb::commands::SaveInbox;
-use convodb::prelude::*;
 use convodb::{Channel, InboxId};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +37,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, _: NoQuery) -> Result<Answ
     struct Inboxes {
         data: Vec<convodb::Inbox>,
     }
-    let data = app.read(|store| store.inboxes())?;
+    let data = app.read(app.store.inboxes()).await?;
     Answer::ok(&Inboxes { data })
 }
 
@@ -57,7 +56,7 @@ pub(crate) async fn get(
 ) -> Result<Answer, ApiError> {
     let missing = || ApiError::not_found(format!("there is no inbox `{id}`"));
     let inbox = InboxId::new(&id).map_err(|_| missing())?;
-    let inboxes = app.read(|store| store.inboxes())?;
+    let inboxes = app.read(app.store.inboxes()).await?;
     let found = inboxes.iter().find(|known| known.id == inbox);
     Answer::ok(found.ok_or_else(missing)?)
 }

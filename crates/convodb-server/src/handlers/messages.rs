@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use convodb::commands::{
     Edit, React, ReceiveMessage, Report, Retry, Revoke, SendMessage, UpdateMessage,
 };
-use convodb::prelude::*;
 use convodb::{Inbound, Message, MessageId, MessageRange, Outbound};
 use serde::Serialize;
 use serde_json::json;
@@ -281,32 +280,27 @@ pub(crate) async fn list(
     };
     let (before, after) = (message("before", before)?, message("after", after)?);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let page = app.read(|store| {
-        let find = |message: MessageId| store.message((id, message));
+    let page = app.read(async {
         let mut range = MessageRange::all();
         if let Some(after) = after {
-            range = range.after(&find(after)?);
+            range = range.after(&app.store.message((id, after)).await?);
         }
         if let Some(before) = before {
-            range = range.before(&find(before)?);
+            range = range.before(&app.store.message((id, before)).await?);
         }
-        let mut all = store.messages(id, range)?;
-        let taken: Result<Vec<_>, _> = match after {
-            Some(_) => all.by_ref().take(limit).collect(),
-            None => all.by_ref().rev().take(limit).collect(),
+        // One more says whether there are more.
+        let mut data = match after {
+            Some(_) => app.store.oldest_messages(id, range, limit + 1).await?,
+            None => app.store.newest_messages(id, range, limit + 1).await?,
         };
-        let mut data = taken?;
-        let next = match after {
-            Some(_) => all.next(),
-            None => {
-                data.reverse();
-                all.next_back()
-            }
-        };
-        let has_more = next.transpose()?.is_some();
+        let has_more = data.len() > limit;
+        data.truncate(limit);
+        if after.is_none() {
+            data.reverse();
+        }
         Ok(Page { data, has_more })
-    })?;
-    Answer::ok(&page)
+    });
+    Answer::ok(&page.await?)
 }
 
 /// List the former contents of a message
@@ -327,7 +321,7 @@ pub(crate) async fn versions(
     let missing = || ApiError::not_found(format!("there is no message `{message}`"));
     let conversation = convodb::ConversationId::new(&conversation).map_err(|_| missing())?;
     let id = MessageId::new(&message).map_err(|_| missing())?;
-    let found = app.read(|store| store.message((conversation, id)))?;
+    let found = app.read(app.store.message((conversation, id))).await?;
     let versions = found.extras.map_or(Vec::new(), |extras| extras.versions);
     Answer::ok(&json!({"data": versions}))
 }

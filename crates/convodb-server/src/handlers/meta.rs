@@ -12,7 +12,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use convodb::commands::{ReceiveMessage, SaveInbox, SendMessage, SetProviderId};
-use convodb::prelude::*;
 use convodb::{Command, Context};
 use convodb_meta::{Item, challenge, parse, verify_signature};
 use serde_json::json;
@@ -135,9 +134,7 @@ async fn execute_all(app: &App, items: Vec<Item>) -> Result<(), ApiError> {
                 log.line(format_args!("ignored {ignored}"));
                 continue;
             }
-            Item::Inbox(SaveInbox { inbox, .. })
-                if app.read(|store| Ok(store.inbox(inbox).is_ok()))? =>
-            {
+            Item::Inbox(SaveInbox { inbox, .. }) if app.store.inbox(inbox).await.is_ok() => {
                 continue;
             }
             _ => {}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use convodb::commands::{AddNote, RemoveNote};
-use convodb::prelude::*;
 use convodb::{Note, NoteId, PageRequest};
 use serde::Serialize;
 
@@ -50,23 +49,13 @@ pub(crate) async fn list(
     });
     PageRequest::number(number, limit)?;
     let before = (number - 1).saturating_mul(limit.into());
-    let page = app.read(|store| {
-        let mut data = Vec::new();
-        let mut total = 0;
-        for note in store.notes(id)? {
-            let note = note?;
-            if total as u64 >= before && data.len() < limit as usize {
-                data.push(note);
-            }
-            total += 1;
-        }
-        Ok(Page {
-            data,
-            total,
-            page: number,
-        })
-    })?;
-    Answer::ok(&page)
+    let notes = app.store.notes(id, before, limit as usize);
+    let (data, total) = app.read(notes).await?;
+    Answer::ok(&Page {
+        data,
+        total,
+        page: number,
+    })
 }
 
 /// Add an internal note

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use convodb::TagCount;
-use convodb::prelude::*;
 use serde::Serialize;
 
 use crate::app::{Answer, App};
@@ -27,6 +26,6 @@ pub(crate) async fn list(State(app): State<Arc<App>>, _: NoQuery) -> Result<Answ
     struct Tags {
         data: Vec<TagCount>,
     }
-    let data = app.read(|store| store.tags())?;
+    let data = app.read(app.store.tags()).await?;
     Answer::ok(&Tags { data })
 }

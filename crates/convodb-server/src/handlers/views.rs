@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use convodb::commands::{RemoveView, SaveView};
-use convodb::prelude::*;
 use convodb::{Filter, Sort, View, ViewId};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +42,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, _: NoQuery) -> Result<Answ
     struct Views {
         data: Vec<View>,
     }
-    let data = app.read(|store| store.views())?;
+    let data = app.read(app.store.views()).await?;
     Answer::ok(&Views { data })
 }
 
@@ -61,7 +60,7 @@ pub(crate) async fn get(
     _: NoQuery,
 ) -> Result<Answer, ApiError> {
     let view = named(&id)?;
-    Answer::ok(&app.read(|store| store.view(&view))?)
+    Answer::ok(&app.read(app.store.view(&view)).await?)
 }
 
 /// Put a view

@@ -31,6 +31,7 @@ refusals! {
         "422": "A parameter or a field is not valid; the message names it",
         "429": "Too many requests with this key",
         "500": "The server failed",
+        "501": "The store does not have it; nothing was written",
         "503": "Too many commands are under way, or the store cannot be used: try again",
     }
 

@@ -1,13 +1,15 @@
-//! The thread that posts events to their receiver.
+//! The task that posts events to their receiver.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
-use convodb::prelude::*;
-use convodb::{Consumer, Details, Error, ErrorKind, Event, EventSeq};
+use convodb::commands::{Acknowledge, AddConsumer};
+use convodb::{ConsumerName, ConsumerStart, Context, Details, Error, ErrorKind, Event, EventSeq};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout_at};
 
-use super::latch::{Latch, Stopped};
 use super::target::Target;
 use crate::app::App;
 use crate::backoff::Backoff;
@@ -19,10 +21,14 @@ const AT_ONCE: usize = 100;
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The running thread.
+/// The running task.
 pub(crate) struct Courier {
-    latch: Arc<Latch>,
+    stopping: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
+
+/// The task is to end.
+struct Stopped;
 
 /// Why a round ended.
 enum Ended {
@@ -47,23 +53,23 @@ impl From<Error> for Ended {
 
 impl Courier {
     /// Starts after the last event that was acknowledged, by this process or an earlier one.
-    pub(crate) fn start(app: Arc<App>, target: Target) -> io::Result<Self> {
-        let latch = Arc::new(Latch::default());
+    pub(crate) fn start(app: Arc<App>, target: Target) -> convodb::Result<Self> {
+        let (stopping, stopped) = watch::channel(false);
         let round = Round {
             app,
-            target,
-            latch: Arc::clone(&latch),
+            target: Arc::new(target),
+            stopped,
+            name: ConsumerName::new(NAME)?,
         };
-        thread::Builder::new()
-            .name("webhooks".to_owned())
-            .spawn(move || round.run())?;
-        Ok(Self { latch })
+        let task = tokio::spawn(round.run());
+        Ok(Self { stopping, task })
     }
 
-    /// Posts no other event, and waits for the one under way, at most until the deadline. An event
-    /// that was cut off is posted again after the next start.
-    pub(crate) fn stop(&self, deadline: Instant) {
-        if !self.latch.stop(deadline) {
+    /// Posts no further event, and waits for the one under way, at most until the deadline. An event that was cut
+    /// off is posted again after the next start.
+    pub(crate) async fn stop(self, deadline: Instant) {
+        self.stopping.send_replace(true);
+        if timeout_at(deadline.into(), self.task).await.is_err() {
             tracing::warn!("a webhook that does not end is cut off");
         }
     }
@@ -71,76 +77,107 @@ impl Courier {
 
 struct Round {
     app: Arc<App>,
-    target: Target,
-    latch: Arc<Latch>,
+    target: Arc<Target>,
+    stopped: watch::Receiver<bool>,
+    name: ConsumerName,
 }
 
 impl Round {
-    fn run(&self) {
+    async fn run(self) {
         let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
         loop {
-            let Err(ended) = self.post_events(&mut backoff);
+            let Err(ended) = self.post_events(&mut backoff).await;
             let Ended::Failed(error) = ended else {
                 return;
             };
             tracing::error!("webhooks wait for the store: {}", chain(&error));
-            self.app.healer.notice(&error);
-            if self.latch.rest(backoff.next()).is_err() {
+            self.app.notice(&error);
+            if self.unless_stopped(sleep(backoff.next())).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Posts events after the last acknowledgement until the store fails or the thread is stopped.
-    fn post_events(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Ended> {
-        let mut consumer = self.app.store.consumer(NAME)?;
+    /// Waits for what nothing is lost of, unless the task is to stop.
+    async fn unless_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => Err(Stopped),
+            done = wait => Ok(done),
+        }
+    }
+
+    /// Posts events after the last acknowledgement until the store fails or the task is stopped.
+    async fn post_events(&self, backoff: &mut Backoff) -> Result<Infallible, Ended> {
+        let consumer = AddConsumer {
+            name: self.name.clone(),
+            start: ConsumerStart::Oldest,
+        };
+        let store = &self.app.store;
+        let mut posted = store.submit(Context::new(), consumer).await?.value;
         loop {
-            let events = match consumer.next(AT_ONCE) {
+            let events = match store.events(posted, AT_ONCE).await {
                 Err(error) if error.kind() == ErrorKind::EventsPurged => {
-                    self.skip(&mut consumer, &error)?;
+                    posted = self.skip(posted, &error).await?;
                     continue;
                 }
                 events => events?,
             };
             if events.is_empty() {
-                consumer.wait(Duration::MAX)?;
+                self.unless_stopped(store.events_changed(posted)).await??;
             }
             for event in events {
-                self.post(&mut consumer, &event)?;
+                posted = event.seq;
+                self.post(event).await?;
                 backoff.reset();
             }
         }
     }
 
     /// Posts an event until the receiver accepts it.
-    fn post(&self, consumer: &mut Consumer, event: &Event) -> Result<(), Ended> {
+    async fn post(&self, event: Event) -> Result<(), Ended> {
         let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
+        let event = Arc::new(event);
         loop {
-            let accepted = self.latch.work(|| {
-                let posted = self.target.post(event);
-                posted.map(|()| consumer.acknowledge(event.seq))
-            })?;
-            match accepted {
-                Ok(acknowledged) => return Ok(acknowledged.map(drop)?),
+            self.unless_stopped(std::future::ready(())).await?;
+            let (target, posted) = (Arc::clone(&self.target), Arc::clone(&event));
+            // It blocks until it is answered.
+            let accepted = tokio::task::spawn_blocking(move || target.post(&posted)).await;
+            match accepted.map_err(anyhow::Error::from).flatten() {
+                Ok(()) => {
+                    self.acknowledge(event.seq).await?;
+                    return Ok(());
+                }
                 Err(error) => {
                     let pause = backoff.next();
                     let sequence = event.seq;
                     tracing::warn!(
                         "event {sequence} was not accepted, again in {pause:.1?}: {error:#}"
                     );
-                    self.latch.rest(pause)?;
+                    self.unless_stopped(sleep(pause)).await?;
                 }
             }
         }
     }
 
+    /// Acknowledges the events up to one, and returns the position.
+    async fn acknowledge(&self, up_to: EventSeq) -> Result<EventSeq, Error> {
+        let consumer = self.name.clone();
+        let done = Acknowledge { consumer, up_to };
+        let done = self.app.store.submit(Context::new(), done);
+        done.await.map(|outcome| outcome.value)
+    }
+
     /// Continues with the oldest event, after a forced purge of events that were not posted yet.
-    fn skip(&self, consumer: &mut Consumer, gap: &Error) -> Result<(), Error> {
+    async fn skip(&self, posted: EventSeq, gap: &Error) -> Result<EventSeq, Error> {
         tracing::error!("events are lost to the webhook: {gap}");
-        if let Details::OldestEvent(oldest) = gap.details() {
-            let before = EventSeq::new(oldest.get().saturating_sub(1));
-            self.app.store.acknowledge(consumer.name(), before)?;
+        match gap.details() {
+            Details::OldestEvent(oldest) => {
+                let before = EventSeq::new(oldest.get().saturating_sub(1));
+                self.acknowledge(before).await
+            }
+            _ => Ok(posted),
         }
-        consumer.rewind()
     }
 }

@@ -1,6 +1,7 @@
 //! Events, as a client polls them.
 
-use convodb::prelude::*;
+use convodb::Retention;
+use convodb::commands::PurgeEvents;
 use serde_json::{Value, json};
 
 use crate::server::Home;
@@ -48,9 +49,10 @@ fn a_number_of_another_store_is_409_and_one_whose_events_were_purged_410() {
         .get("/v1/events?after=5")
         .refused(409, "conflict", "after");
     server.stop();
-    let store = Store::open(home.db()).unwrap();
-    store.purge_events(convodb::Retention::newest(1)).unwrap();
-    store.close().unwrap();
+    home.execute([PurgeEvents {
+        retention: Retention::newest(1),
+        limit: 100,
+    }]);
     let server = home.start();
     server
         .get("/v1/events?after=1")

@@ -1,4 +1,6 @@
 //! The server as its clients meet it: the binary, started on a store of its own, and asked with curl.
+//!
+//! The store is a file, or with `CONVODB_TEST_DB=postgres` a workspace of a PostgreSQL server that the tests start.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,6 +26,7 @@ mod lists;
 mod messages;
 mod meta;
 mod notes;
+mod postgres;
 mod process;
 mod queues;
 mod refusals;
@@ -33,3 +36,4 @@ mod threads;
 mod validation;
 mod views;
 mod webhooks;
+mod workspace;

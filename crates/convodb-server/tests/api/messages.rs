@@ -1,6 +1,7 @@
 //! Messages that are sent and received, and their receipts.
 
-use convodb::prelude::*;
+use convodb::ContactId;
+use convodb::commands::EraseContact;
 use serde_json::{Value, json};
 
 use crate::server::{Home, Server, text_from};
@@ -82,11 +83,9 @@ fn a_message_that_was_erased_is_410() {
     let server = home.start();
     server.post(RECEIVE, body).expect(201);
     server.stop();
-    let store = Store::open(home.db()).unwrap();
-    store
-        .erase_contact(&convodb::ContactId::new("con_1").unwrap())
-        .unwrap();
-    store.close().unwrap();
+    home.execute([EraseContact {
+        contact: ContactId::new("con_1").unwrap(),
+    }]);
 
     let server = home.start();
     for path in [RECEIVE, SEND] {

@@ -1,7 +1,7 @@
 //! A started server, and what one asks it.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,27 +10,57 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::workspace::{Workspace, is_postgres};
+
 pub(crate) const KEY: &str = "a-key-of-the-tests";
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A directory with a store, which outlives the servers that are started on it.
-pub(crate) struct Home(TempDir);
+/// A store, which outlives the servers that are started on it: a file in a directory, or a workspace of the tests'
+/// PostgreSQL server.
+pub(crate) struct Home {
+    dir: TempDir,
+    workspace: Option<Workspace>,
+}
 
 impl Home {
+    /// Where `CONVODB_TEST_DB` says.
     pub(crate) fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self {
+            dir: TempDir::new().unwrap(),
+            workspace: is_postgres().then(Workspace::new),
+        }
     }
 
+    /// A workspace of PostgreSQL, whatever `CONVODB_TEST_DB` says.
+    pub(crate) fn on(workspace: Workspace) -> Self {
+        Self {
+            dir: TempDir::new().unwrap(),
+            workspace: Some(workspace),
+        }
+    }
+
+    /// The directory of the store, or an empty one.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The store's file.
     pub(crate) fn db(&self) -> PathBuf {
-        self.0.path().join("inbox.redb")
+        self.dir.path().join("inbox.redb")
     }
 
     /// The server on this store, with these arguments beside; not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_api-server"));
-        command.arg("--db").arg(self.db()).args(arguments);
+        match &self.workspace {
+            Some(workspace) => {
+                command.args(["--db", &workspace.url, "--workspace", &workspace.name])
+            }
+            None => command.arg("--db").arg(self.db()),
+        };
+        command.args(arguments);
         clean(&mut command);
         command
     }
@@ -44,12 +74,25 @@ impl Home {
         all.extend(arguments);
         Server::start(self.command(&all))
     }
+
+    /// Gives the store commands while no server runs on it.
+    pub(crate) fn execute<C: convodb::Command>(&self, commands: impl IntoIterator<Item = C>) {
+        if let Some(workspace) = &self.workspace {
+            return workspace.execute(commands);
+        }
+        let store = convodb::Store::open(self.db()).unwrap();
+        for command in commands {
+            store.submit(command).wait().unwrap();
+        }
+        store.close().unwrap();
+    }
 }
 
 /// Without what the machine would add: keys, log levels, proxies.
 fn clean(command: &mut Command) {
     for name in [
         "CONVODB_API_KEY",
+        "CONVODB_DB",
         "CONVODB_WEBHOOK_SECRET",
         "CONVODB_META_APP_SECRET",
         "CONVODB_META_VERIFY_TOKEN",

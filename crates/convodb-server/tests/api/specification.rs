@@ -6,7 +6,7 @@
 
 use std::process::Command;
 
-use convodb::prelude::*;
+use convodb::commands::SaveAssignee;
 use convodb::{Channel, Import, UserId};
 
 use crate::server::{Answer, CURL, Home, KEY, Server};
@@ -69,19 +69,20 @@ fn with_counts(conversation: &str, counts: &str) -> String {
 /// A server with Alice, the conversation of the examples as an import has it, and `more` others.
 fn server(conversation: &str, more: usize) -> (Home, Server) {
     let home = Home::new();
-    let store = Store::open(home.db()).unwrap();
-    let alice = UserId::new("usr_01H111").unwrap();
-    store.save_user(&alice, "Alice Support").unwrap();
+    home.execute([SaveAssignee {
+        assignee: UserId::new("usr_01H111").unwrap().into(),
+        name: "Alice Support".to_owned(),
+    }]);
     let import: Import = serde_json::from_str(&compact(conversation)).unwrap();
-    store.import(import.clone()).unwrap();
+    let mut imports = vec![import.clone()];
     for number in 0..more {
         let id = convodb::ConversationId::from_parts(1, number as u128);
         let contact = convodb::ContactId::new(&format!("con_{number}")).unwrap();
         let at = import.conversation.created_at;
         let other = convodb::Conversation::new(id, contact, Channel::Whatsapp, at);
-        store.import(Import::new(other, Vec::new())).unwrap();
+        imports.push(Import::new(other, Vec::new()));
     }
-    store.close().unwrap();
+    home.execute(imports);
     let server = home.start();
     (home, server)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use convodb::Retention;
-use convodb::prelude::*;
+use convodb::commands::PurgeEvents;
 use serde_json::Value;
 
 use crate::server::{Home, Server, until};
@@ -108,9 +108,10 @@ fn events_that_were_purged_by_force_are_reported_in_the_log_and_the_next_one_is_
     server.conversation("con_1");
     server.conversation("con_1");
     server.stop();
-    let store = Store::open(home.db()).unwrap();
-    store.purge_events(Retention::newest(1).force()).unwrap();
-    store.close().unwrap();
+    home.execute([PurgeEvents {
+        retention: Retention::newest(1).force(),
+        limit: 100,
+    }]);
 
     let server = start(&home, &receiver);
     server.await_log("events are lost to the webhook");
