@@ -84,10 +84,9 @@ fn of_state(code: &SqlState, text: &str) -> (ErrorKind, String) {
                 format!("PostgreSQL refuses the user or the password: {text}"),
             )
         }
-        code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => (
-            ErrorKind::ReadOnly,
-            READ_ONLY.to_owned(),
-        ),
+        code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
+            (ErrorKind::ReadOnly, READ_ONLY.to_owned())
+        }
         code if *code == SqlState::UNDEFINED_TABLE
             || *code == SqlState::INVALID_SCHEMA_NAME
             || *code == SqlState::UNDEFINED_COLUMN =>

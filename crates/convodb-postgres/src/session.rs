@@ -116,7 +116,10 @@ impl Session {
         }
     }
 
-    #[expect(clippy::expect_used, reason = "only `discard` takes it, with the session")]
+    #[expect(
+        clippy::expect_used,
+        reason = "only `discard` takes it, with the session"
+    )]
     fn client(&self) -> &Object {
         self.client.as_ref().expect("a session has a connection")
     }
@@ -144,10 +147,16 @@ impl Session {
     /// Runs a statement.
     pub(crate) async fn query(&self, statement: &Statement) -> Result<Vec<Row>, PgError> {
         if !self.named {
-            return self.client().query_typed(&statement.sql, &statement.typed()).await;
+            return self
+                .client()
+                .query_typed(&statement.sql, &statement.typed())
+                .await;
         }
         let types = statement.types();
-        let prepared = self.client().prepare_typed_cached(&statement.sql, &types).await?;
+        let prepared = self
+            .client()
+            .prepare_typed_cached(&statement.sql, &types)
+            .await?;
         self.client().query(&prepared, &statement.refs()).await
     }
 
@@ -178,7 +187,11 @@ impl Session {
         let mut prepared = Vec::with_capacity(statements.len());
         for statement in statements.iter().filter(|_| self.named) {
             let types = statement.types();
-            prepared.push(self.client().prepare_typed_cached(&statement.sql, &types).await?);
+            prepared.push(
+                self.client()
+                    .prepare_typed_cached(&statement.sql, &types)
+                    .await?,
+            );
         }
         let mut prepared = prepared.iter();
         let mut running: Vec<Running<'_>> = Vec::with_capacity(statements.len() + 2);
@@ -187,11 +200,13 @@ impl Session {
         }
         for statement in statements {
             running.push(match prepared.next() {
-                Some(prepared) => Box::pin(async move {
-                    self.client().query(prepared, &statement.refs()).await
-                }),
+                Some(prepared) => {
+                    Box::pin(async move { self.client().query(prepared, &statement.refs()).await })
+                }
                 None => Box::pin(async move {
-                    self.client().query_typed(&statement.sql, &statement.typed()).await
+                    self.client()
+                        .query_typed(&statement.sql, &statement.typed())
+                        .await
                 }),
             });
         }

@@ -276,7 +276,12 @@ impl PgStore {
         let given = self.jobs.send(job).map_err(|_| closed());
         async move {
             given?;
-            let lost = |_| Error::new(ErrorKind::Aborted, "the command was dropped: one of its group panicked");
+            let lost = |_| {
+                Error::new(
+                    ErrorKind::Aborted,
+                    "the command was dropped: one of its group panicked",
+                )
+            };
             answer.await.map_err(lost)?
         }
     }
