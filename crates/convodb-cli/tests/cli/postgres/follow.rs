@@ -39,7 +39,8 @@ fn followed_events_come_as_they_happen_also_behind_a_restart_of_the_server() {
     if !is_installed() {
         return;
     }
-    let mut server = Server::start();
+    // With syncs: what was printed is there after a kill.
+    let mut server = Server::start_with(&[]);
     let desk = Desk::new();
     let url = server.url("postgres");
     desk.ok(&["migrate", &url]);
@@ -80,7 +81,7 @@ fn followed_events_come_as_they_happen_also_behind_a_restart_of_the_server() {
     let mut waiting = String::new();
     errors.read_line(&mut waiting).unwrap();
     assert!(waiting.contains(": waiting: "), "{waiting}");
-    server.launch(&["fsync=off"]);
+    server.launch(&[]);
     store("con_3");
     await_event("con_3");
     follow.kill().unwrap();
