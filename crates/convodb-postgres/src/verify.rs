@@ -22,7 +22,7 @@ use crate::write::{audited_in, contact_row, conversation_row, message_row, provi
 /// Rows that are read at once.
 const AT_ONCE: i64 = 4_096;
 
-/// As many findings are told of.
+/// As many findings are reported.
 const MOST_FINDINGS: usize = 100;
 
 /// What [`PgStore::verify`] found.

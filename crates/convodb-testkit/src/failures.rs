@@ -19,49 +19,65 @@ pub mod proxy;
 pub mod standby;
 pub mod writer;
 
-/// Runs each harness for about so long, on servers of their own. `start` runs a program that gives its role to
-/// [`kills::serve`].
+/// The names of the harnesses.
+pub const HARNESSES: [&str; 7] = [
+    "undisturbed",
+    "connections",
+    "cuts",
+    "processes",
+    "pooler",
+    "server",
+    "failovers",
+];
+
+/// Runs each harness for about so long, or only one, on servers of their own. `start` runs a program that gives its
+/// role to [`kills::serve`].
 pub fn run(
     seed: u64,
     time: Duration,
+    only: Option<&str>,
     start: impl Fn(&str) -> Child + Sync,
     progress: &dyn Progress,
 ) -> Report {
-    const HARNESSES: u64 = 7;
-    let mut all = report();
-    let mut done = 0;
-    let mut add = |name: &str, report: Report| {
-        done += 1;
-        all.note(format!("{name}: {report}"));
-        all.merge(report);
-        progress.at(done, HARNESSES);
-    };
     let plan = Plan::new(seed, time);
     let server = Server::start_with(&kills::DURABLE);
-    let mut quiet = undisturbed(plan, &server);
-    if quiet.count_tried("deadlocks") > 0 {
-        quiet.found(Breach::Failed, || "commits deadlock".to_owned());
+    let mut all = report();
+    for (done, name) in (1..).zip(HARNESSES) {
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
+        let report = match name {
+            "undisturbed" => {
+                let mut report = undisturbed(plan, &server);
+                if report.count_tried("deadlocks") > 0 {
+                    report.found(Breach::Failed, || "commits deadlock".to_owned());
+                }
+                report
+            }
+            "connections" => kills::connections(plan, &server),
+            "cuts" => kills::cuts(plan, &server),
+            "processes" => kills::processes(plan, &server, &start),
+            "pooler" if !bouncer::is_installed() => continue,
+            "pooler" => bouncer::pooled(plan, &server),
+            "server" => kills::server(plan, &kills::DURABLE),
+            _ => failovers(plan),
+        };
+        all.note(format!("{name}: {report}"));
+        all.merge(report);
+        progress.at(done, HARNESSES.len() as u64);
     }
-    add("undisturbed", quiet);
-    add("connections", kills::connections(plan, &server));
-    add("cuts", kills::cuts(plan, &server));
-    add("processes", kills::processes(plan, &server, start));
-    if bouncer::is_installed() {
-        add("pooler", bouncer::pooled(plan, &server));
-    }
-    drop(server);
-    add("server", kills::server(plan));
-    // A failover is a matter of seconds, so there are several.
-    let mut failovers = report();
-    for number in 0..(time.as_secs() / 10).max(1) {
-        let short = Duration::from_secs(3).min(time);
-        failovers.merge(standby::failover(Plan::new(
-            seed.wrapping_add(number),
-            short,
-        )));
-        standby::unreplicated(&mut failovers);
-        standby::lost_directory(&mut failovers);
-    }
-    add("failovers", failovers);
     all
+}
+
+/// A failover is a matter of seconds, so there are several.
+fn failovers(plan: Plan) -> Report {
+    let mut report = report();
+    let time = Duration::from_secs(3).min(plan.time);
+    for number in 0..(plan.time.as_secs() / 10).max(1) {
+        let seed = plan.seed.wrapping_add(number);
+        report.merge(standby::failover(Plan { seed, time, ..plan }));
+        standby::unreplicated(&mut report);
+        standby::lost_directory(&mut report);
+    }
+    report
 }

@@ -296,5 +296,18 @@ impl Drop for Server {
 /// The server that the tests of this process share.
 pub fn shared() -> &'static Server {
     static SHARED: OnceLock<Server> = OnceLock::new();
-    SHARED.get_or_init(Server::start)
+    SHARED.get_or_init(|| {
+        let server = Server::start();
+        // A value of this kind is never dropped: what it leaves goes when this process ends.
+        let dir = server.dir.display();
+        let script = format!("cat > /dev/null; sleep 5; rm -rf {dir}");
+        let remover = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        std::mem::forget(remover);
+        server
+    })
 }

@@ -59,6 +59,9 @@ struct PostgresFailures {
     /// How long each of its harnesses runs.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Only this one.
+    #[arg(long, value_parser = failures::HARNESSES)]
+    only: Option<String>,
 }
 
 #[derive(Args)]
@@ -204,9 +207,13 @@ impl Trial {
                 };
                 reassignment::run(plan, bar)
             }
-            Self::PostgresFailures(PostgresFailures { seed, seconds }) => {
-                let time = Duration::from_secs(*seconds);
-                failures::run(*seed, time, Child::start_program, bar)
+            Self::PostgresFailures(PostgresFailures {
+                seed,
+                seconds,
+                only,
+            }) => {
+                let (time, only) = (Duration::from_secs(*seconds), only.as_deref());
+                failures::run(*seed, time, only, Child::start_program, bar)
             }
         }
     }

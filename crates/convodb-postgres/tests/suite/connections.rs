@@ -212,7 +212,7 @@ fn a_server_proves_its_name() {
         .unwrap();
     let store = block_on(PgStore::open(trusting)).unwrap();
     assert_eq!(block_on(store.count(&Filter::all())).unwrap(), 0);
-    // Nobody vouches for it, or for this name.
+    // No certificate vouches for it, or for this name.
     let error = open(&url("require")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let by_address = url("require").replace("host=localhost hostaddr=", "host=");

@@ -10,6 +10,7 @@
 
 mod backend;
 mod connections;
+mod disturbances;
 mod failures;
 mod model;
 mod sessions;

@@ -73,11 +73,11 @@ fn what_keeps_it_from_opening_a_workspace_is_named() {
     }
     let server = postgres::Server::start();
     let dir = tempfile::TempDir::new().unwrap();
-    let nobody = format!(
+    let stranger = format!(
         "host={} user=inbox password={PASSWORD} dbname=postgres",
         dir.path().display()
     );
-    let (code, error) = refused(&nobody, &[]);
+    let (code, error) = refused(&stranger, &[]);
     assert_eq!(code, Some(1));
     assert!(
         error.contains("PostgreSQL") && error.contains("No such file"),

@@ -16,13 +16,20 @@ use crate::harness::random::Random;
 use crate::harness::report::Report;
 use crate::postgres::Server;
 
+/// Settings of a server that loses the latest commits in a crash.
+pub const LOSSY: [&str; 3] = [
+    "full_page_writes=on",
+    "synchronous_commit=off",
+    "wal_writer_delay=10s",
+];
+
 /// Settings of a server that loses nothing in a crash.
 pub const DURABLE: [&str; 3] = ["fsync=on", "full_page_writes=on", "synchronous_commit=on"];
 
-/// Kills the server again and again, and starts it anew.
-pub fn server(plan: Plan) -> Report {
+/// Kills a server of these settings again and again, and starts it anew.
+pub fn server(plan: Plan, settings: &[&str]) -> Report {
     let mut report = report();
-    let mut server = Server::start_with(&DURABLE);
+    let mut server = Server::start_with(settings);
     let url = server.url(&database(&server));
     let options = || plan.options(&url, "main");
     let mut random = Random::new(plan.seed);
@@ -35,7 +42,7 @@ pub fn server(plan: Plan) -> Report {
         std::thread::sleep(Duration::from_millis(100 + random.below(500)));
         server.kill();
         std::thread::sleep(Duration::from_millis(random.below(100)));
-        server.launch(&DURABLE);
+        server.launch(settings);
         report.tried("kills", 1);
     }
     block_on(load.end(options(), &mut report));
@@ -93,7 +100,7 @@ pub fn cuts(plan: Plan, server: &Server) -> Report {
         let proxy = Proxy::start(server).await;
         let through = |_| plan.options(&proxy.url(&database), "main");
         let load = Load::start(plan, (0..plan.stores).map(through).collect()).await;
-        proxy.cut(6, None);
+        proxy.cut(4, None);
         tokio::time::sleep(plan.time).await;
         proxy.cut(0, None);
         let names = [

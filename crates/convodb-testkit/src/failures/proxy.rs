@@ -54,6 +54,7 @@ struct Cutter {
     one_in: AtomicU64,
     /// Only this one, where it is below the number of kinds.
     kind: AtomicU64,
+    drawn: AtomicU64,
     /// New connections are refused.
     is_closed: AtomicBool,
     cuts: [AtomicU64; Cut::ALL.len()],
@@ -67,6 +68,7 @@ impl Proxy {
             socket: server.dir().join(".s.PGSQL.5432"),
             one_in: AtomicU64::new(0),
             kind: AtomicU64::new(u64::MAX),
+            drawn: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             cuts: Default::default(),
         });
@@ -80,7 +82,7 @@ impl Proxy {
         Self { port, state, task }
     }
 
-    /// From now on, one in so many commits meets a cut: a random one where none is given.
+    /// From now on, one in so many commits meets a cut: of each kind in turn where none is given.
     pub fn cut(&self, one_in: u64, kind: Option<Cut>) {
         let number = kind.map_or(u64::MAX, |kind| kind as u64);
         self.state.kind.store(number, Ordering::SeqCst);
@@ -120,9 +122,10 @@ impl Cutter {
             return None;
         }
         let kind = self.kind.load(Ordering::SeqCst);
+        let drawn = self.drawn.fetch_add(1, Ordering::SeqCst);
         let number = match Cut::ALL.get(kind as usize) {
             Some(_) => kind as usize,
-            None => random() as usize % Cut::ALL.len(),
+            None => drawn as usize % Cut::ALL.len(),
         };
         if let Some(cuts) = self.cuts.get(number) {
             cuts.fetch_add(1, Ordering::SeqCst);

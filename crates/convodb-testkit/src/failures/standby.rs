@@ -1,13 +1,15 @@
 //! A primary that is lost under load, and its standby that is promoted.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use convodb_core::commands::{
     Acknowledge, AddConsumer, AddNote, Assign, ConsumerStart, SaveAssignee,
 };
-use convodb_core::{AssigneeId, ConsumerName, ErrorKind, EventSeq};
+use convodb_core::{AssigneeId, ConsumerName, ErrorKind};
 use convodb_postgres::{PgOptions, PgRead, PgStore};
 
+use super::check::check;
 use super::kills::DURABLE;
 use super::load::{Load, Plan, block_on, database, report};
 use super::writer::begin;
@@ -84,12 +86,12 @@ pub fn failover(plan: Plan) -> Report {
 }
 
 /// Stops the standby from receiving, lets the writers go on, and promotes it: what was acknowledged meanwhile is
-/// lost, as the store reports that it can be. Answers the number of the newest event before and behind.
-pub fn lossy_failover(plan: Plan) -> (Report, EventSeq, EventSeq) {
-    let mut report = report();
+/// lost, as the store reports that it can be. Answers what the checker finds before and behind.
+pub fn lossy_failover(plan: Plan) -> (Report, Report) {
+    let (mut report, mut lossy) = (report(), report());
     let mut pair = Pair::start(false);
     let options = || plan.options(&pair.url, "main");
-    let (before, behind) = block_on(async {
+    block_on(async {
         let load = Load::start(plan, (0..plan.stores).map(|_| options()).collect()).await;
         let store = PgStore::open(options()).await.unwrap();
         let consumer = ConsumerName::new("bot").unwrap();
@@ -104,11 +106,11 @@ pub fn lossy_failover(plan: Plan) -> (Report, EventSeq, EventSeq) {
             .psql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
         pair.standby.psql("postgres", "SELECT pg_reload_conf()");
         tokio::time::sleep(plan.time / 2).await;
-        let before = store.stats().await.unwrap().newest_event;
+        let (ids, history) = (Arc::clone(&load.ids), Arc::clone(&load.history));
         load.end(options(), &mut report).await;
+        let before = store.stats().await.unwrap().newest_event;
         pair.primary.kill();
         pair.standby.promote();
-        let behind = store.stats().await.unwrap().newest_event;
         let error = store.events(before, 10).await.unwrap_err();
         assert_eq!(error.field(), Some("after"), "{error}");
         let acknowledge = Acknowledge {
@@ -117,9 +119,9 @@ pub fn lossy_failover(plan: Plan) -> (Report, EventSeq, EventSeq) {
         };
         let error = store.execute(acknowledge).await.unwrap_err();
         assert_eq!(error.field(), Some("up_to"), "{error}");
-        (before, behind)
+        check(&store, &ids, &history, &mut lossy).await;
     });
-    (report, before, behind)
+    (report, lossy)
 }
 
 /// A command whose connection ends while it waits for a standby that is away is not acknowledged before the

@@ -135,7 +135,7 @@ impl<'a> Writer<'a> {
         record(entry.clone());
         let is_keyed = self.random.below(2) == 0;
         let is_provided = self.random.below(2) == 0;
-        let is_odd = self.manner != Manner::Honest && number % 4 == 3;
+        let is_odd = self.manner != Manner::Honest && number % 2 == 1;
         if is_odd && self.manner == Manner::Hasty {
             entry.what = What::Note;
             entry.revision = None;

@@ -17,7 +17,7 @@ const TABLES: &str = "
         contact text NOT NULL,
         channel smallint NOT NULL,
         status smallint NOT NULL,
-        -- 0 is nobody.
+        -- 0 is no assignee.
         assignee smallint NOT NULL,
         created_at bigint NOT NULL,
         updated_at bigint NOT NULL
