@@ -14,9 +14,9 @@ use crate::session::Session;
 use crate::tls;
 
 /// Plans hold for every table size: rows are found by their keys, also where a table was small when its plan was
-/// made.
+/// made. A row that something else has locked keeps the commits of a workspace waiting for so long at most.
 const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET lock_timeout = '5s'";
 
 pub(crate) fn new(options: &PgOptions) -> Result<Pool> {
     let mut config = options.config.clone();

@@ -12,6 +12,7 @@ use crate::postgres::Server;
 
 pub mod bouncer;
 pub mod check;
+pub mod conformance;
 pub mod history;
 pub mod kills;
 pub mod load;

@@ -8,6 +8,7 @@
 //! cargo run --release -p convodb-trials -- load --seconds 60
 //! cargo run --release -p convodb-trials -- reassignment --size 100000
 //! cargo run --release -p convodb-trials -- postgres-failures --seconds 60
+//! cargo run --release -p convodb-trials -- postgres --url postgres://me@host/database
 //! ```
 //!
 //! The harnesses are those of `convodb-testkit`, and the library's test command runs each of them
@@ -23,7 +24,7 @@ use clap::{Args, Parser, Subcommand};
 use bar::Bar;
 use convodb_testkit::child::{self, Child};
 use convodb_testkit::failures;
-use convodb_testkit::harness::report::Report;
+use convodb_testkit::harness::report::{Breach, Report};
 use convodb_testkit::harness::{crash, damage, faults, kill, load, reassignment};
 
 /// Tries what would breach convodb's promises.
@@ -49,6 +50,18 @@ enum Trial {
     Reassignment(Reassignment),
     /// Lets a PostgreSQL server, its clients and their connections fail under writers.
     PostgresFailures(PostgresFailures),
+    /// Checks what of the backend works on a server of another kind, and how fast.
+    Postgres(Postgres),
+}
+
+#[derive(Args)]
+struct Postgres {
+    /// A database of the server, where the schema may be made. It keeps the workspaces of the checks.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    url: String,
+    /// How long writers write, in each of the checks that have some.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
 }
 
 #[derive(Args)]
@@ -137,6 +150,7 @@ impl Trial {
             Self::Load(_) => "load",
             Self::Reassignment(_) => "reassignment",
             Self::PostgresFailures(_) => "postgres-failures",
+            Self::Postgres(_) => "postgres",
         }
     }
 
@@ -149,6 +163,7 @@ impl Trial {
             | Self::Load(Load { seed, .. })
             | Self::Reassignment(Reassignment { seed, .. })
             | Self::PostgresFailures(PostgresFailures { seed, .. }) => *seed,
+            Self::Postgres(_) => 1,
         }
     }
 
@@ -214,6 +229,15 @@ impl Trial {
             }) => {
                 let (time, only) = (Duration::from_secs(*seconds), only.as_deref());
                 failures::run(*seed, time, only, Child::start_program, bar)
+            }
+            Self::Postgres(Postgres { url, seconds }) => {
+                let time = Duration::from_secs(*seconds);
+                let checked = failures::conformance::run(url, time, bar);
+                failures::load::block_on(checked).unwrap_or_else(|error| {
+                    let mut report = failures::load::report();
+                    report.found(Breach::Failed, || error.to_string());
+                    report
+                })
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use convodb_testkit::child::{self, Child};
-use convodb_testkit::failures::load::{Control, Plan, report, undisturbed};
-use convodb_testkit::failures::{bouncer, kills, standby};
-use convodb_testkit::harness::report::{Breach, Report};
+use convodb_testkit::failures::load::{Control, Plan, block_on, database, report, undisturbed};
+use convodb_testkit::failures::{bouncer, conformance, kills, standby};
+use convodb_testkit::harness::report::{Breach, Report, Silent};
 use convodb_testkit::postgres::{is_installed, shared};
 
 pub fn moment(millis: u64) -> Plan {
@@ -147,6 +147,16 @@ fn a_failover_that_loses_changes_of_the_directory_leaves_no_store_behind() {
     if is_installed() {
         let mut report = report();
         standby::lost_directory(&mut report);
+        report.assert_clean();
+    }
+}
+
+#[test]
+fn a_server_of_this_kind_passes_the_checks_of_others() {
+    if is_installed() {
+        let url = shared().url(&database(shared()));
+        let time = Duration::from_millis(300);
+        let report = block_on(conformance::run(&url, time, &Silent)).unwrap();
         report.assert_clean();
     }
 }

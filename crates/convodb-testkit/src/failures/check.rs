@@ -33,7 +33,8 @@ use crate::harness::report::{Breach, Report};
 struct Stored {
     events: Vec<Event>,
     conversations: Vec<Transcript>,
-    notes: Vec<Vec<String>>,
+    /// How often each text is a message or a note of a conversation.
+    texts: BTreeMap<(usize, String), usize>,
 }
 
 impl Stored {
@@ -50,16 +51,22 @@ impl Stored {
                 break;
             }
         }
-        let (mut conversations, mut notes) = (Vec::new(), Vec::new());
-        for id in ids {
-            conversations.push(store.transcript(*id).await?);
-            let of = store.notes(*id).await?;
-            notes.push(of.into_iter().map(|note| note.content).collect());
+        let mut conversations = Vec::new();
+        let mut texts = BTreeMap::new();
+        for (number, id) in ids.iter().enumerate() {
+            let transcript = store.transcript(*id).await?;
+            let notes = store.notes(*id).await?;
+            let messages = transcript.messages.iter().map(text);
+            let all = messages.chain(notes.iter().map(|note| note.content.as_str()));
+            for text in all {
+                *texts.entry((number, text.to_owned())).or_default() += 1;
+            }
+            conversations.push(transcript);
         }
         Ok(Self {
             events,
             conversations,
-            notes,
+            texts,
         })
     }
 }
@@ -150,27 +157,11 @@ fn check_once(stored: &Stored, entry: &Entry, events: &[&Event], report: &mut Re
     } else if found > most {
         is_known(Breach::Torn, report);
     }
-    let texts = match entry.what {
-        What::Receive | What::Reply => {
-            let transcript = stored.conversations.get(entry.conversation);
-            let messages = transcript
-                .map(|of| of.messages.as_slice())
-                .unwrap_or_default();
-            messages
-                .iter()
-                .filter(|message| text(message) == entry.actor)
-                .count()
-        }
-        What::Note => {
-            let notes = stored.notes.get(entry.conversation);
-            notes
-                .into_iter()
-                .flatten()
-                .filter(|note| **note == entry.actor)
-                .count()
-        }
-        _ => return,
-    };
+    if !matches!(entry.what, What::Receive | What::Reply | What::Note) {
+        return;
+    }
+    let of = (entry.conversation, entry.actor.clone());
+    let texts = stored.texts.get(&of).copied().unwrap_or_default();
     if texts != found {
         report.found(Breach::Torn, || {
             format!("{entry:?}: {found} events and {texts} texts")
@@ -284,6 +275,11 @@ fn check_conversation(
         .iter()
         .map(|entry| (entry.actor.as_str(), *entry))
         .collect();
+    let span = |step: &Step<'_>| {
+        let entry = step.actor.and_then(|actor| entry_of.get(actor));
+        entry.map_or((0, 0), |entry| (entry.begun, entry.ended))
+    };
+    let spans: Vec<(u64, u64)> = steps.iter().map(span).collect();
     let mut own: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (at, step) in steps.iter().enumerate() {
         if let Some(actor) = step.actor {
@@ -293,7 +289,7 @@ fn check_conversation(
     for entry in entries {
         match own.get(entry.actor.as_str()) {
             Some((first, last)) => check_change(entry, &steps, *first, *last, report),
-            None => check_observation(entry, &steps, &entry_of, report),
+            None => check_observation(entry, &steps, &spans, report),
         }
     }
 }
@@ -354,12 +350,7 @@ fn check_change(entry: &Entry, steps: &[Step<'_>], first: usize, last: usize, re
 }
 
 /// A command that left the conversation's state: was there one, while it ran, in which it does?
-fn check_observation(
-    entry: &Entry,
-    steps: &[Step<'_>],
-    entry_of: &BTreeMap<&str, &Entry>,
-    report: &mut Report,
-) {
+fn check_observation(entry: &Entry, steps: &[Step<'_>], spans: &[(u64, u64)], report: &mut Report) {
     let is_refused = match &entry.answer {
         Answer::Done(seen) if !seen.is_duplicate => false,
         Answer::Refused(code) if code == ErrorKind::PreconditionFailed.code() => true,
@@ -386,11 +377,10 @@ fn check_observation(
         };
         leaves && seen.is_none_or(|seen| seen == state)
     };
-    let of = |step: &Step<'_>| step.actor.and_then(|actor| entry_of.get(actor));
-    let before = |step: &Step<'_>| of(step).is_none_or(|of| of.ended < entry.begun);
-    let behind = |step: &Step<'_>| of(step).is_some_and(|of| of.begun > entry.ended);
-    let low = steps.iter().rposition(before).unwrap_or(0);
-    let high = steps.iter().position(behind).unwrap_or(steps.len());
+    let before = |(_, ended): &(u64, u64)| *ended < entry.begun;
+    let behind = |(begun, _): &(u64, u64)| *begun > entry.ended;
+    let low = spans.iter().rposition(before).unwrap_or(0);
+    let high = spans.iter().position(behind).unwrap_or(steps.len());
     let mut between = steps.get(low..high.max(low + 1)).unwrap_or_default().iter();
     if !between.any(|step| accounts(&step.state)) {
         report.found(Breach::Wrong, || {
@@ -407,13 +397,22 @@ fn check_observation(
 
 /// Commits have the order of time, and events have that of commits.
 fn check_order(stored: &Stored, entries: &[Entry], report: &mut Report) {
+    let actor_of = |event: &Event| event.actor.as_ref().map(|actor| actor.as_str().to_owned());
+    let mut first_of: BTreeMap<String, u64> = BTreeMap::new();
+    for event in stored.events.iter().rev() {
+        first_of.extend(actor_of(event).map(|actor| (actor, event.seq.get())));
+    }
     let mut done: Vec<(&Entry, u64)> = Vec::new();
     for entry in entries {
         if let Answer::Done(seen) = &entry.answer
             && seen.is_changed
             && !seen.is_duplicate
         {
-            done.push((entry, seen.commit));
+            // Where commits have no number, their events have their order.
+            match seen.commit {
+                0 => done.extend(first_of.get(&entry.actor).map(|first| (entry, *first))),
+                commit => done.push((entry, commit)),
+            }
         }
     }
     let mut ended = done.clone();

@@ -183,7 +183,13 @@ impl Load {
             }
         }
         match PgStore::open(options).await {
-            Ok(store) => check(&store, &self.ids, &self.history, report).await,
+            Ok(store) => {
+                // Events that are settled have their numbers then.
+                if let Err(error) = store.work_off().await {
+                    report.found(Breach::Failed, || format!("the settler: {error}"));
+                }
+                check(&store, &self.ids, &self.history, report).await;
+            }
             Err(error) => report.found(Breach::Unopened, || error.to_string()),
         }
     }
