@@ -65,7 +65,8 @@ fn arms(filter: &Filter) -> Vec<String> {
     filter.assignees.iter().map(of).collect()
 }
 
-/// A page of the ordered rows of several conditions, each from an index of its own.
+/// A page of the ordered rows of several conditions, each from an index of its own: without an order and a limit of
+/// each, PostgreSQL may read them all and sort.
 fn merged(filter: &Filter, columns: &str, also: &str, limit: &str) -> String {
     let arm = |condition: String| {
         let parts: Vec<&str> = [condition.as_str(), also]
@@ -81,7 +82,16 @@ fn merged(filter: &Filter, columns: &str, also: &str, limit: &str) -> String {
     let arms: Vec<_> = arms(filter).into_iter().map(arm).collect();
     match arms.as_slice() {
         [one] => format!("{one} {ORDER} {limit}"),
-        _ => format!("{} {ORDER} {limit}", arms.join(" UNION ALL ")),
+        _ => {
+            let most = if limit.contains("$1") {
+                " + $1::bigint"
+            } else {
+                ""
+            };
+            let arm = |arm: &String| format!("({arm} {ORDER} LIMIT {LIMIT}{most})");
+            let arms: Vec<_> = arms.iter().map(arm).collect();
+            format!("{} {ORDER} {limit}", arms.join(" UNION ALL "))
+        }
     }
 }
 
