@@ -45,8 +45,13 @@ impl Database {
         })
     }
 
-    /// Opens a workspace that is there.
+    /// Opens a workspace that is there, on a standby too.
     pub(crate) fn to_read(&self, wait: Duration) -> Result<Remote, Failure> {
+        self.open(self.options.clone().create(false).read_only(true), wait)
+    }
+
+    /// Opens a workspace that is there.
+    pub(crate) fn to_write(&self, wait: Duration) -> Result<Remote, Failure> {
         self.open(self.options.clone().create(false), wait)
     }
 

@@ -47,6 +47,7 @@ pub struct PgOptions {
     pub(crate) has_named_statements: bool,
     pub(crate) has_background: bool,
     pub(crate) requires_standby: bool,
+    pub(crate) is_read_only: bool,
     pub(crate) deadline: Duration,
     pub(crate) idempotency_ttl: Duration,
     pub(crate) max_views: u64,
@@ -95,6 +96,7 @@ impl PgOptions {
             has_named_statements: true,
             has_background: true,
             requires_standby: false,
+            is_read_only: false,
             deadline: Duration::from_secs(30),
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
             max_views: 64,
@@ -115,6 +117,13 @@ impl PgOptions {
     /// writes nothing.
     pub const fn create(mut self, creates: bool) -> Self {
         self.creates = creates;
+        self
+    }
+
+    /// Whether only reads are given, so that a standby is opened too: its lists are those of a moment before. A command
+    /// is `ReadOnly` there, and nothing is done between reads.
+    pub const fn read_only(mut self, is_read_only: bool) -> Self {
+        self.is_read_only = is_read_only;
         self
     }
 

@@ -185,7 +185,9 @@ impl PgStore {
         let pool = pool::new(&options)?;
         let session = pool::session(&pool, &options).await?;
         migrate::check(&session).await?;
-        require_writable(&session).await?;
+        if !options.is_read_only {
+            require_writable(&session).await?;
+        }
         if options.requires_standby {
             durability::require_standby(&session).await?;
         }
@@ -211,7 +213,7 @@ impl PgStore {
             context: Context::new(),
             jobs,
         };
-        if store.shared.options.has_background {
+        if store.shared.options.has_background && !store.shared.options.is_read_only {
             tokio::spawn(crate::background::run(Arc::downgrade(&store.shared)));
         }
         Ok(store)
@@ -273,7 +275,13 @@ impl PgStore {
     ) -> impl Future<Output = Result<Outcome<C::Output>>> + Send + use<C> {
         let (job, answer) = group::job(self.shared.given(self.context.clone()), command);
         let closed = || Error::new(ErrorKind::Closed, "the runtime of the store has ended");
-        let given = self.jobs.send(job).map_err(|_| closed());
+        let given = match self.shared.options.is_read_only {
+            true => {
+                let message = "the store was opened for reading alone";
+                Err(Error::new(ErrorKind::ReadOnly, message))
+            }
+            false => self.jobs.send(job).map_err(|_| closed()),
+        };
         async move {
             given?;
             let lost = |_| {

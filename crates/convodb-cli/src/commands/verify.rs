@@ -95,7 +95,7 @@ impl Repair {
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(database) => {
-                let remote = database.to_read(tool.wait)?;
+                let remote = database.to_write(tool.wait)?;
                 let repaired = busy("repairing", || remote.answer(remote.store.repair()))?;
                 workspace::print(&mut tool.output, &repaired)
             }

@@ -127,6 +127,13 @@ fn a_server_that_only_reads_says_so() {
     let error = open(&url).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
     assert!(error.to_string().contains("primary"), "{error}");
+    let reading = PgOptions::new(&url).unwrap().read_only(true);
+    let store = block_on(PgStore::open(reading)).unwrap();
+    assert_eq!(block_on(store.count(&Filter::all())).unwrap(), 0);
+    let hello = Inbound::text(ContactId::new("con_1").unwrap(), Channel::Whatsapp, "Hello");
+    let hello = commands::ReceiveMessage { message: hello };
+    let error = block_on(store.execute(hello)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly);
 }
 
 #[test]

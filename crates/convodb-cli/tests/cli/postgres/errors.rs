@@ -54,7 +54,7 @@ fn a_url_that_is_none_is_a_usage_error_and_a_password_is_not_shown() {
         (format!("postgres://inbox:{SECRET}@/db"), "must name a host"),
         (
             format!("postgres://inbox:{SECRET}@db:port/db"),
-            "for option `port`",
+            "invalid value for option",
         ),
         (
             format!("postgres://inbox:x@{SECRET}@db/db"),
@@ -65,10 +65,7 @@ fn a_url_that_is_none_is_a_usage_error_and_a_password_is_not_shown() {
             "must be `postgres://user@host/database`",
         ),
         (format!("dbname=db password={SECRET}"), "must name a host"),
-        (
-            format!("host=db pasword={SECRET}"),
-            "unknown option `pasword`",
-        ),
+        (format!("host=db pasword={SECRET}"), "unknown option"),
     ] {
         for arguments in every(&url) {
             let message = failure(&desk, 2, &arguments);
