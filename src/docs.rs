@@ -23,3 +23,6 @@ pub mod lines {}
 
 #[doc = include_str!("docs/rules.md")]
 pub mod rules {}
+
+#[doc = include_str!("docs/scale.md")]
+pub mod scale {}

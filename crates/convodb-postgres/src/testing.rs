@@ -8,10 +8,14 @@ use tokio::sync::Mutex;
 
 use crate::background;
 use crate::counts;
+use crate::error::failed;
 use crate::exclusive::Exclusive;
 use crate::fault::Fault;
 use crate::numbering::Numbering;
+use crate::options::PgOptions;
+use crate::pool;
 use crate::read::{Held, Lease, PgRead, Source};
+use crate::session::Statement;
 use crate::store::{PgStore, Shared};
 
 /// A transaction that no other unit of the workspace overlaps, with queries of what it has written. It holds a
@@ -116,4 +120,18 @@ pub async fn settle_now(store: &PgStore) -> Result<()> {
 /// `InvalidInput` of an identity that makes no id.
 pub fn contact_of(store: &PgStore, identity: &Identity) -> Result<ContactId> {
     store.shared().hashes.contact_of(identity)
+}
+
+/// How many bytes the server has written to its log.
+///
+/// # Errors
+///
+/// `Unavailable` if the server cannot be reached, or does not say.
+pub async fn log_bytes(options: &PgOptions) -> Result<u64> {
+    let pool = pool::new(options)?;
+    let session = pool::session(&pool, options).await?;
+    let sql = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint";
+    let rows = session.query(&Statement::new(sql)).await.map_err(failed)?;
+    let bytes = rows.first().map_or(0, |row| row.get::<_, i64>(0));
+    Ok(bytes.unsigned_abs())
 }

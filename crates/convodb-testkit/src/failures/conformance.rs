@@ -18,8 +18,11 @@ use convodb_postgres::{Numbering, PgOptions, PgRead as _, PgStore, migrate};
 use super::load::{Load, Plan, report};
 use crate::harness::report::{Breach, Progress, Report};
 
-/// Conversations of the lists that are checked and timed.
-const CONVERSATIONS: usize = 2_000;
+/// Conversations of the lists that are checked.
+const CHECKED: usize = 2_000;
+
+/// Conversations of the workspace that is timed.
+const TIMED: usize = 20_000;
 
 /// How a check of a new workspace ends: with a figure, or none.
 type Checked = Result<Option<String>>;
@@ -140,7 +143,7 @@ async fn commands(options: PgOptions) -> Checked {
 }
 
 /// Imported conversations of every channel and status, a minute apart.
-fn imports() -> Result<Vec<Import>> {
+fn imports(count: usize) -> Result<Vec<Import>> {
     let import = |number: usize| {
         let millis = 1_600_000_000_000 + 60_000 * number as u64;
         let id = ConversationId::from_parts(millis, number as u128);
@@ -156,12 +159,12 @@ fn imports() -> Result<Vec<Import>> {
         let message = Message::new(of_its_time, id, Direction::Inbound, text, at);
         Ok(Import::new(conversation, vec![message]))
     };
-    (0..CONVERSATIONS).map(import).collect()
+    (0..count).map(import).collect()
 }
 
 async fn lists(options: PgOptions) -> Checked {
     let store = PgStore::open(options).await?;
-    let imports = imports()?;
+    let imports = imports(CHECKED)?;
     store.import_all(imports.clone()).await?;
     let filters = [
         Filter::all(),
@@ -259,7 +262,7 @@ async fn transactions(options: PgOptions) -> Checked {
 
 async fn directory(options: PgOptions) -> Checked {
     let store = PgStore::open(options).await?;
-    store.import_all(imports()?).await?;
+    store.import_all(imports(CHECKED)?).await?;
     let [alice, bob] = [UserId::new("usr_alice")?, UserId::new("usr_bob")?];
     for user in [&alice, &bob] {
         let (assignee, name) = (user.clone().into(), user.to_string());
@@ -325,6 +328,11 @@ async fn writers(url: &str, workspace: &str, numbering: Numbering, time: Duratio
     )))
 }
 
+/// How much the server has written to its log.
+async fn log_bytes(options: &PgOptions) -> Result<u64> {
+    convodb_postgres::testing::log_bytes(options).await
+}
+
 /// Median and 99th percentile of what is done so often.
 async fn timed(times: usize, mut work: impl AsyncFnMut(usize) -> Result<()>) -> Result<String> {
     let mut took = Vec::with_capacity(times);
@@ -339,23 +347,27 @@ async fn timed(times: usize, mut work: impl AsyncFnMut(usize) -> Result<()>) -> 
 }
 
 async fn speed(options: PgOptions, time: Duration) -> Checked {
-    let store = PgStore::open(options).await?;
-    store.import_all(imports()?).await?;
+    let store = PgStore::open(options.clone()).await?;
+    let (imports, begun) = (imports(TIMED)?, Instant::now());
+    store.import_all(imports).await?;
+    let rate = TIMED as f64 / begun.elapsed().as_secs_f64();
     store.work_off().await?;
-    let mut figures = String::new();
+    let mut figures = format!("{rate:.0} imports/s, ");
     let all = Filter::all();
-    for (name, page) in [("first page", 1), ("page in the middle", 50)] {
+    let middle = TIMED as u64 / 40;
+    for (name, page) in [("first page", 1), ("page in the middle", middle)] {
         let took = timed(200, async |_| {
             let page = PageRequest::number(page, 20)?;
             store.list(&all, page).await.map(drop)
         });
         let _ = write!(figures, "{name} {}, ", took.await?);
     }
-    let rows = store
-        .list(&Filter::open(), PageRequest::number(1, 100)?)
-        .await?
-        .data;
-    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut ids = Vec::new();
+    for page in 1..=20 {
+        let page = PageRequest::number(page, 100)?;
+        let rows = store.list(&Filter::open(), page).await?.data;
+        ids.extend(rows.into_iter().map(|row| row.id));
+    }
     let reply = |number: usize| ReplyTo {
         conversation: ids[number % ids.len()],
         reply: Reply::text("Hello"),
@@ -365,6 +377,7 @@ async fn speed(options: PgOptions, time: Duration) -> Checked {
     });
     let _ = write!(figures, "a lone append {}", took.await?);
     for callers in [16, 64] {
+        let log = log_bytes(&options).await;
         let (begun, store, reply) = (Instant::now(), &store, &reply);
         let tasks = (0..callers).map(|caller| async move {
             let mut done = 0;
@@ -375,8 +388,13 @@ async fn speed(options: PgOptions, time: Duration) -> Checked {
             Ok::<_, Error>(done)
         });
         let done = futures_util::future::try_join_all(tasks).await?;
-        let rate = done.iter().sum::<usize>() as f64 / begun.elapsed().as_secs_f64();
+        let appends = done.iter().sum::<usize>();
+        let rate = appends as f64 / begun.elapsed().as_secs_f64();
         let _ = write!(figures, ", {rate:.0} appends/s of {callers} callers");
+        if let (Ok(before), Ok(now)) = (log, log_bytes(&options).await) {
+            let bytes = now.saturating_sub(before) / appends.max(1) as u64;
+            let _ = write!(figures, " ({bytes} bytes of log each)");
+        }
     }
     clean(&store).await.map(|()| Some(figures))
 }
