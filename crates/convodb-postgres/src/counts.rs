@@ -192,8 +192,8 @@ fn number(ws: i32, commits: &BTreeSet<i64>, newest: Option<i64>, statements: &mu
     let of = |sql: &'static str| Statement::new(sql).bind(ws);
     statements.push(
         of("WITH moved AS (DELETE FROM convodb.pending_event WHERE ws = $1 RETURNING *), \
-            numbered AS (SELECT m.*, h.newest_event + row_number() OVER (ORDER BY m.id) AS number, \
-            greatest(max(m.at) OVER (ORDER BY m.id), h.newest_time) AS latest \
+            numbered AS (SELECT m.*, h.newest_event + row_number() OVER (ORDER BY m.id, m.n) AS number, \
+            greatest(max(m.at) OVER (ORDER BY m.id, m.n), h.newest_time) AS latest \
             FROM moved m, convodb.head h WHERE h.ws = $1), \
             stored AS (INSERT INTO convodb.event (ws, number, at, audit, contacts, record) \
             SELECT ws, number, CASE WHEN latest - at > $3 THEN at ELSE latest END, audit, contacts, record \

@@ -252,7 +252,7 @@ impl Unit {
     fn see(&mut self, known: &Conversation, newest_id: &[u8]) {
         if self.numbering == Numbering::Settled {
             let newest_id = newest_id.try_into().map_or(0, u128::from_be_bytes);
-            self.newest_id = self.newest_id.max(newest_id);
+            self.seen_id = self.seen_id.max(newest_id);
             // An import may bring an activity of the future; an id has the millisecond of the commit.
             let of_commit = ConversationId::from_raw(newest_id).timestamp_ms();
             let micros = i64::try_from(of_commit).unwrap_or_default() * 1_000;

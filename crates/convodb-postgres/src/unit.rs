@@ -70,6 +70,8 @@ pub(crate) struct Unit {
     pub(crate) newest_id: u128,
     /// The latest activity of the conversations that were loaded.
     pub(crate) seen: DateTime<Utc>,
+    /// The greatest id that was given out when one of them was written.
+    pub(crate) seen_id: u128,
     pub(crate) state: State,
     /// The versions of the rows that were loaded, and which were not there.
     pub(crate) stamps: BTreeMap<(Table, Vec<u8>), Option<i64>>,
@@ -124,6 +126,7 @@ impl Unit {
             now: DateTime::default(),
             newest_id: 0,
             seen: DateTime::default(),
+            seen_id: 0,
             state: State::default(),
             stamps: BTreeMap::new(),
             absent_threads: BTreeSet::new(),
@@ -179,19 +182,25 @@ impl Unit {
         }
         let head = *self.head()?;
         let newest = match self.applied {
-            true => self.now.max(self.seen),
-            false => head.newest_time.max(self.seen),
+            true => self.now,
+            false => head.newest_time,
         };
         let shown = match &self.clock {
             Some(clock) => clock.now(),
             None => self.now,
         };
-        let now = time::monotonic(shown, newest);
+        let mut now = time::monotonic(shown, newest);
         if !self.applied {
             self.newest_id = self.newest_id.max(head.newest_id);
         }
         if now < newest {
             self.newest_id = 0;
+        }
+        // What was written before a correction of the clock is in the future: it says nothing.
+        let seen = time::monotonic(now, self.seen);
+        if seen >= self.seen {
+            now = seen;
+            self.newest_id = self.newest_id.max(self.seen_id);
         }
         self.now = now;
         Ok(now)

@@ -476,8 +476,9 @@ impl Unit {
                  u.audit, u.record, {CONTACTS} FROM convodb.head h, {EVENTS} WHERE h.ws = $1"
             ),
             Numbering::Settled => format!(
-                "INSERT INTO convodb.pending_event (ws, at, audit, record, contacts) \
-                 SELECT $1, u.at, u.audit, u.record, {CONTACTS} FROM {EVENTS} WHERE $2 > 0 ORDER BY u.n"
+                "WITH s AS MATERIALIZED (SELECT nextval('convodb.event_seq') AS id) \
+                 INSERT INTO convodb.pending_event (ws, id, n, at, audit, record, contacts) \
+                 SELECT $1, s.id, u.n, u.at, u.audit, u.record, {CONTACTS} FROM s, {EVENTS} WHERE $2 > 0"
             ),
         };
         let insert = Statement::new(sql).bind(self.ws).bind(count);

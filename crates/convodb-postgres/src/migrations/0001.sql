@@ -172,15 +172,15 @@ CREATE TABLE convodb.audit (
     PRIMARY KEY (ws, conversation, number)
 );
 
--- Events that a settler numbers, in the order of `id`.
+-- Events that a settler numbers, in the order of `id`, of which a commit has one, and of `n`.
 CREATE SEQUENCE convodb.event_seq;
 CREATE TABLE convodb.pending_event (
-    ws int, id bigint DEFAULT nextval('convodb.event_seq'),
+    ws int, id bigint, n bigint,
     at bigint NOT NULL,
     audit bytea,
     contacts bytea[],
     record bytea NOT NULL,
-    PRIMARY KEY (ws, id)
+    PRIMARY KEY (ws, id, n)
 );
 
 -- What each commit added to the lists: so many conversations at a sort key of a stream. Rows behind `folded` are
