@@ -2,24 +2,19 @@
 //!
 //! Invariant: a transaction never waits for a line.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::Fuse;
 use std::vec;
 
-use convodb_core::commands::{NameImport, RecordLines};
+use convodb_core::commands::NameImport;
 use convodb_core::{
-    ConversationId, Error, ErrorKind, ImportLine, ImportOptions, ImportProgress, InvalidInput,
-    LineAnswer, LineResult, NumberedLine, Result, is_of_line,
+    Error, ImportLine, ImportOptions, ImportProgress, LineAnswer, LineBatch, NumberedLine, Result,
 };
 
 use crate::execute::Execute;
 use crate::read::Read;
 use crate::store::Store;
 use crate::transaction::Transaction;
-
-/// A commit has lines of at most about this many messages and conversations.
-const AT_ONCE: usize = 512;
 
 /// The answers to the lines of an import, in their order. See [`Store::import_lines`].
 ///
@@ -89,60 +84,34 @@ impl<I: Iterator<Item = NumberedLine>> ImportLines<I> {
     /// Imports the next lines. Returns their answers, or none at the end.
     fn step(&mut self) -> Result<Vec<LineAnswer>> {
         let progress = self.progress()?;
-        let is_atomic = self.options.is_atomic;
-        let at_most = if is_atomic {
-            ImportOptions::MAX_ATOMIC
-        } else {
-            AT_ONCE
-        };
-        let (mut batch, mut weight) = (Vec::new(), 0);
-        let mut behind = self
-            .lines
-            .by_ref()
-            .filter(|(line, _)| *line > progress.line);
-        while (is_atomic && batch.len() <= at_most || weight < at_most)
-            && let Some((number, line)) = behind.next()
-        {
-            weight += line.as_ref().map_or(1, ImportLine::weight);
-            batch.push((number, line));
-        }
-        if is_atomic && batch.len() > at_most {
-            let reason = format!("must be at most {at_most} in an atomic import");
-            return Err(InvalidInput::new("lines", reason).into());
-        }
+        let batch = self.options.take(&mut self.lines, progress)?;
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let numbers: Vec<_> = batch.iter().map(|(number, _)| *number).collect();
-        let mut failed = Vec::new();
+        let count = batch.len();
+        let mut answers = Vec::new();
         let context = self.store.context();
-        let done = self.store.transaction(|tx| {
+        let done: Result<_> = self.store.transaction(|tx| {
             if let (true, Some(import)) = (context.has_key(), &self.options.name) {
                 let import = import.clone();
                 tx.execute(NameImport { import })?;
             }
             let tx = tx.with(context.unkeyed());
-            let (answers, progress) = tx.import_batch(batch, &self.options, progress)?;
-            failed = answers;
-            let is_whole = failed.iter().all(|answer| answer.result.is_ok());
-            match is_atomic && !is_whole {
-                true => Err(Error::new(
-                    ErrorKind::Aborted,
-                    "another line failed: nothing was imported",
-                )),
-                false => Ok(progress),
-            }
+            let (done, progress) = tx.import_batch(batch, &self.options, progress)?;
+            answers = done;
+            self.options.accepts(&answers)?;
+            Ok(progress)
         });
         match done {
             Ok(progress) => self.progress = Some(progress),
-            Err(error) if is_atomic && failed.len() == numbers.len() => {
-                for answer in failed.iter_mut().filter(|answer| answer.result.is_ok()) {
+            Err(error) if self.options.is_atomic && answers.len() == count => {
+                for answer in answers.iter_mut().filter(|answer| answer.result.is_ok()) {
                     answer.result = Err(error.clone());
                 }
             }
             Err(error) => return Err(error),
         }
-        Ok(failed)
+        Ok(answers)
     }
 
     /// How far it has come.
@@ -150,15 +119,7 @@ impl<I: Iterator<Item = NumberedLine>> ImportLines<I> {
         if let Some(progress) = self.progress {
             return Ok(progress);
         }
-        let context = self.store.context();
-        if context.has_preconditions() {
-            let reason = "belong to a command about one conversation";
-            return Err(InvalidInput::new("preconditions", reason).into());
-        }
-        if context.has_key() && self.options.name.is_none() {
-            let reason = "must have no idempotency key if the import has no name";
-            return Err(InvalidInput::new("context", reason).into());
-        }
+        self.options.check(self.store.context())?;
         let known = match &self.options.name {
             Some(name) => self.store.import_progress(name)?,
             None => None,
@@ -233,37 +194,13 @@ impl Transaction<'_> {
         options: &ImportOptions,
         before: ImportProgress,
     ) -> Result<(Vec<LineAnswer>, ImportProgress)> {
-        let mut messages = BTreeMap::new();
-        let (mut answers, mut progress) = (Vec::new(), before);
+        let mut batch = LineBatch::new(options, before);
         for (number, line) in lines {
-            let done = line.map_err(Error::from);
-            let result = match done.and_then(|line| self.import_line(line, &mut messages)) {
-                Err(error) if !is_of_line(error.kind()) => return Err(error),
-                Err(error) if options.skips(error.kind()) => Ok(LineResult::Duplicate),
-                result => result,
-            };
-            progress.line = number;
-            progress.failed += u64::from(result.is_err());
-            answers.push(LineAnswer::new(number, result));
+            let brought = line.as_ref().map_or(0, ImportLine::messages);
+            let line = line.map_err(Error::from);
+            batch.add(number, brought, line.and_then(|line| self.execute(line)))?;
         }
-        let advanced = options.name.clone();
-        self.execute(RecordLines {
-            messages: messages.into_iter().collect(),
-            advanced: advanced.map(|name| (name, before, progress)),
-        })?;
-        Ok((answers, progress))
-    }
-
-    fn import_line(
-        &self,
-        line: ImportLine,
-        messages: &mut BTreeMap<ConversationId, u64>,
-    ) -> Result<LineResult> {
-        let brought = line.messages();
-        let outcome = self.execute(line)?;
-        if let (Some(of), true) = (outcome.value, outcome.effect.created) {
-            *messages.entry(of).or_default() += brought;
-        }
-        Ok(LineResult::from(outcome.effect))
+        self.execute(batch.record())?;
+        Ok((batch.answers, batch.progress))
     }
 }

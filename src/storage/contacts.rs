@@ -5,7 +5,7 @@ use std::ops::Bound;
 use convodb_core::records::ContactRecord;
 use convodb_core::{
     Contact, ContactFilter, ContactId, EntityKind, Error, Hashes, InvalidInput, Page, PagePosition,
-    PageRequest, Result, folded,
+    PageRequest, Result, folded, indexed_name,
 };
 
 use super::keys::{NameKey, Prefix};
@@ -14,25 +14,11 @@ use super::verify::unless_corrupted;
 use super::{Reader, View, tables};
 use convodb_kv::{Read, WriteTables};
 
-/// As much of a name is in a key.
-const MAX_NAME_KEY_BYTES: usize = 128;
-
-/// A name as keys have it.
-fn key_of(name: &str) -> String {
-    let mut key = folded(name);
-    let mut end = key.len().min(MAX_NAME_KEY_BYTES);
-    while !key.is_char_boundary(end) {
-        end -= 1;
-    }
-    key.truncate(end);
-    key
-}
-
 /// The row by which a contact is found by its name, if it has one.
 fn name_key(hashes: Hashes, contact: &Contact) -> Option<NameKey> {
     let name = contact.name.as_deref()?;
     Some(NameKey(
-        Prefix(key_of(name)),
+        Prefix(indexed_name(name)),
         hashes.of_contact(&contact.id),
     ))
 }
@@ -149,7 +135,7 @@ impl<R: Read> Reader<'_, R> {
                 }
             }
             ContactFilter::Name(prefix) => {
-                let (prefix, key) = (folded(prefix), Prefix(key_of(prefix)));
+                let (prefix, key) = (folded(prefix), Prefix(indexed_name(prefix)));
                 let is_cut = key.0.len() < prefix.len();
                 let found = CONTACT_NAMES.range(rows, &key)?;
                 for id in decoded(found, |key, bytes| CONTACT_NAMES.record(key, bytes)) {

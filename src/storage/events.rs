@@ -24,19 +24,13 @@ pub(super) fn append(
 ) -> Result<()> {
     head.newest_event = head.newest_event.next();
     EVENTS.put(rows, &head.newest_event, event)?;
-    if let Some(conversation) = audited_in(event) {
+    if let Some(conversation) = event.audited_in() {
         AUDIT_LOGS.put_key(rows, &(conversation, head.newest_event))?;
     }
     for contact in event.contacts() {
         CONTACT_EVENTS.put_key(rows, &(hashes.of_contact(contact), head.newest_event))?;
     }
     Ok(())
-}
-
-/// The conversation whose audit log keeps an event, if one does.
-pub(super) fn audited_in(event: &NewEvent) -> Option<ConversationId> {
-    let conversation = event.subject.conversation_id();
-    conversation.filter(|_| event.kind.is_audited())
 }
 
 /// Takes a contact out of the events that name it. Their numbers stay, as there are no gaps. O(these).
@@ -72,7 +66,7 @@ pub(super) fn decode_purged(key: &[u8], bytes: &[u8]) -> Result<Event> {
 }
 
 fn audited(event: NewEvent, conversation: ConversationId, seq: EventSeq) -> Result<Event> {
-    if audited_in(&event) != Some(conversation) {
+    if event.audited_in() != Some(conversation) {
         return Err(Error::corrupted(format!(
             "event {seq} is in an audit log to which it does not belong"
         )));
@@ -179,7 +173,7 @@ pub(super) fn purge(
             for contact in event.contacts() {
                 CONTACT_EVENTS.remove(rows, &(hashes.of_contact(contact), seq))?;
             }
-            let key = audited_in(&event).map(|conversation| (conversation, seq));
+            let key = event.audited_in().map(|conversation| (conversation, seq));
             // It has none any longer if its conversation was deleted.
             if let Some(key) = key
                 && AUDIT_LOGS.contains(rows, &key)?

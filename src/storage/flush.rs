@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use convodb_core::records::{Numbers, RedirectStep};
-use convodb_core::{
-    Change, ChangeKind, Conversation, Difference, Error, InboxNumber, InboxRef, Result,
-};
+use convodb_core::records::RedirectStep;
+use convodb_core::{Change, ChangeKind, Difference, Error, InboxNumber, InboxRef, Result};
 
 use super::Directory;
 use super::kinds::{CONSUMERS, IDENTITIES, IMPORTS, NOTES, THREADS, UNMATCHED};
@@ -50,22 +48,9 @@ impl UnitOfWork<'_> {
             let redirected = self.redirected.remove(&key);
             let redirected = redirected.map(|redirected| redirected.owner);
             self.drained.extend(redirected);
-            let stored = |known: Option<Conversation>, owner: Option<u32>| {
-                let stored = known.map(|mut known| {
-                    let numbers = Numbers {
-                        owner: owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok)?,
-                        inbox: directory.inboxes.number_of(&known)?,
-                        team: directory.team_of(&known)?,
-                    };
-                    if let Some(owner) = owner {
-                        // The lists of views have it as it is shown.
-                        directory.redirect(owner, &mut known)?;
-                    }
-                    Ok::<_, Error>((known, numbers))
-                });
-                stored.transpose()
-            };
-            let (before, after) = (stored(before, redirected)?, stored(after, None)?);
+            let before = before.map(|known| directory.stored(known, redirected));
+            let after = after.map(|known| directory.stored(known, None));
+            let (before, after) = (before.transpose()?, after.transpose()?);
             let index = (&mut self.index, &mut *totals, &mut tags);
             let views = &directory.views;
             conversations::save(rows, index, views, before.as_ref(), after.as_ref())?;

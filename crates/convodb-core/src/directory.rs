@@ -254,6 +254,26 @@ impl Directory {
         })
     }
 
+    /// A conversation as the lists of views have it, and its numbers. Where it is still stored under a removed owner, these
+    /// have that owner, and it is shown with the successor.
+    pub fn stored(
+        &self,
+        mut known: Conversation,
+        removed: Option<u32>,
+    ) -> Result<(Conversation, Numbers)> {
+        let Some(owner) = removed else {
+            let numbers = self.numbers_of(&known)?;
+            return Ok((known, numbers));
+        };
+        let numbers = Numbers {
+            inbox: self.inboxes.number_of(&known)?,
+            owner,
+            team: self.team_of(&known)?,
+        };
+        self.redirect(owner, &mut known)?;
+        Ok((known, numbers))
+    }
+
     /// The number of the team whose queue a conversation is in.
     pub fn team_of(&self, conversation: &Conversation) -> Result<u32> {
         let attributes = conversation.attributes.as_ref();

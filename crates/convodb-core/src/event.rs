@@ -122,6 +122,12 @@ impl NewEvent {
         }
     }
 
+    /// The conversation whose audit log has it, if one has.
+    pub fn audited_in(&self) -> Option<ConversationId> {
+        let conversation = self.subject.conversation_id();
+        conversation.filter(|_| self.kind.is_audited())
+    }
+
     pub fn numbered(self, seq: EventSeq) -> Event {
         Event {
             seq,

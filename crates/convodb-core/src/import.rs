@@ -11,8 +11,8 @@ use crate::text::{Object, ObjectWriter};
 use crate::time::Time;
 use crate::{
     Actor, Address, AssigneeId, Channel, Contact, ContactId, Conversation, ConversationId, Details,
-    Effect, ErrorKind, Filter, ImportMessage, ImportName, Inbox, InboxId, InboxRef, InvalidInput,
-    Message, Note, Result, Sort, Status, Team, TeamId, UserId, ViewId, Who, repair_surrogates,
+    Effect, Filter, ImportMessage, Inbox, InboxId, InboxRef, InvalidInput, Message, Note, Result,
+    Sort, Status, Team, TeamId, UserId, ViewId, Who, repair_surrogates,
 };
 
 /// A whole conversation to be imported. It keeps its messages, notes, ids and times.
@@ -619,7 +619,7 @@ impl ImportLine {
     }
 
     /// What it counts for in a commit.
-    pub fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Conversation(line) => 1 + line.import.messages.len(),
             _ => 1,
@@ -638,78 +638,3 @@ impl ImportLine {
 /// assert!(lines[0].1.is_ok() && lines[1].1.is_err());
 /// ```
 pub type NumberedLine = (u64, Result<ImportLine, InvalidInput>);
-
-/// How lines are imported.
-///
-/// ```
-/// use convodb::{ImportName, ImportOptions};
-///
-/// let options = ImportOptions::new().resume(ImportName::new("history-2026")?);
-/// assert_ne!(options, ImportOptions::new().atomic());
-/// # Ok::<(), convodb::InvalidInput>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct ImportOptions {
-    #[doc(hidden)]
-    pub is_atomic: bool,
-    #[doc(hidden)]
-    pub skips_existing: bool,
-    #[doc(hidden)]
-    pub name: Option<ImportName>,
-}
-
-impl ImportOptions {
-    /// The most lines of an atomic import.
-    pub const MAX_ATOMIC: usize = 10_000;
-
-    /// Each line for itself, from the first one on.
-    pub const fn new() -> Self {
-        Self {
-            is_atomic: false,
-            skips_existing: false,
-            name: None,
-        }
-    }
-
-    /// All lines, or none where one fails: at most [`MAX_ATOMIC`](Self::MAX_ATOMIC).
-    pub const fn atomic(mut self) -> Self {
-        self.is_atomic = true;
-        self
-    }
-
-    /// A whole conversation that is there is a duplicate, not an error.
-    pub const fn skip_existing(mut self) -> Self {
-        self.skips_existing = true;
-        self
-    }
-
-    /// Each commit records how far the import of this name has come. The same lines under the same name
-    /// go on behind that, whenever an import of them ended. Other lines need another name: those up to the
-    /// line that was reached are skipped.
-    pub fn resume(mut self, name: ImportName) -> Self {
-        self.name = Some(name);
-        self
-    }
-
-    #[doc(hidden)]
-    pub fn skips(&self, kind: ErrorKind) -> bool {
-        self.skips_existing && kind == ErrorKind::AlreadyExists
-    }
-}
-
-/// Whether an error is of a line alone, and the lines after it can go on.
-#[doc(hidden)]
-pub const fn is_of_line(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::InvalidInput
-            | ErrorKind::NotFound
-            | ErrorKind::AlreadyExists
-            | ErrorKind::ProviderIdConflict
-            | ErrorKind::ClientRefConflict
-            | ErrorKind::IdentityTaken
-            | ErrorKind::Revoked
-            | ErrorKind::Gone
-    )
-}

@@ -35,6 +35,7 @@ mod invalid;
 mod json;
 #[doc(hidden)]
 mod key;
+mod lines;
 mod message;
 mod metadata;
 mod note;
@@ -81,10 +82,11 @@ pub mod api {
         ProviderId, TeamId, UserId, ViewId,
     };
     pub use crate::import::{
-        Import, ImportConversation, ImportLine, ImportNote, ImportOptions, ImportProgress,
-        LineAnswer, LineResult, NumberedLine,
+        Import, ImportConversation, ImportLine, ImportNote, ImportProgress, LineAnswer, LineResult,
+        NumberedLine,
     };
     pub use crate::invalid::InvalidInput;
+    pub use crate::lines::ImportOptions;
     pub use crate::message::{
         Address, Attachment, AttachmentUpdate, Author, AuthorType, Card, Choice, ChoiceKind,
         Content, Degrees, Deliveries, DeliveryStatus, Direction, Draft, Email, Extras, Failure,
@@ -123,12 +125,12 @@ pub use {
     filter::Standing,
     hashes::{HASH_LEN, Hashes},
     id::{IdKind, IdValue, IdempotencyKey},
-    import::is_of_line,
     key::{Answer, Key, Query},
+    lines::LineBatch,
     message::{Delivery, ProviderIdState, Unmatched},
     page::PagePosition,
     records::IdempotencyRecord,
     selection::Selected,
     state::{Difference, Entities, State},
-    text::{UNSEEN, folded},
+    text::{UNSEEN, folded, indexed_name},
 };

@@ -57,6 +57,21 @@ pub fn folded(text: &str) -> String {
     UniCase::new(text).to_folded_case()
 }
 
+/// As much of a folded name is in an index.
+const INDEXED_NAME_BYTES: usize = 128;
+
+/// A name as indexes have it: folded, and its beginning where it is long.
+#[doc(hidden)]
+pub fn indexed_name(name: &str) -> String {
+    let mut key = folded(name);
+    let mut end = key.len().min(INDEXED_NAME_BYTES);
+    while !key.is_char_boundary(end) {
+        end -= 1;
+    }
+    key.truncate(end);
+    key
+}
+
 /// Replaces halves of surrogate pairs in JSON by U+FFFD, so that it can be parsed: escapes such as
 /// `\ud83d` without their other half, and halves that were encoded as if they were characters.
 /// Programs that cut a text between two UTF-16 units write such JSON. O(bytes); without such a half

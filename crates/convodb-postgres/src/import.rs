@@ -1,14 +1,12 @@
 //! Imports: of whole conversations, and of lines.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::Fuse;
 
-use convodb_core::commands::{NameImport, RecordLines};
+use convodb_core::commands::NameImport;
 use convodb_core::{
-    Command, CommitSeq, Context, ConversationId, Effect, Error, ErrorKind, Import, ImportLine,
-    ImportOptions, ImportProgress, InvalidInput, LineAnswer, LineResult, NumberedLine, Outcome,
-    Result, is_of_line,
+    Command, CommitSeq, Context, Effect, Error, Import, ImportLine, ImportOptions, ImportProgress,
+    InvalidInput, LineAnswer, LineBatch, NumberedLine, Outcome, Result,
 };
 
 use crate::exclusive::Exclusive;
@@ -21,9 +19,6 @@ const WRITTEN_AT_ONCE: usize = 256;
 
 /// So many conversations are in one commit.
 const COMMITTED_AT_ONCE: usize = 4_096;
-
-/// A commit has lines of at most about this many messages and conversations.
-const LINES_AT_ONCE: usize = 512;
 
 impl PgStore {
     /// Imports whole conversations with their ids, times and histories. Up to 4,096 are in one commit: a failure
@@ -226,27 +221,7 @@ impl<I: Iterator<Item = NumberedLine>> PgImportLines<I> {
     /// [`MAX_ATOMIC`](ImportOptions::MAX_ATOMIC) lines.
     pub async fn next_batch(&mut self) -> Result<Vec<LineAnswer>> {
         let progress = self.progress().await?;
-        let is_atomic = self.options.is_atomic;
-        let at_most = if is_atomic {
-            ImportOptions::MAX_ATOMIC
-        } else {
-            LINES_AT_ONCE
-        };
-        let (mut batch, mut weight) = (Vec::new(), 0);
-        let mut behind = self
-            .lines
-            .by_ref()
-            .filter(|(line, _)| *line > progress.line);
-        while (is_atomic && batch.len() <= at_most || weight < at_most)
-            && let Some((number, line)) = behind.next()
-        {
-            weight += line.as_ref().map_or(1, ImportLine::weight);
-            batch.push((number, line));
-        }
-        if is_atomic && batch.len() > at_most {
-            let reason = format!("must be at most {at_most} in an atomic import");
-            return Err(InvalidInput::new("lines", reason).into());
-        }
+        let batch = self.options.take(&mut self.lines, progress)?;
         if batch.is_empty() {
             return Ok(Vec::new());
         }
@@ -259,13 +234,8 @@ impl<I: Iterator<Item = NumberedLine>> PgImportLines<I> {
                 return Err(error);
             }
         };
-        let is_whole = answers.iter().all(|answer| answer.result.is_ok());
-        if is_atomic && !is_whole {
+        if let Err(error) = self.options.accepts(&answers) {
             work.roll_back().await?;
-            let error = Error::new(
-                ErrorKind::Aborted,
-                "another line failed: nothing was imported",
-            );
             for answer in answers.iter_mut().filter(|answer| answer.result.is_ok()) {
                 answer.result = Err(error.clone());
             }
@@ -301,38 +271,17 @@ impl<I: Iterator<Item = NumberedLine>> PgImportLines<I> {
             .load_ahead(&given, &good.collect::<Vec<_>>())
             .await;
         ahead.map_err(Fault::into_error)?;
-        let mut messages: BTreeMap<ConversationId, u64> = BTreeMap::new();
-        let (mut answers, mut progress) = (Vec::new(), before);
+        let mut batch = LineBatch::new(&self.options, before);
         for (number, line) in lines {
+            let brought = line.as_ref().map_or(0, ImportLine::messages);
             let done = match line {
-                Ok(line) => {
-                    let brought = line.messages();
-                    let outcome = work.execute(&context, &line).await;
-                    outcome.map(|outcome| {
-                        if let (Some(of), true) = (outcome.value, outcome.effect.created) {
-                            *messages.entry(of).or_default() += brought;
-                        }
-                        LineResult::from(outcome.effect)
-                    })
-                }
-                Err(invalid) => Err(Error::from(invalid)),
+                Ok(line) => work.execute(&context, &line).await,
+                Err(invalid) => Err(invalid.into()),
             };
-            let result = match done {
-                Err(error) if !is_of_line(error.kind()) => return Err(error),
-                Err(error) if self.options.skips(error.kind()) => Ok(LineResult::Duplicate),
-                result => result,
-            };
-            progress.line = number;
-            progress.failed += u64::from(result.is_err());
-            answers.push(LineAnswer::new(number, result));
+            batch.add(number, brought, done)?;
         }
-        let advanced = self.options.name.clone();
-        let record = RecordLines {
-            messages: messages.into_iter().collect(),
-            advanced: advanced.map(|name| (name, before, progress)),
-        };
-        work.execute(&context, &record).await?;
-        Ok((answers, progress))
+        work.execute(&context, &batch.record()).await?;
+        Ok((batch.answers, batch.progress))
     }
 
     /// How far it has come.
@@ -340,15 +289,7 @@ impl<I: Iterator<Item = NumberedLine>> PgImportLines<I> {
         if let Some(progress) = self.progress {
             return Ok(progress);
         }
-        let context = self.store.context();
-        if context.has_preconditions() {
-            let reason = "belong to a command about one conversation";
-            return Err(InvalidInput::new("preconditions", reason).into());
-        }
-        if context.has_key() && self.options.name.is_none() {
-            let reason = "must have no idempotency key if the import has no name";
-            return Err(InvalidInput::new("context", reason).into());
-        }
+        self.options.check(self.store.context())?;
         let known = match &self.options.name {
             Some(name) => self.store.import_progress(name).await?,
             None => None,

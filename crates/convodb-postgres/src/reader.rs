@@ -12,6 +12,7 @@ use convodb_core::{
     ImportName, ImportProgress, Inbox, InboxId, InboxRef, InvalidInput, Message, MessageId,
     MessageRange, MessageRef, NewEvent, Note, NoteId, Page, PagePosition, PageRequest, ProviderId,
     ProviderIdState, Result, TagCount, Team, TeamId, Transcript, View, ViewId, folded,
+    indexed_name,
 };
 use tokio_postgres::Row;
 
@@ -21,7 +22,6 @@ use crate::keys;
 use crate::load::message_of;
 use crate::rows::{self, Table};
 use crate::session::{Session, Statement};
-use crate::write::name_key;
 
 /// A connection, and the directory that what is read refers to.
 #[derive(Clone, Copy)]
@@ -653,7 +653,7 @@ impl Reader<'_> {
                 self.of("SELECT key, record FROM convodb.contact WHERE ws = $1 ORDER BY key")
             }
             ContactFilter::Name(prefix) => {
-                let (first, last) = prefixed(name_key(prefix));
+                let (first, last) = prefixed(indexed_name(prefix).into_bytes());
                 self.of("SELECT key, record FROM convodb.contact WHERE ws = $1 AND name >= $2 AND name < $3 \
                          ORDER BY name, key")
                     .bind(first)
@@ -676,7 +676,7 @@ impl Reader<'_> {
             contacts.retain(|contact| contact.name.as_deref().is_some_and(begins));
             // Of one name, by the hashes of their ids, as everywhere.
             contacts.sort_by_cached_key(|contact| {
-                let name = contact.name.as_deref().map(name_key);
+                let name = contact.name.as_deref().map(indexed_name);
                 (name, self.hashes.of_contact(&contact.id))
             });
         }

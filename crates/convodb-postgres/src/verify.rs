@@ -17,7 +17,7 @@ use crate::rows::{self, Table};
 use crate::session::Statement;
 use crate::stream;
 use crate::tags::TagEdits;
-use crate::write::{audited_in, contact_row, conversation_row, message_row, provider_id_row};
+use crate::write::{contact_row, conversation_row, message_row, provider_id_row};
 
 /// Rows that are read at once.
 const AT_ONCE: i64 = 4_096;
@@ -363,7 +363,7 @@ async fn verify_events(reader: &Reader<'_>, report: &mut VerifyReport) -> Done<(
             };
             let audit: Option<Vec<u8>> = row.get(2);
             // It is in none where its conversation was deleted.
-            if audit.is_some() && audit != audited_in(&event).map(keys::conversation) {
+            if audit.is_some() && audit != event.audited_in().map(keys::conversation) {
                 report.find(format!(
                     "event {number} is in an audit log to which it does not belong"
                 ));

@@ -9,8 +9,8 @@ use convodb_core::records::{
     ContactRecord, ConversationRecord, MessageRecord, NoteRecord, Numbers,
 };
 use convodb_core::{
-    Contact, Conversation, Difference, Error, EventSeq, InboxNumber, InboxRef, Message, NewEvent,
-    ProviderIdState, Result, folded,
+    Contact, Conversation, Difference, Error, EventSeq, InboxNumber, InboxRef, Message,
+    ProviderIdState, Result, indexed_name,
 };
 
 use crate::head;
@@ -20,9 +20,6 @@ use crate::rows::{self, Row, TABLES, Table, Value};
 use crate::session::Statement;
 use crate::stream::{self, ALL};
 use crate::unit::Unit;
-
-/// As much of a name is in a column that an index has.
-const MAX_NAME_BYTES: usize = 128;
 
 /// With each idempotency key that is stored this many old ones go, so that no command pays for all.
 const FORGOTTEN_WITH_EACH: i64 = 2;
@@ -94,17 +91,6 @@ pub(crate) fn add_view_rows(
                SELECT $1, u.* FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) AS u(list, place, key)";
     let add = Statement::new(sql).bind(ws);
     add.bind(lists).bind(places).bind(keys)
-}
-
-/// A name as its column has it.
-pub(crate) fn name_key(name: &str) -> Vec<u8> {
-    let mut key = folded(name);
-    let mut end = key.len().min(MAX_NAME_BYTES);
-    while !key.is_char_boundary(end) {
-        end -= 1;
-    }
-    key.truncate(end);
-    key.into_bytes()
 }
 
 /// The row of a conversation.
@@ -233,22 +219,9 @@ impl Unit {
             let redirected = self.redirected.remove(&key);
             let redirected = redirected.map(|redirected| redirected.owner);
             self.drained.extend(redirected);
-            let stored = |known: Option<Conversation>, owner: Option<u32>| {
-                let stored = known.map(|mut known| {
-                    let numbers = Numbers {
-                        owner: owner.map_or_else(|| directory.owner_of(known.assignee_id()), Ok)?,
-                        inbox: directory.inboxes.number_of(&known)?,
-                        team: directory.team_of(&known)?,
-                    };
-                    if let Some(owner) = owner {
-                        // The lists of views have it as it is shown.
-                        directory.redirect(owner, &mut known)?;
-                    }
-                    Ok::<_, Error>((known, numbers))
-                });
-                stored.transpose()
-            };
-            let (before, after) = (stored(before, redirected)?, stored(after, None)?);
+            let before = before.map(|known| directory.stored(known, redirected));
+            let after = after.map(|known| directory.stored(known, None));
+            let (before, after) = (before.transpose()?, after.transpose()?);
             if let Some((known, numbers)) = &before {
                 self.count(known, *numbers, -1);
                 self.tags.add(known, -1);
@@ -462,7 +435,7 @@ impl Unit {
         let mut named = Vec::new();
         for (event, at) in events.iter().zip(1i64..) {
             times.push(micros(event.at));
-            audits.push(audited_in(event).map(keys::conversation));
+            audits.push(event.audited_in().map(keys::conversation));
             records.push(rows::encode(event)?);
             let contacts = event.contacts();
             named.extend(contacts.map(|id| (at, self.hashes.of_contact(id).to_vec())));
@@ -547,18 +520,12 @@ const EVENTS: &str =
 const CONTACTS: &str = "CASE WHEN cardinality($7::bigint[]) > 0 THEN (SELECT array_agg(c.contact) \
      FROM unnest($7, $6::bytea[]) AS c(n, contact) WHERE c.n = u.n) END";
 
-/// The conversation whose audit log keeps an event, if one does.
-pub(crate) fn audited_in(event: &NewEvent) -> Option<convodb_core::ConversationId> {
-    let conversation = event.subject.conversation_id();
-    conversation.filter(|_| event.kind.is_audited())
-}
-
 pub(crate) fn contact_row(contact: Contact) -> Result<Row> {
-    let name = contact.name.as_deref().map(name_key);
+    let name = contact.name.as_deref().map(indexed_name);
     Ok(Row {
         key: keys::contact(&contact.id),
         record: rows::encode(&ContactRecord::from(contact))?,
-        values: vec![Value::Bytes(name)],
+        values: vec![Value::Bytes(name.map(String::into_bytes))],
     })
 }
 

@@ -144,7 +144,7 @@ impl Verifier<'_> {
     /// The event of a number in an audit log. One that cannot be read is reported once, as an event.
     fn check_event_of(&mut self, key: &[u8], of: ConversationId, seq: EventSeq) -> Result<()> {
         let event = unless_corrupted(EVENTS.get(&self.view.rows, &seq))?.flatten();
-        if event.is_some_and(|event| events::audited_in(&event) != Some(of)) {
+        if event.is_some_and(|event| event.audited_in() != Some(of)) {
             self.found(tables::EVENTS, key, FindingKind::Different);
         }
         Ok(())
