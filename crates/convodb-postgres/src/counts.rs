@@ -66,13 +66,22 @@ impl Nodes {
         Ok(())
     }
 
-    /// Adds to the count of a key's slice. Whether the row is one of the coarsest level, or there.
-    fn add(&mut self, key: NodeKey, slice: usize, by: i64) {
-        let counts = self.known.entry(key).or_insert([0; SLICES]);
-        if let Some(count) = counts.get_mut(slice) {
+    /// Adds to the count of the slice of a level that a key is in.
+    fn add(&mut self, stream: i64, level: i16, key: i64, by: i64) {
+        let node = node_of(stream, level, key);
+        let counts = self.known.entry(node).or_insert([0; SLICES]);
+        if let Some(count) = counts.get_mut(slice_of(level, key)) {
             *count += by;
         }
-        self.changed.insert(key);
+        self.changed.insert(node);
+    }
+
+    /// Adds what was counted from rows: a stream, a slice of a level, and how many are in it.
+    fn add_rows(&mut self, rows: &[Row], level: i16) {
+        for row in rows {
+            let (stream, slice, count): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            self.add(stream, level, slice << level, count);
+        }
     }
 
     /// Whether a slice of a family is divided.
@@ -169,8 +178,7 @@ fn unfolded(ws: i32, folded: i64) -> Statement {
     Statement::new(sql).bind(ws).bind(folded)
 }
 
-/// Commits that are one behind the other: the counts have all up to the last one. The rows of the latest ones stay,
-/// as they say whether a commit that was not answered has happened.
+/// Commits that are one behind the other: the counts have all up to the last one.
 fn fold_through(ws: i32, commits: &BTreeSet<i64>, statements: &mut Vec<Statement>) {
     let Some(through) = commits.last().copied() else {
         return;
@@ -267,31 +275,22 @@ type Slice = (i64, i16, i64);
 
 /// Adds to the counts of every level that there is. Returns the slices that are to be divided now.
 fn apply(nodes: &mut Nodes, added: &BTreeMap<(i64, i64), i64>) -> Vec<Slice> {
-    let divided: BTreeMap<(i64, i64), Vec<i16>> = added
-        .keys()
-        .map(|(stream, key)| {
-            let family = stream::family(*stream);
-            let mut levels = vec![TOP];
-            let mut level = TOP;
-            while level > BITS && nodes.is_divided(family, level, *key) {
-                level -= BITS;
-                levels.push(level);
-            }
-            ((*stream, *key), levels)
-        })
-        .collect();
+    // Found out before anything is added, as that adds rows, which would pass for divided slices.
+    let finest_of = |(stream, key): &(i64, i64)| {
+        let family = stream::family(*stream);
+        let mut level = TOP;
+        while level > BITS && nodes.is_divided(family, level, *key) {
+            level -= BITS;
+        }
+        level
+    };
+    let levels: Vec<i16> = added.keys().map(finest_of).collect();
     let mut finest = BTreeSet::new();
-    for ((stream, key), by) in added {
-        let Some(levels) = divided.get(&(*stream, *key)) else {
-            continue;
-        };
-        for level in levels {
-            nodes.add(node_of(*stream, *level, *key), slice_of(*level, *key), *by);
+    for (((stream, key), by), level) in added.iter().zip(levels) {
+        for at in LEVELS.into_iter().filter(|at| *at >= level) {
+            nodes.add(*stream, at, *key, *by);
         }
-        if let Some(level) = levels.last() {
-            let key = key >> level << level;
-            finest.insert((stream::family(*stream), *level, key));
-        }
+        finest.insert((stream::family(*stream), level, key >> level << level));
     }
     let is_dense = |slice: &Slice| is_dense(nodes, *slice);
     finest.into_iter().filter(is_dense).collect()
@@ -329,11 +328,9 @@ async fn divide(
         let mut slices = BTreeSet::new();
         // A family is counted even where it has no row of its own.
         nodes.known.insert(node_of(family, below, key), [0; SLICES]);
+        nodes.add_rows(&counted, below);
         for row in &counted {
-            let (stream, slice, count): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
-            let key = slice << below;
-            nodes.add(node_of(stream, below, key), slice_of(below, key), count);
-            slices.insert((family, below, key));
+            slices.insert((family, below, row.get::<_, i64>(1) << below));
         }
         dense.extend(slices.into_iter().filter(|slice| is_dense(nodes, *slice)));
     }
@@ -351,13 +348,8 @@ async fn count_slice(
         stream::ALL => Statement::new(format!(
             "WITH c AS (SELECT c.by_state, c.by_owner, c.is_unread, {SLICE} AS slice \
              FROM unnest($5::bigint[]) AS k(stream), LATERAL (SELECT * FROM convodb.conversation c \
-             WHERE c.ws = $1 AND c.by_state = k.stream AND c.place >= $3 AND c.place < $4) c) \
-             SELECT s.stream, c.slice, count(*) FROM c, LATERAL (VALUES ({all}::bigint), (c.by_state), (c.by_owner), \
-             (CASE WHEN c.is_unread THEN c.by_state + {unread} END), \
-             (CASE WHEN c.is_unread THEN c.by_owner + {unread} END)) AS s(stream) \
-             WHERE s.stream IS NOT NULL GROUP BY 1, 2",
-            all = stream::ALL,
-            unread = stream::UNREAD,
+             WHERE c.ws = $1 AND c.by_state = k.stream AND c.place >= $3 AND c.place < $4) c) {}",
+            by_streams(),
         ))
         .bind(ws),
         list => Statement::new(format!(
@@ -385,6 +377,18 @@ async fn count_slice(
 const SLICE: &str = "(('x' || encode(substr(c.place, 1, 8), 'hex'))::bit(64)::bigint \
      # (-9223372036854775808)::bigint) >> $2::int";
 
+/// Counts the rows `c` of conversations by their streams and slices.
+fn by_streams() -> String {
+    format!(
+        "SELECT s.stream, c.slice, count(*) FROM c, LATERAL (VALUES ({all}::bigint), (c.by_state), (c.by_owner), \
+         (CASE WHEN c.is_unread THEN c.by_state + {unread} END), \
+         (CASE WHEN c.is_unread THEN c.by_owner + {unread} END)) AS s(stream) \
+         WHERE s.stream IS NOT NULL GROUP BY 1, 2",
+        all = stream::ALL,
+        unread = stream::UNREAD,
+    )
+}
+
 impl Nodes {
     /// The statements that write what was changed. Rows that count nothing go, but for those of the coarsest
     /// level nothing is lost by it.
@@ -396,7 +400,6 @@ impl Nodes {
             let Some(known) = self.known.get(key) else {
                 continue;
             };
-            let total: i64 = known.iter().sum();
             if known.iter().all(|count| *count == 0) {
                 empty.0.push(key.0);
                 empty.1.push(key.1);
@@ -406,7 +409,7 @@ impl Nodes {
             streams.push(key.0);
             levels.push(key.1);
             at.push(key.2);
-            totals.push(total);
+            totals.push(known.iter().sum::<i64>());
             counts.extend(known);
         }
         let mut statements = Vec::new();
@@ -476,13 +479,8 @@ async fn count_all(session: &Session, ws: i32, lists: &[u32]) -> Done<Nodes> {
     let mut nodes = Nodes::default();
     let sql = format!(
         "WITH c AS (SELECT c.by_state, c.by_owner, c.is_unread, {SLICE} AS slice \
-         FROM convodb.conversation c WHERE c.ws = $1) \
-         SELECT s.stream, c.slice, count(*) FROM c, LATERAL (VALUES ({all}::bigint), (c.by_state), (c.by_owner), \
-         (CASE WHEN c.is_unread THEN c.by_state + {unread} END), \
-         (CASE WHEN c.is_unread THEN c.by_owner + {unread} END)) AS s(stream) \
-         WHERE s.stream IS NOT NULL GROUP BY 1, 2",
-        all = stream::ALL,
-        unread = stream::UNREAD,
+         FROM convodb.conversation c WHERE c.ws = $1) {}",
+        by_streams(),
     );
     let mut counted = session
         .query(&Statement::new(sql).bind(ws).bind(TOP))
@@ -499,11 +497,7 @@ async fn count_all(session: &Session, ws: i32, lists: &[u32]) -> Done<Nodes> {
                 .await?,
         );
     }
-    for row in &counted {
-        let (stream, slice, count): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
-        let key = slice << TOP;
-        nodes.add(node_of(stream, TOP, key), slice_of(TOP, key), count);
-    }
+    nodes.add_rows(&counted, TOP);
     Ok(nodes)
 }
 
@@ -536,11 +530,8 @@ pub(crate) async fn verify(session: &Session, ws: i32, lists: &[u32]) -> Done<Ve
         .map(|(stream, level, node)| (*stream, level + BITS, *node << (level + BITS)))
         .collect();
     for (family, level, key) in divided {
-        for row in count_slice(session, ws, (family, level, key), &states).await? {
-            let (stream, slice, count): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
-            let (level, key) = (level - BITS, slice << (level - BITS));
-            counted.add(node_of(stream, level, key), slice_of(level, key), count);
-        }
+        let rows = count_slice(session, ws, (family, level, key), &states).await?;
+        counted.add_rows(&rows, level - BITS);
     }
     let keys: BTreeSet<NodeKey> = stored
         .known

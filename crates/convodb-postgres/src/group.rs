@@ -210,12 +210,8 @@ impl<'a> Group<'a> {
                     if conflicts > 1 {
                         pause(1 << conflicts.min(6)).await;
                     }
-                    // The directory may be another one.
-                    if let Err(error) = self.shared.refresh().await
-                        && is_late
-                    {
-                        return self.failed(error);
-                    }
+                    // The directory may be another one. Where it cannot be read, the next try finds out why.
+                    let _ = self.shared.refresh().await;
                 }
                 Remedy::Reconnect if !is_late => {
                     losses += 1;
@@ -301,43 +297,28 @@ impl<'a> Group<'a> {
     async fn attempt_exclusive(&mut self, unit: &mut Unit) -> Done<Answered> {
         unit.begin().await?;
         let done = self.run_exclusive(unit).await;
-        match done {
-            Ok(true) => {
-                let since = CommitSeq::new(unit.head()?.commit_seq.get().saturating_sub(1));
-                let directory = Arc::clone(&unit.directory);
-                let ended = unit.end().await;
-                self.note_loss(&ended, since);
-                drop(directory);
-                match ended {
-                    Ok(commit) => {
-                        self.shared.publish(unit);
-                        Ok(Answered::Done(commit))
-                    }
-                    Err(fault) => {
-                        let _ = unit.roll_back().await;
-                        Err(fault)
-                    }
-                }
-            }
-            Ok(false) => {
-                let seen = unit.commit_seq();
-                unit.roll_back().await?;
-                Ok(Answered::Done(Some(seen?)))
-            }
-            Err(fault) => {
-                let _ = unit.roll_back().await;
-                Err(fault)
-            }
+        if done.is_err() {
+            let _ = unit.roll_back().await;
         }
+        done.map(Answered::Done)
     }
 
-    /// Whether anything was changed.
-    async fn run_exclusive(&mut self, unit: &mut Unit) -> Done<bool> {
+    async fn run_exclusive(&mut self, unit: &mut Unit) -> Done<Option<CommitSeq>> {
         for job in &mut self.jobs {
             job.run(unit).await?;
         }
         unit.check_health()?;
-        Ok(unit.applied)
+        if !unit.applied {
+            let seen = unit.commit_seq()?;
+            unit.roll_back().await?;
+            return Ok(Some(seen));
+        }
+        let since = CommitSeq::new(unit.head()?.commit_seq.get().saturating_sub(1));
+        let ended = unit.end().await;
+        self.note_loss(&ended, since);
+        let commit = ended?;
+        self.shared.publish(unit);
+        Ok(commit)
     }
 
     /// The commit of a try that was lost, if it happened. Otherwise it cannot happen any longer.
@@ -397,17 +378,19 @@ async fn find_or_bar(unit: &Unit, mark: i64, since: i64) -> Done<Option<Found>> 
         }));
     }
     // As many marks stay as a fold leaves.
-    let sql = match unit.numbering {
-        Numbering::Head => {
+    let forgotten = match unit.numbering {
+        Numbering::Head => Statement::new(
             "SELECT FROM convodb.head h WHERE h.ws = $1 AND h.commit_seq > $2 AND NOT EXISTS ( \
-             SELECT FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $2 + 1 AND $3 > 0)"
-        }
+             SELECT FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $2 + 1)",
+        )
+        .bind(unit.ws)
+        .bind(since),
         Numbering::Settled => {
-            "SELECT FROM convodb.head h WHERE h.ws = $1 AND h.commit_seq > $2 + $3"
+            Statement::new("SELECT FROM convodb.head h WHERE h.ws = $1 AND h.commit_seq > $2")
+                .bind(unit.ws)
+                .bind(since.saturating_add(counts::JOURNAL_KEPT / 2))
         }
     };
-    let forgotten = Statement::new(sql).bind(unit.ws).bind(since);
-    let forgotten = forgotten.bind(counts::JOURNAL_KEPT / 2);
     match unit.query(forgotten).await?.is_empty() {
         true => Ok(None),
         false => Err(Error::new(

@@ -68,7 +68,7 @@ pub(crate) struct Unit {
     /// The time of its commands.
     pub(crate) now: DateTime<Utc>,
     pub(crate) newest_id: u128,
-    /// The latest activity of the conversations that were loaded.
+    /// The latest time of a commit that wrote one of the conversations that were loaded.
     pub(crate) seen: DateTime<Utc>,
     /// The greatest id that was given out when one of them was written.
     pub(crate) seen_id: u128,
@@ -163,20 +163,16 @@ impl Unit {
     /// The commit that will hold what was applied, or the latest one.
     pub(crate) fn commit_seq(&self) -> Result<CommitSeq, Error> {
         let seen = self.head()?.commit_seq;
-        if self.numbering == Numbering::Settled {
-            return Ok(seen);
-        }
-        // An exclusive unit has taken its number with its lock.
-        let is_taken = self.is_exclusive && !self.applied;
-        Ok(match (self.applied && !self.is_exclusive, is_taken) {
-            (true, _) => seen.next(),
-            (_, true) => CommitSeq::new(seen.get().saturating_sub(1)),
+        Ok(match (self.numbering, self.is_exclusive, self.applied) {
+            (Numbering::Head, false, true) => seen.next(),
+            // It has taken a number with its lock, which no commit will hold.
+            (Numbering::Head, true, false) => CommitSeq::new(seen.get().saturating_sub(1)),
             _ => seen,
         })
     }
 
     /// Takes the time of a command. Where the clock was corrected, ids begin anew at the present time.
-    async fn read_clock(&mut self) -> Done<DateTime<Utc>> {
+    async fn read_clock(&mut self) -> Done<()> {
         if self.head.is_none() {
             self.load(&[]).await?;
         }
@@ -185,11 +181,7 @@ impl Unit {
             true => self.now,
             false => head.newest_time,
         };
-        let shown = match &self.clock {
-            Some(clock) => clock.now(),
-            None => self.now,
-        };
-        let mut now = time::monotonic(shown, newest);
+        let mut now = time::monotonic(self.clock(self.now), newest);
         if !self.applied {
             self.newest_id = self.newest_id.max(head.newest_id);
         }
@@ -203,7 +195,7 @@ impl Unit {
             self.newest_id = self.newest_id.max(self.seen_id);
         }
         self.now = now;
-        Ok(now)
+        Ok(())
     }
 
     /// Decides a command and applies what it changes.
