@@ -1,12 +1,9 @@
 //! The store beside a model that is too simple to be wrong: whatever is done to both, in whatever
 //! order, both read the same.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use convodb::prelude::*;
 use convodb::{ErrorKind, Filter, Snapshot};
-use proptest::collection::vec;
 use proptest::prelude::*;
 
 use convodb_testkit::apply::apply;
@@ -14,43 +11,10 @@ use convodb_testkit::compare;
 use convodb_testkit::fixture::{clock, crowd, options, work_off};
 use convodb_testkit::model::Model;
 use convodb_testkit::op::Op;
-use convodb_testkit::probe::Probe;
-use convodb_testkit::strategy::{cases, op, ops, probe, views};
-
-/// What a run does next.
-#[derive(Clone, Debug)]
-enum Step {
-    Do(Op),
-    Ask(Probe),
-    /// Takes a snapshot, to be asked from then on.
-    Hold,
-    /// Views are built then, also with conversations that are yet to be reassigned.
-    Repair,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        8 => op().prop_map(Step::Do),
-        3 => probe().prop_map(Step::Ask),
-        1 => Just(Step::Hold),
-        1 => Just(Step::Repair),
-    ]
-}
-
-/// Printed a step a line, as a failing case is read.
-struct Steps(Vec<Step>);
-
-impl fmt::Debug for Steps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(steps) = self;
-        steps
-            .iter()
-            .try_for_each(|step| write!(f, "\n    {step:?}"))
-    }
-}
+use convodb_testkit::strategy::{self, Step, Steps, cases, ops, views};
 
 fn steps(most: usize) -> impl Strategy<Value = Steps> {
-    vec(step(), 0..=most).prop_map(Steps)
+    strategy::steps(most, 8)
 }
 
 /// A snapshot that a reopening or a compaction has ended says so.

@@ -1,7 +1,10 @@
 //! The generator for proptest: bytes that shrink, and what they mean.
 
+use std::fmt;
+
 use proptest::collection::vec;
-use proptest::prelude::{Strategy, any};
+use proptest::prelude::{Just, Strategy, any};
+use proptest::prop_oneof;
 
 use crate::bytes::Bytes;
 use crate::op::Op;
@@ -42,6 +45,40 @@ pub fn import() -> impl Strategy<Value = Op> {
 /// One question about everything that can be read.
 pub fn probe() -> impl Strategy<Value = Probe> {
     vec(any::<u8>(), BYTES).prop_map(|bytes| Bytes(&bytes).probe())
+}
+
+/// What a run beside the model does next.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Do(Op),
+    Ask(Probe),
+    /// Takes a snapshot, to be asked from then on.
+    Hold,
+    /// Views are built then, also with conversations that are yet to be reassigned.
+    Repair,
+}
+
+/// Steps of a run. They are printed a step a line, as a failing case is read.
+pub struct Steps(pub Vec<Step>);
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(steps) = self;
+        steps
+            .iter()
+            .try_for_each(|step| write!(f, "\n    {step:?}"))
+    }
+}
+
+/// At most so many steps, of which operations come with this weight beside three questions, a snapshot and a repair.
+pub fn steps(most: usize, operations: u32) -> impl Strategy<Value = Steps> {
+    let step = prop_oneof![
+        operations => op().prop_map(Step::Do),
+        3 => probe().prop_map(Step::Ask),
+        1 => Just(Step::Hold),
+        1 => Just(Step::Repair),
+    ];
+    vec(step, 0..=most).prop_map(Steps)
 }
 
 /// So many cases as `PROPTEST_CASES` says, or few enough for every day.

@@ -34,33 +34,25 @@ pub(super) fn contents(desk: &Desk, db: &str) -> Vec<Value> {
     all
 }
 
-#[test]
-fn an_import_that_is_killed_goes_on_and_ends_with_the_same_store() {
-    let desk = Desk::new();
-    const LINES: u64 = 12_000;
+/// The messages of the file that [`import_with_kills`] imports.
+pub(super) const LINES: u64 = 12_000;
+
+/// Writes a file of messages with four bad lines, and imports it into a store. The import is killed thrice, each time
+/// when a further bad line is reported, and then goes on to the end.
+pub(super) fn import_with_kills(desk: &Desk, arguments: &[&str]) {
     let mut lines: Vec<_> = (0..LINES).map(message).collect();
     for at in [100, 3_000, 6_000, 11_000] {
         lines.insert(at, r#"{"message": {"contact_id": "con_1"}}"#.to_owned());
     }
-    write(
-        &desk.path("all.ndjson"),
-        &lines.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
-    let arguments = [
-        "import",
-        "--lines",
-        "all.ndjson",
-        "killed.redb",
-        "--errors",
-        "errors.ndjson",
-    ];
+    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+    write(&desk.path("all.ndjson"), &lines);
     let reported = || {
         let errors = std::fs::read_to_string(desk.path("errors.ndjson")).unwrap_or_default();
         errors.lines().count()
     };
     for kills in 1..=3 {
         let mut import = desk
-            .command(&arguments)
+            .command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -71,7 +63,7 @@ fn an_import_that_is_killed_goes_on_and_ends_with_the_same_store() {
         let output = import.wait_with_output().unwrap();
         assert!(output.status.code().is_none(), "it was killed: {output:?}");
     }
-    let end = desk.command(&arguments).output().unwrap();
+    let end = desk.command(arguments).output().unwrap();
     // The last bad line may have been reached by an earlier run.
     assert!(matches!(end.status.code(), Some(0 | 1)), "{end:?}");
     assert!(
@@ -79,6 +71,20 @@ fn an_import_that_is_killed_goes_on_and_ends_with_the_same_store() {
         "{end:?}"
     );
     assert!(text(&end.stdout).contains(", with "), "{end:?}");
+}
+
+#[test]
+fn an_import_that_is_killed_goes_on_and_ends_with_the_same_store() {
+    let desk = Desk::new();
+    let arguments = [
+        "import",
+        "--lines",
+        "all.ndjson",
+        "killed.redb",
+        "--errors",
+        "errors.ndjson",
+    ];
+    import_with_kills(&desk, &arguments);
 
     let whole = desk
         .command(&["import", "--lines", "all.ndjson", "whole.redb"])

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::commands::{AddNote, ReceiveMessage, Resolve};
-use convodb::{Conversation, Error, ErrorKind, EventSeq, Filter, Inbound, PageRequest, Status};
+use convodb::{
+    Conversation, ConversationId, Error, ErrorKind, EventSeq, Filter, Inbound, Note, Outcome,
+    PageRequest, Result, Status,
+};
 use convodb_postgres::{PgDurability, PgOptions, PgRead, PgStore, testing};
 use convodb_testkit::failures::bouncer::{self, Bouncer};
 use convodb_testkit::failures::kills;
@@ -13,8 +16,31 @@ use convodb_testkit::failures::load::{Load, block_on, database, report};
 use convodb_testkit::failures::proxy::{Cut, Proxy};
 use convodb_testkit::failures::writer::{CHANNEL, begin, contact};
 use convodb_testkit::postgres::{Server, is_installed, shared};
+use tokio::task::JoinHandle;
 
 use crate::failures::{clean, moment};
+
+/// A store that reaches the server by a proxy, with a conversation.
+async fn behind(proxy: &Proxy, database: &str) -> (PgStore, ConversationId) {
+    let options = PgOptions::new(&proxy.url(database)).unwrap();
+    let options = options.deadline(Duration::from_secs(20)).background(false);
+    let store = PgStore::open(options).await.unwrap();
+    let conversation = begin(&store, 1).await.unwrap()[0];
+    (store, conversation)
+}
+
+fn note(conversation: ConversationId, content: &str) -> AddNote {
+    AddNote {
+        conversation,
+        content: content.to_owned(),
+    }
+}
+
+/// Gives a note while a test goes on.
+fn give_once(store: &PgStore, conversation: ConversationId) -> JoinHandle<Result<Outcome<Note>>> {
+    let store = store.clone();
+    tokio::spawn(async move { store.execute(note(conversation, "given once")).await })
+}
 
 #[test]
 fn the_answer_is_that_of_the_try_that_happened() {
@@ -23,24 +49,9 @@ fn the_answer_is_that_of_the_try_that_happened() {
         let database = database(server);
         block_on(async {
             let proxy = Proxy::start(server).await;
-            let options = PgOptions::new(&proxy.url(&database))
-                .unwrap()
-                .background(false);
-            let store = PgStore::open(options).await.unwrap();
-            let conversation = begin(&store, 1).await.unwrap()[0];
+            let (store, conversation) = behind(&proxy, &database).await;
             proxy.cut(1, Some(Cut::Before));
-            let giving = tokio::spawn({
-                let store = store.clone();
-                let content = "given once".to_owned();
-                async move {
-                    store
-                        .execute(AddNote {
-                            conversation,
-                            content,
-                        })
-                        .await
-                }
-            });
+            let giving = give_once(&store, conversation);
             // The first request does not come, and of the second one the answer.
             for cut in [Cut::Before, Cut::After] {
                 while proxy.cuts(cut) == 0 {
@@ -62,24 +73,9 @@ fn a_commit_whose_mark_may_be_gone_is_reported_as_unknown() {
         let database = database(server);
         block_on(async {
             let proxy = Proxy::start(server).await;
-            let options = PgOptions::new(&proxy.url(&database))
-                .unwrap()
-                .deadline(Duration::from_secs(20));
-            let store = PgStore::open(options.background(false)).await.unwrap();
-            let conversation = begin(&store, 1).await.unwrap()[0];
+            let (store, conversation) = behind(&proxy, &database).await;
             proxy.cut(1, Some(Cut::After));
-            let content = "given once".to_owned();
-            let giving = tokio::spawn({
-                let store = store.clone();
-                async move {
-                    store
-                        .execute(AddNote {
-                            conversation,
-                            content,
-                        })
-                        .await
-                }
-            });
+            let giving = give_once(&store, conversation);
             while proxy.cuts(Cut::After) == 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
@@ -111,11 +107,7 @@ fn a_server_that_does_not_answer_is_given_up_at_the_deadline() {
             let store = PgStore::open(options).await.unwrap();
             let conversation = begin(&store, 1).await.unwrap()[0];
             server.suspend();
-            let content = "no answer".to_owned();
-            let given = store.execute(AddNote {
-                conversation,
-                content,
-            });
+            let given = store.execute(note(conversation, "no answer"));
             let answer = tokio::time::timeout(Duration::from_secs(20), given).await;
             server.resume();
             let error = answer.expect("an answer").unwrap_err();
@@ -318,15 +310,9 @@ fn clocks_apart(apart: TimeDelta) -> usize {
         let conversation = begin(&stores[0], 1).await.unwrap()[0];
         let mut times = vec![begun];
         for number in 0..20 {
-            let content = format!("note {number}");
             let store = &stores[number % 2];
-            store
-                .execute(AddNote {
-                    conversation,
-                    content,
-                })
-                .await
-                .unwrap();
+            let note = note(conversation, &format!("note {number}"));
+            store.execute(note).await.unwrap();
             times.push(store.conversation(conversation).await.unwrap().updated_at);
         }
         let events = stores[0].events(EventSeq::ZERO, 100).await.unwrap();

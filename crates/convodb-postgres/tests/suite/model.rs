@@ -1,7 +1,5 @@
 //! Random operations on a workspace, and a naive model beside it.
 
-use std::fmt;
-
 use convodb::testing::ManualClock;
 use convodb_postgres::Numbering;
 use convodb_testkit::apply::apply;
@@ -10,46 +8,13 @@ use convodb_testkit::fixture::{clock, crowd, work_off};
 use convodb_testkit::model::Model;
 use convodb_testkit::op::Op;
 use convodb_testkit::postgres::is_installed;
-use convodb_testkit::probe::Probe;
-use convodb_testkit::strategy::{cases, op, probe, views};
-use proptest::collection::vec;
+use convodb_testkit::strategy::{self, Step, Steps, cases, views};
 use proptest::prelude::*;
 
 use crate::backend::{Pg, Snap, block_on};
 
-/// What a run does next.
-#[derive(Clone, Debug)]
-enum Step {
-    Do(Op),
-    Ask(Probe),
-    /// Takes a snapshot, to be asked from then on.
-    Hold,
-    Repair,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        12 => op().prop_map(Step::Do),
-        3 => probe().prop_map(Step::Ask),
-        1 => Just(Step::Hold),
-        1 => Just(Step::Repair),
-    ]
-}
-
-/// Printed a step a line, as a failing case is read.
-struct Steps(Vec<Step>);
-
-impl fmt::Debug for Steps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(steps) = self;
-        steps
-            .iter()
-            .try_for_each(|step| write!(f, "\n    {step:?}"))
-    }
-}
-
 fn steps(most: usize) -> impl Strategy<Value = Steps> {
-    vec(step(), 0..=most).prop_map(Steps)
+    strategy::steps(most, 12)
 }
 
 fn begin(store: &Pg, model: &mut Model, views: &[Op]) {

@@ -8,20 +8,13 @@ use convodb_testkit::postgres::{Server, is_installed};
 use serde_json::{Value, json};
 
 use super::Base;
-use crate::lines::{contents, message};
+use crate::lines::{LINES, contents, import_with_kills, message};
 use crate::{Desk, line, text, until, write};
 
 #[test]
 fn an_import_that_is_killed_goes_on_and_ends_with_the_same_workspace() {
-    const LINES: u64 = 12_000;
     let Some(base) = Base::new() else { return };
     let desk = Desk::new();
-    let mut lines: Vec<_> = (0..LINES).map(message).collect();
-    for at in [100, 3_000, 6_000, 11_000] {
-        lines.insert(at, r#"{"message": {"contact_id": "con_1"}}"#.to_owned());
-    }
-    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-    write(&desk.path("all.ndjson"), &lines);
     let arguments = [
         "import",
         "--lines",
@@ -30,29 +23,7 @@ fn an_import_that_is_killed_goes_on_and_ends_with_the_same_workspace() {
         "--errors",
         "errors.ndjson",
     ];
-    let reported = || {
-        let errors = std::fs::read_to_string(desk.path("errors.ndjson")).unwrap_or_default();
-        errors.lines().count()
-    };
-    for kills in 1..=3 {
-        let mut import = desk
-            .command(&arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A line is reported when its commit is durable.
-        until("a bad line is reported", || reported() >= kills);
-        import.kill().unwrap();
-        let output = import.wait_with_output().unwrap();
-        assert!(output.status.code().is_none(), "it was killed: {output:?}");
-    }
-    let end = desk.command(&arguments).output().unwrap();
-    assert!(matches!(end.status.code(), Some(0 | 1)), "{end:?}");
-    assert!(
-        text(&end.stdout).contains("an earlier run had reached line"),
-        "{end:?}"
-    );
+    import_with_kills(&desk, &arguments);
 
     // Nothing is there twice, and nothing is lost.
     let whole = ["import", "--lines", "all.ndjson", "whole.redb"];
