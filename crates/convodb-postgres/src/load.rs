@@ -1,6 +1,6 @@
 //! Loads what commands read into the identity map: each load is one statement, which sees one snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use convodb_core::directory::Stored;
 use convodb_core::records::{ContactRecord, ConversationRecord, NoteRecord, message};
@@ -28,13 +28,13 @@ mod arm {
 /// What one statement loads.
 #[derive(Default)]
 struct Request {
-    keys: BTreeMap<Table, Vec<Vec<u8>>>,
-    threads: Vec<(Vec<u8>, i64)>,
+    keys: BTreeMap<Table, BTreeSet<Vec<u8>>>,
+    threads: BTreeSet<(Vec<u8>, i64)>,
 }
 
 impl Request {
     fn add(&mut self, table: Table, key: Vec<u8>) {
-        self.keys.entry(table).or_default().push(key);
+        self.keys.entry(table).or_default().insert(key);
     }
 
     /// The statement. A row has the number of its arm, its key, its version, its record, and what its arm
@@ -53,7 +53,7 @@ impl Request {
             sql.push_str(&text);
         };
         for (table, keys) in self.keys {
-            params.push(keys.into());
+            params.push(Vec::from_iter(keys).into());
             let at = params.len();
             let (number, name) = (table as i16, table.name());
             let beside = match table {
@@ -126,12 +126,12 @@ impl Unit {
     /// Loads entities that are not in the map yet.
     pub(crate) async fn load(&mut self, keys: &[Key]) -> Done<()> {
         let mut request = Request::default();
-        let mut wanted = Vec::new();
-        for key in keys {
-            if !self.state.contains(key) && !wanted.contains(&key) {
-                self.request(key, &mut request);
-                wanted.push(key);
-            }
+        let wanted: Vec<_> = keys
+            .iter()
+            .filter(|key| !self.state.contains(key))
+            .collect();
+        for key in &wanted {
+            self.request(key, &mut request);
         }
         // What the directory has, and what asks for many, is not of the statement.
         let is_loaded = !request.keys.is_empty() || !request.threads.is_empty();
@@ -141,10 +141,15 @@ impl Unit {
             self.take_rows(&rows)?;
         }
         for key in &wanted {
-            self.settle_key(key)?;
+            // Commands of one group may want the same.
+            if !self.state.contains(key) {
+                self.settle_key(key)?;
+            }
         }
         for key in wanted {
-            if let Key::Query(query) = key {
+            if let Key::Query(query) = key
+                && !self.state.contains(key)
+            {
                 let answer = Box::pin(self.answer_query(query)).await?;
                 self.state.insert_answer(query.clone(), answer);
             }
@@ -158,7 +163,7 @@ impl Unit {
             Key::Thread(inbox, contact) => {
                 if let Some(inbox) = self.directory.inboxes.number(inbox) {
                     let thread = (keys::contact(contact), i64::from(inbox.get()));
-                    request.threads.push(thread);
+                    request.threads.insert(thread);
                 }
             }
             Key::Message(of, id) => request.add(Table::Message, keys::message(*of, *id)),
@@ -284,21 +289,17 @@ impl Unit {
         Ok(())
     }
 
-    /// Puts what a key leads to into the map, or that nothing is there.
+    /// Puts what a key leads to into the map, or that nothing is there. The map has what was loaded by its own key.
     fn settle_key(&mut self, key: &Key) -> Result<()> {
         match key {
             Key::Conversation(id) => {
-                if !self.state.conversations.contains(id) {
-                    self.absent(Table::Conversation, keys::conversation(*id));
-                    self.state.conversations.insert(*id, None);
-                }
+                self.absent(Table::Conversation, keys::conversation(*id));
+                self.state.conversations.insert(*id, None);
             }
             Key::Thread(inbox, contact) => self.settle_thread(inbox, contact),
             Key::Message(of, id) => {
-                if !self.state.messages.contains(&(*of, *id)) {
-                    self.absent(Table::Message, keys::message(*of, *id));
-                    self.state.messages.insert((*of, *id), None);
-                }
+                self.absent(Table::Message, keys::message(*of, *id));
+                self.state.messages.insert((*of, *id), None);
             }
             Key::Note(of, at, id) => {
                 let stored: Option<NoteRecord<'static>> =

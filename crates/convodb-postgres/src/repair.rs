@@ -101,7 +101,7 @@ async fn derive_conversations(unit: &mut Unit, inbound: &Inbound) -> Done<()> {
         let mut put = Vec::with_capacity(rows.len());
         let (mut lists, mut places, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for row in &rows {
-            // What cannot be read is for `verify` to tell of.
+            // `verify` reports what cannot be read.
             let Ok(mut stored) = decode_conversation(&directory, row.get(0), row.get(1)) else {
                 continue;
             };

@@ -177,10 +177,13 @@ impl PgStore {
     ///
     /// # Errors
     ///
-    /// `NotFound` if the workspace is missing and is [not to be created](PgOptions::create). `Unavailable` if the server cannot be reached, `NotPermitted` if it refuses the user or the role may not
-    /// use the schema, `NotADatabase` without the database, `UnsupportedVersion` without the schema or with an
-    /// older one, `ReadOnly` on a standby, `Unsupported` where commits wait for no synchronous standby and the
-    /// options require one.
+    /// - `NotFound` if the workspace is missing and is [not to be created](PgOptions::create).
+    /// - `Unavailable` if the server cannot be reached.
+    /// - `NotPermitted` if the server refuses the user, or the role may not use the schema.
+    /// - `NotADatabase` if the database is missing.
+    /// - `UnsupportedVersion` if the schema is missing or older.
+    /// - `ReadOnly` on a standby.
+    /// - `Unsupported` if the options require a synchronous standby and commits wait for none.
     pub async fn open(options: PgOptions) -> Result<Self> {
         let pool = pool::new(&options)?;
         let session = pool::session(&pool, &options).await?;
