@@ -368,13 +368,17 @@ async fn find_workspace(session: &Session, options: &PgOptions) -> Result<(i32, 
         let sql = "SELECT ws, seed FROM convodb.workspace WHERE name = $1";
         Statement::new(sql).bind(name.clone())
     };
-    let mut rows = session.query(&find()).await.map_err(failed)?;
-    if rows.is_empty() && !options.creates {
-        let message = format!("the database has no workspace `{name}`");
-        return Err(Error::new(ErrorKind::NotFound, message));
-    }
-    if rows.is_empty() {
+    let row = loop {
+        if let Some(row) = session.query(&find()).await.map_err(failed)?.pop() {
+            break row;
+        }
+        if !options.creates {
+            let message = format!("the database has no workspace `{name}`");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
         let seed: [u8; 16] = fastrand::u128(..).to_be_bytes();
+        // It inserts nothing if another process has just taken the name or the number: each turn, one of
+        // them gets its workspace.
         let sql = "WITH w AS (INSERT INTO convodb.workspace (ws, name, seed) \
                    SELECT coalesce(max(ws), 0) + 1, $1, $2 FROM convodb.workspace \
                    ON CONFLICT DO NOTHING RETURNING ws), \
@@ -382,14 +386,7 @@ async fn find_workspace(session: &Session, options: &PgOptions) -> Result<(i32, 
                    INSERT INTO convodb.fold (ws) SELECT ws FROM w";
         let insert = Statement::new(sql).bind(name.clone()).bind(seed.to_vec());
         session.query(&insert).await.map_err(failed)?;
-        rows = session.query(&find()).await.map_err(failed)?;
-    }
-    let row = rows.first();
-    // Another process made another workspace at the same time.
-    let row = row.ok_or_else(|| {
-        let message = "the workspace was not created, as another one was meanwhile: open it again";
-        Error::new(ErrorKind::Unavailable, message)
-    })?;
+    };
     let seed: Vec<u8> = row.get(1);
     let seed = seed.try_into();
     let seed = seed.map_err(|_| Error::corrupted("the seed of the workspace is malformed"))?;

@@ -170,6 +170,26 @@ fn workspaces_of_a_database_share_nothing() {
 }
 
 #[test]
+fn workspaces_that_are_created_at_the_same_time_are_each_created_once() {
+    if !is_installed() {
+        return;
+    }
+    let url = database(shared(), "created_at_once");
+    let open = |number: usize| {
+        let name = format!("workspace_{}", number % 12);
+        let options = PgOptions::new(&url).unwrap().workspace(name).connections(2);
+        tokio::spawn(PgStore::open(options.background(false)))
+    };
+    let opened = block_on(async { (0..24).map(open).collect::<Vec<_>>() });
+    for store in opened {
+        let store = block_on(store).unwrap().unwrap();
+        assert_eq!(block_on(store.count(&Filter::all())).unwrap(), 0);
+    }
+    let created = shared().psql("created_at_once", "SELECT count(*) FROM convodb.workspace");
+    assert_eq!(created.trim(), "12");
+}
+
+#[test]
 fn a_server_proves_its_name() {
     if !is_installed() {
         return;
