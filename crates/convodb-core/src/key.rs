@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The address of one entity, or a question about many.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     Conversation(ConversationId),
     /// The conversation of a contact in an inbox.
@@ -37,7 +37,7 @@ pub enum Key {
 }
 
 /// What bulk commands, removals and purges ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Query {
     /// The first conversations of a list: [`Answer::Conversations`].
     First(Box<Filter>, u32),

@@ -1,6 +1,7 @@
 //! What is done between commands: counts are folded, conversations of removed users and teams are reassigned,
 //! and views are built. Any process does it for all.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,8 +13,13 @@ use crate::fault::{Done, Fault};
 use crate::numbering::Numbering;
 use crate::store::{BATCH, Shared, VIEWED};
 
-/// So many additions to the lists make a fold worth its commit.
+/// So many additions to the lists make a fold worth its commit where lists are read: each adds them to its counts.
 const WORTH: u64 = 512;
+
+/// The same where none was read since the last fold: what many commits add is folded with less work together. Of 64
+/// callers who append, folds of 900 additions took 48 % of the server's time, and those of 16,000 took 20 %; a list
+/// reads 4,000 in a millisecond.
+const WORTH_UNREAD: u64 = 4 * 1024;
 
 /// How long without commits until what is left is folded.
 const IDLE: Duration = Duration::from_secs(1);
@@ -44,16 +50,20 @@ pub(crate) async fn run(shared: Weak<Shared>) {
 /// Does a piece of work. Whether there is more of it.
 pub(crate) async fn work(shared: &Arc<Shared>) -> Result<bool> {
     let known = shared.known();
-    let is_worth = match known.numbering {
-        Numbering::Settled => true,
-        Numbering::Head => {
-            let session = shared.session().await?;
-            let backlog = counts::backlog(&session, shared.ws).await;
-            backlog.map_err(Fault::into_error)? >= WORTH
-        }
+    let session = shared.session().await?;
+    let backlog = counts::backlog(&session, shared.ws).await;
+    let backlog = backlog.map_err(Fault::into_error)?;
+    drop(session);
+    let worth = match shared.reads_lists.load(Ordering::Relaxed) {
+        true => WORTH,
+        false => WORTH_UNREAD,
     };
-    if is_worth {
-        settle(shared).await?;
+    let folds = backlog >= worth;
+    if folds {
+        shared.reads_lists.store(false, Ordering::Relaxed);
+    }
+    if folds || known.numbering == Numbering::Settled {
+        settle(shared, folds).await?;
     }
     if known.directory.has_redirects() && !reassign(shared, BATCH).await?.is_empty() {
         return Ok(true);
@@ -88,10 +98,11 @@ async fn end<T>(work: Exclusive, done: Done<T>) -> Result<T> {
     }
 }
 
-/// Folds all that commits have added to the lists, and numbers their events where these are settled.
-pub(crate) async fn settle(shared: &Shared) -> Result<()> {
+/// Folds all that commits have added to the lists, if it is asked for, and numbers their events where these are
+/// settled.
+pub(crate) async fn settle(shared: &Shared, folds: bool) -> Result<()> {
     let session = shared.session().await?;
-    let settled = counts::settle(&session, shared.ws).await;
+    let settled = counts::settle(&session, shared.ws, folds).await;
     if settled.map_err(Fault::into_error)? == Some(true) {
         // Events may have their numbers now.
         shared.events.notify_waiters();

@@ -8,11 +8,11 @@ use crate::fault::Done;
 use crate::keys::micros;
 use crate::numbering::Numbering;
 use crate::rows::{self, TABLES};
-use crate::session::{Begin, Statement};
+use crate::session::{Begin, Param, Statement};
 use crate::unit::Unit;
 use crate::write::CORRECTION;
 
-/// Takes the lock of the workspace's commits, their next number, and the numbers of `$2` events.
+/// Takes the next number of the workspace's commits, and the numbers of `$2` events.
 const TAKE: &str = "UPDATE convodb.head SET commit_seq = commit_seq + 1, newest_event = newest_event + $2, \
      newest_id = CASE WHEN newest_time - $3 > $5 THEN $4 ELSE greatest(newest_id, $4) END, \
      newest_time = CASE WHEN newest_time - $3 BETWEEN 0 AND $5 THEN newest_time ELSE $3 END \
@@ -24,6 +24,48 @@ const SHARE: &str = "SELECT FROM convodb.workspace WHERE ws = $1 FOR SHARE";
 /// Records the time and the greatest id of an exclusive unit.
 const ADVANCE: &str = "UPDATE convodb.head SET newest_time = $2, newest_id = $3 WHERE ws = $1";
 
+/// Whether what is compared stays as it is until the transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    Lock,
+    Not,
+}
+
+/// A statement that fails unless each condition holds. They are looked at in their order.
+struct Comparison {
+    statement: Statement,
+    conditions: Vec<String>,
+}
+
+impl Comparison {
+    fn new(ws: i32) -> Self {
+        Self {
+            statement: Statement::new("").bind(ws),
+            conditions: Vec::new(),
+        }
+    }
+
+    /// The number of a parameter.
+    fn bind(&mut self, value: impl Into<Param>) -> usize {
+        self.statement.params.push(value.into());
+        self.statement.params.len()
+    }
+
+    fn expect(&mut self, condition: String) {
+        self.conditions.push(condition);
+    }
+
+    fn statement(self) -> Option<Statement> {
+        let Self {
+            mut statement,
+            conditions,
+        } = self;
+        let all = conditions.join(" AND ");
+        statement.sql = format!("SELECT 1 / CASE WHEN {all} THEN 1 ELSE 0 END").into();
+        (!conditions.is_empty()).then_some(statement)
+    }
+}
+
 fn commit_of(rows: Option<&Vec<Row>>) -> Done<CommitSeq> {
     let row = rows.and_then(|rows| rows.first());
     let row = row.ok_or_else(|| Error::corrupted("the workspace is missing"))?;
@@ -34,100 +76,95 @@ impl Unit {
     /// Writes what an optimistic unit came to, if nothing has changed that it rests on, and answers the number of
     /// the commit, if it has one. Otherwise nothing is written, and the fault says to try again.
     pub(crate) async fn commit(&mut self) -> Done<Option<CommitSeq>> {
-        let check = match self.compares_versions {
-            true => self.check(),
-            false => Statement::new("SELECT"),
+        let mut statements = match self.compares_versions {
+            true => self.compare(Hold::Lock),
+            false => vec![Statement::new(SHARE).bind(self.ws)],
         };
-        let mut statements = match self.numbering {
-            Numbering::Head => vec![self.take_number()],
-            Numbering::Settled => self.lock(),
-        };
-        statements.push(check);
         statements.extend(self.write()?);
         let rows = self.session.transaction(Begin::Write, &statements).await?;
         match self.numbering {
-            Numbering::Head => commit_of(rows.first()).map(Some),
+            // The row of the journal has the number.
+            Numbering::Head => commit_of(rows.last()).map(Some),
             Numbering::Settled => Ok(None),
         }
     }
 
-    /// One commit of the workspace at a time.
-    fn take_number(&self) -> Statement {
-        let events = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
+    /// Takes the number of the commit. What locks it comes late: until then, commits go on side by side that rest on
+    /// none of the same rows.
+    pub(crate) fn take_number(&self, events: i64) -> Statement {
         let take = Statement::new(TAKE).bind(self.ws).bind(events);
         let take = take.bind(micros(self.now));
         take.bind(self.newest_id.to_be_bytes().to_vec())
             .bind(CORRECTION)
     }
 
-    /// Commits that rest on none of the same rows go on side by side. All lock in one order, so none waits for one
-    /// that waits for it.
-    fn lock(&self) -> Vec<Statement> {
-        let mut statements = vec![Statement::new(SHARE).bind(self.ws)];
-        for table in TABLES {
-            let known = self
-                .stamps
-                .iter()
-                .filter(|((of, _), version)| *of == table && version.is_some());
-            let keys: Vec<_> = known.map(|((_, key), _)| key.clone()).collect();
-            if !keys.is_empty() {
-                let sql = format!(
-                    "SELECT FROM {} WHERE ws = $1 AND key = ANY($2) ORDER BY key FOR UPDATE",
-                    table.name()
-                );
-                statements.push(Statement::new(sql).bind(self.ws).bind(keys));
-            }
-        }
-        statements
-    }
-
     /// Whether nothing has changed that the unit rests on.
     pub(crate) async fn is_fresh(&self) -> Done<()> {
-        self.session.query(&self.check()).await?;
+        self.session.pipeline(&self.compare(Hold::Not)).await?;
         Ok(())
     }
 
-    /// A statement that fails where something that was loaded has changed. A statement of a pipeline can only
-    /// stop those behind it by an error, and a division by zero is one that needs no function of our own.
-    fn check(&self) -> Statement {
-        let mut sql =
-            "SELECT 1 / CASE WHEN (SELECT epoch FROM convodb.workspace WHERE ws = $1) IS DISTINCT FROM $2"
-                .to_owned();
-        let mut statement = Statement::new("").bind(self.ws).bind(self.epoch);
+    /// Statements that fail where something that was loaded has changed. A statement of a pipeline can only stop
+    /// those behind it by an error, and a division by zero is one that needs no function of our own.
+    ///
+    /// All units lock in one order, the workspace first, so none waits for one that waits for it. What was not
+    /// there is looked for behind that: what another unit has added meanwhile is seen.
+    fn compare(&self, hold: Hold) -> Vec<Statement> {
+        let (shared, locked) = match hold {
+            Hold::Lock => (" FOR SHARE", " FOR UPDATE"),
+            Hold::Not => ("", ""),
+        };
+        let mut same = Comparison::new(self.ws);
+        let epoch = same.bind(self.epoch);
+        same.expect(format!(
+            "(SELECT epoch FROM convodb.workspace WHERE ws = $1{shared}) = ${epoch}"
+        ));
+        let mut absent = Comparison::new(self.ws);
         for table in TABLES {
-            let stamps = self.stamps.iter().filter(|((of, _), _)| *of == table);
-            let (keys, versions): (Vec<_>, Vec<_>) = stamps
-                .map(|((_, key), version)| (key.clone(), *version))
-                .unzip();
-            if keys.is_empty() {
-                continue;
+            let (mut keys, mut versions, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+            for ((_, key), version) in self.stamps.iter().filter(|((of, _), _)| *of == table) {
+                match version {
+                    Some(version) => {
+                        keys.push(key.clone());
+                        versions.push(*version);
+                    }
+                    None => missing.push(key.clone()),
+                }
             }
-            statement = statement.bind(keys).bind(versions);
-            let at = statement.params.len();
-            sql.push_str(&format!(
-                " OR EXISTS (SELECT FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(key, version) \
-                 LEFT JOIN {} ON true WHERE t.version IS DISTINCT FROM k.version)",
-                at - 1,
-                rows::found(table.name(), "t.key = k.key")
-            ));
+            let found = |lock: &str| rows::found(table.name(), "t.key = k.key", lock);
+            if !keys.is_empty() {
+                let (keys, versions) = (same.bind(keys), same.bind(versions));
+                same.expect(format!(
+                    "(SELECT count(*) FROM unnest(${keys}::bytea[], ${versions}::bigint[]) AS k(key, version) \
+                     CROSS JOIN {} WHERE t.version = k.version) = cardinality(${keys}::bytea[])",
+                    found(locked)
+                ));
+            }
+            if !missing.is_empty() {
+                let missing = absent.bind(missing);
+                absent.expect(format!(
+                    "NOT EXISTS (SELECT FROM unnest(${missing}::bytea[]) AS k(key) CROSS JOIN {})",
+                    found("")
+                ));
+            }
         }
         if !self.absent_threads.is_empty() {
             let (contacts, inboxes): (Vec<_>, Vec<_>) = self.absent_threads.iter().cloned().unzip();
-            statement = statement.bind(contacts).bind(inboxes);
-            let at = statement.params.len();
-            sql.push_str(&format!(
-                " OR EXISTS (SELECT FROM unnest(${}::bytea[], ${at}::bigint[]) AS k(contact, inbox) \
+            let (contacts, inboxes) = (absent.bind(contacts), absent.bind(inboxes));
+            absent.expect(format!(
+                "NOT EXISTS (SELECT FROM unnest(${contacts}::bytea[], ${inboxes}::bigint[]) AS k(contact, inbox) \
                  CROSS JOIN {})",
-                at - 1,
                 rows::found(
                     "convodb.conversation",
-                    "t.contact = k.contact AND t.inbox = k.inbox"
+                    "t.contact = k.contact AND t.inbox = k.inbox",
+                    ""
                 )
             ));
         }
-        sql.push_str(" THEN 0 ELSE 1 END");
-        statement.sql = sql.into();
-        statement
+        [same, absent]
+            .into_iter()
+            .filter_map(Comparison::statement)
+            .collect()
     }
 
     /// Begins the transaction of an exclusive unit: no other one of the workspace commits until it ends.

@@ -96,9 +96,9 @@ impl Nodes {
     }
 }
 
-/// Folds what commits have added to the lists of a workspace into its counts, and numbers their events where
-/// these are settled. Whether anything was there; nothing where another process does it.
-pub(crate) async fn settle(session: &Session, ws: i32) -> Done<Option<bool>> {
+/// Folds what commits have added to the lists of a workspace into its counts, if it is asked for, and numbers their
+/// events where these are settled. Whether anything was there; nothing where another process does it.
+pub(crate) async fn settle(session: &Session, ws: i32, folds: bool) -> Done<Option<bool>> {
     // Before the snapshot: who adds a row up to this one has begun by then.
     let sql = "SELECT last_value FROM convodb.journal_seq";
     let rows = session.query(&Statement::new(sql)).await?;
@@ -106,7 +106,7 @@ pub(crate) async fn settle(session: &Session, ws: i32) -> Done<Option<bool>> {
     session
         .execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         .await?;
-    let settled = settle_in(session, ws, Some(newest)).await;
+    let settled = settle_in(session, ws, folds, Some(newest)).await;
     let end = match &settled {
         Ok(Some(true)) => "COMMIT",
         _ => "ROLLBACK",
@@ -119,10 +119,15 @@ pub(crate) async fn settle(session: &Session, ws: i32) -> Done<Option<bool>> {
 
 /// The same within the transaction of an exclusive unit, which waits for another process that does it.
 pub(crate) async fn settle_within(session: &Session, ws: i32) -> Done<()> {
-    settle_in(session, ws, None).await.map(drop)
+    settle_in(session, ws, true, None).await.map(drop)
 }
 
-async fn settle_in(session: &Session, ws: i32, newest: Option<i64>) -> Done<Option<bool>> {
+async fn settle_in(
+    session: &Session,
+    ws: i32,
+    folds: bool,
+    newest: Option<i64>,
+) -> Done<Option<bool>> {
     let wait = if newest.is_some() { "SKIP LOCKED" } else { "" };
     let sql = format!(
         "SELECT f.folded, w.numbering::bigint FROM convodb.fold f \
@@ -133,7 +138,10 @@ async fn settle_in(session: &Session, ws: i32, newest: Option<i64>) -> Done<Opti
         return Ok(None);
     };
     let (folded, numbering) = (row.get::<_, i64>(0), Numbering::of(row.get(1))?);
-    let rows = session.query(&unfolded(ws, folded)).await?;
+    let rows = match folds {
+        true => session.query(&unfolded(ws, folded)).await?,
+        false => Vec::new(),
+    };
     if rows.is_empty() && !(numbering == Numbering::Settled && has_pending(session, ws).await?) {
         return Ok(Some(false));
     }
@@ -157,7 +165,12 @@ async fn settle_in(session: &Session, ws: i32, newest: Option<i64>) -> Done<Opti
     let mut statements = nodes.write(ws);
     match numbering {
         Numbering::Head => fold_through(ws, &commits, &mut statements),
-        Numbering::Settled => number(ws, &commits, newest, &mut statements),
+        Numbering::Settled => {
+            number(ws, &commits, &mut statements);
+            if folds {
+                settle_through(ws, &commits, newest, &mut statements);
+            }
+        }
     }
     session.pipeline(&statements).await?;
     Ok(Some(true))
@@ -192,30 +205,39 @@ fn fold_through(ws: i32, commits: &BTreeSet<i64>, statements: &mut Vec<Statement
     statements.push(Statement::new(sql).bind(ws).bind(kept));
 }
 
-/// Commits that did not wait for one another: each that was folded gets the negative of its number, and its events
-/// the next numbers, in the order in which they were written: that is behind the locks of what they rest on.
-fn number(ws: i32, commits: &BTreeSet<i64>, newest: Option<i64>, statements: &mut Vec<Statement>) {
+/// Events of commits that did not wait for one another get the next numbers, in the order in which they were written:
+/// that is behind the locks of what they rest on.
+fn number(ws: i32, commits: &BTreeSet<i64>, statements: &mut Vec<Statement>) {
     let count = i64::try_from(commits.len()).unwrap_or(i64::MAX);
     let last = commits.last().copied().unwrap_or_default();
+    let sql = "WITH moved AS (DELETE FROM convodb.pending_event WHERE ws = $1 RETURNING *), \
+        numbered AS (SELECT m.*, h.newest_event + row_number() OVER (ORDER BY m.id, m.n) AS number, \
+        greatest(max(m.at) OVER (ORDER BY m.id, m.n), h.newest_time) AS latest \
+        FROM moved m, convodb.head h WHERE h.ws = $1), \
+        stored AS (INSERT INTO convodb.event (ws, number, at, audit, contacts, record) \
+        SELECT ws, number, CASE WHEN latest - at > $3 THEN at ELSE latest END, audit, contacts, record \
+        FROM numbered RETURNING number, at), \
+        newest AS (SELECT coalesce((SELECT at FROM convodb.journal WHERE ws = $1 AND seq = $4), \
+        (SELECT at FROM stored ORDER BY number DESC LIMIT 1)) AS at) \
+        UPDATE convodb.head SET commit_seq = commit_seq + $2, \
+        newest_event = greatest(newest_event, (SELECT max(number) FROM stored)), \
+        newest_time = coalesce((SELECT CASE WHEN newest_time - n.at BETWEEN 0 AND $3 THEN newest_time ELSE n.at END \
+        FROM newest n), newest_time), \
+        newest_id = coalesce((SELECT j.newest_id FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $4), newest_id) \
+        WHERE ws = $1";
+    let number = Statement::new(sql).bind(ws).bind(count);
+    statements.push(number.bind(CORRECTION).bind(last));
+}
+
+/// Each of these commits that was folded gets the negative of its number.
+fn settle_through(
+    ws: i32,
+    commits: &BTreeSet<i64>,
+    newest: Option<i64>,
+    statements: &mut Vec<Statement>,
+) {
+    let last = commits.last().copied().unwrap_or_default();
     let of = |sql: &'static str| Statement::new(sql).bind(ws);
-    statements.push(
-        of("WITH moved AS (DELETE FROM convodb.pending_event WHERE ws = $1 RETURNING *), \
-            numbered AS (SELECT m.*, h.newest_event + row_number() OVER (ORDER BY m.id, m.n) AS number, \
-            greatest(max(m.at) OVER (ORDER BY m.id, m.n), h.newest_time) AS latest \
-            FROM moved m, convodb.head h WHERE h.ws = $1), \
-            stored AS (INSERT INTO convodb.event (ws, number, at, audit, contacts, record) \
-            SELECT ws, number, CASE WHEN latest - at > $3 THEN at ELSE latest END, audit, contacts, record \
-            FROM numbered RETURNING number, at) \
-            UPDATE convodb.head SET commit_seq = commit_seq + $2, \
-            newest_event = greatest(newest_event, (SELECT max(number) FROM stored)), \
-            newest_time = coalesce((SELECT CASE WHEN newest_time - j.at BETWEEN 0 AND $3 THEN newest_time ELSE j.at END \
-            FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $4), newest_time), \
-            newest_id = coalesce((SELECT j.newest_id FROM convodb.journal j WHERE j.ws = $1 AND j.seq = $4), newest_id) \
-            WHERE ws = $1")
-        .bind(count)
-        .bind(CORRECTION)
-        .bind(last),
-    );
     statements.push(
         of(
             "UPDATE convodb.journal SET seq = -seq, streams = '{}', keys = '{}', deltas = '{}' \

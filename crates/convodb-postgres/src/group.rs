@@ -1,6 +1,7 @@
 //! The writer of a process: runs the commands that wait together in one unit of work, and tries again where
 //! others changed what they rest on, or where the connection was lost.
 
+use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use convodb_core::{Command, CommitSeq, Error, ErrorKind, Key, Outcome, Result};
 use futures_util::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -22,6 +24,15 @@ use crate::unit::{Given, Unit};
 
 /// More commands do not make a commit cheaper.
 const MOST: usize = 64;
+
+/// So many groups are under way at once: one is loaded and decided while another one is written.
+const AT_ONCE: usize = 2;
+
+/// A group begins beside another one if so many commands wait: fewer cost a commit of their own and gain nothing.
+const ENOUGH: usize = 16;
+
+/// So many commands are looked at for the next group.
+const MOST_SEEN: usize = 4 * MOST;
 
 /// After so many conflicts a unit runs while no other one does.
 const MOST_CONFLICTS: u32 = 5;
@@ -127,19 +138,147 @@ where
     (Box::new(job), answer)
 }
 
-/// Runs what comes, in its order, until the last handle of the store has gone.
+/// Runs what comes until the last handle of the store has gone. Commands that name the same entity commit in their
+/// order.
 pub(crate) async fn write(shared: Arc<Shared>, mut jobs: mpsc::UnboundedReceiver<Box<dyn Job>>) {
-    let mut waiting = Vec::with_capacity(MOST);
-    while jobs.recv_many(&mut waiting, MOST).await > 0 {
-        // The first group is the last here.
-        let mut groups = vec![Group::new(&shared, std::mem::take(&mut waiting), false)];
-        while let Some(group) = groups.pop() {
-            // A panic ends its group alone: the panic hook prints it, and the callers of dropped jobs get an error.
-            let run = AssertUnwindSafe(group.run()).catch_unwind().await;
-            groups.extend(run.into_iter().flatten().rev());
-            shared.committed();
+    let mut queue = Queue::default();
+    let mut running = FuturesUnordered::new();
+    let mut received = Vec::new();
+    let mut is_open = true;
+    while is_open || !running.is_empty() {
+        tokio::select! {
+            count = jobs.recv_many(&mut received, usize::MAX), if is_open => {
+                is_open = count > 0;
+                queue.waiting.extend(received.drain(..).map(Waiting::new));
+            }
+            Some(ended) = running.next() => queue.release(&ended),
+        }
+        while let Some(taken) = queue.take() {
+            running.push(run(&shared, taken));
         }
     }
+}
+
+/// Runs jobs that commit together.
+async fn run(shared: &Arc<Shared>, Taken { jobs, keys }: Taken) -> Ended {
+    let count = jobs.len();
+    // The first group is the last here.
+    let mut groups = vec![Group::new(shared, jobs, false)];
+    while let Some(group) = groups.pop() {
+        // A panic ends its group alone: the panic hook prints it, and the callers of dropped jobs get an error.
+        let run = AssertUnwindSafe(group.run()).catch_unwind().await;
+        groups.extend(run.into_iter().flatten().rev());
+        shared.committed();
+    }
+    Ended { jobs: count, keys }
+}
+
+/// A job that waits.
+struct Waiting {
+    job: Box<dyn Job>,
+    /// The entities that it names, but for those of the directory, which is in memory.
+    keys: Vec<Key>,
+    /// Whether it may read anything, or change the directory: nothing overtakes it.
+    is_wide: bool,
+}
+
+impl Waiting {
+    fn new(job: Box<dyn Job>) -> Self {
+        let mut keys = job.reads();
+        let asks = keys.iter().any(|key| matches!(key, Key::Query(_)));
+        keys.retain(|key| {
+            !matches!(
+                key,
+                Key::Assignee(_) | Key::Members(_) | Key::Inbox(_) | Key::View(_)
+            )
+        });
+        let is_wide = asks || keys.is_empty();
+        Self { job, keys, is_wide }
+    }
+}
+
+/// What waits, and what the groups under way name.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    busy: HashSet<Key>,
+    groups: usize,
+    /// How many jobs the groups have.
+    running: usize,
+    /// Whether one of them is wide.
+    is_wide: bool,
+}
+
+impl Queue {
+    /// The jobs of the next group, if one is to begin, and what they name.
+    fn take(&mut self) -> Option<Taken> {
+        let enough = if self.groups == 0 { 1 } else { ENOUGH };
+        let waiting = self.waiting.len();
+        if self.groups == AT_ONCE || self.is_wide || waiting < enough {
+            return None;
+        }
+        let share = (self.running + waiting).div_ceil(AT_ONCE);
+        let most = share.clamp(ENOUGH, MOST);
+        let places = match self.groups {
+            0 => (0..waiting.min(most)).collect(),
+            _ => self.apart(most),
+        };
+        if places.len() < enough {
+            return None;
+        }
+        let taken = places
+            .into_iter()
+            .enumerate()
+            .filter_map(|(gone, place)| self.waiting.remove(place - gone));
+        let taken: Vec<_> = taken.collect();
+        self.groups += 1;
+        self.running += taken.len();
+        self.is_wide = taken.iter().any(|waiting| waiting.is_wide);
+        let (mut jobs, mut keys) = (Vec::new(), Vec::new());
+        for waiting in taken {
+            jobs.push(waiting.job);
+            keys.extend(waiting.keys);
+        }
+        self.busy.extend(keys.iter().cloned());
+        Some(Taken { jobs, keys })
+    }
+
+    /// The places of the first jobs that name nothing of those under way, or of those that they would overtake.
+    fn apart(&self, most: usize) -> Vec<usize> {
+        let mut passed = HashSet::new();
+        let mut apart = Vec::new();
+        for (place, waiting) in self.waiting.iter().take(MOST_SEEN).enumerate() {
+            if waiting.is_wide || apart.len() == most {
+                break;
+            }
+            let is_held = |key| self.busy.contains(key) || passed.contains(key);
+            match waiting.keys.iter().any(is_held) {
+                true => passed.extend(&waiting.keys),
+                false => apart.push(place),
+            }
+        }
+        apart
+    }
+
+    /// A group has ended.
+    fn release(&mut self, ended: &Ended) {
+        self.groups -= 1;
+        self.running -= ended.jobs;
+        self.is_wide = false;
+        for key in &ended.keys {
+            self.busy.remove(key);
+        }
+    }
+}
+
+struct Taken {
+    jobs: Vec<Box<dyn Job>>,
+    keys: Vec<Key>,
+}
+
+struct Ended {
+    jobs: usize,
+    keys: Vec<Key>,
 }
 
 /// Jobs that commit together.

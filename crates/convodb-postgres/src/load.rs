@@ -64,14 +64,14 @@ impl Request {
             arm(format!(
                 "SELECT {number}::smallint, t.key, t.version, t.record, {beside}, NULL::bigint[] \
                  FROM unnest(${at}::bytea[]) AS k(key) CROSS JOIN {}",
-                rows::found(name, "t.key = k.key")
+                rows::found(name, "t.key = k.key", "")
             ));
             match table {
                 Table::Conversation => {
                     let alias = arm::CONVERSATION_ALIAS;
                     let from = format!(
                         "FROM unnest(${at}::bytea[]) AS k(key) CROSS JOIN {}",
-                        rows::found("convodb.conversation_alias", "t.key = k.key")
+                        rows::found("convodb.conversation_alias", "t.key = k.key", "")
                     );
                     arm(format!(
                         "SELECT {alias}::smallint, t.key, 0, NULL::bytea, t.target, NULL::bigint[] {from}"
@@ -86,7 +86,7 @@ impl Request {
                     "SELECT {}::smallint, t.key, 0, NULL::bytea, t.target, NULL::bigint[] \
                      FROM unnest(${at}::bytea[]) AS k(key) CROSS JOIN {}",
                     arm::CONTACT_ALIAS,
-                    rows::found("convodb.contact_alias", "t.key = k.key")
+                    rows::found("convodb.contact_alias", "t.key = k.key", "")
                 )),
                 _ => {}
             }
@@ -103,7 +103,8 @@ impl Request {
                 at - 1,
                 rows::found(
                     Table::Conversation.name(),
-                    "t.contact = k.contact AND t.inbox = k.inbox"
+                    "t.contact = k.contact AND t.inbox = k.inbox",
+                    ""
                 )
             ));
         }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use convodb_core::directory::Directory;
 use convodb_core::{
@@ -67,6 +68,9 @@ impl Lease<'_> {
 pub(crate) trait Source: Send + Sync {
     /// A connection to read with.
     fn lease(&self) -> impl Future<Output = Result<Lease<'_>>> + Send;
+
+    /// Lists are read, which are the cheaper the more of them is folded.
+    fn note_lists(&self) {}
 }
 
 impl Source for PgStore {
@@ -82,6 +86,11 @@ impl Source for PgStore {
             epoch,
             directory,
         })
+    }
+
+    fn note_lists(&self) {
+        let reads_lists = &self.shared().reads_lists;
+        reads_lists.store(true, Ordering::Relaxed);
     }
 }
 
@@ -131,17 +140,26 @@ pub trait PgRead: Source {
         filter: &Filter,
         page: PageRequest,
     ) -> impl Future<Output = Result<Page<Conversation>>> + Send {
-        async move { reading!(self, reader => reader.list(filter, &page).await) }
+        async move {
+            self.note_lists();
+            reading!(self, reader => reader.list(filter, &page).await)
+        }
     }
 
     /// How many conversations a filter selects. O(streams).
     fn count(&self, filter: &Filter) -> impl Future<Output = Result<u64>> + Send {
-        async move { reading!(self, reader => reader.count(filter).await) }
+        async move {
+            self.note_lists();
+            reading!(self, reader => reader.count(filter).await)
+        }
     }
 
     /// How many each filter selects, in one statement.
     fn counts(&self, filters: &[Filter]) -> impl Future<Output = Result<Vec<u64>>> + Send {
-        async move { reading!(self, reader => reader.counts(filters).await) }
+        async move {
+            self.note_lists();
+            reading!(self, reader => reader.counts(filters).await)
+        }
     }
 
     /// How many conversations come before one in a list; nothing where the filter does not select it.
@@ -150,7 +168,10 @@ pub trait PgRead: Source {
         id: ConversationId,
         filter: &Filter,
     ) -> impl Future<Output = Result<Option<u64>>> + Send {
-        async move { reading!(self, reader => reader.rank(id, filter).await) }
+        async move {
+            self.note_lists();
+            reading!(self, reader => reader.rank(id, filter).await)
+        }
     }
 
     /// A conversation.

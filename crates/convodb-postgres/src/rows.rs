@@ -146,10 +146,10 @@ fn unnested(table: Table) -> (String, String) {
     (format!("unnest({arrays}) AS u({names})"), names)
 }
 
-/// Joins the row of a table that a condition on its key finds. The limit keeps the planner from reading a workspace
-/// for each key, as it does by a plan of the time when the table was empty.
-pub(crate) fn found(table: &str, condition: &str) -> String {
-    format!("LATERAL (SELECT t.* FROM {table} t WHERE t.ws = $1 AND {condition} LIMIT 1) t")
+/// Joins the row of a table that a condition on its key finds, and locks it by a clause. The limit keeps the planner
+/// from reading a workspace for each key, as it does by a plan of the time when the table was empty.
+pub(crate) fn found(table: &str, condition: &str, lock: &str) -> String {
+    format!("LATERAL (SELECT t.* FROM {table} t WHERE t.ws = $1 AND {condition} LIMIT 1{lock}) t")
 }
 
 /// Adds rows, whose keys must not be there.

@@ -1,6 +1,7 @@
 //! A store in a workspace of a database.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub(crate) struct Shared {
     newest_id: Mutex<u128>,
     /// Wakes the work that follows a commit.
     pub(crate) commits: Notify,
+    /// Whether lists were read or counted since they were folded last.
+    pub(crate) reads_lists: AtomicBool,
     /// Wakes what waits for events.
     pub(crate) events: Notify,
     /// The places for snapshots, which leave connections to everything else.
@@ -206,6 +209,7 @@ impl PgStore {
             known: Mutex::new(known),
             newest_id: Mutex::new(0),
             commits: Notify::new(),
+            reads_lists: AtomicBool::new(false),
             events: Notify::new(),
             snapshots: Arc::new(Semaphore::new(places)),
         });

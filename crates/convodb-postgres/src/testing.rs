@@ -110,7 +110,7 @@ pub async fn reassign_now(store: &PgStore, limit: usize) -> Result<Vec<Conversat
 ///
 /// `Unavailable` if the server cannot be reached.
 pub async fn settle_now(store: &PgStore) -> Result<()> {
-    background::settle(store.shared()).await
+    background::settle(store.shared(), true).await
 }
 
 /// The id of the contact that a message makes of its first identity, where none of its identities is known.

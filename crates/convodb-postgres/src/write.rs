@@ -418,12 +418,16 @@ impl Unit {
     /// Writes events, with their numbers where commits give them.
     fn write_events(&mut self, statements: &mut Vec<Statement>) -> Result<()> {
         let events = std::mem::take(&mut self.events);
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let is_numbered = self.numbering == Numbering::Head;
+        if is_numbered && !self.is_exclusive {
+            statements.push(self.take_number(count));
+        }
         if events.is_empty() {
             return Ok(());
         }
-        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-        if self.is_exclusive && self.numbering == Numbering::Head {
-            // An optimistic unit takes them with its lock.
+        if is_numbered && self.is_exclusive {
+            // It took the number of the commit when it began.
             let sql = "UPDATE convodb.head SET newest_event = newest_event + $2 WHERE ws = $1";
             statements.push(Statement::new(sql).bind(self.ws).bind(count));
             if let Some(head) = &mut self.head {
@@ -500,7 +504,7 @@ impl Unit {
         };
         let sql = format!(
             "INSERT INTO convodb.journal AS j (ws, seq, version, streams, keys, deltas, at, newest_id) \
-             SELECT $1, {seq}, $2, $3, $4, $5, $6, $7 FROM convodb.head h WHERE h.ws = $1 {more}"
+             SELECT $1, {seq}, $2, $3, $4, $5, $6, $7 FROM convodb.head h WHERE h.ws = $1 {more} RETURNING seq"
         );
         let insert = Statement::new(sql).bind(self.ws).bind(self.version);
         let insert = insert.bind(streams).bind(sort_keys).bind(deltas);

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use convodb::commands::{AddNote, ReceiveMessage, Resolve};
+use convodb::commands::{AddNote, ReceiveMessage, Resolve, ResolveAll};
 use convodb::{
     Conversation, ConversationId, Error, ErrorKind, EventSeq, Filter, Inbound, Note, Outcome,
-    PageRequest, Result, Status,
+    PageRequest, Result, Selection, Status,
 };
 use convodb_postgres::{PgDurability, PgOptions, PgRead, PgStore, testing};
 use convodb_testkit::failures::bouncer::{self, Bouncer};
@@ -16,6 +16,7 @@ use convodb_testkit::failures::load::{Load, block_on, database, report};
 use convodb_testkit::failures::proxy::{Cut, Proxy};
 use convodb_testkit::failures::writer::{CHANNEL, begin, contact};
 use convodb_testkit::postgres::{Server, is_installed, shared};
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 
 use crate::failures::{clean, moment};
@@ -177,6 +178,47 @@ fn retries_of_one_webhook_at_the_same_time_store_one_message() {
                     .len(),
                 2
             );
+        });
+    }
+}
+
+#[test]
+fn what_is_given_of_one_conversation_commits_in_that_order_while_others_go_on() {
+    const CONVERSATIONS: usize = 48;
+    const EACH: usize = 6;
+    if is_installed() {
+        let url = shared().url(&database(shared()));
+        block_on(async {
+            let store = PgStore::open(PgOptions::new(&url).unwrap()).await.unwrap();
+            let conversations = begin(&store, CONVERSATIONS).await.unwrap();
+            let (store, ids) = (&store, &conversations);
+            let given = (0..EACH).flat_map(|number| {
+                let each = ids.iter().map(move |id| (number, *id));
+                each.map(move |(number, id)| async move {
+                    match number {
+                        // What selects conversations sees all that was given before.
+                        3 if id == ids[7] => {
+                            let resolve = ResolveAll {
+                                selection: Selection::first(&Filter::open(), 1_000).unwrap(),
+                            };
+                            let resolved = store.execute(resolve).await.unwrap().value;
+                            assert_eq!(resolved.len(), CONVERSATIONS);
+                        }
+                        _ => {
+                            let note = note(id, &number.to_string());
+                            store.execute(note).await.unwrap();
+                        }
+                    }
+                })
+            });
+            join_all(given).await;
+            for id in &conversations {
+                let notes = store.notes(*id).await.unwrap();
+                let given = (0..EACH).filter(|number| *number != 3 || *id != conversations[7]);
+                let given: Vec<_> = given.map(|number| number.to_string()).collect();
+                let notes: Vec<_> = notes.into_iter().map(|note| note.content).collect();
+                assert_eq!(notes, given);
+            }
         });
     }
 }
