@@ -285,9 +285,11 @@ impl ProviderId {
         Self::unchecked(format!("{IMPORTED}{of}{id}").into())
     }
 
-    /// Whether it is of a message's id elsewhere, and of the conversation that has it.
-    pub fn is_import(&self) -> bool {
-        self.as_str().starts_with(IMPORTED)
+    /// The conversation that it is of, if it is of a message's id elsewhere.
+    pub fn imported_in(&self) -> Option<ConversationId> {
+        let id = self.as_str().strip_prefix(IMPORTED)?;
+        let of = id.get(..kind::Conversation::PREFIX.len() + ulid::ULID_LEN)?;
+        ConversationId::new(of).ok()
     }
 
     /// Whether the store makes it of something else, and no provider gave it.

@@ -90,15 +90,16 @@ impl Unit {
         of: ConversationId,
         times: &Range<DateTime<Utc>>,
     ) -> Option<Option<(DateTime<Utc>, MessageId)>> {
-        let stamp = self
-            .stamps
-            .get(&(Table::Conversation, keys::conversation(of)));
-        let is_unwritten = stamp.copied().flatten().is_none();
-        // One that this unit has made, and not written yet, has none.
-        let is_new = is_unwritten && self.state.conversations.get(&of).flatten().is_some();
-        match is_new {
+        match self.is_new(of) {
             true => Some(None),
             false => self.latest.get(&span(of, times)).copied(),
         }
+    }
+
+    /// Whether this unit has made a conversation, and not written it yet: nothing is stored that is of it.
+    pub(crate) fn is_new(&self, of: ConversationId) -> bool {
+        let stamp = (Table::Conversation, keys::conversation(of));
+        let is_unwritten = self.stamps.get(&stamp).copied().flatten().is_none();
+        is_unwritten && self.state.conversations.get(&of).flatten().is_some()
     }
 }

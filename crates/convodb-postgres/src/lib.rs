@@ -22,6 +22,7 @@ mod load;
 mod migrate;
 mod numbering;
 mod options;
+mod partitions;
 mod pool;
 mod query;
 mod read;

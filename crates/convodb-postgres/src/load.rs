@@ -170,7 +170,9 @@ impl Unit {
             Key::Message(of, id) => request.add(Table::Message, keys::message(*of, *id)),
             Key::Note(of, at, id) => request.add(Table::Note, keys::note(*of, *at, *id)),
             Key::ProviderId(inbox, id) => {
-                if let Some(inbox) = self.directory.inboxes.number(inbox) {
+                if let Some(inbox) = self.directory.inboxes.number(inbox)
+                    && !id.imported_in().is_some_and(|of| self.is_new(of))
+                {
                     let hash = self.hashes.of_provider_id(inbox, id);
                     request.add(Table::ProviderId, keys::provider_id(inbox, hash));
                 }

@@ -4,6 +4,7 @@ use convodb_core::{Error, ErrorKind, Result};
 
 use crate::error::failed;
 use crate::options::PgOptions;
+use crate::partitions;
 use crate::pool;
 use crate::session::{Session, Statement};
 
@@ -15,6 +16,9 @@ pub(crate) const VERSION: i32 = STEPS.len() as i32;
 
 /// Creates the schema, or brings it to the version of this crate. It can run again at any time, beside running
 /// stores of the version before. Answers how many steps were taken.
+///
+/// Each run makes partitions for the events to come, for 33 million or as many as a workspace keeps, and drops
+/// empty ones behind. Where events go beyond them nothing fails: purges delete those by rows.
 ///
 /// It needs a role that may create a schema in the database; running stores need less: see [`roles`].
 ///
@@ -43,6 +47,7 @@ pub async fn migrate(options: &PgOptions) -> Result<u32> {
     let ended = session.execute(end).await.map_err(failed);
     let taken = taken?;
     ended?;
+    partitions::arrange(&session).await?;
     Ok(taken)
 }
 
@@ -98,7 +103,8 @@ pub(crate) async fn check(session: &Session) -> Result<()> {
 }
 
 /// The statements that give roles what they need, and no more: `app` for running stores, `reader` for those
-/// who only look. The roles must be there; run it as the owner of the schema, behind each [`migrate`].
+/// who only look. The roles must be there; run it as the owner of the schema, behind each [`migrate`] that took
+/// steps. `app` may truncate tables, as purges do with partitions of events, also those that are made later.
 ///
 /// # Errors
 ///
@@ -120,9 +126,10 @@ pub fn roles(app: &str, reader: &str) -> Result<String> {
     }
     Ok(format!(
         "GRANT USAGE ON SCHEMA convodb TO {app}, {reader};\n\
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA convodb TO {app};\n\
+         GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA convodb TO {app};\n\
+         ALTER DEFAULT PRIVILEGES IN SCHEMA convodb GRANT TRUNCATE ON TABLES TO {app};\n\
          GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA convodb TO {app};\n\
-         REVOKE INSERT, UPDATE, DELETE ON convodb.schema_version FROM {app};\n\
+         REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON convodb.schema_version FROM {app};\n\
          GRANT SELECT ON ALL TABLES IN SCHEMA convodb TO {reader};\n"
     ))
 }

@@ -77,6 +77,7 @@ impl Unit {
             Query::Count(filter) => Answer::Number(self.reader().count(filter).await?),
             Query::FirstEventSince(at) => {
                 let sql = "SELECT coalesce((SELECT number FROM convodb.event WHERE ws = $1 AND at >= $2 \
+                           AND number >= (SELECT oldest_event FROM convodb.workspace WHERE ws = $1) \
                            ORDER BY number LIMIT 1), \
                            (SELECT newest_event + 1 FROM convodb.head WHERE ws = $1))";
                 Answer::Number(number_of(&self.query(of(sql).bind(micros(*at))).await?))

@@ -526,11 +526,13 @@ impl Reader<'_> {
         let sql = "SELECT h.newest_event, w.oldest_event, e.number, e.record FROM convodb.workspace w \
                    JOIN convodb.head h ON h.ws = w.ws LEFT JOIN LATERAL ( \
                      SELECT e.number, e.record FROM convodb.event e WHERE e.ws = $1 AND e.number > $2 \
-                     AND e.number <= h.newest_event ORDER BY e.number LIMIT $3) e ON true WHERE w.ws = $1 ORDER BY e.number";
+                     AND e.number <= h.newest_event AND e.number <= $4 ORDER BY e.number LIMIT $3) e ON true \
+                   WHERE w.ws = $1 ORDER BY e.number";
         let at_most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self
-            .query(self.of(sql).bind(signed(after)).bind(at_most))
-            .await?;
+        let statement = self.of(sql).bind(signed(after)).bind(at_most);
+        // As there are no gaps, that is the last one, which only few partitions can have.
+        let last = signed(after).saturating_add(at_most);
+        let rows = self.query(statement.bind(last)).await?;
         let first = rows.first();
         let first = first.ok_or_else(|| Error::corrupted("the workspace is missing"))?;
         let [newest, oldest] =
@@ -566,7 +568,7 @@ impl Reader<'_> {
         let id = self.conversation(id).await?.id;
         let sql = "SELECT number, record FROM convodb.audit WHERE ws = $1 AND conversation = $2 \
                    UNION ALL SELECT number, record FROM convodb.event WHERE ws = $1 AND audit = $2 \
-                   ORDER BY number";
+                   AND number >= (SELECT oldest_event FROM convodb.workspace WHERE ws = $1) ORDER BY number";
         let rows = self
             .query(self.of(sql).bind(keys::conversation(id)))
             .await?;

@@ -153,6 +153,10 @@ pub(crate) fn found(table: &str, condition: &str, lock: &str) -> String {
 }
 
 /// Adds rows, whose keys must not be there.
+///
+/// `COPY` would take as long, as most of it is the indexes: an import of 200,000 messages took 2.3 s by either, and
+/// 6.6 µs of the server's processor a message instead of 7.0. It would be a second way, which poolers without
+/// named statements do not have.
 pub(crate) fn insert(ws: i32, version: i64, table: Table, rows: Vec<Row>) -> Statement {
     let (from, names) = unnested(table);
     let sql = format!(

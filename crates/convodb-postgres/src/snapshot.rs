@@ -54,8 +54,10 @@ impl PgStore {
             Error::new(ErrorKind::Unavailable, message)
         })?;
         let session = shared.session().await?;
+        // No purge truncates what it sees.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-             SET LOCAL idle_in_transaction_session_timeout = '60s'";
+             SET LOCAL idle_in_transaction_session_timeout = '60s'; \
+             LOCK TABLE convodb.event IN ACCESS SHARE MODE";
         let head = Head::statement(shared.ws);
         let begun = try_join(session.execute(begin), session.query(&head));
         let (_, rows) = begun.await.map_err(failed)?;

@@ -323,18 +323,21 @@ impl Unit {
 
     /// Drops the events before one. Audit logs keep those that they have.
     async fn purge_events(&mut self, before: EventSeq) -> Done<()> {
-        let number = reader::signed(before);
+        let head = self.head()?;
+        let (from, number) = (reader::signed(head.oldest_event), reader::signed(before));
+        let kept = reader::signed(head.newest_event) - number + 1;
         let of = |sql: &'static str| Statement::new(sql).bind(self.ws).bind(number);
         let statements = [
             of(
                 "INSERT INTO convodb.audit (ws, conversation, number, record) \
                 SELECT ws, audit, number, record FROM convodb.event \
-                WHERE ws = $1 AND number < $2 AND audit IS NOT NULL",
-            ),
-            of("DELETE FROM convodb.event WHERE ws = $1 AND number < $2"),
+                WHERE ws = $1 AND number >= $3 AND number < $2 AND audit IS NOT NULL",
+            )
+            .bind(from),
             of("UPDATE convodb.workspace SET oldest_event = $2 WHERE ws = $1"),
         ];
         self.session.pipeline(&statements).await?;
+        self.remove_events(from, number, kept).await?;
         if let Some(head) = &mut self.head {
             head.oldest_event = before;
         }

@@ -11,7 +11,8 @@ use crate::place::{Location, Place, Workspace};
 ///
 /// The schema `convodb` has all workspaces. It can be run at any time, also while
 /// services run, and needs a role that may create a schema in the database. An update
-/// only adds, so that services of the version before go on.
+/// only adds, so that services of the version before go on. Each run also makes the
+/// partitions of the events to come, and drops empty ones: run it each month.
 ///
 /// With --app and --reader, it prints the statements that give two roles the rights
 /// they need, and no more: --app for services and `import`, --reader for `export`,

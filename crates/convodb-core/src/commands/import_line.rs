@@ -252,7 +252,7 @@ fn message(line: &ImportMessage, state: &State, env: &mut Env<'_>) -> Result<Dec
                     .then(|| state.require_message(*of, *known))
                     .transpose()?;
                 return match known {
-                    Some(known) if is_same(known, &message) || id.is_import() => {
+                    Some(known) if is_same(known, &message) || id.imported_in().is_some() => {
                         again(message, known, waiting, inbox, state, env)
                     }
                     _ => Err(Error::foreign_id_conflict(&id).into()),

@@ -1,6 +1,8 @@
 //! The bounds of ids and numbers.
 
-use convodb_core::{Channel, ContactId, ConversationId, InboxNumber, ProviderId, TeamId, UserId};
+use convodb_core::{
+    Channel, ContactId, ConversationId, Direction, InboxNumber, ProviderId, TeamId, UserId,
+};
 
 #[test]
 fn own_ids_have_one_spelling_and_do_not_overflow() {
@@ -77,4 +79,15 @@ fn every_channel_has_a_nameless_inbox_of_its_own() {
         assert_eq!((eighth.channel(), eighth.saved()), (channel, Some(7)));
     }
     assert_eq!(InboxNumber::of_saved(0, Channel::Webchat).get(), 7);
+}
+
+#[test]
+fn the_id_of_an_imported_message_names_its_conversation() {
+    let of = ConversationId::from_parts(1_700_000_000_000, 7);
+    for id in ["", "1", "conv_2", "é"] {
+        assert_eq!(ProviderId::of_import(of, id).imported_in(), Some(of));
+    }
+    let reference = ProviderId::of_reference(Direction::Inbound, &of.to_string());
+    assert_eq!(reference.imported_in(), None);
+    assert_eq!(ProviderId::new("wamid.1").unwrap().imported_in(), None);
 }

@@ -152,6 +152,7 @@ CREATE TABLE convodb.tag (
     PRIMARY KEY (ws, key)
 );
 
+-- By ranges of 2^22 numbers, which `migrate` makes ahead.
 CREATE TABLE convodb.event (
     ws int, number bigint,
     at bigint NOT NULL,
@@ -161,9 +162,10 @@ CREATE TABLE convodb.event (
     contacts bytea[],
     record bytea NOT NULL,
     PRIMARY KEY (ws, number)
-);
+) PARTITION BY RANGE (number);
 CREATE INDEX event_audit ON convodb.event (ws, audit, number) WHERE audit IS NOT NULL;
 CREATE INDEX event_contacts ON convodb.event USING gin (contacts) WHERE contacts IS NOT NULL;
+CREATE TABLE convodb.event_rest PARTITION OF convodb.event DEFAULT;
 
 -- Events of audit logs that were purged from the others.
 CREATE TABLE convodb.audit (

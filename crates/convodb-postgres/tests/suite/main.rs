@@ -13,4 +13,5 @@ mod connections;
 mod disturbances;
 mod failures;
 mod model;
+mod retention;
 mod sessions;
