@@ -43,6 +43,8 @@ mod ranks;
 mod reassignment;
 mod records;
 mod rules;
+mod rules_in_files;
+mod store;
 mod store_threads;
 mod submit;
 mod tables;

@@ -14,3 +14,13 @@ mod disturbances;
 mod failures;
 mod model;
 mod sessions;
+mod store;
+
+/// What a store in a file promises, a workspace does too: tests from the same files, by [`store`].
+#[path = "../../../../tests/suite"]
+mod shared {
+    pub mod details;
+    pub mod rules;
+}
+
+use shared::details;
