@@ -12,6 +12,7 @@
 mod attributes;
 mod bulk;
 mod concurrency;
+mod consumers;
 mod contacts;
 mod damage;
 mod details;
@@ -52,5 +53,7 @@ mod tasks;
 mod trials;
 mod trust;
 mod unread;
+mod unread_stored;
+mod waiting;
 mod wal;
 mod wide_changes;

@@ -1,13 +1,19 @@
 //! Rules over what a file alone can have: crashes, backups and compaction; and what it counts of its rows.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use convodb::commands::{Edit, Revoke};
 use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds, reassign_now};
-use convodb::{Channel, ContactId, Filter, Inbound, Options, Sort, TeamId, UserId, View, ViewId};
+use convodb::{
+    Channel, ContactId, Filter, Inbound, MessageRef, Options, ProviderId, Sort, TeamId, UserId,
+    View, ViewId,
+};
+use convodb_testkit::fixture::{clock, options};
 use convodb_testkit::harness::disk::MemoryDisk;
 
 use crate::rules::inbox::{Inbox, contact, time};
@@ -98,7 +104,10 @@ fn members_outlive_a_killed_process_a_backup_and_a_compaction() {
         .save_team_with_members(&sales, "Sales", [c.clone(), b.clone()])
         .unwrap();
     let check = |store: &Store| {
-        assert_eq!(store.members_of(&billing).unwrap(), [b.clone()]);
+        assert_eq!(
+            store.members_of(&billing).unwrap(),
+            std::slice::from_ref(&b)
+        );
         assert_eq!(store.team(&sales).unwrap().members, [b.clone(), c.clone()]);
         for team in [&billing, &sales] {
             let of_members = Filter::open().members_of(team);
@@ -175,4 +184,65 @@ fn the_rows_of_a_view_that_was_changed_or_removed_go() {
     }
     assert_eq!(rows(), without);
     assert!(store.verify().unwrap().is_clean());
+}
+
+/// What must not be in a file any more.
+const SECRET: &str = "an-unusual-secret-4117";
+
+fn has_secret(path: &Path) -> bool {
+    let bytes = fs::read(path).unwrap();
+    let mut windows = bytes.windows(SECRET.len());
+    windows.any(|window| window == SECRET.as_bytes())
+}
+
+fn by_id(id: &str) -> MessageRef {
+    MessageRef::from((Channel::Whatsapp, ProviderId::new(id).unwrap()))
+}
+
+#[test]
+fn an_edit_that_waited_is_erased_with_its_message_from_the_log_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = options(&clock()).open(&path).unwrap();
+    let edit = Edit::new(by_id("w1"), SECRET);
+    assert!(store.edit(edit).unwrap().value.is_none());
+    assert!(has_secret(&path), "the log has it");
+    let revoked = store.revoke(Revoke::new(by_id("w1"))).unwrap();
+    assert!(revoked.value.is_none());
+    assert!(!has_secret(&path), "nothing has it");
+}
+
+#[test]
+fn a_revoked_message_is_gone_from_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = options(&clock()).open(&path).unwrap();
+    let secret = inbound(contact("con_1"), SECRET).provider_id("w1");
+    store.receive(secret).unwrap();
+    store.revoke(Revoke::new(by_id("w1"))).unwrap();
+    store.compact().unwrap();
+    store.close().unwrap();
+    assert!(
+        !has_secret(&path),
+        "the content of a revoked message is in the file"
+    );
+}
+
+#[test]
+fn contacts_that_were_merged_are_so_after_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("inbox.redb");
+    let (from, into) = (contact("con_from"), contact("con_into"));
+    let store = Store::open(&path).unwrap();
+    let gone = store.receive(inbound(from.clone(), "Hello")).unwrap().value;
+    let kept = store.receive(inbound(into.clone(), "Hello")).unwrap().value;
+    store.merge_contacts(&from, &into).unwrap();
+    // Nothing but the log has the merge.
+    let copy = directory.path().join("copy.redb");
+    fs::copy(&path, &copy).unwrap();
+    let crashed = Store::open(&copy).unwrap();
+    let found = crashed.conversation(gone.conversation_id).unwrap();
+    assert_eq!(found.id, kept.conversation_id);
+    assert_eq!(crashed.conversations_of(&from).unwrap(), [found]);
+    assert!(crashed.verify().unwrap().is_clean());
 }

@@ -6,12 +6,13 @@
 
 pub(crate) use std::prelude::v1::test;
 
-pub(crate) use convodb::testing::reassign_now;
+pub(crate) use convodb::testing::{contact_of, reassign_now};
 pub(crate) use convodb::{Options, Read, Stats, Store, Transaction};
+pub(crate) use convodb_testkit::fixture::options;
 use tempfile::TempDir;
 
-/// How many random commands go between two checks of everything.
-pub(crate) const BETWEEN_CHECKS: u64 = 8;
+/// Long tests do so many times less than in memory.
+pub(crate) const SLOWER: u32 = 1;
 
 /// Where a store is while it is closed.
 pub(crate) struct Place(TempDir);

@@ -5,7 +5,7 @@ use convodb::{Deliveries, DeliveryStatus, ErrorKind, Execute, Message, MessageId
 use proptest::prelude::*;
 
 use super::inbox::{Inbox, time};
-use crate::store::{Read, Store, test};
+use crate::store::{Read, SLOWER, Store, test};
 
 fn at(minute: u32) -> DateTime<Utc> {
     time(&format!("2026-04-16T08:{minute:02}:00Z"))
@@ -244,7 +244,7 @@ fn any_receipt() -> impl Strategy<Value = Receipt> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(64 / SLOWER))]
 
     #[test]
     fn any_receipts_come_to_the_same_in_any_order(

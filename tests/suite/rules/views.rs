@@ -8,7 +8,7 @@ use convodb::{
 };
 
 use super::inbox::{Inbox, contact};
-use crate::store::{BETWEEN_CHECKS, Options, Place, Read, Store, Transaction, reassign_now, test};
+use crate::store::{Options, Place, Read, SLOWER, Store, Transaction, reassign_now, test};
 
 fn view(text: &str) -> ViewId {
     ViewId::new(text).unwrap()
@@ -258,7 +258,7 @@ fn every_view_is_what_its_filter_selects_in_its_order_after_every_command() {
         let known = lists.iter().enumerate();
         let known = known.filter(|(nth, _)| step >= 200 || nth % 2 == 0);
         let known: Vec<_> = known.map(|(_, list)| list.clone()).collect();
-        if step % BETWEEN_CHECKS == 0 || step > 390 {
+        if step % (8 * u64::from(SLOWER)) == 0 || step > 390 {
             check(store, &known);
         }
     }

@@ -19,8 +19,16 @@ mod store;
 /// What a store in a file promises, a workspace does too: tests from the same files, by [`store`].
 #[path = "../../../../tests/suite"]
 mod shared {
+    mod attributes;
+    mod contacts;
     pub mod details;
+    mod events;
+    mod idempotency;
+    mod messages;
+    mod preconditions;
+    mod provider_ids;
     pub mod rules;
+    mod unread;
 }
 
-use shared::details;
+use shared::{details, rules};

@@ -12,11 +12,12 @@ use convodb_postgres::testing::{self, ExclusiveTransaction};
 use convodb_postgres::{PgOptions, PgRead, PgSnapshot, PgStore, VerifyReport};
 
 pub use convodb_testkit::postgres::test;
+use convodb_testkit::views::MOST_VIEWS;
 
-use crate::backend::{block_on, options};
+use crate::backend::{self, block_on};
 
-/// How many random commands go between two checks of everything.
-pub const BETWEEN_CHECKS: u64 = 24;
+/// Long tests do so many times less than in memory.
+pub const SLOWER: u32 = 4;
 
 /// More rows than a test has.
 const ALL: usize = 1 << 32;
@@ -27,7 +28,7 @@ pub struct Options(PgOptions);
 
 impl Default for Options {
     fn default() -> Self {
-        Self(options())
+        Self(backend::options())
     }
 }
 
@@ -62,12 +63,19 @@ impl Options {
     }
 }
 
+/// Options of which what happens does not depend on time.
+pub fn options(clock: &ManualClock) -> Options {
+    let options = Options::new().clock(clock.clone());
+    let options = options.ids(SeededIds::new(11)).reassign_by_hand();
+    options.max_views(MOST_VIEWS)
+}
+
 /// Where a store is while it is closed.
 pub struct Place(String);
 
 impl Place {
     pub fn new() -> Self {
-        Self(crate::backend::workspace())
+        Self(backend::workspace())
     }
 
     pub fn open(&self, Options(options): Options) -> Store {
@@ -113,6 +121,19 @@ impl Store {
         block_on(self.0.import_all(imports))
     }
 
+    pub fn import_lines<L: IntoIterator<Item = NumberedLine>>(
+        &self,
+        lines: L,
+        options: &ImportOptions,
+    ) -> impl Iterator<Item = Result<LineAnswer>> + use<L> {
+        let lines = lines.into_iter().collect();
+        let (answers, error) = match block_on(self.0.import_lines(lines, options)) {
+            Ok(answers) => (answers, None),
+            Err(error) => (Vec::new(), Some(Err(error))),
+        };
+        answers.into_iter().map(Ok).chain(error)
+    }
+
     pub fn stats(&self) -> Result<Stats> {
         block_on(self.0.stats())
     }
@@ -145,6 +166,10 @@ impl Execute for Store {
 
 pub fn reassign_now(store: &Store, limit: usize) -> Result<Vec<ConversationId>> {
     block_on(testing::reassign_now(&store.0, limit))
+}
+
+pub fn contact_of(store: &Store, identity: &Identity) -> Result<ContactId> {
+    testing::contact_of(&store.0, identity)
 }
 
 /// A transaction that reads what it wrote.
@@ -207,10 +232,6 @@ pub trait Read {
         block_on(self.source().conversation(id))
     }
 
-    fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Option<Conversation>>> {
-        block_on(self.source().conversations(ids))
-    }
-
     fn find_conversation(
         &self,
         contact: &ContactId,
@@ -234,10 +255,6 @@ pub trait Read {
     ) -> Result<Page<Contact>> {
         let page = page.try_into().map_err(Into::into)?;
         block_on(self.source().list_contacts(filter, page))
-    }
-
-    fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>> {
-        block_on(self.source().contacts(after, limit))
     }
 
     fn transcript(&self, id: ConversationId) -> Result<Transcript> {
@@ -278,10 +295,6 @@ pub trait Read {
         block_on(self.source().view(id))
     }
 
-    fn views(&self) -> Result<Vec<View>> {
-        block_on(self.source().views())
-    }
-
     fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
         block_on(self.source().assignee(id))
     }
@@ -308,10 +321,6 @@ pub trait Read {
 
     fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
         block_on(self.source().audit_log(id))
-    }
-
-    fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
-        block_on(self.source().consumers())
     }
 
     fn commit_seq(&self) -> Result<CommitSeq> {
