@@ -45,7 +45,6 @@ mod reassignment;
 mod records;
 mod rules;
 mod rules_in_files;
-mod store;
 mod store_threads;
 mod submit;
 mod tables;
@@ -57,3 +56,7 @@ mod unread_stored;
 mod waiting;
 mod wal;
 mod wide_changes;
+
+// What a backend has of its own. The suite of `convodb-postgres` has another module of this name, and some of these
+// files.
+use convodb_testkit::store;

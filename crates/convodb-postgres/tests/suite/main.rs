@@ -31,4 +31,14 @@ mod shared {
     mod unread;
 }
 
+/// What Meta's webhooks come to in any order, by a store that takes each command at once.
+#[path = "../../../convodb-meta/tests/suite"]
+mod webhooks {
+    pub mod common;
+    mod contacts;
+    pub mod orders;
+    pub mod threads;
+}
+
 use shared::{details, rules};
+use webhooks::{common, orders, threads};

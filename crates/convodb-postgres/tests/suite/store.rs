@@ -1,5 +1,5 @@
-//! A workspace by the names of `convodb`'s store: the same files of tests run on it as on a store in a file. The
-//! suite of that one has a module with the same names.
+//! A workspace by the names of `convodb`'s store, so that the same files of tests run on both: they import from
+//! `crate::store`, which is the testkit's module of that name where they run on a store of `convodb`.
 
 use std::sync::Arc;
 use std::time::Duration;
