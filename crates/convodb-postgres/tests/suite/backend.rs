@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use convodb::commands::PurgeEvents;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::*;
@@ -68,15 +68,19 @@ pub struct Pg {
 
 impl Pg {
     pub fn new(clock: &ManualClock, numbering: Numbering) -> Self {
-        let (clock, ids) = (clock.clone(), SeededIds::new(11));
+        let (shown, ids) = (clock.clone(), SeededIds::new(11));
         let options = options()
-            .clock(move || clock.get())
+            .clock(move || shown.get())
             .random(move || ids.random())
             .max_views(MOST_VIEWS)
             .background(false);
         let store = block_on(PgStore::open(options.clone())).unwrap();
+        // An earlier commit, so that the time of none of a test's rests on it.
+        let now = clock.get();
+        clock.set(now - TimeDelta::hours(1));
         block_on(store.set_numbering(numbering)).unwrap();
         block_on(testing::settle_now(&store)).unwrap();
+        clock.set(now);
         let before = block_on(store.commit_seq()).unwrap().get();
         Self {
             options,
@@ -283,6 +287,8 @@ impl Backend for Pg {
     }
 
     fn restart(&self) -> Result<()> {
+        // Within a millisecond, ids ascend beyond those of another process as far as its commits are settled.
+        drop(self.reads());
         let store = block_on(PgStore::open(self.options.clone()))?;
         *self.store.write().unwrap() = store;
         Ok(())
