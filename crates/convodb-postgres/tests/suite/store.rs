@@ -17,7 +17,7 @@ use convodb_testkit::views::MOST_VIEWS;
 use crate::backend::{self, block_on};
 
 /// Long tests do so many times less than in memory.
-pub const SLOWER: u32 = 4;
+pub const SLOWER: u32 = 6;
 
 /// More rows than a test has.
 const ALL: usize = 1 << 32;
