@@ -3,17 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use convodb::commands::PurgeEvents;
-use convodb::testing::{ManualClock, SeededIds};
+use convodb::testing::ManualClock;
 use convodb::*;
 use convodb_postgres::{Numbering, PgOptions, PgRead, PgStore, migrate, testing};
 use convodb_testkit::backend::{Backend, Commands, Counts, MOST, Plain, Queries};
 use convodb_testkit::postgres::{Server, shared};
-use convodb_testkit::views::MOST_VIEWS;
 use tokio::runtime::Runtime;
 
-use crate::store::{Read as _, Snapshot, Store, Transaction};
+use crate::store::{self, Options, Read as _, Snapshot, Store, Transaction};
 
 /// Runs what is async.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -68,15 +67,14 @@ pub struct Pg {
 
 impl Pg {
     pub fn new(clock: &ManualClock, numbering: Numbering) -> Self {
-        let (clock, ids) = (clock.clone(), SeededIds::new(11));
-        let options = options()
-            .clock(move || clock.get())
-            .random(move || ids.random())
-            .max_views(MOST_VIEWS)
-            .background(false);
+        let Options(options) = store::options(clock);
         let store = block_on(PgStore::open(options.clone())).unwrap();
+        // A change is a commit, whose time is long before the first one of the test.
+        let now = clock.get();
+        clock.set(now - TimeDelta::days(1));
         block_on(store.set_numbering(numbering)).unwrap();
         block_on(testing::settle_now(&store)).unwrap();
+        clock.set(now);
         let before = block_on(store.commit_seq()).unwrap().get();
         Self {
             options,
