@@ -258,7 +258,7 @@ fn every_view_is_what_its_filter_selects_in_its_order_after_every_command() {
         let known = lists.iter().enumerate();
         let known = known.filter(|(nth, _)| step >= 200 || nth % 2 == 0);
         let known: Vec<_> = known.map(|(_, list)| list.clone()).collect();
-        if step % (8 * u64::from(SLOWER)) == 0 || step > 390 {
+        if step % (8 * u64::from(SLOWER)) == 0 || step > 395 {
             check(store, &known);
         }
     }

@@ -5,15 +5,14 @@ use std::sync::{Mutex, OnceLock, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use convodb::commands::PurgeEvents;
-use convodb::testing::{ManualClock, SeededIds};
+use convodb::testing::ManualClock;
 use convodb::*;
 use convodb_postgres::{Numbering, PgOptions, PgRead, PgStore, migrate, testing};
 use convodb_testkit::backend::{Backend, Commands, Counts, MOST, Plain, Queries};
 use convodb_testkit::postgres::{Server, shared};
-use convodb_testkit::views::MOST_VIEWS;
 use tokio::runtime::Runtime;
 
-use crate::store::{Read as _, Snapshot, Store, Transaction};
+use crate::store::{self, Options, Read as _, Snapshot, Store, Transaction};
 
 /// Runs what is async.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -68,16 +67,11 @@ pub struct Pg {
 
 impl Pg {
     pub fn new(clock: &ManualClock, numbering: Numbering) -> Self {
-        let (shown, ids) = (clock.clone(), SeededIds::new(11));
-        let options = options()
-            .clock(move || shown.get())
-            .random(move || ids.random())
-            .max_views(MOST_VIEWS)
-            .background(false);
+        let Options(options) = store::options(clock);
         let store = block_on(PgStore::open(options.clone())).unwrap();
-        // An earlier commit, so that the time of none of a test's rests on it.
+        // A change is a commit, whose time is long before the first one of the test.
         let now = clock.get();
-        clock.set(now - TimeDelta::hours(1));
+        clock.set(now - TimeDelta::days(1));
         block_on(store.set_numbering(numbering)).unwrap();
         block_on(testing::settle_now(&store)).unwrap();
         clock.set(now);
@@ -288,7 +282,7 @@ impl Backend for Pg {
 
     fn restart(&self) -> Result<()> {
         // Within a millisecond, ids ascend beyond those of another process as far as its commits are settled.
-        drop(self.reads());
+        block_on(testing::settle_now(&self.store()))?;
         let store = block_on(PgStore::open(self.options.clone()))?;
         *self.store.write().unwrap() = store;
         Ok(())

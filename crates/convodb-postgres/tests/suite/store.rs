@@ -17,14 +17,14 @@ use convodb_testkit::views::MOST_VIEWS;
 use crate::backend::{self, block_on};
 
 /// Long tests do so many times less than in memory.
-pub const SLOWER: u32 = 4;
+pub const SLOWER: u32 = 6;
 
 /// More rows than a test has.
 const ALL: usize = 1 << 32;
 
 /// Options of a workspace of its own.
 #[derive(Clone, Debug)]
-pub struct Options(PgOptions);
+pub struct Options(pub PgOptions);
 
 impl Default for Options {
     fn default() -> Self {
