@@ -148,6 +148,11 @@ impl App {
         self.start(self.permit()?, context, command).await
     }
 
+    /// So many commands may be given beside those under way.
+    pub(crate) fn free(&self) -> usize {
+        self.queue.available_permits()
+    }
+
     /// Room for one command.
     pub(crate) fn permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         let permit = Arc::clone(&self.queue).try_acquire_owned();

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use convodb::prelude::*;
 use convodb::{
-    Assignee, AssigneeId, Command, Contact, ContactFilter, ContactId, Context, Conversation,
-    ConversationId, Error, Event, EventSeq, Filter, Health, ImportOptions, Inbox, InboxId,
-    LineAnswer, Message, MessageRange, MessageRef, Messages, Note, NumberedLine, Outcome, Page,
-    PageRequest, Result, TagCount, Team, TeamId, Transcript, View, ViewId,
+    Assignee, AssigneeId, Command, ConsumerPosition, Contact, ContactFilter, ContactId, Context,
+    Conversation, ConversationId, Error, Event, EventSeq, Filter, Health, ImportOptions, Inbox,
+    InboxId, LineAnswer, Message, MessageRange, MessageRef, Messages, Note, NumberedLine, Outcome,
+    Page, PageRequest, Result, TagCount, Team, TeamId, Transcript, View, ViewId,
 };
 use convodb_postgres::{PgRead, PgSnapshot, PgStore};
 use futures_util::future::Either;
@@ -111,6 +111,10 @@ impl<F: Read, P: PgRead> Reads<F, P> {
 
     pub(crate) async fn views(&self) -> Result<Vec<View>> {
         query!(self.views())
+    }
+
+    pub(crate) async fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
+        query!(self.consumers())
     }
 
     pub(crate) async fn tags(&self) -> Result<Vec<TagCount>> {

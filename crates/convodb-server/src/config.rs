@@ -1,20 +1,30 @@
-//! The command line.
+//! The command line, and the file of options.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::Parser;
 use convodb_postgres::PgOptions;
+use serde::Deserialize;
 
 use crate::housekeeping::Kept;
+use crate::log::Format;
+use crate::webhooks;
 
 /// The conversations API over HTTP, stored in convodb.
 #[derive(Parser)]
-#[command(name = "api-server", version)]
+#[command(name = "api-server", version, args_override_self = true)]
 pub(crate) struct Config {
+    /// A TOML file of these options by their names, without the dashes before them, and of webhooks. The command line
+    /// wins over it, and it over the environment
+    #[arg(long, value_name = "FILE", env = "CONVODB_CONFIG")]
+    config: Option<PathBuf>,
+
     /// The store: a file, created if it is missing; or `postgres://user@host/database`, or a string of keys and
     /// values, `host=/run/postgresql dbname=support`. Give a password in the environment: other users of the
     /// machine can see it in the list of processes
@@ -41,6 +51,14 @@ pub(crate) struct Config {
     /// Where to listen; port 0 picks one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: String,
+
+    /// Where metrics are answered without a key, at `/metrics`; without it, they need one, at the other place
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) metrics_listen: Option<String>,
+
+    /// How lines of the log are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: Format,
 
     /// A key that clients send; several may be given. Other users of the machine can see it in the
     /// list of processes: prefer the environment
@@ -72,6 +90,18 @@ pub(crate) struct Config {
         hide_env_values = true
     )]
     pub(crate) webhook_secret: Option<String>,
+
+    /// The types of the events that are posted, `message.*` for each that begins so; without it, all
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    webhook_events: Vec<String>,
+
+    /// For how long an event is posted again that the receiver does not accept; then it is a dead letter
+    #[arg(long, value_name = "DAYS", default_value = "3", value_parser = some_days)]
+    webhook_give_up: Duration,
+
+    /// Those of the file.
+    #[arg(skip)]
+    named_webhooks: Vec<NamedWebhook>,
 
     /// The secret of the app that signs the webhooks of Meta; without it, they are not received
     #[arg(
@@ -135,6 +165,58 @@ pub(crate) struct Config {
     pub(crate) keep_resolved: Option<Duration>,
 }
 
+/// A webhook of the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedWebhook {
+    name: String,
+    url: String,
+    secret: String,
+    #[serde(default)]
+    events: Vec<String>,
+    give_up_days: Option<f64>,
+}
+
+/// What the file has.
+#[derive(Debug, Deserialize)]
+struct File {
+    #[serde(default)]
+    webhooks: Vec<NamedWebhook>,
+    #[serde(flatten)]
+    options: BTreeMap<String, toml::Value>,
+}
+
+impl File {
+    /// The options as arguments of a command line.
+    fn arguments(&self) -> Result<Vec<OsString>> {
+        let mut arguments = Vec::new();
+        for (name, value) in &self.options {
+            ensure!(name != "config", "`config` is no option of a file");
+            let values = match value {
+                toml::Value::Array(values) => values.as_slice(),
+                value => std::slice::from_ref(value),
+            };
+            for value in values {
+                match value {
+                    toml::Value::Boolean(true) => arguments.push(format!("--{name}").into()),
+                    toml::Value::Boolean(false) => {}
+                    toml::Value::String(text) => arguments.push(format!("--{name}={text}").into()),
+                    toml::Value::Integer(number) => {
+                        arguments.push(format!("--{name}={number}").into());
+                    }
+                    toml::Value::Float(number) => {
+                        arguments.push(format!("--{name}={number}").into());
+                    }
+                    _ => bail!(
+                        "`{name}` must be a text, a number, true or false, or several of them"
+                    ),
+                }
+            }
+        }
+        Ok(arguments)
+    }
+}
+
 /// Where the store is.
 #[derive(Debug)]
 pub(crate) enum Database<'c> {
@@ -184,6 +266,65 @@ fn seconds(text: &str) -> Result<Duration> {
 }
 
 impl Config {
+    /// Reads the command line, and the file that it or the environment names.
+    ///
+    /// The outer error is of the file, the inner one of the options.
+    pub(crate) fn read() -> Result<Result<Self, clap::Error>> {
+        Self::read_from(std::env::args_os().collect())
+    }
+
+    fn read_from(mut arguments: Vec<OsString>) -> Result<Result<Self, clap::Error>> {
+        let Some(path) = file_of(&arguments) else {
+            return Ok(Self::try_parse_from(arguments));
+        };
+        let name = path.display();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
+        // The error's own text shows the line, which may have a secret.
+        let file: File = toml::from_str(&text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+            anyhow!("{name}, line {line}: {}", error.message())
+        })?;
+        let of_file = file.arguments().with_context(|| name.to_string())?;
+        let first = arguments.len().min(1);
+        arguments.splice(first..first, of_file);
+        Ok(Self::try_parse_from(arguments).map(|config| Self {
+            named_webhooks: file.webhooks,
+            ..config
+        }))
+    }
+
+    /// The receivers of events: that of the command line, and those of the file.
+    pub(crate) fn webhooks(
+        &self,
+        make_secret: impl FnOnce() -> Result<String>,
+    ) -> Result<Vec<webhooks::Settings>> {
+        let mut all = Vec::new();
+        if let Some(url) = &self.webhook {
+            all.push(webhooks::Settings {
+                name: None,
+                url: url.clone(),
+                secret: self.webhook_secret.clone().map_or_else(make_secret, Ok)?,
+                events: self.webhook_events.clone(),
+                give_up: self.webhook_give_up,
+            });
+        }
+        for named in &self.named_webhooks {
+            let days = named.give_up_days.map(|days| some_days(&days.to_string()));
+            all.push(webhooks::Settings {
+                name: Some(named.name.clone()),
+                url: named.url.clone(),
+                secret: named.secret.clone(),
+                events: named.events.clone(),
+                give_up: days
+                    .transpose()
+                    .with_context(|| format!("webhook {}: give_up_days", named.name))?
+                    .unwrap_or(self.webhook_give_up),
+            });
+        }
+        Ok(all)
+    }
+
     /// Where the store is. No error has the password.
     pub(crate) fn database(&self) -> Result<Database<'_>> {
         let Some(url) = self.db.to_str().filter(|db| is_postgres(db)) else {
@@ -228,7 +369,8 @@ impl Config {
         for key in &self.api_keys {
             check_key(key).context("an API key cannot be used")?;
         }
-        if let Some(secret) = &self.webhook_secret {
+        let secrets = self.named_webhooks.iter().map(|named| &named.secret);
+        for secret in self.webhook_secret.iter().chain(secrets) {
             ensure!(!secret.is_empty(), "the webhook secret is empty");
             ensure!(
                 !self.api_keys.contains(secret),
@@ -246,6 +388,23 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The file that a command line or the environment names.
+fn file_of(arguments: &[OsString]) -> Option<PathBuf> {
+    let mut arguments = arguments.iter().skip(1);
+    let mut named = None;
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" {
+            named = arguments.next().map(PathBuf::from);
+        } else if let Some(path) = argument
+            .to_str()
+            .and_then(|it| it.strip_prefix("--config="))
+        {
+            named = Some(PathBuf::from(path));
+        }
+    }
+    named.or_else(|| std::env::var_os("CONVODB_CONFIG").map(PathBuf::from))
 }
 
 fn check_key(key: &str) -> Result<()> {

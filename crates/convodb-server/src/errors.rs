@@ -51,7 +51,7 @@ struct Party {
 
 impl ApiError {
     /// The code and message of each status. Some constructors below have a more precise code.
-    const CODES: [(StatusCode, &'static str, &'static str); 16] = [
+    const CODES: [(StatusCode, &'static str, &'static str); 17] = [
         (
             StatusCode::BAD_REQUEST,
             "bad_request",
@@ -88,6 +88,11 @@ impl ApiError {
             "the state does not allow it",
         ),
         (StatusCode::GONE, "gone", "it was there, and is gone"),
+        (
+            StatusCode::BAD_GATEWAY,
+            "not_accepted",
+            "the receiver did not accept the event",
+        ),
         (
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",
@@ -150,6 +155,11 @@ impl ApiError {
             message: message.into(),
             ..Self::of(status)
         }
+    }
+
+    /// A receiver that did not accept an event.
+    pub(crate) fn not_accepted(why: String) -> Self {
+        Self::saying(StatusCode::BAD_GATEWAY, why)
     }
 
     /// A value that breaks a rule: which field, and why.

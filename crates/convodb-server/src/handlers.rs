@@ -17,3 +17,4 @@ pub(crate) mod notes;
 pub(crate) mod session;
 pub(crate) mod tags;
 pub(crate) mod views;
+pub(crate) mod webhooks;

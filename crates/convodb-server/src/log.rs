@@ -19,6 +19,15 @@ const WAITING: usize = 4_096;
 /// For the last lines, when the process ends.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// An object a line, with the fields of the request around it.
+    Json,
+}
+
 enum Entry {
     Line(Vec<u8>),
     /// All that came before is written.
@@ -34,15 +43,18 @@ pub(crate) struct Log {
 
 impl Log {
     /// Starts to log what `RUST_LOG` selects, by default the level `info`, and panics.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(format: Format) -> Result<Self> {
         let log = Self::to(io::stderr())?;
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
         let writer = log.clone();
-        tracing_subscriber::fmt()
+        let lines = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
             .with_ansi(false)
-            .with_env_filter(filter)
-            .init();
+            .with_env_filter(filter);
+        match format {
+            Format::Text => lines.init(),
+            Format::Json => lines.json().flatten_event(true).init(),
+        }
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
         Ok(log)
     }

@@ -14,6 +14,7 @@ mod healing;
 mod housekeeping;
 mod limits;
 mod log;
+mod metrics;
 mod openapi;
 mod request;
 mod router;
@@ -28,9 +29,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use clap::Parser as _;
 use convodb::{ErrorKind, Options};
 use convodb_postgres::{PgOptions, PgStore};
+use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 
 use app::App;
@@ -40,20 +41,28 @@ use config::{Config, Database};
 use feed::Feed;
 use handlers::meta::Secrets;
 use log::Log;
+use metrics::Metrics;
 use router::Bounds;
 use serve::Limits;
-use webhooks::{Courier, Target};
+use webhooks::{Courier, Endpoint};
 
 /// The exit code for an invalid command line, as clap has it.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let config = match Config::read() {
+        Ok(Ok(config)) => config,
+        Ok(Err(error)) => error.exit(),
+        Err(error) => {
+            report(&error);
+            return ExitCode::from(USAGE);
+        }
+    };
     if let Err(error) = config.check() {
         report(&error);
         return ExitCode::from(USAGE);
     }
-    match Log::start().and_then(|log| run(&config).inspect(|()| log.finish())) {
+    match Log::start(config.log_format).and_then(|log| run(&config).inspect(|()| log.finish())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
@@ -69,11 +78,7 @@ fn report(error: &anyhow::Error) {
 }
 
 fn run(config: &Config) -> Result<()> {
-    let target = config.webhook.as_deref().map(|url| {
-        let secret = config.webhook_secret.clone();
-        Target::new(url, &secret.map_or_else(make_secret, Ok)?)
-    });
-    let target = target.transpose()?;
+    let endpoints = Endpoint::all(&config.webhooks(make_secret)?)?;
     // Before the store: if the port is taken, no file is created.
     let listener = TcpListener::bind(&config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -98,12 +103,13 @@ fn run(config: &Config) -> Result<()> {
         }
     };
     let app = Arc::new(App::new(store.clone(), config.queue)?);
-    let courier = {
+    let couriers = {
         let _context = runtime.enter();
-        let start = |target| Courier::start(Arc::clone(&app), target);
-        target.map(start).transpose()?
+        let start =
+            |endpoint: &Arc<Endpoint>| Courier::start(Arc::clone(&app), Arc::clone(endpoint));
+        endpoints.iter().map(start).collect()
     };
-    serve(config, app, listener, courier, runtime, signals)?;
+    serve(config, app, listener, couriers, endpoints, runtime, signals)?;
     store
         .close()
         .context("the store cannot be closed cleanly")?;
@@ -143,7 +149,8 @@ fn serve(
     config: &Config,
     app: Arc<App>,
     listener: TcpListener,
-    courier: Option<Courier>,
+    couriers: Vec<Courier>,
+    endpoints: Vec<Arc<Endpoint>>,
     runtime: Runtime,
     signals: shutdown::Signals,
 ) -> Result<()> {
@@ -164,11 +171,39 @@ fn serve(
         verify_token: config.meta_verify_token.clone(),
     };
     let kept = config.kept();
-    let router = router::router(Arc::clone(&app), Arc::clone(&feed), keys, meta, bounds)?;
+    let metrics = Arc::new(Metrics::new(Arc::clone(&app)));
+    let router = router::router(
+        Arc::clone(&app),
+        Arc::clone(&feed),
+        keys,
+        endpoints,
+        Arc::clone(&metrics),
+        meta,
+        bounds,
+    )?;
+    let measured = config.metrics_listen.as_deref().map(|address| {
+        let listener = TcpListener::bind(address);
+        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+        listener.set_nonblocking(true)?;
+        Ok::<_, anyhow::Error>(listener)
+    });
+    let measured = measured.transpose()?;
     let stopped = runtime.block_on(async {
         tokio::spawn(housekeeping::run(app, kept));
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        if let Some(listener) = measured {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let address = listener.local_addr()?;
+            tracing::info!("metrics are at http://{address}/metrics");
+            let router = router::metrics_alone(metrics);
+            tokio::spawn(serve::serve(
+                listener,
+                router,
+                limits,
+                std::future::pending(),
+            ));
+        }
         announce(&format!("listening on http://{address}"));
         let (stopping, stopped) = std::sync::mpsc::channel();
         let stop = async move {
@@ -180,9 +215,9 @@ fn serve(
         serve::serve(listener, router, limits, stop).await;
         Ok::<_, anyhow::Error>(stopped.try_recv().unwrap_or_else(|_| Instant::now()))
     })?;
-    if let Some(courier) = courier {
-        runtime.block_on(courier.stop(stopped + shutdown::DRAIN));
-    }
+    let deadline = stopped + shutdown::DRAIN;
+    let ends = couriers.into_iter().map(|courier| courier.stop(deadline));
+    runtime.block_on(join_all(ends));
     // Requests that are still under way are dropped. On a file their commands run before the store closes.
     runtime.shutdown_background();
     Ok(())

@@ -12,7 +12,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
     contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, session, tags, views,
+    notes, session, tags, views, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -74,6 +74,9 @@ use crate::handlers::{
         session::open,
         session::get,
         session::end,
+        webhooks::list,
+        webhooks::replay,
+        webhooks::drop_letter,
         health::health,
         meta::handshake,
         meta::receive,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::middleware::map_response;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,15 +19,18 @@ use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
 
 use crate::app::{App, json_response};
-use crate::auth::{Keys, Need, require};
+use crate::auth::{Keys, Need, Scope, require};
 use crate::errors::{ApiError, dress};
 use crate::feed::Feed;
 use crate::handlers::meta::{Meta, Secrets};
+use crate::handlers::webhooks::Webhooks;
 use crate::handlers::{
     contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, session, tags, views,
+    notes, session, tags, views, webhooks,
 };
+use crate::metrics::{self, Metrics};
 use crate::openapi;
+use crate::webhooks::Endpoint;
 
 /// How large a body may be, and how long a request may take.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,8 @@ pub(crate) fn router(
     app: Arc<App>,
     feed: Arc<Feed>,
     keys: Keys,
+    endpoints: Vec<Arc<Endpoint>>,
+    metrics: Arc<Metrics>,
     meta: Secrets,
     bounds: Bounds,
 ) -> serde_json::Result<Router> {
@@ -119,9 +124,26 @@ pub(crate) fn router(
             get(session::get).post(session::open).delete(session::end),
         )
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes));
-    let v1 = require(v1, &keys, Need::ByMethod).merge(require(session, &keys, Need::Key));
+    let posted = Router::new()
+        .route("/webhooks", get(webhooks::list))
+        .route(
+            "/webhooks/{name}/dead_letters/{sequence}/replay",
+            post(webhooks::replay),
+        )
+        .route(
+            "/webhooks/{name}/dead_letters/{sequence}",
+            delete(webhooks::drop_letter),
+        )
+        .layer(RequestBodyLimitLayer::new(bounds.body_bytes))
+        .with_state(Arc::new(Webhooks {
+            app: Arc::clone(&app),
+            endpoints,
+        }));
+    let v1 = require(v1, &keys, Need::ByMethod)
+        .merge(require(session, &keys, Need::Key))
+        .merge(require(posted, &keys, Need::Scope(Scope::Webhooks)));
 
-    let webhooks = Router::new()
+    let meta = Router::new()
         .route("/webhooks/meta", get(meta::handshake).post(meta::receive))
         .layer(RequestBodyLimitLayer::new(
             bounds.body_bytes.max(meta::BODY_BYTES),
@@ -131,6 +153,10 @@ pub(crate) fn router(
             secrets: meta,
         }));
 
+    let measured = Router::new()
+        .route("/metrics", get(metrics::show))
+        .with_state(Arc::clone(&metrics));
+    let measured = require(measured, &keys, Need::Scope(Scope::Metrics));
     let document = Bytes::from(openapi::document()?);
     let router = Router::new()
         .route("/healthz", get(health::health))
@@ -141,8 +167,17 @@ pub(crate) fn router(
         .nest("/v1", v1)
         .fallback(no_such_resource)
         .with_state(app)
-        .merge(webhooks);
+        .merge(meta)
+        .merge(measured)
+        .layer(from_fn_with_state(metrics, metrics::observe));
     Ok(guarded(router, bounds.request))
+}
+
+/// The metrics, on a listener of their own.
+pub(crate) fn metrics_alone(metrics: Arc<Metrics>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::show))
+        .with_state(metrics)
 }
 
 /// Adds the layers of every route.
@@ -160,15 +195,44 @@ fn guarded(router: Router, request_timeout: Duration) -> Router {
         ))
         .layer(map_response(dress))
         .layer(trace)
+        .layer(from_fn(identify))
 }
 
 async fn no_such_resource() -> ApiError {
     ApiError::of(StatusCode::NOT_FOUND)
 }
 
+/// The id of a request in the log and in its answer.
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives each request an id, if the proxy in front has not, and its answer the same.
+async fn identify(mut request: Request, next: Next) -> Response {
+    let is_plain = |id: &HeaderValue| {
+        let bytes = id.as_bytes();
+        (1..=128).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+    };
+    let given = request.headers().get(&REQUEST_ID);
+    let id = given.filter(|id| is_plain(id)).cloned().or_else(|| {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).ok()?;
+        HeaderValue::try_from(format!("{:016x}", u64::from_be_bytes(bytes))).ok()
+    });
+    match &id {
+        Some(id) => request.headers_mut().insert(&REQUEST_ID, id.clone()),
+        None => request.headers_mut().remove(&REQUEST_ID),
+    };
+    let mut response = next.run(request).await;
+    if let Some(id) = id {
+        response.headers_mut().insert(&REQUEST_ID, id);
+    }
+    response
+}
+
 /// The path alone: a header holds the key, and a query may hold it by mistake.
 fn span(request: &Request) -> Span {
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path())
+    let id = request.headers().get(&REQUEST_ID);
+    let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

@@ -51,6 +51,17 @@ documented! {
     }
 
     #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
+    pub(crate) struct DeadLetter {
+        /// The webhook's name; `webhooks` for the one that has none.
+        #[param(example = "billing")]
+        name: String,
+        /// The event's number.
+        #[param(minimum = 1, example = 7)]
+        sequence: u64,
+    }
+
+    #[derive(IntoParams)]
     #[into_params(parameter_in = Query)]
     pub(crate) struct Messages {
         /// Only messages before this one.

@@ -55,6 +55,11 @@ refusals! {
         "412": "The conversation is not as it was expected; `revision` and `assigned_to` say how it is",
     }
 
+    /// Of an event that is posted again.
+    NotAccepted {
+        "502": "The receiver did not accept the event; the message says why",
+    }
+
     /// Of the list of events.
     Conflict {
         "409": "`after` is greater than the number of the newest event",

@@ -106,6 +106,27 @@ documented! {
         count: u64,
     }
 
+    /// A receiver of events.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Webhook {
+        name: String,
+        /// The types that it takes; all, where there are none.
+        events: Vec<String>,
+        /// The number of the last event that it has accepted, or that was not for it.
+        position: u64,
+        /// How many events came since.
+        behind: u64,
+        /// The numbers of the events that it did not accept in time.
+        dead_letters: Vec<u64>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Webhooks {
+        data: Vec<Webhook>,
+    }
+
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct Tags {

@@ -1,22 +1,21 @@
-//! The task that posts events to their receiver.
+//! The tasks that post events, one for each receiver: one that fails delays no other.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use convodb::commands::{Acknowledge, AddConsumer};
-use convodb::{ConsumerName, ConsumerStart, Context, Details, Error, ErrorKind, Event, EventSeq};
+use convodb::{ConsumerStart, Context, Details, Error, ErrorKind, Event, EventSeq};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout_at};
 
-use super::target::Target;
+use super::dead_letters;
+use super::endpoint::Endpoint;
 use crate::app::App;
 use crate::backoff::Backoff;
 use crate::errors::chain;
 
-/// The name of the durable consumer, whose position does not depend on the receiver.
-const NAME: &str = "webhooks";
 const AT_ONCE: usize = 100;
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -53,16 +52,15 @@ impl From<Error> for Ended {
 
 impl Courier {
     /// Starts after the last event that was acknowledged, by this process or an earlier one.
-    pub(crate) fn start(app: Arc<App>, target: Target) -> convodb::Result<Self> {
+    pub(crate) fn start(app: Arc<App>, endpoint: Arc<Endpoint>) -> Self {
         let (stopping, stopped) = watch::channel(false);
         let round = Round {
             app,
-            target: Arc::new(target),
+            endpoint,
             stopped,
-            name: ConsumerName::new(NAME)?,
         };
         let task = tokio::spawn(round.run());
-        Ok(Self { stopping, task })
+        Self { stopping, task }
     }
 
     /// Posts no further event, and waits for the one under way, at most until the deadline. An event that was cut
@@ -77,9 +75,8 @@ impl Courier {
 
 struct Round {
     app: Arc<App>,
-    target: Arc<Target>,
+    endpoint: Arc<Endpoint>,
     stopped: watch::Receiver<bool>,
-    name: ConsumerName,
 }
 
 impl Round {
@@ -90,7 +87,8 @@ impl Round {
             let Ended::Failed(error) = ended else {
                 return;
             };
-            tracing::error!("webhooks wait for the store: {}", chain(&error));
+            let name = &self.endpoint.name;
+            tracing::error!("webhook {name} waits for the store: {}", chain(&error));
             self.app.notice(&error);
             if self.unless_stopped(sleep(backoff.next())).await.is_err() {
                 return;
@@ -111,7 +109,7 @@ impl Round {
     /// Posts events after the last acknowledgement until the store fails or the task is stopped.
     async fn post_events(&self, backoff: &mut Backoff) -> Result<Infallible, Ended> {
         let consumer = AddConsumer {
-            name: self.name.clone(),
+            name: self.endpoint.consumer.clone(),
             start: ConsumerStart::Oldest,
         };
         let store = &self.app.store;
@@ -127,43 +125,57 @@ impl Round {
             if events.is_empty() {
                 self.unless_stopped(store.events_changed(posted)).await??;
             }
+            let mut skipped = None;
             for event in events {
                 posted = event.seq;
+                if !self.endpoint.takes(&event) {
+                    skipped = Some(posted);
+                    continue;
+                }
+                skipped = None;
                 self.post(event).await?;
                 backoff.reset();
+            }
+            // Acknowledged together: none of them is to be posted.
+            if let Some(up_to) = skipped {
+                self.acknowledge(up_to).await?;
             }
         }
     }
 
-    /// Posts an event until the receiver accepts it.
+    /// Posts an event until the receiver accepts it, or until it has not for too long.
     async fn post(&self, event: Event) -> Result<(), Ended> {
         let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
+        let begun = Instant::now();
         let event = Arc::new(event);
+        let name = &self.endpoint.name;
         loop {
             self.unless_stopped(std::future::ready(())).await?;
-            let (target, posted) = (Arc::clone(&self.target), Arc::clone(&event));
-            // It blocks until it is answered.
-            let accepted = tokio::task::spawn_blocking(move || target.post(&posted)).await;
-            match accepted.map_err(anyhow::Error::from).flatten() {
-                Ok(()) => {
-                    self.acknowledge(event.seq).await?;
-                    return Ok(());
-                }
-                Err(error) => {
-                    let pause = backoff.next();
-                    let sequence = event.seq;
-                    tracing::warn!(
-                        "event {sequence} was not accepted, again in {pause:.1?}: {error:#}"
-                    );
-                    self.unless_stopped(sleep(pause)).await?;
-                }
+            let sequence = event.seq;
+            let Err(error) = self.endpoint.post(&event).await else {
+                self.acknowledge(sequence).await?;
+                return Ok(());
+            };
+            if begun.elapsed() >= self.endpoint.give_up
+                && dead_letters::keep(&self.app, &self.endpoint, sequence).await?
+            {
+                tracing::error!(
+                    "webhook {name} gives event {sequence} up, which is a dead letter now: {error:#}"
+                );
+                self.acknowledge(sequence).await?;
+                return Ok(());
             }
+            let pause = backoff.next();
+            tracing::warn!(
+                "webhook {name}: event {sequence} was not accepted, again in {pause:.1?}: {error:#}"
+            );
+            self.unless_stopped(sleep(pause)).await?;
         }
     }
 
     /// Acknowledges the events up to one, and returns the position.
     async fn acknowledge(&self, up_to: EventSeq) -> Result<EventSeq, Error> {
-        let consumer = self.name.clone();
+        let consumer = self.endpoint.consumer.clone();
         let done = Acknowledge { consumer, up_to };
         let done = self.app.store.submit(Context::new(), done);
         done.await.map(|outcome| outcome.value)
@@ -171,7 +183,8 @@ impl Round {
 
     /// Continues with the oldest event, after a forced purge of events that were not posted yet.
     async fn skip(&self, posted: EventSeq, gap: &Error) -> Result<EventSeq, Error> {
-        tracing::error!("events are lost to the webhook: {gap}");
+        let name = &self.endpoint.name;
+        tracing::error!("events are lost to webhook {name}: {gap}");
         match gap.details() {
             Details::OldestEvent(oldest) => {
                 let before = EventSeq::new(oldest.get().saturating_sub(1));

@@ -1,0 +1,266 @@
+//! Metrics for Prometheus: requests as they are answered, and the store as it is when it is asked.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use convodb::Result;
+use convodb_postgres::PgRead as _;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::app::App;
+use crate::backend::Backend;
+use crate::errors::ApiError;
+
+/// The text format, which Prometheus asks for by its name.
+const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A route, as it is described: paths of their own would be without number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: Verb,
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: Verb,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Verb(Method);
+
+impl EncodeLabelValue for Verb {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.0.as_str().encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Consumer {
+    consumer: String,
+}
+
+/// What is counted while the server runs.
+pub(crate) struct Metrics {
+    app: Arc<App>,
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram>,
+    underway: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        let mut registry = Registry::with_prefix("convodb");
+        let requests = Family::default();
+        registry.register("requests", "Requests that were answered", requests.clone());
+        // 0.1 ms to 6.5 s.
+        let new: fn() -> Histogram = || Histogram::new(exponential_buckets(0.0001, 2.0, 17));
+        let seconds = Family::new_with_constructor(new);
+        registry.register(
+            "request_seconds",
+            "From the head of a request to that of its answer",
+            seconds.clone(),
+        );
+        let underway = Gauge::default();
+        registry.register(
+            "requests_underway",
+            "Requests that are not answered yet",
+            underway.clone(),
+        );
+        Self {
+            app,
+            registry,
+            requests,
+            seconds,
+            underway,
+        }
+    }
+
+    fn observe(&self, method: Method, route: String, status: u16, took: Duration) {
+        let method = Verb(method);
+        let of = Route {
+            method: method.clone(),
+            route: route.clone(),
+        };
+        self.seconds.get_or_create(&of).observe(took.as_secs_f64());
+        let answered = Answered {
+            method,
+            route,
+            status,
+        };
+        self.requests.get_or_create(&answered).inc();
+    }
+
+    /// All of them, in the text format.
+    async fn render(&self) -> std::result::Result<String, ApiError> {
+        let of_store = self.app.read(read(&self.app)).await?;
+        let mut text = String::new();
+        let encoded = encode(&mut text, &of_store).and_then(|()| {
+            // Each ends with the mark of the end.
+            let end = text.trim_end_matches("# EOF\n").len();
+            text.truncate(end);
+            encode(&mut text, &self.registry)
+        });
+        encoded.map_err(|_| ApiError::of(axum::http::StatusCode::INTERNAL_SERVER_ERROR))?;
+        Ok(text)
+    }
+}
+
+/// Counts a request.
+pub(crate) async fn observe(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    struct Underway(Gauge);
+    impl Drop for Underway {
+        fn drop(&mut self) {
+            self.0.dec();
+        }
+    }
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    metrics.underway.inc();
+    // The client may leave before.
+    let underway = Underway(metrics.underway.clone());
+    let response = next.run(request).await;
+    drop(underway);
+    metrics.observe(method, route, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+/// Answers the metrics.
+pub(crate) async fn show(
+    State(metrics): State<Arc<Metrics>>,
+) -> std::result::Result<Response, ApiError> {
+    let mut response = metrics.render().await?.into_response();
+    let format = HeaderValue::from_static(FORMAT);
+    response.headers_mut().insert(CONTENT_TYPE, format);
+    Ok(response)
+}
+
+/// Gauges, whose values do not change.
+struct Gauges(Registry);
+
+impl Gauges {
+    fn add(&mut self, name: &str, help: &str, value: u64) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        self.0.register(name, help, ConstGauge::new(value));
+    }
+}
+
+/// The store as it is now.
+async fn read(app: &App) -> Result<Registry> {
+    let mut gauges = Gauges(Registry::with_prefix("convodb"));
+    gauges.add(
+        "queue_free",
+        "Commands that may be given beside those under way",
+        app.free() as u64,
+    );
+    let newest = app.store.newest_event().await?;
+    gauges.add(
+        "newest_event",
+        "The number of the newest event",
+        newest.get(),
+    );
+    if let Backend::File(store) = &app.store {
+        let stats = store.stats()?;
+        for (name, help, value) in [
+            ("conversations", "Conversations", stats.conversations),
+            ("messages", "Messages", stats.messages),
+            (
+                "commits",
+                "Commits since the store was made",
+                stats.commit_seq.get(),
+            ),
+            ("file_bytes", "The size of the file", stats.file_bytes),
+            (
+                "free_bytes",
+                "Bytes of the file that later commits use again",
+                stats.free_bytes,
+            ),
+            (
+                "wal_bytes",
+                "Bytes of the write-ahead log that no checkpoint has",
+                stats.wal_bytes,
+            ),
+            (
+                "checkpoint_lag_commands",
+                "Commands that no checkpoint has",
+                stats.wal_commands,
+            ),
+            (
+                "commit_groups",
+                "Commit groups since the start",
+                stats.groups,
+            ),
+            (
+                "grouped_commands",
+                "The commands of these groups",
+                stats.grouped_commands,
+            ),
+            (
+                "unmatched",
+                "Messages that have not come and for which receipts wait",
+                stats.unmatched,
+            ),
+            (
+                "to_reassign",
+                "Conversations of removed users and teams",
+                stats.to_reassign,
+            ),
+            (
+                "snapshots",
+                "Snapshots that are held",
+                stats.snapshots as u64,
+            ),
+        ] {
+            gauges.add(name, help, value);
+        }
+        let took = stats.last_sync_took.unwrap_or_default();
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        gauges.add(
+            "last_sync_microseconds",
+            "How long the last sync of the log took",
+            took,
+        );
+    }
+    if let Backend::Postgres(store) = &app.store {
+        let commits = store.commit_seq().await?;
+        gauges.add(
+            "commits",
+            "Commits since the workspace was made",
+            commits.get(),
+        );
+    }
+    let lag = Family::<Consumer, Gauge>::default();
+    for consumer in app.store.consumers().await? {
+        let name = consumer.name.as_str().to_owned();
+        let behind = newest.get().saturating_sub(consumer.position.get());
+        let behind = i64::try_from(behind).unwrap_or(i64::MAX);
+        lag.get_or_create(&Consumer { consumer: name }).set(behind);
+    }
+    gauges.0.register(
+        "consumer_lag_events",
+        "Events that a consumer has not acknowledged",
+        lag,
+    );
+    Ok(gauges.0)
+}

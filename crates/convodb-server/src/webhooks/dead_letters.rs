@@ -1,0 +1,77 @@
+//! Events that a receiver did not accept in time. Each is a durable consumer that stands before its event, so that
+//! the event is kept until it is posted or dropped, on either backend.
+
+use std::sync::Arc;
+
+use convodb::commands::{Acknowledge, AddConsumer, RemoveConsumer};
+use convodb::{ConsumerName, ConsumerStart, Context, Event, EventSeq, Result};
+
+use super::endpoint::Endpoint;
+use crate::app::App;
+
+/// So many of an endpoint: behind them, it waits for its receiver.
+const MOST: usize = 1_000;
+
+fn prefix(endpoint: &Endpoint) -> String {
+    format!("dead_letter.{}.", endpoint.name)
+}
+
+fn consumer(endpoint: &Endpoint, sequence: EventSeq) -> Result<ConsumerName> {
+    Ok(ConsumerName::new(&format!(
+        "{}{sequence}",
+        prefix(endpoint)
+    ))?)
+}
+
+/// Keeps an event as a dead letter. Whether there was a place for it.
+pub(super) async fn keep(app: &App, endpoint: &Endpoint, sequence: EventSeq) -> Result<bool> {
+    if list(app, endpoint).await?.len() >= MOST {
+        return Ok(false);
+    }
+    let name = consumer(endpoint, sequence)?;
+    let add = AddConsumer {
+        name: name.clone(),
+        start: ConsumerStart::Oldest,
+    };
+    app.store.submit(Context::new(), add).await?;
+    let before = Acknowledge {
+        consumer: name,
+        up_to: EventSeq::new(sequence.get().saturating_sub(1)),
+    };
+    app.store.submit(Context::new(), before).await?;
+    Ok(true)
+}
+
+/// The dead letters of an endpoint, oldest first.
+pub(crate) async fn list(app: &App, endpoint: &Endpoint) -> Result<Vec<EventSeq>> {
+    let prefix = prefix(endpoint);
+    let consumers = app.store.consumers().await?;
+    let of_it = consumers.iter().filter_map(|consumer| {
+        let sequence = consumer.name.as_str().strip_prefix(&prefix)?;
+        sequence.parse().ok().map(EventSeq::new)
+    });
+    let mut sequences: Vec<_> = of_it.collect();
+    sequences.sort_unstable();
+    Ok(sequences)
+}
+
+/// The event of a dead letter; nothing where there is no such dead letter.
+pub(crate) async fn event(
+    app: &App,
+    endpoint: &Endpoint,
+    sequence: EventSeq,
+) -> Result<Option<Arc<Event>>> {
+    if !list(app, endpoint).await?.contains(&sequence) {
+        return Ok(None);
+    }
+    let before = EventSeq::new(sequence.get().saturating_sub(1));
+    let events = app.store.events(before, 1).await?;
+    Ok(events.into_iter().next().map(Arc::new))
+}
+
+/// Drops a dead letter.
+pub(crate) async fn remove(app: &App, endpoint: &Endpoint, sequence: EventSeq) -> Result<()> {
+    let name = consumer(endpoint, sequence)?;
+    let remove = RemoveConsumer { name };
+    app.store.submit(Context::new(), remove).await.map(drop)
+}

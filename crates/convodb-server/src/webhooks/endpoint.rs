@@ -1,0 +1,110 @@
+//! A receiver of events, with what it takes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use convodb::{ConsumerName, Event};
+
+use super::target::Target;
+
+/// The endpoint without a name, and the durable consumers of all.
+const DEFAULT: &str = "webhooks";
+
+/// How an endpoint is configured.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Without one, it is the only endpoint that has none.
+    pub(crate) name: Option<String>,
+    pub(crate) url: String,
+    pub(crate) secret: String,
+    /// The types of the events that it takes; all where there are none. `message.*` means each that begins so.
+    pub(crate) events: Vec<String>,
+    /// For how long an event is posted again before it becomes a dead letter.
+    pub(crate) give_up: Duration,
+}
+
+/// A receiver of events.
+pub(crate) struct Endpoint {
+    pub(crate) name: String,
+    /// Its durable position, which does not depend on the receiver.
+    pub(crate) consumer: ConsumerName,
+    pub(crate) give_up: Duration,
+    target: Arc<Target>,
+    events: Vec<String>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        let (name, consumer) = match &settings.name {
+            None => (DEFAULT.to_owned(), DEFAULT.to_owned()),
+            Some(name) => {
+                check_name(name)?;
+                (name.clone(), format!("{DEFAULT}.{name}"))
+            }
+        };
+        for pattern in &settings.events {
+            ensure!(
+                !pattern.is_empty() && !pattern.trim_end_matches(".*").contains('*'),
+                "webhook {name}: `{pattern}` is no type of events, nor the beginning of some, as `message.*` is"
+            );
+        }
+        Ok(Self {
+            consumer: ConsumerName::new(&consumer)?,
+            give_up: settings.give_up,
+            target: Arc::new(
+                Target::new(&settings.url, &settings.secret)
+                    .with_context(|| format!("webhook {name}"))?,
+            ),
+            events: settings.events.clone(),
+            name,
+        })
+    }
+
+    /// Several of them, of which no two have one name.
+    pub(crate) fn all(settings: &[Settings]) -> Result<Vec<Arc<Self>>> {
+        let mut names = BTreeSet::new();
+        let mut all = Vec::with_capacity(settings.len());
+        for settings in settings {
+            let endpoint = Self::new(settings)?;
+            ensure!(
+                names.insert(endpoint.name.clone()),
+                "two webhooks have the name `{}`",
+                endpoint.name
+            );
+            all.push(Arc::new(endpoint));
+        }
+        Ok(all)
+    }
+
+    /// Whether an event is one that it takes.
+    pub(super) fn takes(&self, event: &Event) -> bool {
+        let kind = event.kind.as_str();
+        let matches = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(beginning) => kind.starts_with(beginning),
+            None => kind == pattern,
+        };
+        self.events.is_empty() || self.events.iter().any(matches)
+    }
+
+    /// Posts an event once. It blocks a thread of its own until it is answered.
+    pub(crate) async fn post(&self, event: &Arc<Event>) -> Result<()> {
+        let (target, event) = (Arc::clone(&self.target), Arc::clone(event));
+        tokio::task::spawn_blocking(move || target.post(&event)).await?
+    }
+
+    /// The types of events that it takes; all where there are none.
+    pub(crate) fn events(&self) -> &[String] {
+        &self.events
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    ensure!(
+        (1..=64).contains(&name.len()) && name.bytes().all(is_plain) && name != DEFAULT,
+        "the name `{name}` of a webhook must be 1 to 64 letters, digits, `-` and `_`, and not `{DEFAULT}`"
+    );
+    Ok(())
+}
