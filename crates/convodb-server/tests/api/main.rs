@@ -15,6 +15,7 @@ mod back_pressure;
 mod connections;
 mod contacts;
 mod deliveries;
+mod deployment;
 mod desk;
 mod directory;
 mod events;

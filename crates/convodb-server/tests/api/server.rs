@@ -41,6 +41,11 @@ impl Home {
         }
     }
 
+    /// Whether its store is a file.
+    pub(crate) const fn is_file(&self) -> bool {
+        self.workspace.is_none()
+    }
+
     /// The directory of the store, or an empty one.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
@@ -92,6 +97,7 @@ impl Home {
 fn clean(command: &mut Command) {
     for name in [
         "CONVODB_API_KEY",
+        "CONVODB_CONFIG",
         "CONVODB_DB",
         "CONVODB_WEBHOOK_SECRET",
         "CONVODB_META_APP_SECRET",

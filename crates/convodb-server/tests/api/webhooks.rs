@@ -114,7 +114,7 @@ fn events_that_were_purged_by_force_are_reported_in_the_log_and_the_next_one_is_
     }]);
 
     let server = start(&home, &receiver);
-    server.await_log("events are lost to the webhook");
+    server.await_log("events are lost to webhook webhooks");
     until(|| (taken(&receiver) == [1, 2, 4]).then_some(()));
     server.conversation("con_1");
     until(|| (taken(&receiver) == [1, 2, 4, 5]).then_some(()));
@@ -155,5 +155,82 @@ fn a_webhook_without_a_secret_is_signed_with_one_that_is_made_and_logged() {
     server.await_log("webhooks are signed with ");
     server.conversation("con_1");
     until(|| (receiver.requests() > 0).then_some(()));
+    server.stop();
+}
+
+#[test]
+fn a_receiver_gets_the_events_of_its_types_and_one_that_fails_delays_no_other() {
+    let home = Home::new();
+    let (failing, taking) = (
+        Receiver::start(|_| Reply::Refuse),
+        Receiver::start(|_| Reply::Take),
+    );
+    let options = home.dir().join("options.toml");
+    let webhook = |name: &str, receiver: &Receiver, more: &str| {
+        let url = receiver.url();
+        format!("[[webhooks]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n{more}\n")
+    };
+    let resolved = "events = [\"conversation.resolved\", \"user.*\"]";
+    let both = webhook("failing", &failing, "") + &webhook("taking", &taking, resolved);
+    std::fs::write(&options, both).unwrap();
+    let server = home.start_with(&["--config", options.to_str().unwrap()]);
+    let id = server.conversation("con_1");
+    server
+        .post(&format!("/v1/conversations/{id}/resolve"), "")
+        .expect(200);
+    until(|| (taking.taken().len() == 1).then_some(()));
+    assert_eq!(taking.taken()[0]["type"], "conversation.resolved");
+    until(|| (failing.requests() > 1).then_some(()));
+    let shown = until(|| {
+        let shown = server.get("/v1/webhooks").expect(200);
+        (shown["data"][1]["behind"] == 0).then_some(shown)
+    });
+    assert_eq!(shown["data"][0]["name"], "failing");
+    assert_eq!(shown["data"][0]["position"], 0);
+    assert_eq!(shown["data"][1]["events"][0], "conversation.resolved");
+    server.stop();
+}
+
+#[test]
+fn what_a_receiver_does_not_take_in_time_is_a_dead_letter_that_is_replayed_or_dropped() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let home = Home::new();
+    let takes = Arc::new(AtomicBool::new(false));
+    let of_receiver = Arc::clone(&takes);
+    let receiver = Receiver::start(move |_| match of_receiver.load(Ordering::SeqCst) {
+        true => Reply::Take,
+        false => Reply::Refuse,
+    });
+    let arguments = ["--webhook", receiver.url(), "--webhook-secret", SECRET];
+    let soon = ["--webhook-give-up", "0.000001"];
+    let server = home.start_with(&[&arguments[..], &soon].concat());
+    server.conversation("con_1");
+    let letters = |server: &Server| {
+        let webhooks = server.get("/v1/webhooks").expect(200);
+        webhooks["data"][0]["dead_letters"].clone()
+    };
+    until(|| (letters(&server) == serde_json::json!([1, 2])).then_some(()));
+    // They are there after a restart too, and their events are not purged.
+    server.end("KILL");
+    let server = home.start_with(&[&arguments[..], &soon].concat());
+    assert_eq!(letters(&server), serde_json::json!([1, 2]));
+    let path = |sequence: &str| format!("/v1/webhooks/webhooks/dead_letters/{sequence}");
+    let replay = |sequence: &str| server.post(&(path(sequence) + "/replay"), "");
+    let refused = replay("1").expect(502);
+    assert_eq!(refused["error"]["code"], "not_accepted");
+    takes.store(true, Ordering::SeqCst);
+    assert_eq!(replay("1").status, 204);
+    assert_eq!(receiver.taken()[0]["sequence"], 1);
+    assert_eq!(letters(&server), serde_json::json!([2]));
+    for unknown in ["1", "3", "x", "-1"] {
+        replay(unknown).expect(404);
+    }
+    assert_eq!(server.delete(&path("2")).status, 204);
+    server.delete(&path("2")).expect(404);
+    assert_eq!(letters(&server), serde_json::json!([]));
+    // What comes then is posted as ever.
+    server.conversation("con_2");
+    until(|| taken(&receiver).contains(&4).then_some(()));
     server.stop();
 }

@@ -1,0 +1,303 @@
+//! What the server is deployed with: a file of options, metrics, logs, and a proxy in front of it.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::server::{Home, KEY, Server, text_from, until};
+
+/// A server whose options are in a file.
+fn configured(home: &Home, options: &str, arguments: &[&str]) -> Command {
+    let file = home.dir().join("api-server.toml");
+    fs::write(&file, options).unwrap();
+    let mut all = vec!["--config", file.to_str().unwrap()];
+    all.extend(arguments);
+    home.command(&all)
+}
+
+#[test]
+fn options_come_from_a_file_and_the_command_line_wins() {
+    let home = Home::new();
+    let options =
+        format!("listen = \"127.0.0.1:1\"\napi-key = [\"{KEY}\", \"another\"]\nbody-limit = 100\n");
+    let server = Server::start(configured(&home, &options, &["--listen", "127.0.0.1:0"]));
+    server.get("/v1/conversations").expect(200);
+    let large = text_from("con_1", &"x".repeat(100));
+    server.post("/v1/messages/receive", &large).expect(413);
+    server.stop();
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_one_line_with_its_place_and_without_secrets() {
+    let home = Home::new();
+    for (options, said) in [
+        ("listen = [[\"secret\"]]\n", "`listen` must be a text"),
+        ("listen = \"secret\n", "line 1"),
+        (
+            "rate-limit = 7\n[[webhooks]]\nname = \"secret\"\nurl = 7\n",
+            "invalid type",
+        ),
+        ("no-such-option = \"x\"\n", "--no-such-option"),
+        ("rate-limit = 0\n", "--rate-limit"),
+        (
+            "[[webhooks]]\nname = \"a b\"\nurl = \"http://localhost/\"\nsecret = \"secret\"\n",
+            "the name `a b`",
+        ),
+        (
+            "[[webhooks]]\nname = \"a\"\nurl = \"ftp://localhost/\"\nsecret = \"secret\"\n",
+            "webhook a",
+        ),
+        (
+            "[[webhooks]]\nname = \"a\"\nurl = \"http://localhost/\"\nsecret = \"secret\"\nsecrets = 1\n",
+            "unknown field",
+        ),
+    ] {
+        let mut command = configured(&home, options, &["--api-key", KEY]);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{options}");
+        assert!(error.contains(said), "{options}: {error}");
+        assert!(!error.contains("secret\""), "{options}: {error}");
+    }
+    let mut command = home.command(&["--config", "no-such-file.toml", "--api-key", KEY]);
+    let error = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(error.contains("cannot read no-such-file.toml"), "{error}");
+}
+
+#[test]
+fn metrics_count_requests_by_their_routes_and_show_the_store() {
+    let home = Home::new();
+    let server = home.start_with(&["--metrics-listen", "127.0.0.1:0"]);
+    server.conversation("con_1");
+    server.get("/v1/conversations").expect(200);
+    server.get("/v1/conversations/nothing").expect(404);
+    let text = server.get("/metrics");
+    assert_eq!(text.status, 200);
+    for line in [
+        r#"convodb_requests_total{method="GET",route="/v1/conversations",status="200"} 1"#,
+        r#"convodb_requests_total{method="GET",route="/v1/conversations/{id}",status="404"} 1"#,
+        r#"convodb_requests_total{method="POST",route="/v1/messages/receive",status="201"} 1"#,
+        r#"convodb_request_seconds_count{method="GET",route="/v1/conversations"} 1"#,
+        "convodb_newest_event 2",
+        "convodb_queue_free 256",
+    ] {
+        assert!(text.body.contains(line), "{line}: {}", text.body);
+    }
+    // One mark of the end, behind everything.
+    assert!(text.body.ends_with("# EOF\n") && text.body.matches("# EOF").count() == 1);
+    let unauthorized = server.curl_as_it_is("/metrics", &[]);
+    assert_eq!(unauthorized.status, 401);
+    // The listener of their own needs no key.
+    let log = server.log();
+    let alone = log.split("metrics are at ").nth(1).unwrap();
+    let alone = alone.split_whitespace().next().unwrap();
+    let output = Command::new("curl")
+        .args(["--silent", "--noproxy", "*", alone])
+        .output();
+    let alone = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(alone.contains("convodb_newest_event 2"), "{alone}");
+    server.stop();
+}
+
+#[test]
+fn a_request_has_one_id_in_its_answer_and_in_the_log() {
+    let home = Home::new();
+    let server = home.start_with(&["--log-format", "json"]);
+    let given = server.curl("/v1/tags", &["--header", "X-Request-Id: from-the-proxy-7"]);
+    assert_eq!(given.header("x-request-id"), Some("from-the-proxy-7"));
+    let made = server.get("/v1/tags");
+    let made = made.header("x-request-id").unwrap();
+    assert_eq!(made.len(), 16);
+    let replaced = server.curl("/v1/tags", &["--header", "X-Request-Id: not one"]);
+    assert_ne!(replaced.header("x-request-id"), Some("not one"));
+    for id in ["from-the-proxy-7", made] {
+        let line = until(|| {
+            let log = server.log();
+            log.lines()
+                .find(|line| line.contains(id))
+                .map(str::to_owned)
+        });
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["span"]["id"], id);
+        assert_eq!(line["span"]["path"], "/v1/tags");
+        assert_eq!(line["message"], "finished processing request");
+    }
+    server.stop();
+}
+
+/// A program of the machine, or a line that says what is missing.
+fn installed(program: &str, package: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output();
+    let is_there = found.is_ok_and(|found| found.status.success());
+    if !is_there {
+        assert!(
+            std::env::var_os("CONVODB_REQUIRE_DEPLOYMENT").is_none(),
+            "{program} is missing"
+        );
+        eprintln!("skipped: {program} is not installed (Debian's package {package})");
+    }
+    is_there
+}
+
+#[test]
+fn the_example_of_nginx_serves_the_api_with_tls_and_streams_events() {
+    if !installed("nginx", "nginx-light") || !installed("openssl", "openssl") {
+        return;
+    }
+    let home = Home::new();
+    let server = home.start();
+    let dir = home.dir();
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let (certificate, key) = (dir.join("proxy.pem"), dir.join("proxy.key"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args([
+            "-subj",
+            "/CN=inbox.example.com",
+            "-addext",
+            "subjectAltName=DNS:inbox.example.com",
+        ])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nginx.conf");
+    let example = fs::read_to_string(example).unwrap();
+    let at = dir.display();
+    for place in [
+        "127.0.0.1:8080",
+        "listen 443 ssl",
+        "/etc/ssl/inbox.example.com.pem",
+    ] {
+        assert!(example.contains(place), "{place}");
+    }
+    let part = example
+        .replace("127.0.0.1:8080", server.address())
+        .replace("listen 443 ssl", &format!("listen 127.0.0.1:{port} ssl"))
+        .replace(
+            "/etc/ssl/inbox.example.com.pem",
+            certificate.to_str().unwrap(),
+        )
+        .replace("/etc/ssl/inbox.example.com.key", key.to_str().unwrap());
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {at}/{name};\n"))
+        .concat();
+    let whole = format!(
+        "daemon off; pid {at}/nginx.pid; error_log {at}/error.log; worker_processes 1;\n\
+         events {{}}\nhttp {{ access_log off; {temporary} {part} }}\n"
+    );
+    let file = dir.join("nginx.conf");
+    fs::write(&file, whole).unwrap();
+    let mut nginx = Command::new("nginx");
+    nginx
+        .arg("-c")
+        .arg(&file)
+        .arg("-p")
+        .arg(dir)
+        .stderr(Stdio::null());
+    let mut nginx = nginx.spawn().unwrap();
+    let curl = |path: &str, arguments: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "--silent",
+            "--noproxy",
+            "*",
+            "--include",
+            "--max-time",
+            "10",
+            "--cacert",
+        ]);
+        curl.arg(&certificate)
+            .args(["--resolve", &format!("inbox.example.com:{port}:127.0.0.1")])
+            .args(["--header", &format!("Authorization: Bearer {KEY}")])
+            .args(arguments)
+            .arg(format!("https://inbox.example.com:{port}{path}"));
+        String::from_utf8(curl.output().unwrap().stdout).unwrap()
+    };
+    let listed = until(|| Some(curl("/v1/conversations", &[])).filter(|it| it.contains("200 OK")));
+    assert!(listed.contains("x-request-id: "), "{listed}");
+    assert!(curl("/metrics", &[]).contains(" 404 "));
+    server.conversation("con_1");
+    let stream = curl(
+        "/v1/events/stream?after=0",
+        &["--no-buffer", "--max-time", "2"],
+    );
+    assert!(stream.contains("event: conversation.created"), "{stream}");
+    nginx.kill().unwrap();
+    nginx.wait().unwrap();
+    server.stop();
+    std::thread::sleep(Duration::ZERO);
+}
+
+#[test]
+fn the_unit_of_systemd_is_sound() {
+    if !installed("systemd-analyze", "systemd") {
+        return;
+    }
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/api-server.service");
+    let checked = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", unit])
+        .output();
+    let checked = checked.unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    // The program is not installed on the machine of the tests.
+    let wrong = said
+        .lines()
+        .filter(|line| line.contains("api-server.service"));
+    let wrong: Vec<_> = wrong
+        .filter(|line| !line.contains("is not executable"))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn the_example_of_options_is_taken() {
+    let home = Home::new();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/api-server.toml");
+    let example = fs::read_to_string(example).unwrap();
+    let example = example
+        .replace("# [[", "[[")
+        .replace("\n# name", "\nname")
+        .replace("\n# url", "\nurl");
+    let example = example
+        .replace("\n# secret", "\nsecret")
+        .replace("\n# events", "\nevents");
+    let example = example
+        .replace("\n# give_up", "\ngive_up")
+        .replace("127.0.0.1:9187", "127.0.0.1:0");
+    let file = home.dir().join("file.redb");
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--api-key",
+        KEY,
+        "--db",
+        file.to_str().unwrap(),
+    ];
+    let mut command = configured(&home, &example, &arguments);
+    command.env_remove("CONVODB_DB");
+    if home.is_file() {
+        let server = Server::start(command);
+        let webhooks = server.get("/v1/webhooks").expect(200);
+        assert_eq!(webhooks["data"][0]["name"], "billing");
+        server.stop();
+    }
+}
