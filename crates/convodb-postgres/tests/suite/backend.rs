@@ -5,15 +5,14 @@ use std::sync::{Mutex, OnceLock, RwLock};
 
 use chrono::{DateTime, Utc};
 use convodb::commands::PurgeEvents;
-use convodb::testing::{ManualClock, SeededIds};
+use convodb::testing::ManualClock;
 use convodb::*;
 use convodb_postgres::{Numbering, PgOptions, PgRead, PgStore, migrate, testing};
 use convodb_testkit::backend::{Backend, Commands, Counts, MOST, Plain, Queries};
 use convodb_testkit::postgres::{Server, shared};
-use convodb_testkit::views::MOST_VIEWS;
 use tokio::runtime::Runtime;
 
-use crate::store::{Read as _, Snapshot, Store, Transaction};
+use crate::store::{self, Options, Read as _, Snapshot, Store, Transaction};
 
 /// Runs what is async.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -68,12 +67,7 @@ pub struct Pg {
 
 impl Pg {
     pub fn new(clock: &ManualClock, numbering: Numbering) -> Self {
-        let (clock, ids) = (clock.clone(), SeededIds::new(11));
-        let options = options()
-            .clock(move || clock.get())
-            .random(move || ids.random())
-            .max_views(MOST_VIEWS)
-            .background(false);
+        let Options(options) = store::options(clock);
         let store = block_on(PgStore::open(options.clone())).unwrap();
         block_on(store.set_numbering(numbering)).unwrap();
         block_on(testing::settle_now(&store)).unwrap();

@@ -24,7 +24,7 @@ const ALL: usize = 1 << 32;
 
 /// Options of a workspace of its own.
 #[derive(Clone, Debug)]
-pub struct Options(PgOptions);
+pub struct Options(pub PgOptions);
 
 impl Default for Options {
     fn default() -> Self {
