@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use clap::Parser;
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
 use convodb_postgres::PgOptions;
 use serde::Deserialize;
 
@@ -70,7 +70,11 @@ pub(crate) struct Config {
     )]
     pub(crate) api_keys: Vec<String>,
 
-    /// Requests a minute for each key
+    /// A file with the names, SHA-256 digests, scopes and limits of keys, which is read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+
+    /// Requests a minute for each key; the file of keys may give a key another limit
     #[arg(long, value_name = "N")]
     pub(crate) rate_limit: Option<NonZeroU32>,
 
@@ -187,6 +191,20 @@ struct File {
 }
 
 impl File {
+    /// The options of a file as arguments of a command line, and its webhooks.
+    fn read(path: &Path) -> Result<(Vec<OsString>, Vec<NamedWebhook>)> {
+        let name = path.display();
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        // The error's own text shows the line, which may have a secret.
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+            anyhow!("{name}, line {line}: {}", error.message())
+        })?;
+        let options = file.arguments().with_context(|| name.to_string())?;
+        Ok((options, file.webhooks))
+    }
+
     /// The options as arguments of a command line.
     fn arguments(&self) -> Result<Vec<OsString>> {
         let mut arguments = Vec::new();
@@ -215,6 +233,50 @@ impl File {
         }
         Ok(arguments)
     }
+}
+
+/// Prints the SHA-256 digest of a key, for the file of keys. Reads the key from standard input
+#[derive(Args)]
+pub(crate) struct HashKey {
+    /// Makes a new key, and prints it too
+    #[arg(long)]
+    pub(crate) new: bool,
+}
+
+/// What the program is started for.
+pub(crate) enum Invocation {
+    Serve(Box<Config>),
+    HashKey(HashKey),
+}
+
+impl Invocation {
+    /// Reads the command line, and the file that it or the environment names. Ends the process where the command line
+    /// is not valid, or asks for help.
+    pub(crate) fn read() -> Result<Self> {
+        let mut arguments: Vec<_> = std::env::args_os().collect();
+        let file = file_of(&arguments).as_deref().map(File::read).transpose()?;
+        let mut webhooks = Vec::new();
+        if let Some((options, named)) = file {
+            let first = arguments.len().min(1);
+            arguments.splice(first..first, options);
+            webhooks = named;
+        }
+        let matches = command().get_matches_from(arguments);
+        let invocation = match matches.subcommand() {
+            Some((_, matches)) => HashKey::from_arg_matches(matches).map(Self::HashKey),
+            None => Config::from_arg_matches(&matches).map(|mut config| {
+                config.named_webhooks = webhooks;
+                Self::Serve(Box::new(config))
+            }),
+        };
+        invocation.map_err(|error| error.exit())
+    }
+}
+
+fn command() -> Command {
+    Config::command()
+        .subcommand_negates_reqs(true)
+        .subcommand(HashKey::augment_args(Command::new("hash-key")))
 }
 
 /// Where the store is.
@@ -266,34 +328,6 @@ fn seconds(text: &str) -> Result<Duration> {
 }
 
 impl Config {
-    /// Reads the command line, and the file that it or the environment names.
-    ///
-    /// The outer error is of the file, the inner one of the options.
-    pub(crate) fn read() -> Result<Result<Self, clap::Error>> {
-        Self::read_from(std::env::args_os().collect())
-    }
-
-    fn read_from(mut arguments: Vec<OsString>) -> Result<Result<Self, clap::Error>> {
-        let Some(path) = file_of(&arguments) else {
-            return Ok(Self::try_parse_from(arguments));
-        };
-        let name = path.display();
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
-        // The error's own text shows the line, which may have a secret.
-        let file: File = toml::from_str(&text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-            anyhow!("{name}, line {line}: {}", error.message())
-        })?;
-        let of_file = file.arguments().with_context(|| name.to_string())?;
-        let first = arguments.len().min(1);
-        arguments.splice(first..first, of_file);
-        Ok(Self::try_parse_from(arguments).map(|config| Self {
-            named_webhooks: file.webhooks,
-            ..config
-        }))
-    }
-
     /// The receivers of events: that of the command line, and those of the file.
     pub(crate) fn webhooks(
         &self,
@@ -350,6 +384,17 @@ impl Config {
         self.workspace.as_deref().unwrap_or("main")
     }
 
+    /// Secrets that others know, and that are no keys.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &String> {
+        [
+            &self.webhook_secret,
+            &self.meta_app_secret,
+            &self.meta_verify_token,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     pub(crate) const fn kept(&self) -> Kept {
         Kept {
             events: self.keep_events,
@@ -363,8 +408,8 @@ impl Config {
     pub(crate) fn check(&self) -> Result<()> {
         self.database()?;
         ensure!(
-            !self.api_keys.is_empty(),
-            "no API key: give one with --api-key or in CONVODB_API_KEY"
+            !self.api_keys.is_empty() || self.keys.is_some(),
+            "no API key: give one with --api-key or in CONVODB_API_KEY, or several with --keys"
         );
         for key in &self.api_keys {
             check_key(key).context("an API key cannot be used")?;
@@ -407,7 +452,7 @@ fn file_of(arguments: &[OsString]) -> Option<PathBuf> {
     named.or_else(|| std::env::var_os("CONVODB_CONFIG").map(PathBuf::from))
 }
 
-fn check_key(key: &str) -> Result<()> {
+pub(crate) fn check_key(key: &str) -> Result<()> {
     ensure!(!key.is_empty(), "it is empty");
     ensure!(
         key.bytes().all(|byte| byte.is_ascii_graphic()),
@@ -427,8 +472,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory as _;
-        Config::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

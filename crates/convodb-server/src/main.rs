@@ -36,8 +36,9 @@ use tokio::runtime::Runtime;
 
 use app::App;
 use auth::Keys;
+use auth::file::KeysFile;
 use backend::Backend;
-use config::{Config, Database};
+use config::{Config, Database, HashKey, Invocation};
 use feed::Feed;
 use handlers::meta::Secrets;
 use log::Log;
@@ -50,9 +51,17 @@ use webhooks::{Courier, Endpoint};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let config = match Config::read() {
-        Ok(Ok(config)) => config,
-        Ok(Err(error)) => error.exit(),
+    let config = match Invocation::read() {
+        Ok(Invocation::Serve(config)) => config,
+        Ok(Invocation::HashKey(options)) => {
+            return match hash_key(&options) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    report(&error);
+                    ExitCode::FAILURE
+                }
+            };
+        }
         Err(error) => {
             report(&error);
             return ExitCode::from(USAGE);
@@ -69,6 +78,24 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints the digest of a key as the file of keys has it.
+fn hash_key(options: &HashKey) -> Result<()> {
+    let mut output = io::stdout().lock();
+    let key = if options.new {
+        let key = auth::file::make_key()?;
+        writeln!(output, "key    = \"{key}\"")?;
+        key
+    } else {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line)?;
+        let key = line.trim_end_matches(['\r', '\n']);
+        config::check_key(key).context("the key cannot be used")?;
+        key.to_owned()
+    };
+    writeln!(output, "sha256 = \"{}\"", auth::file::hash(&key))?;
+    Ok(())
 }
 
 /// Prints why the server does not run, in one line.
@@ -91,6 +118,13 @@ fn run(config: &Config) -> Result<()> {
         let _context = runtime.enter();
         shutdown::Signals::new()?
     };
+    let keys = Keys::new(&config.api_keys, config.rate_limit);
+    let keys = Arc::new(keys.with_secure_cookies(config.secure_cookies));
+    if let Some(path) = &config.keys {
+        let file = KeysFile::open(path, config.rate_limit, config.secrets(), &keys)?;
+        let _context = runtime.enter();
+        tokio::spawn(file.watch(Arc::clone(&keys), auth::file::hangup()?));
+    }
     let store = match config.database()? {
         Database::File(path) => Backend::File(
             Options::new()
@@ -103,13 +137,17 @@ fn run(config: &Config) -> Result<()> {
         }
     };
     let app = Arc::new(App::new(store.clone(), config.queue)?);
-    let couriers = {
+    let posting = {
         let _context = runtime.enter();
         let start =
             |endpoint: &Arc<Endpoint>| Courier::start(Arc::clone(&app), Arc::clone(endpoint));
-        endpoints.iter().map(start).collect()
+        let couriers = endpoints.iter().map(start).collect();
+        Posting {
+            couriers,
+            endpoints,
+        }
     };
-    serve(config, app, listener, couriers, endpoints, runtime, signals)?;
+    serve(config, app, keys, listener, posting, runtime, signals)?;
     store
         .close()
         .context("the store cannot be closed cleanly")?;
@@ -144,13 +182,19 @@ async fn open_workspace(config: &Config, options: PgOptions) -> Result<PgStore> 
     })
 }
 
+/// The receivers of events, and what posts to them.
+struct Posting {
+    couriers: Vec<Courier>,
+    endpoints: Vec<Arc<Endpoint>>,
+}
+
 /// Serves until a signal, and then ends what is under way.
 fn serve(
     config: &Config,
     app: Arc<App>,
+    keys: Arc<Keys>,
     listener: TcpListener,
-    couriers: Vec<Courier>,
-    endpoints: Vec<Arc<Endpoint>>,
+    posting: Posting,
     runtime: Runtime,
     signals: shutdown::Signals,
 ) -> Result<()> {
@@ -163,8 +207,6 @@ fn serve(
         head: config.request_timeout,
         drain: shutdown::DRAIN,
     };
-    let keys = Keys::new(&config.api_keys, config.rate_limit);
-    let keys = keys.with_secure_cookies(config.secure_cookies);
     let feed = Feed::new(Arc::clone(&app), config.max_streams.get());
     let meta = Secrets {
         app_secret: config.meta_app_secret.clone(),
@@ -175,8 +217,8 @@ fn serve(
     let router = router::router(
         Arc::clone(&app),
         Arc::clone(&feed),
-        keys,
-        endpoints,
+        &keys,
+        posting.endpoints,
         Arc::clone(&metrics),
         meta,
         bounds,
@@ -216,7 +258,10 @@ fn serve(
         Ok::<_, anyhow::Error>(stopped.try_recv().unwrap_or_else(|_| Instant::now()))
     })?;
     let deadline = stopped + shutdown::DRAIN;
-    let ends = couriers.into_iter().map(|courier| courier.stop(deadline));
+    let ends = posting
+        .couriers
+        .into_iter()
+        .map(|courier| courier.stop(deadline));
     runtime.block_on(join_all(ends));
     // Requests that are still under way are dropped. On a file their commands run before the store closes.
     runtime.shutdown_background();

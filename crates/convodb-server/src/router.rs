@@ -8,12 +8,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
@@ -32,6 +33,9 @@ use crate::metrics::{self, Metrics};
 use crate::openapi;
 use crate::webhooks::Endpoint;
 
+/// What names a request in the log: that of a client or a proxy, or a new one.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// How large a body may be, and how long a request may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -47,13 +51,12 @@ pub(crate) struct Bounds {
 pub(crate) fn router(
     app: Arc<App>,
     feed: Arc<Feed>,
-    keys: Keys,
+    keys: &Arc<Keys>,
     endpoints: Vec<Arc<Endpoint>>,
     metrics: Arc<Metrics>,
     meta: Secrets,
     bounds: Bounds,
 ) -> serde_json::Result<Router> {
-    let keys = Arc::new(keys);
     let v1 = Router::new()
         .route("/conversations", get(conversations::list))
         .route(
@@ -139,9 +142,9 @@ pub(crate) fn router(
             app: Arc::clone(&app),
             endpoints,
         }));
-    let v1 = require(v1, &keys, Need::ByMethod)
-        .merge(require(session, &keys, Need::Key))
-        .merge(require(posted, &keys, Need::Scope(Scope::Webhooks)));
+    let v1 = require(v1, keys, Need::ByMethod)
+        .merge(require(session, keys, Need::Key))
+        .merge(require(posted, keys, Need::Scope(Scope::Webhooks)));
 
     let meta = Router::new()
         .route("/webhooks/meta", get(meta::handshake).post(meta::receive))
@@ -156,7 +159,7 @@ pub(crate) fn router(
     let measured = Router::new()
         .route("/metrics", get(metrics::show))
         .with_state(Arc::clone(&metrics));
-    let measured = require(measured, &keys, Need::Scope(Scope::Metrics));
+    let measured = require(measured, keys, Need::Scope(Scope::Metrics));
     let document = Bytes::from(openapi::document()?);
     let router = Router::new()
         .route("/healthz", get(health::health))
@@ -195,37 +198,12 @@ fn guarded(router: Router, request_timeout: Duration) -> Router {
         ))
         .layer(map_response(dress))
         .layer(trace)
-        .layer(from_fn(identify))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
 async fn no_such_resource() -> ApiError {
     ApiError::of(StatusCode::NOT_FOUND)
-}
-
-/// The id of a request in the log and in its answer.
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Gives each request an id, if the proxy in front has not, and its answer the same.
-async fn identify(mut request: Request, next: Next) -> Response {
-    let is_plain = |id: &HeaderValue| {
-        let bytes = id.as_bytes();
-        (1..=128).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
-    };
-    let given = request.headers().get(&REQUEST_ID);
-    let id = given.filter(|id| is_plain(id)).cloned().or_else(|| {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).ok()?;
-        HeaderValue::try_from(format!("{:016x}", u64::from_be_bytes(bytes))).ok()
-    });
-    match &id {
-        Some(id) => request.headers_mut().insert(&REQUEST_ID, id.clone()),
-        None => request.headers_mut().remove(&REQUEST_ID),
-    };
-    let mut response = next.run(request).await;
-    if let Some(id) = id {
-        response.headers_mut().insert(&REQUEST_ID, id);
-    }
-    response
 }
 
 /// The path alone: a header holds the key, and a query may hold it by mistake.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
 use crate::openapi::parameters::DeadLetter;
-use crate::openapi::responses::{Denied, NotAccepted, NotFound, Request};
+use crate::openapi::responses::{NotAccepted, NotFound, Request};
 use crate::openapi::schemas;
 use crate::request::{NoBody, NoQuery, PathPair};
 use crate::webhooks::{Endpoint, dead_letters};
@@ -49,7 +49,7 @@ impl Webhooks {
     get,
     path = "/v1/webhooks",
     operation_id = "list_webhooks",
-    responses((status = 200, description = "The webhooks", body = schemas::Webhooks), Request, Denied)
+    responses((status = 200, description = "The webhooks", body = schemas::Webhooks), Request)
 )]
 pub(crate) async fn list(
     State(webhooks): State<Arc<Webhooks>>,
@@ -94,7 +94,7 @@ pub(crate) async fn list(
     path = "/v1/webhooks/{name}/dead_letters/{sequence}/replay",
     operation_id = "replay_dead_letter",
     params(DeadLetter),
-    responses((status = 204, description = "The receiver has accepted it"), Request, Denied, NotFound, NotAccepted)
+    responses((status = 204, description = "The receiver has accepted it"), Request, NotFound, NotAccepted)
 )]
 pub(crate) async fn replay(
     State(webhooks): State<Arc<Webhooks>>,
@@ -123,7 +123,7 @@ pub(crate) async fn replay(
     path = "/v1/webhooks/{name}/dead_letters/{sequence}",
     operation_id = "drop_dead_letter",
     params(DeadLetter),
-    responses((status = 204, description = "It is dropped"), Request, Denied, NotFound)
+    responses((status = 204, description = "It is dropped"), Request, NotFound)
 )]
 pub(crate) async fn drop_letter(
     State(webhooks): State<Arc<Webhooks>>,
