@@ -137,7 +137,8 @@ fn installed(program: &str, package: &str) -> bool {
             "{program} is missing"
         );
         let line = format!("skipped: {program} is not installed (Debian's package {package})");
-        writeln!(std::io::stderr(), "{line}").unwrap();
+        let mut errors = std::io::stderr();
+        writeln!(errors, "{line}").unwrap();
     }
     is_there
 }
