@@ -575,7 +575,7 @@ impl Serialize for LineAnswer {
     }
 }
 
-/// How far a named import has come. See [`ImportOptions::resume`].
+/// How far a named import has come. See [`ImportOptions::resume`](crate::ImportOptions::resume).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ImportProgress {
