@@ -11,6 +11,7 @@ mod errors;
 mod handlers;
 mod healing;
 mod housekeeping;
+mod inbox;
 mod limits;
 mod log;
 mod openapi;

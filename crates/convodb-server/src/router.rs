@@ -26,6 +26,7 @@ use crate::handlers::{
     contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
     notes, tags, views,
 };
+use crate::inbox;
 use crate::openapi;
 
 /// How large a body may be, and how long a request may take.
@@ -94,7 +95,9 @@ pub(crate) fn router(
             "/views/{id}",
             get(views::get).put(views::put).delete(views::delete),
         )
+        .route("/users", get(directory::list_users))
         .route("/users/{id}", put(directory::put_user))
+        .route("/teams", get(directory::list_teams))
         .route(
             "/teams/{id}",
             get(directory::get_team).put(directory::put_team),
@@ -132,7 +135,7 @@ pub(crate) fn router(
         .fallback(no_such_resource)
         .with_state(app)
         .merge(webhooks);
-    Ok(guarded(router, bounds.request))
+    Ok(guarded(router.merge(inbox::routes()), bounds.request))
 }
 
 /// Adds the layers of every route.
