@@ -20,6 +20,7 @@ export class Live {
   constructor(on) {
     this.on = on;
     this.tries = 0;
+    this.last = null;
     this.visibility = () => this.seen();
     document.addEventListener("visibilitychange", this.visibility);
     this.connect();
@@ -27,25 +28,28 @@ export class Live {
 
   connect() {
     clearTimeout(this.again);
-    const source = new EventSource(address("events/stream"), { withCredentials: true });
+    const from = address("events/stream");
+    if (this.last) from.searchParams.set("after", this.last);
+    const source = new EventSource(from);
     this.source = source;
     source.onopen = () => {
       this.tries = 0;
       this.on.state("live");
-      // What happened before is not sent to a new connection.
-      if (this.wasClosed) this.on.missed();
-      this.wasClosed = false;
+      if (this.hasMissed) this.on.missed();
+      this.hasMissed = false;
     };
     source.onerror = () => {
       this.on.state("waiting");
       if (source.readyState !== EventSource.CLOSED) return;
-      // The browser gives up where the answer was an error.
-      this.wasClosed = true;
+      // The browser gives up where the answer was an error. The events after the last one may be gone by now.
+      this.last = null;
+      this.hasMissed = true;
       this.tries += 1;
       this.again = setTimeout(() => this.connect(), Math.min(30_000, 500 * 2 ** this.tries));
     };
     for (const type of TYPES) {
       source.addEventListener(type, (event) => {
+        this.last = event.lastEventId || this.last;
         try {
           this.on.event(JSON.parse(event.data));
         } catch (error) {
@@ -67,7 +71,8 @@ export class Live {
 
   pause() {
     this.isPaused = true;
-    this.wasClosed = true;
+    this.hasMissed = true;
+    this.last = null;
     this.source.close();
     this.on.state("waiting");
   }

@@ -350,7 +350,7 @@ class Page {
     }
     if (writes) return;
     const { thread, list } = this;
-    const withThread = (work) => () => thread.conversation && work();
+    const withThread = (work) => () => thread.conversation && canWrite() && work();
     const keys = {
       j: () => { list.step(1); list.element.focus(); },
       k: () => { list.step(-1); list.element.focus(); },
@@ -370,7 +370,7 @@ class Page {
       t: withThread(() => thread.tag()),
       p: withThread(() => thread.prioritise()),
       u: withThread(() => thread.flipRead()),
-      i: withThread(() => thread.flipDetails()),
+      i: () => thread.flipDetails(),
     };
     if (event.key === "Enter" && target === document.body) {
       list.open();
@@ -383,6 +383,9 @@ class Page {
     work();
   }
 }
+
+/** Whether the key of the session may change something. */
+const canWrite = () => !directory.scopes || directory.scopes.includes("write");
 
 let page = null;
 
@@ -414,6 +417,7 @@ async function start() {
   await load();
   leave();
   page = new Page();
+  document.body.classList.toggle("read-only", !canWrite());
   page.list.element.focus();
 }
 
