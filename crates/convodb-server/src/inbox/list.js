@@ -210,7 +210,14 @@ export class List {
         this.rows.delete(index);
       }
     }
-    for (let index = from; index <= to; index += 1) this.drawRow(index);
+    let before = null;
+    for (let index = from; index <= to; index += 1) {
+      const node = this.drawRow(index);
+      // They are in the order of the list, for those who read the page without seeing it.
+      const place = before ? before.nextSibling : this.canvas.firstChild;
+      if (node !== place) this.canvas.insertBefore(node, place);
+      before = node;
+    }
     const active = this.rows.get(this.active);
     if (active) this.element.setAttribute("aria-activedescendant", active.node.id);
     else this.element.removeAttribute("aria-activedescendant");
@@ -235,12 +242,12 @@ export class List {
     let known = this.rows.get(index);
     if (!known || known.state !== state) {
       const node = this.renderRow(index, row);
-      if (known) known.node.replaceWith(node);
-      else this.canvas.append(node);
+      known?.node.replaceWith(node);
       known = { node, state };
       this.rows.set(index, known);
     }
     known.node.style.transform = `translateY(${index * ROW - this.offset}px)`;
+    return known.node;
   }
 
   renderRow(index, row) {

@@ -187,7 +187,7 @@ impl Browser {
         let browser = Self::start().await?;
         browser.open(server, "/inbox").await;
         browser.sign_in(KEY, user).await;
-        browser.wait("!!document.querySelector('.list-row:not(.loading)') || !document.querySelector('.list-message').hidden").await;
+        browser.wait("!!document.querySelector('.list-row:not(.loading)') || document.querySelector('.list-message')?.hidden === false").await;
         browser.wait("!!document.querySelector('.live-live')").await;
         Some(browser)
     }
@@ -254,8 +254,21 @@ impl Browser {
     pub(crate) async fn click(&self, css: &str) {
         self.wait(&format!("!!document.querySelector({css:?})"))
             .await;
-        let element = self.driver.find(By::Css(css)).await.unwrap();
-        element.click().await.unwrap();
+        // A row that is drawn anew in this moment is another element.
+        let begun = Instant::now();
+        loop {
+            let element = self.driver.find(By::Css(css)).await;
+            let clicked = match &element {
+                Ok(element) => element.click().await,
+                Err(error) => Err(failed(error)),
+            };
+            match clicked {
+                Ok(()) => return,
+                Err(_) if begun.elapsed() < PATIENCE / 6 => {}
+                Err(error) => panic!("{css}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub(crate) async fn fill(&self, css: &str, text: &str) {
@@ -317,7 +330,9 @@ impl Browser {
                 let message = &entry["message"];
                 let is_request = message["method"] == "Network.requestWillBeSent";
                 let url = message["params"]["request"]["url"].as_str();
-                url.filter(|_| is_request).map(str::to_owned)
+                // The browser's own first page is there before the inbox.
+                let url = url.filter(|url| is_request && !url.starts_with("chrome://"));
+                url.map(str::to_owned)
             })
             .collect()
     }

@@ -87,7 +87,7 @@ async fn what_another_one_did_first_is_said_and_nothing_is_overwritten() {
 
     // Now she knows. Then he resolves it, and her change is not made over his.
     bob_does(&server, &format!("{path}/resolve"), "");
-    alice.click("[data-do=resolve]").await;
+    alice.click("[data-do=unassign]").await;
     alice.sees(".banner", "Bob Support has resolved it.").await;
     alice.sees(".thread-facts", "Resolved").await;
     alice.click(".banner .icon-button").await;

@@ -69,7 +69,7 @@ async fn a_conversation_is_assigned_snoozed_tagged_and_given_a_priority() {
     browser.sees(".list-row .tag", "refund").await;
     browser.click("[aria-label='Change the priority']").await;
     choose(&browser, "High").await;
-    browser.sees(".list-row .priority", "high").await;
+    browser.sees(".list-row .priority", "High").await;
 
     browser.click("[data-do=unread]").await;
     browser.sees(".list-row .count", "1").await;

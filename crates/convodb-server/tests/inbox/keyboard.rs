@@ -6,7 +6,7 @@ use crate::browser::Browser;
 use crate::seeds::{self, ALICE};
 
 const FOCUS_IS_SEEN: &str = "(() => { const at = document.activeElement; if (!at.matches(':focus-visible')) return false; \
-    const marked = at.matches('.list') ? at.querySelector('.active') : at; const style = getComputedStyle(marked); \
+    const marked = at.matches('.list') ? at.querySelector('.active') ?? at : at; const style = getComputedStyle(marked); \
     return style.outlineStyle !== 'none' || style.boxShadow !== 'none'; })()";
 
 #[tokio::test]

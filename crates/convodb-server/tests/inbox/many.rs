@@ -12,6 +12,9 @@ use crate::server::{Home, Server};
 /// What one waits for without noticing it as a pause, on a busy machine.
 const SOON: Duration = Duration::from_secs(3);
 
+/// The place of the first row that is there.
+const FIRST: &str = "Number(document.querySelector('.list-row').id.slice('row-'.length))";
+
 fn size() -> u64 {
     let size = std::env::var("CONVODB_INBOX_MANY").ok();
     size.map_or(20_000, |size| size.parse().expect("a number"))
@@ -79,17 +82,12 @@ async fn the_middle_of_a_very_long_list_is_as_near_as_its_beginning() {
     shown(&browser, &server, index).await;
     // A step of the wheel there is a step, in whichever direction, and rows stay one below the other.
     for step in [300, 300, -300] {
-        let before = browser
-            .js("document.querySelectorAll('.list-row')[8].dataset.index")
-            .await;
+        let before = browser.js(FIRST).await;
         let wheel = format!("void (document.querySelector('.list').scrollTop += {step})");
         browser.js(&wheel).await;
         tokio::time::sleep(Duration::from_millis(350)).await;
-        let place = browser
-            .js("document.querySelectorAll('.list-row')[8].dataset.index")
-            .await;
-        let [before, place] =
-            [before, place].map(|at| at.as_str().unwrap().parse::<i64>().unwrap());
+        let place = browser.js(FIRST).await;
+        let [before, place] = [before, place].map(|at| at.as_i64().unwrap());
         assert!(
             (1..=6).contains(&(place - before).abs()),
             "{before} to {place}"
