@@ -95,7 +95,7 @@ function attachmentCard(attachment) {
   const url = attachment.url ? safeUrl(attachment.url) : null;
   const isOver = attachment.expires_at && new Date(attachment.expires_at) < new Date();
   const facts = [];
-  if (attachment.kind === "link" && attachment.subtype) facts.push(LINKS[attachment.subtype] ?? worded(attachment.subtype));
+  if (attachment.kind === "link" && attachment.subtype && attachment.title) facts.push(LINKS[attachment.subtype] ?? worded(attachment.subtype));
   else if (attachment.file_name || attachment.title) facts.push(attachment.voice ? "Voice message" : KINDS[attachment.kind] ?? worded(attachment.kind));
   if (attachment.duration_ms) facts.push(time.duration(attachment.duration_ms));
   if (attachment.size) facts.push(time.bytes(attachment.size));
@@ -168,7 +168,6 @@ function choice(reply, content) {
   const items = Array.isArray(data) ? data : data?.items ?? data?.product_items;
   const hasItems = Array.isArray(items) && items.length > 0 && items.every(isFlat);
   return el("div", { class: "choice" },
-    el("span", { class: "label" }, icon("interactive"), CHOICES[reply.kind] ?? worded(reply.kind)),
     title && title !== plain(content) && el("div", { class: "choice-title", dir: "auto" }, title),
     reply.description && prose(reply.description, { class: "prose quiet" }),
     reply.id && el("div", { class: "card-facts" }, bdi(reply.id)),
@@ -208,6 +207,7 @@ function contentOf(message) {
   if (attachments.length) parts.push(el("div", { class: "cards" }, attachments.map(attachmentCard)));
   if (message.location) parts.push(locationCard(message.location));
   if (message.contacts) parts.push(el("div", { class: "cards" }, message.contacts.map(contactCard)));
+  if (message.reply) parts.push(el("span", { class: "label" }, icon("interactive"), CHOICES[message.reply.kind] ?? worded(message.reply.kind)));
   if (message.content) parts.push(prose(message.content));
   if (message.caption) parts.push(prose(message.caption));
   if (message.reply) parts.push(choice(message.reply, message.content));

@@ -185,7 +185,7 @@ export class Thread {
     const { conversation } = this;
     const focused = this.head.contains(document.activeElement) ? document.activeElement.dataset.do : null;
     const assignee = conversation.assigned_to;
-    const act = (name, drawing, label, run, className = "quiet-button") => el("button", { type: "button", class: className, "data-do": name, onclick: run }, icon(drawing), el("span", { class: "button-label" }, label));
+    const act = (name, drawing, label, run, className = "quiet-button") => el("button", { type: "button", class: className, title: label, "data-do": name, onclick: run }, icon(drawing), el("span", { class: "button-label" }, label));
     const isOpen = conversation.status === "open";
     const unread = conversation.unread_count ?? 0;
     fill(this.head,

@@ -1,7 +1,7 @@
 // Times, as people read them.
 
 const format = (options) => new Intl.DateTimeFormat(undefined, options);
-const CLOCK = format({ hour: "2-digit", minute: "2-digit" });
+const CLOCK = format({ hour: "numeric", minute: "2-digit" });
 const WEEKDAY = format({ weekday: "short" });
 const DATE = format({ day: "numeric", month: "short" });
 const YEAR = format({ day: "numeric", month: "short", year: "numeric" });

@@ -22,36 +22,28 @@ const FAINT: &str = "(() => { \
         if (contrast < 4.5) faint.push(`${contrast.toFixed(2)} ${e.className} ${e.textContent.slice(0, 30)}`); \
     } return faint; })()";
 
-#[tokio::test]
-async fn the_colours_follow_the_system_until_one_chooses() {
+#[test]
+fn the_colours_follow_the_system_until_one_chooses() {
     let (_home, server) = seeds::server();
     let conversation = kinds::seed(&server);
-    let Some(browser) = Browser::signed_in(&server, ALICE).await else {
+    let Some(browser) = Browser::signed_in(&server, ALICE) else {
         return;
     };
-    browser.open_row(&conversation).await;
-    browser
-        .wait("document.querySelectorAll('.message').length > 10")
-        .await;
-    let system =
-        |scheme: &str| json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-    browser
-        .cdp("Emulation.setEmulatedMedia", system("light"))
-        .await;
-    browser.wait(&format!("{LIGHTNESS} > 200")).await;
-    assert_eq!(browser.js(FAINT).await, json!([]));
-    browser
-        .cdp("Emulation.setEmulatedMedia", system("dark"))
-        .await;
-    browser.wait(&format!("{LIGHTNESS} < 60")).await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert_eq!(browser.js(FAINT).await, json!([]));
-    browser.click("#theme").await;
-    browser.wait(&format!("{LIGHTNESS} > 200")).await;
-    browser.driver.refresh().await.unwrap();
-    browser.wait("!!document.querySelector('#theme')").await;
-    assert!(browser.js(LIGHTNESS).await.as_f64().unwrap() > 200.0);
-    browser.press("d").await;
-    browser.wait(&format!("{LIGHTNESS} < 60")).await;
-    browser.end(&server).await;
+    browser.open_row(&conversation);
+    browser.wait("document.querySelectorAll('.message').length > 10");
+    browser.prefer("light");
+    browser.wait(&format!("{LIGHTNESS} > 200"));
+    assert_eq!(browser.js(FAINT), json!([]));
+    browser.prefer("dark");
+    browser.wait(&format!("{LIGHTNESS} < 60"));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(browser.js(FAINT), json!([]));
+    browser.click("#theme");
+    browser.wait(&format!("{LIGHTNESS} > 200"));
+    browser.refresh();
+    browser.wait("!!document.querySelector('#theme')");
+    assert!(browser.js(LIGHTNESS).as_f64().unwrap() > 200.0);
+    browser.press("d");
+    browser.wait(&format!("{LIGHTNESS} < 60"));
+    browser.end(&server);
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::browser::Browser;
 use crate::seeds::{self, ALICE};
 
-#[tokio::test]
-async fn texts_have_their_own_direction_and_the_page_keeps_its_own() {
+#[test]
+fn texts_have_their_own_direction_and_the_page_keeps_its_own() {
     let (_home, server) = seeds::server();
     let arabic = seeds::text(&server, "con_arabic", "مرحبا، أين طلبي رقم 1234؟");
     seeds::name(&server, "con_arabic", "ليلى حداد");
@@ -23,11 +23,11 @@ async fn texts_have_their_own_direction_and_the_page_keeps_its_own() {
     seeds::note(&server, &arabic, "تتكلم العربية");
     seeds::text(&server, "con_override", "Hello");
     seeds::name(&server, "con_override", "Eve \u{202e}gnp.exe");
-    let Some(browser) = Browser::signed_in(&server, ALICE).await else {
+    let Some(browser) = Browser::signed_in(&server, ALICE) else {
         return;
     };
-    browser.open_row(&arabic).await;
-    browser.sees(".note", "تتكلم").await;
+    browser.open_row(&arabic);
+    browser.sees(".note", "تتكلم");
     let direction = |css: &str, index: usize| {
         format!("getComputedStyle(document.querySelectorAll({css:?})[{index}]).direction")
     };
@@ -40,22 +40,22 @@ async fn texts_have_their_own_direction_and_the_page_keeps_its_own() {
         (".thread-head", 0, "ltr"),
         (".bubble", 0, "ltr"),
     ] {
-        let shown = browser.js(&direction(css, index)).await;
+        let shown = browser.js(&direction(css, index));
         assert_eq!(shown, expected, "{css} {index}");
     }
     // Each line of a text has its own.
     let plaintext =
         "getComputedStyle(document.querySelectorAll('.message.in .prose')[1]).unicodeBidi";
-    assert_eq!(browser.js(plaintext).await, "plaintext");
+    assert_eq!(browser.js(plaintext), "plaintext");
     // What one writes turns as one writes it.
-    browser.press("r").await;
-    browser.press("שלום").await;
-    assert_eq!(browser.js(&direction("#composer-text", 0)).await, "rtl");
+    browser.press("r");
+    browser.press("שלום");
+    assert_eq!(browser.js(&direction("#composer-text", 0)), "rtl");
     // A name does not reorder what is around it.
     let names =
         "[...document.querySelectorAll('.list-name')].map(name => name.textContent).join('|')";
-    let names = browser.js(names).await;
+    let names = browser.js(names);
     assert!(!names.as_str().unwrap().contains('\u{202e}'), "{names}");
     assert!(names.as_str().unwrap().contains("gnp.exe"), "{names}");
-    browser.end(&server).await;
+    browser.end(&server);
 }

@@ -25,8 +25,8 @@ const VECTORS: [&str; 16] = [
     "<template><style>*{display:none}</style></template><!--><img src=x onerror=window.ran=16>-->",
 ];
 
-#[tokio::test]
-async fn no_text_runs_a_script_or_becomes_an_element() {
+#[test]
+fn no_text_runs_a_script_or_becomes_an_element() {
     let (_home, server) = seeds::server();
     let mut conversations = Vec::new();
     for (number, vector) in VECTORS.iter().enumerate() {
@@ -80,17 +80,17 @@ async fn no_text_runs_a_script_or_becomes_an_element() {
     ] {
         server.put(path, &body.to_string()).expect(201);
     }
-    let Some(browser) = Browser::signed_in(&server, ALICE).await else {
+    let Some(browser) = Browser::signed_in(&server, ALICE) else {
         return;
     };
     let policy = "fetch('inbox').then(answer => answer.headers.get('content-security-policy'))";
-    let policy = browser.js(policy).await;
+    let policy = browser.js(policy);
     assert!(policy.as_str().unwrap().contains("script-src 'self';"));
     for conversation in &conversations {
         let address = format!("void (location.hash = '#{conversation}?status=open')");
-        browser.js(&address).await;
-        browser.wait(&format!("document.querySelector('.detail:nth-last-of-type(1)')?.innerText.includes({conversation:?}) && document.querySelectorAll('.message, .line').length >= 12")).await;
-        browser.js("void document.querySelectorAll('.thread details').forEach(one => { one.open = true; })").await;
+        browser.js(&address);
+        browser.wait(&format!("document.querySelector('.detail:nth-last-of-type(1)')?.innerText.includes({conversation:?}) && document.querySelectorAll('.message, .line').length >= 12"));
+        browser.js("void document.querySelectorAll('.thread details').forEach(one => { one.open = true; })");
         // Each text is there, letter for letter.
         let vector = VECTORS[conversations
             .iter()
@@ -100,7 +100,7 @@ async fn no_text_runs_a_script_or_becomes_an_element() {
             "[...document.querySelectorAll('.message .prose')].filter(p => p.textContent === {}).length",
             json!(vector)
         );
-        assert!(browser.js(&texts).await.as_u64().unwrap() >= 4, "{vector}");
+        assert!(browser.js(&texts).as_u64().unwrap() >= 4, "{vector}");
         for expression in [
             "[...document.querySelectorAll('script')].filter(s => !s.src.endsWith('/inbox/main.js')).length",
             "document.querySelectorAll('img, iframe, object, embed, video, audio, base, style, math, animate, template, link:not([href^=\"inbox/\"])').length",
@@ -111,35 +111,34 @@ async fn no_text_runs_a_script_or_becomes_an_element() {
             "[...document.querySelectorAll('form')].filter(f => !f.classList.contains('composer')).length",
             "Number(window.ran ?? 0)",
         ] {
-            assert_eq!(browser.js(expression).await, 0, "{vector}: {expression}");
+            assert_eq!(browser.js(expression), 0, "{vector}: {expression}");
         }
     }
     // The side and the pickers show names too.
-    browser.press("?").await;
-    browser.press_key(thirtyfour::Key::Escape).await;
-    browser.press("a").await;
-    browser.sees("dialog .options", "onerror").await;
-    browser.press_key(thirtyfour::Key::Escape).await;
-    browser.press("f").await;
-    assert_eq!(browser.js("Number(window.ran ?? 0)").await, 0);
-    assert_eq!(browser.count("img").await, 0);
-    assert!(browser.driver.get_alert_text().await.is_err());
-    browser.end(&server).await;
+    browser.press("?");
+    browser.press_key(crate::driver::Key::Escape);
+    browser.press("a");
+    browser.sees("dialog .options", "onerror");
+    browser.press_key(crate::driver::Key::Escape);
+    browser.press("f");
+    assert_eq!(browser.js("Number(window.ran ?? 0)"), 0);
+    assert_eq!(browser.count("img"), 0);
+    assert!(!browser.has_dialog());
+    browser.end(&server);
 }
 
-#[tokio::test]
-async fn a_browser_refuses_what_a_mistake_would_let_in() {
+#[test]
+fn a_browser_refuses_what_a_mistake_would_let_in() {
     let (_home, server) = seeds::server();
-    let Some(browser) = Browser::start().await else {
+    let Some(browser) = Browser::start() else {
         return;
     };
-    browser.open(&server, "/inbox").await;
-    browser.wait("!!document.querySelector('#key')").await;
+    browser.open(&server, "/inbox");
+    browser.wait("!!document.querySelector('#key')");
     // Trusted types refuse the text, so that not even an element comes of it.
     let refused = "(() => { try { document.body.innerHTML = '<img src=x onerror=window.ran=1>'; return false; } catch { return true; } })()";
-    assert_eq!(browser.js(refused).await, true);
+    assert_eq!(browser.js(refused), true);
     let eval = "(() => { try { window.setTimeout('window.ran=1', 0); return false; } catch { return true; } })()";
-    assert_eq!(browser.js(eval).await, true);
-    assert_eq!(browser.js("window.ran === undefined").await, true);
-    browser.driver.quit().await.unwrap();
+    assert_eq!(browser.js(eval), true);
+    assert_eq!(browser.js("window.ran === undefined"), true);
 }

@@ -135,16 +135,16 @@ pub(crate) fn seed(server: &Server) -> String {
     conversation
 }
 
-#[tokio::test]
-async fn every_kind_of_content_is_shown_and_nothing_of_it_is_loaded() {
+#[test]
+fn every_kind_of_content_is_shown_and_nothing_of_it_is_loaded() {
     let (_home, server) = seeds::server();
     let conversation = seed(&server);
-    let Some(browser) = Browser::signed_in(&server, ALICE).await else {
+    let Some(browser) = Browser::signed_in(&server, ALICE) else {
         return;
     };
-    browser.open_row(&conversation).await;
-    browser.sees(".messages", "Anything else?").await;
-    let shown = browser.text(".messages").await;
+    browser.open_row(&conversation);
+    browser.sees(".messages", "Anything else?");
+    let shown = browser.text(".messages");
     for text in [
         "My order has not come",
         "order_update",
@@ -239,36 +239,28 @@ async fn every_kind_of_content_is_shown_and_nothing_of_it_is_loaded() {
         let found = format!(
             "[...document.querySelectorAll('.messages a')].filter(a => a.innerText.includes({text:?}) && a.href === {href:?} && a.rel === 'noopener noreferrer' && a.target === '_blank').length"
         );
-        assert_eq!(browser.js(&found).await, 1, "{text}");
+        assert_eq!(browser.js(&found), 1, "{text}");
     }
     assert_eq!(
-        browser
-            .count(".thread img, .thread video, .thread audio, .thread iframe")
-            .await,
+        browser.count(".thread img, .thread video, .thread audio, .thread iframe"),
         0
     );
 
     // The former version, and what was kept, on request.
-    browser
-        .js("void document.querySelector('.meta .text-button').click()")
-        .await;
-    browser.sees(".versions", "I live at number 12").await;
-    browser
-        .js("void (document.querySelector('.kept').open = true)")
-        .await;
-    browser.sees(".kept", "Kept for the record").await;
+    browser.js("void document.querySelector('.meta .text-button').click()");
+    browser.sees(".versions", "I live at number 12");
+    browser.js("void (document.querySelector('.kept').open = true)");
+    browser.sees(".kept", "Kept for the record");
     // A quote leads to its message, and a failed one is tried again.
-    browser.sees(".quote-text", "My order has not come").await;
-    browser
-        .js("void document.querySelector('.failure .text-button').click()")
-        .await;
-    browser.sees(".messages", "2 tries").await;
+    browser.sees(".quote-text", "My order has not come");
+    browser.js("void document.querySelector('.failure .text-button').click()");
+    browser.sees(".messages", "2 tries");
     // The list says what the latest message is.
     seeds::receive(
         &server,
         "con_kinds",
         json!({"type": "audio", "attachments": [{"kind": "audio", "media_id": "x", "voice": true}]}),
     );
-    browser.sees(".list-snippet", "Voice message").await;
-    browser.end(&server).await;
+    browser.sees(".list-snippet", "Voice message");
+    browser.end(&server);
 }

@@ -16,26 +16,22 @@ const FAULTS: &str = "(() => { const name = (e) => e.getAttribute('aria-label') 
         .filter((id) => !document.getElementById(id)); \
     return [...nameless, ...twice, ...dangling]; })()";
 
-#[tokio::test]
-async fn there_are_landmarks_and_every_control_has_a_name() {
+#[test]
+fn there_are_landmarks_and_every_control_has_a_name() {
     let (_home, server) = seeds::server();
     let conversation = kinds::seed(&server);
-    let Some(browser) = Browser::start().await else {
+    let Some(browser) = Browser::start() else {
         return;
     };
-    browser.open(&server, "/inbox").await;
-    browser.wait("!!document.querySelector('#key')").await;
-    assert_eq!(browser.js(FAULTS).await, serde_json::json!([]));
-    browser.sign_in(crate::server::KEY, ALICE).await;
-    browser
-        .wait("!!document.querySelector('.list-row:not(.loading)')")
-        .await;
-    browser.open_row(&conversation).await;
-    browser
-        .wait("document.querySelectorAll('.message').length > 10")
-        .await;
-    browser.press("f").await;
-    assert_eq!(browser.js(FAULTS).await, serde_json::json!([]));
+    browser.open(&server, "/inbox");
+    browser.wait("!!document.querySelector('#key')");
+    assert_eq!(browser.js(FAULTS), serde_json::json!([]));
+    browser.sign_in(crate::server::KEY, ALICE);
+    browser.wait("!!document.querySelector('.list-row:not(.loading)')");
+    browser.open_row(&conversation);
+    browser.wait("document.querySelectorAll('.message').length > 10");
+    browser.press("f");
+    assert_eq!(browser.js(FAULTS), serde_json::json!([]));
     for landmark in [
         "nav[aria-label]",
         "main[aria-label]",
@@ -45,16 +41,14 @@ async fn there_are_landmarks_and_every_control_has_a_name() {
         "h1",
         "h2",
     ] {
-        assert!(browser.count(landmark).await > 0, "{landmark}");
+        assert!(browser.count(landmark) > 0, "{landmark}");
     }
-    assert_eq!(browser.js("document.documentElement.lang").await, "en");
+    assert_eq!(browser.js("document.documentElement.lang"), "en");
     let option = "(o => [o.getAttribute('aria-setsize'), o.getAttribute('aria-posinset'), o.getAttribute('aria-selected')].join())(document.querySelector('.list-row'))";
-    assert_eq!(browser.js(option).await, "1,1,true");
-    browser.press_key(thirtyfour::Key::Escape).await;
-    browser.press("?").await;
-    browser
-        .wait("!!document.querySelector('dialog[open]')")
-        .await;
-    assert_eq!(browser.js(FAULTS).await, serde_json::json!([]));
-    browser.end(&server).await;
+    assert_eq!(browser.js(option), "1,1,true");
+    browser.press_key(crate::driver::Key::Escape);
+    browser.press("?");
+    browser.wait("!!document.querySelector('dialog[open]')");
+    assert_eq!(browser.js(FAULTS), serde_json::json!([]));
+    browser.end(&server);
 }

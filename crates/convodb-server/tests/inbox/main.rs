@@ -16,6 +16,7 @@ mod colours;
 mod conflicts;
 mod desk;
 mod direction;
+mod driver;
 mod files;
 mod injection;
 mod keyboard;

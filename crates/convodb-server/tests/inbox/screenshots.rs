@@ -157,6 +157,11 @@ fn seed(server: &Server) -> String {
     }
     // One that is shown.
     let contact = "con_5";
+    let identities =
+        json!({"contact_id": contact, "channel": "whatsapp", "identities": ["+44 20 7946 0123"]});
+    server
+        .post("/v1/contacts/identify", &identities.to_string())
+        .expect(200);
     let send = |content: &str| {
         let fields = json!({"content": content, "status": "pending", "author": {"type": "user", "id": ALICE}});
         let message = seeds::send(server, contact, fields);
@@ -196,53 +201,41 @@ fn seed(server: &Server) -> String {
     conversation
 }
 
-async fn take(browser: &Browser, name: &str) {
+fn take(browser: &Browser, name: &str, part: Option<&str>) {
     // What is moving comes to rest.
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    std::thread::sleep(std::time::Duration::from_millis(700));
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
         .join(name);
-    browser.driver.screenshot(&path).await.unwrap();
+    std::fs::write(&path, browser.picture(part)).unwrap();
     let size = std::fs::metadata(&path).unwrap().len();
     assert!(size < 200_000, "{name} has {size} bytes");
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "it writes the pictures of the README"]
-async fn pictures() {
+fn pictures() {
     let (_home, server) = seeds::server();
     let kinds = kinds::seed(&server);
     let conversation = seed(&server);
-    let browser = Browser::signed_in(&server, ALICE).await.expect("chromium");
-    let system =
-        |scheme: &str| json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-    browser
-        .cdp("Emulation.setEmulatedMedia", system("light"))
-        .await;
-    browser.open_row(&conversation).await;
-    browser.sees(".messages", "That is very kind").await;
-    browser
-        .wait("!document.querySelector('.list-row.open .count')")
-        .await;
-    take(&browser, "inbox-light.png").await;
-    browser
-        .cdp("Emulation.setEmulatedMedia", system("dark"))
-        .await;
-    take(&browser, "inbox-dark.png").await;
-    browser
-        .cdp("Emulation.setEmulatedMedia", system("light"))
-        .await;
-    let size = json!({"width": 1440, "height": 2600, "deviceScaleFactor": 1, "mobile": false});
-    browser
-        .cdp("Emulation.setDeviceMetricsOverride", size)
-        .await;
-    browser
-        .js(&format!("void (location.hash = '#{kinds}?status=open')"))
-        .await;
-    browser.sees(".messages", "Anything else?").await;
-    browser
-        .js("void (document.body.classList.add('hides-details'))")
-        .await;
-    take(&browser, "inbox-kinds.png").await;
-    browser.driver.quit().await.unwrap();
+    let browser = Browser::signed_in(&server, ALICE).expect("chromium");
+    browser.resize(1380, 800);
+    browser.prefer("light");
+    browser.open_row(&conversation);
+    browser.sees(".messages", "That is very kind");
+    browser.wait("!document.querySelector('.list-row.open .count')");
+    take(&browser, "inbox-light.png", None);
+    browser.prefer("dark");
+    take(&browser, "inbox-dark.png", None);
+    browser.prefer("light");
+    browser.resize(1260, 1800);
+    browser.js(&format!("void (location.hash = '#{kinds}?status=open')"));
+    browser.sees(".messages", "Anything else?");
+    browser.js("void document.querySelector('.meta .text-button').click()");
+    browser.sees(".versions", "I live at number 12");
+    for (place, name) in [("0", "inbox-kinds.png"), ("1e9", "inbox-kinds-more.png")] {
+        let scroll = format!("void (document.querySelector('.thread-scroll').scrollTop = {place})");
+        browser.js(&scroll);
+        take(&browser, name, Some(".thread"));
+    }
 }
