@@ -8,12 +8,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
@@ -30,6 +31,9 @@ use crate::handlers::{
 use crate::inbox;
 use crate::openapi;
 
+/// What names a request in the log: that of a client or a proxy, or a new one.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// How large a body may be, and how long a request may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -45,11 +49,10 @@ pub(crate) struct Bounds {
 pub(crate) fn router(
     app: Arc<App>,
     feed: Arc<Feed>,
-    keys: Keys,
+    keys: &Arc<Keys>,
     meta: Secrets,
     bounds: Bounds,
 ) -> serde_json::Result<Router> {
-    let keys = Arc::new(keys);
     let v1 = Router::new()
         .route("/conversations", get(conversations::list))
         .route(
@@ -122,7 +125,7 @@ pub(crate) fn router(
             get(session::get).post(session::open).delete(session::end),
         )
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes));
-    let v1 = require(v1, &keys, Need::ByMethod).merge(require(session, &keys, Need::Key));
+    let v1 = require(v1, keys, Need::ByMethod).merge(require(session, keys, Need::Key));
 
     let webhooks = Router::new()
         .route("/webhooks/meta", get(meta::handshake).post(meta::receive))
@@ -163,6 +166,8 @@ fn guarded(router: Router, request_timeout: Duration) -> Router {
         ))
         .layer(map_response(dress))
         .layer(trace)
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
 async fn no_such_resource() -> ApiError {
