@@ -219,7 +219,7 @@ fn pictures() {
     let kinds = kinds::seed(&server);
     let conversation = seed(&server);
     let browser = Browser::signed_in(&server, ALICE).expect("chromium");
-    browser.resize(1380, 800);
+    browser.resize(1380, 780);
     browser.prefer("light");
     browser.open_row(&conversation);
     browser.sees(".messages", "That is very kind");
