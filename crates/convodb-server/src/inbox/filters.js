@@ -50,7 +50,7 @@ export class Filters {
     this.toggle = el("button", {
       type: "button", class: "quiet-button", "aria-expanded": "false", "aria-controls": "filter-panel", onclick: () => this.flip(),
     }, icon("filter"), "Filters");
-    this.recount = batched(() => this.readCounts(), 300);
+    this.recount = batched(() => this.readCounts(), 200, 3000);
   }
 
   flip(isOpen = this.panel.hidden) {

@@ -85,11 +85,15 @@ export class Live {
   }
 }
 
-/** Calls `work` soon, once for all that asked meanwhile, and not again before it is done. */
-export function batched(work, milliseconds) {
+/**
+ * Calls `work` soon, once for all that asked meanwhile, and not again before it is done and has rested: a busy inbox
+ * asks the server no more often than that.
+ */
+export function batched(work, soon, rest = soon) {
   let timer = null;
   let running = false;
   let wanted = false;
+  let next = 0;
   const run = async () => {
     timer = null;
     running = true;
@@ -98,12 +102,13 @@ export function batched(work, milliseconds) {
       await work();
     } finally {
       running = false;
+      next = Date.now() + rest;
       if (wanted) ask();
     }
   };
   const ask = () => {
     wanted = true;
-    if (!timer && !running) timer = setTimeout(run, milliseconds);
+    if (!timer && !running) timer = setTimeout(run, Math.max(soon, next - Date.now()));
   };
   return ask;
 }

@@ -97,8 +97,12 @@ class Page {
     this.filters = new Filters((query) => { location.hash = `#?${toAddress(query)}`; });
     this.events = [];
     this.refreshLists = batched(async () => {
-      await Promise.all([this.list.refresh().catch(() => {}), this.filters.recount()]);
-    }, 400);
+      // What is not in sight is read when it is.
+      this.isOld = document.hidden;
+      if (this.isOld) return;
+      this.filters.recount();
+      await this.list.refresh().catch(() => {});
+    }, 150, 1000);
     this.refreshThread = batched(async () => {
       const events = this.events.splice(0).filter((event) => this.thread.concerns(event));
       if (events.length) await this.thread.refresh(events).catch((error) => toast(error.message, "error"));
@@ -106,8 +110,10 @@ class Page {
     this.refreshNames = batched(() => load(["users", "teams", "inboxes", "tags", "views"]).then(() => this.filters.drawSidebar()), 5000);
     this.build();
     this.onHash = () => this.route();
+    this.onSight = () => { if (this.isOld) this.refreshLists(); };
     this.onKey = (event) => this.pressed(event);
     addEventListener("hashchange", this.onHash);
+    document.addEventListener("visibilitychange", this.onSight);
     document.addEventListener("keydown", this.onKey);
     this.live = new Live({
       event: (event) => this.happened(event),
@@ -122,6 +128,7 @@ class Page {
     this.live.close();
     removeEventListener("hashchange", this.onHash);
     document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("visibilitychange", this.onSight);
   }
 
   build() {
