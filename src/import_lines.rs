@@ -42,12 +42,12 @@ impl Store {
     ///
     /// An answer has the error of its line, and the lines after it go on. The iterator itself yields an
     /// error of the store and ends; commits before it stay. If it is [atomic](ImportOptions::atomic), it
-    /// yields [`InvalidInput`](ErrorKind::InvalidInput) above
+    /// yields [`InvalidInput`](crate::ErrorKind::InvalidInput) above
     /// [`MAX_ATOMIC`](ImportOptions::MAX_ATOMIC) lines, and where a line fails nothing is imported: the
-    /// answers to the others are [`Aborted`](ErrorKind::Aborted). A context with preconditions is invalid.
+    /// answers to the others are [`Aborted`](crate::ErrorKind::Aborted). A context with preconditions is invalid.
     ///
     /// The idempotency key of a context belongs to the name of one import: with another name it is
-    /// [`IdempotencyKeyReused`](ErrorKind::IdempotencyKeyReused), and without a name it is invalid.
+    /// [`IdempotencyKeyReused`](crate::ErrorKind::IdempotencyKeyReused), and without a name it is invalid.
     ///
     /// ```
     /// # convodb::example!(store);

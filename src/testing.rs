@@ -21,6 +21,9 @@ use chrono::{DateTime, Utc};
 use convodb_core::{ContactId, ConversationId, Identity, Result};
 
 use crate::clock::{Clock, IdGenerator};
+/// What another backend of the suite has beside the methods of [`Execute`](crate::Execute).
+#[doc(hidden)]
+pub use crate::execute::sealed::Sealed;
 use crate::read::Read;
 pub use crate::storage::{Access, Disk, DiskFile, Metadata, SystemDisk};
 use crate::store::Store;

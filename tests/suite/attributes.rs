@@ -1,12 +1,13 @@
 //! What a team gives a conversation: its priority, its tags, and values of the caller's own.
 
-use convodb::prelude::*;
 use convodb::{
     Attribute, AttributeChanges, Attributes, ContactChanges, ContactFilter, Conversation,
-    ErrorKind, EventKind, EventSeq, Filter, Import, PageRequest, Priority, Revision, Store,
+    ErrorKind, EventKind, EventSeq, Execute, Filter, Import, PageRequest, Priority, Revision,
 };
 
 use crate::rules::inbox::Inbox;
+
+use crate::store::{Read, Store, test};
 
 /// Changes as a client writes them.
 fn changes(json: &str) -> AttributeChanges {

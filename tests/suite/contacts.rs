@@ -1,15 +1,15 @@
 //! Contacts: their records, their identities, and what becomes of two that are one.
 
 use convodb::commands::Identify;
-use convodb::prelude::*;
-use convodb::testing::contact_of;
 use convodb::{
     AttributeChanges, Channel, Contact, ContactChanges, ContactFilter, ContactId, Content, Details,
-    ErrorKind, Event, EventKind, EventSeq, EventSubject, Filter, Identity, ImportLine,
-    ImportOptions, Inbound, InboxId, LineResult, Message, Outbound, Status, Store, UserId, Who,
+    ErrorKind, Event, EventKind, EventSeq, EventSubject, Execute, Filter, Identity, ImportLine,
+    ImportOptions, Inbound, InboxId, LineResult, Message, Outbound, Status, UserId, Who,
 };
 
 use crate::rules::inbox::{Inbox, contact};
+
+use crate::store::{Options, Place, Read, Store, contact_of, test};
 
 const WHATSAPP: Channel = Channel::Whatsapp;
 
@@ -484,20 +484,16 @@ fn a_list_by_a_contact_that_was_merged_is_the_other_ones() {
 }
 
 #[test]
-fn what_was_merged_is_so_after_a_crash_a_restart_and_a_repair() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("inbox.redb");
+fn what_was_merged_is_so_after_a_restart_and_a_repair() {
+    let place = Place::new();
     let (from, into) = (contact("con_from"), contact("con_into"));
-    let store = Store::open(&path).unwrap();
+    let store = place.open(Options::new());
     let gone = receive(&store, Who::with_identities(&from, ["+491"])).conversation_id;
     let kept = receive(&store, &into).conversation_id;
     store
         .save_contact(&into, ContactChanges::name("Ada"))
         .unwrap();
     store.merge_contacts(&from, &into).unwrap();
-    // As a crash leaves it: nothing but the log has the merge.
-    let copy = folder.path().join("copy.redb");
-    std::fs::copy(&path, &copy).unwrap();
     let check = |store: &Store| {
         for _ in 0..2 {
             assert_eq!(store.conversation(gone).unwrap().id, kept);
@@ -510,5 +506,5 @@ fn what_was_merged_is_so_after_a_crash_a_restart_and_a_repair() {
     };
     check(&store);
     store.close().unwrap();
-    check(&Store::open(&copy).unwrap());
+    check(&place.open(Options::new()));
 }

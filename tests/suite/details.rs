@@ -1,6 +1,6 @@
 //! What errors report as data.
 
-use convodb::{AssigneeId, Details, Error, ErrorKind, EventSeq, Revision};
+use convodb::{AssigneeId, Details, Error, ErrorKind, Revision};
 
 /// The assignee and the revision of the conversation of which a precondition did not hold.
 #[track_caller]
@@ -24,14 +24,4 @@ pub(crate) fn holder(error: &Error) -> Option<&AssigneeId> {
 #[track_caller]
 pub(crate) fn revision(error: &Error) -> Revision {
     found(error).1
-}
-
-/// The oldest event that is left after a purge.
-#[track_caller]
-pub(crate) fn oldest_event(error: &Error) -> EventSeq {
-    assert_eq!(error.kind(), ErrorKind::EventsPurged, "{error}");
-    match error.details() {
-        Details::OldestEvent(oldest) => *oldest,
-        other => panic!("no event in {other:?}"),
-    }
 }

@@ -1,15 +1,14 @@
 //! Events: each change has its event, once, in its own commit.
 
 mod audit_log;
-mod consumers;
 mod json;
-mod waiting;
 
-use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, ContactId, ConversationId, Event, EventKind, EventSeq, Inbound, MessageId,
-    MessageRef, Outbound, ProviderId, Receipt, UserId,
+    AssigneeId, Channel, ContactId, ConversationId, Event, EventKind, EventSeq, Execute, Inbound,
+    MessageId, MessageRef, Outbound, ProviderId, Receipt, UserId,
 };
+
+use crate::store::{Read, Store, test};
 
 pub(crate) fn contact() -> ContactId {
     ContactId::new("con_01HXYZ").unwrap()

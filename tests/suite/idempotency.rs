@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use convodb::prelude::*;
 use convodb::testing::ManualClock;
 use convodb::{
     AssigneeId, Channel, Content, Context, Conversation, ConversationId, Direction, Effect,
-    ErrorKind, Filter, Import, Inbound, Message, MessageId, Options, Outbound, ProviderId, Receipt,
+    ErrorKind, Execute, Filter, Import, Inbound, Message, MessageId, Outbound, ProviderId, Receipt,
     Reply, Result, Retention, Selection, TeamId, UserId,
 };
 
-use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::fixture::clock;
 use convodb_testkit::op::contact;
+
+use crate::store::{Options, Place, Read, Store, options, test};
 
 fn store() -> (Store, ManualClock) {
     let clock = clock();
@@ -215,11 +216,10 @@ fn what_was_deleted_meanwhile_is_not_found() {
 }
 
 #[test]
-fn a_key_holds_after_the_file_is_opened_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
+fn a_key_holds_after_the_store_is_opened_again() {
+    let place = Place::new();
     let clock = clock();
-    let open = || options(&clock).open(&path).unwrap();
+    let open = || place.open(options(&clock));
     let store = open();
     let id = conversation(&store);
     let alice = UserId::new("usr_alice").unwrap();

@@ -37,7 +37,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ("consumer", &["execute", "read", "store"]),
     (
         "testing",
-        &["clock", "commands", "executor", "read", "storage", "store"],
+        &[
+            "clock", "commands", "execute", "executor", "read", "storage", "store",
+        ],
     ),
     ("docs", &[]),
 ];

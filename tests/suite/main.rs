@@ -12,6 +12,7 @@
 mod attributes;
 mod bulk;
 mod concurrency;
+mod consumers;
 mod contacts;
 mod damage;
 mod details;
@@ -43,6 +44,7 @@ mod ranks;
 mod reassignment;
 mod records;
 mod rules;
+mod rules_in_files;
 mod store_threads;
 mod submit;
 mod tables;
@@ -50,5 +52,11 @@ mod tasks;
 mod trials;
 mod trust;
 mod unread;
+mod unread_stored;
+mod waiting;
 mod wal;
 mod wide_changes;
+
+// What a backend has of its own. The suite of `convodb-postgres` has another module of this name, and some of these
+// files.
+use convodb_testkit::store;

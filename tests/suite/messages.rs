@@ -9,13 +9,14 @@ mod sending;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use convodb::prelude::*;
 use convodb::testing::ManualClock;
 use convodb::{
-    Channel, ContactId, Content, Error, ErrorKind, EventSeq, Extras, Import, Inbound, Message,
-    MessageRef, ProviderId,
+    Channel, ContactId, Content, Error, ErrorKind, EventSeq, Execute, Extras, Import, Inbound,
+    Message, MessageRef, ProviderId,
 };
-use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::fixture::clock;
+
+use crate::store::{Read, Store, options};
 
 /// A store whose clock a test moves.
 struct Desk {
@@ -40,7 +41,7 @@ impl Desk {
     }
 
     fn now(&self) -> DateTime<Utc> {
-        self.store.snapshot().unwrap().taken_at()
+        self.clock.get()
     }
 
     fn pass(&self, seconds: u64) {

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use convodb::commands::ConsumerStart;
-use convodb::prelude::*;
 use convodb::{
     AssigneeId, Channel, ConsumerName, Context, Conversation, ConversationId, Details, ErrorKind,
-    EventSeq, Import, Inbound, Message, Outbound, Precondition, ProviderId, Receipt, Reply, Result,
-    Retention, Revision, Selection, Status, TeamId, UserId,
+    EventSeq, Execute, Import, Inbound, Message, Outbound, Precondition, ProviderId, Receipt,
+    Reply, Result, Retention, Revision, Selection, Status, TeamId, UserId,
 };
 
 use crate::details::found;
 use crate::rules::inbox::{Inbox, contact};
+
+use crate::store::{Read, Store, test};
 
 /// Two conversations: one is open and assigned to Alice, the other is resolved and unassigned.
 struct Scene {
@@ -299,7 +300,8 @@ fn a_command_that_is_not_about_one_conversation_refuses_preconditions() {
     let carol = UserId::new("usr_carol").unwrap();
     let team = TeamId::new("team_a").unwrap();
     let name = ConsumerName::new("webhooks").unwrap();
-    scene.inbox.store.consumer("webhooks").unwrap();
+    let added = scene.inbox.store.add_consumer(&name, ConsumerStart::Oldest);
+    assert!(added.unwrap().effect.changed);
     let selection = Selection::ids([scene.open]).unwrap();
     let import = || {
         let id = ConversationId::from_parts(1, 1);

@@ -4,16 +4,17 @@ mod order;
 
 use std::time::Duration;
 
-use convodb::prelude::*;
 use convodb::testing::ManualClock;
 use convodb::{
     Channel, ContactId, Content, Conversation, ConversationId, DeliveryStatus, Direction,
-    ErrorKind, Filter, Import, Inbound, Message, MessageId, MessageRef, Outbound, PageRequest,
-    ProviderId, Receipt, Reply,
+    ErrorKind, Execute, Filter, Import, Inbound, Message, MessageId, MessageRef, Outbound,
+    PageRequest, ProviderId, Receipt, Reply,
 };
 
-use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::fixture::clock;
 use convodb_testkit::op::contact;
+
+use crate::store::{Read, Store, options, test};
 
 fn id(text: &str) -> ProviderId {
     ProviderId::new(text).unwrap()

@@ -1,17 +1,14 @@
 //! Unread messages: counts, read marks, and the lists of unread conversations.
 
-mod stored;
-
 use chrono::TimeDelta;
-use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, Conversation, ConversationId, Cursor, ErrorKind, Filter, Inbound,
+    AssigneeId, Channel, Conversation, ConversationId, Cursor, ErrorKind, Execute, Filter, Inbound,
     Outbound, PageRequest, Receipt, Reply, Status, StatusFilter,
 };
 
 use crate::rules::inbox::{Inbox, assignee, contact};
-use convodb_testkit::fixture::{clock, crowd, options};
-use convodb_testkit::model::Model;
+
+use crate::store::{Read, Store, test};
 
 /// The inbound count and the unread count.
 fn counts(inbox: &Inbox, id: ConversationId) -> (u64, u64) {
@@ -238,25 +235,6 @@ fn a_list_of_what_is_unread_is_the_list_without_what_is_read() {
     }
     assert!(met > 90, "every filter has something unread: {met}");
     inbox.assert_sound();
-}
-
-#[test]
-fn a_deep_page_of_many_that_are_unread_is_exact() {
-    let time = clock();
-    let store = options(&time).open_in_memory().unwrap();
-    let mut model = Model::new(&time);
-    crowd(&store, &mut model, 2_000);
-    let filter = Filter::all().unread();
-    let expected = only_unread(all_rows(&store, &Filter::all(), 100));
-    assert_eq!(expected.len(), 667, "one of three");
-    for number in [1, 2, 31, 66, 67] {
-        let page = store
-            .list(&filter, PageRequest::number(number, 10).unwrap())
-            .unwrap();
-        assert_eq!(page.total, 667);
-        let skipped = expected.iter().skip((number as usize - 1) * 10);
-        assert!(page.data.iter().eq(skipped.take(10)), "page {number}");
-    }
 }
 
 #[test]

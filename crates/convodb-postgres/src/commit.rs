@@ -111,7 +111,7 @@ impl Unit {
     /// there is looked for behind that: what another unit has added meanwhile is seen.
     fn compare(&self, hold: Hold) -> Vec<Statement> {
         let (shared, locked) = match hold {
-            Hold::Lock => (" FOR SHARE", " FOR UPDATE"),
+            Hold::Lock => (" FOR SHARE", " FOR NO KEY UPDATE"),
             Hold::Not => ("", ""),
         };
         let mut same = Comparison::new(self.ws);

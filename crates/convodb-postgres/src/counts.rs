@@ -172,6 +172,9 @@ async fn settle_in(
             }
         }
     }
+    if folds {
+        forget_bars(ws, &mut statements);
+    }
     session.pipeline(&statements).await?;
     Ok(Some(true))
 }
@@ -258,6 +261,14 @@ fn settle_through(
             .bind(newest),
         );
     }
+}
+
+/// Removes the rows that keep lost requests from committing, a day after they came: none is under way by then. Their
+/// numbers are marks, far below those of commits.
+fn forget_bars(ws: i32, statements: &mut Vec<Statement>) {
+    let sql = "DELETE FROM convodb.journal WHERE ws = $1 AND seq < -(1::bigint << 40) \
+               AND at < (extract(epoch FROM clock_timestamp() - interval '1 day') * 1000000)::bigint";
+    statements.push(Statement::new(sql).bind(ws));
 }
 
 /// So many rows of the journal stay behind the fold.

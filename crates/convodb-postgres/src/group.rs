@@ -503,7 +503,8 @@ async fn pause(millis: u64) {
 /// have. A write behind it waits for both.
 async fn find_or_bar(unit: &Unit, mark: i64, since: i64) -> Done<Option<Found>> {
     let sql = "INSERT INTO convodb.journal (ws, seq, version, streams, keys, deltas, at, newest_id) \
-               VALUES ($1, -$2, $2, '{}', '{}', '{}', 0, '') ON CONFLICT DO NOTHING";
+               VALUES ($1, -$2, $2, '{}', '{}', '{}', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, '') \
+               ON CONFLICT DO NOTHING";
     unit.query(Statement::new(sql).bind(unit.ws).bind(mark))
         .await?;
     let sql = "UPDATE convodb.head h SET commit_seq = h.commit_seq FROM convodb.journal j \

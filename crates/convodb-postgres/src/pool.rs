@@ -1,5 +1,7 @@
 //! Connections.
 
+use std::time::Duration;
+
 use convodb_core::{Error, ErrorKind, Result};
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime,
@@ -18,10 +20,18 @@ use crate::tls;
 const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
      SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET lock_timeout = '5s'";
 
+/// After so long without an answer a connection is probed.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
 pub(crate) fn new(options: &PgOptions) -> Result<Pool> {
     let mut config = options.config.clone();
     if config.get_application_name().is_none() {
         config.application_name("convodb");
+    }
+    // A server that has gone without a word is noticed, also while a command takes long.
+    config.keepalives_idle(config.get_keepalives_idle().min(KEEPALIVE));
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(options.deadline);
     }
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,

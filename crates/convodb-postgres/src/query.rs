@@ -7,6 +7,7 @@ use convodb_core::{
 };
 use tokio_postgres::Row;
 
+use crate::counts;
 use crate::fault::{Done, Fault};
 use crate::keys::{self, micros};
 use crate::lists::Start;
@@ -46,6 +47,11 @@ impl Unit {
 
     pub(crate) async fn answer_query(&mut self, query: &Query) -> Done<Answer> {
         match query {
+            // What was written before in this transaction has its numbers then.
+            Query::EventRange if self.is_exclusive && self.numbering == Numbering::Settled => {
+                self.flush().await?;
+                counts::settle_within(&self.session, self.ws).await?;
+            }
             // These are of entities that are loaded, or only grow.
             Query::EventRange | Query::LatestMessage(..) => {}
             // These rest on the version of their conversation.

@@ -324,14 +324,9 @@ pub trait PgRead: Source {
         async move { reading!(self, reader => reader.team(id).await) }
     }
 
-    /// The members of a team, by their ids: none where there is no such team.
+    /// The members of a team, by their ids.
     fn members_of(&self, team: &TeamId) -> impl Future<Output = Result<Vec<UserId>>> + Send {
-        async move {
-            reading!(self, reader => {
-                let current = reader.current().await;
-                current.map(|reader| reader.directory.members_of(team).to_vec())
-            })
-        }
+        async move { Ok(self.team(team).await?.members) }
     }
 
     /// The tags in use, with how many conversations have each.

@@ -271,7 +271,9 @@ impl PgStore {
     }
 
     /// Gives a command, and returns at once: it runs also where the future is dropped. Commands that are given here
-    /// and to [`execute`](Self::execute) commit in the order in which they were given.
+    /// and to [`execute`](Self::execute) commit in the order in which they were given if they name the same
+    /// conversation, contact, provider's id or idempotency key, or if one of them selects conversations or changes
+    /// the directory. Others may overtake one another.
     ///
     /// # Errors
     ///

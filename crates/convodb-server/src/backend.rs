@@ -250,8 +250,8 @@ impl Backend {
         })
     }
 
-    /// Gives a command at once, before the future is polled. It runs also where that is dropped. Commands commit
-    /// in the order in which they were given.
+    /// Gives a command at once, before the future is polled. It runs also where that is dropped. Commands that name
+    /// the same entity commit in the order in which they were given.
     pub(crate) fn submit<C: Command>(
         &self,
         context: Context,

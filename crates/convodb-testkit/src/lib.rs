@@ -34,6 +34,7 @@ pub mod removals;
 pub mod replay;
 pub mod rules;
 pub mod specification;
+pub mod store;
 pub mod strategy;
 pub mod tables;
 pub mod text;

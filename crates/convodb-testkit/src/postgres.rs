@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use convodb_testkit_macros::test;
+
 /// The Debian package that has the server.
 const PACKAGE: &str = "postgresql-15";
 

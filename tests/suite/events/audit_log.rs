@@ -1,12 +1,12 @@
 //! The audit log of a conversation, which is kept as long as the conversation.
 
-use convodb::prelude::*;
 use convodb::{
-    Assignee, Channel, Conversation, ConversationId, ErrorKind, EventKind, EventSeq, Import,
-    Retention, Status,
+    Assignee, Channel, Conversation, ConversationId, ErrorKind, EventKind, EventSeq, Execute,
+    Import, Retention, Status,
 };
 
 use super::{all, contact, receive, types, user};
+use crate::store::{Read, Store, test};
 
 #[test]
 fn an_audit_log_has_every_assignee_whatever_is_purged() {

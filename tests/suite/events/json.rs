@@ -1,11 +1,11 @@
 //! Events as JSON, as other systems get them.
 
-use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds};
-use convodb::{Actor, Context, Event, Options, Outbound, Receipt};
+use convodb::{Actor, Context, Event, Execute, Outbound, Receipt};
 use serde_json::{Value, json};
 
 use super::{all, contact, receive, user};
+use crate::store::{Options, test};
 
 #[test]
 fn every_type_has_its_fields_in_their_order() {

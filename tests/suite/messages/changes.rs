@@ -3,14 +3,13 @@
 
 use chrono::TimeDelta;
 use convodb::commands::{Edit, Fill, React, RecordWatermark, Revoke, WatermarkOf};
-use convodb::prelude::*;
 use convodb::{
-    Author, Channel, Content, DeliveryStatus, Direction, ErrorKind, Inbound, Message, MessageRef,
-    MessageType, Outbound, ProviderId, Receipt,
+    Author, Channel, Content, DeliveryStatus, Direction, ErrorKind, Execute, Inbound, Message,
+    MessageRef, MessageType, Outbound, ProviderId, Receipt,
 };
-use convodb_testkit::fixture::{clock, options};
 
 use super::{Desk, by_id, contact, extras, refusal};
+use crate::store::{Read, test};
 
 fn emoji(message: &Message) -> Vec<String> {
     let reactions = extras(message).reactions;
@@ -349,25 +348,6 @@ fn an_edit_does_not_fill_a_placeholder() {
 }
 
 #[test]
-fn an_edit_that_waited_is_erased_with_its_message_from_the_log_too() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("store");
-    let store = options(&clock()).open(&path).unwrap();
-    let secret = "an-unusual-secret-4117";
-    let is_there = || {
-        let bytes = std::fs::read(&path).unwrap();
-        let mut windows = bytes.windows(secret.len());
-        windows.any(|window| window == secret.as_bytes())
-    };
-    let edit = Edit::new(by_id("w1"), secret);
-    assert!(store.edit(edit).unwrap().value.is_none());
-    assert!(is_there(), "the log has it");
-    let revoked = store.revoke(Revoke::new(by_id("w1"))).unwrap();
-    assert!(revoked.value.is_none());
-    assert!(!is_there(), "nothing has it");
-}
-
-#[test]
 fn an_edit_that_waited_is_kept_by_a_revocation_that_keeps_content() {
     let desk = Desk::new();
     desk.store.edit(Edit::new(by_id("w1"), "Two")).unwrap();
@@ -514,24 +494,6 @@ fn a_revoked_message_leaves_its_place_and_nothing_of_what_it_said() {
     assert_eq!(desk.conversation().unread_count, 0);
     assert_eq!(desk.copied()[1].content, revoked.content);
     assert!(desk.store.verify().unwrap().is_clean());
-}
-
-#[test]
-fn a_revoked_message_is_gone_from_the_file() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("store");
-    let store = options(&clock()).open(&path).unwrap();
-    let secret = "an-unusual-secret-4117";
-    let inbound = Inbound::text(contact(), Channel::Whatsapp, secret).provider_id("w1");
-    store.receive(inbound).unwrap();
-    store.revoke(Revoke::new(by_id("w1"))).unwrap();
-    store.compact().unwrap();
-    store.close().unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    let found = bytes
-        .windows(secret.len())
-        .any(|window| window == secret.as_bytes());
-    assert!(!found, "the content of a revoked message is in the file");
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Each type of message: that it is stored, printed and read as it came.
 
 use convodb::commands::UpdateMessage;
-use convodb::prelude::*;
 use convodb::{
-    Attachment, AttachmentUpdate, Author, Channel, Content, Degrees, Error, ErrorKind, Inbound,
-    Json, Location, MediaKind, Message, MessageType, Outbound,
+    Attachment, AttachmentUpdate, Author, Channel, Content, Degrees, Error, ErrorKind, Execute,
+    Inbound, Json, Location, MediaKind, Message, MessageType, Outbound,
 };
 use serde_json::{Value, json};
 
 use super::{Desk, contact, extras, refusal};
+use crate::store::{Read, test};
 
 /// A request with the fields of a content.
 fn inbound(content: &Value) -> Inbound {

@@ -2,15 +2,15 @@
 
 use chrono::TimeDelta;
 use convodb::commands::{Edit, Fill, React, RecordWatermark, Revoke, WatermarkOf};
-use convodb::prelude::*;
 use convodb::{
-    Channel, Content, Conversation, ConversationId, DeliveryStatus, Direction, ErrorKind, Filter,
-    Import, Inbound, Message, MessageId, MessageRef, MessageType, Note, NoteId, Outbound,
+    Channel, Content, Conversation, ConversationId, DeliveryStatus, Direction, ErrorKind, Execute,
+    Filter, Import, Inbound, Message, MessageId, MessageRef, MessageType, Note, NoteId, Outbound,
     PageRequest, Receipt,
 };
 use serde_json::json;
 
 use super::{Desk, by_id, contact, extras, id, refusal};
+use crate::store::{Read, test};
 
 fn inbound(text: &str) -> Inbound {
     Inbound::text(contact(), Channel::Whatsapp, text)

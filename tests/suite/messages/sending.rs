@@ -1,13 +1,13 @@
 //! What the team sends: pending messages, references, echoes, retries and watermarks.
 
 use convodb::commands::{RecordWatermark, WatermarkOf};
-use convodb::prelude::*;
 use convodb::{
-    Author, Channel, ContactId, DeliveryStatus, Direction, ErrorKind, Filter, Inbound, Message,
-    MessageRef, Outbound, Receipt, Status,
+    Author, Channel, ContactId, DeliveryStatus, Direction, ErrorKind, Execute, Filter, Inbound,
+    Message, MessageRef, Outbound, Receipt, Status,
 };
 
 use super::{Desk, by_id, contact, extras, id, refusal};
+use crate::store::{Read, test};
 
 fn outbound(text: &str) -> Outbound {
     Outbound::text(contact(), Channel::Whatsapp, text)

@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use convodb::prelude::*;
 use convodb::{
-    Channel, ContactId, DeliveryStatus, Filter, Inbound, Message, Outbound, PageRequest,
+    Channel, ContactId, DeliveryStatus, Execute, Filter, Inbound, Message, Outbound, PageRequest,
     ProviderId, Receipt, Status,
 };
 use proptest::prelude::*;
 
-use convodb_testkit::fixture::{clock, options};
+use convodb_testkit::fixture::clock;
 use convodb_testkit::op::contact;
+
+use crate::store::{Read, SLOWER, Store, options, test};
 
 /// A message of the log, or a receipt for the message of this number, which may never come.
 #[derive(Clone, Debug)]
@@ -210,7 +211,7 @@ fn applied(lines: &[Line]) -> Contents {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(48 / SLOWER))]
 
     #[test]
     fn a_log_in_any_order_and_repetition_leaves_the_same(

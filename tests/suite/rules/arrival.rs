@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use convodb::prelude::*;
 use convodb::{
-    Channel, ConversationId, ErrorKind, Filter, Import, Inbound, MessageRange, Options, Outbound,
+    Channel, ConversationId, ErrorKind, Execute, Filter, Import, Inbound, MessageRange, Outbound,
     PageRequest, Receipt, Reply,
 };
 
 use super::inbox::{Inbox, contact, time};
+use crate::store::{Options, Place, Read, Store, Transaction, test};
 
 const SECOND: &str = "2026-04-16T08:00:00Z";
 
@@ -107,12 +107,11 @@ fn the_order_of_arrival_is_kept_by_an_export_and_import_also_over_and_over() {
 
 #[test]
 fn the_order_of_arrival_is_kept_over_a_restart_and_within_one_commit() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
+    let place = Place::new();
     let second = time(SECOND);
     let expected: Vec<_> = (0..12).map(|number| number.to_string()).collect();
-    let store = Options::new().open(&path).unwrap();
-    let receive = |text: &str, tx: &convodb::Transaction<'_>| {
+    let store = place.open(Options::new());
+    let receive = |text: &str, tx: &Transaction<'_>| {
         tx.receive(inbound(text).provider_time(second))
             .map(|got| got.value.conversation_id)
     };
@@ -129,7 +128,7 @@ fn the_order_of_arrival_is_kept_over_a_restart_and_within_one_commit() {
     let id = id.unwrap();
     assert_eq!(texts(&store, id), expected);
     store.close().unwrap();
-    let store = Options::new().open(&path).unwrap();
+    let store = place.open(Options::new());
     assert_eq!(texts(&store, id), expected);
     let later = store.receive(inbound("12").provider_time(second));
     assert_eq!(later.unwrap().value.conversation_id, id);

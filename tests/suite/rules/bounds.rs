@@ -1,13 +1,13 @@
 //! Bad input is rejected before anything is written, with the field and the reason.
 
-use convodb::prelude::*;
 use convodb::{
     Actor, Channel, CommitSeq, ContactId, Content, ConversationId, Cursor, Error, ErrorKind,
-    Filter, Inbound, InvalidInput, MessageId, NoteId, Outbound, PageRequest, ProviderId, Receipt,
-    Reply, Stats, TeamId, UserId,
+    Execute, Filter, Inbound, InvalidInput, MessageId, NoteId, Outbound, PageRequest, ProviderId,
+    Receipt, Reply, TeamId, UserId,
 };
 
 use super::inbox::{Inbox, contact};
+use crate::store::{Read, Stats, Store, test};
 
 const TEXT_BYTES: usize = 64 * 1024;
 const BLANK: &str = "must have a visible character";

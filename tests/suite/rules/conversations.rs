@@ -3,13 +3,13 @@
 use std::sync::Barrier;
 use std::thread;
 
-use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, CommitSeq, ConversationId, Error, ErrorKind, Filter, Inbound, Outbound,
-    PageRequest, Reply, Status, TeamId, UserId,
+    AssigneeId, Channel, CommitSeq, ConversationId, Error, ErrorKind, Execute, Filter, Inbound,
+    Outbound, PageRequest, Reply, Status, TeamId, UserId,
 };
 
 use super::inbox::{Inbox, assignee, contact, name};
+use crate::store::{Read, test};
 
 #[test]
 fn the_first_message_from_a_contact_creates_the_conversation_in_the_same_commit() {

@@ -1,9 +1,11 @@
 //! Users and teams. Conversations show their present names.
 
-use convodb::prelude::*;
-use convodb::{AssigneeId, Cursor, ErrorKind, Filter, PageRequest, Status, TeamId, UserId};
+use convodb::{
+    AssigneeId, Cursor, ErrorKind, Execute, Filter, PageRequest, Status, TeamId, UserId,
+};
 
 use super::inbox::{Inbox, assignee, name};
+use crate::store::{Read, test};
 
 #[test]
 fn the_directory_lists_users_then_teams_by_their_ids() {

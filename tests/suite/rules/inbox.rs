@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::{
-    AssigneeId, Channel, ContactId, Context, Conversation, ConversationId, Inbound, Message,
-    Options, Revision, TeamId, UserId,
+    AssigneeId, Channel, ContactId, Context, Conversation, ConversationId, Execute, Inbound,
+    Message, Revision, TeamId, UserId,
 };
+
+use crate::store::{Options, Read, Store};
 
 /// A time as the specification prints it.
 pub(crate) fn time(text: &str) -> DateTime<Utc> {

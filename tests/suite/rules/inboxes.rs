@@ -1,13 +1,13 @@
 //! Inboxes: several of a channel, and the nameless one of callers that name none.
 
 use convodb::commands::{RecordWatermark, WatermarkOf};
-use convodb::prelude::*;
 use convodb::{
-    Channel, ContactId, DeliveryStatus, EntityKind, ErrorKind, Filter, Import, Inbound, InboxId,
-    InboxRef, MessageRef, Outbound, PageRequest, ProviderId, Receipt, Store,
+    Channel, ContactId, DeliveryStatus, EntityKind, ErrorKind, Execute, Filter, Import, Inbound,
+    InboxId, InboxRef, MessageRef, Outbound, PageRequest, ProviderId, Receipt,
 };
 
 use super::inbox::Inbox;
+use crate::store::{Options, Place, Read, Store, test};
 
 fn id(text: &str) -> InboxId {
     InboxId::new(text).unwrap()
@@ -303,9 +303,8 @@ fn an_import_brings_its_inbox_and_erasure_reaches_every_inbox() {
 
 #[test]
 fn inboxes_are_there_after_a_restart_and_a_repair() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
-    let store = Store::open(&path).unwrap();
+    let place = Place::new();
+    let store = place.open(Options::new());
     for number in 0..40 {
         let id = id(&format!("inb_{number}"));
         store
@@ -316,8 +315,8 @@ fn inboxes_are_there_after_a_restart_and_a_repair() {
     }
     let inboxes = store.inboxes().unwrap();
     let of = store.conversations_of(&contact("con_1")).unwrap();
-    drop(store);
-    let store = Store::open(&path).unwrap();
+    store.close().unwrap();
+    let store = place.open(Options::new());
     assert_eq!(store.inboxes().unwrap(), inboxes);
     assert_eq!(store.conversations_of(&contact("con_1")).unwrap(), of);
     assert_eq!(

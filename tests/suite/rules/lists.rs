@@ -1,12 +1,12 @@
 //! Which conversations a list has, in which order, and its pages.
 
-use convodb::prelude::*;
 use convodb::{
-    AssigneeId, Channel, Conversation, ConversationId, Cursor, ErrorKind, Filter, Import, Inbound,
-    PageRequest, Status, StatusFilter, TeamId,
+    AssigneeId, Channel, Conversation, ConversationId, Cursor, ErrorKind, Execute, Filter, Import,
+    Inbound, PageRequest, Status, StatusFilter, TeamId,
 };
 
 use super::inbox::{Inbox, assignee, contact};
+use crate::store::{Read, Store, test};
 
 fn ids(rows: &[Conversation]) -> Vec<ConversationId> {
     rows.iter().map(|row| row.id).collect()

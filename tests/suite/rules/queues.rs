@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use convodb::commands::DeleteResolved;
-use convodb::prelude::*;
 use convodb::{
-    AttributeChanges, Author, Channel, ConversationId, EventKind, EventSeq, Filter, Inbound,
-    Outbound, PageRequest, Reply, Status, TeamId, Timeline, WakeReason,
+    AttributeChanges, Author, Channel, ConversationId, EventKind, EventSeq, Execute, Filter,
+    Inbound, Outbound, PageRequest, Reply, Status, TeamId, Timeline, WakeReason,
 };
 
 use super::inbox::{Inbox, contact};
+use crate::store::{Read, Transaction, test};
 
 fn snooze(
     inbox: &Inbox,
@@ -354,7 +354,7 @@ fn a_step_of_the_deletion_ends_with_the_conversation_that_makes_its_messages_man
     let inbox = Inbox::new();
     let resolve = |contact: &str, messages: usize| {
         let of = inbox.hello(contact).conversation_id;
-        let more = |tx: &convodb::Transaction<'_>| {
+        let more = |tx: &Transaction<'_>| {
             for _ in 1..messages {
                 tx.receive(Inbound::text(
                     self::contact(contact),

@@ -1,11 +1,11 @@
 //! Delivery receipts, which may come late, twice and in any order.
 
 use chrono::{DateTime, Utc};
-use convodb::prelude::*;
-use convodb::{Deliveries, DeliveryStatus, ErrorKind, Message, MessageId, Receipt};
+use convodb::{Deliveries, DeliveryStatus, ErrorKind, Execute, Message, MessageId, Receipt};
 use proptest::prelude::*;
 
 use super::inbox::{Inbox, time};
+use crate::store::{Read, SLOWER, Store, test};
 
 fn at(minute: u32) -> DateTime<Utc> {
     time(&format!("2026-04-16T08:{minute:02}:00Z"))
@@ -142,7 +142,7 @@ fn the_earliest_time_of_each_status_is_kept_in_every_order() {
 
 #[test]
 fn of_two_failures_of_one_time_a_reason_is_kept_rather_than_none() {
-    let store = convodb::Store::in_memory().unwrap();
+    let store = Store::in_memory().unwrap();
     let contact = convodb::ContactId::new("con_1").unwrap();
     let at = "2026-04-16T09:00:00Z".parse().unwrap();
     let bare = convodb::Receipt::new(convodb::DeliveryStatus::Failed).at(at);
@@ -244,7 +244,7 @@ fn any_receipt() -> impl Strategy<Value = Receipt> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(64 / SLOWER))]
 
     #[test]
     fn any_receipts_come_to_the_same_in_any_order(

@@ -3,14 +3,14 @@
 use std::sync::Barrier;
 use std::thread;
 
-use convodb::prelude::*;
 use convodb::{
-    Channel, ContactId, Conversation, ConversationId, ErrorKind, Filter, Import, Inbound, Message,
-    MessageId, PageRequest, Receipt, Status,
+    Channel, ContactId, Conversation, ConversationId, ErrorKind, Execute, Filter, Import, Inbound,
+    Message, MessageId, PageRequest, Receipt, Status,
 };
 
 use super::inbox::{Inbox, assignee, contact};
 use crate::details::holder;
+use crate::store::{Read, test};
 
 #[test]
 fn a_claim_assigns_an_unassigned_conversation() {

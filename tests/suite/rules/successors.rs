@@ -2,15 +2,15 @@
 //!
 //! Here the tests alone reassign conversations.
 
-use convodb::prelude::*;
-use convodb::testing::reassign_now;
 use convodb::{
-    Actor, AssigneeId, Channel, ConsumerStart, ContactId, Context, Conversation, ConversationId,
-    ErrorKind, Event, EventKind, EventSeq, Filter, PageRequest, Revision, Selection, UserId,
+    Actor, AssigneeId, Channel, ConsumerName, ConsumerStart, ContactId, Context, Conversation,
+    ConversationId, ErrorKind, Event, EventKind, EventSeq, Execute, Filter, PageRequest, Revision,
+    Selection, UserId,
 };
 
 use super::inbox::{Inbox, assignee, name};
 use crate::details::{holder, revision};
+use crate::store::{Read, reassign_now, test};
 
 /// This many conversations of an assignee, the oldest first.
 fn conversations_of(inbox: &Inbox, who: &AssigneeId, count: usize) -> Vec<ConversationId> {
@@ -230,10 +230,9 @@ fn each_reassignment_has_an_event_with_the_actor_and_the_time_of_the_removal() {
     let hers = conversations_of(&inbox, &alice, 3);
     let begun = inbox.store.stats().unwrap().newest_event;
     let after = |count| EventSeq::new(begun.get() + count);
-    let mut consumer = inbox
-        .store
-        .consumer_from("webhooks", ConsumerStart::Newest)
-        .unwrap();
+    let webhooks = ConsumerName::new("webhooks").unwrap();
+    let added = inbox.store.add_consumer(&webhooks, ConsumerStart::Newest);
+    assert_eq!(added.unwrap().value, begun);
     let removed_at = inbox.later();
     let boss = Actor::new("usr_boss").unwrap();
     let by_boss = inbox.store.with(Context::new().actor(boss.clone()));
@@ -242,7 +241,7 @@ fn each_reassignment_has_an_event_with_the_actor_and_the_time_of_the_removal() {
     let reassigned_at = inbox.later();
     let first = reassign_now(&inbox.store, 2).unwrap();
 
-    let events = consumer.next(100).unwrap();
+    let events = inbox.store.events(begun, 100).unwrap();
     let of: Vec<_> = events
         .iter()
         .map(|event| event.subject.conversation_id().unwrap())
@@ -271,9 +270,9 @@ fn each_reassignment_has_an_event_with_the_actor_and_the_time_of_the_removal() {
     assert_eq!(json["effective_at"], "2026-04-16T09:04:00Z");
     assert_eq!(json["created_at"], "2026-04-16T09:05:00Z");
     assert_eq!(json["actor"], "usr_boss");
-    consumer.acknowledge(after(2)).unwrap();
+    inbox.store.acknowledge(&webhooks, after(2)).unwrap();
     reassign_now(&inbox.store, 2).unwrap();
-    let last = consumer.next(100).unwrap();
+    let last = inbox.store.events(after(2), 100).unwrap();
     assert_eq!(last.len(), 1);
     assert!(hers.contains(&last[0].subject.conversation_id().unwrap()));
     assert_eq!(last[0].seq, after(3));

@@ -2,15 +2,13 @@
 
 use std::cmp::Ordering;
 
-use convodb::prelude::*;
-use convodb::testing::reassign_now;
 use convodb::{
-    AttributeChanges, Channel, Conversation, Cursor, Details, ErrorKind, Filter, Inbound, InboxId,
-    Options, Outbound, PageRequest, Priority, Sort, Store, TagFilter, Tags, TeamId, Transaction,
-    UserId, View, ViewId,
+    AttributeChanges, Channel, Conversation, Cursor, Details, ErrorKind, Execute, Filter, Inbound,
+    InboxId, Outbound, PageRequest, Priority, Sort, TagFilter, Tags, TeamId, UserId, View, ViewId,
 };
 
 use super::inbox::{Inbox, contact};
+use crate::store::{Options, Place, Read, SLOWER, Store, Transaction, reassign_now, test};
 
 fn view(text: &str) -> ViewId {
     ViewId::new(text).unwrap()
@@ -260,7 +258,7 @@ fn every_view_is_what_its_filter_selects_in_its_order_after_every_command() {
         let known = lists.iter().enumerate();
         let known = known.filter(|(nth, _)| step >= 200 || nth % 2 == 0);
         let known: Vec<_> = known.map(|(_, list)| list.clone()).collect();
-        if step % 8 == 0 || step > 380 {
+        if step % (8 * u64::from(SLOWER)) == 0 || step > 395 {
             check(store, &known);
         }
     }
@@ -294,18 +292,6 @@ fn every_view_is_what_its_filter_selects_in_its_order_after_every_command() {
     assert!(store.verify().unwrap().is_clean());
     store.repair().unwrap();
     check(store, &lists);
-    let stats = store.stats().unwrap();
-    assert_eq!(stats.views.len(), lists.len());
-    for (stats, (list, ..)) in stats.views.iter().zip(
-        store
-            .views()
-            .unwrap()
-            .iter()
-            .map(|it| (Filter::view(&it.id), ())),
-    ) {
-        assert_eq!(stats.rows, store.count(&list).unwrap());
-        assert_eq!(stats.bytes > 0, stats.rows > 0);
-    }
 }
 
 fn waiting() -> Filter {
@@ -383,8 +369,6 @@ fn a_view_is_built_in_steps_while_commands_go_on() {
 fn a_view_of_another_filter_or_order_is_another_list_and_the_old_one_goes() {
     let inbox = by_hand(12);
     let store = &inbox.store;
-    let rows = |store: &Store| store.verify().unwrap().index_rows;
-    let without = rows(store);
     let id = view("view_any");
     for (filter, sort, found) in [
         (Filter::open(), Sort::Oldest, 12),
@@ -398,10 +382,6 @@ fn a_view_of_another_filter_or_order_is_another_list_and_the_old_one_goes() {
         check(store, &[(Filter::view(&id), filter, sort)]);
         assert_eq!(store.count(&Filter::view(&id)).unwrap(), found);
     }
-    for _ in 0..16 {
-        reassign_now(store, 4).unwrap();
-    }
-    assert_eq!(rows(store), without);
     store
         .save_view(&id, "Any", Filter::open(), Sort::Oldest)
         .unwrap();
@@ -419,15 +399,13 @@ fn a_view_of_another_filter_or_order_is_another_list_and_the_old_one_goes() {
     for _ in 0..4 {
         reassign_now(store, 4).unwrap();
     }
-    assert_eq!(rows(store), without);
     assert!(store.verify().unwrap().is_clean());
 }
 
 #[test]
-fn a_file_has_its_views_and_goes_on_building_them() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("inbox.redb");
-    let open = || Store::options().reassign_by_hand().open(&path).unwrap();
+fn views_are_there_after_a_restart_and_go_on_being_built() {
+    let place = Place::new();
+    let open = || place.open(Options::new().reassign_by_hand());
     let (whole, part) = (view("view_whole"), view("view_part"));
     let store = open();
     for number in 0..30 {
@@ -451,9 +429,9 @@ fn a_file_has_its_views_and_goes_on_building_them() {
         (None, Some((10, 30)))
     );
     check(&store, &[(Filter::view(&whole), waiting(), Sort::Oldest)]);
-    drop(store);
+    store.close().unwrap();
     // With a background it is complete by itself.
-    let store = Store::open(&path).unwrap();
+    let store = place.open(Options::new());
     store
         .receive(Inbound::text(contact("con_new"), Channel::Webchat, "Hello"))
         .unwrap();
@@ -468,11 +446,6 @@ fn a_file_has_its_views_and_goes_on_building_them() {
         ],
     );
     assert!(store.verify().unwrap().is_clean());
-    let copy = directory.path().join("copy.redb");
-    store.backup(&copy).unwrap();
-    let copied = Store::open(&copy).unwrap();
-    assert_eq!(copied.views().unwrap(), store.views().unwrap());
-    assert_eq!(copied.count(&Filter::view(&whole)).unwrap(), 31);
 }
 
 #[test]
@@ -786,7 +759,7 @@ fn a_view_by_a_successor_has_what_is_yet_to_be_reassigned_to_it() {
     store.delete(ids[2]).unwrap();
     check(store, &lists);
     assert!(store.verify().unwrap().is_clean());
-    convodb::testing::reassign_now(store, 100).unwrap();
+    reassign_now(store, 100).unwrap();
     check(store, &lists);
     assert!(store.verify().unwrap().is_clean());
 }

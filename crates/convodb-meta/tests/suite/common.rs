@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use convodb::prelude::*;
 use convodb::testing::ManualClock;
-use convodb::{Error, Filter, Options, Store};
+use convodb::{Error, Execute, Filter};
 use convodb_meta::{Item, parse};
 use serde_json::{Value, json};
+
+use crate::store::{Options, Read, Store};
 
 /// A minute after the latest of the payloads.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -17,7 +18,7 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 /// The payloads of a channel by their names, in the order of the names.
 pub(crate) fn payloads(channel: &str) -> Vec<(String, Vec<u8>)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../convodb-meta/tests/payloads");
     let mut payloads: Vec<_> = fs::read_dir(directory.join(channel))
         .unwrap()
         .map(|entry| {

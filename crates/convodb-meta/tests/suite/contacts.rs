@@ -1,11 +1,12 @@
 //! Who messages are from: identities, names, and what changes of them.
 
-use convodb::prelude::*;
-use convodb::{Channel, Contact, ContactChanges, ContactId, Filter, Identity, Status, Store};
+use convodb::{Channel, Contact, ContactChanges, ContactId, Execute, Filter, Identity, Status};
 use serde_json::{Value, json};
 
 use crate::common::{items, messages, post, store};
 use crate::orders::permutations;
+
+use crate::store::{Read, Store, test};
 
 /// A change of the number 111.
 fn change(field: &str, value: Value) -> Vec<u8> {

@@ -14,3 +14,6 @@ mod items;
 mod orders;
 mod requests;
 mod threads;
+
+// The suite of `convodb-postgres` includes some of these files, and has its own module of this name.
+use convodb_testkit::store;

@@ -1,12 +1,13 @@
 //! Payloads come in any order, and some come twice.
 
-use convodb::{ErrorKind, Store};
+use convodb::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::common::{messages, payload, payloads, post, store};
+use crate::store::{SLOWER, Store, test};
 use crate::threads::send_own;
 
-const SHUFFLES: u64 = 60;
+const SHUFFLES: u32 = 60 / SLOWER;
 
 /// The messages by the provider's ids, without their own and without those of their conversations.
 fn shown(store: &Store) -> Vec<Value> {
@@ -74,7 +75,7 @@ fn every_order_gives_the_same_messages_of_a_store_that_sent_none() {
         // A watermark is that of a conversation, which is then not there yet.
         bodies.retain(|(name, _)| name != "read_watermark");
         let expected = posted(&store().0, &bodies.iter().collect::<Vec<_>>());
-        for seed in 0..SHUFFLES / 2 {
+        for seed in 0..u64::from(SHUFFLES / 2) {
             let order = shuffled(&bodies, &mut fastrand::Rng::with_seed(seed));
             let names: Vec<_> = order.iter().map(|(name, _)| name).collect();
             let found = posted(&store().0, &order);
@@ -88,7 +89,7 @@ fn every_order_gives_the_same_messages() {
     for channel in ["whatsapp", "messenger", "instagram"] {
         let bodies = payloads(channel);
         let expected = after(channel, &bodies.iter().collect::<Vec<_>>());
-        for seed in 0..SHUFFLES {
+        for seed in 0..u64::from(SHUFFLES) {
             let order = shuffled(&bodies, &mut fastrand::Rng::with_seed(seed));
             let names: Vec<_> = order.iter().map(|(name, _)| name).collect();
             assert_eq!(
@@ -149,8 +150,8 @@ fn every_order_of_what_is_about_one_message_gives_the_same() {
         // The first one comes twice.
         bodies.push(bodies[0].clone());
         let expected = after(channel, &bodies.iter().collect::<Vec<_>>());
-        for order in permutations(bodies.len()) {
-            let order: Vec<_> = order.into_iter().map(|index| &bodies[index]).collect();
+        for order in permutations(bodies.len()).iter().step_by(SLOWER as usize) {
+            let order: Vec<_> = order.iter().map(|index| &bodies[*index]).collect();
             let names: Vec<_> = order.iter().map(|(name, _)| name).collect();
             assert_eq!(after(channel, &order), expected, "{names:?}");
         }

@@ -1,11 +1,12 @@
 //! What a store shows after each payload.
 
-use convodb::prelude::*;
-use convodb::{Channel, ErrorKind, Filter, Outbound, Store, Who};
+use convodb::{Channel, ErrorKind, Execute, Filter, Outbound, Who};
 use convodb_meta::inbox_id;
 use serde_json::{Value, json};
 
 use crate::common::{message, messages, now, payload, payloads, post, store};
+
+use crate::store::{Options, Place, Read, Store, test};
 
 /// A message to the contact of the payloads of a channel, through the inbox of their account.
 fn outbound(store: &Store, channel: &str, text: &str) -> Outbound {
@@ -358,11 +359,9 @@ fn two_accounts_share_a_contact_and_no_thread() {
 }
 
 #[test]
-fn what_was_stored_is_read_again_from_the_file() {
-    let directory = std::env::temp_dir().join(format!("convodb-meta-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let path = directory.join("inbox.redb");
-    let store = Store::open(&path).unwrap();
+fn what_was_stored_is_read_again_after_a_restart() {
+    let place = Place::new();
+    let store = place.open(Options::new());
     for channel in ["whatsapp", "messenger", "instagram"] {
         for (_, body) in payloads(channel) {
             post(&store, &body);
@@ -370,8 +369,6 @@ fn what_was_stored_is_read_again_from_the_file() {
     }
     let before = messages(&store);
     store.close().unwrap();
-    let store = Store::open(&path).unwrap();
+    let store = place.open(Options::new());
     assert_eq!(messages(&store), before);
-    store.close().unwrap();
-    std::fs::remove_dir_all(directory).unwrap();
 }

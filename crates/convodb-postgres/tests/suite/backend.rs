@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use convodb::commands::PurgeEvents;
-use convodb::testing::{ManualClock, SeededIds};
+use convodb::testing::ManualClock;
 use convodb::*;
-use convodb_postgres::testing::{self, ExclusiveTransaction};
-use convodb_postgres::{Numbering, PgOptions, PgRead, PgStore, migrate};
+use convodb_postgres::{Numbering, PgOptions, PgRead, PgStore, migrate, testing};
 use convodb_testkit::backend::{Backend, Commands, Counts, MOST, Plain, Queries};
 use convodb_testkit::postgres::{Server, shared};
-use convodb_testkit::views::MOST_VIEWS;
 use tokio::runtime::Runtime;
+
+use crate::store::{self, Options, Read as _, Snapshot, Store, Transaction};
 
 /// Runs what is async.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -41,14 +41,17 @@ pub fn url() -> &'static str {
     URL.get_or_init(|| database(shared(), "suite"))
 }
 
-/// Options of a workspace that no other test has.
-pub fn options() -> PgOptions {
+/// The name of a workspace that no other test has.
+pub fn workspace() -> String {
     static MADE: AtomicU64 = AtomicU64::new(0);
     let number = MADE.fetch_add(1, Ordering::Relaxed);
-    PgOptions::new(url())
-        .unwrap()
-        .workspace(format!("test_{number}"))
-        .connections(4)
+    format!("test_{number}")
+}
+
+/// Options of such a workspace.
+pub fn options() -> PgOptions {
+    let options = PgOptions::new(url()).unwrap();
+    options.workspace(workspace()).connections(4)
 }
 
 /// A store with a clock that is set by hand, and ids of a seed.
@@ -64,15 +67,14 @@ pub struct Pg {
 
 impl Pg {
     pub fn new(clock: &ManualClock, numbering: Numbering) -> Self {
-        let (clock, ids) = (clock.clone(), SeededIds::new(11));
-        let options = options()
-            .clock(move || clock.get())
-            .random(move || ids.random())
-            .max_views(MOST_VIEWS)
-            .background(false);
+        let Options(options) = store::options(clock);
         let store = block_on(PgStore::open(options.clone())).unwrap();
+        // A change is a commit, whose time is long before the first one of the test.
+        let now = clock.get();
+        clock.set(now - TimeDelta::days(1));
         block_on(store.set_numbering(numbering)).unwrap();
         block_on(testing::settle_now(&store)).unwrap();
+        clock.set(now);
         let before = block_on(store.commit_seq()).unwrap().get();
         Self {
             options,
@@ -106,32 +108,32 @@ macro_rules! queries {
     ($($backend:ty),*) => {$(
         impl Queries for $backend {
             fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<Conversation>> {
-                block_on(self.reads().list(filter, page))
+                block_on(self.source().list(filter, page))
             }
             fn count(&self, filter: &Filter) -> Result<u64> {
-                block_on(self.reads().count(filter))
+                block_on(self.source().count(filter))
             }
             fn rank(&self, id: ConversationId, filter: &Filter) -> Result<Option<u64>> {
-                block_on(self.reads().rank(id, filter))
+                block_on(self.source().rank(id, filter))
             }
             fn conversation(&self, id: ConversationId) -> Result<Conversation> {
-                block_on(self.reads().conversation(id))
+                block_on(self.source().conversation(id))
             }
             fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Option<Conversation>>> {
-                block_on(self.reads().conversations(ids))
+                block_on(self.source().conversations(ids))
             }
             fn find_conversation(
                 &self,
                 contact: &ContactId,
                 inbox: &InboxRef,
             ) -> Result<Option<Conversation>> {
-                block_on(self.reads().find_conversation(contact, inbox))
+                block_on(self.source().find_conversation(contact, inbox))
             }
             fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>> {
-                block_on(self.reads().conversations_of(contact))
+                block_on(self.source().conversations_of(contact))
             }
             fn transcript(&self, id: ConversationId) -> Result<Transcript> {
-                block_on(self.reads().transcript(id))
+                block_on(self.source().transcript(id))
             }
             fn messages(
                 &self,
@@ -139,100 +141,78 @@ macro_rules! queries {
                 range: MessageRange,
                 turns: u64,
             ) -> Result<Vec<Message>> {
-                let all = block_on(self.reads().messages(id, &range, MOST))?;
-                let mut back = block_on(self.reads().newest_messages(id, &range, MOST))?;
+                let all = block_on(self.source().messages(id, &range, MOST))?;
+                let mut back = block_on(self.source().newest_messages(id, &range, MOST))?;
                 back.reverse();
                 assert_eq!(all, back, "messages read from either end");
                 let cut = all.len().min(turns as usize % 5);
-                let first = block_on(self.reads().messages(id, &range, cut))?;
+                let first = block_on(self.source().messages(id, &range, cut))?;
                 assert_eq!(first, all[..cut], "the first messages");
                 Ok(all)
             }
             fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>> {
-                block_on(self.reads().last_messages(ids))
+                block_on(self.source().last_messages(ids))
             }
             fn notes(&self, id: ConversationId) -> Result<Vec<Note>> {
-                block_on(self.reads().notes(id))
+                block_on(self.source().notes(id))
             }
             fn assignee(&self, id: &AssigneeId) -> Result<Assignee> {
-                block_on(self.reads().assignee(id))
+                block_on(self.source().assignee(id))
             }
             fn assignees(&self) -> Result<Vec<Assignee>> {
-                block_on(self.reads().assignees())
+                block_on(self.source().assignees())
             }
             fn members_of(&self, team: &TeamId) -> Result<Vec<UserId>> {
-                block_on(self.reads().members_of(team))
+                block_on(self.source().members_of(team))
             }
             fn inboxes(&self) -> Result<Vec<Inbox>> {
-                block_on(self.reads().inboxes())
+                block_on(self.source().inboxes())
             }
             fn view(&self, id: &ViewId) -> Result<View> {
-                block_on(self.reads().view(id))
+                block_on(self.source().view(id))
             }
             fn views(&self) -> Result<Vec<View>> {
-                block_on(self.reads().views())
+                block_on(self.source().views())
             }
             fn tags(&self) -> Result<Vec<TagCount>> {
-                block_on(self.reads().tags())
+                block_on(self.source().tags())
             }
             fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
-                block_on(self.reads().events(after, limit))
+                block_on(self.source().events(after, limit))
             }
             fn audit_log(&self, id: ConversationId) -> Result<Vec<Event>> {
-                block_on(self.reads().audit_log(id))
+                block_on(self.source().audit_log(id))
             }
             fn consumers(&self) -> Result<Vec<ConsumerPosition>> {
-                block_on(self.reads().consumers())
+                block_on(self.source().consumers())
             }
             fn contact(&self, id: &ContactId) -> Result<Contact> {
-                block_on(self.reads().contact(id))
+                block_on(self.source().contact(id))
             }
             fn list_contacts(
                 &self,
                 filter: &ContactFilter,
                 page: PageRequest,
             ) -> Result<Page<Contact>> {
-                block_on(self.reads().list_contacts(filter, page))
+                block_on(self.source().list_contacts(filter, page))
             }
             fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>> {
-                block_on(self.reads().contacts(after, limit))
+                block_on(self.source().contacts(after, limit))
             }
         }
     )*};
 }
 
-queries! { Pg, Tx, Snap }
+queries! { Pg, Transaction<'_>, Snapshot }
 
 impl Pg {
     /// Events that are settled are there a moment later: that is, now.
-    pub fn reads(&self) -> PgStore {
+    pub fn source(&self) -> PgStore {
         let store = self.store();
         if self.numbering == Numbering::Settled {
             block_on(testing::settle_now(&store)).unwrap();
         }
         store
-    }
-}
-
-/// A snapshot.
-pub struct Snap(pub convodb_postgres::PgSnapshot);
-
-impl Snap {
-    const fn reads(&self) -> &convodb_postgres::PgSnapshot {
-        &self.0
-    }
-}
-
-/// A transaction that reads what it wrote.
-pub struct Tx {
-    tx: ExclusiveTransaction,
-    store: PgStore,
-    before: u64,
-}
-
-impl Tx {
-    const fn reads(&self) -> &ExclusiveTransaction {
-        &self.tx
     }
 }
 
@@ -243,7 +223,7 @@ impl Commands for Pg {
 
     fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
         self.fold_sometimes();
-        let mut outcome = block_on(self.reads().execute_in(context.clone(), command))?;
+        let mut outcome = block_on(self.source().execute_in(context.clone(), command))?;
         outcome.commit = outcome.commit.map(|commit| self.counted(commit));
         Ok(outcome)
     }
@@ -258,47 +238,33 @@ impl Commands for Pg {
     }
 }
 
-impl Commands for Tx {
+impl Commands for Transaction<'_> {
     fn numbers_commits(&self) -> bool {
-        self.store.numbering() == Numbering::Head
+        self.store.0.numbering() == Numbering::Head
     }
 
     fn execute<C: Plain>(&self, context: &Context, command: C) -> Result<Outcome<C::Output>> {
-        let mut outcome = block_on(self.tx.execute_in(context, &command))?;
-        let before = self.before;
-        outcome.commit = outcome
-            .commit
-            .map(|commit| CommitSeq::new(commit.get() - before));
-        Ok(outcome)
+        self.execute_in(context.clone(), command)
     }
 
     fn purge_events(&self, context: &Context, retention: Retention) -> Result<Outcome<u64>> {
         let limit = u64::MAX;
-        self.execute(context, PurgeEvents { retention, limit })
+        self.execute_in(context.clone(), PurgeEvents { retention, limit })
     }
 
     fn contact_of(&self, identity: &Identity) -> Result<ContactId> {
-        testing::contact_of(&self.store, identity)
+        testing::contact_of(&self.store.0, identity)
     }
 }
 
 impl Backend for Pg {
-    type Transaction<'t> = Tx;
+    type Transaction<'t> = Transaction<'t>;
 
     fn transaction<T, E: From<Error>>(
         &self,
-        work: impl FnOnce(&Tx) -> Result<T, E>,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let store = self.reads();
-        let tx = block_on(testing::begin(&store))?;
-        let tx = Tx {
-            tx,
-            store,
-            before: self.before,
-        };
-        let done = work(&tx);
-        block_on(tx.tx.end(done.is_ok()))?;
-        done
+        Store(self.source()).transaction(work)
     }
 
     fn import_all(&self, imports: Vec<Import>) -> Result<u64> {
@@ -315,6 +281,8 @@ impl Backend for Pg {
     }
 
     fn restart(&self) -> Result<()> {
+        // Within a millisecond, ids ascend beyond those of another process as far as its commits are settled.
+        block_on(testing::settle_now(&self.store()))?;
         let store = block_on(PgStore::open(self.options.clone()))?;
         *self.store.write().unwrap() = store;
         Ok(())
@@ -325,7 +293,7 @@ impl Backend for Pg {
     }
 
     fn commit_seq(&self) -> Result<CommitSeq> {
-        block_on(self.reads().commit_seq()).map(|commit| self.counted(commit))
+        block_on(self.source().commit_seq()).map(|commit| self.counted(commit))
     }
 
     fn last_commit_at(&self) -> Result<DateTime<Utc>> {
@@ -333,7 +301,7 @@ impl Backend for Pg {
     }
 
     fn verified_counts(&self) -> Result<Counts> {
-        let report = block_on(self.reads().verify())?;
+        let report = block_on(self.source().verify())?;
         assert!(report.is_clean(), "{:?}", report.findings);
         let stats = block_on(self.store().stats())?;
         assert_eq!(stats.conversations, report.conversations);

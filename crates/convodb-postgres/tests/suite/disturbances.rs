@@ -223,6 +223,33 @@ fn what_is_given_of_one_conversation_commits_in_that_order_while_others_go_on() 
     }
 }
 
+#[test]
+fn what_keeps_a_lost_request_from_committing_goes_after_a_day() {
+    if is_installed() {
+        let name = database(shared());
+        block_on(async {
+            let options = PgOptions::new(&shared().url(&name)).unwrap();
+            let store = PgStore::open(options.background(false)).await.unwrap();
+            let id = begin(&store, 1).await.unwrap()[0];
+            for (mark, hours) in [(1_i64 << 50, 25), (1 << 51, 23)] {
+                let at = format!("extract(epoch FROM now() - interval '{hours} hours') * 1000000");
+                shared().psql(
+                    &name,
+                    &format!(
+                        "INSERT INTO convodb.journal SELECT 1, -{mark}, {mark}, '{{}}', '{{}}', '{{}}', {at}, ''"
+                    ),
+                );
+            }
+            store.execute(note(id, "a change")).await.unwrap();
+            testing::settle_now(&store).await.unwrap();
+            let left = "SELECT version FROM convodb.journal WHERE version >= 1::bigint << 50 \
+                        AND version <= 1::bigint << 51 AND seq = -version";
+            let left = shared().psql(&name, left);
+            assert_eq!(left.trim(), (1_i64 << 51).to_string());
+        });
+    }
+}
+
 /// Lists of every state, at one time.
 async fn counts_agree(store: &PgStore, conversations: u64) {
     let snapshot = store.snapshot().await.unwrap();

@@ -6,11 +6,20 @@ use convodb::prelude::*;
 use convodb::testing::{ManualClock, SeededIds};
 use convodb::{
     Channel, ConsumerName, ConsumerStart, ContactId, Context, Conversation, ConversationId,
-    ErrorKind, EventSeq, Import, Options, Retention,
+    Details, Error, ErrorKind, EventSeq, Import, Options, Retention,
 };
 
-use super::{receive, types};
-use crate::details::oldest_event;
+use crate::events::{receive, types};
+
+/// The oldest event that is left after a purge.
+#[track_caller]
+fn oldest_event(error: &Error) -> EventSeq {
+    assert_eq!(error.kind(), ErrorKind::EventsPurged, "{error}");
+    match error.details() {
+        Details::OldestEvent(oldest) => *oldest,
+        other => panic!("no event in {other:?}"),
+    }
+}
 
 fn seq(number: u64) -> EventSeq {
     EventSeq::new(number)

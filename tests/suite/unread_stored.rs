@@ -1,10 +1,12 @@
-//! Read counts in JSON, in imports and in the index.
+//! Read counts in JSON, in imports and in the index, and lists of many that are unread.
 
 use std::fs;
 use std::path::Path;
 
 use convodb::prelude::*;
-use convodb::{Channel, Filter, FindingKind, Import, Inbound, Outbound, Revision};
+use convodb::{Channel, Filter, FindingKind, Import, Inbound, Outbound, PageRequest, Revision};
+use convodb_testkit::fixture::{clock, crowd, options};
+use convodb_testkit::model::Model;
 use convodb_testkit::tables::with_redb;
 use redb::ReadableTable as _;
 use serde_json::{Value, json};
@@ -170,5 +172,28 @@ fn verify_finds_an_unread_row_that_is_missing_and_one_too_many_and_repair_correc
         let extra = |of: &convodb::Finding| of.kind == FindingKind::Unexpected && of.key == added;
         assert!(findings.iter().any(extra), "{findings:?}");
         assert!(store.repair().unwrap().is_clean());
+    }
+}
+
+#[test]
+fn a_deep_page_of_many_that_are_unread_is_exact() {
+    let time = clock();
+    let store = options(&time).open_in_memory().unwrap();
+    let mut model = Model::new(&time);
+    crowd(&store, &mut model, 2_000);
+    let mut expected = Vec::new();
+    for number in 1..=20 {
+        let page = store.list(&Filter::all(), (number, 100)).unwrap();
+        expected.extend(page.data.into_iter().filter(|row| row.unread_count > 0));
+    }
+    assert_eq!(expected.len(), 667, "one of three");
+    let filter = Filter::all().unread();
+    for number in [1, 2, 31, 66, 67] {
+        let page = store
+            .list(&filter, PageRequest::number(number, 10).unwrap())
+            .unwrap();
+        assert_eq!(page.total, 667);
+        let skipped = expected.iter().skip((number as usize - 1) * 10);
+        assert!(page.data.iter().eq(skipped.take(10)), "page {number}");
     }
 }

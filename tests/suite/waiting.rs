@@ -8,7 +8,7 @@ use std::time::Duration;
 use convodb::prelude::*;
 use convodb::{ConsumerName, ErrorKind, EventSeq};
 
-use super::{receive, types};
+use crate::events::{receive, types, user};
 use crate::tasks::Task;
 
 /// Longer than any test takes.
@@ -64,7 +64,7 @@ fn a_commit_without_an_event_ends_no_wait() {
             (there, types(&store.events(EventSeq::ZERO, 1).unwrap()))
         }
     });
-    super::user(&store, "usr_alice");
+    user(&store, "usr_alice");
     store.compact().unwrap();
     receive(&store);
     let woken = waiting.join().unwrap();
@@ -142,7 +142,7 @@ fn a_future_resolves_with_the_commit_that_has_an_event() {
     let mut changed = Task::new(consumer.changed());
     let mut of_store = Task::new(store.events_changed(EventSeq::ZERO));
     assert!(changed.poll().is_pending() && of_store.poll().is_pending());
-    super::user(&store, "usr_alice");
+    user(&store, "usr_alice");
     assert_eq!(changed.wakes(), 0, "that commit has no event");
     receive(&store);
     changed.wait_for_wakes(1);
