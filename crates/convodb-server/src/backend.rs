@@ -93,6 +93,10 @@ impl<F: Read, P: PgRead> Reads<F, P> {
         query!(self.assignee(id))
     }
 
+    pub(crate) async fn assignees(&self) -> Result<Vec<Assignee>> {
+        query!(self.assignees())
+    }
+
     pub(crate) async fn team(&self, id: &TeamId) -> Result<Team> {
         query!(self.team(id))
     }

@@ -12,6 +12,7 @@ mod feed;
 mod handlers;
 mod healing;
 mod housekeeping;
+mod inbox;
 mod limits;
 mod log;
 mod metrics;

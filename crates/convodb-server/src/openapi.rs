@@ -66,6 +66,8 @@ use crate::handlers::{
         views::get,
         views::put,
         views::delete,
+        directory::list_users,
+        directory::list_teams,
         directory::put_user,
         directory::get_team,
         directory::put_team,

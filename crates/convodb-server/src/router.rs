@@ -29,6 +29,7 @@ use crate::handlers::{
     contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
     notes, session, tags, views, webhooks,
 };
+use crate::inbox;
 use crate::metrics::{self, Metrics};
 use crate::openapi;
 use crate::webhooks::Endpoint;
@@ -105,7 +106,9 @@ pub(crate) fn router(
             "/views/{id}",
             get(views::get).put(views::put).delete(views::delete),
         )
+        .route("/users", get(directory::list_users))
         .route("/users/{id}", put(directory::put_user))
+        .route("/teams", get(directory::list_teams))
         .route(
             "/teams/{id}",
             get(directory::get_team).put(directory::put_team),
@@ -172,6 +175,7 @@ pub(crate) fn router(
         .with_state(app)
         .merge(meta)
         .merge(measured)
+        .merge(inbox::routes())
         .layer(from_fn_with_state(metrics, metrics::observe));
     Ok(guarded(router, bounds.request))
 }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use convodb::commands::{Assign, Resolve, UpdateConversation};
-use convodb::{AssigneeId, AttributeChanges, Conversation, Cursor, Filter, Message};
+use convodb::{AssigneeId, AttributeChanges, Contact, Conversation, Cursor, Filter, Message};
+use futures_util::future::try_join_all;
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
 
 use crate::app::{Answer, App, json_response};
-use crate::backend::Thread;
+use crate::backend::{State as Snapshot, Thread};
 use crate::bodies::AssignRequest;
 use crate::errors::ApiError;
-use crate::openapi::parameters::{CommandHeaders, ConversationId, Expected, List};
+use crate::openapi::parameters::{CommandHeaders, ConversationId, Expected, List, Whole};
 use crate::openapi::responses::{Body, Building, Key, NotFound, Request, Unmet};
 use crate::openapi::{bodies, schemas};
 use crate::request::{CommandContext, JsonBody, NoBody, NoQuery, PathConversation, Query};
@@ -50,37 +51,30 @@ pub(crate) async fn list(
             return Err(ApiError::invalid("page", "must be at least 1"));
         }
     }
-    let includes_last = match query.take("include")?.as_deref() {
-        None => false,
-        Some("last_message") => true,
-        Some(_) => return Err(ApiError::invalid("include", "must be `last_message`")),
-    };
+    let include = Include::of(query.take("include")?.as_deref())?;
     let (filter, page) = Filter::from_query_pairs(query.0)?;
     let scans = filter.reads_candidates();
     let store = app.store.clone();
     let read = async move {
-        if !includes_last {
+        if !include.last_message && !include.contact {
             return Ok((store.list(&filter, page).await?, None));
         }
         let snapshot = store.snapshot().await?;
         let rows = snapshot.list(&filter, page).await?;
-        let ids: Vec<_> = rows.data.iter().map(|row| row.id).collect();
-        let last = snapshot.last_messages(&ids).await?;
-        Ok((rows, Some(last)))
+        let more = include.read(&snapshot, &rows.data).await?;
+        Ok((rows, Some(more)))
     };
-    let (mut rows, last) = match scans {
+    let (mut rows, more) = match scans {
         true => app.scan(read).await?,
         false => app.read(read).await?,
     };
     rows.number = rows.number.or(number);
-    match last {
+    match more {
         None => Answer::ok(&rows),
-        Some(last) => {
-            let data = rows.data.iter().zip(&last);
-            Answer::ok(&PageWithMessages {
-                data: data
-                    .map(|(row, last_message)| RowWithMessage { row, last_message })
-                    .collect(),
+        Some(more) => {
+            let data = rows.data.iter().zip(&more);
+            Answer::ok(&PageWithMore {
+                data: data.map(|(row, more)| RowWithMore { row, more }).collect(),
                 total: rows.total,
                 page: rows.number,
                 next: rows.next,
@@ -89,10 +83,54 @@ pub(crate) async fn list(
     }
 }
 
-/// A page whose rows have the latest message of each conversation.
+/// What a list adds to its rows.
+#[derive(Clone, Copy, Default)]
+struct Include {
+    last_message: bool,
+    contact: bool,
+}
+
+impl Include {
+    fn of(names: Option<&str>) -> Result<Self, ApiError> {
+        let mut include = Self::default();
+        for name in names.into_iter().flat_map(|names| names.split(',')) {
+            match name {
+                "last_message" => include.last_message = true,
+                "contact" => include.contact = true,
+                _ => {
+                    let reason = "must be `last_message`, `contact`, or both";
+                    return Err(ApiError::invalid("include", reason));
+                }
+            }
+        }
+        Ok(include)
+    }
+
+    /// Reads it, for each row.
+    async fn read(self, state: &Snapshot, rows: &[Conversation]) -> convodb::Result<Vec<More>> {
+        let mut more: Vec<More> = rows.iter().map(|_| More::default()).collect();
+        if self.last_message {
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let last = state.last_messages(&ids).await?;
+            for (more, last) in more.iter_mut().zip(last) {
+                more.last_message = last;
+            }
+        }
+        if self.contact {
+            // PostgreSQL is asked for all of them at once, in one round trip.
+            let contacts = rows.iter().map(|row| state.contact(&row.contact_id));
+            for (more, contact) in more.iter_mut().zip(try_join_all(contacts).await?) {
+                more.contact = Some(contact);
+            }
+        }
+        Ok(more)
+    }
+}
+
+/// A page whose rows have more than lists show otherwise.
 #[derive(Serialize)]
-struct PageWithMessages<'p> {
-    data: Vec<RowWithMessage<'p>>,
+struct PageWithMore<'p> {
+    data: Vec<RowWithMore<'p>>,
     total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<u64>,
@@ -101,29 +139,47 @@ struct PageWithMessages<'p> {
 }
 
 #[derive(Serialize)]
-struct RowWithMessage<'p> {
+struct RowWithMore<'p> {
     #[serde(flatten)]
     row: &'p Conversation,
+    #[serde(flatten)]
+    more: &'p More,
+}
+
+#[derive(Default, Serialize)]
+struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_message: &'p Option<Message>,
+    last_message: Option<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<Contact>,
 }
 
 /// Get a conversation
 ///
-/// With all its messages, oldest first. A long thread is sent as it is read; one that ends before its end
-/// was cut by an error.
+/// With all its messages, oldest first, unless `messages` is `false`. A long thread is sent as it is read; one
+/// that ends before its end was cut by an error.
 #[utoipa::path(
     get,
     path = "/v1/conversations/{id}",
     operation_id = "get_conversation",
-    params(ConversationId),
+    params(ConversationId, Whole),
     responses((status = 200, description = "The conversation", body = schemas::Conversation), Request, NotFound)
 )]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     PathConversation(id): PathConversation,
-    _: NoQuery,
+    mut query: Query,
 ) -> Result<Response, ApiError> {
+    let has_messages = match query.take("messages")?.as_deref() {
+        None | Some("true") => true,
+        Some("false") => false,
+        Some(_) => return Err(ApiError::invalid("messages", "must be `true` or `false`")),
+    };
+    query.finish()?;
+    if !has_messages {
+        let conversation = app.read(app.store.conversation(id)).await?;
+        return Ok(Answer::ok(&conversation)?.into_response());
+    }
     let read = app.read(async {
         let snapshot = app.store.snapshot().await?;
         let conversation = snapshot.conversation(id).await?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use convodb::commands::{SaveAssignee, SaveTeam};
-use convodb::{AssigneeId, ErrorKind, Team, TeamId, UserId};
-use serde::Deserialize;
+use convodb::{Assignee, AssigneeId, AssigneeKind, ErrorKind, Team, TeamId, UserId};
+use serde::{Deserialize, Serialize};
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
@@ -27,6 +27,50 @@ pub(crate) struct Named {
 pub(crate) struct NamedTeam {
     name: String,
     members: Option<Vec<String>>,
+}
+
+/// Users or teams.
+#[derive(Serialize)]
+struct Assignees {
+    data: Vec<Assignee>,
+}
+
+async fn assignees(app: &App, kind: AssigneeKind) -> Result<Answer, ApiError> {
+    let mut data = app.read(app.store.assignees()).await?;
+    data.retain(|assignee| assignee.id.kind() == kind);
+    Answer::ok(&Assignees { data })
+}
+
+/// List the users
+///
+/// All of the directory, by their ids.
+#[utoipa::path(
+    get,
+    path = "/v1/users",
+    operation_id = "list_users",
+    responses((status = 200, description = "The users", body = schemas::Assignees), Request)
+)]
+pub(crate) async fn list_users(
+    State(app): State<Arc<App>>,
+    _: NoQuery,
+) -> Result<Answer, ApiError> {
+    assignees(&app, AssigneeKind::User).await
+}
+
+/// List the teams
+///
+/// All of the directory, by their ids, without their members.
+#[utoipa::path(
+    get,
+    path = "/v1/teams",
+    operation_id = "list_teams",
+    responses((status = 200, description = "The teams", body = schemas::Assignees), Request)
+)]
+pub(crate) async fn list_teams(
+    State(app): State<Arc<App>>,
+    _: NoQuery,
+) -> Result<Answer, ApiError> {
+    assignees(&app, AssigneeKind::Team).await
 }
 
 /// Put a user

@@ -63,6 +63,14 @@ documented! {
 
     #[derive(IntoParams)]
     #[into_params(parameter_in = Query)]
+    pub(crate) struct Whole {
+        /// `false` leaves out the messages.
+        #[param(required = false, default = true)]
+        messages: bool,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
     pub(crate) struct Messages {
         /// Only messages before this one.
         #[param(required = false, pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
@@ -232,9 +240,9 @@ documented! {
         /// With this contact, in every inbox.
         #[param(required = false, pattern = "^con_[!-~]{1,252}$")]
         contact_id: String,
-        /// `last_message` adds the latest message to each row.
-        #[param(required = false, inline)]
-        include: Include,
+        /// What is added to each row, separated by commas: `last_message`, the latest message; `contact`.
+        #[param(required = false, inline, min_items = 1, style = Form, explode = false)]
+        include: Vec<Include>,
         /// The number of the page. With `cursor` it only numbers the answer.
         #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]
         page: u64,
@@ -311,6 +319,7 @@ documented! {
     #[serde(rename_all = "snake_case")]
     pub(crate) enum Include {
         LastMessage,
+        Contact,
     }
 
     #[derive(ToSchema)]

@@ -78,6 +78,13 @@ documented! {
         name: String,
     }
 
+    /// Users or teams of the directory, by their ids.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Assignees {
+        data: Vec<Assignee>,
+    }
+
     /// A team of the directory, with its members by their ids.
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
@@ -222,6 +229,9 @@ documented! {
         /// The latest message, in lists that ask for it, where there is one.
         #[schema(required = false)]
         last_message: Message,
+        /// The contact, in lists that ask for it.
+        #[schema(required = false)]
+        contact: Contact,
     }
 
     /// How soon a conversation needs an answer.

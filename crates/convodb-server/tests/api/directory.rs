@@ -201,3 +201,33 @@ fn a_list_of_members_is_the_union_of_theirs() {
         .put("/v1/views/view_1", view)
         .refused(422, "validation_error", "filter.members_of");
 }
+
+#[test]
+fn users_and_teams_are_listed_by_their_ids() {
+    let home = Home::new();
+    let server = home.start();
+    let empty = server.get("/v1/users").expect(200);
+    assert_eq!(empty.to_string(), r#"{"data":[]}"#);
+    server
+        .put("/v1/users/usr_2", r#"{"name":"Bob"}"#)
+        .expect(201);
+    server
+        .put("/v1/users/usr_1", r#"{"name":"Alice"}"#)
+        .expect(201);
+    let team = r#"{"name":"Billing","members":["usr_1"]}"#;
+    server.put("/v1/teams/team_1", team).expect(201);
+    assert_eq!(
+        server.get("/v1/users").body,
+        r#"{"data":[{"type":"user","id":"usr_1","name":"Alice"},{"type":"user","id":"usr_2","name":"Bob"}]}"#
+    );
+    assert_eq!(
+        server.get("/v1/teams").body,
+        r#"{"data":[{"type":"team","id":"team_1","name":"Billing"}]}"#
+    );
+    server
+        .get("/v1/users?page=1")
+        .refused(422, "validation_error", "page");
+    server
+        .curl_as_it_is("/v1/teams", &[])
+        .refused(401, "unauthorized", "key");
+}

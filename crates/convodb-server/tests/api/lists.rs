@@ -134,3 +134,38 @@ fn pages_are_numbered_and_only_one_that_has_a_next_tells_where_it_begins() {
     }
     assert_eq!(followed, expected);
 }
+
+#[test]
+fn rows_have_their_contacts_where_that_is_asked_for() {
+    let home = Home::new();
+    let server = home.start();
+    server.conversation("con_1");
+    server.conversation("con_2");
+    server
+        .put("/v1/contacts/con_1", r#"{"name":"Maria"}"#)
+        .expect(201);
+    let list = |include: &str| {
+        let path = format!("/v1/conversations?sort=updated_at&include={include}");
+        server.get(&path).expect(200)["data"].clone()
+    };
+    let rows = list("contact");
+    assert_eq!(
+        rows[0]["contact"],
+        server.get("/v1/contacts/con_1").expect(200)
+    );
+    assert_eq!(
+        rows[1]["contact"],
+        server.get("/v1/contacts/con_2").expect(200)
+    );
+    assert!(rows[0].get("last_message").is_none());
+    let both = list("last_message,contact");
+    assert_eq!(both[0]["contact"]["name"], "Maria");
+    assert_eq!(both[0]["last_message"]["content"], "Hello");
+    assert!(list("last_message")[0].get("contact").is_none());
+    for refused in ["contacts", "contact,", "contact,notes"] {
+        let path = format!("/v1/conversations?include={refused}");
+        server
+            .get(&path)
+            .refused(422, "validation_error", "include");
+    }
+}

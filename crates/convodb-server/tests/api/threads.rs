@@ -301,3 +301,22 @@ fn a_note_is_removed() {
         .refused(404, "not_found", "note_");
     assert_eq!(server.get(&path).expect(200)["total"], 0);
 }
+
+#[test]
+fn a_conversation_is_read_without_its_messages() {
+    let home = Home::new();
+    let server = home.start();
+    let id = server.conversation("con_1");
+    let whole = server.get(&format!("/v1/conversations/{id}")).expect(200);
+    let path = format!("/v1/conversations/{id}?messages=");
+    let mut without = server.get(&format!("{path}false")).expect(200);
+    assert_eq!(without["messages"], serde_json::json!([]));
+    without["messages"] = whole["messages"].clone();
+    assert_eq!(without, whole);
+    assert_eq!(server.get(&format!("{path}true")).expect(200), whole);
+    for refused in ["", "0", "False"] {
+        server
+            .get(&format!("{path}{refused}"))
+            .refused(422, "validation_error", "messages");
+    }
+}
