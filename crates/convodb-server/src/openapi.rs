@@ -11,8 +11,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, tags, views,
+    admin, contacts, conversations, desk, directory, events, health, imports, inboxes, messages,
+    meta, notes, tags, views,
 };
 
 #[derive(OpenApi)]
@@ -71,6 +71,14 @@ use crate::handlers::{
         directory::put_team,
         events::list,
         health::health,
+        admin::backup,
+        admin::export,
+        admin::stats,
+        admin::verify,
+        admin::compact,
+        admin::purge,
+        admin::imported,
+        admin::import,
         meta::handshake,
         meta::receive,
     ),

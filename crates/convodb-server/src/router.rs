@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
 
@@ -23,8 +22,8 @@ use crate::auth::{Keys, require_key};
 use crate::errors::{ApiError, dress};
 use crate::handlers::meta::{Meta, Secrets};
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, tags, views,
+    admin, contacts, conversations, desk, directory, events, health, imports, inboxes, messages,
+    meta, notes, tags, views,
 };
 use crate::openapi;
 
@@ -109,6 +108,7 @@ pub(crate) fn router(
                     bounds.body_bytes.max(imports::BODY_BYTES),
                 )),
         )
+        .nest("/admin", admin::router(Arc::clone(&app), bounds.body_bytes))
         .layer(from_fn_with_state(Arc::new(keys), require_key));
 
     let webhooks = Router::new()
@@ -144,12 +144,18 @@ fn guarded(router: Router, request_timeout: Duration) -> Router {
     Router::new()
         .fallback_service(router)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            request_timeout,
-        ))
+        .layer(from_fn_with_state(request_timeout, in_time))
         .layer(map_response(dress))
         .layer(trace)
+}
+
+/// Answers 408 to a request that takes too long. Those about the whole store take as long as that needs.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/v1/admin/") {
+        return next.run(request).await;
+    }
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    answer.unwrap_or_else(|_| ApiError::of(StatusCode::REQUEST_TIMEOUT).into_response())
 }
 
 async fn no_such_resource() -> ApiError {
