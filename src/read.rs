@@ -451,6 +451,19 @@ pub trait Read: Source {
         self.query(|reader| reader.events(after, limit))
     }
 
+    /// Returns the number of the newest event, or 0 if there was none yet. Events that were purged keep their numbers.
+    ///
+    /// ```
+    /// # convodb::example!(store, id);
+    /// let newest = store.newest_event()?;
+    /// store.resolve(id)?;
+    /// assert_eq!(store.events(newest, 100)?.len(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn newest_event(&self) -> Result<EventSeq> {
+        self.query(|reader| Ok(reader.newest_event()))
+    }
+
     /// Returns the audit log of a conversation, oldest first: its changes of status and assignee.
     ///
     /// The log is kept as long as the conversation, even when its [`events`](Self::events) are purged.

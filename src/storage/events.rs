@@ -75,6 +75,11 @@ fn audited(event: NewEvent, conversation: ConversationId, seq: EventSeq) -> Resu
 }
 
 impl<R: Read> Reader<'_, R> {
+    /// The number of the newest event.
+    pub(crate) fn newest_event(&self) -> EventSeq {
+        self.known.head.newest_event
+    }
+
     /// At most `limit` events behind one, in their order. O(events read).
     pub(crate) fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
         let head = &self.known.head;

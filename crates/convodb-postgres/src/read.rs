@@ -348,6 +348,11 @@ pub trait PgRead: Source {
         async move { reading!(self, reader => reader.events(after, limit).await) }
     }
 
+    /// The number of the newest event, or 0 if there was none yet.
+    fn newest_event(&self) -> impl Future<Output = Result<EventSeq>> + Send {
+        async move { reading!(self, reader => reader.head().await.map(|head| head.newest_event)) }
+    }
+
     /// What happened to the status and the assignee of a conversation.
     fn audit_log(&self, id: ConversationId) -> impl Future<Output = Result<Vec<Event>>> + Send {
         async move { reading!(self, reader => reader.audit_log(id).await) }

@@ -1,63 +1,299 @@
-//! Authorization: a request carries one of the API keys.
+//! Authorization: a request carries an API key, or the cookie of a session that was opened with one.
 //!
-//! Invariant: only the digest of a key is kept, and no key is printed.
+//! A router is protected with [`require`], which says what its requests need:
+//!
+//! ```ignore
+//! let admin = require(admin, &keys, Need::Scope(Scope::Admin));
+//! ```
+//!
+//! A handler behind it finds out who asks in [`Access`], an extractor.
+//!
+//! Invariant: only the digests of keys and tokens are kept, and none of them is printed.
 
+mod browser;
+mod sessions;
+
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::errors::ApiError;
 use crate::limits::RateLimit;
+use crate::request::ACTOR;
+use sessions::{Sessions, Token};
 
-type KeyDigest = [u8; 32];
+/// SHA-256 of a key or of a token.
+type Digest = [u8; 32];
 
-/// The keys that are valid, and what each has used of its limit.
-pub(crate) struct Keys {
-    digests: Vec<KeyDigest>,
-    /// One a key where there is a limit.
-    limits: Vec<RateLimit>,
+/// What a key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scope {
+    Read,
+    Write,
+    Admin,
+    Webhooks,
+    Metrics,
 }
 
-impl Keys {
-    pub(crate) fn new(keys: &[String], requests_a_minute: Option<NonZeroU32>) -> Self {
+impl Scope {
+    const ALL: [Self; 5] = [
+        Self::Read,
+        Self::Write,
+        Self::Admin,
+        Self::Webhooks,
+        Self::Metrics,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+            Self::Webhooks => "webhooks",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Need {
+    /// A key, whatever its scopes.
+    Key,
+    /// The scope `read` to read, and `write` for every other method.
+    ByMethod,
+    /// This scope.
+    Scope(Scope),
+}
+
+impl Need {
+    fn scope(self, method: &Method) -> Option<Scope> {
+        match self {
+            Self::Key => None,
+            Self::ByMethod if method.is_safe() => Some(Scope::Read),
+            Self::ByMethod => Some(Scope::Write),
+            Self::Scope(scope) => Some(scope),
+        }
+    }
+}
+
+/// An API key, without the key itself.
+pub(crate) struct Key {
+    pub(crate) name: String,
+    digest: Digest,
+    pub(crate) scopes: BTreeSet<Scope>,
+    /// Whether it may name the user who acts.
+    pub(crate) acts_for_others: bool,
+    limit: Option<RateLimit>,
+}
+
+impl Key {
+    /// A key of the command line, which may do everything.
+    fn unrestricted(name: String, key: &str, requests_a_minute: Option<NonZeroU32>) -> Self {
         Self {
-            digests: keys.iter().map(|key| digest(key)).collect(),
-            limits: requests_a_minute
-                .map(|requests| keys.iter().map(|_| RateLimit::a_minute(requests)).collect())
-                .unwrap_or_default(),
+            name,
+            digest: digest(key),
+            scopes: BTreeSet::from(Scope::ALL),
+            acts_for_others: true,
+            limit: requests_a_minute.map(RateLimit::a_minute),
         }
     }
 
-    /// The index of the key. Every key is compared as a whole, so the time that it takes does not
-    /// depend on how much of a key is right, or which one.
-    fn find(&self, presented: &str) -> Option<usize> {
-        let presented = digest(presented);
-        // The index of the key plus one; 0 is none.
-        let found = (1..).zip(&self.digests).fold(0, |found, (place, known)| {
-            u64::conditional_select(&found, &place, presented.ct_eq(known))
-        });
-        usize::try_from(found).ok()?.checked_sub(1)
-    }
-
-    fn admit(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let key = bearer(headers).and_then(|presented| self.find(presented));
-        let key = key.ok_or_else(|| ApiError::of(StatusCode::UNAUTHORIZED))?;
-        match self.limits.get(key) {
+    fn take_from_limit(&self) -> Result<(), ApiError> {
+        match &self.limit {
             Some(limit) => limit.take(Instant::now()).map_err(ApiError::rate_limited),
             None => Ok(()),
         }
     }
 }
 
-fn digest(key: &str) -> KeyDigest {
+/// The keys that are valid, and the sessions that were opened with them.
+pub(crate) struct Keys {
+    keys: Vec<Arc<Key>>,
+    sessions: Sessions,
+    /// Whether cookies are `Secure` whatever a request says.
+    secure_cookies: bool,
+}
+
+/// Who asks: a key, or a session that was opened with it.
+#[derive(Clone)]
+pub(crate) struct Access {
+    keys: Arc<Keys>,
+    pub(crate) key: Arc<Key>,
+    session: Option<Token>,
+    /// The user for whom the session was opened.
+    pub(crate) actor: Option<String>,
+}
+
+impl Access {
+    pub(crate) const fn is_by_cookie(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Whether the key is still valid and has a scope, and the session has not ended.
+    pub(crate) fn still_has(&self, scope: Scope) -> bool {
+        let key = match &self.session {
+            Some(token) => self
+                .keys
+                .sessions
+                .get(token)
+                .and_then(|session| self.keys.known(&session.key)),
+            None => self.keys.known(&self.key.digest),
+        };
+        key.is_some_and(|key| key.scopes.contains(&scope))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Access {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let access = parts.extensions.get().cloned();
+        access.ok_or_else(ApiError::no_key)
+    }
+}
+
+impl Keys {
+    /// Those of the command line.
+    pub(crate) fn new(keys: &[String], requests_a_minute: Option<NonZeroU32>) -> Self {
+        let keys = (1..).zip(keys).map(|(number, key)| {
+            let name = format!("api-key-{number}");
+            Arc::new(Key::unrestricted(name, key, requests_a_minute))
+        });
+        Self {
+            keys: keys.collect(),
+            sessions: Sessions::default(),
+            secure_cookies: false,
+        }
+    }
+
+    pub(crate) fn with_secure_cookies(self, secure_cookies: bool) -> Self {
+        Self {
+            secure_cookies,
+            ..self
+        }
+    }
+
+    /// The key of a digest. Every key is compared as a whole, so the time that it takes does not
+    /// depend on how much of a digest is right, or which one.
+    fn known(&self, presented: &Digest) -> Option<Arc<Key>> {
+        // The index of the key plus one; 0 is none.
+        let found = (1..).zip(&self.keys).fold(0, |found, (place, known)| {
+            u64::conditional_select(&found, &place, presented.ct_eq(&known.digest))
+        });
+        let index = usize::try_from(found).ok()?.checked_sub(1)?;
+        self.keys.get(index).cloned()
+    }
+
+    /// Who asks. A header with a key counts, and the cookie beside it does not.
+    pub(crate) fn authenticate(self: &Arc<Self>, headers: &HeaderMap) -> Option<Access> {
+        if headers.contains_key(AUTHORIZATION) {
+            return Some(Access {
+                keys: Arc::clone(self),
+                key: self.known(&digest(bearer(headers)?))?,
+                session: None,
+                actor: None,
+            });
+        }
+        let token = Token::of(browser::token(headers)?);
+        let session = self.sessions.get(&token)?;
+        let key = self.known(&session.key)?;
+        // One for a user ends with the key's right to act for users.
+        let allowed = session.actor.is_none() || key.acts_for_others;
+        allowed.then(|| Access {
+            keys: Arc::clone(self),
+            key,
+            session: Some(token),
+            actor: session.actor,
+        })
+    }
+
+    /// Checks who asks, and that it may.
+    fn admit(self: &Arc<Self>, request: &mut Request, need: Need) -> Result<Access, ApiError> {
+        let access = self.authenticate(request.headers());
+        let access = access.ok_or_else(|| ApiError::of(StatusCode::UNAUTHORIZED))?;
+        access.key.take_from_limit()?;
+        let is_safe = request.method().is_safe();
+        if access.session.is_some() && !is_safe {
+            browser::check_origin(request.headers())?;
+        }
+        let scope = need.scope(request.method());
+        if let Some(missing) = scope.filter(|scope| !access.key.scopes.contains(scope)) {
+            return Err(ApiError::denied(format!(
+                "the key `{}` does not have the scope `{}`",
+                access.key.name,
+                missing.as_str()
+            )));
+        }
+        access.act(request.headers_mut())?;
+        Ok(access)
+    }
+}
+
+impl Access {
+    /// Checks that the key may name the user who acts, which a field of the request does.
+    pub(crate) fn check_acts_for_others(&self, field: &str) -> Result<(), ApiError> {
+        if self.key.acts_for_others {
+            return Ok(());
+        }
+        let name = &self.key.name;
+        Err(ApiError::denied(format!(
+            "{field}: the key `{name}` may not act for others"
+        )))
+    }
+
+    /// Opens a session with the key, and returns its cookie.
+    pub(crate) fn open_session(
+        &self,
+        actor: Option<String>,
+        headers: &HeaderMap,
+    ) -> Result<HeaderValue, ApiError> {
+        let token = self.keys.sessions.open(self.key.digest, actor)?;
+        browser::session_cookie(&token, headers, self.keys.secure_cookies)
+    }
+
+    /// Ends the session, if it is one, and returns the cookie that replaces its own.
+    pub(crate) fn end_session(&self, headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
+        if let Some(token) = &self.session {
+            self.keys.sessions.end(token);
+        }
+        browser::no_cookie(headers, self.keys.secure_cookies)
+    }
+
+    /// Checks who acts. A session for a user acts as this user without a header.
+    fn act(&self, headers: &mut HeaderMap) -> Result<(), ApiError> {
+        if headers.contains_key(ACTOR) {
+            self.check_acts_for_others(ACTOR)?;
+        }
+        let Some(actor) = &self.actor else {
+            return Ok(());
+        };
+        if headers.get_all(ACTOR).iter().any(|given| given != actor) {
+            return Err(ApiError::denied(format!(
+                "{ACTOR}: the session acts as another user"
+            )));
+        }
+        if let Ok(actor) = HeaderValue::from_str(actor) {
+            headers.insert(ACTOR, actor);
+        }
+        Ok(())
+    }
+}
+
+fn digest(key: &str) -> Digest {
     Sha256::digest(key).into()
 }
 
@@ -70,26 +306,36 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (single && scheme.eq_ignore_ascii_case("Bearer")).then(|| key.trim())
 }
 
-/// Lets a request pass that shows a key, before anything else is made of it.
-pub(crate) async fn require_key(
-    State(keys): State<Arc<Keys>>,
-    request: Request,
+/// Lets requests of a router pass that have what it needs, before anything else is made of them.
+pub(crate) fn require<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    keys: &Arc<Keys>,
+    need: Need,
+) -> Router<S> {
+    router.layer(from_fn_with_state((Arc::clone(keys), need), check))
+}
+
+async fn check(
+    State((keys, need)): State<(Arc<Keys>, Need)>,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match keys.admit(request.headers()) {
-        Ok(()) => next.run(request).await,
+    match keys.admit(&mut request, need) {
+        Ok(access) => {
+            request.extensions_mut().insert(access);
+            next.run(request).await
+        }
         Err(error) => error.into_response(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
-    fn keys() -> Keys {
-        Keys::new(&["first".to_owned(), "second".to_owned()], None)
+    fn keys() -> Arc<Keys> {
+        let keys = ["first".to_owned(), "second".to_owned()];
+        Arc::new(Keys::new(&keys, None))
     }
 
     fn admitted(values: &[&'static str]) -> bool {
@@ -97,15 +343,16 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_static(value));
         }
-        keys().admit(&headers).is_ok()
+        keys().authenticate(&headers).is_some()
     }
 
     #[test]
     fn each_key_is_found_and_nothing_else() {
-        assert_eq!(keys().find("first"), Some(0));
-        assert_eq!(keys().find("second"), Some(1));
+        let found = |key| keys().known(&digest(key)).map(|key| key.name.clone());
+        assert_eq!(found("first").as_deref(), Some("api-key-1"));
+        assert_eq!(found("second").as_deref(), Some("api-key-2"));
         for wrong in ["", "f", "firs", "firstt", "FIRST", "third", "first,second"] {
-            assert_eq!(keys().find(wrong), None, "{wrong}");
+            assert_eq!(found(wrong), None, "{wrong}");
         }
     }
 

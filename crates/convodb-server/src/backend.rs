@@ -132,6 +132,10 @@ impl<F: Read, P: PgRead> Reads<F, P> {
         query!(self.events(after, limit))
     }
 
+    pub(crate) async fn newest_event(&self) -> Result<EventSeq> {
+        query!(self.newest_event())
+    }
+
     pub(crate) async fn message(&self, message: impl Into<MessageRef>) -> Result<Message> {
         let message = message.into();
         match self {

@@ -57,6 +57,13 @@ pub(crate) struct UnreadRequest {
     pub(crate) from: Option<MessageId>,
 }
 
+/// The body that opens a session.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SessionRequest {
+    pub(crate) actor: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Result;

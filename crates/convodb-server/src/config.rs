@@ -56,6 +56,10 @@ pub(crate) struct Config {
     #[arg(long, value_name = "N")]
     pub(crate) rate_limit: Option<NonZeroU32>,
 
+    /// Cookies of sessions are `Secure`, also where no proxy says `X-Forwarded-Proto: https`
+    #[arg(long)]
+    pub(crate) secure_cookies: bool,
+
     /// Where each event is posted
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
@@ -102,6 +106,10 @@ pub(crate) struct Config {
     /// Connections that may be open; the next waits to be accepted
     #[arg(long, value_name = "N", default_value = "1024")]
     pub(crate) connections: NonZeroU32,
+
+    /// Streams of events that may be open, beside the connections; the next is answered 503
+    #[arg(long, value_name = "N", default_value = "4096")]
+    pub(crate) max_streams: NonZeroUsize,
 
     /// Memory that holds pages of the file, in MiB
     #[arg(long, value_name = "MIB", default_value = "64")]

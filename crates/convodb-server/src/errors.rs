@@ -60,7 +60,7 @@ impl ApiError {
         (
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "a valid API key is required: `Authorization: Bearer KEY`",
+            "a valid API key is required: `Authorization: Bearer KEY`, or the cookie of a session",
         ),
         (
             StatusCode::FORBIDDEN,
@@ -196,6 +196,27 @@ impl ApiError {
     /// A handshake with another token.
     pub(crate) fn forbidden() -> Self {
         Self::of(StatusCode::FORBIDDEN)
+    }
+
+    /// What a key or a session may not do.
+    pub(crate) fn denied(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::saying(StatusCode::FORBIDDEN, message)
+    }
+
+    /// A session that is opened without a key.
+    pub(crate) fn no_key() -> Self {
+        Self::of(StatusCode::UNAUTHORIZED)
+    }
+
+    /// More streams than may be open.
+    pub(crate) fn too_many_streams() -> Self {
+        Self {
+            code: "overloaded",
+            ..Self::saying(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many streams are open; `--max-streams` bounds them",
+            )
+        }
     }
 
     /// More commands than may be under way.

@@ -15,5 +15,6 @@ pub(crate) mod inboxes;
 pub(crate) mod messages;
 pub(crate) mod meta;
 pub(crate) mod notes;
+pub(crate) mod session;
 pub(crate) mod tags;
 pub(crate) mod views;

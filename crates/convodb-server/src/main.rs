@@ -8,6 +8,7 @@ mod backoff;
 mod bodies;
 mod config;
 mod errors;
+mod feed;
 mod handlers;
 mod healing;
 mod housekeeping;
@@ -37,6 +38,7 @@ use app::App;
 use auth::Keys;
 use backend::Backend;
 use config::{Config, Database};
+use feed::Feed;
 use handlers::meta::Secrets;
 use log::Log;
 use router::Bounds;
@@ -158,12 +160,14 @@ fn serve(
         drain: shutdown::DRAIN,
     };
     let keys = Keys::new(&config.api_keys, config.rate_limit);
+    let keys = keys.with_secure_cookies(config.secure_cookies);
+    let feed = Feed::new(Arc::clone(&app), config.max_streams.get());
     let meta = Secrets {
         app_secret: config.meta_app_secret.clone(),
         verify_token: config.meta_verify_token.clone(),
     };
     let kept = config.kept();
-    let router = router::router(Arc::clone(&app), keys, meta, bounds)?;
+    let router = router::router(Arc::clone(&app), Arc::clone(&feed), keys, meta, bounds)?;
     let stopped = runtime.block_on(async {
         tokio::spawn(housekeeping::run(app, kept));
         let address = listener.local_addr()?;
@@ -173,6 +177,7 @@ fn serve(
         let stop = async move {
             signals.wait().await;
             let _ = stopping.send(Instant::now());
+            feed.close();
             shutdown::watch();
         };
         serve::serve(listener, router, limits, stop).await;

@@ -12,7 +12,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
     admin, contacts, conversations, desk, directory, events, health, imports, inboxes, messages,
-    meta, notes, tags, views,
+    meta, notes, session, tags, views,
 };
 
 #[derive(OpenApi)]
@@ -70,6 +70,10 @@ use crate::handlers::{
         directory::get_team,
         directory::put_team,
         events::list,
+        events::stream,
+        session::open,
+        session::get,
+        session::end,
         health::health,
         admin::backup,
         admin::export,

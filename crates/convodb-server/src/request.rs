@@ -96,17 +96,8 @@ impl Query {
 
     /// The same for a whole number.
     pub(crate) fn take_number(&mut self, name: &str) -> Result<Option<u64>, ApiError> {
-        let number = |text: String| {
-            // `parse` would take a plus sign.
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            digits.then(|| text.parse().ok()).flatten()
-        };
         self.take(name)?
-            .map(|text| {
-                number(text).ok_or_else(|| {
-                    ApiError::invalid(name, "must be a whole number within its bounds")
-                })
-            })
+            .map(|text| whole_number(name, &text))
             .transpose()
     }
 
@@ -117,6 +108,14 @@ impl Query {
             None => Ok(()),
         }
     }
+}
+
+/// The number of a parameter or a header.
+pub(crate) fn whole_number(name: &str, text: &str) -> Result<u64, ApiError> {
+    // `parse` would take a plus sign.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.then(|| text.parse().ok()).flatten();
+    number.ok_or_else(|| ApiError::invalid(name, "must be a whole number within its bounds"))
 }
 
 /// No query parameters at all.
@@ -169,7 +168,7 @@ impl FromRequestParts<Arc<App>> for KeyedContext {
             context = context.idempotency_key(key);
         }
         if let Some(actor) = header(headers, ACTOR)? {
-            context = context.actor(acting(actor, app).await?);
+            context = context.actor(acting(ACTOR, actor, app).await?);
         }
         if let Some(tag) = header(headers, IF_MATCH)? {
             context = context.if_revision(revision(tag)?);
@@ -180,15 +179,15 @@ impl FromRequestParts<Arc<App>> for KeyedContext {
 }
 
 /// The user who acts. One that the directory does not have is refused: a typing error would lose the author.
-async fn acting(id: &str, app: &App) -> Result<Actor, ApiError> {
-    let invalid = |error: InvalidInput| ApiError::invalid(ACTOR, error.reason());
+pub(crate) async fn acting(field: &str, id: &str, app: &App) -> Result<Actor, ApiError> {
+    let invalid = |error: InvalidInput| ApiError::invalid(field, error.reason());
     let user = UserId::new(id).map_err(invalid)?;
     let actor = Actor::new(user.as_str()).map_err(invalid)?;
     let user = AssigneeId::from(user);
     match app.store.assignee(&user).await {
         Ok(_) => Ok(actor),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(ApiError::invalid(
-            ACTOR,
+            field,
             &format!("`{id}` is not in the directory"),
         )),
         Err(error) => Err(app.failed(error)),
@@ -196,7 +195,10 @@ async fn acting(id: &str, app: &App) -> Result<Actor, ApiError> {
 }
 
 /// A header of printable ASCII characters, given at most once.
-fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, ApiError> {
+pub(crate) fn header<'h>(
+    headers: &'h HeaderMap,
+    name: &'static str,
+) -> Result<Option<&'h str>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -18,12 +18,13 @@ use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
 
 use crate::app::{App, json_response};
-use crate::auth::{Keys, require_key};
+use crate::auth::{Keys, Need, Scope, require};
 use crate::errors::{ApiError, dress};
+use crate::feed::Feed;
 use crate::handlers::meta::{Meta, Secrets};
 use crate::handlers::{
     admin, contacts, conversations, desk, directory, events, health, imports, inboxes, messages,
-    meta, notes, tags, views,
+    meta, notes, session, tags, views,
 };
 use crate::openapi;
 
@@ -41,10 +42,12 @@ pub(crate) struct Bounds {
 /// Meta signs its webhooks, which have no key, and a limit of their own.
 pub(crate) fn router(
     app: Arc<App>,
+    feed: Arc<Feed>,
     keys: Keys,
     meta: Secrets,
     bounds: Bounds,
 ) -> serde_json::Result<Router> {
+    let keys = Arc::new(keys);
     let v1 = Router::new()
         .route("/conversations", get(conversations::list))
         .route(
@@ -99,6 +102,7 @@ pub(crate) fn router(
             get(directory::get_team).put(directory::put_team),
         )
         .route("/events", get(events::list))
+        .route("/events/stream", get(events::stream).with_state(feed))
         .fallback(no_such_resource)
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes))
         .merge(
@@ -107,9 +111,17 @@ pub(crate) fn router(
                 .layer(RequestBodyLimitLayer::new(
                     bounds.body_bytes.max(imports::BODY_BYTES),
                 )),
+        );
+    let session = Router::new()
+        .route(
+            "/session",
+            get(session::get).post(session::open).delete(session::end),
         )
-        .nest("/admin", admin::router(Arc::clone(&app), bounds.body_bytes))
-        .layer(from_fn_with_state(Arc::new(keys), require_key));
+        .layer(RequestBodyLimitLayer::new(bounds.body_bytes));
+    let admin = Router::new().nest("/admin", admin::router(Arc::clone(&app), bounds.body_bytes));
+    let v1 = require(v1, &keys, Need::ByMethod)
+        .merge(require(session, &keys, Need::Key))
+        .merge(require(admin, &keys, Need::Scope(Scope::Admin)));
 
     let webhooks = Router::new()
         .route("/webhooks/meta", get(meta::handshake).post(meta::receive))

@@ -1,10 +1,10 @@
 //! Connections: accepting, bounding and ending them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{future::Future, pin::pin};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
+use tower::Layer as _;
 
 /// The longest time that a client may leave an answer unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +31,17 @@ pub(crate) struct Limits {
     pub(crate) drain: Duration,
 }
 
+/// The place that a connection has among those of [`Limits`]. Its requests have it as an extension.
+#[derive(Clone)]
+pub(crate) struct Place(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Place {
+    /// Gives the place to the next connection, where this one goes on and is bounded otherwise.
+    pub(crate) fn give_up(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 /// Serves until `stop`, and then what is under way. Requests that exceed the time for this end with the
 /// runtime.
 pub(crate) async fn serve(
@@ -41,7 +53,6 @@ pub(crate) async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head);
-    let service = TowerToHyperService::new(router);
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut stop = pin!(stop);
@@ -54,12 +65,14 @@ pub(crate) async fn serve(
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
         let io = TokioIo::new(Box::pin(stream));
-        let connection = graceful.watch(http.serve_connection(io, service.clone()));
+        let place = Place(Arc::new(Mutex::new(place)));
+        let service = TowerToHyperService::new(Extension(place.clone()).layer(router.clone()));
+        let connection = graceful.watch(http.serve_connection(io, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!("a connection broke: {error}");
             }
-            drop(place);
+            place.give_up();
         });
     }
     drop(listener);

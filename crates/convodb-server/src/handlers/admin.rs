@@ -1,18 +1,18 @@
 //! Requests about the store as a whole, for its operators: copies, exports, statistics, checks and clean-ups.
 //!
-//! Invariant: they run on threads of their own, without a place in the queue of commands, and one of a kind runs
-//! at a time. None has a time limit.
+//! Invariant: they take no place of other requests: they run on threads of their own, one of a kind at a time, and
+//! long answers give up the place of their connection. None has a time limit.
 
 use std::io::{BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use convodb::commands::{PurgeEvents, PurgeIdempotencyKeys, PurgeUnmatched};
 use convodb::{
     Command, ContactId, Context, ConversationId, Error, ErrorKind, ImportName, Retention,
@@ -31,6 +31,7 @@ use crate::openapi::parameters::{AdminLines, Exported, ImportNamed};
 use crate::openapi::responses::{Body, FileOnly, LinesBody as NoLines, NotFound, Request, Running};
 use crate::openapi::{bodies, schemas};
 use crate::request::{JsonBody, LinesBody, NDJSON, NoBody, NoQuery, Query};
+use crate::serve::Place;
 use crate::streams::streamed;
 
 /// The body of an import has at most so many bytes.
@@ -87,6 +88,13 @@ fn place(of: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, ApiErr
     place.map_err(|_| ApiError::running(what))
 }
 
+/// Gives the place of a connection to the next one, as the answer may take any time.
+fn give_up(connection: Option<Extension<Place>>) {
+    if let Some(Extension(connection)) = connection {
+        connection.give_up();
+    }
+}
+
 /// Back up the store
 ///
 /// A packed copy of the file as it is now, with everything in it; commands go on. The copy is made first, in a
@@ -103,6 +111,7 @@ fn place(of: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, ApiErr
 )]
 pub(crate) async fn backup(
     State(admin): State<Arc<Admin>>,
+    connection: Option<Extension<Place>>,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let Backend::File(store) = admin.app.store.clone() else {
@@ -111,6 +120,7 @@ pub(crate) async fn backup(
         ));
     };
     let place = place(&admin.backups, "a backup")?;
+    give_up(connection);
     streamed(&admin.app, "application/octet-stream", move |mut pipe| {
         let _place = place;
         store.backup_to(&mut pipe).map(drop)
@@ -136,6 +146,7 @@ pub(crate) async fn backup(
 )]
 pub(crate) async fn export(
     State(admin): State<Arc<Admin>>,
+    connection: Option<Extension<Place>>,
     mut query: Query,
 ) -> Result<Response, ApiError> {
     let contact = query.take("contact_id")?;
@@ -156,6 +167,9 @@ pub(crate) async fn export(
         Part::All => Some(place(&admin.exports, "an export")?),
         _ => None,
     };
+    if place.is_some() {
+        give_up(connection);
+    }
     let (store, runtime) = (admin.app.store.clone(), Handle::current());
     streamed(&admin.app, NDJSON, move |pipe| {
         let _place = place;
@@ -221,10 +235,12 @@ struct Reported {
 )]
 pub(crate) async fn verify(
     State(admin): State<Arc<Admin>>,
+    connection: Option<Extension<Place>>,
     _: NoQuery,
     _: NoBody,
 ) -> Result<Response, ApiError> {
     let place = place(&admin.verifications, "a verification")?;
+    give_up(connection);
     let (app, runtime) = (Arc::clone(&admin.app), Handle::current());
     streamed(&admin.app, NDJSON, move |mut pipe| {
         let _place = place;

@@ -1,17 +1,28 @@
 //! What changed.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
-use convodb::{ErrorKind, Event, EventSeq};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderMap, HeaderName};
+use axum::response::{IntoResponse, Sse};
+use convodb::{ConversationId, ErrorKind, Event, EventSeq};
+use futures_util::stream::unfold;
 use serde::Serialize;
 
 use crate::app::{Answer, App};
+use crate::auth::Access;
 use crate::errors::ApiError;
-use crate::openapi::parameters::Events;
-use crate::openapi::responses::{Conflict, Gone, Request};
+use crate::feed::Feed;
+use crate::openapi::parameters::{EventStream, Events, LastEventId};
+use crate::openapi::responses::{Conflict, Denied, Gone, Request};
 use crate::openapi::schemas;
-use crate::request::Query;
+use crate::request::{Query, header, whole_number};
+use crate::serve::Place;
+
+const LAST_EVENT_ID: &str = "Last-Event-ID";
 
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1_000;
@@ -50,4 +61,53 @@ pub(crate) async fn list(
         }
         Err(error) => Err(app.failed(error)),
     }
+}
+
+/// Stream events
+///
+/// The changes after an event, and then those that come, as server-sent events: `id` is the number, `event` the type, and
+/// `data` the event as the list has it. A stream without a number begins with what comes next. A client that reads too
+/// slowly is disconnected, and goes on with `Last-Event-ID`. A comment comes every 15 seconds.
+#[utoipa::path(
+    get,
+    path = "/v1/events/stream",
+    operation_id = "stream_events",
+    params(EventStream, LastEventId),
+    responses(
+        (status = 200, description = "The events, without an end", body = String, content_type = "text/event-stream"),
+        Request, Conflict, Gone, Denied
+    )
+)]
+pub(crate) async fn stream(
+    State(feed): State<Arc<Feed>>,
+    access: Access,
+    headers: HeaderMap,
+    place: Option<Extension<Place>>,
+    mut query: Query,
+) -> Result<impl IntoResponse, ApiError> {
+    let after = query.take_number("after")?;
+    let conversation = query.take("conversation_id")?;
+    query.finish()?;
+    let conversation = conversation.map(|id| {
+        let id = ConversationId::new(&id);
+        id.map_err(|error| ApiError::invalid("conversation_id", error.reason()))
+    });
+    // It is what a browser has seen, where the parameter is what its page began with.
+    let last = header(&headers, LAST_EVENT_ID)?.map(|text| whole_number(LAST_EVENT_ID, text));
+    let after = last.transpose()?.or(after).map(EventSeq::new);
+    let stream = feed.open(access, after, conversation.transpose()?).await?;
+    if let Some(Extension(place)) = place {
+        place.give_up();
+    }
+    let events = unfold(stream, |mut stream| async move {
+        let event = stream.next().await?;
+        Some((Ok::<_, Infallible>(event), stream))
+    });
+    let headers = [
+        // The connection has no place for another request.
+        (CONNECTION, "close"),
+        // Proxies that buffer answers do not buffer this one.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Sse::new(events)))
 }

@@ -75,6 +75,8 @@ pub(crate) struct MessageUpdate;
 pub(crate) struct ReadMark;
 /// From which message on is unread.
 pub(crate) struct UnreadMark;
+/// As whom a session acts.
+pub(crate) struct Session;
 /// What attributes of a conversation become.
 pub(crate) struct ConversationUpdate;
 /// Values of the client's own, by their names.
@@ -751,6 +753,15 @@ impl PartialSchema for UnreadMark {
 }
 
 impl ToSchema for UnreadMark {}
+
+impl PartialSchema for Session {
+    fn schema() -> RefOr<Schema> {
+        let actor = optional(text(USER_ID, 128));
+        object(vec![("actor", OPTIONAL, actor.into())]).into()
+    }
+}
+
+impl ToSchema for Session {}
 
 impl PartialSchema for ConversationUpdate {
     fn schema() -> RefOr<Schema> {

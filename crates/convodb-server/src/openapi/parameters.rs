@@ -307,6 +307,25 @@ documented! {
         limit: u32,
     }
 
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct EventStream {
+        /// The number of the last known event. Without it, the stream begins with what comes next.
+        #[param(required = false, minimum = 0, maximum = 18446744073709551615_u64, format = "uint64")]
+        after: u64,
+        /// Only the events of this conversation.
+        #[param(required = false, pattern = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+        conversation_id: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Header)]
+    pub(crate) struct LastEventId {
+        /// The `id` of the last event that came, in place of `after`. A browser sends it when it connects again.
+        #[param(rename = "Last-Event-ID", required = false, pattern = "^[0-9]{1,19}$")]
+        last_event_id: String,
+    }
+
     #[derive(ToSchema)]
     #[serde(rename_all = "lowercase")]
     #[schema(default = "open")]

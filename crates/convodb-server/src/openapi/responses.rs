@@ -35,6 +35,11 @@ refusals! {
         "503": "Too many commands are under way, or the store cannot be used: try again",
     }
 
+    /// Of what not every key may do.
+    Denied {
+        "403": "The key does not have the scope of the request, or may not act for others; or a request by cookie lacks `X-Convodb-Csrf: 1` or comes from another origin",
+    }
+
     /// Of a resource that is named.
     NotFound {
         "404": "There is no such resource",

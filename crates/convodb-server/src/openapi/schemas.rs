@@ -581,6 +581,26 @@ documented! {
         page: u64,
     }
 
+    /// The key of a request, and the user as whom its session acts.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Session {
+        key: String,
+        scopes: Vec<Scope>,
+        #[schema(required = true)]
+        actor: Option<String>,
+    }
+
+    #[derive(ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub(crate) enum Scope {
+        Read,
+        Write,
+        Admin,
+        Webhooks,
+        Metrics,
+    }
+
     #[derive(ToSchema)]
     #[serde(deny_unknown_fields)]
     pub(crate) struct EventPage {

@@ -10,6 +10,7 @@
     reason = "that is how a test reports"
 )]
 
+mod admin;
 mod attributes;
 mod back_pressure;
 mod connections;
@@ -31,7 +32,9 @@ mod process;
 mod queues;
 mod refusals;
 mod server;
+mod sessions;
 mod specification;
+mod streams;
 mod threads;
 mod validation;
 mod views;
