@@ -33,12 +33,20 @@ fn post_lines(server: &Server, path: &str, body: &str) -> Answer {
 /// Stores so many conversations of one message.
 fn fill(home: &Home, conversations: u128) {
     let at = "2026-03-01T10:00:00Z".parse().unwrap();
-    home.execute((0..conversations).map(|number| {
+    let imports = (0..conversations).map(|number| {
         let id = ConversationId::from_parts(1, number);
         let contact = ContactId::new(&format!("con_{number}")).unwrap();
         let known = Conversation::new(id, contact, Channel::Whatsapp, at);
         Import::new(known, Vec::new())
-    }));
+    });
+    match is_postgres() {
+        true => home.execute(imports),
+        false => {
+            let store = Store::open(home.db()).unwrap();
+            store.import_all(imports).unwrap();
+            store.close().unwrap();
+        }
+    }
 }
 
 /// Downloads to a file with curl. Whether curl was content.
@@ -87,7 +95,8 @@ fn a_cut_backup_is_no_whole_answer() {
         return;
     }
     let home = Home::new();
-    fill(&home, 20_000);
+    // The log alone is longer than what a connection holds.
+    fill(&home, 100);
     let server = home.start();
     // A client that reads no more than the head, until the server has ended.
     let mut client = TcpStream::connect(server.address()).unwrap();
@@ -117,7 +126,8 @@ fn the_place_of_a_backup_whose_client_has_gone_is_free() {
         return;
     }
     let home = Home::new();
-    fill(&home, 20_000);
+    // The log alone is longer than what a connection holds.
+    fill(&home, 100);
     let server = home.start();
     let mut client = TcpStream::connect(server.address()).unwrap();
     let head =
@@ -129,7 +139,7 @@ fn the_place_of_a_backup_whose_client_has_gone_is_free() {
     until(|| download(&server, "/v1/admin/backup", &copy).then_some(()));
     assert_eq!(
         Store::open(&copy).unwrap().stats().unwrap().conversations,
-        20_000
+        100
     );
     // The disk has not failed.
     server.get("/healthz").expect(200);
@@ -139,7 +149,7 @@ fn the_place_of_a_backup_whose_client_has_gone_is_free() {
 #[test]
 fn long_answers_take_no_place_of_other_connections() {
     let home = Home::new();
-    fill(&home, if is_postgres() { 2_000 } else { 20_000 });
+    fill(&home, if is_postgres() { 500 } else { 10_000 });
     let server = home.start_with(&["--connections", "1", "--request-timeout", "1"]);
     let mut client = TcpStream::connect(server.address()).unwrap();
     let head =
@@ -185,7 +195,7 @@ fn an_export_is_imported_into_another_store_line_by_line_and_goes_on_by_its_name
     let all = lines(&exported.body);
     assert_eq!(all[0], json!({"user": {"id": "usr_1", "name": "Alice"}}));
     assert_eq!(all[1]["team"]["members"], json!(["usr_1"]));
-    assert_eq!(all.len(), 7, "{all:?}");
+    assert_eq!(all.len(), 5, "{all:?}");
 
     // Parts of it.
     let part = |query: &str| lines(&server.get(&format!("/v1/admin/export?{query}")).body);
@@ -220,12 +230,12 @@ fn an_export_is_imported_into_another_store_line_by_line_and_goes_on_by_its_name
     assert_eq!(answers[2], json!({"line": 3, "result": "created"}));
     let answers = import(4, &rest);
     let bad = answers.last().unwrap();
-    assert_eq!((&bad["line"], &bad["result"]), (&json!(8), &json!("error")));
+    assert_eq!((&bad["line"], &bad["result"]), (&json!(6), &json!("error")));
     assert_eq!(bad["error"]["code"], "validation_error");
     // The same once more goes on behind the last line.
     assert!(import(1, &(first + &rest)).is_empty());
     let progress = target.get("/v1/admin/import?name=all").expect(200);
-    assert_eq!(progress, json!({"line": 8, "failed": 1}));
+    assert_eq!(progress, json!({"line": 6, "failed": 1}));
     assert_eq!(target.get("/v1/admin/export").body, exported.body);
 
     let atomic = post_lines(
@@ -293,7 +303,7 @@ fn a_verification_reports_its_progress_and_then_what_it_found() {
 #[test]
 fn one_verification_runs_at_a_time_and_ends_with_its_client() {
     let home = Home::new();
-    fill(&home, if is_postgres() { 2_000 } else { 20_000 });
+    fill(&home, if is_postgres() { 500 } else { 10_000 });
     let server = home.start();
     let mut curl = Command::new("curl");
     let header = format!("Authorization: Bearer {KEY}");
