@@ -10,7 +10,7 @@ use convodb::Filter;
 use convodb::prelude::*;
 use serde_json::Value;
 
-use super::{Desk, until};
+use super::Desk;
 
 #[test]
 fn a_list_is_that_of_the_api_with_its_filters() {

@@ -308,13 +308,11 @@ fn all_of_a_file_is_imported_into_a_server_or_nothing() {
         .map(|number| format!(r#"{{"user":{{"id":"usr_{number}","name":"A"}}}}"#))
         .collect();
     fs::write(desk.path("many.ndjson"), lines.join("\n")).unwrap();
-    for command in [
-        &["import", "many.ndjson"][..],
-        &["import", "--lines", "--atomic", "many.ndjson"],
-    ] {
-        let message = served.failure(&desk, 2, command);
-        assert!(message.contains("10000 lines"), "{message}");
-    }
+    let message = served.failure(&desk, 2, &["import", "many.ndjson"]);
+    assert!(message.contains("10000 lines"), "{message}");
+    let atomic = ["import", "--lines", "--atomic", "many.ndjson"];
+    let message = served.failure(&desk, 3, &atomic);
+    assert!(message.contains("at most 10000"), "{message}");
     let done = served.json(&desk, &["import", "--lines", "many.ndjson"]);
     assert_eq!(done["line"], 10_001);
 }
@@ -421,11 +419,8 @@ fn errors_of_a_server_are_one_line() {
     assert!(message.contains("DB is missing"), "{message}");
     let missing = "conv_01HABC00000000000000000000";
     let message = served.failure(&desk, 3, &["show", missing]);
-    assert_eq!(
-        message,
-        desk.failure(3, &["show", "one.redb", missing])
-            .replace("one.redb", &url)
-    );
+    let expected = format!("convodb: {url}: there is no conversation `{missing}`");
+    assert_eq!(message, expected);
 
     // The key.
     let with_key = |key: Option<&str>| {

@@ -97,7 +97,8 @@ impl TakesLines for Server {
             Ok(done) => done.line,
             Err(failure) => return Box::new(std::iter::once(Err(failure))),
         };
-        let mut lines = lines.filter(move |(number, _)| *number > done).peekable();
+        let lines = lines.filter(move |(number, _)| *number > done);
+        let mut lines = lines.fuse().peekable();
         let mut is_over = false;
         let pieces = std::iter::from_fn(move || {
             if is_over || lines.peek().is_none() {
