@@ -1,28 +1,34 @@
 //! Authorization: a request carries an API key, or the cookie of a session that was opened with one.
 //!
-//! A router is protected with [`require`], which says what its requests need:
+//! [`require`] protects the routes of a router, and says what their requests need. The routes of another need are
+//! protected for themselves, and merged:
 //!
 //! ```ignore
-//! let admin = require(admin, &keys, Need::Scope(Scope::Admin));
+//! let v1 = require(v1, &keys, Need::ByMethod);
+//! let admin = Router::new().route("/admin/stats", get(stats));
+//! let v1 = v1.merge(require(admin, &keys, Need::Scope(Scope::Admin)));
 //! ```
 //!
-//! A handler behind it finds out who asks in [`Access`], an extractor.
+//! A request without its scope is answered 403, and one without a key 401. A handler behind it has who asks in
+//! [`Access`], an extractor. Each request to a router of [`Scope::Admin`] is a line in the log, of the target `audit`.
 //!
 //! Invariant: only the digests of keys and tokens are kept, and none of them is printed.
 
+mod audit;
 mod browser;
+pub(crate) mod file;
 mod sessions;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
@@ -33,6 +39,9 @@ use crate::errors::ApiError;
 use crate::limits::RateLimit;
 use crate::request::ACTOR;
 use sessions::{Sessions, Token};
+
+/// How the names of keys of the command line begin, and no others.
+const COMMAND_LINE: &str = "api-key-";
 
 /// SHA-256 of a key or of a token.
 type Digest = [u8; 32];
@@ -97,19 +106,13 @@ pub(crate) struct Key {
     pub(crate) scopes: BTreeSet<Scope>,
     /// Whether it may name the user who acts.
     pub(crate) acts_for_others: bool,
-    limit: Option<RateLimit>,
+    requests_a_minute: Option<NonZeroU32>,
+    limit: Option<Arc<RateLimit>>,
 }
 
 impl Key {
-    /// A key of the command line, which may do everything.
-    fn unrestricted(name: String, key: &str, requests_a_minute: Option<NonZeroU32>) -> Self {
-        Self {
-            name,
-            digest: digest(key),
-            scopes: BTreeSet::from(Scope::ALL),
-            acts_for_others: true,
-            limit: requests_a_minute.map(RateLimit::a_minute),
-        }
+    fn is_of_command_line(&self) -> bool {
+        self.name.starts_with(COMMAND_LINE)
     }
 
     fn take_from_limit(&self) -> Result<(), ApiError> {
@@ -122,7 +125,8 @@ impl Key {
 
 /// The keys that are valid, and the sessions that were opened with them.
 pub(crate) struct Keys {
-    keys: Vec<Arc<Key>>,
+    /// Those of the command line, and then those of the file.
+    keys: RwLock<Arc<[Arc<Key>]>>,
     sessions: Sessions,
     /// Whether cookies are `Secure` whatever a request says.
     secure_cookies: bool,
@@ -167,14 +171,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Access {
 }
 
 impl Keys {
-    /// Those of the command line.
+    /// Those of the command line, which may do everything.
     pub(crate) fn new(keys: &[String], requests_a_minute: Option<NonZeroU32>) -> Self {
         let keys = (1..).zip(keys).map(|(number, key)| {
-            let name = format!("api-key-{number}");
-            Arc::new(Key::unrestricted(name, key, requests_a_minute))
+            Arc::new(Key {
+                name: format!("{COMMAND_LINE}{number}"),
+                digest: digest(key),
+                scopes: BTreeSet::from(Scope::ALL),
+                acts_for_others: true,
+                requests_a_minute,
+                limit: requests_a_minute.map(RateLimit::a_minute).map(Arc::new),
+            })
         });
         Self {
-            keys: keys.collect(),
+            keys: RwLock::new(keys.collect()),
             sessions: Sessions::default(),
             secure_cookies: false,
         }
@@ -187,15 +197,37 @@ impl Keys {
         }
     }
 
+    fn current(&self) -> Arc<[Arc<Key>]> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the keys of the file. What a key has used of its limit stays.
+    fn replace(&self, of_file: Vec<Key>) {
+        let known = self.current();
+        let of_command_line = known.iter().filter(|key| key.is_of_command_line());
+        let of_file = of_file.into_iter().map(|mut key| {
+            let same = |old: &&Arc<Key>| {
+                old.digest == key.digest && old.requests_a_minute == key.requests_a_minute
+            };
+            if let Some(old) = known.iter().find(same) {
+                key.limit.clone_from(&old.limit);
+            }
+            Arc::new(key)
+        });
+        let keys = of_command_line.cloned().chain(of_file).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
     /// The key of a digest. Every key is compared as a whole, so the time that it takes does not
     /// depend on how much of a digest is right, or which one.
     fn known(&self, presented: &Digest) -> Option<Arc<Key>> {
+        let keys = self.current();
         // The index of the key plus one; 0 is none.
-        let found = (1..).zip(&self.keys).fold(0, |found, (place, known)| {
+        let found = (1..).zip(keys.iter()).fold(0, |found, (place, known)| {
             u64::conditional_select(&found, &place, presented.ct_eq(&known.digest))
         });
         let index = usize::try_from(found).ok()?.checked_sub(1)?;
-        self.keys.get(index).cloned()
+        keys.get(index).cloned()
     }
 
     /// Who asks. A header with a key counts, and the cookie beside it does not.
@@ -219,27 +251,6 @@ impl Keys {
             session: Some(token),
             actor: session.actor,
         })
-    }
-
-    /// Checks who asks, and that it may.
-    fn admit(self: &Arc<Self>, request: &mut Request, need: Need) -> Result<Access, ApiError> {
-        let access = self.authenticate(request.headers());
-        let access = access.ok_or_else(|| ApiError::of(StatusCode::UNAUTHORIZED))?;
-        access.key.take_from_limit()?;
-        let is_safe = request.method().is_safe();
-        if access.session.is_some() && !is_safe {
-            browser::check_origin(request.headers())?;
-        }
-        let scope = need.scope(request.method());
-        if let Some(missing) = scope.filter(|scope| !access.key.scopes.contains(scope)) {
-            return Err(ApiError::denied(format!(
-                "the key `{}` does not have the scope `{}`",
-                access.key.name,
-                missing.as_str()
-            )));
-        }
-        access.act(request.headers_mut())?;
-        Ok(access)
     }
 }
 
@@ -273,6 +284,23 @@ impl Access {
         browser::no_cookie(headers, self.keys.secure_cookies)
     }
 
+    /// Checks that it may do what it asks.
+    fn admit(&self, request: &mut Request, need: Need) -> Result<(), ApiError> {
+        self.key.take_from_limit()?;
+        if self.is_by_cookie() && !request.method().is_safe() {
+            browser::check_origin(request.headers())?;
+        }
+        let scope = need.scope(request.method());
+        if let Some(missing) = scope.filter(|scope| !self.key.scopes.contains(scope)) {
+            return Err(ApiError::denied(format!(
+                "the key `{}` does not have the scope `{}`",
+                self.key.name,
+                missing.as_str()
+            )));
+        }
+        self.act(request.headers_mut())
+    }
+
     /// Checks who acts. A session for a user acts as this user without a header.
     fn act(&self, headers: &mut HeaderMap) -> Result<(), ApiError> {
         if headers.contains_key(ACTOR) {
@@ -295,6 +323,10 @@ impl Access {
 
 fn digest(key: &str) -> Digest {
     Sha256::digest(key).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -320,13 +352,28 @@ async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match keys.admit(&mut request, need) {
-        Ok(access) => {
-            request.extensions_mut().insert(access);
-            next.run(request).await
+    let is_audited = matches!(need, Need::Scope(Scope::Admin));
+    let mut line = is_audited.then(|| audit::Line::of(&request));
+    let response = match keys.authenticate(request.headers()) {
+        Some(access) => {
+            let admitted = access.admit(&mut request, need);
+            if let Some(line) = &mut line {
+                line.by(&access, request.headers());
+            }
+            match admitted {
+                Ok(()) => {
+                    request.extensions_mut().insert(access);
+                    next.run(request).await
+                }
+                Err(error) => error.into_response(),
+            }
         }
-        Err(error) => error.into_response(),
+        None => ApiError::no_key().into_response(),
+    };
+    if let Some(line) = &mut line {
+        line.answered(response.status());
     }
+    response
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Parser;
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
 use convodb_postgres::PgOptions;
 
 use crate::housekeeping::Kept;
@@ -52,7 +52,11 @@ pub(crate) struct Config {
     )]
     pub(crate) api_keys: Vec<String>,
 
-    /// Requests a minute for each key
+    /// A file with the names, SHA-256 digests, scopes and limits of keys, which is read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+
+    /// Requests a minute for each key; the file of keys may give a key another limit
     #[arg(long, value_name = "N")]
     pub(crate) rate_limit: Option<NonZeroU32>,
 
@@ -139,6 +143,38 @@ pub(crate) struct Config {
     pub(crate) keep_resolved: Option<Duration>,
 }
 
+/// Prints the SHA-256 digest of a key, for the file of keys. Reads the key from standard input
+#[derive(Args)]
+pub(crate) struct HashKey {
+    /// Makes a new key, and prints it too
+    #[arg(long)]
+    pub(crate) new: bool,
+}
+
+/// What the program is started for.
+pub(crate) enum Invocation {
+    Serve(Box<Config>),
+    HashKey(HashKey),
+}
+
+impl Invocation {
+    /// Ends the process where the command line is not valid, or asks for help.
+    pub(crate) fn parse() -> Self {
+        let matches = command().get_matches();
+        let invocation = match matches.subcommand() {
+            Some((_, matches)) => HashKey::from_arg_matches(matches).map(Self::HashKey),
+            None => Config::from_arg_matches(&matches).map(|it| Self::Serve(Box::new(it))),
+        };
+        invocation.unwrap_or_else(|error| error.exit())
+    }
+}
+
+fn command() -> Command {
+    Config::command()
+        .subcommand_negates_reqs(true)
+        .subcommand(HashKey::augment_args(Command::new("hash-key")))
+}
+
 /// Where the store is.
 #[derive(Debug)]
 pub(crate) enum Database<'c> {
@@ -217,6 +253,17 @@ impl Config {
         self.workspace.as_deref().unwrap_or("main")
     }
 
+    /// Secrets that others know, and that are no keys.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &String> {
+        [
+            &self.webhook_secret,
+            &self.meta_app_secret,
+            &self.meta_verify_token,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     pub(crate) const fn kept(&self) -> Kept {
         Kept {
             events: self.keep_events,
@@ -230,8 +277,8 @@ impl Config {
     pub(crate) fn check(&self) -> Result<()> {
         self.database()?;
         ensure!(
-            !self.api_keys.is_empty(),
-            "no API key: give one with --api-key or in CONVODB_API_KEY"
+            !self.api_keys.is_empty() || self.keys.is_some(),
+            "no API key: give one with --api-key or in CONVODB_API_KEY, or several with --keys"
         );
         for key in &self.api_keys {
             check_key(key).context("an API key cannot be used")?;
@@ -256,7 +303,7 @@ impl Config {
     }
 }
 
-fn check_key(key: &str) -> Result<()> {
+pub(crate) fn check_key(key: &str) -> Result<()> {
     ensure!(!key.is_empty(), "it is empty");
     ensure!(
         key.bytes().all(|byte| byte.is_ascii_graphic()),
@@ -276,8 +323,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory as _;
-        Config::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -29,15 +29,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use clap::Parser as _;
 use convodb::{ErrorKind, Options};
 use convodb_postgres::{PgOptions, PgStore};
 use tokio::runtime::Runtime;
 
 use app::App;
 use auth::Keys;
+use auth::file::KeysFile;
 use backend::Backend;
-use config::{Config, Database};
+use config::{Config, Database, HashKey, Invocation};
 use feed::Feed;
 use handlers::meta::Secrets;
 use log::Log;
@@ -49,7 +49,18 @@ use webhooks::{Courier, Target};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let config = match Invocation::parse() {
+        Invocation::Serve(config) => config,
+        Invocation::HashKey(options) => {
+            return match hash_key(&options) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    report(&error);
+                    ExitCode::FAILURE
+                }
+            };
+        }
+    };
     if let Err(error) = config.check() {
         report(&error);
         return ExitCode::from(USAGE);
@@ -61,6 +72,24 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints the digest of a key as the file of keys has it.
+fn hash_key(options: &HashKey) -> Result<()> {
+    let mut output = io::stdout().lock();
+    let key = if options.new {
+        let key = auth::file::make_key()?;
+        writeln!(output, "key    = \"{key}\"")?;
+        key
+    } else {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line)?;
+        let key = line.trim_end_matches(['\r', '\n']);
+        config::check_key(key).context("the key cannot be used")?;
+        key.to_owned()
+    };
+    writeln!(output, "sha256 = \"{}\"", auth::file::hash(&key))?;
+    Ok(())
 }
 
 /// Prints why the server does not run, in one line.
@@ -87,6 +116,13 @@ fn run(config: &Config) -> Result<()> {
         let _context = runtime.enter();
         shutdown::Signals::new()?
     };
+    let keys = Keys::new(&config.api_keys, config.rate_limit);
+    let keys = Arc::new(keys.with_secure_cookies(config.secure_cookies));
+    if let Some(path) = &config.keys {
+        let file = KeysFile::open(path, config.rate_limit, config.secrets(), &keys)?;
+        let _context = runtime.enter();
+        tokio::spawn(file.watch(Arc::clone(&keys), auth::file::hangup()?));
+    }
     let store = match config.database()? {
         Database::File(path) => Backend::File(
             Options::new()
@@ -106,7 +142,7 @@ fn run(config: &Config) -> Result<()> {
         let start = |target| Courier::start(Arc::clone(&app), target);
         target.map(start).transpose()?
     };
-    serve(config, app, listener, courier, runtime, signals)?;
+    serve(config, app, keys, listener, courier, runtime, signals)?;
     store
         .close()
         .context("the store cannot be closed cleanly")?;
@@ -145,6 +181,7 @@ async fn open_workspace(config: &Config, options: PgOptions) -> Result<PgStore> 
 fn serve(
     config: &Config,
     app: Arc<App>,
+    keys: Arc<Keys>,
     listener: TcpListener,
     courier: Option<Courier>,
     runtime: Runtime,
@@ -159,15 +196,13 @@ fn serve(
         head: config.request_timeout,
         drain: shutdown::DRAIN,
     };
-    let keys = Keys::new(&config.api_keys, config.rate_limit);
-    let keys = keys.with_secure_cookies(config.secure_cookies);
     let feed = Feed::new(Arc::clone(&app), config.max_streams.get());
     let meta = Secrets {
         app_secret: config.meta_app_secret.clone(),
         verify_token: config.meta_verify_token.clone(),
     };
     let kept = config.kept();
-    let router = router::router(Arc::clone(&app), Arc::clone(&feed), keys, meta, bounds)?;
+    let router = router::router(Arc::clone(&app), Arc::clone(&feed), &keys, meta, bounds)?;
     let stopped = runtime.block_on(async {
         tokio::spawn(housekeeping::run(app, kept));
         let address = listener.local_addr()?;

@@ -112,7 +112,8 @@ impl Modify for Key {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("One of the server's API keys"))
+            .description(Some("One of the server's API keys. Requests of a browser may have the cookie `convodb_session` in its place, \
+                which `POST /v1/session` sets"))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(scheme));

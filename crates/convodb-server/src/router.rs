@@ -8,12 +8,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
 
@@ -27,6 +28,9 @@ use crate::handlers::{
     meta, notes, session, tags, views,
 };
 use crate::openapi;
+
+/// What names a request in the log: that of a client or a proxy, or a new one.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How large a body may be, and how long a request may take.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +47,10 @@ pub(crate) struct Bounds {
 pub(crate) fn router(
     app: Arc<App>,
     feed: Arc<Feed>,
-    keys: Keys,
+    keys: &Arc<Keys>,
     meta: Secrets,
     bounds: Bounds,
 ) -> serde_json::Result<Router> {
-    let keys = Arc::new(keys);
     let v1 = Router::new()
         .route("/conversations", get(conversations::list))
         .route(
@@ -119,9 +122,9 @@ pub(crate) fn router(
         )
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes));
     let admin = Router::new().nest("/admin", admin::router(Arc::clone(&app), bounds.body_bytes));
-    let v1 = require(v1, &keys, Need::ByMethod)
-        .merge(require(session, &keys, Need::Key))
-        .merge(require(admin, &keys, Need::Scope(Scope::Admin)));
+    let v1 = require(v1, keys, Need::ByMethod)
+        .merge(require(session, keys, Need::Key))
+        .merge(require(admin, keys, Need::Scope(Scope::Admin)));
 
     let webhooks = Router::new()
         .route("/webhooks/meta", get(meta::handshake).post(meta::receive))
@@ -159,6 +162,8 @@ fn guarded(router: Router, request_timeout: Duration) -> Router {
         .layer(from_fn_with_state(request_timeout, in_time))
         .layer(map_response(dress))
         .layer(trace)
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
 /// Answers 408 to a request that takes too long. Those about the whole store take as long as that needs.

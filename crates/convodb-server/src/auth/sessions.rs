@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 
-use super::{Digest, digest};
+use super::{Digest, digest, hex};
 use crate::errors::ApiError;
 
 /// From the opening on.
@@ -46,7 +46,7 @@ impl Sessions {
             tracing::error!("no token can be made: {error}");
             ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)
         })?;
-        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = hex(&bytes);
         let now = Instant::now();
         let session = Session {
             key,

@@ -17,7 +17,7 @@ use crate::auth::Access;
 use crate::errors::ApiError;
 use crate::feed::Feed;
 use crate::openapi::parameters::{EventStream, Events, LastEventId};
-use crate::openapi::responses::{Conflict, Denied, Gone, Request};
+use crate::openapi::responses::{Conflict, Gone, Request};
 use crate::openapi::schemas;
 use crate::request::{Query, header, whole_number};
 use crate::serve::Place;
@@ -75,7 +75,7 @@ pub(crate) async fn list(
     params(EventStream, LastEventId),
     responses(
         (status = 200, description = "The events, without an end", body = String, content_type = "text/event-stream"),
-        Request, Conflict, Gone, Denied
+        Request, Conflict, Gone
     )
 )]
 pub(crate) async fn stream(

@@ -13,7 +13,7 @@ use crate::app::{Answer, App};
 use crate::auth::{Access, Scope};
 use crate::bodies::SessionRequest;
 use crate::errors::ApiError;
-use crate::openapi::responses::{Body, Denied, Request};
+use crate::openapi::responses::{Body, Request};
 use crate::openapi::{bodies, schemas};
 use crate::request::{NoBody, NoQuery, OptionalBody, acting};
 
@@ -33,8 +33,8 @@ struct Session<'a> {
     post,
     path = "/v1/session",
     operation_id = "sign_in",
-    request_body = bodies::Session,
-    responses((status = 204, description = "The session is open; the cookie is set", headers(("Set-Cookie" = String))), Request, Body, Denied)
+    request_body(content = Option<bodies::SignIn>),
+    responses((status = 204, description = "The session is open; the cookie is set", headers(("Set-Cookie" = String))), Request, Body)
 )]
 pub(crate) async fn open(
     State(app): State<Arc<App>>,
@@ -79,7 +79,7 @@ pub(crate) async fn get(access: Access, _: NoQuery) -> Result<Response, ApiError
     delete,
     path = "/v1/session",
     operation_id = "sign_out",
-    responses((status = 204, description = "The session has ended"), Request, Denied)
+    responses((status = 204, description = "The session has ended"), Request)
 )]
 pub(crate) async fn end(
     access: Access,

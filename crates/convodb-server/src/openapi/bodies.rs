@@ -76,7 +76,7 @@ pub(crate) struct ReadMark;
 /// From which message on is unread.
 pub(crate) struct UnreadMark;
 /// As whom a session acts.
-pub(crate) struct Session;
+pub(crate) struct SignIn;
 /// What attributes of a conversation become.
 pub(crate) struct ConversationUpdate;
 /// Values of the client's own, by their names.
@@ -754,14 +754,14 @@ impl PartialSchema for UnreadMark {
 
 impl ToSchema for UnreadMark {}
 
-impl PartialSchema for Session {
+impl PartialSchema for SignIn {
     fn schema() -> RefOr<Schema> {
         let actor = optional(text(USER_ID, 128));
         object(vec![("actor", OPTIONAL, actor.into())]).into()
     }
 }
 
-impl ToSchema for Session {}
+impl ToSchema for SignIn {}
 
 impl PartialSchema for ConversationUpdate {
     fn schema() -> RefOr<Schema> {

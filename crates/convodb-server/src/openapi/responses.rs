@@ -27,17 +27,13 @@ refusals! {
     /// Of every operation with a key.
     Request {
         "401": "No key, or one that is not valid",
+        "403": "The key does not have the scope of the request, or may not act for others; or a request by cookie lacks `X-Convodb-Csrf: 1` or comes from another origin",
         "408": "The request took too long",
         "422": "A parameter or a field is not valid; the message names it",
         "429": "Too many requests with this key",
         "500": "The server failed",
         "501": "The store does not have it; nothing was written",
         "503": "Too many commands are under way, or the store cannot be used: try again",
-    }
-
-    /// Of what not every key may do.
-    Denied {
-        "403": "The key does not have the scope of the request, or may not act for others; or a request by cookie lacks `X-Convodb-Csrf: 1` or comes from another origin",
     }
 
     /// Of a resource that is named.

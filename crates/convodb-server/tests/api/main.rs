@@ -23,6 +23,7 @@ mod healing;
 mod idempotency;
 mod imports;
 mod inboxes;
+mod keys;
 mod lists;
 mod messages;
 mod meta;
