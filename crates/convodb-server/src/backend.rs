@@ -324,16 +324,16 @@ impl Backend {
             Self::Postgres(store) => {
                 let answer = tokio::time::timeout(PATIENCE, store.commit_seq()).await;
                 let Ok(answer) = answer else {
-                    return Some("PostgreSQL does not answer in time");
+                    return Some("the database does not answer in time");
                 };
                 answer.err().map(|error| match error.kind() {
-                    ErrorKind::Unavailable => "PostgreSQL cannot be reached",
-                    ErrorKind::NotPermitted => "PostgreSQL refuses the role",
+                    ErrorKind::Unavailable => "the database cannot be reached",
+                    ErrorKind::NotPermitted => "the database refuses the role",
                     ErrorKind::NotFound => "the workspace is missing",
                     ErrorKind::UnsupportedVersion => {
-                        "the schema in PostgreSQL is of another version"
+                        "the schema of the database is of another version"
                     }
-                    _ => "PostgreSQL cannot be used",
+                    _ => "the database cannot be used",
                 })
             }
         }

@@ -188,7 +188,7 @@ impl Import {
                 remote.answer(remote.store.work_off())?;
                 imported
             }
-            Place::Server(server) => server::send_whole(&server, &self.file, tool.wait)?,
+            Place::Server(server) => server::send_whole(&server, &self.file)?,
         };
         let seconds = begun.elapsed();
         tool.output.print(&imported, |_| {

@@ -583,3 +583,47 @@ fn a_follower_whose_reader_stands_still_keeps_no_server_from_starting() {
     follow.kill().unwrap();
     follow.wait().unwrap();
 }
+
+#[test]
+fn a_key_without_the_scope_is_refused_by_name() {
+    let desk = Desk::with(2, "one.redb");
+    let mut hash = Command::new(program())
+        .arg("hash-key")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    hash.stdin
+        .take()
+        .unwrap()
+        .write_all(b"reader-key\n")
+        .unwrap();
+    let digest = text(&hash.wait_with_output().unwrap().stdout);
+    let keys = format!("[[keys]]\nname = \"reader\"\nscopes = [\"read\"]\n{digest}");
+    fs::write(desk.path("keys.toml"), keys).unwrap();
+    let served = Served::start(&desk, &["--db", "one.redb", "--keys", "keys.toml"]);
+    let by_reader = |arguments: &[&str]| {
+        let mut command = served.command(&desk, arguments);
+        command.env("CONVODB_API_KEY", "reader-key");
+        command.output().unwrap()
+    };
+    for command in [
+        &["stats"][..],
+        &["export"],
+        &["verify"],
+        &["compact"],
+        &["backup", "copy.redb"],
+        &["import", "--lines", "--again", "keys.toml"],
+    ] {
+        let message = line(3, by_reader(command));
+        let expected = format!(
+            "convodb: {}: the key of CONVODB_API_KEY may not do this: ",
+            served.url
+        );
+        assert!(message.starts_with(&expected), "{message}");
+        assert!(message.contains("`admin`"), "{message}");
+    }
+    for command in [&["list"][..], &["events"]] {
+        assert!(by_reader(command).status.success(), "{command:?}");
+    }
+}

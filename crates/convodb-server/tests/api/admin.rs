@@ -11,8 +11,20 @@ use convodb::prelude::*;
 use convodb::{Channel, ContactId, Conversation, ConversationId, Import, Inbound};
 use serde_json::{Value, json};
 
+use crate::keys;
 use crate::server::{Answer, CURL, Home, KEY, PATIENCE, Server, text_from, until};
 use crate::workspace::is_postgres;
+
+const ROUTES: [(&str, &str); 8] = [
+    ("GET", "backup"),
+    ("GET", "export"),
+    ("GET", "stats"),
+    ("POST", "verify"),
+    ("POST", "compact"),
+    ("POST", "purge"),
+    ("GET", "import"),
+    ("POST", "import"),
+];
 
 const LINES: &str = "Content-Type: application/x-ndjson";
 
@@ -416,16 +428,7 @@ fn what_is_old_is_purged_and_counted() {
 fn each_request_needs_a_key_and_takes_no_other_parameters() {
     let home = Home::new();
     let server = home.start();
-    for (method, path) in [
-        ("GET", "backup"),
-        ("GET", "export"),
-        ("GET", "stats"),
-        ("POST", "verify"),
-        ("POST", "compact"),
-        ("POST", "purge"),
-        ("GET", "import"),
-        ("POST", "import"),
-    ] {
+    for (method, path) in ROUTES {
         let path = format!("/v1/admin/{path}");
         let ask = ["--request", method];
         let answer = server.curl_as_it_is(&path, &ask);
@@ -476,4 +479,44 @@ fn a_start_waits_for_the_file_and_then_names_the_process_that_has_it() {
     });
     home.start().get("/healthz").expect(200);
     closing.join().unwrap();
+}
+
+#[test]
+fn each_request_needs_the_scope_admin() {
+    let home = Home::new();
+    let server = keys::start(
+        &home,
+        &[
+            keys::entry("reader", "k-read", r#"scopes = ["read", "write"]"#),
+            keys::entry("ops", "k-ops", r#"scopes = ["admin"]"#),
+        ],
+    );
+    let ask = |key, method, path: &str| keys::by(&server, key, path, &["--request", method]);
+    for (method, path) in ROUTES {
+        let path = format!("/v1/admin/{path}");
+        ask("k-read", method, &path).refused(403, "forbidden", "`admin`");
+        // A copy of a file is no text.
+        if !path.ends_with("backup") {
+            let answer = ask("k-ops", method, &path);
+            assert_ne!(answer.status, 403, "{answer:?}");
+        }
+    }
+    ask("k-ops", "GET", "/v1/conversations").refused(403, "forbidden", "`read`");
+}
+
+#[test]
+fn a_backup_that_stands_still_does_not_keep_the_server_from_ending() {
+    if is_postgres() {
+        return;
+    }
+    let home = Home::new();
+    let server = home.start();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    let head =
+        format!("GET /v1/admin/backup HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\r\n");
+    client.write_all(head.as_bytes()).unwrap();
+    client.read_exact(&mut [0; 12]).unwrap();
+    let end = server.end("TERM");
+    assert!(end.status.success(), "{}", end.log);
+    assert!(end.took < Duration::from_secs(5), "{:?}", end.took);
 }

@@ -55,6 +55,13 @@ fn health_and_the_description_need_no_key() {
         paths,
         [
             "/healthz",
+            "/v1/admin/backup",
+            "/v1/admin/compact",
+            "/v1/admin/export",
+            "/v1/admin/import",
+            "/v1/admin/purge",
+            "/v1/admin/stats",
+            "/v1/admin/verify",
             "/v1/contacts",
             "/v1/contacts/identify",
             "/v1/contacts/merge",

@@ -8,7 +8,6 @@ use convodb::{ImportName, ImportOptions, ImportProgress};
 use super::each::{Answer, TakesLines};
 use super::lines::{Item, Lines, parse};
 use super::{Counts, Imported};
-use crate::commands::Wait;
 use crate::failure::Failure;
 use crate::server::{Refusal, Server, parsed_line};
 
@@ -134,7 +133,7 @@ fn too_large() -> Failure {
 }
 
 /// Sends all lines of a file in one request: all of them are stored or none.
-pub(super) fn send_whole(server: &Server, file: &Path, wait: Wait) -> Result<Imported, Failure> {
+pub(super) fn send_whole(server: &Server, file: &Path) -> Result<Imported, Failure> {
     let mut lines = Lines::open_as(file, |line| Ok((parse(line)?, line.to_vec())))?;
     let (mut piece, mut counts, mut count) = (Piece::default(), Counts::default(), 0);
     while let Some((item, line)) = lines.next()? {
@@ -150,7 +149,7 @@ pub(super) fn send_whole(server: &Server, file: &Path, wait: Wait) -> Result<Imp
     }
     // That it is a server, even where there is nothing to send.
     if count == 0 {
-        server.count(wait)?;
+        server.progress(&ImportName::new("none")?)?;
         return Ok(counts.imported);
     }
     let answers = piece.send(server, &ImportOptions::new().atomic())?;
