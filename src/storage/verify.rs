@@ -10,10 +10,11 @@ mod index;
 mod rebuild;
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use convodb_core::directory::Stored;
-use convodb_core::{Details, ErrorKind, EventSeq, Hex, Result, time};
+use convodb_core::{Details, Error, ErrorKind, EventSeq, Hex, Result, time};
 
 use super::conversations;
 use super::scan::Scan;
@@ -93,11 +94,27 @@ impl VerifyReport {
     }
 }
 
-/// O(rows).
-pub(crate) fn verify(view: &View, shown: DateTime<Utc>) -> Result<VerifyReport> {
-    let report = VerifyReport::default();
-    let now = view.head().clock(shown);
-    let mut verifier = Verifier { view, now, report };
+/// How many rows are read between two calls of the caller.
+const ROWS_A_STEP: u64 = 4_096;
+
+/// O(rows). Gives the caller the number of rows that were read, and of all, and ends where it breaks.
+pub(crate) fn verify(
+    view: &View,
+    shown: DateTime<Utc>,
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<VerifyReport> {
+    let mut all = 0;
+    for table in tables::ALL {
+        all += view.rows.len(*table)?;
+    }
+    let mut verifier = Verifier {
+        view,
+        now: view.head().clock(shown),
+        report: VerifyReport::default(),
+        progress,
+        done: 0,
+        all,
+    };
     let tags = verifier.check_conversations()?;
     verifier.check_index()?;
     verifier.check_catalog(&tags)?;
@@ -126,9 +143,26 @@ struct Verifier<'a> {
     view: &'a View,
     now: DateTime<Utc>,
     report: VerifyReport,
+    progress: &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    /// The rows that were read.
+    done: u64,
+    all: u64,
 }
 
 impl Verifier<'_> {
+    fn advance(&mut self) -> Result<()> {
+        self.done += 1;
+        if self.done.is_multiple_of(ROWS_A_STEP)
+            && (self.progress)(self.done.min(self.all), self.all).is_break()
+        {
+            return Err(Error::new(
+                ErrorKind::Aborted,
+                "the verification was stopped",
+            ));
+        }
+        Ok(())
+    }
+
     fn count_ahead<'t>(&mut self, times: impl IntoIterator<Item = &'t mut DateTime<Utc>>) {
         self.report.times_in_the_future += u64::from(time::clamp(times, self.now));
     }
@@ -158,6 +192,7 @@ impl Verifier<'_> {
                 return Ok(());
             };
             visit(self, &key, &bytes)?;
+            self.advance()?;
         }
     }
 

@@ -1,7 +1,9 @@
 //! What is done to the file as a whole, mostly in O(rows of the file).
 
+use std::cell::RefCell;
 use std::env;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use convodb_core::{CommitSeq, Result};
@@ -89,9 +91,37 @@ impl Store {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn verify(&self) -> Result<VerifyReport> {
+        self.verify_with(|_, _| ControlFlow::Continue(()))
+    }
+
+    /// The same, and calls `progress` every few thousand rows with the number of rows that were read and
+    /// of all. It ends where that breaks.
+    ///
+    /// # Errors
+    ///
+    /// [`Aborted`](crate::ErrorKind::Aborted), if `progress` ended it.
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # convodb::example!(store);
+    /// let report = store.verify_with(|done, of| {
+    ///     println!("{done} of {of}");
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert!(report.is_clean());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn verify_with(
+        &self,
+        progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<VerifyReport> {
         let executor = self.executor();
         let now = executor.options.clock.now();
-        executor.read(|view| storage::verify(view, now))
+        let progress = RefCell::new(progress);
+        executor.read(|view| {
+            let step = &mut |done, of| (*progress.borrow_mut())(done, of);
+            storage::verify(view, now, step)
+        })
     }
 
     /// Deletes every index entry, total and unique key, derives them from the records in one commit,

@@ -2,6 +2,7 @@
 
 mod snapshots;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -370,6 +371,25 @@ fn every_state_on_the_way_verifies_clean_and_is_counted() {
         let of_filters = 2 * (report.conversations + unread);
         assert_eq!(report.index_rows, of_filters + in_views);
     }
+}
+
+#[test]
+fn a_verification_says_how_far_it_has_come_and_ends_where_it_is_to() {
+    let (_directory, path) = directory();
+    let store = Store::open(&path).unwrap();
+    import_long(&store, 10_000);
+    let mut steps = Vec::new();
+    let report = store.verify_with(|done, of| {
+        steps.push((done, of));
+        ControlFlow::Continue(())
+    });
+    assert!(report.unwrap().is_clean());
+    assert!(steps.len() > 2, "{steps:?}");
+    assert!(steps.is_sorted());
+    assert!(steps.iter().all(|(done, of)| done <= of), "{steps:?}");
+    let stopped = store.verify_with(|_, _| ControlFlow::Break(()));
+    assert_eq!(kind(stopped), Err(ErrorKind::Aborted));
+    store.verify().unwrap();
 }
 
 #[test]

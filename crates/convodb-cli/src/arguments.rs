@@ -19,12 +19,19 @@ use crate::commands::recover::Recover;
 use crate::commands::show::Show;
 use crate::commands::stats::ShowStats;
 use crate::commands::verify::{Repair, Verify};
+use crate::failure::Failure;
+use crate::place::Location;
 
-/// Operates a convodb store, in a file or in a PostgreSQL database: imports, exports,
-/// lists, verifies, compacts, backs up and measures it.
+/// Operates a convodb store, in a file, in a PostgreSQL database or behind a server:
+/// imports, exports, lists, verifies, compacts, backs up and measures it.
 ///
 /// One process has the file open at a time, or several that only read: while a
-/// service has it open, it is locked, and --wait waits. Only `import`, `generate` and `demo` create a missing file.
+/// server has it open, it is locked, and --server asks the server. Only `import`,
+/// `generate` and `demo` create a missing file.
+///
+/// With --server, and without DB, `list`, `show`, `stats`, `export`, `import`,
+/// `backup`, `verify`, `compact` and `events` work on the store of a running server. The
+/// environment variable CONVODB_API_KEY has the key.
 ///
 /// In place of a file, `import`, `export`, `list`, `show`, `stats`, `verify`, `repair`
 /// and `events` take the URL of a database whose schema `migrate` has made,
@@ -42,10 +49,14 @@ pub(crate) struct Arguments {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
+    /// The store of a running server, such as http://127.0.0.1:8080, in place of DB
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
     /// Wait so long for a file that another process has open, or for a server
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
-    #[arg(hide_default_value = true)]
-    pub(crate) wait: u64,
+    /// [default: 5 to write to a file, else 0]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) wait: Option<u64>,
 }
 
 const AFTER_HELP: &str = "\
@@ -73,6 +84,7 @@ Examples:
   convodb import --lines history.ndjson inbox.redb
   convodb verify inbox.redb && convodb backup inbox.redb backup.redb
   convodb backup inbox.redb - | gzip > backup.redb.gz
+  convodb --server http://127.0.0.1:8080 backup backup.redb
   convodb migrate postgres://owner@db/support
   convodb export inbox.redb > inbox.ndjson
   convodb import --lines inbox.ndjson postgres://owner@db/support
@@ -101,9 +113,9 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The name of the store of the command, if its arguments have one.
-    pub(crate) fn subject(&self) -> Option<String> {
-        let db = match self {
+    /// The store of the command, if its arguments have one.
+    fn db(&self) -> Option<&Location> {
+        match self {
             Self::Import(Import { db, .. })
             | Self::Export(Export { db, .. })
             | Self::Stats(ShowStats { db, .. })
@@ -114,14 +126,51 @@ impl Command {
             | Self::Backup(Backup { db, .. })
             | Self::Events(Events { db, .. })
             | Self::Generate(Generate { db, .. })
-            | Self::Bench(Bench { db, .. }) => db,
-            Self::List(list) => &list.db,
+            | Self::Bench(Bench { db, .. })
+            | Self::Demo(Demo { db, .. }) => db.as_ref(),
+            Self::List(list) => list.db.as_ref(),
             Self::Show(show) => show.db(),
             #[cfg(feature = "postgres")]
-            Self::Migrate(Migrate { db, .. }) => db,
-            Self::Demo(Demo { db, .. }) => db.as_ref()?,
-            Self::Completions(_) | Self::Convert(_) => return None,
+            Self::Migrate(Migrate { db, .. }) => Some(db),
+            Self::Completions(_) | Self::Convert(_) => None,
+        }
+    }
+
+    /// What a command that does not run on a server is, and what to do instead.
+    pub(crate) fn without_server(&self) -> Option<Failure> {
+        let (command, instead) = match self {
+            Self::Repair(_) => ("repair", STOP),
+            Self::Recover(_) => ("recover", STOP),
+            Self::Bench(_) => ("bench", STOP),
+            Self::Generate(_) => (
+                "generate",
+                "generate a file, and pipe its `export` into `import --lines -`",
+            ),
+            Self::Demo(_) => ("demo", "it makes a store of its own"),
+            #[cfg(feature = "postgres")]
+            Self::Migrate(_) => ("migrate", "give it the URL of the database"),
+            Self::Convert(_) => ("convert", "it makes a file, which `import --lines` takes"),
+            Self::Completions(_) => ("completions", "they are the same everywhere"),
+            _ => return None,
         };
-        db.name()
+        Some(Failure::NoServer { command, instead })
+    }
+}
+
+pub(crate) const STOP: &str = "stop the server, and run it on the store";
+
+impl Arguments {
+    /// The name of the store, if the arguments have one.
+    pub(crate) fn subject(&self) -> Option<String> {
+        match &self.server {
+            Some(url) => Some(url.clone()),
+            None => self.command.db()?.name(),
+        }
+    }
+
+    /// Whether the store is in a database.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_on_database(&self) -> bool {
+        matches!(self.command.db(), Some(Location::Url(_)))
     }
 }

@@ -26,6 +26,13 @@ pub(crate) enum Failure {
         command: &'static str,
         instead: &'static str,
     },
+    /// A server in place of a store, and what to do instead.
+    NoServer {
+        command: &'static str,
+        instead: &'static str,
+    },
+    /// An error of a server, or of the way to it.
+    Server(String),
     /// An error of another file.
     File { path: PathBuf, reason: String },
     /// A rejected line of an import.
@@ -52,6 +59,15 @@ impl From<convodb::Error> for Failure {
     }
 }
 
+impl From<convodb_upkeep::Stopped> for Failure {
+    fn from(stopped: convodb_upkeep::Stopped) -> Self {
+        match stopped {
+            convodb_upkeep::Stopped::Store(error) => Self::Store(error),
+            convodb_upkeep::Stopped::Output(error) => Self::Output(error),
+        }
+    }
+}
+
 impl From<convodb::InvalidInput> for Failure {
     fn from(invalid: convodb::InvalidInput) -> Self {
         Self::Store(invalid.into())
@@ -69,7 +85,7 @@ impl Failure {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::FileOnly { .. } => 2,
+            Self::Usage(_) | Self::FileOnly { .. } | Self::NoServer { .. } => 2,
             Self::Interrupted | Self::Stopped { .. } => 130,
             _ => 3,
         })
@@ -81,7 +97,7 @@ impl Failure {
         let prefix = subject.map(|name| format!("{name}: "));
         let prefix = prefix.unwrap_or_default();
         let text = match self {
-            Self::Store(_) => format!("{prefix}{self}"),
+            Self::Store(_) | Self::Server(_) => format!("{prefix}{self}"),
             #[cfg(feature = "postgres")]
             Self::Database { .. } => format!("{prefix}{self}"),
             Self::Panicked(message) => format!("{prefix}this is a bug: {message}"),
@@ -96,7 +112,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::Panicked(message) => f.write_str(message),
+            Self::Usage(message) | Self::Server(message) | Self::Panicked(message) => {
+                f.write_str(message)
+            }
             Self::Store(error) => WithSources(error).fmt(f),
             #[cfg(feature = "postgres")]
             Self::Database { error, advice: "" } => error.fmt(f),
@@ -104,6 +122,9 @@ impl fmt::Display for Failure {
             Self::Database { error, advice } => write!(f, "{error}: {advice}"),
             Self::FileOnly { command, instead } => {
                 write!(f, "{command} works on a file alone: {instead}")
+            }
+            Self::NoServer { command, instead } => {
+                write!(f, "{command} does not run on a server: {instead}")
             }
             Self::File { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::Line {

@@ -15,6 +15,7 @@ mod place;
 mod postgres;
 mod progress;
 mod reading;
+mod server;
 mod texts;
 
 use std::io::{self, Write as _};
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refused(&error),
     };
-    let subject = arguments.command.subject();
+    let subject = arguments.subject();
     // A bug is reported in one line, as any failure is.
     panic::set_hook(Box::new(|_| {}));
     let ran = panic::catch_unwind(AssertUnwindSafe(|| commands::run(arguments)));

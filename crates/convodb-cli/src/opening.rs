@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use convodb::prelude::*;
 use convodb::{CommitSeq, ErrorKind, Options};
 
+use crate::commands::Wait;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::progress;
@@ -18,13 +19,13 @@ fn options() -> Options {
 }
 
 /// Opens an existing store for commands that only read.
-pub(crate) fn to_read(path: &Path, wait: Duration) -> Result<Store, Failure> {
-    existing(path, options().read_only(true), wait)
+pub(crate) fn to_read(path: &Path, wait: Wait) -> Result<Store, Failure> {
+    existing(path, options().read_only(true), wait.to_read())
 }
 
 /// Opens an existing store.
-pub(crate) fn to_write(path: &Path, wait: Duration) -> Result<Store, Failure> {
-    existing(path, options(), wait)
+pub(crate) fn to_write(path: &Path, wait: Wait) -> Result<Store, Failure> {
+    existing(path, options(), wait.to_write())
 }
 
 fn existing(path: &Path, options: Options, wait: Duration) -> Result<Store, Failure> {
@@ -65,12 +66,15 @@ pub(crate) fn open<T>(
 }
 
 /// Opens an existing store, or creates one.
-pub(crate) fn or_new(path: &Path, wait: Duration) -> Result<Opened, Failure> {
+pub(crate) fn or_new(path: &Path, wait: Wait) -> Result<Opened, Failure> {
     let (store, created_at) = match to_write(path, wait) {
         Err(Failure::File { .. }) => {
-            let created = open(path, wait, "its directory does not exist", |timeout| {
-                options().lock_timeout(timeout).open(path)
-            });
+            let created = open(
+                path,
+                wait.to_write(),
+                "its directory does not exist",
+                |timeout| options().lock_timeout(timeout).open(path),
+            );
             (created?, Some(path.to_owned()))
         }
         opened => (opened?, None),

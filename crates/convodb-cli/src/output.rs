@@ -1,7 +1,7 @@
 //! Standard output: tables for people or JSON for programs, from the same results.
 
 use std::env;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 
 use clap::builder::styling::{AnsiColor, Style};
@@ -92,6 +92,11 @@ impl Output {
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.out.write_all(bytes).map_err(Failure::Output)?;
         self.flush()
+    }
+
+    /// Where lines of another's are written. They are printed by [`flush`](Self::flush).
+    pub(crate) fn writer(&mut self) -> &mut BufWriter<Stdout> {
+        &mut self.out
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
@@ -226,13 +231,4 @@ pub(crate) fn shrink_only(table: &mut Table, flexible: usize) {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

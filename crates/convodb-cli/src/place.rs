@@ -8,6 +8,7 @@ use clap::Args;
 use crate::failure::Failure;
 #[cfg(feature = "postgres")]
 use crate::postgres::Database;
+use crate::server::Server;
 
 /// A file, or the URL of a database.
 #[derive(Clone)]
@@ -77,9 +78,21 @@ pub(crate) enum Place<'a> {
     File(&'a Path),
     #[cfg(feature = "postgres")]
     Postgres(Box<Database>),
+    Server(Server),
 }
 
 impl Workspace {
+    /// A server has the workspace that it was started with.
+    pub(crate) fn is_of_server(&self) -> Result<(), Failure> {
+        match self.workspace {
+            None => Ok(()),
+            Some(_) => {
+                let reason = "--workspace: a server has the one that it was started with";
+                Err(Failure::Usage(reason.to_owned()))
+            }
+        }
+    }
+
     pub(crate) fn of<'a>(&self, location: &'a Location) -> Result<Place<'a>, Failure> {
         match (location, &self.workspace) {
             (Location::File(path), None) => Ok(Place::File(path)),

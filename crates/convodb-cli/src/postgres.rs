@@ -4,15 +4,12 @@ use std::env;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use convodb::{
-    Assignee, Contact, ContactId, Conversation, ConversationId, Error, ErrorKind, Filter, Import,
-    Inbox, Message, Page, PageRequest, TeamId, UserId, View,
-};
-use convodb_postgres::{PgOptions, PgRead as _, PgSnapshot, PgStore};
-use tokio::runtime::{Builder, Runtime};
+use convodb::{Error, ErrorKind};
+use convodb_postgres::{PgOptions, PgStore};
+use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::commands::Wait;
 use crate::failure::Failure;
-use crate::reading::Reading;
 use crate::{interrupt, progress};
 
 /// Where the password may be, so that it is in no list of processes.
@@ -46,18 +43,21 @@ impl Database {
     }
 
     /// Opens a workspace that is there, on a standby too.
-    pub(crate) fn to_read(&self, wait: Duration) -> Result<Remote, Failure> {
-        self.open(self.options.clone().create(false).read_only(true), wait)
+    pub(crate) fn to_read(&self, wait: Wait) -> Result<Remote, Failure> {
+        self.open(
+            self.options.clone().create(false).read_only(true),
+            wait.to_read(),
+        )
     }
 
     /// Opens a workspace that is there.
-    pub(crate) fn to_write(&self, wait: Duration) -> Result<Remote, Failure> {
-        self.open(self.options.clone().create(false), wait)
+    pub(crate) fn to_write(&self, wait: Wait) -> Result<Remote, Failure> {
+        self.open(self.options.clone().create(false), wait.to_read())
     }
 
     /// Opens a workspace, or creates it.
-    pub(crate) fn or_new(&self, wait: Duration) -> Result<Remote, Failure> {
-        self.open(self.options.clone(), wait)
+    pub(crate) fn or_new(&self, wait: Wait) -> Result<Remote, Failure> {
+        self.open(self.options.clone(), wait.to_read())
     }
 
     fn open(&self, options: PgOptions, wait: Duration) -> Result<Remote, Failure> {
@@ -66,8 +66,8 @@ impl Database {
     }
 
     /// Creates or updates the schema. Returns how many steps that took.
-    pub(crate) fn migrate(&self, wait: Duration) -> Result<u32, Failure> {
-        let (_, steps) = connected(wait, || convodb_postgres::migrate(&self.options))?;
+    pub(crate) fn migrate(&self, wait: Wait) -> Result<u32, Failure> {
+        let (_, steps) = connected(wait.to_read(), || convodb_postgres::migrate(&self.options))?;
         Ok(steps)
     }
 }
@@ -164,63 +164,8 @@ impl Remote {
         self.runtime.block_on(asked)
     }
 
-    /// One state of it.
-    pub(crate) fn snapshot(self) -> Result<OfWorkspace, Failure> {
-        Ok(OfWorkspace {
-            snapshot: self.answer(self.store.snapshot())?,
-            remote: self,
-        })
-    }
-}
-
-/// One state of a workspace.
-pub(crate) struct OfWorkspace {
-    snapshot: PgSnapshot,
-    pub(crate) remote: Remote,
-}
-
-impl Reading for OfWorkspace {
-    fn count(&self, filter: &Filter) -> Result<u64, Failure> {
-        self.remote.answer(self.snapshot.count(filter))
-    }
-
-    fn list(&self, filter: &Filter, page: PageRequest) -> Result<Page<Conversation>, Failure> {
-        self.remote.answer(self.snapshot.list(filter, page))
-    }
-
-    fn last_messages(&self, ids: &[ConversationId]) -> Result<Vec<Option<Message>>, Failure> {
-        self.remote.answer(self.snapshot.last_messages(ids))
-    }
-
-    fn conversations_of(&self, contact: &ContactId) -> Result<Vec<Conversation>, Failure> {
-        self.remote.answer(self.snapshot.conversations_of(contact))
-    }
-
-    fn contact(&self, id: &ContactId) -> Result<Contact, Failure> {
-        self.remote.answer(self.snapshot.contact(id))
-    }
-
-    fn contacts(&self, after: Option<&ContactId>, limit: usize) -> Result<Vec<Contact>, Failure> {
-        self.remote.answer(self.snapshot.contacts(after, limit))
-    }
-
-    fn assignees(&self) -> Result<Vec<Assignee>, Failure> {
-        self.remote.answer(self.snapshot.assignees())
-    }
-
-    fn members_of(&self, team: &TeamId) -> Result<Vec<UserId>, Failure> {
-        self.remote.answer(self.snapshot.members_of(team))
-    }
-
-    fn inboxes(&self) -> Result<Vec<Inbox>, Failure> {
-        self.remote.answer(self.snapshot.inboxes())
-    }
-
-    fn views(&self) -> Result<Vec<View>, Failure> {
-        self.remote.answer(self.snapshot.views())
-    }
-
-    fn histories(&self, ids: &[ConversationId]) -> Result<Vec<Import>, Failure> {
-        self.remote.answer(self.snapshot.histories(ids))
+    /// The runtime, for what waits by itself.
+    pub(crate) fn handle(&self) -> Handle {
+        self.runtime.handle().clone()
     }
 }

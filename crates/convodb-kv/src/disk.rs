@@ -155,6 +155,13 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn unlock(&self) -> io::Result<()>;
 }
 
+/// The name of a process's program, where the system has it.
+pub(super) fn program(process: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 /// What a [`Disk`] reports about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

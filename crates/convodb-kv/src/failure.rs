@@ -2,6 +2,7 @@
 
 use convodb_core::{Details, Error, ErrorKind};
 
+use crate::disk;
 use crate::pager::{DamagedPage, Replaced};
 
 /// An error of any of redb's kinds.
@@ -74,7 +75,10 @@ pub(super) fn locked(holder: Option<u32>) -> Error {
     };
     let message = match process == std::process::id() {
         true => "the file is open already, in this process".to_owned(),
-        false => format!("the file is open elsewhere, in process {process}"),
+        false => match disk::program(process) {
+            Some(name) => format!("the file is open elsewhere, in process {process} ({name})"),
+            None => format!("the file is open elsewhere, in process {process}"),
+        },
     };
     Error::new(ErrorKind::Locked, message).with_details(Details::Process(process))
 }

@@ -1,9 +1,12 @@
 //! Checks that everything that is derived agrees with the records it is derived from, and derives it anew.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use convodb_core::directory::Directory;
-use convodb_core::{ConversationId, EventSeq, Hashes, Message, NewEvent, ProviderIdState, Result};
+use convodb_core::{
+    ConversationId, Error, ErrorKind, EventSeq, Hashes, Message, NewEvent, ProviderIdState, Result,
+};
 use tokio_postgres::Row;
 
 use crate::PgStore;
@@ -63,6 +66,19 @@ impl PgStore {
     /// `Unavailable` if the server cannot be reached. What disagrees is no error: see
     /// [`VerifyReport::findings`].
     pub async fn verify(&self) -> Result<VerifyReport> {
+        self.verify_with(|_, _| ControlFlow::Continue(())).await
+    }
+
+    /// The same, and calls `progress` every few thousand rows with the number of rows that were read and of all.
+    /// It ends where that breaks.
+    ///
+    /// # Errors
+    ///
+    /// `Aborted` if `progress` ended it.
+    pub async fn verify_with(
+        &self,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send,
+    ) -> Result<VerifyReport> {
         let snapshot = self.snapshot().await?;
         let (session, epoch, directory) = snapshot.parts().await?;
         let shared = self.shared();
@@ -73,7 +89,21 @@ impl PgStore {
             hashes: shared.hashes,
             epoch,
         };
-        verify(&reader).await.map_err(Fault::into_error)
+        let rows = async {
+            let sql = "SELECT (SELECT count(*) FROM convodb.conversation WHERE ws = $1) \
+                     + (SELECT count(*) FROM convodb.message WHERE ws = $1) \
+                     + (SELECT count(*) FROM convodb.provider_id WHERE ws = $1)";
+            let rows = reader.query(Statement::new(sql).bind(reader.ws)).await?;
+            let rows = rows.first().map_or(0, |row| row.get::<_, i64>(0));
+            Ok(rows.unsigned_abs() + reader.head().await?.events())
+        };
+        let mut walk = Walk {
+            all: rows.await.map_err(Fault::into_error)?,
+            done: 0,
+            progress: &mut progress,
+        };
+        let verified = verify(&reader, &mut walk).await;
+        verified.map_err(Fault::into_error)
     }
 
     /// Derives the columns, the lists of views, the tags and the counts anew from the records, and verifies.
@@ -88,9 +118,30 @@ impl PgStore {
     }
 }
 
+/// How far a verification has come.
+struct Walk<'a> {
+    all: u64,
+    done: u64,
+    progress: &'a mut (dyn FnMut(u64, u64) -> ControlFlow<()> + Send),
+}
+
+impl Walk<'_> {
+    fn advance(&mut self, rows: usize) -> Result<()> {
+        self.done = self.all.min(self.done + rows as u64);
+        match (self.progress)(self.done, self.all) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::new(
+                ErrorKind::Aborted,
+                "the verification was stopped",
+            )),
+        }
+    }
+}
+
 /// Visits the rows of a table by their keys, some at a time.
 async fn each(
     reader: &Reader<'_>,
+    walk: &mut Walk<'_>,
     columns: &str,
     table: &str,
     mut visit: impl FnMut(&Row) -> Result<()> + Send,
@@ -105,6 +156,7 @@ async fn each(
         for row in &rows {
             visit(row)?;
         }
+        walk.advance(rows.len())?;
         match rows.last() {
             Some(last) if rows.len() as i64 == AT_ONCE => after = last.get(0),
             _ => return Ok(()),
@@ -112,13 +164,13 @@ async fn each(
     }
 }
 
-async fn verify(reader: &Reader<'_>) -> Done<VerifyReport> {
+async fn verify(reader: &Reader<'_>, walk: &mut Walk<'_>) -> Done<VerifyReport> {
     let mut report = VerifyReport::default();
     let mut unread = BTreeMap::new();
-    verify_conversations(reader, &mut report, &mut unread).await?;
-    verify_messages(reader, &mut report, unread).await?;
+    verify_conversations(reader, walk, &mut report, &mut unread).await?;
+    verify_messages(reader, walk, &mut report, unread).await?;
     verify_others(reader, &mut report).await?;
-    verify_events(reader, &mut report).await?;
+    verify_events(reader, walk, &mut report).await?;
     let lists = lists_of(reader.directory);
     for finding in counts::verify(reader.session, reader.ws, &lists).await? {
         report.find(finding);
@@ -135,6 +187,7 @@ pub(crate) fn lists_of(directory: &Directory) -> Vec<u32> {
 
 async fn verify_conversations(
     reader: &Reader<'_>,
+    walk: &mut Walk<'_>,
     report: &mut VerifyReport,
     inbound: &mut BTreeMap<ConversationId, u64>,
 ) -> Done<()> {
@@ -142,7 +195,7 @@ async fn verify_conversations(
     let mut tags = TagEdits::default();
     let mut listed: BTreeMap<(i64, Vec<u8>), Vec<u8>> = BTreeMap::new();
     let columns = "record, contact, inbox, by_state, by_owner, is_unread, place, due, newest_id";
-    each(reader, columns, Table::Conversation.name(), |row| {
+    each(reader, walk, columns, Table::Conversation.name(), |row| {
         report.conversations += 1;
         let key: &[u8] = row.get(0);
         let stored = match decode_conversation(directory, key, row.get(1)) {
@@ -214,6 +267,7 @@ fn conversation_values(row: &Row) -> Vec<rows::Value> {
 
 async fn verify_messages(
     reader: &Reader<'_>,
+    walk: &mut Walk<'_>,
     report: &mut VerifyReport,
     mut inbound: BTreeMap<ConversationId, u64>,
 ) -> Done<()> {
@@ -221,31 +275,37 @@ async fn verify_messages(
     let sql = "SELECT key, inbox FROM convodb.conversation WHERE ws = $1";
     let rows = reader.query(Statement::new(sql).bind(reader.ws)).await?;
     let inboxes: BTreeMap<Vec<u8>, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    each(reader, "record, place", Table::Message.name(), |row| {
-        report.messages += 1;
-        let key: &[u8] = row.get(0);
-        let message = match message_of(key, row.get(2), row.get(1)) {
-            Ok(message) => message,
-            Err(error) => {
-                report.find(error.to_string());
-                return Ok(());
+    each(
+        reader,
+        walk,
+        "record, place",
+        Table::Message.name(),
+        |row| {
+            report.messages += 1;
+            let key: &[u8] = row.get(0);
+            let message = match message_of(key, row.get(2), row.get(1)) {
+                Ok(message) => message,
+                Err(error) => {
+                    report.find(error.to_string());
+                    return Ok(());
+                }
+            };
+            let (of, id) = (message.conversation_id, message.id);
+            let expected = message_row(&message)?;
+            if expected.key != key || expected.values != [rows::Value::Bytes(row.get(2))] {
+                report.find(format!("the message {id} of {of} is not at its place"));
             }
-        };
-        let (of, id) = (message.conversation_id, message.id);
-        let expected = message_row(&message)?;
-        if expected.key != key || expected.values != [rows::Value::Bytes(row.get(2))] {
-            report.find(format!("the message {id} of {of} is not at its place"));
-        }
-        match inbound.get_mut(&of) {
-            Some(count) if message.is_from_contact() => *count = count.wrapping_sub(1),
-            Some(_) => {}
-            None => report.find(format!("the message {id} has no conversation {of}")),
-        }
-        if let Some(inbox) = inboxes.get(&keys::conversation(of)) {
-            ids.extend(own_ids(reader.hashes, *inbox, &message));
-        }
-        Ok(())
-    })
+            match inbound.get_mut(&of) {
+                Some(count) if message.is_from_contact() => *count = count.wrapping_sub(1),
+                Some(_) => {}
+                None => report.find(format!("the message {id} has no conversation {of}")),
+            }
+            if let Some(inbox) = inboxes.get(&keys::conversation(of)) {
+                ids.extend(own_ids(reader.hashes, *inbox, &message));
+            }
+            Ok(())
+        },
+    )
     .await?;
     for (of, left) in inbound {
         if left != 0 {
@@ -254,28 +314,35 @@ async fn verify_messages(
             ));
         }
     }
-    each(reader, "record, since", Table::ProviderId.name(), |row| {
-        let key: &[u8] = row.get(0);
-        let known: ProviderIdState = match rows::decode(Table::ProviderId.name(), key, row.get(1)) {
-            Ok(known) => known,
-            Err(error) => {
-                report.find(error.to_string());
-                return Ok(());
+    each(
+        reader,
+        walk,
+        "record, since",
+        Table::ProviderId.name(),
+        |row| {
+            let key: &[u8] = row.get(0);
+            let known: ProviderIdState =
+                match rows::decode(Table::ProviderId.name(), key, row.get(1)) {
+                    Ok(known) => known,
+                    Err(error) => {
+                        report.find(error.to_string());
+                        return Ok(());
+                    }
+                };
+            let row_of = provider_id_row(key.to_vec(), &known)?;
+            if row_of.values != [rows::Value::Number(row.get(2))] {
+                report.find("receipts wait since another time than their column has");
             }
-        };
-        let row_of = provider_id_row(key.to_vec(), &known)?;
-        if row_of.values != [rows::Value::Number(row.get(2))] {
-            report.find("receipts wait since another time than their column has");
-        }
-        if let ProviderIdState::Message(of, id) = known
-            && ids.remove(key) != Some((of, id))
-        {
-            report.find(format!(
-                "a provider's id leads to the message {id} of {of}, which has it not"
-            ));
-        }
-        Ok(())
-    })
+            if let ProviderIdState::Message(of, id) = known
+                && ids.remove(key) != Some((of, id))
+            {
+                report.find(format!(
+                    "a provider's id leads to the message {id} of {of}, which has it not"
+                ));
+            }
+            Ok(())
+        },
+    )
     .await?;
     for (of, id) in ids.into_values() {
         report.find(format!(
@@ -334,7 +401,11 @@ async fn verify_others(reader: &Reader<'_>, report: &mut VerifyReport) -> Done<(
     Ok(())
 }
 
-async fn verify_events(reader: &Reader<'_>, report: &mut VerifyReport) -> Done<()> {
+async fn verify_events(
+    reader: &Reader<'_>,
+    walk: &mut Walk<'_>,
+    report: &mut VerifyReport,
+) -> Done<()> {
     let head: Head = reader.head().await?;
     let mut expected = head.oldest_event;
     let mut after = signed(expected) - 1;
@@ -376,6 +447,7 @@ async fn verify_events(reader: &Reader<'_>, report: &mut VerifyReport) -> Done<(
                 report.find(format!("event {number} is not found by its contacts"));
             }
         }
+        walk.advance(rows.len())?;
         match rows.last() {
             Some(last) if rows.len() as i64 == AT_ONCE => after = last.get(0),
             _ => break,

@@ -139,6 +139,23 @@ impl App {
         }
     }
 
+    /// The same for what blocks, whatever the store is.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        permit: Option<OwnedSemaphorePermit>,
+        work: impl FnOnce() -> convodb::Result<T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        match done.await {
+            Ok(done) => done.map_err(|error| self.failed(error)),
+            // It panicked, and the panic hook has logged it.
+            Err(_) => Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)),
+        }
+    }
+
     /// Runs a command, and waits until it is durable.
     pub(crate) async fn execute<C: Command>(
         &self,
@@ -200,9 +217,11 @@ impl App {
         }
     }
 
-    /// Whether the store can be read and written.
-    pub(crate) async fn is_healthy(&self) -> bool {
-        self.healer.as_ref().is_none_or(Healer::is_healthy) && self.store.is_healthy().await
+    /// Why the store cannot be read and written.
+    pub(crate) async fn fault(&self) -> Option<&'static str> {
+        let fault = self.store.fault().await;
+        let is_healed = self.healer.as_ref().is_none_or(Healer::is_healthy);
+        fault.or((!is_healed).then_some("the file is being reopened behind an error"))
     }
 }
 

@@ -85,10 +85,6 @@ pub(crate) enum Need {
     /// The scope `read` to read, and `write` for every other method.
     ByMethod,
     /// This scope.
-    #[allow(
-        dead_code,
-        reason = "of routes that are neither of the API nor of webhooks"
-    )]
     Scope(Scope),
 }
 

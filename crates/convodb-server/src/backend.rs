@@ -4,17 +4,21 @@
 //! no thread. What reads PostgreSQL waits for the network, and holds up no thread.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use convodb::prelude::*;
 use convodb::{
     Assignee, AssigneeId, Command, ConsumerPosition, Contact, ContactFilter, ContactId, Context,
-    Conversation, ConversationId, Error, Event, EventSeq, Filter, Health, ImportOptions, Inbox,
-    InboxId, LineAnswer, Message, MessageRange, MessageRef, Messages, Note, NumberedLine, Outcome,
-    Page, PageRequest, Result, TagCount, Team, TeamId, Transcript, View, ViewId,
+    Conversation, ConversationId, Error, ErrorKind, Event, EventSeq, Filter, Health, ImportName,
+    ImportOptions, ImportProgress, Inbox, InboxId, LineAnswer, Message, MessageRange, MessageRef,
+    Messages, Note, NumberedLine, Outcome, Page, PageRequest, Result, TagCount, Team, TeamId,
+    Transcript, View, ViewId,
 };
 use convodb_postgres::{PgRead, PgSnapshot, PgStore};
+use convodb_upkeep::{OfFile, OfWorkspace, Reading, Report, Statistics};
 use futures_util::future::Either;
+use tokio::runtime::Handle;
 
 /// How many messages of a long thread are read from PostgreSQL at a time.
 const BATCH: usize = 256;
@@ -123,6 +127,13 @@ impl<F: Read, P: PgRead> Reads<F, P> {
 
     pub(crate) async fn tags(&self) -> Result<Vec<TagCount>> {
         query!(self.tags())
+    }
+
+    pub(crate) async fn import_progress(
+        &self,
+        name: &ImportName,
+    ) -> Result<Option<ImportProgress>> {
+        query!(self.import_progress(name))
     }
 
     pub(crate) async fn events(&self, after: EventSeq, limit: usize) -> Result<Vec<Event>> {
@@ -302,16 +313,67 @@ impl Backend {
         }
     }
 
-    /// Whether it can be read and written, as far as it is known without writing.
-    pub(crate) async fn is_healthy(&self) -> bool {
+    /// Why it cannot be read and written, as far as it is known without writing. No reason has anything of the
+    /// machine.
+    pub(crate) async fn fault(&self) -> Option<&'static str> {
         /// A server that answers later answers no request in time.
         const PATIENCE: Duration = Duration::from_secs(2);
         match self {
             // This reads memory alone: it does not wait for the disk.
-            Self::File(store) => matches!(store.health(), Health::Healthy),
+            Self::File(store) => match store.health() {
+                Health::Healthy => None,
+                Health::ReadOnly(error) if error.kind() == ErrorKind::PathChanged => {
+                    Some("its path leads to another file, or to none")
+                }
+                Health::ReadOnly(_) => Some("a write has failed, and the file is to be reopened"),
+                Health::Offline(_) => Some("the file cannot be reopened"),
+                _ => Some("it is closed"),
+            },
             Self::Postgres(store) => {
                 let answer = tokio::time::timeout(PATIENCE, store.commit_seq()).await;
-                answer.is_ok_and(|answer| answer.is_ok())
+                let Ok(answer) = answer else {
+                    return Some("the database does not answer in time");
+                };
+                answer.err().map(|error| match error.kind() {
+                    ErrorKind::Unavailable => "the database cannot be reached",
+                    ErrorKind::NotPermitted => "the database refuses the role",
+                    ErrorKind::NotFound => "the workspace is missing",
+                    ErrorKind::UnsupportedVersion => {
+                        "the schema of the database is of another version"
+                    }
+                    _ => "the database cannot be used",
+                })
+            }
+        }
+    }
+
+    /// One state of it, to be read on a thread that is none of the runtime's.
+    pub(crate) fn reading(&self, runtime: Handle) -> Result<Box<dyn Reading>> {
+        Ok(match self {
+            Self::File(store) => Box::new(OfFile::new(store)?),
+            Self::Postgres(store) => Box::new(OfWorkspace::new(store, runtime)?),
+        })
+    }
+
+    /// Its counts and sizes, on such a thread.
+    pub(crate) fn statistics(&self, runtime: Handle) -> Result<Statistics> {
+        match self {
+            Self::File(store) => Statistics::of_file(store),
+            Self::Postgres(store) => Statistics::of_workspace(store, runtime),
+        }
+    }
+
+    /// Verifies it, on such a thread.
+    pub(crate) fn verify(
+        &self,
+        runtime: Handle,
+        progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send,
+    ) -> Result<Report> {
+        match self {
+            Self::File(store) => store.verify_with(progress).map(|report| (&report).into()),
+            Self::Postgres(store) => {
+                let verified = runtime.block_on(store.verify_with(progress));
+                verified.map(Report::from)
             }
         }
     }

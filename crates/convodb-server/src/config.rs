@@ -149,6 +149,10 @@ pub(crate) struct Config {
     #[arg(long, value_name = "MIB", default_value = "64")]
     pub(crate) cache: u32,
 
+    /// How long the start waits for a file that another process has open
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = wait)]
+    pub(crate) lock_timeout: Duration,
+
     /// How long events are kept that every consumer has acknowledged
     #[arg(long, value_name = "DAYS", default_value = "90", value_parser = days)]
     pub(crate) keep_events: Duration,
@@ -319,6 +323,10 @@ fn some_days(text: &str) -> Result<Duration> {
     let duration = days(text)?;
     ensure!(!duration.is_zero(), "must be more than 0");
     Ok(duration)
+}
+
+fn wait(text: &str) -> Result<Duration> {
+    Ok(Duration::try_from_secs_f64(text.parse()?)?)
 }
 
 fn seconds(text: &str) -> Result<Duration> {

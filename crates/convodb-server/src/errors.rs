@@ -240,6 +240,23 @@ impl ApiError {
         }
     }
 
+    /// A store that cannot be used, and why.
+    pub(crate) fn unhealthy(reason: &str) -> Self {
+        let message = format!("the store cannot be used: {reason}");
+        Self::saying(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// Work on the whole store of which one runs at a time.
+    pub(crate) fn running(what: &str) -> Self {
+        let message = format!("{what} is under way: ask again when it has ended");
+        Self::saying(StatusCode::CONFLICT, message).coded("already_running")
+    }
+
+    /// What the store does not have, and what there is instead.
+    pub(crate) fn unsupported(message: &'static str) -> Self {
+        Self::saying(StatusCode::NOT_IMPLEMENTED, message)
+    }
+
     pub(crate) fn rate_limited(wait: Duration) -> Self {
         Self {
             // Rounded up: a request that comes a moment early is rejected again.
@@ -416,16 +433,28 @@ struct ErrorBody<'a> {
     progress: Option<ViewProgress>,
 }
 
+impl ApiError {
+    fn body(&self) -> Body<'_> {
+        Body {
+            error: ErrorBody {
+                code: self.code,
+                message: &self.message,
+                precondition: self.precondition.as_deref(),
+                contact_ids: self.contact_ids.as_deref(),
+                progress: self.progress,
+            },
+        }
+    }
+
+    /// The body of its answer, for a line of one that has begun.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.body()).unwrap_or_default()
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let error = ErrorBody {
-            code: self.code,
-            message: &self.message,
-            precondition: self.precondition.as_deref(),
-            contact_ids: self.contact_ids.as_deref(),
-            progress: self.progress,
-        };
-        let mut response = (self.status, Json(Body { error })).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

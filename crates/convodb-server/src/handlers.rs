@@ -3,6 +3,7 @@
 //! Invariant: no rule of the domain is here. A handler parses a request, gives the store a command or a
 //! query, and picks the status of the answer.
 
+pub(crate) mod admin;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod desk;

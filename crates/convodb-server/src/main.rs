@@ -21,6 +21,7 @@ mod request;
 mod router;
 mod serve;
 mod shutdown;
+mod streams;
 mod webhooks;
 
 use std::io::{self, Write as _};
@@ -130,6 +131,8 @@ fn run(config: &Config) -> Result<()> {
         Database::File(path) => Backend::File(
             Options::new()
                 .cache_size((config.cache as usize) << 20)
+                // A command of the tool, such as one that follows events, has it open for moments.
+                .lock_timeout(config.lock_timeout)
                 .open(path)
                 .with_context(|| format!("cannot open {}", path.display()))?,
         ),

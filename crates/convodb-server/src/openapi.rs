@@ -11,8 +11,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, session, tags, views, webhooks,
+    admin, contacts, conversations, desk, directory, events, health, imports, inboxes, messages,
+    meta, notes, session, tags, views, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -80,6 +80,14 @@ use crate::handlers::{
         webhooks::replay,
         webhooks::drop_letter,
         health::health,
+        admin::backup,
+        admin::export,
+        admin::stats,
+        admin::verify,
+        admin::compact,
+        admin::purge,
+        admin::imported,
+        admin::import,
         meta::handshake,
         meta::receive,
     ),

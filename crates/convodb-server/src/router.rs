@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
 
@@ -26,8 +25,8 @@ use crate::feed::Feed;
 use crate::handlers::meta::{Meta, Secrets};
 use crate::handlers::webhooks::Webhooks;
 use crate::handlers::{
-    contacts, conversations, desk, directory, events, health, imports, inboxes, messages, meta,
-    notes, session, tags, views, webhooks,
+    admin, contacts, conversations, desk, directory, events, health, imports, inboxes, messages,
+    meta, notes, session, tags, views, webhooks,
 };
 use crate::inbox;
 use crate::metrics::{self, Metrics};
@@ -145,9 +144,11 @@ pub(crate) fn router(
             app: Arc::clone(&app),
             endpoints,
         }));
+    let admin = Router::new().nest("/admin", admin::router(Arc::clone(&app), bounds.body_bytes));
     let v1 = require(v1, keys, Need::ByMethod)
         .merge(require(session, keys, Need::Key))
-        .merge(require(posted, keys, Need::Scope(Scope::Webhooks)));
+        .merge(require(posted, keys, Need::Scope(Scope::Webhooks)))
+        .merge(require(admin, keys, Need::Scope(Scope::Admin)));
 
     let meta = Router::new()
         .route("/webhooks/meta", get(meta::handshake).post(meta::receive))
@@ -196,14 +197,20 @@ fn guarded(router: Router, request_timeout: Duration) -> Router {
     Router::new()
         .fallback_service(router)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            request_timeout,
-        ))
+        .layer(from_fn_with_state(request_timeout, in_time))
         .layer(map_response(dress))
         .layer(trace)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+/// Answers 408 to a request that takes too long. Those about the whole store take as long as that needs.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/v1/admin/") {
+        return next.run(request).await;
+    }
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    answer.unwrap_or_else(|_| ApiError::of(StatusCode::REQUEST_TIMEOUT).into_response())
 }
 
 async fn no_such_resource() -> ApiError {

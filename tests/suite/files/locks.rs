@@ -73,6 +73,10 @@ fn the_error_of_a_locked_file_names_the_process_that_has_it() {
         let mut other = Child::start(module_path!(), TEST, &role);
         let process: u32 = other.hear().unwrap().parse().unwrap();
         assert_eq!(holder(Store::open(&path)), process);
+        let program = std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap();
+        let message = Store::open(&path).unwrap_err().to_string();
+        let named = format!("in process {process} ({})", program.trim());
+        assert!(message.ends_with(&named), "{message}");
         let reads = Store::options().read_only(true).open(&path);
         match how {
             "writes" => assert_eq!(holder(reads), process),

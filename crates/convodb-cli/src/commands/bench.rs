@@ -12,7 +12,7 @@ use comfy_table::Cell;
 use convodb::prelude::*;
 use serde::Serialize;
 
-use super::Tool;
+use super::{Tool, given};
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::{Screen, right};
@@ -36,7 +36,7 @@ const INSTEAD: &str = "it measures the engine that the file has";
 pub(crate) struct Bench {
     /// The store
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
 
     /// Also draw the chart into this file
     #[arg(long, value_name = "FILE")]
@@ -58,7 +58,7 @@ struct Report {
 
 impl Bench {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = opening::to_write(self.db.file("bench", INSTEAD)?, tool.wait)?;
+        let store = opening::to_write(given(self.db.as_ref())?.file("bench", INSTEAD)?, tool.wait)?;
         let snapshot = store.snapshot()?;
         let shapes = shapes::every(&snapshot)?;
         let drawn: Vec<&Shape> = shapes.iter().filter(|shape| shape.drawn).collect();

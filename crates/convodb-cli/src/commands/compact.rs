@@ -1,13 +1,15 @@
 //! `compact`: rewrites the file without free space.
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Tool;
+use std::path::Path;
+
+use super::{Tool, Wait};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::opening;
-use crate::place::Location;
+use crate::place::{Location, Place};
 use crate::progress;
 use crate::texts::bytes;
 
@@ -25,10 +27,10 @@ const INSTEAD: &str = "autovacuum keeps the tables of PostgreSQL small";
 pub(crate) struct Compact {
     /// The store
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Document {
     bytes_before: u64,
     bytes: u64,
@@ -36,18 +38,22 @@ struct Document {
 
 impl Compact {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = opening::to_write(self.db.file("compact", INSTEAD)?, tool.wait)?;
-        interrupt::watch()?;
-        let bytes_before = store.stats()?.file_bytes;
-        let busy = progress::busy("compacting");
-        let compacted = store.compact();
-        busy.finish_and_clear();
-        compacted?;
-        let document = Document {
-            bytes_before,
-            bytes: store.stats()?.file_bytes,
+        let document = match tool.file(self.db.as_ref(), "compact", INSTEAD)? {
+            Place::Server(server) => {
+                let busy = progress::busy("compacting");
+                let compacted = server.post("/v1/admin/compact", tool.wait);
+                busy.finish_and_clear();
+                compacted?
+            }
+            Place::File(path) => of_file(path, tool.wait)?,
+            #[cfg(feature = "postgres")]
+            Place::Postgres(_) => {
+                return Err(Failure::FileOnly {
+                    command: "compact",
+                    instead: INSTEAD,
+                });
+            }
         };
-        store.close()?;
         tool.output.print(&document, |_| {
             let Document {
                 bytes_before: before,
@@ -56,4 +62,20 @@ impl Compact {
             format!("compacted from {} to {}", bytes(before), bytes(after))
         })
     }
+}
+
+fn of_file(path: &Path, wait: Wait) -> Result<Document, Failure> {
+    let store = opening::to_write(path, wait)?;
+    interrupt::watch()?;
+    let bytes_before = store.stats()?.file_bytes;
+    let busy = progress::busy("compacting");
+    let compacted = store.compact();
+    busy.finish_and_clear();
+    compacted?;
+    let document = Document {
+        bytes_before,
+        bytes: store.stats()?.file_bytes,
+    };
+    store.close()?;
+    Ok(document)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use convodb::prelude::*;
@@ -12,17 +12,22 @@ use convodb::{Details, ErrorKind, Event, EventKind, EventSeq, EventSubject};
 #[cfg(feature = "postgres")]
 use convodb_postgres::PgRead as _;
 
-use super::Tool;
+use super::{Tool, Wait};
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::Output;
 use crate::place::{Location, Place, Workspace};
 #[cfg(feature = "postgres")]
 use crate::postgres::Database;
+use crate::server::Server;
 use crate::texts::{plain, second};
 
 /// The number of events that are read at a time.
 const BATCH: usize = 1_000;
+/// The same while they are followed, as each time the file is opened and closed.
+const FOLLOWED: usize = 10_000;
+/// How often a server is asked.
+const POLLED: Duration = Duration::from_millis(500);
 /// How often the file is checked for changes.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// How long to wait for events of a database, and for its server.
@@ -36,7 +41,7 @@ const SILENT_ATTEMPTS: u64 = 5;
 pub(crate) struct Events {
     /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
     #[command(flatten)]
     workspace: Workspace,
 
@@ -46,53 +51,108 @@ pub(crate) struct Events {
 
     /// Continue with new events until interrupted
     ///
-    /// One process has the file open at a time. This command closes it after each
-    /// read, waits while another process has it open, and then reads the new events.
-    /// It waits while the server of a database cannot be reached.
+    /// This command has the file open only while it reads: it keeps no server from
+    /// starting. While another process has it open it waits, and then reads the new
+    /// events; --server reads them from a server that runs. It waits while a server
+    /// cannot be reached.
     #[arg(long, verbatim_doc_comment)]
     follow: bool,
 }
 
 impl Events {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        match self.workspace.of(&self.db)? {
+        match tool.place(self.db.as_ref(), &self.workspace)? {
+            Place::File(path) if self.follow => self.follow_file(path, tool),
             Place::File(path) => self.of_file(path, tool),
             #[cfg(feature = "postgres")]
             Place::Postgres(database) => self.of_workspace(&database, tool),
+            Place::Server(server) => self.of_server(&server, tool),
         }
     }
 
     fn of_file(&self, path: &Path, tool: &mut Tool) -> Result<(), Failure> {
-        let Tool { output, wait } = tool;
-        let mut store = match self.follow {
-            true => wait_for(path)?,
-            false => opening::to_read(path, *wait)?,
-        };
-        let mut after = match self.after {
-            Some(after) => after,
-            None => match store.events(EventSeq::ZERO, 1) {
-                Ok(_) => EventSeq::ZERO,
-                Err(error) => before_oldest(error)?,
-            },
-        };
+        let store = opening::to_read(path, tool.wait)?;
+        let mut after = self.begin(&store)?;
         loop {
-            let mut events = store.events(after, BATCH)?;
-            while events.len() == BATCH {
-                after = print(output, &events, after)?;
-                events = store.events(after, BATCH)?;
+            let events = store.events(after, BATCH)?;
+            after = print(&mut tool.output, &events, after)?;
+            if events.len() < BATCH {
+                return Ok(());
             }
+        }
+    }
+
+    /// Has the file open only while it reads, so that a process that writes can take it.
+    fn follow_file(&self, path: &Path, tool: &mut Tool) -> Result<(), Failure> {
+        let mut after = self.after;
+        loop {
+            let store = wait_for(path)?;
+            let begin = match after {
+                Some(after) => after,
+                None => self.begin(&store)?,
+            };
+            let events = store.events(begin, FOLLOWED)?;
             // Before printing, which can block on the reader of the output.
             store.close()?;
             // Closing changes the file.
             let closed = stamp(path);
-            after = print(output, &events, after)?;
-            if !self.follow {
-                return Ok(());
+            after = Some(print(&mut tool.output, &events, begin)?);
+            if events.len() < FOLLOWED {
+                while stamp(path) == closed {
+                    thread::sleep(INTERVAL);
+                }
             }
-            while stamp(path) == closed {
-                thread::sleep(INTERVAL);
+        }
+    }
+
+    fn begin(&self, store: &Store) -> Result<EventSeq, Failure> {
+        match self.after {
+            Some(after) => Ok(after),
+            None => match store.events(EventSeq::ZERO, 1) {
+                Ok(_) => Ok(EventSeq::ZERO),
+                Err(error) => before_oldest(error),
+            },
+        }
+    }
+
+    fn of_server(&self, server: &Server, tool: &mut Tool) -> Result<(), Failure> {
+        let mut after = self.after.unwrap_or(EventSeq::ZERO);
+        let mut is_begun = self.after.is_some();
+        let mut is_reached = true;
+        // For the first answer it waits as every command.
+        let until = Instant::now().checked_add(tool.wait.to_read());
+        loop {
+            match server.events(after, BATCH) {
+                Ok(events) => {
+                    (is_begun, is_reached) = (true, true);
+                    after = print(&mut tool.output, &events, after)?;
+                    match (events.len() < BATCH, self.follow) {
+                        (false, _) => {}
+                        (true, true) => thread::sleep(POLLED),
+                        (true, false) => return Ok(()),
+                    }
+                }
+                // The first events are purged.
+                Err(refusal) if !is_begun && refusal.is("events_purged") => {
+                    let statistics = server.statistics(tool.wait)?;
+                    let newest = statistics.newest_event.get();
+                    after = EventSeq::new(newest.saturating_sub(statistics.events));
+                    is_begun = true;
+                }
+                Err(refusal)
+                    if refusal.passes()
+                        && (self.follow && is_begun
+                            || until.is_none_or(|until| Instant::now() < until)) =>
+                {
+                    if is_reached && is_begun {
+                        let reason = Failure::from(refusal).to_string();
+                        let _ = writeln!(io::stderr(), "convodb: waiting: {reason}");
+                    }
+                    is_reached = false;
+                    thread::sleep(POLLED);
+                }
+                Err(refusal) => return Err(refusal.into()),
             }
-            store = wait_for(path)?;
         }
     }
 }
@@ -100,7 +160,7 @@ impl Events {
 #[cfg(feature = "postgres")]
 impl Events {
     fn of_workspace(&self, database: &Database, tool: &mut Tool) -> Result<(), Failure> {
-        let Tool { output, wait } = tool;
+        let Tool { output, wait, .. } = tool;
         let remote = database.to_read(*wait)?;
         let store = &remote.store;
         let mut after = match self.after {
@@ -128,7 +188,7 @@ impl Events {
                 }
                 Err(error) if self.follow && error.kind() == ErrorKind::Unavailable => {
                     if is_reached {
-                        say_waiting(&self.db, &error.to_string());
+                        say_waiting(self.db.as_ref(), &error.to_string());
                     }
                     is_reached = false;
                     thread::sleep(WAITED);
@@ -139,8 +199,8 @@ impl Events {
     }
 }
 
-fn say_waiting(db: &Location, reason: &str) {
-    let name = db.name().unwrap_or_default();
+fn say_waiting(db: Option<&Location>, reason: &str) {
+    let name = db.and_then(Location::name).unwrap_or_default();
     let _ = writeln!(io::stderr(), "convodb: {name}: waiting: {reason}");
 }
 
@@ -155,12 +215,12 @@ fn before_oldest(error: convodb::Error) -> Result<EventSeq, Failure> {
 /// Opens the store as soon as no other process has it open.
 fn wait_for(db: &Path) -> Result<Store, Failure> {
     for attempt in 0_u64.. {
-        match opening::to_read(db, Duration::ZERO) {
+        match opening::to_read(db, Wait::NOT) {
             Err(Failure::Store(error)) if error.kind() == ErrorKind::Locked => {
                 // Most commands end soon.
                 if attempt == SILENT_ATTEMPTS {
                     say_waiting(
-                        &Location::File(db.to_owned()),
+                        Some(&Location::File(db.to_owned())),
                         "another process has the file open",
                     );
                 }
@@ -169,7 +229,7 @@ fn wait_for(db: &Path) -> Result<Store, Failure> {
             opened => return opened,
         }
     }
-    opening::to_read(db, Duration::ZERO)
+    opening::to_read(db, Wait::NOT)
 }
 
 /// The time and size of a file, which change when another process writes.

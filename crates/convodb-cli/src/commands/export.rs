@@ -1,19 +1,17 @@
 //! `export`: writes the directory and every conversation, as lines that `import` reads.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
-use convodb::{
-    AssigneeId, Contact, ContactId, Conversation, Filter, Inbox, PageRequest, UserId, View,
-};
+use convodb::{ContactId, Filter};
+use convodb_upkeep::{Part, export};
 use indicatif::ProgressBar;
-use serde::Serialize;
 
 use super::Tool;
 use crate::failure::Failure;
-use crate::output::Output;
 use crate::place::{Location, Workspace};
-use crate::reading::Reading;
+use crate::reading::At;
+use crate::server::Server;
 use crate::{progress, reading};
 
 /// Write everything to standard output, as lines of JSON
@@ -37,7 +35,7 @@ use crate::{progress, reading};
 pub(crate) struct Export {
     /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
     #[command(flatten)]
     workspace: Workspace,
     /// All that is kept of this contact, and nothing else
@@ -45,130 +43,61 @@ pub(crate) struct Export {
     pub(crate) contact: Option<ContactId>,
 }
 
-/// How many contacts are read at a time.
-const AT_ONCE: usize = 1000;
-
-/// A contact, `{"contact":{"id":..}}`.
-#[derive(Serialize)]
-struct ContactLine {
-    contact: Contact,
-}
-
-/// A user or a team, `{"user":{"id":..,"name":..}}`. Users come before teams, as their members.
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum DirectoryLine<'a> {
-    User(Named<'a>),
-    Team(Named<'a>),
-}
-
-#[derive(Serialize)]
-struct InboxLine {
-    inbox: Inbox,
-}
-
-#[derive(Serialize)]
-struct ViewLine {
-    view: View,
-}
-
-#[derive(Serialize)]
-struct Named<'a> {
-    id: &'a str,
-    name: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    members: Vec<UserId>,
-}
-
 impl Export {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
-        let store = reading::at(self.workspace.of(&self.db)?, tool.wait)?;
-        let store = &*store;
-        if let Some(contact) = &self.contact {
-            return write_contact(store, contact, &mut tool.output);
-        }
-        let all = store.count(&Filter::all())?;
-        // A bar would tear the lines on a terminal.
-        let bar = match io::stdout().is_terminal() {
-            true => ProgressBar::hidden(),
-            false => progress::counted("exporting", all),
+        let place = tool.place(self.db.as_ref(), &self.workspace)?;
+        let store = match reading::at(place, tool.wait)? {
+            At::Store(store) => store,
+            At::Server(server) => return self.of_server(&server, tool),
         };
-        let written = write(store, &mut tool.output, &bar);
+        let (part, all) = match self.contact {
+            Some(id) => (Part::Contact(id), 0),
+            None => (Part::All, store.count(&Filter::all())?),
+        };
+        let bar = bar(all);
+        let out = tool.output.writer();
+        let exported = export(&*store, &part, out, &mut || bar.inc(1));
         bar.finish_and_clear();
-        written
+        Ok(exported?)
+    }
+
+    fn of_server(&self, server: &Server, tool: &mut Tool) -> Result<(), Failure> {
+        let query: Vec<_> = self
+            .contact
+            .iter()
+            .map(|id| ("contact_id", id.as_str()))
+            .collect();
+        let all = match query.is_empty() && io::stderr().is_terminal() {
+            // A key may have no scope for it.
+            true => server.count(tool.wait).unwrap_or_default(),
+            false => 0,
+        };
+        let mut lines = server.lines("/v1/admin/export", &query, tool.wait)?;
+        let bar = bar(all);
+        let mut line = Vec::new();
+        let exported = loop {
+            match lines.next(&mut line) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(failure) => break Err(failure),
+            }
+            if let Err(error) = tool.output.writer().write_all(&line) {
+                break Err(Failure::Output(error));
+            }
+            // The lines of conversations begin with their ids.
+            bar.inc(u64::from(line.starts_with(b"{\"id\"")));
+        };
+        bar.finish_and_clear();
+        exported?;
+        tool.output.flush()
     }
 }
 
-fn write(store: &dyn Reading, output: &mut Output, bar: &ProgressBar) -> Result<(), Failure> {
-    for assignee in store.assignees()? {
-        let members = match &assignee.id {
-            AssigneeId::User(_) => Vec::new(),
-            AssigneeId::Team(team) => store.members_of(team)?,
-        };
-        let named = Named {
-            id: assignee.id.as_str(),
-            name: &assignee.name,
-            members,
-        };
-        output.line(&match &assignee.id {
-            AssigneeId::User(_) => DirectoryLine::User(named),
-            AssigneeId::Team(_) => DirectoryLine::Team(named),
-        })?;
+/// A bar of conversations.
+fn bar(all: u64) -> ProgressBar {
+    // It would tear the lines on a terminal.
+    match all == 0 || io::stdout().is_terminal() {
+        true => ProgressBar::hidden(),
+        false => progress::counted("exporting", all),
     }
-    for inbox in store.inboxes()? {
-        output.line(&InboxLine { inbox })?;
-    }
-    for mut view in store.views()? {
-        // Another store builds its own list.
-        view.building = None;
-        output.line(&ViewLine { view })?;
-    }
-    let mut contacts = store.contacts(None, AT_ONCE)?;
-    while let Some(last) = contacts.last().map(|contact| contact.id.clone()) {
-        for contact in contacts {
-            output.line(&ContactLine { contact })?;
-        }
-        contacts = store.contacts(Some(&last), AT_ONCE)?;
-    }
-    let mut page = PageRequest::number(1, PageRequest::MAX_LIMIT)?;
-    loop {
-        let found = store.list(&Filter::all(), page)?;
-        write_whole(store, &found.data, output, bar)?;
-        let Some(cursor) = found.next else {
-            return output.flush();
-        };
-        page = PageRequest::after(cursor, PageRequest::MAX_LIMIT)?;
-    }
-}
-
-fn write_contact(store: &dyn Reading, id: &ContactId, output: &mut Output) -> Result<(), Failure> {
-    let contact = store.contact(id)?;
-    output.line(&ContactLine { contact })?;
-    write_whole(
-        store,
-        &store.conversations_of(id)?,
-        output,
-        &ProgressBar::hidden(),
-    )?;
-    output.flush()
-}
-
-/// Writes conversations with their messages and notes.
-fn write_whole(
-    store: &dyn Reading,
-    rows: &[Conversation],
-    output: &mut Output,
-    bar: &ProgressBar,
-) -> Result<(), Failure> {
-    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let mut left = ids.as_slice();
-    while !left.is_empty() {
-        let histories = store.histories(left)?;
-        left = left.get(histories.len().max(1)..).unwrap_or_default();
-        for history in histories {
-            output.line(&history)?;
-            bar.inc(1);
-        }
-    }
-    Ok(())
 }

@@ -9,8 +9,8 @@ use convodb::Transaction;
 use convodb::prelude::*;
 use indicatif::ProgressBar;
 
-use super::Tool;
 use super::import::Imported;
+use super::{Tool, given};
 use crate::failure::Failure;
 use crate::opening;
 use crate::place::Location;
@@ -31,7 +31,7 @@ const INSTEAD: &str = "generate a file, and pipe its `export` into `import --lin
 pub(crate) struct Generate {
     /// The store; a missing file is created
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
 
     /// The number of conversations, 1 to 10,000,000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -46,7 +46,10 @@ impl Generate {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         interrupt::watch()?;
         let begun = Instant::now();
-        let opened = opening::or_new(self.db.file("generate", INSTEAD)?, tool.wait)?;
+        let opened = opening::or_new(
+            given(self.db.as_ref())?.file("generate", INSTEAD)?,
+            tool.wait,
+        )?;
         let data = Dataset::new(self.seed, self.size);
         let bar = progress::counted("generating", self.size.into());
         let stored = opened

@@ -5,6 +5,7 @@ mod each;
 pub(super) mod lines;
 #[cfg(feature = "postgres")]
 mod remote;
+mod server;
 #[cfg(feature = "postgres")]
 mod whole;
 
@@ -40,6 +41,8 @@ use lines::{Item, Lines};
 ///
 /// In a database, other commands on the workspace wait until the import ends. Use
 /// --lines for one that services use: they go on between its commits.
+///
+/// On a server it has at most 10,000 lines and 64 MiB; --lines has no bound.
 ///
 /// With --lines, a line may also be `{"message":{..}}`, `{"note":{..}}` or
 /// `{"conversation":{..}}`, into a store that has conversations. src/docs/lines.md
@@ -119,7 +122,7 @@ pub(crate) struct Import {
     /// The store: a file, or the URL of a PostgreSQL database. A missing file or
     /// workspace is created
     #[arg(value_name = "DB", verbatim_doc_comment)]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
     #[command(flatten)]
     workspace: Workspace,
 }
@@ -167,10 +170,10 @@ impl Import {
             return self.each(tool);
         }
         // Before the store is opened: a mistyped name must not create one.
-        let lines = Lines::open(&self.file)?;
         let begun = Instant::now();
-        let imported = match self.workspace.of(&self.db)? {
+        let imported = match tool.place(self.db.as_ref(), &self.workspace)? {
             Place::File(path) => {
+                let lines = Lines::open(&self.file)?;
                 let opened = opening::or_new(path, tool.wait)?;
                 let stored = opened
                     .store
@@ -179,11 +182,13 @@ impl Import {
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(database) => {
+                let lines = Lines::open(&self.file)?;
                 let remote = database.or_new(tool.wait)?;
                 let imported = Importer::new(lines).store_at(&remote)?;
                 remote.answer(remote.store.work_off())?;
                 imported
             }
+            Place::Server(server) => server::send_whole(&server, &self.file)?,
         };
         let seconds = begun.elapsed();
         tool.output.print(&imported, |_| {
@@ -193,14 +198,60 @@ impl Import {
     }
 }
 
+/// What is counted of the lines.
+#[derive(Default)]
+struct Counts {
+    imported: Imported,
+    /// The users and teams of lines and of conversations.
+    assignees: HashSet<AssigneeId>,
+    /// The inboxes of both.
+    inboxes: HashSet<InboxId>,
+}
+
+impl Counts {
+    fn line(&mut self, line: &ImportLine) {
+        match line {
+            ImportLine::Assignee(saved) => self.assignee(&saved.assignee),
+            ImportLine::Team(saved) => self.assignee(&(&saved.team).into()),
+            ImportLine::Inbox(saved) => self.inbox(&saved.inbox),
+            ImportLine::Contact(_) => self.imported.contacts += 1,
+            _ => {}
+        }
+    }
+
+    fn conversation(&mut self, import: &convodb::Import) {
+        self.imported.count(import);
+        if let Some(id) = import.conversation.assignee_id() {
+            self.assignee(id);
+        }
+        if let Some(id) = &import.conversation.inbox_id {
+            self.inbox(id);
+        }
+    }
+
+    /// Counts a user or team once.
+    fn assignee(&mut self, id: &AssigneeId) {
+        if self.assignees.insert(id.clone()) {
+            match id.kind() {
+                AssigneeKind::User => self.imported.users += 1,
+                AssigneeKind::Team => self.imported.teams += 1,
+            }
+        }
+    }
+
+    /// Counts an inbox once.
+    fn inbox(&mut self, id: &InboxId) {
+        if !self.inboxes.contains(id) {
+            self.inboxes.insert(id.clone());
+            self.imported.inboxes += 1;
+        }
+    }
+}
+
 /// An import in progress.
 pub(super) struct Importer {
     lines: RefCell<Lines>,
-    imported: RefCell<Imported>,
-    /// The users and teams of lines and of conversations.
-    assignees: RefCell<HashSet<AssigneeId>>,
-    /// The inboxes of both.
-    inboxes: RefCell<HashSet<InboxId>>,
+    counts: RefCell<Counts>,
     /// The item that follows a run of conversations.
     other: RefCell<Option<Result<Item, Failure>>>,
 }
@@ -209,9 +260,7 @@ impl Importer {
     pub(super) fn new(lines: Lines) -> Self {
         Self {
             lines: RefCell::new(lines),
-            imported: RefCell::default(),
-            assignees: RefCell::default(),
-            inboxes: RefCell::default(),
+            counts: RefCell::default(),
             other: RefCell::default(),
         }
     }
@@ -234,46 +283,15 @@ impl Importer {
         // Writing the last conversations may have taken long.
         interrupt::check()?;
         self.lines.borrow().end();
-        Ok(self.imported.into_inner())
+        Ok(self.counts.into_inner().imported)
     }
 
     fn count_line(&self, line: &ImportLine) {
-        match line {
-            ImportLine::Assignee(saved) => self.count_assignee(&saved.assignee),
-            ImportLine::Team(saved) => self.count_assignee(&(&saved.team).into()),
-            ImportLine::Inbox(saved) => self.count_inbox(&saved.inbox),
-            ImportLine::Contact(_) => self.imported.borrow_mut().contacts += 1,
-            _ => {}
-        }
+        self.counts.borrow_mut().line(line);
     }
 
     fn count_conversation(&self, import: &convodb::Import) {
-        self.imported.borrow_mut().count(import);
-        if let Some(id) = import.conversation.assignee_id() {
-            self.count_assignee(id);
-        }
-        if let Some(id) = &import.conversation.inbox_id {
-            self.count_inbox(id);
-        }
-    }
-
-    /// Counts a user or team once.
-    fn count_assignee(&self, id: &AssigneeId) {
-        if self.assignees.borrow_mut().insert(id.clone()) {
-            let mut imported = self.imported.borrow_mut();
-            match id.kind() {
-                AssigneeKind::User => imported.users += 1,
-                AssigneeKind::Team => imported.teams += 1,
-            }
-        }
-    }
-
-    /// Counts an inbox once.
-    fn count_inbox(&self, id: &InboxId) {
-        if !self.inboxes.borrow().contains(id) {
-            self.inboxes.borrow_mut().insert(id.clone());
-            self.imported.borrow_mut().inboxes += 1;
-        }
+        self.counts.borrow_mut().conversation(import);
     }
 
     fn next_conversation(&self) -> Option<convodb::Import> {

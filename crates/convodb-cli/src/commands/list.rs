@@ -9,7 +9,7 @@ use crate::cells;
 use crate::failure::Failure;
 use crate::output::{Screen, dim, one_line, shrink_only};
 use crate::place::{Location, Workspace};
-use crate::reading;
+use crate::reading::{self, At};
 use crate::texts::{grouped, minute};
 
 /// The narrowest screen that has room for every column.
@@ -24,7 +24,7 @@ const WIDE: u16 = 120;
 pub(crate) struct List {
     /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
     #[command(flatten)]
     workspace: Workspace,
 
@@ -104,16 +104,23 @@ pub(crate) struct List {
 impl List {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let (filter, request) = self.query()?;
-        let store = reading::at(self.workspace.of(&self.db)?, tool.wait)?;
-        let page = store.list(&filter, request)?;
-        let ids: Vec<_> = page.data.iter().map(|row| row.id).collect();
-        let last = store.last_messages(&ids)?;
+        let place = tool.place(self.db.as_ref(), &self.workspace)?;
+        let (page, last) = match reading::at(place, tool.wait)? {
+            At::Store(store) => {
+                let page = store.list(&filter, request)?;
+                let ids: Vec<_> = page.data.iter().map(|row| row.id).collect();
+                let last = store.last_messages(&ids)?;
+                (page, last)
+            }
+            At::Server(server) => server.list(&self.pairs(), tool.wait)?,
+        };
         tool.output.print(&page, |screen| {
             rows(screen, &page.data, &last) + &summary(&page)
         })
     }
 
-    fn query(&self) -> Result<(Filter, PageRequest), Failure> {
+    /// The parameters of the API.
+    fn pairs(&self) -> Vec<(&'static str, &str)> {
         let given = [
             ("status", self.status.as_ref()),
             ("channel", self.channel.as_ref()),
@@ -137,8 +144,11 @@ impl List {
             .filter_map(|(name, value)| Some((name, value?.as_str())));
         let flags = [("unread", self.unread), ("scan", self.scan)];
         let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
-        let flags = flags.map(|(name, _)| (name, "true"));
-        Filter::from_query_pairs(given.chain(flags)).map_err(|error| {
+        given.chain(flags.map(|(name, _)| (name, "true"))).collect()
+    }
+
+    fn query(&self) -> Result<(Filter, PageRequest), Failure> {
+        Filter::from_query_pairs(self.pairs()).map_err(|error| {
             let flag = match error.field() {
                 "cursor" => "after".to_owned(),
                 field => field.replace('_', "-"),

@@ -49,7 +49,7 @@ struct Document {
 impl Migrate {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         match Workspace::default().of(&self.db)? {
-            Place::File(_) => {
+            Place::File(_) | Place::Server(_) => {
                 let reason = "URL: must be `postgres://user@host/database`: a file needs no schema";
                 Err(Failure::Usage(reason.to_owned()))
             }

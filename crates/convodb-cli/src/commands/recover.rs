@@ -6,7 +6,7 @@ use clap::Args;
 use convodb::{ErrorKind, Options, Recovered};
 use serde::Serialize;
 
-use super::Tool;
+use super::{Tool, given};
 use crate::failure::{Failure, WithSources};
 use crate::interrupt;
 use crate::opening;
@@ -26,7 +26,7 @@ const INSTEAD: &str = "PostgreSQL recovers by itself when it starts";
 pub(crate) struct Recover {
     /// The store
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
 
     /// Where to save the part of the log; it must not exist yet
     #[arg(long, value_name = "FILE")]
@@ -66,11 +66,16 @@ struct Saved {
 impl Recover {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         interrupt::watch()?;
-        let db = self.db.file("recover", INSTEAD)?;
-        let recovered = opening::open(db, tool.wait, "the file does not exist", |timeout| {
-            let options = Options::new().lock_timeout(timeout);
-            options.recover(db, &self.save)
-        });
+        let db = given(self.db.as_ref())?.file("recover", INSTEAD)?;
+        let recovered = opening::open(
+            db,
+            tool.wait.to_write(),
+            "the file does not exist",
+            |timeout| {
+                let options = Options::new().lock_timeout(timeout);
+                options.recover(db, &self.save)
+            },
+        );
         let recovered = recovered.map_err(|failure| match failure {
             Failure::Store(error) if error.kind() == ErrorKind::AlreadyExists => Failure::File {
                 path: self.save.clone(),

@@ -8,17 +8,18 @@ use crate::cells;
 use crate::failure::Failure;
 use crate::output::Screen;
 use crate::place::{Location, Workspace};
-use crate::reading;
+use crate::reading::{self, At};
 use crate::texts::{counted, second};
 
 /// Show one conversation with its messages and notes
 ///
 /// With --json it prints the line that `export` writes.
 #[derive(Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct Show {
     /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    first: Location,
+    first: Option<Location>,
 
     /// The conversation; the two arguments can have either order
     #[arg(value_name = "ID")]
@@ -37,17 +38,18 @@ fn id(given: &Location) -> Option<ConversationId> {
 }
 
 impl Show {
-    pub(crate) fn db(&self) -> &Location {
-        match (id(&self.first), id(&self.second)) {
+    pub(crate) fn db(&self) -> Option<&Location> {
+        let first = self.first.as_ref()?;
+        Some(match (id(first), id(&self.second)) {
             (Some(_), None) => &self.second,
-            _ => &self.first,
-        }
+            _ => first,
+        })
     }
 
     fn id(&self) -> Result<ConversationId, Failure> {
-        match (id(&self.second), id(&self.first)) {
-            (Some(id), _) | (None, Some(id)) => Ok(id),
-            (None, None) => {
+        match id(&self.second).or_else(|| id(self.first.as_ref()?)) {
+            Some(id) => Ok(id),
+            None => {
                 let given = self.second.name().unwrap_or_default();
                 ConversationId::new(&given)
                     .map_err(|error| Failure::Usage(format!("ID {given}: {}", error.reason())))
@@ -57,9 +59,15 @@ impl Show {
 
     pub(crate) fn run(self, tool: &mut Tool) -> Result<(), Failure> {
         let id = self.id()?;
-        let store = reading::at(self.workspace.of(self.db())?, tool.wait)?;
-        let directory = store.assignees()?;
-        for whole in store.histories(&[id])? {
+        let place = tool.place(self.db(), &self.workspace)?;
+        let (histories, directory) = match reading::at(place, tool.wait)? {
+            At::Store(store) => (store.histories(&[id])?, store.assignees()?),
+            At::Server(server) => (
+                vec![server.history(id, tool.wait)?],
+                server.assignees(tool.wait)?,
+            ),
+        };
+        for whole in histories {
             let print = |screen: &Screen| text(screen, &whole, &directory);
             tool.output.print(&whole, print)?;
         }

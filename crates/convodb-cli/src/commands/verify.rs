@@ -1,18 +1,21 @@
 //! `verify` and `repair`: checks the derived rows of a store, and rebuilds them.
 
-#[cfg(feature = "postgres")]
-mod workspace;
+use std::fmt::Display;
+use std::io::ErrorKind;
+use std::ops::ControlFlow;
 
 use clap::Args;
-use convodb::{FindingKind, VerifyReport};
-use serde::Serialize;
+use convodb_upkeep::Report;
+use serde::Deserialize;
 
-use super::{Tool, Verdict};
+use super::{Tool, Verdict, given};
+use crate::arguments::STOP;
 use crate::failure::Failure;
 use crate::opening;
-use crate::output::{Output, hex};
+use crate::output::Output;
 use crate::place::{Location, Place, Workspace};
 use crate::progress;
+use crate::server::{ApiError, Lines, cut, parsed_line};
 use crate::texts::counted;
 
 /// The number of findings in the text. The JSON has all.
@@ -27,7 +30,7 @@ const SHOWN: usize = 100;
 pub(crate) struct Verify {
     /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
     #[command(flatten)]
     workspace: Workspace,
 }
@@ -43,63 +46,93 @@ pub(crate) struct Verify {
 pub(crate) struct Repair {
     /// The store: a file, or the URL of a PostgreSQL database
     #[arg(value_name = "DB")]
-    pub(crate) db: Location,
+    pub(crate) db: Option<Location>,
     #[command(flatten)]
     workspace: Workspace,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    clean: bool,
-    conversations: u64,
-    messages: u64,
-    notes: u64,
-    index_rows: u64,
-    times_in_the_future: u64,
-    findings: Vec<Finding<'a>>,
-}
-
-#[derive(Serialize)]
-struct Finding<'a> {
-    table: &'a str,
-    key: String,
-    kind: &'static str,
+/// A line of the answer of a server.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Line {
+    Progress { done: u64, of: u64 },
+    Report(Report),
+    Error(ApiError),
 }
 
 impl Verify {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<Verdict, Failure> {
-        match self.workspace.of(&self.db)? {
+        let bar = progress::counted("verifying", 0);
+        let show = |done, of| {
+            bar.set_length(of);
+            bar.set_position(done);
+            ControlFlow::Continue(())
+        };
+        let verified = match tool.place(self.db.as_ref(), &self.workspace)? {
             Place::File(path) => {
                 let store = opening::to_read(path, tool.wait)?;
-                let verified = busy("verifying", || store.verify())?;
-                print(&mut tool.output, &verified)
+                let verified = store.verify_with(show);
+                verified
+                    .map(|report| Report::from(&report))
+                    .map_err(Failure::from)
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(database) => {
                 let remote = database.to_read(tool.wait)?;
-                let verified = busy("verifying", || remote.answer(remote.store.verify()))?;
-                workspace::print(&mut tool.output, &verified)
+                remote
+                    .answer(remote.store.verify_with(show))
+                    .map(Report::from)
             }
+            Place::Server(server) => {
+                let wait = tool.wait.to_read();
+                let lines = server.posted_lines("/v1/admin/verify", &[], None, wait);
+                lines.and_then(|lines| reported(lines, show))
+            }
+        };
+        bar.finish_and_clear();
+        print(&mut tool.output, &verified?)
+    }
+}
+
+/// The report at the end of the lines.
+fn reported(
+    mut lines: Lines,
+    mut show: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Report, Failure> {
+    let mut line = Vec::new();
+    while lines.next(&mut line)? {
+        match parsed_line(&line)? {
+            Line::Progress { done, of } => {
+                let _ = show(done, of);
+            }
+            Line::Report(report) => return Ok(report),
+            Line::Error(error) => return Err(error.into()),
         }
     }
+    Err(cut(&ErrorKind::UnexpectedEof.into()))
 }
 
 impl Repair {
     pub(crate) fn run(self, tool: &mut Tool) -> Result<Verdict, Failure> {
-        match self.workspace.of(&self.db)? {
+        let repaired = match self.workspace.of(given(self.db.as_ref())?)? {
             Place::File(path) => {
                 let store = opening::to_write(path, tool.wait)?;
                 let repaired = busy("repairing", || store.repair())?;
                 store.close()?;
-                print(&mut tool.output, &repaired)
+                Report::from(&repaired)
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(database) => {
                 let remote = database.to_write(tool.wait)?;
                 let repaired = busy("repairing", || remote.answer(remote.store.repair()))?;
-                workspace::print(&mut tool.output, &repaired)
+                repaired.into()
             }
-        }
+            Place::Server(_) => {
+                let (command, instead) = ("repair", STOP);
+                return Err(Failure::NoServer { command, instead });
+            }
+        };
+        print(&mut tool.output, &repaired)
     }
 }
 
@@ -111,53 +144,71 @@ fn busy<T, E>(action: &'static str, run: impl FnOnce() -> Result<T, E>) -> Resul
     done
 }
 
-fn print(output: &mut Output, report: &VerifyReport) -> Result<Verdict, Failure> {
-    let findings = report.findings.iter().map(|finding| Finding {
-        table: finding.table,
-        key: hex(&finding.key),
-        kind: match finding.kind {
-            FindingKind::Missing => "missing",
-            FindingKind::Unexpected => "unexpected",
-            FindingKind::Different => "different",
-            FindingKind::Unreadable => "unreadable",
-            FindingKind::Misplaced => "misplaced",
-            _ => "other",
-        },
-    });
-    let document = Document {
-        clean: report.is_clean(),
-        conversations: report.conversations,
-        messages: report.messages,
-        notes: report.notes,
-        index_rows: report.index_rows,
-        times_in_the_future: report.times_in_the_future,
-        findings: findings.collect(),
-    };
-    output.print(&document, |_| text(report))?;
+fn print(output: &mut Output, report: &Report) -> Result<Verdict, Failure> {
+    output.print(report, |_| text(report))?;
     Ok(match report.is_clean() {
         true => Verdict::Success,
         false => Verdict::Findings,
     })
 }
 
-pub(super) fn text(report: &VerifyReport) -> String {
-    let mut read = format!(
-        "{}, {}, {} and {} read",
-        counted(report.conversations, "conversation"),
-        counted(report.messages, "message"),
-        counted(report.notes, "note"),
-        counted(report.index_rows, "index row"),
-    );
-    if report.times_in_the_future > 0 {
-        let ahead = counted(report.times_in_the_future, "record");
-        read += &format!("\n{ahead} with times in the future; repair sets them to the present");
+pub(super) fn text(report: &Report) -> String {
+    match report {
+        Report::File {
+            conversations,
+            messages,
+            notes,
+            index_rows,
+            times_in_the_future,
+            findings,
+            ..
+        } => {
+            let mut read = read(
+                (*conversations, *messages, *notes),
+                &counted(*index_rows, "index row"),
+            );
+            if *times_in_the_future > 0 {
+                let ahead = counted(*times_in_the_future, "record");
+                read +=
+                    &format!("\n{ahead} with times in the future; repair sets them to the present");
+            }
+            let clean = "every index entry and total agrees with the records";
+            found(&read, clean, findings)
+        }
+        Report::Workspace {
+            conversations,
+            messages,
+            notes,
+            events,
+            findings,
+            ..
+        } => {
+            let read = read(
+                (*conversations, *messages, *notes),
+                &counted(*events, "event"),
+            );
+            let clean = "every column, list and count agrees with the records";
+            found(&read, clean, findings)
+        }
     }
-    if report.is_clean() {
-        return format!("{read}\nclean: every index entry and total agrees with the records");
+}
+
+fn read((conversations, messages, notes): (u64, u64, u64), others: &str) -> String {
+    format!(
+        "{}, {}, {} and {others} read",
+        counted(conversations, "conversation"),
+        counted(messages, "message"),
+        counted(notes, "note"),
+    )
+}
+
+fn found(read: &str, clean: &str, findings: &[impl Display]) -> String {
+    if findings.is_empty() {
+        return format!("{read}\nclean: {clean}");
     }
-    let all = report.findings.len();
+    let all = findings.len();
     let mut text = format!("{read}\n{}", counted(all as u64, "finding"));
-    for finding in report.findings.iter().take(SHOWN) {
+    for finding in findings.iter().take(SHOWN) {
         text += &format!("\n  {finding}");
     }
     if all > SHOWN {

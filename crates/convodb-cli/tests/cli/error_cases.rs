@@ -67,11 +67,13 @@ fn a_file_that_another_process_has_open_is_reported_as_locked() {
     let desk = with_input();
     let store = desk.open("one.redb");
     for arguments in every() {
-        let message = desk.failure(3, arguments);
+        let message = desk.failure(3, &[arguments, &["--wait", "0"]].concat());
         let expected = "convodb: one.redb: the file is open elsewhere";
         assert!(message.starts_with(expected), "{arguments:?}: {message}");
         if cfg!(target_os = "linux") {
-            let holder = format!(", in process {}", std::process::id());
+            let program = fs::read_to_string("/proc/self/comm").unwrap();
+            let (process, program) = (std::process::id(), program.trim());
+            let holder = format!(", in process {process} ({program})");
             assert_eq!(message, format!("{expected}{holder}"));
         }
     }

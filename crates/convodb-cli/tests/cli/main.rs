@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
@@ -15,6 +16,8 @@ mod lines;
 mod output;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(unix)]
+mod server;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

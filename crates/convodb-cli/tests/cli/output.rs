@@ -10,7 +10,7 @@ use convodb::Filter;
 use convodb::prelude::*;
 use serde_json::Value;
 
-use super::{Desk, until};
+use super::Desk;
 
 #[test]
 fn a_list_is_that_of_the_api_with_its_filters() {
@@ -162,10 +162,8 @@ fn followed_events_include_those_of_another_process_which_can_open_the_file() {
     assert_eq!(next(), 3);
     for seed in ["2", "3"] {
         let generate = ["generate", "--size", "2", "--seed", seed, "one.redb"];
-        // The command that follows may be reading now.
-        until("the file is free", || {
-            desk.command(&generate).output().unwrap().status.success()
-        });
+        // It waits while the command that follows reads.
+        desk.ok(&generate);
         let first = if seed == "2" { 4 } else { 6 };
         assert_eq!([next(), next()], [first, first + 1]);
     }

@@ -12,15 +12,15 @@ use convodb_testkit::postgres::{Server, is_installed, shared};
 use super::Desk;
 
 /// A database of a test's own, with the schema.
-struct Base {
+pub(crate) struct Base {
     server: &'static Server,
     name: String,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Base {
     /// None where no server is installed.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let base = Self::empty()?;
         Desk::new().ok(&["migrate", &base.url]);
         Some(base)

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -14,7 +13,7 @@ use crate::openapi::schemas;
 
 /// Get the health
 ///
-/// Needs no key, and does not wait in the queue: a busy server is healthy.
+/// Needs no key, and does not wait in the queue: a busy server is healthy. The message of 503 has the cause.
 #[utoipa::path(
     get,
     path = "/healthz",
@@ -22,9 +21,8 @@ use crate::openapi::schemas;
     security(())
 )]
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    if app.is_healthy().await {
-        Ok(Json(json!({"status": "ok"})))
-    } else {
-        Err(ApiError::of(StatusCode::SERVICE_UNAVAILABLE))
+    match app.fault().await {
+        None => Ok(Json(json!({"status": "ok"}))),
+        Some(reason) => Err(ApiError::unhealthy(reason)),
     }
 }

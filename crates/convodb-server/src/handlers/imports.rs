@@ -6,8 +6,10 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
-use convodb::{ImportLine, ImportName, ImportOptions, LineAnswer};
+use bytes::Bytes;
+use convodb::{Context, ImportLine, ImportName, ImportOptions, LineAnswer};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::errors::ApiError;
@@ -49,31 +51,44 @@ pub(crate) async fn import(
     keyed: KeyedContext,
     LinesBody(body): LinesBody,
 ) -> Result<Response, ApiError> {
-    let (is_atomic, skips_existing) = (
-        flag(&mut query, "atomic")?,
-        flag(&mut query, "skip_existing")?,
-    );
+    let mut options = options(&mut query)?;
     query.finish()?;
-    let mut options = ImportOptions::new();
-    if is_atomic {
-        options = options.atomic();
-    }
-    if skips_existing {
-        options = options.skip_existing();
-    }
     if let Some(key) = &keyed.key {
         // Another request with the same key has another name, which the store refuses.
-        let flags = [u8::from(is_atomic), u8::from(skips_existing)];
+        let flags = [options.is_atomic, options.skips_existing].map(u8::from);
         let digest = Sha256::new().chain_update(key).chain_update([0]);
         let digest = digest.chain_update(flags).chain_update(&body).finalize();
         let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         options = options.resume(ImportName::new(&hexadecimal)?);
     }
-    let permit = app.permit()?;
+    answered(&app, app.permit()?, keyed.context, options, 1, body).await
+}
+
+/// The parameters of an import.
+pub(super) fn options(query: &mut Query) -> Result<ImportOptions, ApiError> {
+    let mut options = ImportOptions::new();
+    if flag(query, "atomic")? {
+        options = options.atomic();
+    }
+    if flag(query, "skip_existing")? {
+        options = options.skip_existing();
+    }
+    Ok(options)
+}
+
+/// Imports the lines of a body, whose first has this number, and answers each.
+pub(super) async fn answered(
+    app: &App,
+    permit: OwnedSemaphorePermit,
+    context: Context,
+    options: ImportOptions,
+    first_line: u64,
+    body: Bytes,
+) -> Result<Response, ApiError> {
     let store = app.store.clone();
     // The import goes on even if its client disconnects.
     let imported = app.apart(Some(permit), async move {
-        let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
+        let lines = (first_line..).zip(body.split(|byte| *byte == b'\n'));
         let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
         let lines = lines.map(|(number, line)| (number, ImportLine::parse(line)));
         let mut answers = Vec::new();
@@ -82,7 +97,7 @@ pub(crate) async fn import(
             let _ = serde_json::to_writer(&mut answers, &answer);
             answers.push(b'\n');
         };
-        let imported = store.import_lines(keyed.context, lines, &options, answered);
+        let imported = store.import_lines(context, lines, &options, answered);
         imported.await.map(|()| answers)
     });
     let answers = imported.await?;
@@ -93,7 +108,7 @@ pub(crate) async fn import(
 }
 
 /// A parameter that is `true` or `false`.
-fn flag(query: &mut Query, name: &str) -> Result<bool, ApiError> {
+pub(super) fn flag(query: &mut Query, name: &str) -> Result<bool, ApiError> {
     match query.take(name)?.as_deref() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),

@@ -98,6 +98,9 @@ pub(crate) struct Named;
 /// The name of a team, and its members.
 pub(crate) struct NamedTeam;
 
+/// What is purged.
+pub(crate) struct Purge;
+
 /// A string, as a pattern and a length have it.
 fn text(pattern: &str, max_length: usize) -> Object {
     ObjectBuilder::new()
@@ -981,3 +984,33 @@ impl PartialSchema for NamedTeam {
 }
 
 impl ToSchema for NamedTeam {}
+
+impl PartialSchema for Purge {
+    fn schema() -> RefOr<Schema> {
+        let number = |most: u64| {
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0))
+                .maximum(Some(most))
+        };
+        let days = || number(u64::from(u32::MAX)).build().into();
+        let count = || number(MAX_NUMBER).build().into();
+        let events = OneOfBuilder::new()
+            .item(object(vec![("older_than_days", REQUIRED, days())]))
+            .item(object(vec![("keep_newest", REQUIRED, count())]));
+        let keys = object(vec![("older_than_days", REQUIRED, days())]);
+        let unmatched = object(vec![
+            ("older_than_days", REQUIRED, days()),
+            ("keep_newest", OPTIONAL, count()),
+        ]);
+        let mut purge = object(vec![
+            ("events", OPTIONAL, events.into()),
+            ("idempotency_keys", OPTIONAL, keys.into()),
+            ("unmatched", OPTIONAL, unmatched.into()),
+        ]);
+        purge.min_properties = Some(1);
+        purge.into()
+    }
+}
+
+impl ToSchema for Purge {}

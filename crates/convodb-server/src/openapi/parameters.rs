@@ -267,6 +267,45 @@ documented! {
 
     #[derive(IntoParams)]
     #[into_params(parameter_in = Query)]
+    pub(crate) struct AdminLines {
+        /// All lines or none, where one is rejected; at most 10,000 lines.
+        #[param(required = false, default = false)]
+        atomic: bool,
+        /// A whole conversation that is there is a duplicate, not an error.
+        #[param(required = false, default = false)]
+        skip_existing: bool,
+        /// The name of the import, by which it goes on.
+        #[param(required = false, pattern = "^[!-~]{1,64}$")]
+        name: String,
+        /// The number of the body's first line.
+        #[param(required = false, minimum = 1, maximum = 9007199254740992_u64, format = "uint64", default = 1)]
+        first_line: u64,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct ImportNamed {
+        /// The name of the import.
+        #[param(pattern = "^[!-~]{1,64}$")]
+        name: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct Exported {
+        /// A contact and its conversations alone. At most one of these parameters is given.
+        #[param(required = false, pattern = "^con_[!-~]{1,252}$")]
+        contact_id: String,
+        /// A conversation alone.
+        #[param(required = false, pattern = "^conv_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+        conversation_id: String,
+        /// The users and teams alone.
+        #[param(required = false, default = false)]
+        directory: bool,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Query)]
     pub(crate) struct Paging {
         /// The number of the page.
         #[param(required = false, minimum = 1, maximum = 18446744073709551615_u64, format = "uint64", default = 1)]

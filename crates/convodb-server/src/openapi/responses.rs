@@ -61,6 +61,16 @@ refusals! {
         "409": "`after` is greater than the number of the newest event",
     }
 
+    /// Of work of which one runs at a time.
+    Running {
+        "409": "Another one is under way",
+    }
+
+    /// Of what a file alone has. It replaces the response of [`Request`].
+    FileOnly {
+        "501": "The store is in PostgreSQL; the message names what there is instead",
+    }
+
     /// Of an operation on a message.
     MessageConflict {
         "409": "Its `provider_id` or `client_ref` is that of another message, it has another `provider_id`, it was revoked, or it did not fail; `code` says which",

@@ -730,6 +730,96 @@ documented! {
         status: String,
     }
 
+    /// The numbers of conversations of a status.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct StatusCounts {
+        status: Status,
+        total: u64,
+        unassigned: u64,
+        unread: u64,
+        whatsapp: u64,
+        instagram: u64,
+        messenger: u64,
+        webchat: u64,
+    }
+
+    /// The rows and the cost of a saved view; bytes are of a file.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct ViewCounts {
+        id: String,
+        rows: u64,
+        #[schema(required = false)]
+        bytes: u64,
+        #[schema(required = false)]
+        bytes_per_row: u64,
+        #[schema(required = true)]
+        building: Option<Anything>,
+    }
+
+    /// Counts and sizes of the store.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Statistics {
+        conversations: u64,
+        messages: u64,
+        notes: u64,
+        contacts: u64,
+        users: u64,
+        teams: u64,
+        inboxes: u64,
+        events: u64,
+        newest_event: u64,
+        unmatched: u64,
+        idempotency_keys: u64,
+        to_reassign: u64,
+        times_in_the_future: u64,
+        commits: u64,
+        #[schema(required = false)]
+        index_rows: u64,
+        #[schema(required = false)]
+        catalog_rows: u64,
+        #[schema(required = false)]
+        file_bytes: u64,
+        #[schema(required = false)]
+        stored_bytes: u64,
+        #[schema(required = false)]
+        free_bytes: u64,
+        #[schema(required = false)]
+        unfolded: u64,
+        statuses: Vec<StatusCounts>,
+        views: Vec<ViewCounts>,
+    }
+
+    /// The length of the file.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Compacted {
+        bytes_before: u64,
+        bytes: u64,
+    }
+
+    /// How many were removed.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct Purged {
+        #[schema(required = false)]
+        events: u64,
+        #[schema(required = false)]
+        idempotency_keys: u64,
+        #[schema(required = false)]
+        unmatched: u64,
+    }
+
+    /// How far an import has come.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct ImportProgress {
+        line: u64,
+        failed: u64,
+    }
+
     /// What Meta posts: an `object`, and an `entry` for each account.
     #[derive(ToSchema)]
     pub(crate) struct MetaWebhook {

@@ -28,7 +28,7 @@ fn hash_key(arguments: &[&str]) -> Command {
     command
 }
 
-fn entry(name: &str, key: &str, more: &str) -> String {
+pub(crate) fn entry(name: &str, key: &str, more: &str) -> String {
     format!("[[keys]]\nname = \"{name}\"\n{}{more}\n\n", hashed(key))
 }
 
@@ -40,14 +40,14 @@ fn write(path: &Path, entries: &[String]) {
 }
 
 /// A server with a file of keys, without a key of the command line.
-fn start(home: &Home, entries: &[String]) -> Server {
+pub(crate) fn start(home: &Home, entries: &[String]) -> Server {
     let path = home.dir().join("keys.toml");
     write(&path, entries);
     let arguments = ["--listen", "127.0.0.1:0", "--keys", path.to_str().unwrap()];
     Server::start(home.command(&arguments))
 }
 
-fn by(server: &Server, key: &str, path: &str, more: &[&str]) -> Answer {
+pub(crate) fn by(server: &Server, key: &str, path: &str, more: &[&str]) -> Answer {
     let header = format!("Authorization: Bearer {key}");
     let mut all = vec!["--header", &header];
     all.extend(more);

@@ -10,6 +10,7 @@
     reason = "that is how a test reports"
 )]
 
+mod admin;
 mod attributes;
 mod back_pressure;
 mod connections;

@@ -255,6 +255,8 @@ fn a_database_that_goes_away_is_503_and_the_server_goes_on_when_it_is_back() {
         assert_eq!(answer.header("retry-after"), Some("1"));
         assert!(!answer.body.contains("PostgreSQL"), "{answer:?}");
     }
+    api.curl_as_it_is("/healthz", &[])
+        .refused(503, "unavailable", "cannot be used: the database ");
     let hook = r#"{"object":"whatsapp_business_account","entry":[]}"#;
     let signature = Command::new("sh")
         .args(["-c", "printf %s \"$0\" | openssl dgst -sha256 -hmac s | sed 's/.*= /X-Hub-Signature-256: sha256=/'", hook])

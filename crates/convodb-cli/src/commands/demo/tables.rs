@@ -197,7 +197,7 @@ pub(super) fn report(screen: &Screen, report: &Timed<VerifyReport>) -> String {
     format!(
         "{}{}\nverify {}",
         screen.heading("verify"),
-        verify::text(&report.value),
+        verify::text(&(&report.value).into()),
         took(report.took),
     )
 }

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use convodb::prelude::*;
 use convodb::{
-    ErrorKind, ImportLine, ImportName, ImportOptions, ImportProgress, InvalidInput, LineAnswer,
-    LineResult, NumberedLine,
+    Details, ErrorKind, ImportLine, ImportName, ImportOptions, ImportProgress, InvalidInput,
+    LineAnswer, LineResult,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use super::Import;
@@ -21,6 +21,7 @@ use crate::commands::{Tool, Verdict};
 use crate::failure::{Failure, WithSources};
 use crate::opening;
 use crate::place::Place;
+use crate::server::Server;
 use crate::texts::{counted, grouped, took};
 
 /// What is read of a file at a time for its fingerprint.
@@ -28,29 +29,115 @@ const READ_BYTES: usize = 1 << 20;
 
 /// A store that lines are imported into.
 pub(super) trait TakesLines {
+    /// A line, as it is read.
+    type Line: Send + 'static;
+
+    fn parse(line: &[u8]) -> Self::Line;
+
     /// How far an import has come, if it has begun.
     fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure>;
 
     /// Imports lines, and answers each when its commit is durable.
     fn answers<'a>(
         &'a self,
-        lines: Box<dyn Iterator<Item = NumberedLine> + 'a>,
+        lines: impl Iterator<Item = (u64, Self::Line)> + 'a,
         options: &ImportOptions,
-    ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a>;
+    ) -> Box<dyn Iterator<Item = Result<Answer, Failure>> + 'a>;
 }
 
+/// What became of a line.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Answer {
+    line: u64,
+    result: Became,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<LineError>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Became {
+    Created,
+    Merged,
+    Duplicate,
+    Error,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LineError {
+    code: String,
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contact_ids: Option<Vec<String>>,
+}
+
+impl From<LineAnswer> for Answer {
+    fn from(answer: LineAnswer) -> Self {
+        let (result, error) = match &answer.result {
+            Ok(LineResult::Created) => (Became::Created, None),
+            Ok(LineResult::Merged) => (Became::Merged, None),
+            Ok(LineResult::Duplicate) => (Became::Duplicate, None),
+            Err(error) => (Became::Error, Some(error)),
+        };
+        let error = error.map(|error| LineError {
+            code: error.kind().code().to_owned(),
+            message: WithSources(error).to_string(),
+            field: error.field().map(str::to_owned),
+            contact_ids: match error.details() {
+                Details::Contacts(ids) => Some(ids.iter().map(ToString::to_string).collect()),
+                _ => None,
+            },
+        });
+        Self {
+            line: answer.line,
+            result,
+            error,
+        }
+    }
+}
+
+impl LineError {
+    /// What is wrong, where the line is known already.
+    fn reason(&self) -> &str {
+        match self.field.as_deref() {
+            Some("line") => self.message.strip_prefix("line: "),
+            _ => None,
+        }
+        .unwrap_or(&self.message)
+    }
+}
+
+impl Answer {
+    /// The number of the line, and why it was rejected: not those that are well, where others are not.
+    pub(super) fn rejected(&self) -> Option<(u64, &str)> {
+        let error = self.error.as_ref()?;
+        (error.code != ABORTED).then(|| (self.line, error.reason()))
+    }
+}
+
+/// The code of a line that is good and was not imported.
+const ABORTED: &str = ErrorKind::Aborted.code();
+
 impl TakesLines for Store {
+    type Line = Result<ImportLine, InvalidInput>;
+
+    fn parse(line: &[u8]) -> Self::Line {
+        ImportLine::parse(line)
+    }
+
     fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure> {
         Ok(self.import_progress(name)?)
     }
 
     fn answers<'a>(
         &'a self,
-        lines: Box<dyn Iterator<Item = NumberedLine> + 'a>,
+        lines: impl Iterator<Item = (u64, Self::Line)> + 'a,
         options: &ImportOptions,
-    ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a> {
+    ) -> Box<dyn Iterator<Item = Result<Answer, Failure>> + 'a> {
         let answers = self.import_lines(lines, options);
-        Box::new(answers.map(|answer| answer.map_err(Failure::from)))
+        Box::new(answers.map(|answer| answer.map(Answer::from).map_err(Failure::from)))
     }
 }
 
@@ -104,11 +191,11 @@ impl Done {
 impl Import {
     pub(super) fn each(self, tool: &mut Tool) -> Result<Verdict, Failure> {
         let name = self.name()?;
-        // Before the store is opened: a mistyped name must not create one.
-        let lines = Lines::open_as(&self.file, |line| Ok(ImportLine::parse(line)))?;
         let begun = Instant::now();
-        let done = match self.workspace.of(&self.db)? {
+        // The file is opened before the store: a mistyped name must not create one.
+        let done = match tool.place(self.db.as_ref(), &self.workspace)? {
             Place::File(path) => {
+                let lines = self.lines::<Store>()?;
                 let opened = opening::or_new(path, tool.wait)?;
                 let imported = self.store_each(&opened.store, lines, name);
                 // An atomic import stores nothing where a line is rejected.
@@ -116,8 +203,12 @@ impl Import {
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(database) => {
-                let remote = database.or_new(tool.wait)?;
-                self.store_each(&remote, lines, name)?
+                let lines = self.lines::<crate::postgres::Remote>()?;
+                self.store_each(&database.or_new(tool.wait)?, lines, name)?
+            }
+            Place::Server(server) => {
+                let lines = self.lines::<Server>()?;
+                self.store_each(&server, lines, name)?
             }
         };
         let seconds = begun.elapsed();
@@ -129,10 +220,14 @@ impl Import {
         })
     }
 
-    fn store_each(
+    fn lines<T: TakesLines>(&self) -> Result<Lines<T::Line>, Failure> {
+        Lines::open_as(&self.file, |line| Ok(T::parse(line)))
+    }
+
+    fn store_each<T: TakesLines>(
         &self,
-        store: &dyn TakesLines,
-        lines: Lines<Result<ImportLine, InvalidInput>>,
+        store: &T,
+        lines: Lines<T::Line>,
         name: Option<ImportName>,
     ) -> Result<Done, Failure> {
         let known = match &name {
@@ -167,17 +262,17 @@ impl Import {
             resumed_behind: known.line,
             ..Done::default()
         };
-        for answer in store.answers(Box::new(numbered), &options) {
+        for answer in store.answers(numbered, &options) {
             let answer = answer?;
             done.line = answer.line;
-            match &answer.result {
-                Ok(LineResult::Created) => done.created += 1,
-                Ok(LineResult::Merged) => done.merged += 1,
-                Ok(LineResult::Duplicate) => done.duplicates += 1,
-                Err(error) => {
-                    match error.kind() {
-                        ErrorKind::Aborted => done.aborted += 1,
-                        _ => done.failed += 1,
+            match answer.result {
+                Became::Created => done.created += 1,
+                Became::Merged => done.merged += 1,
+                Became::Duplicate => done.duplicates += 1,
+                Became::Error => {
+                    match answer.rejected() {
+                        None => done.aborted += 1,
+                        Some(_) => done.failed += 1,
                     }
                     report.line(&answer)?;
                 }
@@ -266,24 +361,15 @@ impl Report {
         })
     }
 
-    fn line(&mut self, answer: &LineAnswer) -> Result<(), Failure> {
-        let Err(error) = &answer.result else {
-            return Ok(());
-        };
+    fn line(&mut self, answer: &Answer) -> Result<(), Failure> {
         if let Some((file, _)) = &mut self.file {
             let written = serde_json::to_writer(&mut *file, answer).map_err(io::Error::from);
             // At once: what is committed is not reported again.
             let written = written.and_then(|()| file.write_all(b"\n").and_then(|()| file.flush()));
             return written.map_err(|error| self.failed(&error));
         }
-        // Those that are well are not the reason.
-        if error.kind() != ErrorKind::Aborted {
-            let reason = match (error.field(), error.reason()) {
-                // The place names the line already.
-                (Some("line"), Some(reason)) => reason.to_owned(),
-                _ => WithSources(error).to_string(),
-            };
-            let text = format!("{}:{}: {reason}", self.source, answer.line);
+        if let Some((line, reason)) = answer.rejected() {
+            let text = format!("{}:{line}: {reason}", self.source);
             let text = text.replace(|c: char| c.is_control(), " ");
             // If standard error is closed, the exit code remains.
             let _ = self.bar.suspend(|| writeln!(io::stderr(), "{text}"));

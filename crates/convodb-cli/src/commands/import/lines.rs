@@ -208,7 +208,7 @@ fn read<T>(
     }
 }
 
-fn parse(line: &[u8]) -> Result<Item, String> {
+pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
     let line = &*repair_surrogates(line);
     // No conversation has a field of these names.
     let first = line

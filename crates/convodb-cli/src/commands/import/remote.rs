@@ -2,10 +2,10 @@
 
 use std::iter;
 
-use convodb::{ImportName, ImportOptions, ImportProgress, LineAnswer, NumberedLine};
+use convodb::{ImportLine, ImportName, ImportOptions, ImportProgress, InvalidInput};
 use convodb_postgres::PgRead as _;
 
-use super::each::TakesLines;
+use super::each::{Answer, TakesLines};
 use crate::failure::Failure;
 use crate::postgres::Remote;
 
@@ -13,15 +13,21 @@ use crate::postgres::Remote;
 const WORKED_OFF_BEHIND: u64 = 64;
 
 impl TakesLines for Remote {
+    type Line = Result<ImportLine, InvalidInput>;
+
+    fn parse(line: &[u8]) -> Self::Line {
+        ImportLine::parse(line)
+    }
+
     fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure> {
         self.answer(self.store.import_progress(name))
     }
 
     fn answers<'a>(
         &'a self,
-        lines: Box<dyn Iterator<Item = NumberedLine> + 'a>,
+        lines: impl Iterator<Item = (u64, Self::Line)> + 'a,
         options: &ImportOptions,
-    ) -> Box<dyn Iterator<Item = Result<LineAnswer, Failure>> + 'a> {
+    ) -> Box<dyn Iterator<Item = Result<Answer, Failure>> + 'a> {
         let mut import = self.store.import(lines, options);
         let is_atomic = options.is_atomic;
         let mut commits = 0_u64;
@@ -42,7 +48,7 @@ impl TakesLines for Remote {
             Some(batch).filter(|batch| !batch.as_ref().is_ok_and(Vec::is_empty))
         });
         let answers = batches.flat_map(|batch| match batch {
-            Ok(batch) => batch.into_iter().map(Ok).collect(),
+            Ok(batch) => batch.into_iter().map(|answer| Ok(answer.into())).collect(),
             Err(failure) => vec![Err(failure)],
         });
         Box::new(answers)

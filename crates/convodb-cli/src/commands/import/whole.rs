@@ -38,7 +38,7 @@ impl Importer {
             Ok(()) => {
                 remote.answer(work.commit())?;
                 self.lines.borrow().end();
-                Ok(self.imported.into_inner())
+                Ok(self.counts.into_inner().imported)
             }
             Err(failure) => {
                 // The failure is what is reported.
