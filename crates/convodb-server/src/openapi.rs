@@ -7,6 +7,7 @@ pub(crate) mod parameters;
 pub(crate) mod responses;
 pub(crate) mod schemas;
 
+use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -127,5 +128,49 @@ impl Modify for Key {
 
 /// The document, as it is served.
 pub(crate) fn document() -> serde_json::Result<String> {
-    Document::openapi().to_json()
+    let mut document = Document::openapi().to_json()?;
+    // Behind the last of its fields: the library has none for them.
+    if document.ends_with('}') {
+        document.pop();
+        document.push_str(&format!(",\"webhooks\":{}}}", webhooks()));
+    }
+    Ok(document)
+}
+
+/// What the server posts to receivers of events.
+fn webhooks() -> Value {
+    let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "required": true, "description": description, "schema": schema});
+    json!({
+        "event": {
+            "post": {
+                "operationId": "receive_event",
+                "summary": "An event happened",
+                "description": "Posted in the order of the numbers, at least once, until the receiver accepts it or \
+                    it becomes a dead letter.",
+                "security": [],
+                "parameters": [
+                    header("X-Convodb-Event", "The event's type", json!({"type": "string"})),
+                    header("X-Convodb-Sequence", "Its number", json!({"type": "integer", "minimum": 1})),
+                    header(
+                        "X-Convodb-Timestamp",
+                        "When it was posted, in seconds since 1970",
+                        json!({"type": "integer"}),
+                    ),
+                    header(
+                        "X-Convodb-Signature",
+                        "The HMAC-SHA256 of the timestamp, a `.` and the body, with the receiver's secret",
+                        json!({"type": "string", "pattern": "^sha256=[0-9a-f]{64}$"}),
+                    ),
+                ],
+                "requestBody": {
+                    "required": true,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
+                },
+                "responses": {
+                    "2XX": {"description": "The receiver has the event"},
+                    "default": {"description": "The event is posted again"},
+                },
+            },
+        },
+    })
 }

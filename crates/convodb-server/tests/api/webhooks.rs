@@ -234,3 +234,16 @@ fn what_a_receiver_does_not_take_in_time_is_a_dead_letter_that_is_replayed_or_dr
     until(|| taken(&receiver).contains(&4).then_some(()));
     server.stop();
 }
+
+#[test]
+fn what_is_posted_is_described() {
+    let home = Home::new();
+    let server = home.start();
+    let description = server.get("/v1/openapi.json").expect(200);
+    let posted = &description["webhooks"]["event"]["post"];
+    assert_eq!(posted["operationId"], "receive_event");
+    let schema = &posted["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+    let name = schema.as_str().unwrap().rsplit('/').next().unwrap();
+    assert!(description["components"]["schemas"][name].is_object());
+    server.stop();
+}
