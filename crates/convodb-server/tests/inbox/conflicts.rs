@@ -54,7 +54,8 @@ fn without_events(server: &Server, conversation: &str) -> Option<Browser> {
     browser.sign_in(crate::server::KEY, ALICE);
     browser.wait("!!document.querySelector('.list-row:not(.loading)')");
     browser.open_row(conversation);
-    browser.wait("!!document.querySelector('[data-do=resolve]')");
+    // Once it is marked as read, she learns of nothing any more.
+    browser.sees("[data-do=unread]", "Mark unread");
     Some(browser)
 }
 

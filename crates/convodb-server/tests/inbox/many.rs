@@ -67,7 +67,10 @@ fn the_middle_of_a_very_long_list_is_as_near_as_its_beginning() {
     let middle = "(l => { l.scrollTop = (l.scrollHeight - l.clientHeight) / 2; return true; })(document.querySelector('.list'))";
     let begun = Instant::now();
     browser.js(middle);
-    browser.wait("[...document.querySelectorAll('.list-row')].length > 5 && !document.querySelector('.list-row.loading')");
+    let quarter = size / 4;
+    browser.wait(&format!(
+        "{FIRST} > {quarter} && !document.querySelector('.list-row.loading')"
+    ));
     let scrolled = begun.elapsed();
     let index =
         browser.js("Number([...document.querySelectorAll('.list-row')].at(-1).dataset.index)");
@@ -79,6 +82,8 @@ fn the_middle_of_a_very_long_list_is_as_near_as_its_beginning() {
         let before = browser.js(FIRST);
         let wheel = format!("void (document.querySelector('.list').scrollTop += {step})");
         browser.js(&wheel);
+        browser.wait(&format!("{FIRST} !== {before}"));
+        // The scroll bar comes to rest, which moves no row.
         std::thread::sleep(Duration::from_millis(350));
         let place = browser.js(FIRST);
         let [before, place] = [before, place].map(|at| at.as_i64().unwrap());
