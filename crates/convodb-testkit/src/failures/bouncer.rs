@@ -1,6 +1,7 @@
 //! A pooler that gives each transaction another connection.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -58,7 +59,8 @@ impl Bouncer {
             .spawn()
             .unwrap();
         let begun = Instant::now();
-        while !Path::new(&format!("{directory}/.s.PGSQL.6432")).exists() {
+        // The socket is there a moment before it accepts.
+        while UnixStream::connect(format!("{directory}/.s.PGSQL.6432")).is_err() {
             assert!(
                 begun.elapsed() < Duration::from_secs(30),
                 "the pooler does not start"
