@@ -68,14 +68,15 @@ impl Browser {
             "--lang=en-GB",
             &user_data,
         ];
+        let capabilities = json!({
+            "browserName": "chrome",
+            "goog:chromeOptions": {"args": arguments},
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+            // A dialog that a text of a contact opened would stay, and fail what comes next.
+            "unhandledPromptBehavior": "ignore",
+        });
         let browser = Self {
-            driver: Driver::start(&json!({
-                "browserName": "chrome",
-                "goog:chromeOptions": {"args": arguments},
-                "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
-                // A dialog that a text of a contact opened would stay, and fail what comes next.
-                "unhandledPromptBehavior": "ignore",
-            })),
+            driver: Driver::start(&capabilities, profile.path()),
             expected: vec![401],
             _profile: profile,
         };

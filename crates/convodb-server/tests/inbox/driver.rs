@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -81,10 +82,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts the driver on a port of its own, and a browser with these capabilities.
-    pub(crate) fn start(capabilities: &Value) -> Self {
+    /// Starts the driver on a port of its own, and a browser with these capabilities. What they leave behind is in the
+    /// directory.
+    pub(crate) fn start(capabilities: &Value, directory: &Path) -> Self {
         let mut child = Command::new("chromedriver")
             .args(["--port=0", "--log-level=SEVERE"])
+            .env("TMPDIR", directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
