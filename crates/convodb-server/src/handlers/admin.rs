@@ -27,9 +27,10 @@ use super::imports::{self, flag};
 use crate::app::{Answer, App};
 use crate::backend::Backend;
 use crate::errors::ApiError;
+use crate::openapi::bodies::{self, MAX_NUMBER};
 use crate::openapi::parameters::{AdminLines, Exported, ImportNamed};
 use crate::openapi::responses::{Body, FileOnly, LinesBody as NoLines, NotFound, Request, Running};
-use crate::openapi::{bodies, schemas};
+use crate::openapi::schemas;
 use crate::request::{JsonBody, LinesBody, NDJSON, NoBody, NoQuery, Query};
 use crate::serve::Place;
 use crate::streams::streamed;
@@ -332,21 +333,44 @@ pub(crate) struct Purge {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OldEvents {
-    older_than_days: Option<u32>,
-    keep_newest: Option<u64>,
+    older_than_days: Option<Days>,
+    keep_newest: Option<Count>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Old {
-    older_than_days: u32,
+    older_than_days: Days,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Unmatched {
-    older_than_days: u32,
-    keep_newest: Option<u64>,
+    older_than_days: Days,
+    keep_newest: Option<Count>,
+}
+
+type Days = Whole<{ u32::MAX as u64 }>;
+type Count = Whole<MAX_NUMBER>;
+
+/// A whole number up to a greatest one, however it is written.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "serde_json::Number")]
+struct Whole<const MOST: u64>(u64);
+
+impl<const MOST: u64> TryFrom<serde_json::Number> for Whole<MOST> {
+    type Error = String;
+
+    fn try_from(number: serde_json::Number) -> Result<Self, String> {
+        let whole = number.as_u64().or_else(|| {
+            let float = number.as_f64()?;
+            // Greater ones have no exact number.
+            let is_whole = float.fract() == 0.0 && (0.0..=MAX_NUMBER as f64).contains(&float);
+            is_whole.then_some(float as u64)
+        });
+        let whole = whole.filter(|whole| *whole <= MOST).map(Self);
+        whole.ok_or_else(|| format!("must be a whole number from 0 to {MOST}"))
+    }
 }
 
 /// How much of each was removed.
@@ -380,7 +404,7 @@ pub(crate) async fn purge(
     _: NoQuery,
     JsonBody(purge): JsonBody<Purge>,
 ) -> Result<Answer, ApiError> {
-    let days = |days: u32| DAY * days;
+    let days = |Whole(days): Days| DAY * u32::try_from(days).unwrap_or(u32::MAX);
     let retention = match &purge.events {
         None => None,
         Some(OldEvents {
@@ -390,7 +414,7 @@ pub(crate) async fn purge(
         Some(OldEvents {
             older_than_days: None,
             keep_newest: Some(count),
-        }) => Some(Retention::newest(*count)),
+        }) => Some(Retention::newest(count.0)),
         Some(_) => {
             let reason = "must have either `older_than_days` or `keep_newest`";
             return Err(ApiError::invalid("events", reason));
@@ -419,7 +443,7 @@ pub(crate) async fn purge(
     if let Some(unmatched) = purge.unmatched {
         let step = || PurgeUnmatched {
             older_than: days(unmatched.older_than_days),
-            most: unmatched.keep_newest.unwrap_or(u64::MAX),
+            most: unmatched.keep_newest.map_or(u64::MAX, |count| count.0),
         };
         purged.unmatched = Some(steps(app, step, u64::MAX).await?);
     }
@@ -499,6 +523,9 @@ pub(crate) async fn import(
     let name = query.take("name")?;
     let first_line = query.take_number("first_line")?.unwrap_or(1);
     query.finish()?;
+    if first_line == 0 {
+        return Err(ApiError::invalid("first_line", "must be at least 1"));
+    }
     if let Some(name) = name {
         options = options.resume(ImportName::new(&name)?);
     }

@@ -47,7 +47,7 @@ const MAX_NAME: usize = 256;
 const MAX_URL: usize = 4_096;
 const MAX_ATTACHMENTS: usize = 30;
 /// JavaScript's greatest whole number.
-const MAX_NUMBER: u64 = 1 << 53;
+pub(crate) const MAX_NUMBER: u64 = 1 << 53;
 const MAX_PROVIDER_ID: usize = 512;
 const MAX_PARAMS: usize = 256;
 
