@@ -406,9 +406,22 @@ fn what_is_old_is_purged_and_counted() {
     assert_eq!(purged.expect(200), none);
     let purged = purge(r#"{"unmatched":{"older_than_days":30,"keep_newest":0}}"#);
     assert_eq!(purged.expect(200), json!({"unmatched": 1}));
+    // A number is whole however it is written.
+    purge(r#"{"events":{"keep_newest":3.0}}"#).expect(200);
+    let import = server.post("/v1/admin/import?first_line=0", "");
+    assert_ne!(import.status, 200);
     for (body, field) in [
         ("{}", "events"),
         (r#"{"events":{}}"#, "events"),
+        (
+            r#"{"events":{"keep_newest":9007199254740993}}"#,
+            "events.keep_newest",
+        ),
+        (
+            r#"{"events":{"older_than_days":4294967296}}"#,
+            "events.older_than_days",
+        ),
+        (r#"{"events":{"keep_newest":0.5}}"#, "events.keep_newest"),
         (
             r#"{"events":{"keep_newest":1,"older_than_days":1}}"#,
             "events",
