@@ -227,7 +227,7 @@ fn a_database_that_goes_away_is_503_and_the_server_goes_on_when_it_is_back() {
     let api = home.start_with(&[
         "--migrate",
         "--request-timeout",
-        "2",
+        "6",
         "--meta-app-secret",
         "s",
     ]);
