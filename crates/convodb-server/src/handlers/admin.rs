@@ -18,7 +18,7 @@ use convodb::{
     Command, ContactId, Context, ConversationId, Error, ErrorKind, ImportName, Retention,
 };
 use convodb_upkeep::{Part, Report, Stopped};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::limit::RequestBodyLimitLayer;
@@ -325,15 +325,25 @@ pub(crate) async fn compact(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Purge {
+    #[serde(default, deserialize_with = "given")]
     events: Option<OldEvents>,
+    #[serde(default, deserialize_with = "given")]
     idempotency_keys: Option<Old>,
+    #[serde(default, deserialize_with = "given")]
     unmatched: Option<Unmatched>,
+}
+
+/// A field that is left out where it is not given, and not null.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OldEvents {
+    #[serde(default, deserialize_with = "given")]
     older_than_days: Option<Days>,
+    #[serde(default, deserialize_with = "given")]
     keep_newest: Option<Count>,
 }
 
@@ -347,6 +357,7 @@ struct Old {
 #[serde(deny_unknown_fields)]
 struct Unmatched {
     older_than_days: Days,
+    #[serde(default, deserialize_with = "given")]
     keep_newest: Option<Count>,
 }
 
@@ -523,8 +534,9 @@ pub(crate) async fn import(
     let name = query.take("name")?;
     let first_line = query.take_number("first_line")?.unwrap_or(1);
     query.finish()?;
-    if first_line == 0 {
-        return Err(ApiError::invalid("first_line", "must be at least 1"));
+    if !(1..=MAX_NUMBER).contains(&first_line) {
+        let reason = format!("must be from 1 to {MAX_NUMBER}");
+        return Err(ApiError::invalid("first_line", &reason));
     }
     if let Some(name) = name {
         options = options.resume(ImportName::new(&name)?);
