@@ -61,11 +61,7 @@ fn run_from(mut model: Model, store: &Pg, Steps(steps): &Steps) {
 fn new(numbering: Numbering) -> (ManualClock, Pg, Model) {
     let clock = clock();
     let store = Pg::new(&clock, numbering);
-    let mut model = Model::new(&clock);
-    if numbering == Numbering::Settled {
-        // The change of the numbering was a commit: the clock does not run back behind it.
-        model.read_clock();
-    }
+    let model = Model::new(&clock);
     (clock, store, model)
 }
 
