@@ -66,7 +66,7 @@ pub use import_lines::ImportLines;
 pub use options::{Durability, Options};
 pub use read::{Messages, Notes, Read};
 pub use snapshot::Snapshot;
-pub use stats::{Stats, ViewStats};
+pub use stats::{Activity, Stats, ViewStats};
 pub use storage::{Finding, FindingKind, Health, Recovered, VerifyReport};
 pub use store::Store;
 pub use transaction::Transaction;

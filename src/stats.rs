@@ -77,6 +77,59 @@ pub struct Stats {
     pub oldest_snapshot: Option<Duration>,
 }
 
+/// What a store holds and does, as far as that costs little to read. [`Store::activity`](crate::Store::activity)
+/// returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Activity {
+    /// See [`Stats::conversations`].
+    pub conversations: u64,
+    /// See [`Stats::messages`].
+    pub messages: u64,
+    /// See [`Stats::unmatched`].
+    pub unmatched: u64,
+    /// See [`Stats::to_reassign`].
+    pub to_reassign: u64,
+    /// See [`Stats::commit_seq`].
+    pub commit_seq: CommitSeq,
+    /// See [`Stats::file_bytes`].
+    pub file_bytes: u64,
+    /// See [`Stats::wal_bytes`].
+    pub wal_bytes: u64,
+    /// See [`Stats::wal_commands`].
+    pub wal_commands: u64,
+    /// See [`Stats::groups`].
+    pub groups: u64,
+    /// See [`Stats::grouped_commands`].
+    pub grouped_commands: u64,
+    /// See [`Stats::last_sync_took`].
+    pub last_sync_took: Option<Duration>,
+    /// See [`Stats::snapshots`].
+    pub snapshots: usize,
+}
+
+impl Activity {
+    pub(crate) fn read(view: &View, snapshots: usize, counters: &Counters) -> Result<Self> {
+        let [conversations, messages, ..] = view.counts()?;
+        let logged = counters.logged;
+        let synced = logged.and_then(|logged| logged.synced);
+        Ok(Self {
+            conversations,
+            messages,
+            unmatched: view.reader().count_unmatched()?,
+            to_reassign: view.reader().count_redirected()?,
+            commit_seq: view.head().commit_seq,
+            file_bytes: view.file_bytes()?,
+            wal_bytes: logged.map_or(0, |logged| logged.bytes),
+            wal_commands: logged.map_or(0, |logged| logged.commands),
+            groups: counters.groups,
+            grouped_commands: counters.commands,
+            last_sync_took: synced.map(|(_, took)| took),
+            snapshots,
+        })
+    }
+}
+
 /// What a [saved view](crate::docs::rules#views) has and costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -116,40 +169,41 @@ impl Stats {
         (snapshots, oldest_snapshot): (usize, Option<Duration>),
         counters: &Counters,
     ) -> Result<Self> {
-        let [conversations, messages, notes, index_rows, catalog_rows] = view.counts()?;
+        let activity = Activity::read(view, snapshots, counters)?;
+        let [_, _, notes, index_rows, catalog_rows] = view.counts()?;
         let [stored_bytes, used_bytes] = view.sizes()?;
-        let file_bytes = view.file_bytes()?;
+        let file_bytes = activity.file_bytes;
         let assignees = view.reader().assignees();
         let of_kind = |kind| assignees.iter().filter(|one| one.id.kind() == kind).count() as u64;
         let synced = counters.logged.and_then(|logged| logged.synced);
         Ok(Self {
-            conversations,
-            messages,
+            conversations: activity.conversations,
+            messages: activity.messages,
             notes,
             index_rows,
             catalog_rows,
             events: view.head().events(),
             newest_event: view.head().newest_event,
-            unmatched: view.reader().count_unmatched()?,
+            unmatched: activity.unmatched,
             idempotency_keys: view.reader().count_keys()?,
-            to_reassign: view.reader().count_redirected()?,
+            to_reassign: activity.to_reassign,
             times_in_the_future: view.reader().count_after(view.head().clock(now))?,
             users: of_kind(AssigneeKind::User),
             teams: of_kind(AssigneeKind::Team),
             inboxes: view.reader().inboxes().len() as u64,
             views: ViewStats::read(view)?,
-            commit_seq: view.head().commit_seq,
+            commit_seq: activity.commit_seq,
             last_commit_at: view.head().newest_time,
             file_bytes,
             stored_bytes,
             free_bytes: file_bytes.saturating_sub(view.reserved_bytes() + used_bytes),
-            wal_bytes: counters.logged.map_or(0, |logged| logged.bytes),
-            wal_commands: counters.logged.map_or(0, |logged| logged.commands),
-            groups: counters.groups,
-            grouped_commands: counters.commands,
+            wal_bytes: activity.wal_bytes,
+            wal_commands: activity.wal_commands,
+            groups: activity.groups,
+            grouped_commands: activity.grouped_commands,
             largest_group: counters.largest_group,
             last_sync: synced.map(|(at, _)| at.elapsed()),
-            last_sync_took: synced.map(|(_, took)| took),
+            last_sync_took: activity.last_sync_took,
             longest_checkpoint_step: counters
                 .logged
                 .map_or(Duration::ZERO, |logged| logged.longest_step),

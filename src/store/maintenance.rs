@@ -10,7 +10,7 @@ use convodb_core::{CommitSeq, Result};
 
 use super::Store;
 use crate::options::Options;
-use crate::stats::Stats;
+use crate::stats::{Activity, Stats};
 use crate::storage::{self, Health, Recovered, VerifyReport};
 
 impl Options {
@@ -260,6 +260,22 @@ impl Store {
         let leased = executor.current.leased();
         let now = executor.options.clock.now();
         executor.read(|view| Stats::read(view, now, leased, &executor.counters()))
+    }
+
+    /// Returns what the store holds and does, for a monitor that asks often: in O(messages that have not
+    /// come and for which receipts wait), and without reading a page of what is stored otherwise.
+    ///
+    /// ```
+    /// # convodb::example!(store);
+    /// let activity = store.activity()?;
+    /// println!("{} commands wait for a checkpoint", activity.wal_commands);
+    /// assert_eq!(activity.conversations, store.stats()?.conversations);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn activity(&self) -> Result<Activity> {
+        let executor = self.executor();
+        let (snapshots, _) = executor.current.leased();
+        executor.read(|view| Activity::read(view, snapshots, &executor.counters()))
     }
 
     /// Waits for a checkpoint that is running. With the feature `testing`.

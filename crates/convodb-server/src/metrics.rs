@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use convodb::Result;
 use convodb_postgres::PgRead as _;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -108,14 +108,14 @@ impl Metrics {
 
     /// All of them, in the text format.
     async fn render(&self) -> std::result::Result<String, ApiError> {
-        let of_store = self.app.read(read(&self.app)).await?;
+        let app = Arc::clone(&self.app);
+        // On a thread of its own: what waits for messages is counted.
+        let read = async move { read(&app).await };
+        let of_store = self.app.apart(None, read).await?;
         let mut text = String::new();
-        let encoded = encode(&mut text, &of_store).and_then(|()| {
-            // Each ends with the mark of the end.
-            let end = text.trim_end_matches("# EOF\n").len();
-            text.truncate(end);
-            encode(&mut text, &self.registry)
-        });
+        let encoded = encode_registry(&mut text, &of_store)
+            .and_then(|()| encode_registry(&mut text, &self.registry))
+            .and_then(|()| encode_eof(&mut text));
         encoded.map_err(|_| ApiError::of(axum::http::StatusCode::INTERNAL_SERVER_ERROR))?;
         Ok(text)
     }
@@ -181,60 +181,55 @@ async fn read(app: &App) -> Result<Registry> {
         newest.get(),
     );
     if let Backend::File(store) = &app.store {
-        let stats = store.stats()?;
+        let activity = store.activity()?;
         for (name, help, value) in [
-            ("conversations", "Conversations", stats.conversations),
-            ("messages", "Messages", stats.messages),
+            ("conversations", "Conversations", activity.conversations),
+            ("messages", "Messages", activity.messages),
             (
                 "commits",
                 "Commits since the store was made",
-                stats.commit_seq.get(),
+                activity.commit_seq.get(),
             ),
-            ("file_bytes", "The size of the file", stats.file_bytes),
-            (
-                "free_bytes",
-                "Bytes of the file that later commits use again",
-                stats.free_bytes,
-            ),
+            ("file_bytes", "The size of the file", activity.file_bytes),
             (
                 "wal_bytes",
                 "Bytes of the write-ahead log that no checkpoint has",
-                stats.wal_bytes,
+                activity.wal_bytes,
             ),
             (
                 "checkpoint_lag_commands",
                 "Commands that no checkpoint has",
-                stats.wal_commands,
+                activity.wal_commands,
             ),
             (
                 "commit_groups",
                 "Commit groups since the start",
-                stats.groups,
+                activity.groups,
             ),
             (
                 "grouped_commands",
                 "The commands of these groups",
-                stats.grouped_commands,
+                activity.grouped_commands,
             ),
             (
                 "unmatched",
                 "Messages that have not come and for which receipts wait",
-                stats.unmatched,
+                activity.unmatched,
             ),
             (
                 "to_reassign",
                 "Conversations of removed users and teams",
-                stats.to_reassign,
+                activity.to_reassign,
             ),
             (
                 "snapshots",
                 "Snapshots that are held",
-                stats.snapshots as u64,
+                activity.snapshots as u64,
             ),
         ] {
             gauges.add(name, help, value);
         }
-        let took = stats.last_sync_took.unwrap_or_default();
+        let took = activity.last_sync_took.unwrap_or_default();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         gauges.add(
             "last_sync_microseconds",
