@@ -218,7 +218,16 @@ impl Executor {
         let committed = {
             #[cfg(feature = "tracing")]
             let _span = tracing::debug_span!(target: "convodb", "commit").entered();
-            engine.commit(raw, applied, summary.cost)
+            let committed = engine.commit(raw, applied, summary.cost);
+            #[cfg(feature = "tracing")]
+            tracing::debug!(
+                target: "convodb",
+                commit = commit.get(),
+                commands = summary.commands,
+                failed = committed.is_err(),
+                "committed"
+            );
+            committed
         };
         self.count(summary.commands, engine.logged());
         self.republish(engine)?;

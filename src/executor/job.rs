@@ -41,10 +41,23 @@ impl<T: Send + 'static> Answer<Outcome<T>> {
             waker: None,
         })));
         let own = Arc::clone(&answer);
+        // Within the caller's span, on whichever thread it runs.
+        #[cfg(feature = "tracing")]
+        let span = tracing::debug_span!(target: "convodb", "command", command = name_of::<C>());
         let job = move |executor: &Executor, unit: &mut UnitOfWork<'_>| {
+            #[cfg(feature = "tracing")]
+            let _span = span.enter();
             // A clock or a disk of the caller's own can panic.
             let run = AssertUnwindSafe(|| unit.execute(&executor.given(&context), &command));
             let ran = catch_unwind(run);
+            #[cfg(feature = "tracing")]
+            if let Ok(Ok(Outcome {
+                commit: Some(commit),
+                ..
+            })) = &ran
+            {
+                tracing::debug!(target: "convodb", commit = commit.get(), "applied");
+            }
             let health = match &ran {
                 // The group runs again.
                 Ok(Err(error)) if error.kind() == ErrorKind::NeedsReopen => Err(error.clone()),
@@ -86,6 +99,13 @@ impl<T> Answer<T> {
             wake(waker);
         }
     }
+}
+
+/// The name of a command's type.
+#[cfg(feature = "tracing")]
+fn name_of<C>() -> &'static str {
+    let path = std::any::type_name::<C>();
+    path.rsplit("::").next().unwrap_or(path)
 }
 
 /// Another command of the group panicked.
