@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
 use convodb_postgres::PgOptions;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::housekeeping::Kept;
 use crate::log::Format;
@@ -199,12 +200,7 @@ impl File {
     fn read(path: &Path) -> Result<(Vec<OsString>, Vec<NamedWebhook>)> {
         let name = path.display();
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-        // The error's own text shows the line, which may have a secret.
-        let file: Self = toml::from_str(&text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-            anyhow!("{name}, line {line}: {}", error.message())
-        })?;
+        let file: Self = parse_toml(&text).with_context(|| name.to_string())?;
         let options = file.arguments().with_context(|| name.to_string())?;
         Ok((options, file.webhooks))
     }
@@ -237,6 +233,15 @@ impl File {
         }
         Ok(arguments)
     }
+}
+
+/// Reads TOML. The error has the number of the line and not its text, which may have a secret.
+pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.unwrap_or_default().matches('\n').count() + 1;
+        anyhow!("line {line}: {}", error.message())
+    })
 }
 
 /// Prints the SHA-256 digest of a key, for the file of keys. Reads the key from standard input
@@ -392,15 +397,18 @@ impl Config {
         self.workspace.as_deref().unwrap_or("main")
     }
 
-    /// Secrets that others know, and that are no keys.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &String> {
-        [
-            &self.webhook_secret,
-            &self.meta_app_secret,
-            &self.meta_verify_token,
-        ]
-        .into_iter()
-        .flatten()
+    /// Secrets that others know, and that are no keys, behind what each is.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let given = [
+            ("webhook secret", &self.webhook_secret),
+            ("secret of Meta's app", &self.meta_app_secret),
+            ("token of Meta's handshake", &self.meta_verify_token),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(name, secret)| Some((name, secret.as_ref()?)));
+        let named = self.named_webhooks.iter();
+        given.chain(named.map(|named| ("webhook secret", &named.secret)))
     }
 
     pub(crate) const fn kept(&self) -> Kept {
@@ -422,22 +430,12 @@ impl Config {
         for key in &self.api_keys {
             check_key(key).context("an API key cannot be used")?;
         }
-        let secrets = self.named_webhooks.iter().map(|named| &named.secret);
-        for secret in self.webhook_secret.iter().chain(secrets) {
-            ensure!(!secret.is_empty(), "the webhook secret is empty");
+        for (name, secret) in self.secrets() {
+            ensure!(!secret.is_empty(), "the {name} is empty");
             ensure!(
                 !self.api_keys.contains(secret),
-                "the webhook secret is an API key: a receiver that checks signatures could use the API"
+                "the {name} is an API key: who has the one could use the other"
             );
-        }
-        for (name, secret) in [
-            ("secret of Meta's app", &self.meta_app_secret),
-            ("token of Meta's handshake", &self.meta_verify_token),
-        ] {
-            let is_given = secret.as_ref().is_none_or(|secret| !secret.is_empty());
-            ensure!(is_given, "the {name} is empty");
-            let is_key = secret.as_ref().is_some_and(|it| self.api_keys.contains(it));
-            ensure!(!is_key, "the {name} is an API key");
         }
         Ok(())
     }

@@ -109,9 +109,8 @@ fn report(error: &anyhow::Error) {
 fn run(config: &Config) -> Result<()> {
     let endpoints = Endpoint::all(&config.webhooks(make_secret)?)?;
     // Before the store: if the port is taken, no file is created.
-    let listener = TcpListener::bind(&config.listen)
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
-    listener.set_nonblocking(true)?;
+    let listener = listen(&config.listen)?;
+    let metrics_listener = config.metrics_listen.as_deref().map(listen).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -123,7 +122,8 @@ fn run(config: &Config) -> Result<()> {
     let keys = Keys::new(&config.api_keys, config.rate_limit);
     let keys = Arc::new(keys.with_secure_cookies(config.secure_cookies));
     if let Some(path) = &config.keys {
-        let file = KeysFile::open(path, config.rate_limit, config.secrets(), &keys)?;
+        let secrets = config.secrets().map(|(_, secret)| secret);
+        let file = KeysFile::open(path, config.rate_limit, secrets, &keys)?;
         let _context = runtime.enter();
         tokio::spawn(file.watch(Arc::clone(&keys), auth::file::hangup()?));
     }
@@ -151,12 +151,23 @@ fn run(config: &Config) -> Result<()> {
             endpoints,
         }
     };
-    serve(config, app, keys, listener, posting, runtime, signals)?;
+    let listeners = Listeners {
+        api: listener,
+        metrics: metrics_listener,
+    };
+    serve(config, app, keys, listeners, posting, runtime, signals)?;
     store
         .close()
         .context("the store cannot be closed cleanly")?;
     tracing::info!("the store is closed");
     Ok(())
+}
+
+fn listen(address: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address);
+    let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// A random secret for webhooks without one. It is logged, as a receiver needs it to check signatures;
@@ -186,6 +197,13 @@ async fn open_workspace(config: &Config, options: PgOptions) -> Result<PgStore> 
     })
 }
 
+/// Where requests come in.
+struct Listeners {
+    api: TcpListener,
+    /// Of metrics alone, without a key.
+    metrics: Option<TcpListener>,
+}
+
 /// The receivers of events, and what posts to them.
 struct Posting {
     couriers: Vec<Courier>,
@@ -197,7 +215,7 @@ fn serve(
     config: &Config,
     app: Arc<App>,
     keys: Arc<Keys>,
-    listener: TcpListener,
+    listeners: Listeners,
     posting: Posting,
     runtime: Runtime,
     signals: shutdown::Signals,
@@ -227,18 +245,11 @@ fn serve(
         meta,
         bounds,
     )?;
-    let measured = config.metrics_listen.as_deref().map(|address| {
-        let listener = TcpListener::bind(address);
-        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
-        listener.set_nonblocking(true)?;
-        Ok::<_, anyhow::Error>(listener)
-    });
-    let measured = measured.transpose()?;
     let stopped = runtime.block_on(async {
         tokio::spawn(housekeeping::run(app, kept));
-        let address = listener.local_addr()?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        if let Some(listener) = measured {
+        let address = listeners.api.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listeners.api)?;
+        if let Some(listener) = listeners.metrics {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let address = listener.local_addr()?;
             tracing::info!("metrics are at http://{address}/metrics");

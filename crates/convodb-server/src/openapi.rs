@@ -9,6 +9,7 @@ pub(crate) mod schemas;
 
 use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{
@@ -107,7 +108,7 @@ use crate::handlers::{
         bodies::Metadata,
     )),
     security(("key" = [])),
-    modifiers(&Key),
+    modifiers(&Key, &OptionalBodies),
 )]
 struct Document;
 
@@ -123,6 +124,26 @@ impl Modify for Key {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The operations whose body may be missing: the library describes each body as required.
+struct OptionalBodies;
+
+impl Modify for OptionalBodies {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for path in [
+            "/v1/conversations/{id}/claim",
+            "/v1/conversations/{id}/read",
+            "/v1/conversations/{id}/unread",
+            "/v1/session",
+        ] {
+            let item = document.paths.paths.get_mut(path);
+            let body = item.and_then(|item| item.post.as_mut()?.request_body.as_mut());
+            if let Some(RefOr::T(body)) = body {
+                body.required = Some(Required::False);
+            }
+        }
     }
 }
 

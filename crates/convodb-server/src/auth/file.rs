@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{COMMAND_LINE, Digest, Key, Keys, Scope, digest, hex};
+use crate::config::parse_toml;
 use crate::limits::RateLimit;
 
 /// How often the file is looked at.
@@ -85,12 +86,7 @@ impl KeysFile {
 
     fn read(&self, keys: &Keys) -> Result<Vec<Key>> {
         let text = std::str::from_utf8(&self.content)?;
-        // The whole message has the line, and so a digest.
-        let entries: Entries = toml::from_str(text).map_err(|error| {
-            let line = error.span().and_then(|span| text.get(..span.start));
-            let line = line.map_or(0, |before| before.matches('\n').count() + 1);
-            anyhow::anyhow!("line {line}: {}", error.message())
-        })?;
+        let entries: Entries = parse_toml(text)?;
         // A file that is being written is empty at first.
         ensure!(!entries.keys.is_empty(), "there are none");
         let current = keys.current();

@@ -33,7 +33,7 @@ struct Session<'a> {
     post,
     path = "/v1/session",
     operation_id = "sign_in",
-    request_body(content = Option<bodies::SignIn>),
+    request_body = bodies::SignIn,
     responses((status = 204, description = "The session is open; the cookie is set", headers(("Set-Cookie" = String))), Request, Body)
 )]
 pub(crate) async fn open(

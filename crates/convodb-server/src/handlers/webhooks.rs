@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
 use convodb::EventSeq;
 use serde::Serialize;
 
@@ -101,7 +100,7 @@ pub(crate) async fn replay(
     path: PathPair,
     _: NoQuery,
     _: NoBody,
-) -> Result<Response, ApiError> {
+) -> Result<StatusCode, ApiError> {
     let (endpoint, sequence) = webhooks.find(&path).await?;
     let app = &webhooks.app;
     let event = dead_letters::event(app, endpoint, sequence);
@@ -112,7 +111,7 @@ pub(crate) async fn replay(
     posted.map_err(|error| ApiError::not_accepted(format!("{error:#}")))?;
     app.read(dead_letters::remove(app, endpoint, sequence))
         .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Drop a dead letter
@@ -130,10 +129,10 @@ pub(crate) async fn drop_letter(
     path: PathPair,
     _: NoQuery,
     _: NoBody,
-) -> Result<Response, ApiError> {
+) -> Result<StatusCode, ApiError> {
     let (endpoint, sequence) = webhooks.find(&path).await?;
     let app = &webhooks.app;
     app.read(dead_letters::remove(app, endpoint, sequence))
         .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(StatusCode::NO_CONTENT)
 }

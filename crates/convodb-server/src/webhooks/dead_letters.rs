@@ -1,5 +1,5 @@
-//! Events that a receiver did not accept in time. Each is a durable consumer that stands before its event, so that
-//! the event is kept until it is posted or dropped, on either backend.
+//! Events that a receiver did not accept in time. Each has a durable consumer whose position is before the event,
+//! so that a purge keeps the event until it is posted or dropped, on either backend.
 
 use std::sync::Arc;
 

@@ -49,6 +49,10 @@ fn what_keeps_it_from_starting_is_one_line_on_standard_error() {
     let (code, errors) = refused(keyed(&["--listen", &address]));
     assert_eq!((code, errors.lines().count()), (Some(1), 1), "{errors}");
     assert!(errors.contains(&address), "{errors}");
+    let metrics = ["--listen", "127.0.0.1:0", "--metrics-listen", &address];
+    let (code, errors) = refused(keyed(&metrics));
+    assert_eq!((code, errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains(&address), "{errors}");
     assert!(!home.db().exists());
 
     let free = ["--listen", "127.0.0.1:0"];
