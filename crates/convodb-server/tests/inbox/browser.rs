@@ -273,9 +273,12 @@ impl Browser {
             let entry: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
             let message = &entry["message"];
             let is_request = message["method"] == "Network.requestWillBeSent";
+            // The browser's own first page, `chrome://` and `chrome-untrusted://`, is there before the inbox.
+            let document = message["params"]["documentURL"]
+                .as_str()
+                .unwrap_or_default();
             let url = message["params"]["request"]["url"].as_str();
-            // The browser's own first page is there before the inbox.
-            let url = url.filter(|url| is_request && !url.starts_with("chrome://"));
+            let url = url.filter(|_| is_request && !document.starts_with("chrome"));
             url.map(str::to_owned)
         })
         .collect()
