@@ -29,6 +29,7 @@ const GATHERED: Duration = Duration::from_millis(20);
 
 /// Works until the last handle of the store has gone.
 pub(crate) async fn run(shared: Weak<Shared>) {
+    let mut is_idle = false;
     loop {
         let Some(store) = shared.upgrade() else {
             return;
@@ -37,24 +38,26 @@ pub(crate) async fn run(shared: Weak<Shared>) {
         let mut committed = std::pin::pin!(store.commits.notified());
         committed.as_mut().enable();
         // What fails is tried again behind the next commit.
-        if work(&store).await.unwrap_or(false) {
+        if work(&store, is_idle).await.unwrap_or(false) {
             continue;
         }
         let woken = tokio::time::timeout(IDLE, committed).await;
-        if woken.is_ok() {
+        is_idle = woken.is_err();
+        if !is_idle {
             tokio::time::sleep(GATHERED).await;
         }
     }
 }
 
-/// Does a piece of work. Whether there is more of it.
-pub(crate) async fn work(shared: &Arc<Shared>) -> Result<bool> {
+/// Does a piece of work; without commits for a while also what is worth little. Whether there is more of it.
+pub(crate) async fn work(shared: &Arc<Shared>, is_idle: bool) -> Result<bool> {
     let known = shared.known();
     let session = shared.session().await?;
     let backlog = counts::backlog(&session, shared.ws).await;
     let backlog = backlog.map_err(Fault::into_error)?;
     drop(session);
     let worth = match shared.reads_lists.load(Ordering::Relaxed) {
+        _ if is_idle => 1,
         true => WORTH,
         false => WORTH_UNREAD,
     };

@@ -339,7 +339,7 @@ impl PgStore {
     /// `Unavailable` if the server cannot be reached.
     pub async fn work_off(&self) -> Result<()> {
         self.shared.refresh().await?;
-        while crate::background::work(&self.shared).await? {}
+        while crate::background::work(&self.shared, true).await? {}
         Ok(())
     }
 

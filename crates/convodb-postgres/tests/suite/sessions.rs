@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context as Task, Waker};
+use std::time::{Duration, Instant};
 
 use convodb::commands::{ReceiveMessage, SaveInbox};
 use convodb::*;
@@ -39,6 +40,26 @@ fn commands_commit_in_the_order_in_which_they_were_given_whatever_runs_alone() {
             last = received;
         }
         assert_eq!(store.count(&Filter::open()).await.unwrap(), 20);
+    });
+}
+
+#[test]
+fn what_commits_added_is_folded_once_no_more_come() {
+    if !is_installed() {
+        return;
+    }
+    let options = options();
+    block_on(async {
+        let store = PgStore::open(options).await.unwrap();
+        let contact = ContactId::new("con_1").unwrap();
+        let message = Inbound::text(contact, Channel::Webchat, "Hello");
+        store.execute(ReceiveMessage { message }).await.unwrap();
+        let begun = Instant::now();
+        while store.stats().await.unwrap().unfolded > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(store.count(&Filter::open()).await.unwrap(), 1);
     });
 }
 
