@@ -7,11 +7,16 @@ pub(crate) enum Work {
     Get,
     Receive,
     Mixed,
+    /// Lists, beside as many connections that receive.
+    Beside,
+    /// Messages that are received while as many streams of events are open.
+    Streams,
 }
 
 impl Work {
-    /// What only reads comes first, so that both inboxes are still the same.
-    pub(crate) const ALL: [Self; 5] = [
+    /// What is driven by one connection and by many. What only reads comes first, so that both inboxes are still
+    /// the same.
+    const PLAIN: [Self; 5] = [
         Self::List,
         Self::Deep,
         Self::Get,
@@ -26,6 +31,8 @@ impl Work {
             Self::Get => "get",
             Self::Receive => "receive",
             Self::Mixed => "mixed",
+            Self::Beside => "beside",
+            Self::Streams => "streams",
         }
     }
 }
@@ -43,13 +50,31 @@ impl Case {
     }
 }
 
-/// Every kind of work, alone and by so many connections at once.
+/// Every kind of work, alone and by so many connections at once; messages are also received by four times as many.
 pub(crate) fn all(connections: usize) -> Vec<Case> {
     let mut counts = vec![1, connections];
     counts.dedup();
-    let cases = Work::ALL.into_iter().flat_map(|work| {
-        let case = move |connections| Case { work, connections };
-        counts.clone().into_iter().map(case)
-    });
-    cases.collect()
+    let mut cases = Vec::new();
+    for work in Work::PLAIN {
+        let case = |connections: &usize| Case {
+            work,
+            connections: *connections,
+        };
+        cases.extend(counts.iter().map(case));
+    }
+    cases.extend([
+        Case {
+            work: Work::Receive,
+            connections: 4 * connections,
+        },
+        Case {
+            work: Work::Beside,
+            connections,
+        },
+        Case {
+            work: Work::Streams,
+            connections,
+        },
+    ]);
+    cases
 }

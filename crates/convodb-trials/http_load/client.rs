@@ -2,7 +2,7 @@
 //! connection that is kept alive, one request at a time, nothing parsed but the head.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -72,6 +72,24 @@ impl Client {
         let body = self.buffer.get(head.head_len..whole).context("a body")?;
         let status = head.status;
         Ok(Answer { status, body })
+    }
+
+    /// Asks for a stream and reads it until the socket is shut down. Returns how many bytes came.
+    pub(crate) fn drain(mut self, request: &[u8]) -> Result<u64> {
+        self.stream.write_all(request)?;
+        let mut bytes = 0;
+        loop {
+            match self.stream.read(&mut self.buffer)? {
+                0 => return Ok(bytes),
+                more => bytes += more as u64,
+            }
+        }
+    }
+
+    /// Ends what [`drain`](Self::drain) reads.
+    pub(crate) fn ending(&self) -> Result<impl FnOnce() + Send + use<>> {
+        let stream = self.stream.try_clone()?;
+        Ok(move || drop(stream.shutdown(Shutdown::Both)))
     }
 
     fn fill(&mut self, from: usize) -> Result<usize> {

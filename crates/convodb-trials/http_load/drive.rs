@@ -1,19 +1,23 @@
 //! A closed loop: each connection asks, waits for the answer, and asks the next.
 
-use std::sync::Barrier;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Error, Result, ensure};
 use compare::data::Rng;
 
-use crate::cases::Case;
+use crate::cases::{Case, Work};
 use crate::client::Client;
 use crate::servers::Server;
-use crate::traffic::Traffic;
+use crate::traffic::{Request, Traffic};
 
 /// Of all connections in a round, however fast the server is.
 const MOST_REQUESTS: usize = 4_000_000;
+
+/// A stream with an event has more bytes than the head of the answer.
+const LEAST_STREAMED: u64 = 512;
 
 /// One server's turn.
 pub(crate) struct Round {
@@ -40,16 +44,14 @@ pub(crate) fn round(
         turn(client?, traffic, case, &mut rng, time)
     };
     let turns = thread::scope(|scope| {
+        let company = Company::start(scope, server, traffic, case, seed)?;
         let spawn = |number| {
             let connection = &connection;
             scope.spawn(move || connection(number))
         };
         let threads: Vec<_> = (0..case.connections).map(spawn).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-            let joined = thread.join();
-            joined.map_err(|_| Error::msg("a connection panicked"))?
-        };
-        threads.into_iter().map(join).collect::<Result<Vec<_>>>()
+        let turns = threads.into_iter().map(joined).collect::<Result<Vec<_>>>();
+        company.end().and(turns)
     })
     .with_context(|| format!("{} over {}", case.name(), server.name.as_str()))?;
     let begun = turns.iter().map(|turn| turn.begun).min();
@@ -61,6 +63,91 @@ pub(crate) fn round(
         rate: latencies.len() as f64 / seconds,
         latencies,
     })
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    let joined = thread.join();
+    joined.map_err(|_| Error::msg("a connection panicked"))?
+}
+
+/// A stream that is read, and what ends it.
+type Stream<'scope> = (
+    Box<dyn FnOnce() + Send>,
+    ScopedJoinHandle<'scope, Result<u64>>,
+);
+
+/// What goes on beside the connections that are measured.
+struct Company<'scope> {
+    stop: Arc<AtomicBool>,
+    writers: Vec<ScopedJoinHandle<'scope, Result<()>>>,
+    streams: Vec<Stream<'scope>>,
+}
+
+impl<'scope> Company<'scope> {
+    fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        server: &Server,
+        traffic: &'env Traffic,
+        case: Case,
+        seed: u64,
+    ) -> Result<Self> {
+        let mut company = Self {
+            stop: Arc::default(),
+            writers: Vec::new(),
+            streams: Vec::new(),
+        };
+        let many = 0..case.connections as u64;
+        match case.work {
+            Work::Beside => {
+                for number in many {
+                    let client = Client::connect(server.address)?;
+                    let mut rng = Rng::new(Rng::new(!seed).next() ^ number);
+                    let stop = Arc::clone(&company.stop);
+                    let write = move || write(client, traffic, &mut rng, &stop);
+                    company.writers.push(scope.spawn(write));
+                }
+            }
+            Work::Streams => {
+                let request = Request::get("/v1/events/stream");
+                for _ in many {
+                    let client = Client::connect(server.address)?;
+                    let end = Box::new(client.ending()?);
+                    let bytes = request.bytes.clone();
+                    let read = scope.spawn(move || client.drain(&bytes));
+                    company.streams.push((end, read));
+                }
+            }
+            _ => {}
+        }
+        Ok(company)
+    }
+
+    /// Ends it. Each stream must have had events.
+    fn end(self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        for writer in self.writers {
+            joined(writer)?;
+        }
+        for (end, stream) in self.streams {
+            end();
+            ensure!(joined(stream)? > LEAST_STREAMED, "a stream has no events");
+        }
+        Ok(())
+    }
+}
+
+/// Gives messages until it is to stop.
+fn write(mut client: Client, traffic: &Traffic, rng: &mut Rng, stop: &AtomicBool) -> Result<()> {
+    while !stop.load(Ordering::Relaxed) {
+        let request = traffic.draw(Work::Receive, rng);
+        let answer = client.ask(&request.bytes)?;
+        ensure!(
+            answer.status == request.expected,
+            "{} to a message",
+            answer.status
+        );
+    }
+    Ok(())
 }
 
 struct Turn {

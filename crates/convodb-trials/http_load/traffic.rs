@@ -99,10 +99,10 @@ impl Traffic {
 
     pub(crate) fn draw(&self, work: Work, rng: &mut Rng) -> Request {
         match work {
-            Work::List => self.first_page(rng),
+            Work::List | Work::Beside => self.first_page(rng),
             Work::Deep => self.deep_page(rng),
             Work::Get => self.conversation(rng),
-            Work::Receive => self.message(rng),
+            Work::Receive | Work::Streams => self.message(rng),
             Work::Mixed => match rng.below(100) {
                 0..72 => self.first_page(rng),
                 72..80 => self.deep_page(rng),

@@ -110,13 +110,22 @@ fn a_run_measures_every_case_on_both_servers_and_leaves_nothing_behind() -> Resu
             }
         }
     }
+    for more in [
+        "\"receive\" 16 \"convodb\"",
+        "\"receive\" 16 \"sqlite\"",
+        "\"beside\" 4 \"convodb\"",
+        "\"beside\" 4 \"sqlite\"",
+        "\"streams\" 4 \"convodb\"",
+    ] {
+        expected.push(more.to_owned());
+    }
     assert_eq!(found, expected);
 
     let table = fs::read_to_string(markdown)?;
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), table.trim());
     assert_eq!(
         table.lines().filter(|line| line.starts_with("| `")).count(),
-        10
+        13
     );
     let chart = fs::read_to_string(svg)?;
     assert!(chart.starts_with("<svg") && chart.contains("receive/4"));

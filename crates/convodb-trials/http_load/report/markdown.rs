@@ -40,7 +40,11 @@ pub(crate) fn table(load: &Load) -> String {
     for (case, figures) in load.cases() {
         let _ = write!(text, "| `{}` |", case.name());
         let theirs = figures.iter().find(|figure| figure.server == Name::Sqlite);
-        for figure in &figures {
+        for name in Name::ALL {
+            let Some(figure) = figures.iter().find(|figure| figure.server == name) else {
+                text.push_str(" – | – | – |");
+                continue;
+            };
             let ratio = ratio(figure, theirs.copied());
             let [rate, p50, p99] = [figure.rate, figure.p50_us, figure.p99_us].map(whole);
             let _ = write!(text, " {rate}{ratio} | {p50} | {p99} |");
