@@ -43,7 +43,7 @@ impl<T: Send + 'static> Answer<Outcome<T>> {
         let own = Arc::clone(&answer);
         // Within the caller's span, on whichever thread it runs.
         #[cfg(feature = "tracing")]
-        let span = tracing::debug_span!(target: "convodb", "command", command = name_of::<C>());
+        let span = tracing::debug_span!(target: "convodb", "command", command = C::NAME);
         let job = move |executor: &Executor, unit: &mut UnitOfWork<'_>| {
             #[cfg(feature = "tracing")]
             let _span = span.enter();
@@ -99,13 +99,6 @@ impl<T> Answer<T> {
             wake(waker);
         }
     }
-}
-
-/// The name of a command's type.
-#[cfg(feature = "tracing")]
-fn name_of<C>() -> &'static str {
-    let path = std::any::type_name::<C>();
-    path.rsplit("::").next().unwrap_or(path)
 }
 
 /// Another command of the group panicked.

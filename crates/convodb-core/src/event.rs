@@ -319,6 +319,44 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All types.
+    pub const TYPES: [&'static str; 34] = [
+        "conversation.created",
+        "conversation.assigned",
+        "conversation.unassigned",
+        "conversation.resolved",
+        "conversation.reopened",
+        "conversation.deleted",
+        "message.received",
+        "message.sent",
+        "message.delivered",
+        "message.read",
+        "message.failed",
+        "note.added",
+        "message.system",
+        "message.edited",
+        "message.revoked",
+        "message.updated",
+        "message.reacted",
+        "message.unreacted",
+        "message.played",
+        "message.retried",
+        "conversation.receipts",
+        "conversation.updated",
+        "conversation.read",
+        "conversation.unread",
+        "conversation.snoozed",
+        "conversation.unsnoozed",
+        "conversation.imported",
+        "contact.created",
+        "contact.updated",
+        "contact.identified",
+        "contact.merged",
+        "contact.conflict",
+        "contact.erased",
+        "conversation.merged",
+    ];
+
     /// The type, as the JSON has it.
     pub const fn as_str(&self) -> &'static str {
         match self {

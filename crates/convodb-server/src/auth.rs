@@ -31,6 +31,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use convodb::{Author, AuthorType};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
@@ -264,6 +265,29 @@ impl Access {
         Err(ApiError::denied(format!(
             "{field}: the key `{name}` may not act for others"
         )))
+    }
+
+    /// Checks that it may name an author: a user is one whom it may act as.
+    pub(crate) fn check_author(&self, field: &str, author: &Author) -> Result<(), ApiError> {
+        if author.r#type != AuthorType::User {
+            return Ok(());
+        }
+        self.check_acts_for_others(field)?;
+        if self.actor.is_some() && self.actor != author.id {
+            return Err(ApiError::denied(format!(
+                "{field}: the session acts as another user"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks that it may import, which brings what any user wrote.
+    pub(crate) fn check_imports(&self) -> Result<(), ApiError> {
+        self.check_acts_for_others("body")?;
+        match self.actor {
+            Some(_) => Err(ApiError::denied("body: the session acts as one user")),
+            None => Ok(()),
+        }
     }
 
     /// Opens a session with the key, and returns its cookie.

@@ -97,7 +97,7 @@ pub(crate) struct Config {
     pub(crate) webhook_secret: Option<String>,
 
     /// The types of the events that are posted, `message.*` for each that begins so; without it, all
-    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', requires = "webhook")]
     webhook_events: Vec<String>,
 
     /// For how long an event is posted again that the receiver does not accept; then it is a dead letter
@@ -210,6 +210,10 @@ impl File {
         let mut arguments = Vec::new();
         for (name, value) in &self.options {
             ensure!(name != "config", "`config` is no option of a file");
+            let is_name = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+            ensure!(is_name, "there is no option of such a name");
             let values = match value {
                 toml::Value::Array(values) => values.as_slice(),
                 value => std::slice::from_ref(value),
@@ -240,7 +244,14 @@ pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.unwrap_or_default().matches('\n').count() + 1;
-        anyhow!("line {line}: {}", error.message())
+        // Nor a value of another type, which the message shows.
+        let message = error.message();
+        match message.split_once(", expected ") {
+            Some((found, expected)) if found.starts_with("invalid") => {
+                anyhow!("line {line}: expected {expected}")
+            }
+            _ => anyhow!("line {line}: {message}"),
+        }
     })
 }
 
@@ -319,9 +330,17 @@ fn is_postgres(db: &str) -> bool {
         || begins_with_key().unwrap_or(false)
 }
 
+/// Greater ones are beyond what clocks have.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
+fn duration(seconds: f64) -> Result<Duration> {
+    let duration = Duration::try_from_secs_f64(seconds)?;
+    ensure!(duration <= LONGEST, "must be at most a hundred years");
+    Ok(duration)
+}
+
 fn days(text: &str) -> Result<Duration> {
-    let days: f64 = text.parse()?;
-    Ok(Duration::try_from_secs_f64(days * 24.0 * 60.0 * 60.0)?)
+    duration(text.parse::<f64>()? * 24.0 * 60.0 * 60.0)
 }
 
 fn some_days(text: &str) -> Result<Duration> {
@@ -331,11 +350,11 @@ fn some_days(text: &str) -> Result<Duration> {
 }
 
 fn wait(text: &str) -> Result<Duration> {
-    Ok(Duration::try_from_secs_f64(text.parse()?)?)
+    duration(text.parse()?)
 }
 
 fn seconds(text: &str) -> Result<Duration> {
-    let duration = Duration::try_from_secs_f64(text.parse()?)?;
+    let duration = duration(text.parse()?)?;
     ensure!(!duration.is_zero(), "must be more than 0");
     Ok(duration)
 }
@@ -374,7 +393,8 @@ impl Config {
 
     /// Where the store is. No error has the password.
     pub(crate) fn database(&self) -> Result<Database<'_>> {
-        let Some(url) = self.db.to_str().filter(|db| is_postgres(db)) else {
+        let db = self.db.to_str().map(str::trim_start);
+        let Some(url) = db.filter(|db| is_postgres(db)) else {
             ensure!(
                 self.workspace.is_none(),
                 "--workspace belongs to PostgreSQL"
@@ -455,7 +475,8 @@ fn file_of(arguments: &[OsString]) -> Option<PathBuf> {
             named = Some(PathBuf::from(path));
         }
     }
-    named.or_else(|| std::env::var_os("CONVODB_CONFIG").map(PathBuf::from))
+    let of_environment = std::env::var_os("CONVODB_CONFIG").filter(|name| !name.is_empty());
+    named.or_else(|| of_environment.map(PathBuf::from))
 }
 
 pub(crate) fn check_key(key: &str) -> Result<()> {

@@ -100,7 +100,8 @@ impl Feed {
             is_near: after.is_none(),
             read: VecDeque::new(),
             live: None,
-            heartbeat: Instant::now() + HEARTBEAT,
+            // The first one is sent at once.
+            heartbeat: Instant::now(),
         };
         match after {
             Some(after) => {
@@ -221,7 +222,9 @@ impl EventStream {
     pub(crate) async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if Instant::now() >= self.heartbeat {
-                return self.sent(sse::Event::default().comment(""));
+                // A client that has no event yet goes on from here too.
+                let heartbeat = sse::Event::default().comment("");
+                return self.sent(heartbeat.id(self.position.to_string()));
             }
             let event = match self.live.as_mut().filter(|_| self.read.is_empty()) {
                 Some(live) => match timeout_at(self.heartbeat, live.recv()).await {
@@ -331,7 +334,10 @@ mod tests {
         let open = async |after: Option<u64>| {
             let after = after.map(EventSeq::new);
             let stream = feed.open(access.clone(), after, None).await;
-            stream.map_err(|error| anyhow::anyhow!("{error}"))
+            let mut stream = stream.map_err(|error| anyhow::anyhow!("{error}"))?;
+            // The number where it begins.
+            assert!(stream.next().await.is_some());
+            Ok::<_, anyhow::Error>(stream)
         };
         receive(&store, 1)?;
         let mut quick = open(Some(0)).await?;
@@ -367,6 +373,9 @@ mod tests {
             streams.push(stream.map_err(|error| anyhow::anyhow!("{error}"))?);
         }
         assert!(feed.open(access.clone(), None, None).await.is_err());
+        for stream in &mut streams {
+            assert!(stream.next().await.is_some());
+        }
         for _ in 0..2 {
             receive(&store, 1)?;
             for stream in &mut streams {

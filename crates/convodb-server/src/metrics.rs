@@ -40,12 +40,21 @@ struct Answered {
     status: u16,
 }
 
+/// A method. Those that the API does not have are one: a client could send any number of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Verb(Method);
+struct Verb(&'static str);
+
+impl Verb {
+    fn of(method: &Method) -> Self {
+        let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let found = known.into_iter().find(|known| method == *known);
+        Self(found.unwrap_or("other"))
+    }
+}
 
 impl EncodeLabelValue for Verb {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        self.0.as_str().encode(encoder)
+        self.0.encode(encoder)
     }
 }
 
@@ -91,8 +100,8 @@ impl Metrics {
         }
     }
 
-    fn observe(&self, method: Method, route: String, status: u16, took: Duration) {
-        let method = Verb(method);
+    fn observe(&self, method: &Method, route: String, status: u16, took: Duration) {
+        let method = Verb::of(method);
         let of = Route {
             method: method.clone(),
             route: route.clone(),
@@ -142,7 +151,7 @@ pub(crate) async fn observe(
     let underway = Underway(metrics.underway.clone());
     let response = next.run(request).await;
     drop(underway);
-    metrics.observe(method, route, response.status().as_u16(), begun.elapsed());
+    metrics.observe(&method, route, response.status().as_u16(), begun.elapsed());
     response
 }
 

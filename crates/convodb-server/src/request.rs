@@ -12,7 +12,9 @@ use convodb::{
     repair_surrogates,
 };
 use http_body_util::{BodyExt as _, LengthLimitError};
+use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tower_http::timeout::TimeoutError;
 
 use crate::app::App;
 use crate::errors::ApiError;
@@ -66,6 +68,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
+        if percent_decode_str(query).decode_utf8().is_err() {
+            return Err(ApiError::unprocessable("the query must be UTF-8"));
+        }
         Ok(Self(
             form_urlencoded::parse(query.as_bytes())
                 .into_owned()
@@ -133,7 +138,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
 /// The context of a command: its `Idempotency-Key`, its actor and the revision that it expects, if any.
 pub(crate) struct CommandContext(pub(crate) Context);
 
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub(crate) const ACTOR: &str = "X-Convodb-Actor";
 pub(crate) const IF_MATCH: &str = "If-Match";
 
@@ -354,24 +359,24 @@ fn media_type_of(headers: &HeaderMap, known: &str) -> MediaType {
 async fn read(request: Request) -> Result<Bytes, ApiError> {
     match request.into_body().collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) => Err(ApiError::of(if is_too_large(&error) {
-            StatusCode::PAYLOAD_TOO_LARGE
-        } else {
-            // The client disconnected: this answer is not read.
-            StatusCode::BAD_REQUEST
-        })),
+        Err(error) => Err(ApiError::of(broken_off(&error))),
     }
 }
 
-fn is_too_large(error: &axum::Error) -> bool {
+/// The answer where a body did not come to its end.
+fn broken_off(error: &axum::Error) -> StatusCode {
     let mut error: Option<&dyn std::error::Error> = Some(error);
     while let Some(cause) = error {
         if cause.is::<LengthLimitError>() {
-            return true;
+            return StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        if cause.is::<TimeoutError>() {
+            return StatusCode::REQUEST_TIMEOUT;
         }
         error = cause.source();
     }
-    false
+    // The client disconnected: this answer is not read.
+    StatusCode::BAD_REQUEST
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

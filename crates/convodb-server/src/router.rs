@@ -144,7 +144,10 @@ pub(crate) fn router(
             app: Arc::clone(&app),
             endpoints,
         }));
-    let admin = Router::new().nest("/admin", admin::router(Arc::clone(&app), bounds.body_bytes));
+    let admin = Router::new().nest(
+        "/admin",
+        admin::router(Arc::clone(&app), bounds.body_bytes, bounds.request),
+    );
     let v1 = require(v1, keys, Need::ByMethod)
         .merge(require(session, keys, Need::Key))
         .merge(require(posted, keys, Need::Scope(Scope::Webhooks)))

@@ -206,6 +206,11 @@ impl<A> Draft<A, false> {
 }
 
 impl<A, const INBOUND: bool> Draft<A, INBOUND> {
+    #[doc(hidden)]
+    pub fn written_by(&self) -> Option<&Author> {
+        self.extras.as_ref()?.author.as_ref()
+    }
+
     pub(crate) const DIRECTION: Direction = match INBOUND {
         true => Direction::Inbound,
         false => Direction::Outbound,

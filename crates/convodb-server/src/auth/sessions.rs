@@ -14,8 +14,8 @@ use crate::errors::ApiError;
 /// From the opening on.
 pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Sessions that may be open; the next one ends the oldest.
-const MOST: usize = 10_000;
+/// Sessions that may be open with a key; the next one ends the oldest of the key.
+const MOST: usize = 1_000;
 
 /// The digest of the token of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,11 +59,14 @@ impl Sessions {
 
     fn insert(&self, token: Token, session: Session, now: Instant) {
         let mut sessions = self.lock();
-        if sessions.len() >= MOST {
-            sessions.retain(|_, session| session.ends > now);
-        }
-        if sessions.len() >= MOST {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.ends);
+        sessions.retain(|_, session| session.ends > now);
+        let of_key = || {
+            sessions
+                .iter()
+                .filter(|(_, other)| other.key == session.key)
+        };
+        if of_key().count() >= MOST {
+            let oldest = of_key().min_by_key(|(_, session)| session.ends);
             let oldest = oldest.map(|(token, _)| *token);
             oldest.and_then(|token| sessions.remove(&token));
         }
@@ -116,6 +119,12 @@ mod tests {
         let sessions = Sessions::default();
         let now = Instant::now();
         let token = |number: usize| Token::of(&number.to_string());
+        let another = Session {
+            key: [8; 32],
+            actor: None,
+            ends: now + LIFETIME,
+        };
+        sessions.insert(Token::of("of another key"), another, now);
         for number in 0..=MOST {
             let session = Session {
                 key: [7; 32],
@@ -124,7 +133,8 @@ mod tests {
             };
             sessions.insert(token(number), session, now);
         }
-        assert_eq!(sessions.lock().len(), MOST);
+        assert_eq!(sessions.lock().len(), MOST + 1);
+        assert!(sessions.get(&Token::of("of another key")).is_some());
         assert!(sessions.get(&token(0)).is_none());
         assert!(sessions.get(&token(1)).is_some() && sessions.get(&token(MOST)).is_some());
     }

@@ -1,15 +1,16 @@
 //! Requests about the store as a whole, for its operators: copies, exports, statistics, checks and clean-ups.
 //!
 //! Invariant: they take no place of other requests: they run on threads of their own, one of a kind at a time, and
-//! long answers give up the place of their connection. None has a time limit.
+//! long answers give up the place of their connection. None has a time limit; a body that comes has one for its pauses.
 
 use std::io::{BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
+use axum::extract::{FromRequest as _, FromRequestParts, Request as HttpRequest, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::imports::{self, flag};
 use crate::app::{Answer, App};
@@ -31,7 +33,10 @@ use crate::openapi::bodies::{self, MAX_NUMBER};
 use crate::openapi::parameters::{AdminLines, Exported, ImportNamed};
 use crate::openapi::responses::{Body, FileOnly, LinesBody as NoLines, NotFound, Request, Running};
 use crate::openapi::schemas;
-use crate::request::{JsonBody, LinesBody, NDJSON, NoBody, NoQuery, Query};
+use crate::request::{
+    ACTOR, IDEMPOTENCY_KEY, IF_MATCH, JsonBody, LinesBody, NDJSON, NoBody, NoQuery, Query, acting,
+    header,
+};
 use crate::serve::Place;
 use crate::streams::streamed;
 
@@ -58,8 +63,27 @@ pub(crate) struct Admin {
     imports: Arc<Semaphore>,
 }
 
-/// The routes below `/v1/admin`.
-pub(crate) fn router<S>(app: Arc<App>, body_bytes: usize) -> Router<S> {
+/// The headers of a command, which these requests do not take: a user who acts is one of the directory.
+pub(crate) struct NoContext;
+
+impl FromRequestParts<Arc<Admin>> for NoContext {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, admin: &Arc<Admin>) -> Result<Self, ApiError> {
+        for name in [IDEMPOTENCY_KEY, IF_MATCH] {
+            if parts.headers.contains_key(name) {
+                return Err(ApiError::invalid(name, "is not taken by this request"));
+            }
+        }
+        if let Some(actor) = header(&parts.headers, ACTOR)? {
+            acting(ACTOR, actor, &admin.app).await?;
+        }
+        Ok(Self)
+    }
+}
+
+/// The routes below `/v1/admin`. A body that does not go on for this long is given up.
+pub(crate) fn router<S>(app: Arc<App>, body_bytes: usize, pause: Duration) -> Router<S> {
     let one = || Arc::new(Semaphore::new(1));
     let admin = Admin {
         app,
@@ -80,6 +104,7 @@ pub(crate) fn router<S>(app: Arc<App>, body_bytes: usize) -> Router<S> {
         .layer(RequestBodyLimitLayer::new(body_bytes))
         .route("/import", get(imported).post(import))
         .layer(RequestBodyLimitLayer::new(body_bytes.max(BODY_BYTES)))
+        .layer(RequestBodyTimeoutLayer::new(pause))
         .with_state(Arc::new(admin))
 }
 
@@ -238,6 +263,7 @@ pub(crate) async fn verify(
     State(admin): State<Arc<Admin>>,
     connection: Option<Extension<Place>>,
     _: NoQuery,
+    _: NoContext,
     _: NoBody,
 ) -> Result<Response, ApiError> {
     let place = place(&admin.verifications, "a verification")?;
@@ -302,6 +328,7 @@ struct Compacted {
 pub(crate) async fn compact(
     State(admin): State<Arc<Admin>>,
     _: NoQuery,
+    _: NoContext,
     _: NoBody,
 ) -> Result<Answer, ApiError> {
     let Backend::File(store) = admin.app.store.clone() else {
@@ -413,6 +440,7 @@ struct Purged {
 pub(crate) async fn purge(
     State(admin): State<Arc<Admin>>,
     _: NoQuery,
+    _: NoContext,
     JsonBody(purge): JsonBody<Purge>,
 ) -> Result<Answer, ApiError> {
     let days = |Whole(days): Days| DAY * u32::try_from(days).unwrap_or(u32::MAX);
@@ -527,8 +555,9 @@ pub(crate) async fn imported(
 )]
 pub(crate) async fn import(
     State(admin): State<Arc<Admin>>,
+    _: NoContext,
     mut query: Query,
-    LinesBody(body): LinesBody,
+    request: HttpRequest,
 ) -> Result<Response, ApiError> {
     let mut options = imports::options(&mut query)?;
     let name = query.take("name")?;
@@ -543,5 +572,7 @@ pub(crate) async fn import(
     }
     let turn = Arc::clone(&admin.imports).acquire_owned().await;
     let turn = turn.map_err(|_| ApiError::of(StatusCode::SERVICE_UNAVAILABLE))?;
+    // Behind the others: each has a large body.
+    let LinesBody(body) = LinesBody::from_request(request, &()).await?;
     imports::answered(&admin.app, turn, Context::new(), options, first_line, body).await
 }

@@ -67,7 +67,8 @@ pub(crate) async fn list(
 ///
 /// The changes after an event, and then those that come, as server-sent events: `id` is the number, `event` the type, and
 /// `data` the event as the list has it. A stream without a number begins with what comes next. A client that reads too
-/// slowly is disconnected, and goes on with `Last-Event-ID`. A comment comes every 15 seconds.
+/// slowly is disconnected, and goes on with `Last-Event-ID`. A comment comes at the beginning and every 15 seconds, with the
+/// number up to which there was nothing else as its `id`.
 #[utoipa::path(
     get,
     path = "/v1/events/stream",

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
+use crate::auth::Access;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{CommandHeaders, Lines};
 use crate::openapi::responses::{Key, LinesBody as NoLines, Request};
@@ -21,13 +22,17 @@ use crate::request::{KeyedContext, LinesBody, NDJSON, Query};
 /// tool imports files of any size.
 pub(crate) const BODY_BYTES: usize = 16 << 20;
 
+/// The lines of a body, blank ones aside: each has an answer, which is held until all have theirs.
+const MOST_LINES: usize = 100_000;
+
 /// Import lines
 ///
 /// A line is `{"message": {…}}`, `{"note": {…}}`, `{"conversation": {…}}`, `{"contact": {…}}`, `{"user": {…}}`,
 /// `{"team": {…}}`, `{"inbox": {…}}` or `{"view": {…}}`; `src/docs/lines.md` of the repository lists the fields of each. Each line
 /// is imported for itself and has its answer: `{"line", "result"}`, where `result` is `created`, `merged`,
 /// `duplicate`, or `error` with `error: {"code", "message", "field"}`. A line that is rejected does not
-/// stop those after it. The body has at most 16 MiB. The import is silent: nothing is reopened, unread or
+/// stop those after it. The body has at most 16 MiB and 100,000 lines. Its key is one that may act for others, as the
+/// lines bring what anyone wrote. The import is silent: nothing is reopened, unread or
 /// an event of its own. A message or note without an `id` cannot be recognised, and is stored again by another
 /// request. Imported conversations keep their old times: a server with `--keep-resolved` deletes those that are
 /// older.
@@ -47,10 +52,12 @@ pub(crate) const BODY_BYTES: usize = 16 << 20;
 )]
 pub(crate) async fn import(
     State(app): State<Arc<App>>,
+    access: Access,
     mut query: Query,
     keyed: KeyedContext,
     LinesBody(body): LinesBody,
 ) -> Result<Response, ApiError> {
+    access.check_imports()?;
     let mut options = options(&mut query)?;
     query.finish()?;
     if let Some(key) = &keyed.key {
@@ -85,12 +92,15 @@ pub(super) async fn answered(
     first_line: u64,
     body: Bytes,
 ) -> Result<Response, ApiError> {
+    if lines(&body).count() > MOST_LINES {
+        let reason = format!("must have at most {MOST_LINES} lines");
+        return Err(ApiError::invalid("body", &reason));
+    }
     let store = app.store.clone();
     // The import goes on even if its client disconnects.
     let imported = app.apart(Some(permit), async move {
-        let lines = (first_line..).zip(body.split(|byte| *byte == b'\n'));
-        let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-        let lines = lines.map(|(number, line)| (number, ImportLine::parse(line)));
+        let lines = lines(&body);
+        let lines = lines.map(|(at, line)| (first_line + at, ImportLine::parse(line)));
         let mut answers = Vec::new();
         let answered = |answer: LineAnswer| {
             // Plain data: it has JSON.
@@ -105,6 +115,12 @@ pub(super) async fn answered(
     let kind = HeaderValue::from_static(NDJSON);
     response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
+}
+
+/// The lines that are not blank, and how many are before each.
+fn lines(body: &[u8]) -> impl Iterator<Item = (u64, &[u8])> + Send {
+    let lines = (0..).zip(body.split(|byte| *byte == b'\n'));
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty())
 }
 
 /// A parameter that is `true` or `false`.

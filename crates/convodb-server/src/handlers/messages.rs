@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::app::{Answer, App};
+use crate::auth::Access;
 use crate::errors::ApiError;
 use crate::openapi::parameters::{
     CommandHeaders, ConversationId, ConversationMessage, Expected, Messages,
@@ -38,10 +39,14 @@ use crate::request::{CommandContext, JsonBody, NoQuery, PathConversation, PathPa
 )]
 pub(crate) async fn send(
     State(app): State<Arc<App>>,
+    access: Access,
     _: NoQuery,
     CommandContext(context): CommandContext,
     JsonBody(message): JsonBody<Outbound>,
 ) -> Result<Answer, ApiError> {
+    if let Some(author) = message.written_by() {
+        access.check_author("author", author)?;
+    }
     let outcome = app.execute(context, SendMessage { message }).await?;
     Answer::created(!outcome.is_duplicate, &outcome.value)
 }
@@ -131,10 +136,12 @@ fn parked(value: Option<&impl Serialize>) -> Result<Answer, ApiError> {
 )]
 pub(crate) async fn react(
     State(app): State<Arc<App>>,
+    access: Access,
     _: NoQuery,
     CommandContext(context): CommandContext,
     JsonBody(reaction): JsonBody<React>,
 ) -> Result<Answer, ApiError> {
+    access.check_author("by", &reaction.by)?;
     parked(app.execute(context, reaction).await?.value.as_ref())
 }
 
@@ -189,10 +196,12 @@ pub(crate) async fn edit(
 )]
 pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
+    access: Access,
     _: NoQuery,
     CommandContext(context): CommandContext,
     JsonBody(revocation): JsonBody<Revoke>,
 ) -> Result<Answer, ApiError> {
+    access.check_author("by", &revocation.by)?;
     parked(app.execute(context, revocation).await?.value.as_ref())
 }
 

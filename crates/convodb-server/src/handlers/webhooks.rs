@@ -32,7 +32,9 @@ impl Webhooks {
             endpoint.ok_or_else(|| ApiError::not_found(format!("there is no webhook `{name}`")))?;
         let letters = dead_letters::list(&self.app, endpoint);
         let letters = self.app.read(letters).await?;
-        let sequence = sequence.parse().ok().map(EventSeq::new);
+        let number = sequence.parse().ok().map(EventSeq::new);
+        // As it is listed: no `+1`, and no `01`.
+        let sequence = number.filter(|number| number.to_string() == *sequence);
         let letter = sequence.filter(|sequence| letters.contains(sequence));
         let letter = letter.ok_or_else(|| {
             ApiError::not_found(format!("webhook `{name}` has no such dead letter"))
@@ -101,7 +103,10 @@ pub(crate) async fn replay(
     _: NoQuery,
     _: NoBody,
 ) -> Result<StatusCode, ApiError> {
-    let (endpoint, sequence) = webhooks.find(&path).await?;
+    let (endpoint, _) = webhooks.find(&path).await?;
+    let _turn = endpoint.replaying.lock().await;
+    // Another request may have posted it meanwhile.
+    let (_, sequence) = webhooks.find(&path).await?;
     let app = &webhooks.app;
     let event = dead_letters::event(app, endpoint, sequence);
     let event = app.read(event).await?;
@@ -130,7 +135,9 @@ pub(crate) async fn drop_letter(
     _: NoQuery,
     _: NoBody,
 ) -> Result<StatusCode, ApiError> {
-    let (endpoint, sequence) = webhooks.find(&path).await?;
+    let (endpoint, _) = webhooks.find(&path).await?;
+    let _turn = endpoint.replaying.lock().await;
+    let (_, sequence) = webhooks.find(&path).await?;
     let app = &webhooks.app;
     app.read(dead_letters::remove(app, endpoint, sequence))
         .await?;

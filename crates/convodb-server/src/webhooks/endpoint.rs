@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use convodb::{ConsumerName, Event};
+use convodb::{ConsumerName, Event, EventKind};
+use tokio::sync::Mutex;
 
 use super::target::Target;
 
@@ -33,6 +34,16 @@ pub(crate) struct Endpoint {
     pub(crate) give_up: Duration,
     target: Arc<Target>,
     events: Vec<String>,
+    /// Held while a dead letter is posted, so that it is posted once.
+    pub(crate) replaying: Mutex<()>,
+}
+
+/// Whether a type of events is one of a pattern: itself, or one that begins as `message.*` says.
+fn matches(pattern: &str, kind: &str) -> bool {
+    match pattern.strip_suffix(".*") {
+        Some(subject) => kind.split_once('.').is_some_and(|(of, _)| of == subject),
+        None => kind == pattern,
+    }
 }
 
 impl Endpoint {
@@ -46,7 +57,7 @@ impl Endpoint {
         };
         for pattern in &settings.events {
             ensure!(
-                !pattern.is_empty() && !pattern.trim_end_matches(".*").contains('*'),
+                EventKind::TYPES.iter().any(|kind| matches(pattern, kind)),
                 "webhook {name}: `{pattern}` is no type of events, nor the beginning of some, as `message.*` is"
             );
         }
@@ -58,6 +69,7 @@ impl Endpoint {
                     .with_context(|| format!("webhook {name}"))?,
             ),
             events: settings.events.clone(),
+            replaying: Mutex::default(),
             name,
         })
     }
@@ -81,11 +93,7 @@ impl Endpoint {
     /// Whether an event is one that it takes.
     pub(super) fn takes(&self, event: &Event) -> bool {
         let kind = event.kind.as_str();
-        let matches = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(beginning) => kind.starts_with(beginning),
-            None => kind == pattern,
-        };
-        self.events.is_empty() || self.events.iter().any(matches)
+        self.events.is_empty() || self.events.iter().any(|pattern| matches(pattern, kind))
     }
 
     /// Posts an event once. It blocks a thread of its own until it is answered.

@@ -448,6 +448,63 @@ fn what_is_old_is_purged_and_counted() {
 }
 
 #[test]
+fn what_a_command_takes_is_refused_where_it_would_be_ignored() {
+    let home = Home::new();
+    let server = home.start();
+    for path in ["verify", "compact", "purge", "import"] {
+        let path = format!("/v1/admin/{path}");
+        for (header, field) in [
+            ("Idempotency-Key: one", "Idempotency-Key"),
+            ("If-Match: \"3\"", "If-Match"),
+            ("X-Convodb-Actor: usr_nobody", "X-Convodb-Actor"),
+        ] {
+            let post = ["--request", "POST", "--header", header];
+            server
+                .curl(&path, &post)
+                .refused(422, "validation_error", field);
+        }
+    }
+}
+
+#[test]
+fn a_body_that_does_not_go_on_is_given_up() {
+    let home = Home::new();
+    let server = home.start_with(&["--request-timeout", "1"]);
+    for path in ["/v1/admin/purge", "/v1/admin/import"] {
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/{}\r\nContent-Length: 1000\r\n\r\n{{",
+            if path.ends_with("import") {
+                "x-ndjson"
+            } else {
+                "json"
+            }
+        );
+        client.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 408");
+    }
+}
+
+#[test]
+fn an_import_has_no_more_lines_than_are_answered_from_memory() {
+    let home = Home::new();
+    let server = home.start();
+    let blank = "\n".repeat(200_000);
+    let body = home.dir().join("lines");
+    let data = format!("@{}", body.display());
+    for (lines, status) in [(100_000, 200), (100_001, 422)] {
+        fs::write(&body, "x\n".repeat(lines) + &blank).unwrap();
+        for path in ["/v1/messages/import", "/v1/admin/import"] {
+            let post = ["--header", LINES, "--data-binary", &data];
+            let answer = server.curl(path, &post);
+            assert_eq!(answer.status, status, "{path}");
+        }
+    }
+}
+
+#[test]
 fn each_request_needs_a_key_and_takes_no_other_parameters() {
     let home = Home::new();
     let server = home.start();

@@ -38,8 +38,15 @@ fn what_is_wrong_in_the_file_is_one_line_with_its_place_and_without_secrets() {
         ("listen = \"secret\n", "line 1"),
         (
             "rate-limit = 7\n[[webhooks]]\nname = \"secret\"\nurl = 7\n",
-            "invalid type",
+            "expected a string",
         ),
+        (
+            "[[webhooks]]\nname = \"a\"\nurl = \"http://localhost/\"\nsecret = \"secret\"\nevents = [\"mesage.received\"]\n",
+            "`mesage.received` is no type of events",
+        ),
+        ("webhook-events = [\"message.*\"]\n", "--webhook"),
+        ("request-timeout = 1e19\n", "a hundred years"),
+        ("\"config=x\" = true\n", "no option of such a name"),
         ("no-such-option = \"x\"\n", "--no-such-option"),
         ("rate-limit = 0\n", "--rate-limit"),
         (
@@ -128,7 +135,7 @@ fn a_request_is_followed_into_the_store_by_its_id() {
     let log = server.log();
     let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
     let lines: Vec<Value> = lines.collect();
-    let is_received = |line: &&Value| line["span"]["command"] == "ReceiveMessage";
+    let is_received = |line: &&Value| line["span"]["command"] == "receive";
     let applied = lines.iter().find(is_received).unwrap();
     let is_committed =
         |line: &&Value| line["message"] == "committed" && line["commit"] == applied["commit"];
@@ -146,6 +153,10 @@ fn metrics_count_requests_by_their_routes_and_show_the_store() {
     server.conversation("con_1");
     server.get("/v1/conversations").expect(200);
     server.get("/v1/conversations/nothing").expect(404);
+    for method in ["ODD", "ODDER"] {
+        let request = ["--request", method];
+        server.curl("/nothing", &request).expect(404);
+    }
     let text = server.get("/metrics");
     assert_eq!(text.status, 200);
     for line in [
@@ -153,6 +164,7 @@ fn metrics_count_requests_by_their_routes_and_show_the_store() {
         r#"convodb_requests_total{method="GET",route="/v1/conversations/{id}",status="404"} 1"#,
         r#"convodb_requests_total{method="POST",route="/v1/messages/receive",status="201"} 1"#,
         r#"convodb_request_seconds_count{method="GET",route="/v1/conversations"} 1"#,
+        r#"convodb_requests_total{method="other",route="none",status="404"} 2"#,
         "convodb_newest_event 2",
         "convodb_queue_free 256",
     ] {
@@ -318,6 +330,7 @@ fn the_example_of_nginx_serves_the_api_with_tls_and_streams_events() {
     let listed = until(|| Some(curl("/v1/conversations", &[])).filter(|it| it.contains("200 OK")));
     assert!(listed.contains("x-request-id: "), "{listed}");
     assert!(curl("/metrics", &[]).contains(" 404 "));
+    assert!(curl("/v1/admin/stats", &[]).contains(" 404 "));
     server.conversation("con_1");
     let stream = curl(
         "/v1/events/stream?after=0",

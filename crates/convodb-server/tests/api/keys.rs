@@ -136,6 +136,62 @@ fn only_a_key_that_may_acts_for_others() {
 }
 
 #[test]
+fn a_user_who_writes_is_one_whom_the_key_or_the_session_may_act_as() {
+    let home = Home::new();
+    let scopes = "scopes = [\"read\", \"write\"]";
+    let server = start(
+        &home,
+        &[
+            entry("machine", "m", scopes),
+            entry("inbox", "i", &format!("{scopes}\nacts_for_others = true")),
+        ],
+    );
+    for user in ["alice", "bob"] {
+        let put = ["--request", "PUT", "--json", r#"{"name": "A user"}"#];
+        by(&server, "m", &format!("/v1/users/usr_{user}"), &put).expect(201);
+    }
+    let provided = r#"{"contact_id":"con_1","channel":"webchat","type":"text","content":"Hello","provider_id":"p1"}"#;
+    by(&server, "m", RECEIVE, &["--json", provided]).expect(201);
+    let send = r#"{"contact_id":"con_1","channel":"webchat","type":"text","content":"Hi","author":{"type":"user","id":"usr_bob"}}"#;
+    let react = r#"{"channel":"webchat","provider_id":"p1","by":{"type":"user","id":"usr_bob"},"emoji":"x"}"#;
+    let revoke = r#"{"channel":"webchat","provider_id":"p1","by":{"type":"user","id":"usr_bob"}}"#;
+    let written = [
+        ("/v1/messages/send", send, "author"),
+        ("/v1/messages/react", react, "by"),
+        ("/v1/messages/revoke", revoke, "by"),
+    ];
+    let sign_in = ["--json", r#"{"actor": "usr_alice"}"#];
+    let session = by(&server, "i", SESSION, &sign_in);
+    let cookie = session.header("set-cookie").unwrap();
+    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
+    let as_alice = ["--header", &cookie, "--header", CSRF];
+    for (path, body, field) in written {
+        by(&server, "m", path, &["--json", body]).refused(403, "forbidden", field);
+        let body = ["--json", body];
+        let answer = server.curl_as_it_is(path, &[&as_alice[..], &body].concat());
+        answer.refused(403, "forbidden", field);
+    }
+    let own = send.replace("usr_bob", "usr_alice");
+    let own = [&as_alice[..], &["--json", &own]].concat();
+    server.curl_as_it_is("/v1/messages/send", &own).expect(201);
+    let lines = [
+        "--header",
+        "Content-Type: application/x-ndjson",
+        "--data",
+        "",
+    ];
+    let import = "/v1/messages/import";
+    by(&server, "m", import, &lines).refused(403, "forbidden", "act for others");
+    let answer = server.curl_as_it_is(import, &[&as_alice[..], &lines].concat());
+    answer.refused(403, "forbidden", "one user");
+    assert_eq!(by(&server, "i", import, &lines).status, 200);
+    for (path, body, _) in written {
+        let status = by(&server, "i", path, &["--json", body]).status;
+        assert!(status < 300, "{path}: {status}");
+    }
+}
+
+#[test]
 fn keys_are_rotated_without_a_restart_and_a_removed_one_ends_its_sessions() {
     let home = Home::new();
     let scopes = "scopes = [\"read\", \"write\"]";

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use convodb::Retention;
 use convodb::commands::PurgeEvents;
 
-use crate::server::{Home, KEY, PATIENCE, Server, until};
+use crate::server::{Home, KEY, PATIENCE, Server, text_from, until};
 use crate::sessions::{CSRF, SESSION, sign_in};
 
 const STREAM: &str = "/v1/events/stream";
@@ -283,16 +283,36 @@ fn a_stream_ends_with_its_session() {
 }
 
 #[test]
+fn a_stream_that_had_no_event_yet_is_resumed_where_it_began() {
+    let home = Home::new();
+    let server = home.start();
+    let id = server.conversation("con_1");
+    let path = format!("{STREAM}?conversation_id={id}");
+    let mut stream = Stream::open(&server, &path, "");
+    let heartbeat = stream.chunk().unwrap();
+    let began = heartbeat.lines().nth(1).unwrap().strip_prefix("id: ");
+    let began = began.unwrap().to_owned();
+    drop(stream);
+    server.conversation("con_2");
+    let body = text_from("con_1", "Meanwhile");
+    server.post("/v1/messages/receive", &body).expect(201);
+    let resume = format!("Last-Event-ID: {began}\r\n");
+    let mut stream = Stream::open(&server, &path, &resume);
+    assert_eq!(stream.next().unwrap().event, "message.received");
+}
+
+#[test]
 fn a_heartbeat_comes_when_nothing_else_does() {
     let home = Home::new();
     let server = home.start();
+    server.conversation("con_1");
+    let newest = listed(&server, 0).len();
     let started = Instant::now();
     let mut stream = Stream::open(&server, STREAM, "");
-    let chunk = stream.chunk().unwrap();
-    assert!(
-        chunk.starts_with(':') && chunk.ends_with("\n\n"),
-        "{chunk:?}"
-    );
+    let heartbeat = format!(": \nid: {newest}\n\n");
+    assert_eq!(stream.chunk().as_ref(), Some(&heartbeat));
+    assert!(started.elapsed().as_secs() < 10);
+    assert_eq!(stream.chunk().as_ref(), Some(&heartbeat));
     let took = started.elapsed();
     assert!((14..30).contains(&took.as_secs()), "{took:?}");
 }

@@ -170,7 +170,7 @@ fn a_receiver_gets_the_events_of_its_types_and_one_that_fails_delays_no_other() 
         let url = receiver.url();
         format!("[[webhooks]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\n{more}\n")
     };
-    let resolved = "events = [\"conversation.resolved\", \"user.*\"]";
+    let resolved = "events = [\"conversation.resolved\", \"contact.merged\"]";
     let both = webhook("failing", &failing, "") + &webhook("taking", &taking, resolved);
     std::fs::write(&options, both).unwrap();
     let server = home.start_with(&["--config", options.to_str().unwrap()]);
