@@ -2,6 +2,8 @@
 
 use std::env;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read};
+use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use convodb::{
@@ -12,7 +14,7 @@ use convodb_upkeep::Statistics;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::http::{Request, Response, StatusCode, Uri};
+use ureq::http::{HeaderValue, Request, Response, StatusCode, Uri};
 use ureq::{Agent, Body};
 
 use crate::commands::Wait;
@@ -34,7 +36,7 @@ pub(crate) type Pair<'a> = (&'a str, &'a str);
 /// A server, and the key for it.
 pub(crate) struct Server {
     url: String,
-    key: String,
+    key: HeaderValue,
     agent: Agent,
 }
 
@@ -106,17 +108,20 @@ pub(crate) fn cut(error: &std::io::Error) -> Failure {
 
 impl Server {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
-        let usage = |reason: &str| Failure::Usage(format!("--server: {reason}"));
-        let uri: Option<Uri> = url.parse().ok();
-        let uri = uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-        let uri = uri.ok_or_else(|| usage("must begin with `http://` or `https://`"))?;
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        if authority.contains('@') || uri.query().is_some() {
-            return Err(usage("must have no user, password and query"));
+        check(url).map_err(|reason| Failure::Usage(format!("--server: {reason}")))?;
+        let key = env::var_os(KEY).unwrap_or_default();
+        if key.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{KEY}: must have a key of the server"
+            )));
         }
-        let key = env::var(KEY).ok().filter(|key| !key.is_empty());
-        let key =
-            key.ok_or_else(|| Failure::Usage(format!("{KEY}: must have a key of the server")))?;
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
+        let key = key.to_str().filter(|key| key.bytes().all(is_plain));
+        let key = key.and_then(|key| HeaderValue::try_from(format!("Bearer {key}")).ok());
+        let key = key.ok_or_else(|| {
+            let reason = "has a character that a header cannot have";
+            Failure::Usage(format!("{KEY}: {reason}"))
+        })?;
         let config = Agent::config_builder()
             .timeout_connect(Some(CONNECTING))
             .max_redirects(0)
@@ -126,7 +131,7 @@ impl Server {
             .build();
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
-            key: format!("Bearer {key}"),
+            key,
             agent: Agent::new_with_config(config),
         })
     }
@@ -367,6 +372,39 @@ impl Refusal {
             Self::Unreachable(_) => true,
             Self::Answered { retry_after, .. } => retry_after.is_some(),
             Self::Failed(_) => false,
+        }
+    }
+}
+
+/// Why a URL is not that of a server.
+fn check(url: &str) -> Result<(), &'static str> {
+    if !["http://", "https://"]
+        .iter()
+        .any(|begin| url.starts_with(begin))
+    {
+        return Err("must begin with `http://` or `https://`");
+    }
+    if url.contains(['@', '?', '#']) {
+        return Err("must have no user, password, query and fragment");
+    }
+    let uri: Uri = url.parse().map_err(|_| "must be a URL")?;
+    let authority = uri.authority().ok_or("must have a host")?;
+    let host = authority.host();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_host = match host.strip_prefix('[') {
+        Some(address) => address.trim_end_matches(']').parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(is_name),
+    };
+    if !is_host {
+        return Err("must have a host, by name or address");
+    }
+    // What is no port counts as none for `Uri`.
+    match authority.as_str().strip_prefix(host) {
+        Some("") => Ok(()),
+        port => {
+            let port = port.and_then(|port| port.strip_prefix(':'));
+            let port: Option<NonZeroU16> = port.and_then(|port| port.parse().ok());
+            port.map(drop).ok_or("must have a port from 1 to 65535")
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands on the store of a running server, and beside one.
 
+mod way;
 #[cfg(feature = "postgres")]
 mod workspace;
 
