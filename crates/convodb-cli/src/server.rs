@@ -374,6 +374,18 @@ impl Refusal {
             Self::Failed(_) => false,
         }
     }
+
+    /// The number before the oldest event that is kept, where earlier ones are purged.
+    pub(crate) fn before_oldest(&self) -> Option<EventSeq> {
+        match self {
+            Self::Answered { error, .. } if error.code == "events_purged" => {
+                let mut words = error.message.split(' ');
+                let oldest: u64 = words.find_map(|word| word.parse().ok())?;
+                Some(EventSeq::new(oldest.saturating_sub(1)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Why a URL is not that of a server.
