@@ -14,6 +14,7 @@ use convodb_upkeep::Statistics;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use ureq::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use ureq::http::{HeaderValue, Request, Response, StatusCode, Uri};
 use ureq::{Agent, Body};
 
@@ -29,6 +30,11 @@ const CONNECTING: Duration = Duration::from_secs(10);
 
 /// Between two attempts, and how long an interruption goes unnoticed.
 const STEP: Duration = Duration::from_millis(100);
+
+/// The types of answers.
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+const OCTETS: &str = "application/octet-stream";
 
 /// What a parameter of a request is called, and its value.
 pub(crate) type Pair<'a> = (&'a str, &'a str);
@@ -219,7 +225,8 @@ impl Server {
         }
     }
 
-    fn document<T: DeserializeOwned>(mut answer: Response<Body>) -> Result<T, Failure> {
+    fn document<T: DeserializeOwned>(answer: Response<Body>) -> Result<T, Failure> {
+        let mut answer = of_kind(answer, JSON)?;
         let mut body = Vec::new();
         let read = answer.body_mut().as_reader().read_to_end(&mut body);
         read.map_err(|error| cut(&error))?;
@@ -255,7 +262,7 @@ impl Server {
     /// The bytes of an answer, as they come.
     pub(crate) fn bytes(&self, path: &str, wait: Wait) -> Result<impl Read + use<>, Failure> {
         let answer = self.ask("GET", path, &[], None, wait.to_read())?;
-        Ok(answer.into_body().into_reader())
+        Ok(of_kind(answer, OCTETS)?.into_body().into_reader())
     }
 
     /// The lines of an answer, as they come.
@@ -265,13 +272,8 @@ impl Server {
         query: &[Pair<'_>],
         wait: Wait,
     ) -> Result<Lines, Failure> {
-        Ok(Lines::of(self.ask(
-            "GET",
-            path,
-            query,
-            None,
-            wait.to_read(),
-        )?))
+        let answer = self.ask("GET", path, query, None, wait.to_read())?;
+        Ok(Lines::of(of_kind(answer, NDJSON)?))
     }
 
     /// The lines of the answer to one that does something.
@@ -282,8 +284,9 @@ impl Server {
         body: Option<&[u8]>,
         wait: Duration,
     ) -> Result<Lines, Failure> {
-        let body = body.map(|body| ("application/x-ndjson", body));
-        Ok(Lines::of(self.ask("POST", path, query, body, wait)?))
+        let body = body.map(|body| (NDJSON, body));
+        let answer = self.ask("POST", path, query, body, wait)?;
+        Ok(Lines::of(of_kind(answer, NDJSON)?))
     }
 
     /// How many conversations there are.
@@ -419,6 +422,24 @@ fn check(url: &str) -> Result<(), &'static str> {
             port.map(drop).ok_or("must have a port from 1 to 65535")
         }
     }
+}
+
+/// An answer that is of this type, and whose end can be recognised.
+fn of_kind(answer: Response<Body>, kind: &str) -> Result<Response<Body>, Failure> {
+    let headers = answer.headers();
+    let given = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let given = String::from_utf8_lossy(given.unwrap_or_default());
+    let media = given.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case(kind) {
+        let reason =
+            format!("the answer has the type `{media}`, not `{kind}` as that of a convodb server");
+        return Err(Failure::Server(reason));
+    }
+    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+        let reason = "the answer has no length, and may be cut";
+        return Err(Failure::Server(reason.to_owned()));
+    }
+    Ok(answer)
 }
 
 fn parsed<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {

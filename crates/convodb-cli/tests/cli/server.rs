@@ -495,7 +495,7 @@ fn errors_of_a_server_are_one_line() {
             let read = stream.read(&mut head).unwrap_or(0);
             let answer: &[u8] = match head[..read].starts_with(b"GET /v1/admin/") {
                 // One that is cut in its body.
-                true => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+                true => b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nconvo\r\n",
                 false => b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello",
             };
             let _ = stream.write_all(answer);
