@@ -36,6 +36,9 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 const OCTETS: &str = "application/octet-stream";
 
+/// A larger body is sent when the server asks for it. It can be refused before.
+const UNASKED_BYTES: usize = 64 << 10;
+
 /// What a parameter of a request is called, and its value.
 pub(crate) type Pair<'a> = (&'a str, &'a str);
 
@@ -48,8 +51,10 @@ pub(crate) struct Server {
 
 /// Why a request has no answer of 2xx.
 pub(crate) enum Refusal {
-    /// Before it was asked.
+    /// The connection failed, before or behind the request.
     Unreachable(ureq::Error),
+    /// The answer began, and did not end.
+    Cut(std::io::Error),
     Answered {
         status: StatusCode,
         error: ApiError,
@@ -80,6 +85,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let reason = match refusal {
             Refusal::Failed(failure) => return failure,
+            Refusal::Cut(error) => return cut(&error),
             Refusal::Unreachable(error) => {
                 // The name of the kind says no more than the source.
                 let error = error.to_string();
@@ -148,7 +154,7 @@ impl Server {
         method: &str,
         path: &str,
         query: &[Pair<'_>],
-        body: Option<(&str, &[u8])>,
+        body: Option<&[u8]>,
     ) -> Result<Response<Body>, Refusal> {
         let mut uri = format!("{}{path}", self.url);
         for (number, (name, value)) in query.iter().enumerate() {
@@ -161,12 +167,15 @@ impl Server {
             .method(method)
             .uri(uri)
             .header("Authorization", &self.key);
-        if let Some((kind, _)) = body {
-            request = request.header("Content-Type", kind);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, NDJSON);
+            if body.len() > UNASKED_BYTES {
+                request = request.header("Expect", "100-continue");
+            }
         }
         let invalid = |error| Refusal::Unreachable(ureq::Error::Http(error));
         let answer = match body {
-            Some((_, body)) => self.agent.run(request.body(body).map_err(invalid)?),
+            Some(body) => self.agent.run(request.body(body).map_err(invalid)?),
             None => self.agent.run(request.body(()).map_err(invalid)?),
         };
         let mut answer = answer.map_err(Refusal::Unreachable)?;
@@ -191,46 +200,17 @@ impl Server {
         })
     }
 
-    /// Asks, again and again within a time where the server cannot be reached or has no room.
+    /// Asks, again and again within a time. The body of the answer is yet to be read.
     fn ask(
         &self,
         method: &str,
         path: &str,
         query: &[Pair<'_>],
-        body: Option<(&str, &[u8])>,
+        kind: &str,
         wait: Duration,
-    ) -> Result<Response<Body>, Refusal> {
-        let until = Instant::now().checked_add(wait);
-        loop {
-            let refusal = match self.attempt(method, path, query, body) {
-                Ok(answer) => return Ok(answer),
-                Err(refusal) => refusal,
-            };
-            let pause = match &refusal {
-                Refusal::Unreachable(_) => Some(STEP),
-                Refusal::Answered { retry_after, .. } => retry_after.map(Duration::from_secs),
-                Refusal::Failed(_) => None,
-            };
-            let Some(pause) = pause else {
-                return Err(refusal);
-            };
-            let next = Instant::now().checked_add(pause);
-            if until.is_some_and(|until| next.is_none_or(|next| next > until)) {
-                return Err(refusal);
-            }
-            while next.is_some_and(|next| Instant::now() < next) {
-                interrupt::check().map_err(Refusal::Failed)?;
-                std::thread::sleep(STEP.min(pause));
-            }
-        }
-    }
-
-    fn document<T: DeserializeOwned>(answer: Response<Body>) -> Result<T, Failure> {
-        let mut answer = of_kind(answer, JSON)?;
-        let mut body = Vec::new();
-        let read = answer.body_mut().as_reader().read_to_end(&mut body);
-        read.map_err(|error| cut(&error))?;
-        parsed_line(&body)
+    ) -> Result<Response<Body>, Failure> {
+        let answer = again(wait, || self.attempt(method, path, query, None))?;
+        of_kind(answer, kind)
     }
 
     /// What a request for JSON is answered.
@@ -250,19 +230,22 @@ impl Server {
         query: &[Pair<'_>],
         wait: Duration,
     ) -> Result<T, Refusal> {
-        let answer = self.ask("GET", path, query, None, wait)?;
-        Self::document(answer).map_err(Refusal::Failed)
+        let answer = again(wait, || {
+            whole(self.attempt("GET", path, query, None)?, JSON)
+        })?;
+        parsed_line(&answer).map_err(Refusal::Failed)
     }
 
     /// The same of one that does something.
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, wait: Wait) -> Result<T, Failure> {
-        Self::document(self.ask("POST", path, &[], None, wait.to_read())?)
+        let answer = again(wait.to_read(), || self.attempt("POST", path, &[], None))?;
+        parsed_line(&whole(answer, JSON)?)
     }
 
     /// The bytes of an answer, as they come.
     pub(crate) fn bytes(&self, path: &str, wait: Wait) -> Result<impl Read + use<>, Failure> {
-        let answer = self.ask("GET", path, &[], None, wait.to_read())?;
-        Ok(of_kind(answer, OCTETS)?.into_body().into_reader())
+        let answer = self.ask("GET", path, &[], OCTETS, wait.to_read())?;
+        Ok(answer.into_body().into_reader())
     }
 
     /// The lines of an answer, as they come.
@@ -272,21 +255,28 @@ impl Server {
         query: &[Pair<'_>],
         wait: Wait,
     ) -> Result<Lines, Failure> {
-        let answer = self.ask("GET", path, query, None, wait.to_read())?;
-        Ok(Lines::of(of_kind(answer, NDJSON)?))
+        let answer = self.ask("GET", path, query, NDJSON, wait.to_read())?;
+        Ok(Lines::of(answer))
     }
 
     /// The lines of the answer to one that does something.
-    pub(crate) fn posted_lines(
+    pub(crate) fn posted_lines(&self, path: &str, wait: Wait) -> Result<Lines, Failure> {
+        let answer = self.ask("POST", path, &[], NDJSON, wait.to_read())?;
+        Ok(Lines::of(answer))
+    }
+
+    /// The whole answer to lines. They are sent again within a time, also where they have arrived and the answer
+    /// is lost.
+    pub(crate) fn send_lines(
         &self,
         path: &str,
         query: &[Pair<'_>],
-        body: Option<&[u8]>,
+        lines: &[u8],
         wait: Duration,
-    ) -> Result<Lines, Failure> {
-        let body = body.map(|body| (NDJSON, body));
-        let answer = self.ask("POST", path, query, body, wait)?;
-        Ok(Lines::of(of_kind(answer, NDJSON)?))
+    ) -> Result<Vec<u8>, Refusal> {
+        again(wait, || {
+            whole(self.attempt("POST", path, query, Some(lines))?, NDJSON)
+        })
     }
 
     /// How many conversations there are.
@@ -369,10 +359,22 @@ impl Refusal {
         matches!(self, Self::Answered { error, .. } if error.code == known)
     }
 
+    /// Whether what was asked may have happened all the same.
+    pub(crate) fn is_unknown(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Cut(_) => true,
+            // That of a proxy.
+            Self::Answered { status, error, .. } => {
+                status.is_server_error() && error.code.is_empty()
+            }
+            Self::Failed(_) => false,
+        }
+    }
+
     /// Whether it may be otherwise soon.
     pub(crate) const fn passes(&self) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::Cut(_) => true,
             Self::Answered { retry_after, .. } => retry_after.is_some(),
             Self::Failed(_) => false,
         }
@@ -424,6 +426,33 @@ fn check(url: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Attempts, again and again within a time where the server cannot be reached or has no room.
+fn again<T>(wait: Duration, mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    let until = Instant::now().checked_add(wait);
+    loop {
+        let refusal = match attempt() {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => refusal,
+        };
+        let pause = match &refusal {
+            Refusal::Unreachable(_) | Refusal::Cut(_) => Some(STEP),
+            Refusal::Answered { retry_after, .. } => retry_after.map(Duration::from_secs),
+            Refusal::Failed(_) => None,
+        };
+        let Some(pause) = pause else {
+            return Err(refusal);
+        };
+        let next = Instant::now().checked_add(pause);
+        if until.is_some_and(|until| next.is_none_or(|next| next > until)) {
+            return Err(refusal);
+        }
+        while next.is_some_and(|next| Instant::now() < next) {
+            interrupt::check().map_err(Refusal::Failed)?;
+            std::thread::sleep(STEP.min(pause));
+        }
+    }
+}
+
 /// An answer that is of this type, and whose end can be recognised.
 fn of_kind(answer: Response<Body>, kind: &str) -> Result<Response<Body>, Failure> {
     let headers = answer.headers();
@@ -440,6 +469,14 @@ fn of_kind(answer: Response<Body>, kind: &str) -> Result<Response<Body>, Failure
         return Err(Failure::Server(reason.to_owned()));
     }
     Ok(answer)
+}
+
+/// All of an answer of this type.
+fn whole(answer: Response<Body>, kind: &str) -> Result<Vec<u8>, Refusal> {
+    let mut answer = of_kind(answer, kind).map_err(Refusal::Failed)?;
+    let mut body = Vec::new();
+    let read = answer.body_mut().as_reader().read_to_end(&mut body);
+    read.map(|_| body).map_err(Refusal::Cut)
 }
 
 fn parsed<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
