@@ -47,6 +47,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Ctrl-C or the like, before anything was committed.
     Interrupted,
+    /// The same, while the answer to these lines of an import was awaited.
+    Unknown { first: u64, last: u64 },
     /// The same, after some lines were imported.
     Stopped { line: u64 },
     /// A bug in redb or in this tool.
@@ -86,7 +88,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) | Self::FileOnly { .. } | Self::NoServer { .. } => 2,
-            Self::Interrupted | Self::Stopped { .. } => 130,
+            Self::Interrupted | Self::Unknown { .. } | Self::Stopped { .. } => 130,
             _ => 3,
         })
     }
@@ -138,6 +140,10 @@ impl fmt::Display for Failure {
             }
             Self::Output(error) => write!(f, "standard output: {error}"),
             Self::Interrupted => f.write_str("interrupted: nothing was stored"),
+            Self::Unknown { first, last } => write!(
+                f,
+                "interrupted: it is unknown whether lines {first} to {last} were stored"
+            ),
             Self::Stopped { line } => write!(
                 f,
                 "interrupted behind line {line}: the same command goes on from there"

@@ -2,6 +2,8 @@
 
 use std::env;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read};
+use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use convodb::{
@@ -12,7 +14,8 @@ use convodb_upkeep::Statistics;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::http::{Request, Response, StatusCode, Uri};
+use ureq::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use ureq::http::{HeaderValue, Request, Response, StatusCode, Uri};
 use ureq::{Agent, Body};
 
 use crate::commands::Wait;
@@ -28,20 +31,30 @@ const CONNECTING: Duration = Duration::from_secs(10);
 /// Between two attempts, and how long an interruption goes unnoticed.
 const STEP: Duration = Duration::from_millis(100);
 
+/// The types of answers.
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+const OCTETS: &str = "application/octet-stream";
+
+/// A larger body is sent when the server asks for it. It can be refused before.
+const UNASKED_BYTES: usize = 64 << 10;
+
 /// What a parameter of a request is called, and its value.
 pub(crate) type Pair<'a> = (&'a str, &'a str);
 
 /// A server, and the key for it.
 pub(crate) struct Server {
     url: String,
-    key: String,
+    key: HeaderValue,
     agent: Agent,
 }
 
 /// Why a request has no answer of 2xx.
 pub(crate) enum Refusal {
-    /// Before it was asked.
+    /// The connection failed, before or behind the request.
     Unreachable(ureq::Error),
+    /// The answer began, and did not end.
+    Cut(std::io::Error),
     Answered {
         status: StatusCode,
         error: ApiError,
@@ -72,6 +85,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let reason = match refusal {
             Refusal::Failed(failure) => return failure,
+            Refusal::Cut(error) => return cut(&error),
             Refusal::Unreachable(error) => {
                 // The name of the kind says no more than the source.
                 let error = error.to_string();
@@ -106,17 +120,20 @@ pub(crate) fn cut(error: &std::io::Error) -> Failure {
 
 impl Server {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
-        let usage = |reason: &str| Failure::Usage(format!("--server: {reason}"));
-        let uri: Option<Uri> = url.parse().ok();
-        let uri = uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-        let uri = uri.ok_or_else(|| usage("must begin with `http://` or `https://`"))?;
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        if authority.contains('@') || uri.query().is_some() {
-            return Err(usage("must have no user, password and query"));
+        check(url).map_err(|reason| Failure::Usage(format!("--server: {reason}")))?;
+        let key = env::var_os(KEY).unwrap_or_default();
+        if key.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{KEY}: must have a key of the server"
+            )));
         }
-        let key = env::var(KEY).ok().filter(|key| !key.is_empty());
-        let key =
-            key.ok_or_else(|| Failure::Usage(format!("{KEY}: must have a key of the server")))?;
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
+        let key = key.to_str().filter(|key| key.bytes().all(is_plain));
+        let key = key.and_then(|key| HeaderValue::try_from(format!("Bearer {key}")).ok());
+        let key = key.ok_or_else(|| {
+            let reason = "has a character that a header cannot have";
+            Failure::Usage(format!("{KEY}: {reason}"))
+        })?;
         let config = Agent::config_builder()
             .timeout_connect(Some(CONNECTING))
             .max_redirects(0)
@@ -126,7 +143,7 @@ impl Server {
             .build();
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
-            key: format!("Bearer {key}"),
+            key,
             agent: Agent::new_with_config(config),
         })
     }
@@ -137,7 +154,7 @@ impl Server {
         method: &str,
         path: &str,
         query: &[Pair<'_>],
-        body: Option<(&str, &[u8])>,
+        body: Option<&[u8]>,
     ) -> Result<Response<Body>, Refusal> {
         let mut uri = format!("{}{path}", self.url);
         for (number, (name, value)) in query.iter().enumerate() {
@@ -150,12 +167,15 @@ impl Server {
             .method(method)
             .uri(uri)
             .header("Authorization", &self.key);
-        if let Some((kind, _)) = body {
-            request = request.header("Content-Type", kind);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, NDJSON);
+            if body.len() > UNASKED_BYTES {
+                request = request.header("Expect", "100-continue");
+            }
         }
         let invalid = |error| Refusal::Unreachable(ureq::Error::Http(error));
         let answer = match body {
-            Some((_, body)) => self.agent.run(request.body(body).map_err(invalid)?),
+            Some(body) => self.agent.run(request.body(body).map_err(invalid)?),
             None => self.agent.run(request.body(()).map_err(invalid)?),
         };
         let mut answer = answer.map_err(Refusal::Unreachable)?;
@@ -180,45 +200,17 @@ impl Server {
         })
     }
 
-    /// Asks, again and again within a time where the server cannot be reached or has no room.
+    /// Asks, again and again within a time. The body of the answer is yet to be read.
     fn ask(
         &self,
         method: &str,
         path: &str,
         query: &[Pair<'_>],
-        body: Option<(&str, &[u8])>,
+        kind: &str,
         wait: Duration,
-    ) -> Result<Response<Body>, Refusal> {
-        let until = Instant::now().checked_add(wait);
-        loop {
-            let refusal = match self.attempt(method, path, query, body) {
-                Ok(answer) => return Ok(answer),
-                Err(refusal) => refusal,
-            };
-            let pause = match &refusal {
-                Refusal::Unreachable(_) => Some(STEP),
-                Refusal::Answered { retry_after, .. } => retry_after.map(Duration::from_secs),
-                Refusal::Failed(_) => None,
-            };
-            let Some(pause) = pause else {
-                return Err(refusal);
-            };
-            let next = Instant::now().checked_add(pause);
-            if until.is_some_and(|until| next.is_none_or(|next| next > until)) {
-                return Err(refusal);
-            }
-            while next.is_some_and(|next| Instant::now() < next) {
-                interrupt::check().map_err(Refusal::Failed)?;
-                std::thread::sleep(STEP.min(pause));
-            }
-        }
-    }
-
-    fn document<T: DeserializeOwned>(mut answer: Response<Body>) -> Result<T, Failure> {
-        let mut body = Vec::new();
-        let read = answer.body_mut().as_reader().read_to_end(&mut body);
-        read.map_err(|error| cut(&error))?;
-        parsed_line(&body)
+    ) -> Result<Response<Body>, Failure> {
+        let answer = again(wait, || self.attempt(method, path, query, None))?;
+        of_kind(answer, kind)
     }
 
     /// What a request for JSON is answered.
@@ -238,18 +230,21 @@ impl Server {
         query: &[Pair<'_>],
         wait: Duration,
     ) -> Result<T, Refusal> {
-        let answer = self.ask("GET", path, query, None, wait)?;
-        Self::document(answer).map_err(Refusal::Failed)
+        let answer = again(wait, || {
+            whole(self.attempt("GET", path, query, None)?, JSON)
+        })?;
+        parsed_line(&answer).map_err(Refusal::Failed)
     }
 
     /// The same of one that does something.
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, wait: Wait) -> Result<T, Failure> {
-        Self::document(self.ask("POST", path, &[], None, wait.to_read())?)
+        let answer = again(wait.to_read(), || self.attempt("POST", path, &[], None))?;
+        parsed_line(&whole(answer, JSON)?)
     }
 
     /// The bytes of an answer, as they come.
     pub(crate) fn bytes(&self, path: &str, wait: Wait) -> Result<impl Read + use<>, Failure> {
-        let answer = self.ask("GET", path, &[], None, wait.to_read())?;
+        let answer = self.ask("GET", path, &[], OCTETS, wait.to_read())?;
         Ok(answer.into_body().into_reader())
     }
 
@@ -260,25 +255,28 @@ impl Server {
         query: &[Pair<'_>],
         wait: Wait,
     ) -> Result<Lines, Failure> {
-        Ok(Lines::of(self.ask(
-            "GET",
-            path,
-            query,
-            None,
-            wait.to_read(),
-        )?))
+        let answer = self.ask("GET", path, query, NDJSON, wait.to_read())?;
+        Ok(Lines::of(answer))
     }
 
     /// The lines of the answer to one that does something.
-    pub(crate) fn posted_lines(
+    pub(crate) fn posted_lines(&self, path: &str, wait: Wait) -> Result<Lines, Failure> {
+        let answer = self.ask("POST", path, &[], NDJSON, wait.to_read())?;
+        Ok(Lines::of(answer))
+    }
+
+    /// The whole answer to lines. They are sent again within a time, also where they have arrived and the answer
+    /// is lost.
+    pub(crate) fn send_lines(
         &self,
         path: &str,
         query: &[Pair<'_>],
-        body: Option<&[u8]>,
+        lines: &[u8],
         wait: Duration,
-    ) -> Result<Lines, Failure> {
-        let body = body.map(|body| ("application/x-ndjson", body));
-        Ok(Lines::of(self.ask("POST", path, query, body, wait)?))
+    ) -> Result<Vec<u8>, Refusal> {
+        again(wait, || {
+            whole(self.attempt("POST", path, query, Some(lines))?, NDJSON)
+        })
     }
 
     /// How many conversations there are.
@@ -361,14 +359,124 @@ impl Refusal {
         matches!(self, Self::Answered { error, .. } if error.code == known)
     }
 
+    /// Whether what was asked may have happened all the same.
+    pub(crate) fn is_unknown(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Cut(_) => true,
+            // That of a proxy.
+            Self::Answered { status, error, .. } => {
+                status.is_server_error() && error.code.is_empty()
+            }
+            Self::Failed(_) => false,
+        }
+    }
+
     /// Whether it may be otherwise soon.
     pub(crate) const fn passes(&self) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::Cut(_) => true,
             Self::Answered { retry_after, .. } => retry_after.is_some(),
             Self::Failed(_) => false,
         }
     }
+
+    /// The number before the oldest event that is kept, where earlier ones are purged.
+    pub(crate) fn before_oldest(&self) -> Option<EventSeq> {
+        match self {
+            Self::Answered { error, .. } if error.code == "events_purged" => {
+                let mut words = error.message.split(' ');
+                let oldest: u64 = words.find_map(|word| word.parse().ok())?;
+                Some(EventSeq::new(oldest.saturating_sub(1)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why a URL is not that of a server.
+fn check(url: &str) -> Result<(), &'static str> {
+    if !["http://", "https://"]
+        .iter()
+        .any(|begin| url.starts_with(begin))
+    {
+        return Err("must begin with `http://` or `https://`");
+    }
+    if url.contains(['@', '?', '#']) {
+        return Err("must have no user, password, query and fragment");
+    }
+    let uri: Uri = url.parse().map_err(|_| "must be a URL")?;
+    let authority = uri.authority().ok_or("must have a host")?;
+    let host = authority.host();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_host = match host.strip_prefix('[') {
+        Some(address) => address.trim_end_matches(']').parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(is_name),
+    };
+    if !is_host {
+        return Err("must have a host, by name or address");
+    }
+    // What is no port counts as none for `Uri`.
+    match authority.as_str().strip_prefix(host) {
+        Some("") => Ok(()),
+        port => {
+            let port = port.and_then(|port| port.strip_prefix(':'));
+            let port: Option<NonZeroU16> = port.and_then(|port| port.parse().ok());
+            port.map(drop).ok_or("must have a port from 1 to 65535")
+        }
+    }
+}
+
+/// Attempts, again and again within a time where the server cannot be reached or has no room.
+fn again<T>(wait: Duration, mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    let until = Instant::now().checked_add(wait);
+    loop {
+        let refusal = match attempt() {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => refusal,
+        };
+        let pause = match &refusal {
+            Refusal::Unreachable(_) | Refusal::Cut(_) => Some(STEP),
+            Refusal::Answered { retry_after, .. } => retry_after.map(Duration::from_secs),
+            Refusal::Failed(_) => None,
+        };
+        let Some(pause) = pause else {
+            return Err(refusal);
+        };
+        let next = Instant::now().checked_add(pause);
+        if until.is_some_and(|until| next.is_none_or(|next| next > until)) {
+            return Err(refusal);
+        }
+        while next.is_some_and(|next| Instant::now() < next) {
+            interrupt::check().map_err(Refusal::Failed)?;
+            std::thread::sleep(STEP.min(pause));
+        }
+    }
+}
+
+/// An answer that is of this type, and whose end can be recognised.
+fn of_kind(answer: Response<Body>, kind: &str) -> Result<Response<Body>, Failure> {
+    let headers = answer.headers();
+    let given = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let given = String::from_utf8_lossy(given.unwrap_or_default());
+    let media = given.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case(kind) {
+        let reason =
+            format!("the answer has the type `{media}`, not `{kind}` as that of a convodb server");
+        return Err(Failure::Server(reason));
+    }
+    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+        let reason = "the answer has no length, and may be cut";
+        return Err(Failure::Server(reason.to_owned()));
+    }
+    Ok(answer)
+}
+
+/// All of an answer of this type.
+fn whole(answer: Response<Body>, kind: &str) -> Result<Vec<u8>, Refusal> {
+    let mut answer = of_kind(answer, kind).map_err(Refusal::Failed)?;
+    let mut body = Vec::new();
+    let read = answer.body_mut().as_reader().read_to_end(&mut body);
+    read.map(|_| body).map_err(Refusal::Cut)
 }
 
 fn parsed<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {

@@ -19,6 +19,9 @@ use crate::progress;
 use crate::server::{Server, cut};
 use crate::texts::bytes;
 
+/// How every store file begins.
+const MAGIC: &[u8] = b"convodb file\r\n\x1a\n";
+
 /// What there is in place of it for a database.
 const INSTEAD: &str = "pg_dump copies a database, and `export` what the API shows of a workspace";
 
@@ -141,6 +144,14 @@ fn receive(server: &Server, wait: Wait, out: &mut impl Write) -> Result<io::Resu
     busy.finish_and_clear();
     let bar = progress::bytes("receiving", None);
     let mut copy = bar.wrap_read(copy?);
+    let mut begin = Vec::new();
+    let read = (&mut copy).take(MAGIC.len() as u64).read_to_end(&mut begin);
+    read.map_err(|error| cut(&error))?;
+    if begin != MAGIC {
+        let reason = "the answer is no store file, as that of a convodb server is";
+        return Err(Failure::Server(reason.to_owned()));
+    }
+    let mut copy = MAGIC.chain(copy);
     let mut buffer = vec![0; 1 << 16];
     let mut received = 0;
     let done = loop {

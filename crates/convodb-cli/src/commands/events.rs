@@ -19,7 +19,7 @@ use crate::output::Output;
 use crate::place::{Location, Place, Workspace};
 #[cfg(feature = "postgres")]
 use crate::postgres::Database;
-use crate::server::Server;
+use crate::server::{Refusal, Server};
 use crate::texts::{plain, second};
 
 /// The number of events that are read at a time.
@@ -122,7 +122,14 @@ impl Events {
         // For the first answer it waits as every command.
         let until = Instant::now().checked_add(tool.wait.to_read());
         loop {
-            match server.events(after, BATCH) {
+            let next = server.events(after, BATCH);
+            let before = next.as_ref().err().and_then(Refusal::before_oldest);
+            if let (Some(before), false) = (before, is_begun) {
+                // The first events are purged.
+                (after, is_begun) = (before, true);
+                continue;
+            }
+            match next {
                 Ok(events) => {
                     (is_begun, is_reached) = (true, true);
                     after = print(&mut tool.output, &events, after)?;
@@ -131,13 +138,6 @@ impl Events {
                         (true, true) => thread::sleep(POLLED),
                         (true, false) => return Ok(()),
                     }
-                }
-                // The first events are purged.
-                Err(refusal) if !is_begun && refusal.is("events_purged") => {
-                    let statistics = server.statistics(tool.wait)?;
-                    let newest = statistics.newest_event.get();
-                    after = EventSeq::new(newest.saturating_sub(statistics.events));
-                    is_begun = true;
                 }
                 Err(refusal)
                     if refusal.passes()

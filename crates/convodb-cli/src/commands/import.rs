@@ -105,8 +105,8 @@ pub(crate) struct Import {
     resume: Option<String>,
 
     /// Begin with the first line, also if lines of the file were imported before: it
-    /// stores messages and notes without an `id` twice. Where this import ends is not
-    /// recorded
+    /// stores messages and notes without an `id` twice. No other run goes on where it
+    /// ended
     #[arg(
         long,
         requires = "lines",

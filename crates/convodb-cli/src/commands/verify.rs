@@ -84,8 +84,7 @@ impl Verify {
                     .map(Report::from)
             }
             Place::Server(server) => {
-                let wait = tool.wait.to_read();
-                let lines = server.posted_lines("/v1/admin/verify", &[], None, wait);
+                let lines = server.posted_lines("/v1/admin/verify", tool.wait);
                 lines.and_then(|lines| reported(lines, show))
             }
         };

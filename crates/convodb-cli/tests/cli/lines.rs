@@ -107,7 +107,7 @@ fn an_import_that_is_killed_goes_on_and_ends_with_the_same_store() {
     let again = desk.command(&arguments).arg("--json").output().unwrap();
     assert_eq!(again.status.code(), Some(0));
     let done: Value = serde_json::from_slice(&again.stdout).unwrap();
-    let expected = json!({"created": 0, "merged": 0, "duplicates": 0, "failed": 0, "aborted": 0,
+    let expected = json!({"created": 0, "merged": 0, "duplicates": 0, "failed": 0, "lost": 0, "aborted": 0,
         "failed_before": 4, "line": 12_004, "resumed_behind": 12_004});
     assert_eq!(done, expected);
     let errors = std::fs::read_to_string(desk.path("errors.ndjson")).unwrap();

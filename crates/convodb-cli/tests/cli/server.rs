@@ -1,5 +1,6 @@
 //! The commands on the store of a running server, and beside one.
 
+mod way;
 #[cfg(feature = "postgres")]
 mod workspace;
 
@@ -370,18 +371,25 @@ fn followed_events_of_a_server_come_also_behind_its_restart() {
     follow.wait().unwrap();
 }
 
+fn purge_events(served: &Served, keep: u64) {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--fail", "--noproxy", "*", "--header"]);
+    curl.arg(format!("Authorization: Bearer {KEY}"));
+    curl.args(["--header", "Content-Type: application/json"]);
+    curl.args([
+        "--data",
+        &format!(r#"{{"events":{{"keep_newest":{keep}}}}}"#),
+    ]);
+    curl.arg(format!("{}/v1/admin/purge", served.url));
+    assert!(curl.output().unwrap().status.success());
+}
+
 #[test]
 fn events_begin_with_the_oldest_that_is_kept() {
     let desk = Desk::with(10, "one.redb");
     let served = Served::start(&desk, &["--db", "one.redb"]);
     let all = served.ok(&desk, &["events"]);
-    let mut curl = Command::new("curl");
-    curl.args(["--silent", "--fail", "--noproxy", "*", "--header"]);
-    curl.arg(format!("Authorization: Bearer {KEY}"));
-    curl.args(["--header", "Content-Type: application/json"]);
-    curl.args(["--data", r#"{"events":{"keep_newest":3}}"#]);
-    curl.arg(format!("{}/v1/admin/purge", served.url));
-    assert!(curl.output().unwrap().status.success());
+    purge_events(&served, 3);
     let kept = served.ok(&desk, &["events"]);
     assert_eq!(kept.lines().count(), 3);
     assert!(all.ends_with(&kept), "{kept}");
@@ -487,7 +495,7 @@ fn errors_of_a_server_are_one_line() {
             let read = stream.read(&mut head).unwrap_or(0);
             let answer: &[u8] = match head[..read].starts_with(b"GET /v1/admin/") {
                 // One that is cut in its body.
-                true => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+                true => b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nconvo\r\n",
                 false => b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello",
             };
             let _ = stream.write_all(answer);
@@ -626,4 +634,7 @@ fn a_key_without_the_scope_is_refused_by_name() {
     for command in [&["list"][..], &["events"]] {
         assert!(by_reader(command).status.success(), "{command:?}");
     }
+    purge_events(&served, 1);
+    let kept = text(&by_reader(&["events"]).stdout);
+    assert_eq!(kept.lines().count(), 1);
 }

@@ -31,6 +31,20 @@ impl Target {
             matches!(uri.scheme_str(), Some("http" | "https")),
             "the webhook's URL must begin with `http://` or `https://`"
         );
+        ensure!(
+            !url.contains('#'),
+            "the webhook's URL must have no fragment"
+        );
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let (_, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let host = uri.host().unwrap_or_default();
+        let port = place.strip_prefix(host).unwrap_or(place);
+        ensure!(!host.is_empty(), "the webhook's URL must have a host");
+        // What is no port counts as none for `Uri`.
+        ensure!(
+            port.is_empty() || uri.port_u16().is_some_and(|port| port > 0),
+            "the webhook's URL must have a port from 1 to 65535"
+        );
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             // A redirection leads to another receiver, and turns a POST into a GET.
@@ -99,6 +113,28 @@ mod tests {
     fn an_address_of_another_kind_is_refused() {
         for url in ["", "localhost", "ftp://localhost/", "/events"] {
             assert!(Target::new(url, "secret").is_err(), "{url}");
+        }
+        for (url, reason) in [
+            ("http://localhost:99999/", "port"),
+            ("http://localhost:0/", "port"),
+            ("http://localhost:/", "port"),
+            ("http://[::1]x/", "port"),
+            ("http://:8080/", "host"),
+            ("http://localhost/#events", "fragment"),
+        ] {
+            let refused = Target::new(url, "secret")
+                .err()
+                .map(|error| format!("{error:#}"));
+            assert!(
+                refused.is_some_and(|refused| refused.contains(reason)),
+                "{url}"
+            );
+        }
+        for url in [
+            "https://user:secret@example.com:8443/events?a=b",
+            "http://[::1]:8080/",
+        ] {
+            assert!(Target::new(url, "secret").is_ok(), "{url}");
         }
         assert!(Target::new("https://example.com/events", "secret").is_ok());
     }

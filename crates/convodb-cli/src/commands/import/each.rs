@@ -1,6 +1,6 @@
 //! `import --lines`: each line for itself, from where the same import ended.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::hash::Hasher as _;
 use std::io::{self, BufWriter, Read as _, Write};
@@ -17,6 +17,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use super::Import;
 use super::lines::Lines;
+use super::server::name_of_run;
 use crate::commands::{Tool, Verdict};
 use crate::failure::{Failure, WithSources};
 use crate::opening;
@@ -147,8 +148,10 @@ struct Done {
     created: u64,
     merged: u64,
     duplicates: u64,
-    /// Lines that were rejected.
+    /// Lines that were rejected, also where the answer to one was lost.
     failed: u64,
+    /// Lines whose answers were lost on the way from a server: they were imported or rejected.
+    lost: u64,
     /// Lines that are good and were not imported, as another one of an atomic import was rejected.
     aborted: u64,
     /// Lines that earlier runs of the same import rejected.
@@ -176,6 +179,12 @@ impl Done {
             grouped(self.duplicates),
             grouped(self.failed),
         );
+        if self.lost > 0 {
+            let lines = counted(self.lost, "line");
+            text.push_str(&format!(
+                "; the answers to {lines} were lost, which are counted only if they failed"
+            ));
+        }
         if self.resumed_behind > 0 {
             let line = grouped(self.resumed_behind);
             text.push_str(&format!("; an earlier run had reached line {line}"));
@@ -208,7 +217,8 @@ impl Import {
             }
             Place::Server(server) => {
                 let lines = self.lines::<Server>()?;
-                self.store_each(&server, lines, name)?
+                let name = name.map_or_else(name_of_run, Ok)?;
+                self.store_each(&server, lines, Some(name))?
             }
         };
         let seconds = begun.elapsed();
@@ -247,6 +257,7 @@ impl Import {
             options = options.resume(name);
         }
         let lines = RefCell::new(lines);
+        let taken = Cell::new(0);
         let ended = RefCell::new(None);
         let numbered = std::iter::from_fn(|| {
             let mut lines = lines.borrow_mut();
@@ -254,7 +265,11 @@ impl Import {
                 *ended.borrow_mut() = Some(failure);
                 None
             });
-            next.map(|line| (lines.line(), line))
+            let number = lines.line();
+            next.map(|line| {
+                taken.set(taken.get() + u64::from(number > known.line));
+                (number, line)
+            })
         });
         let mut done = Done {
             failed_before: known.failed,
@@ -262,8 +277,10 @@ impl Import {
             resumed_behind: known.line,
             ..Done::default()
         };
+        let mut answered = 0;
         for answer in store.answers(numbered, &options) {
             let answer = answer?;
+            answered += 1;
             done.line = answer.line;
             match answer.result {
                 Became::Created => done.created += 1,
@@ -279,6 +296,19 @@ impl Import {
             }
         }
         lines.borrow().end();
+        done.lost = taken.get().saturating_sub(answered);
+        if let (Some(name), 1..) = (&options.name, done.lost) {
+            let reached = store.progress(name).map_err(|failure| match failure {
+                Failure::Interrupted => Failure::Unknown {
+                    first: known.line + 1,
+                    last: lines.borrow().line(),
+                },
+                failure => failure,
+            });
+            let reached = reached?.unwrap_or_default();
+            done.failed = done.failed.max(reached.failed.saturating_sub(known.failed));
+            done.line = done.line.max(reached.line);
+        }
         match ended.into_inner() {
             None => Ok(done),
             Some(Failure::Interrupted) if done.line > 0 => {

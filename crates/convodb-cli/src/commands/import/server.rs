@@ -1,9 +1,10 @@
 //! `import` into the store of a server.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
-use convodb::{ImportName, ImportOptions, ImportProgress};
+use convodb::{ImportName, ImportOptions, ImportProgress, InvalidInput};
 
 use super::each::{Answer, TakesLines};
 use super::lines::{Item, Lines, parse};
@@ -17,7 +18,7 @@ const PATH: &str = "/v1/admin/import";
 const PIECE_BYTES: usize = 1 << 20;
 const PIECE_LINES: u64 = 2_048;
 
-/// What the request of an atomic import has.
+/// What a request has at most: an atomic import, or one line.
 const MOST_BYTES: usize = 64 << 20;
 
 /// For how long a server that has no room, or is started anew, is asked again.
@@ -32,6 +33,14 @@ struct Piece {
 }
 
 impl Piece {
+    /// Whether a line has room behind the others.
+    fn has_room(&self, number: u64, length: usize, bytes: usize, lines: u64) -> bool {
+        let ends = number - self.last;
+        self.bytes.is_empty()
+            || number - self.first < lines
+                && (self.bytes.len() + length) as u64 + ends <= bytes as u64
+    }
+
     /// Adds a line, in its place among blank ones.
     fn push(&mut self, number: u64, line: &[u8]) {
         match self.bytes.is_empty() {
@@ -39,31 +48,43 @@ impl Piece {
             false => (self.last..number).for_each(|_| self.bytes.push(b'\n')),
         }
         self.last = number;
-        self.bytes.extend_from_slice(line.trim_ascii());
+        self.bytes.extend_from_slice(line);
     }
 
-    const fn is_full(&self) -> bool {
-        self.bytes.len() >= PIECE_BYTES || self.last - self.first >= PIECE_LINES
-    }
-
+    /// Sends the lines until they are answered. With the name of the import, none is stored twice, and those that
+    /// were stored before have no answer.
     fn send(&self, server: &Server, options: &ImportOptions) -> Result<Vec<Answer>, Failure> {
         let first = self.first.to_string();
         let mut query = vec![("first_line", &*first)];
+        if let Some(name) = &options.name {
+            query.push(("name", name.as_str()));
+        }
         if options.is_atomic {
             query.push(("atomic", "true"));
         }
         if options.skips_existing {
             query.push(("skip_existing", "true"));
         }
-        if let Some(name) = &options.name {
-            query.push(("name", name.as_str()));
+        let sent = server.send_lines(PATH, &query, &self.bytes, PATIENCE);
+        let sent = sent.map_err(|refusal| self.unknown(refusal))?;
+        let lines = sent.split(|byte| *byte == b'\n');
+        let lines = lines.filter(|line| !line.is_empty());
+        lines.map(parsed_line).collect()
+    }
+
+    /// The failure of a request that may have arrived.
+    fn unknown(&self, refusal: Refusal) -> Failure {
+        let (first, last) = (self.first, self.last);
+        match refusal {
+            Refusal::Failed(Failure::Interrupted) => Failure::Unknown { first, last },
+            refusal if refusal.is_unknown() => {
+                let reason = Failure::from(refusal);
+                Failure::Server(format!(
+                    "{reason}; it is unknown whether lines {first} to {last} were stored"
+                ))
+            }
+            refusal => refusal.into(),
         }
-        let mut lines = server.posted_lines(PATH, &query, Some(&self.bytes), PATIENCE)?;
-        let (mut line, mut answers) = (Vec::new(), Vec::new());
-        while lines.next(&mut line)? {
-            answers.push(parsed_line(&line)?);
-        }
-        Ok(answers)
     }
 }
 
@@ -71,7 +92,7 @@ impl TakesLines for Server {
     type Line = Vec<u8>;
 
     fn parse(line: &[u8]) -> Self::Line {
-        line.to_vec()
+        line.trim_ascii().to_vec()
     }
 
     fn progress(&self, name: &ImportName) -> Result<Option<ImportProgress>, Failure> {
@@ -96,23 +117,34 @@ impl TakesLines for Server {
             Ok(done) => done.line,
             Err(failure) => return Box::new(std::iter::once(Err(failure))),
         };
+        let (bytes, count) = match options.is_atomic {
+            true => (MOST_BYTES, u64::MAX),
+            false => (PIECE_BYTES, PIECE_LINES),
+        };
         let lines = lines.filter(move |(number, _)| *number > done);
         let mut lines = lines.fuse().peekable();
         let mut is_over = false;
         let pieces = std::iter::from_fn(move || {
-            if is_over || lines.peek().is_none() {
+            if is_over {
                 return None;
             }
             let mut piece = Piece::default();
-            while (options.is_atomic || !piece.is_full())
-                && piece.bytes.len() < MOST_BYTES
-                && let Some((number, line)) = lines.next()
-            {
-                piece.push(number, &line);
-            }
-            let sent = match options.is_atomic && lines.peek().is_some() {
-                true => Err(too_large()),
-                false => piece.send(self, &options),
+            let (number, line) = lines.peek()?;
+            let sent = if line.len() > MOST_BYTES {
+                Err(match options.is_atomic {
+                    true => too_large(),
+                    false => line_too_large(*number, line.len()),
+                })
+            } else {
+                while let Some((number, line)) = lines
+                    .next_if(|(number, line)| piece.has_room(*number, line.len(), bytes, count))
+                {
+                    piece.push(number, &line);
+                }
+                match options.is_atomic && lines.peek().is_some() {
+                    true => Err(too_large()),
+                    false => piece.send(self, &options),
+                }
             };
             is_over = sent.is_err();
             Some(sent)
@@ -132,27 +164,49 @@ fn too_large() -> Failure {
     ))
 }
 
+fn line_too_large(number: u64, length: usize) -> Failure {
+    Failure::Server(format!(
+        "line {number} has {length} bytes, and a request to a server at most {MOST_BYTES}; \
+         the lines before it are stored"
+    ))
+}
+
+/// A name that no other run has, by which lines that are sent again are recognised.
+pub(super) fn name_of_run() -> Result<ImportName, InvalidInput> {
+    // The keys of each are random.
+    let random = || RandomState::new().hash_one(0);
+    ImportName::new(&format!("run-{:016x}{:016x}", random(), random()))
+}
+
 /// Sends all lines of a file in one request: all of them are stored or none.
 pub(super) fn send_whole(server: &Server, file: &Path) -> Result<Imported, Failure> {
-    let mut lines = Lines::open_as(file, |line| Ok((parse(line)?, line.to_vec())))?;
+    let mut lines = Lines::open_as(file, |line| {
+        let line = line.trim_ascii();
+        Ok((parse(line)?, line.to_vec()))
+    })?;
     let (mut piece, mut counts, mut count) = (Piece::default(), Counts::default(), 0);
     while let Some((item, line)) = lines.next()? {
+        count += 1;
+        if count > ImportOptions::MAX_ATOMIC
+            || line.len() > MOST_BYTES
+            || !piece.has_room(lines.line(), line.len(), MOST_BYTES, u64::MAX)
+        {
+            return Err(too_large());
+        }
         piece.push(lines.line(), &line);
         match &item {
             Item::Conversation(import) => counts.conversation(import),
             Item::Other(line) => counts.line(line),
         }
-        count += 1;
-        if count > ImportOptions::MAX_ATOMIC || piece.bytes.len() > MOST_BYTES {
-            return Err(too_large());
-        }
     }
-    // That it is a server, even where there is nothing to send.
+    let name = name_of_run()?;
+    // That it is a server, even where there is nothing to send, and before what may be stored is sent.
+    server.progress(&name)?;
     if count == 0 {
-        server.progress(&ImportName::new("none")?)?;
         return Ok(counts.imported);
     }
-    let answers = piece.send(server, &ImportOptions::new().atomic())?;
+    // Where an answer was lost, and the lines were stored, the next answer has none of them.
+    let answers = piece.send(server, &ImportOptions::new().atomic().resume(name))?;
     lines.end();
     match answers.iter().find_map(Answer::rejected) {
         None => Ok(counts.imported),
