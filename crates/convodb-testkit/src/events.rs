@@ -67,6 +67,7 @@ impl Model {
     }
 
     pub(super) fn keep(&mut self, event: Event) {
+        assert!(EventKind::TYPES.contains(&event.kind.as_str()), "{event:?}");
         let id = event.subject.conversation_id();
         let entry = self.entries.iter_mut().find(|entry| Some(entry.id) == id);
         if let Some(entry) = entry
