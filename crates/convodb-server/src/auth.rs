@@ -151,11 +151,7 @@ impl Access {
     /// Whether the key is still valid and has a scope, and the session has not ended.
     pub(crate) fn still_has(&self, scope: Scope) -> bool {
         let key = match &self.session {
-            Some(token) => self
-                .keys
-                .sessions
-                .get(token)
-                .and_then(|session| self.keys.known(&session.key)),
+            Some(token) => self.keys.session(token).map(|(key, _)| key),
             None => self.keys.known(&self.key.digest),
         };
         key.is_some_and(|key| key.scopes.contains(&scope))
@@ -242,16 +238,21 @@ impl Keys {
             });
         }
         let token = Token::of(browser::token(headers)?);
-        let session = self.sessions.get(&token)?;
-        let key = self.known(&session.key)?;
-        // One for a user ends with the key's right to act for users.
-        let allowed = session.actor.is_none() || key.acts_for_others;
-        allowed.then(|| Access {
+        let (key, actor) = self.session(&token)?;
+        Some(Access {
             keys: Arc::clone(self),
             key,
             session: Some(token),
-            actor: session.actor,
+            actor,
         })
+    }
+
+    /// The key of a session, and the user for whom it was opened: it ends with the key's right to act for users.
+    fn session(&self, token: &Token) -> Option<(Arc<Key>, Option<String>)> {
+        let session = self.sessions.get(token)?;
+        let key = self.known(&session.key)?;
+        let is_allowed = session.actor.is_none() || key.acts_for_others;
+        is_allowed.then_some((key, session.actor))
     }
 }
 
