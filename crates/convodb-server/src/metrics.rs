@@ -22,6 +22,8 @@ use prometheus_client::registry::Registry;
 use crate::app::App;
 use crate::backend::Backend;
 use crate::errors::ApiError;
+use crate::openapi::responses::Request as Refused;
+use crate::request::NoQuery;
 
 /// The text format, which Prometheus asks for by its name.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -155,9 +157,22 @@ pub(crate) async fn observe(
     response
 }
 
-/// Answers the metrics.
+/// Get the metrics
+///
+/// What is counted while the server runs, and the store as it is, in the text format of Prometheus. Needs a key with the
+/// scope `metrics`; the listener of `--metrics-listen` needs none.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "get_metrics",
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"),
+        Refused
+    )
+)]
 pub(crate) async fn show(
     State(metrics): State<Arc<Metrics>>,
+    _: NoQuery,
 ) -> std::result::Result<Response, ApiError> {
     let mut response = metrics.render().await?.into_response();
     let format = HeaderValue::from_static(FORMAT);

@@ -16,6 +16,7 @@ use crate::handlers::{
     admin, contacts, conversations, desk, directory, events, health, imports, inboxes, messages,
     meta, notes, session, tags, views, webhooks,
 };
+use crate::metrics;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -82,6 +83,7 @@ use crate::handlers::{
         webhooks::replay,
         webhooks::drop_letter,
         health::health,
+        metrics::show,
         admin::backup,
         admin::export,
         admin::stats,

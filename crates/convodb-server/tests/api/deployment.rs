@@ -142,7 +142,8 @@ fn a_request_is_followed_into_the_store_by_its_id() {
     let committed = lines.iter().find(is_committed).unwrap();
     assert_eq!(applied["message"], "applied");
     assert_eq!(applied["spans"][0]["id"], "followed", "{applied}");
-    assert_eq!(committed["commands"], 1);
+    // The server's own may be in the same commit.
+    assert!(committed["commands"].as_u64() >= Some(1), "{committed}");
     server.stop();
 }
 

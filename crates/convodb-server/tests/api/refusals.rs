@@ -55,6 +55,7 @@ fn health_and_the_description_need_no_key() {
         paths,
         [
             "/healthz",
+            "/metrics",
             "/v1/admin/backup",
             "/v1/admin/compact",
             "/v1/admin/export",
