@@ -49,10 +49,6 @@ use router::Bounds;
 use serve::Limits;
 use webhooks::{Courier, Endpoint};
 
-/// An answer is built on one thread and dropped on another, which the system's allocator does with locks.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The exit code for an invalid command line, as clap has it.
 const USAGE: u8 = 2;
 

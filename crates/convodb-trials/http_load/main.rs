@@ -15,10 +15,6 @@ mod traffic;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// That of the API server, for the opponent too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures the API server beside the same handlers over SQLite.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
