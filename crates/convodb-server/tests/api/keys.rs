@@ -102,17 +102,18 @@ fn a_key_may_do_what_its_scopes_say() {
     server.curl_as_it_is("/healthz", &[]).expect(200);
 }
 
+/// A server with two keys that read and write: `m` of a machine, and `i` of an inbox, which acts for others.
+fn machine_and_inbox(home: &Home) -> Server {
+    let scopes = "scopes = [\"read\", \"write\"]";
+    let machine = entry("machine", "m", scopes);
+    let inbox = entry("inbox", "i", &format!("{scopes}\nacts_for_others = true"));
+    start(home, &[machine, inbox])
+}
+
 #[test]
 fn only_a_key_that_may_acts_for_others() {
     let home = Home::new();
-    let scopes = "scopes = [\"read\", \"write\"]";
-    let server = start(
-        &home,
-        &[
-            entry("machine", "m", scopes),
-            entry("inbox", "i", &format!("{scopes}\nacts_for_others = true")),
-        ],
-    );
+    let server = machine_and_inbox(&home);
     let put = [
         "--request",
         "PUT",
@@ -138,14 +139,7 @@ fn only_a_key_that_may_acts_for_others() {
 #[test]
 fn a_user_who_writes_is_one_whom_the_key_or_the_session_may_act_as() {
     let home = Home::new();
-    let scopes = "scopes = [\"read\", \"write\"]";
-    let server = start(
-        &home,
-        &[
-            entry("machine", "m", scopes),
-            entry("inbox", "i", &format!("{scopes}\nacts_for_others = true")),
-        ],
-    );
+    let server = machine_and_inbox(&home);
     for user in ["alice", "bob"] {
         let put = ["--request", "PUT", "--json", r#"{"name": "A user"}"#];
         by(&server, "m", &format!("/v1/users/usr_{user}"), &put).expect(201);
