@@ -7,14 +7,14 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
 use convodb_postgres::PgOptions;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::housekeeping::Kept;
 use crate::log::Format;
+use crate::secret_toml::parse_toml;
 use crate::webhooks;
 
 /// The conversations API over HTTP, stored in convodb.
@@ -237,22 +237,6 @@ impl File {
         }
         Ok(arguments)
     }
-}
-
-/// Reads TOML. The error has the number of the line and not its text, which may have a secret.
-pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
-    toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.unwrap_or_default().matches('\n').count() + 1;
-        // Nor a value of another type, which the message shows.
-        let message = error.message();
-        match message.split_once(", expected ") {
-            Some((found, expected)) if found.starts_with("invalid") => {
-                anyhow!("line {line}: expected {expected}")
-            }
-            _ => anyhow!("line {line}: {message}"),
-        }
-    })
 }
 
 /// Prints the SHA-256 digest of a key, for the file of keys. Reads the key from standard input

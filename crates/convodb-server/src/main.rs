@@ -19,6 +19,7 @@ mod metrics;
 mod openapi;
 mod request;
 mod router;
+mod secret_toml;
 mod serve;
 mod shutdown;
 mod streams;

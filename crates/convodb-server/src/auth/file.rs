@@ -12,8 +12,8 @@ use serde::Deserialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{COMMAND_LINE, Digest, Key, Keys, Scope, digest, hex};
-use crate::config::parse_toml;
 use crate::limits::RateLimit;
+use crate::secret_toml::parse_toml;
 
 /// How often the file is looked at.
 const PERIOD: Duration = Duration::from_secs(2);

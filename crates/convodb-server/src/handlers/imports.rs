@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use bytes::Bytes;
-use convodb::{Context, ImportLine, ImportName, ImportOptions, LineAnswer};
+use convodb::{Context, ImportLine, ImportName, ImportOptions, InvalidInput, LineAnswer};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -92,13 +92,13 @@ pub(super) async fn answered(
     first_line: u64,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    if lines(&body).count() > MOST_LINES {
-        let reason = format!("must have at most {MOST_LINES} lines");
-        return Err(ApiError::invalid("body", &reason));
-    }
     let store = app.store.clone();
     // The import goes on even if its client disconnects.
     let imported = app.apart(Some(permit), async move {
+        if lines(&body).nth(MOST_LINES).is_some() {
+            let reason = format!("must have at most {MOST_LINES} lines");
+            return Err(InvalidInput::new("body", reason).into());
+        }
         let lines = lines(&body);
         let lines = lines.map(|(at, line)| (first_line + at, ImportLine::parse(line)));
         let mut answers = Vec::new();

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use convodb::EventSeq;
 use serde::Serialize;
+use tokio::sync::MutexGuard;
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
@@ -22,14 +23,16 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
-    /// The endpoint and the number of a dead letter that a path names.
-    async fn find(
+    /// The endpoint and the number of a dead letter that a path names. No other request posts or drops one of the
+    /// endpoint's while the guard is held.
+    async fn take(
         &self,
         PathPair(name, sequence): &PathPair,
-    ) -> Result<(&Arc<Endpoint>, EventSeq), ApiError> {
+    ) -> Result<(&Arc<Endpoint>, EventSeq, MutexGuard<'_, ()>), ApiError> {
         let endpoint = self.endpoints.iter().find(|it| it.name == *name);
         let endpoint =
             endpoint.ok_or_else(|| ApiError::not_found(format!("there is no webhook `{name}`")))?;
+        let turn = endpoint.replaying.lock().await;
         let letters = dead_letters::list(&self.app, endpoint);
         let letters = self.app.read(letters).await?;
         let number = sequence.parse().ok().map(EventSeq::new);
@@ -39,7 +42,7 @@ impl Webhooks {
         let letter = letter.ok_or_else(|| {
             ApiError::not_found(format!("webhook `{name}` has no such dead letter"))
         })?;
-        Ok((endpoint, letter))
+        Ok((endpoint, letter, turn))
     }
 }
 
@@ -103,10 +106,7 @@ pub(crate) async fn replay(
     _: NoQuery,
     _: NoBody,
 ) -> Result<StatusCode, ApiError> {
-    let (endpoint, _) = webhooks.find(&path).await?;
-    let _turn = endpoint.replaying.lock().await;
-    // Another request may have posted it meanwhile.
-    let (_, sequence) = webhooks.find(&path).await?;
+    let (endpoint, sequence, _turn) = webhooks.take(&path).await?;
     let app = &webhooks.app;
     let event = dead_letters::event(app, endpoint, sequence);
     let event = app.read(event).await?;
@@ -135,9 +135,7 @@ pub(crate) async fn drop_letter(
     _: NoQuery,
     _: NoBody,
 ) -> Result<StatusCode, ApiError> {
-    let (endpoint, _) = webhooks.find(&path).await?;
-    let _turn = endpoint.replaying.lock().await;
-    let (_, sequence) = webhooks.find(&path).await?;
+    let (endpoint, sequence, _turn) = webhooks.take(&path).await?;
     let app = &webhooks.app;
     app.read(dead_letters::remove(app, endpoint, sequence))
         .await?;

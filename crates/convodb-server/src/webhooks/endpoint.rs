@@ -34,7 +34,7 @@ pub(crate) struct Endpoint {
     pub(crate) give_up: Duration,
     target: Arc<Target>,
     events: Vec<String>,
-    /// Held while a dead letter is posted, so that it is posted once.
+    /// Held while a dead letter is posted or dropped, so that it is posted once.
     pub(crate) replaying: Mutex<()>,
 }
 
