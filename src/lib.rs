@@ -57,6 +57,8 @@ pub mod prelude {
 pub use convodb_core::{UNSEEN, time};
 #[doc(inline)]
 pub use convodb_core::{api::*, commands};
+#[doc(hidden)]
+pub use convodb_kv::MAGIC;
 
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
 pub use consumer::Consumer;

@@ -46,7 +46,7 @@ pub use memory::Memory;
 pub use memtable::{Frozen, Memtable, Over, Rows as OverRows};
 use memtable::{Tier, Tiers};
 pub use rows::{Range, Rows, Slice};
-pub use superblock::{FileId, StoreFile};
+pub use superblock::{FileId, MAGIC, StoreFile};
 pub use tree::Rows as TierRows;
 pub use wal::{Records, Room, Wal, WalPosition};
 pub use write::{Durability, WriteTables, WriteTransaction};

@@ -14,7 +14,8 @@ use crate::{failure, lock};
 /// What everything in a file is a multiple of.
 pub(super) const BLOCK_LEN: usize = 4096;
 
-const MAGIC: &[u8; 16] = b"convodb file\r\n\x1a\n";
+/// How every file begins.
+pub const MAGIC: &[u8; 16] = b"convodb file\r\n\x1a\n";
 const VERSION: u32 = 1;
 /// XXH3-64, by which pages are checked.
 const XXH3: u8 = 1;

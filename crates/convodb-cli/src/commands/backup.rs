@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Read as _, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use convodb::{ErrorKind, Store};
+use convodb::{ErrorKind, MAGIC, Store};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -18,9 +18,6 @@ use crate::place::{Location, Place};
 use crate::progress;
 use crate::server::{Server, cut};
 use crate::texts::bytes;
-
-/// How every store file begins.
-const MAGIC: &[u8] = b"convodb file\r\n\x1a\n";
 
 /// What there is in place of it for a database.
 const INSTEAD: &str = "pg_dump copies a database, and `export` what the API shows of a workspace";
@@ -151,7 +148,7 @@ fn receive(server: &Server, wait: Wait, out: &mut impl Write) -> Result<io::Resu
         let reason = "the answer is no store file, as that of a convodb server is";
         return Err(Failure::Server(reason.to_owned()));
     }
-    let mut copy = MAGIC.chain(copy);
+    let mut copy = MAGIC.as_slice().chain(copy);
     let mut buffer = vec![0; 1 << 16];
     let mut received = 0;
     let done = loop {
