@@ -70,17 +70,10 @@ fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     joined.map_err(|_| Error::msg("a connection panicked"))?
 }
 
-/// A stream that is read, and what ends it.
-type Stream<'scope> = (
-    Box<dyn FnOnce() + Send>,
-    ScopedJoinHandle<'scope, Result<u64>>,
-);
-
-/// What goes on beside the connections that are measured.
+/// What goes on beside the connections that are measured. It ends when it is dropped.
 struct Company<'scope> {
-    stop: Arc<AtomicBool>,
-    writers: Vec<ScopedJoinHandle<'scope, Result<()>>>,
-    streams: Vec<Stream<'scope>>,
+    ends: Vec<Box<dyn FnOnce() + Send>>,
+    threads: Vec<ScopedJoinHandle<'scope, Result<()>>>,
 }
 
 impl<'scope> Company<'scope> {
@@ -92,48 +85,52 @@ impl<'scope> Company<'scope> {
         seed: u64,
     ) -> Result<Self> {
         let mut company = Self {
-            stop: Arc::default(),
-            writers: Vec::new(),
-            streams: Vec::new(),
+            ends: Vec::new(),
+            threads: Vec::new(),
         };
-        let many = 0..case.connections as u64;
-        match case.work {
-            Work::Beside => {
-                for number in many {
+        for number in 0..case.connections as u64 {
+            match case.work {
+                Work::Beside => {
                     let client = Client::connect(server.address)?;
                     let mut rng = Rng::new(Rng::new(!seed).next() ^ number);
-                    let stop = Arc::clone(&company.stop);
-                    let write = move || write(client, traffic, &mut rng, &stop);
-                    company.writers.push(scope.spawn(write));
+                    let stop = Arc::new(AtomicBool::new(false));
+                    let stopped = Arc::clone(&stop);
+                    let write = move || write(client, traffic, &mut rng, &stopped);
+                    company.threads.push(scope.spawn(write));
+                    let end = move || stop.store(true, Ordering::Relaxed);
+                    company.ends.push(Box::new(end));
                 }
-            }
-            Work::Streams => {
-                let request = Request::get("/v1/events/stream");
-                for _ in many {
+                Work::Streams => {
                     let client = Client::connect(server.address)?;
-                    let end = Box::new(client.ending()?);
-                    let bytes = request.bytes.clone();
-                    let read = scope.spawn(move || client.drain(&bytes));
-                    company.streams.push((end, read));
+                    company.ends.push(Box::new(client.ending()?));
+                    company.threads.push(scope.spawn(move || stream(client)));
                 }
+                _ => break,
             }
-            _ => {}
         }
         Ok(company)
     }
 
     /// Ends it. Each stream must have had events.
-    fn end(self) -> Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
-        for writer in self.writers {
-            joined(writer)?;
-        }
-        for (end, stream) in self.streams {
-            end();
-            ensure!(joined(stream)? > LEAST_STREAMED, "a stream has no events");
-        }
-        Ok(())
+    fn end(mut self) -> Result<()> {
+        let threads = std::mem::take(&mut self.threads);
+        drop(self);
+        threads.into_iter().try_for_each(joined)
     }
+}
+
+impl Drop for Company<'_> {
+    fn drop(&mut self) {
+        self.ends.drain(..).for_each(|end| end());
+    }
+}
+
+/// Reads a stream of events until it is ended.
+fn stream(client: Client) -> Result<()> {
+    let request = Request::get("/v1/events/stream");
+    let bytes = client.drain(&request.bytes)?;
+    ensure!(bytes > LEAST_STREAMED, "a stream has no events");
+    Ok(())
 }
 
 /// Gives messages until it is to stop.
