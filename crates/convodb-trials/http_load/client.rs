@@ -2,13 +2,15 @@
 //! connection that is kept alive, one request at a time, nothing parsed but the head.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// Longer than either server lets a request take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// So long a stream without events is waited for, before it is asked whether to stop.
+const MOMENT: Duration = Duration::from_millis(50);
 const MOST_HEADERS: usize = 32;
 /// More than a page of a hundred, or a conversation of some thousand messages.
 const MOST_BYTES: usize = 16 << 20;
@@ -74,22 +76,29 @@ impl Client {
         Ok(Answer { status, body })
     }
 
-    /// Asks for a stream and reads it until the socket is shut down. Returns how many bytes came.
-    pub(crate) fn drain(mut self, request: &[u8]) -> Result<u64> {
+    /// Asks for a stream. Returns how many bytes have come: at least the head of the answer.
+    pub(crate) fn open(&mut self, request: &[u8]) -> Result<u64> {
         self.stream.write_all(request)?;
-        let mut bytes = 0;
-        loop {
-            match self.stream.read(&mut self.buffer)? {
-                0 => return Ok(bytes),
-                more => bytes += more as u64,
-            }
-        }
+        Ok(self.fill(0)? as u64)
     }
 
-    /// Ends what [`drain`](Self::drain) reads.
-    pub(crate) fn ending(&self) -> Result<impl FnOnce() + Send + use<>> {
-        let stream = self.stream.try_clone()?;
-        Ok(move || drop(stream.shutdown(Shutdown::Both)))
+    /// Reads more of a stream. Returns how many bytes came, which may be none after a moment.
+    pub(crate) fn more(&mut self) -> Result<u64> {
+        self.stream.set_read_timeout(Some(MOMENT))?;
+        match self.stream.read(&mut self.buffer) {
+            Ok(0) => bail!("the server closed the stream"),
+            Ok(more) => Ok(more as u64),
+            // What a read that waited for long enough returns depends on the system.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Interrupted | ErrorKind::TimedOut | ErrorKind::WouldBlock
+                ) =>
+            {
+                Ok(0)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn fill(&mut self, from: usize) -> Result<usize> {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Error, Result, ensure};
 use compare::data::Rng;
 
 use crate::cases::{Case, Work};
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::servers::Server;
 use crate::traffic::{Request, Traffic};
 
@@ -72,7 +72,7 @@ fn joined<T>(thread: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
 
 /// What goes on beside the connections that are measured. It ends when it is dropped.
 struct Company<'scope> {
-    ends: Vec<Box<dyn FnOnce() + Send>>,
+    stop: Arc<AtomicBool>,
     threads: Vec<ScopedJoinHandle<'scope, Result<()>>>,
 }
 
@@ -85,33 +85,30 @@ impl<'scope> Company<'scope> {
         seed: u64,
     ) -> Result<Self> {
         let mut company = Self {
-            ends: Vec::new(),
+            stop: Arc::default(),
             threads: Vec::new(),
         };
         for number in 0..case.connections as u64 {
-            match case.work {
+            let stop = Arc::clone(&company.stop);
+            let thread = match case.work {
                 Work::Beside => {
                     let client = Client::connect(server.address)?;
                     let mut rng = Rng::new(Rng::new(!seed).next() ^ number);
-                    let stop = Arc::new(AtomicBool::new(false));
-                    let stopped = Arc::clone(&stop);
-                    let write = move || write(client, traffic, &mut rng, &stopped);
-                    company.threads.push(scope.spawn(write));
-                    let end = move || stop.store(true, Ordering::Relaxed);
-                    company.ends.push(Box::new(end));
+                    scope.spawn(move || write(client, traffic, &mut rng, &stop))
                 }
                 Work::Streams => {
-                    let client = Client::connect(server.address)?;
-                    company.ends.push(Box::new(client.ending()?));
-                    company.threads.push(scope.spawn(move || stream(client)));
+                    let mut client = Client::connect(server.address)?;
+                    let opened = client.open(&Request::get("/v1/events/stream").bytes)?;
+                    scope.spawn(move || stream(client, opened, &stop))
                 }
                 _ => break,
-            }
+            };
+            company.threads.push(thread);
         }
         Ok(company)
     }
 
-    /// Ends it. Each stream must have had events.
+    /// Ends it, when each stream has had an event.
     fn end(mut self) -> Result<()> {
         let threads = std::mem::take(&mut self.threads);
         drop(self);
@@ -121,15 +118,20 @@ impl<'scope> Company<'scope> {
 
 impl Drop for Company<'_> {
     fn drop(&mut self) {
-        self.ends.drain(..).for_each(|end| end());
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-/// Reads a stream of events until it is ended.
-fn stream(client: Client) -> Result<()> {
-    let request = Request::get("/v1/events/stream");
-    let bytes = client.drain(&request.bytes)?;
-    ensure!(bytes > LEAST_STREAMED, "a stream has no events");
+/// Reads a stream until it is to stop and has had an event.
+fn stream(mut client: Client, mut bytes: u64, stop: &AtomicBool) -> Result<()> {
+    let begun = Instant::now();
+    while bytes <= LEAST_STREAMED || !stop.load(Ordering::Relaxed) {
+        bytes += client.more()?;
+        ensure!(
+            bytes > LEAST_STREAMED || begun.elapsed() < PATIENCE,
+            "a stream has no events"
+        );
+    }
     Ok(())
 }
 
