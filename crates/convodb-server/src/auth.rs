@@ -25,16 +25,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse as _;
 use convodb::{Author, AuthorType};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+use tower_http::validate_request::ValidateRequestHeaderLayer;
 
 use crate::errors::ApiError;
 use crate::limits::RateLimit;
@@ -227,6 +228,14 @@ impl Keys {
         keys.get(index).cloned()
     }
 
+    /// Admits a request that has what it needs, and leaves in its extensions who asks.
+    fn admit(self: &Arc<Self>, need: Need, request: &mut Request) -> Result<(), ApiError> {
+        let access = self.authenticate(request.headers());
+        let access = access.ok_or_else(ApiError::no_key)?;
+        request.extensions_mut().insert(access.clone());
+        access.admit(request, need)
+    }
+
     /// Who asks. A header with a key counts, and the cookie beside it does not.
     pub(crate) fn authenticate(self: &Arc<Self>, headers: &HeaderMap) -> Option<Access> {
         if headers.contains_key(AUTHORIZATION) {
@@ -369,36 +378,17 @@ pub(crate) fn require<S: Clone + Send + Sync + 'static>(
     keys: &Arc<Keys>,
     need: Need,
 ) -> Router<S> {
-    router.layer(from_fn_with_state((Arc::clone(keys), need), check))
-}
-
-async fn check(
-    State((keys, need)): State<(Arc<Keys>, Need)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let is_audited = matches!(need, Need::Scope(Scope::Admin));
-    let mut line = is_audited.then(|| audit::Line::of(&request));
-    let response = match keys.authenticate(request.headers()) {
-        Some(access) => {
-            let admitted = access.admit(&mut request, need);
-            if let Some(line) = &mut line {
-                line.by(&access, request.headers());
-            }
-            match admitted {
-                Ok(()) => {
-                    request.extensions_mut().insert(access);
-                    next.run(request).await
-                }
-                Err(error) => error.into_response(),
-            }
-        }
-        None => ApiError::no_key().into_response(),
-    };
-    if let Some(line) = &mut line {
-        line.answered(response.status());
+    let keys = Arc::clone(keys);
+    if let Need::Scope(Scope::Admin) = need {
+        return router.layer(from_fn_with_state((keys, need), audit::admit));
     }
-    response
+    #[expect(clippy::result_large_err, reason = "the library's signature")]
+    let admit = move |request: &mut Request| {
+        let admitted = keys.admit(need, request);
+        admitted.map_err(ApiError::into_response)
+    };
+    // Without a future of its own, as every request comes through here.
+    router.layer(ValidateRequestHeaderLayer::custom(admit))
 }
 
 #[cfg(test)]

@@ -468,7 +468,7 @@ impl IntoResponse for ApiError {
 
 /// Gives the framework's own refusals (of a method, a body, a request that takes too long) the shape of
 /// all errors.
-pub(crate) async fn dress(response: Response) -> Response {
+pub(crate) fn dress(response: Response) -> Response {
     let status = response.status();
     let is_refusal = status.is_client_error() || status.is_server_error();
     let is_json = response

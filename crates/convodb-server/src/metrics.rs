@@ -1,13 +1,15 @@
 //! Metrics for Prometheus: requests as they are answered, and the store as it is when it is asked.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use convodb::Result;
 use convodb_postgres::PgRead as _;
@@ -18,6 +20,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use tower::Service;
+use tower::layer::{LayerFn, layer_fn};
 
 use crate::app::App;
 use crate::backend::Backend;
@@ -132,29 +136,70 @@ impl Metrics {
     }
 }
 
-/// Counts a request.
-pub(crate) async fn observe(
-    State(metrics): State<Arc<Metrics>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    struct Underway(Gauge);
-    impl Drop for Underway {
-        fn drop(&mut self) {
-            self.0.dec();
-        }
+type Answer = std::result::Result<Response, Infallible>;
+
+/// Counts the requests of a router.
+pub(crate) fn layer<S>(metrics: Arc<Metrics>) -> LayerFn<impl Fn(S) -> Observed<S> + Clone> {
+    layer_fn(move |inner| Observed {
+        inner,
+        metrics: Arc::clone(&metrics),
+    })
+}
+
+/// What [`layer`] adds. No `from_fn`, which would box and clone more for each of them.
+#[derive(Clone)]
+pub(crate) struct Observed<S> {
+    inner: S,
+    metrics: Arc<Metrics>,
+}
+
+impl<S> Service<Request> for Observed<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn poll_ready(
+        &mut self,
+        context: &mut task::Context<'_>,
+    ) -> Poll<std::result::Result<(), Infallible>> {
+        self.inner.poll_ready(context)
     }
-    let begun = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>();
-    let route = route.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    metrics.underway.inc();
-    // The client may leave before.
-    let underway = Underway(metrics.underway.clone());
-    let response = next.run(request).await;
-    drop(underway);
-    metrics.observe(&method, route, response.status().as_u16(), begun.elapsed());
-    response
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let begun = Instant::now();
+        let method = request.method().clone();
+        let route = request.extensions().get::<MatchedPath>();
+        let route = route.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+        let underway = Underway::begin(Arc::clone(&self.metrics));
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            let status = response.status().as_u16();
+            let metrics = &underway.0;
+            metrics.observe(&method, route, status, begun.elapsed());
+            Ok(response)
+        })
+    }
+}
+
+/// A request that is not answered yet. Its client may leave before.
+struct Underway(Arc<Metrics>);
+
+impl Underway {
+    fn begin(metrics: Arc<Metrics>) -> Self {
+        metrics.underway.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.underway.dec();
+    }
 }
 
 /// Get the metrics

@@ -1,10 +1,14 @@
 //! Connections: accepting, bounding and ending them.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{future::Future, pin::pin};
 
-use axum::{Extension, Router};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -12,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
-use tower::Layer as _;
+use tower::{Service, ServiceExt as _};
 
 /// The longest time that a client may leave an answer unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,11 +46,25 @@ impl Place {
     }
 }
 
+/// What answers the requests of connections.
+pub(crate) trait Serving:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Serving for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Serves until `stop`, and then what is under way. Requests that exceed the time for this end with the
 /// runtime.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl Serving,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
@@ -66,7 +84,15 @@ pub(crate) async fn serve(
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
         let io = TokioIo::new(Box::pin(stream));
         let place = Place(Arc::new(Mutex::new(place)));
-        let service = TowerToHyperService::new(Extension(place.clone()).layer(router.clone()));
+        let of_connection = place.clone();
+        let service = service
+            .clone()
+            .map_request(move |request: hyper::Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(of_connection.clone());
+                request
+            });
+        let service = TowerToHyperService::new(service);
         let connection = graceful.watch(http.serve_connection(io, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {

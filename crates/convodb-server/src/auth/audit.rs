@@ -1,17 +1,40 @@
 //! The log of requests to administration routes.
 
-use axum::extract::{OriginalUri, Request};
-use axum::http::{HeaderMap, Method, StatusCode};
+use std::sync::Arc;
 
-use super::Access;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::{Access, Keys, Need};
 use crate::request::ACTOR;
 use crate::router::REQUEST_ID;
 
 /// The longest id of a request that is logged.
 const LONGEST: usize = 128;
 
+/// Admits a request that has what it needs, and logs it in any case.
+pub(super) async fn admit(
+    State((keys, need)): State<(Arc<Keys>, Need)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let mut line = Line::of(&request);
+    let admitted = keys.admit(need, &mut request);
+    if let Some(access) = request.extensions().get() {
+        line.by(access, request.headers());
+    }
+    let response = match admitted {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    line.status = Some(response.status());
+    response
+}
+
 /// One line of the log. It is written when the request ends, also where the client has gone before its answer.
-pub(super) struct Line {
+struct Line {
     key: String,
     actor: String,
     method: Method,
@@ -21,7 +44,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of(request: &Request) -> Self {
+    fn of(request: &Request) -> Self {
         // Behind routers that are nested, a request has only the rest of its path.
         let whole = request.extensions().get::<OriginalUri>();
         let path = whole.map_or(request.uri(), |OriginalUri(uri)| uri).path();
@@ -35,13 +58,9 @@ impl Line {
         }
     }
 
-    pub(super) fn by(&mut self, access: &Access, headers: &HeaderMap) {
+    fn by(&mut self, access: &Access, headers: &HeaderMap) {
         self.key.clone_from(&access.key.name);
         self.actor = text(headers, ACTOR);
-    }
-
-    pub(super) fn answered(&mut self, status: StatusCode) {
-        self.status = Some(status);
     }
 }
 
@@ -68,7 +87,7 @@ fn text(headers: &HeaderMap, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use axum::Router;
     use axum::body::Body;
@@ -76,7 +95,7 @@ mod tests {
     use axum::routing::get;
     use tower::ServiceExt as _;
 
-    use super::super::{Keys, Need, Scope, require};
+    use super::super::{Scope, require};
     use super::*;
 
     #[derive(Clone, Default)]

@@ -236,10 +236,10 @@ impl Written {
     async fn write_next(&mut self, json: &mut Vec<u8>) -> Option<Result<(), ApiError>> {
         self.end.as_ref()?;
         let is_first = self.beginning.is_some();
-        json.extend(self.beginning.take().into_iter().flatten());
+        json.append(&mut self.beginning.take().unwrap_or_default());
         Some(match self.messages.next().await {
             None => {
-                json.extend(self.end.take().into_iter().flatten());
+                json.append(&mut self.end.take().unwrap_or_default());
                 Ok(())
             }
             Some(Ok(message)) => {
