@@ -163,6 +163,13 @@ impl Directory {
     }
 }
 
+/// In the order of their numbers.
+impl FromIterator<Assignee> for Directory {
+    fn from_iter<I: IntoIterator<Item = Assignee>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
 pub struct Dataset {
     pub size: u32,
     pub days: u32,

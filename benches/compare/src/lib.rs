@@ -13,7 +13,7 @@ mod measure;
 mod memory;
 pub mod plan;
 #[cfg(feature = "postgres")]
-mod postgres;
+pub mod postgres;
 mod readers;
 mod replay;
 mod report;

@@ -3,7 +3,7 @@
 mod changes;
 mod events;
 mod floods;
-mod hand;
+pub mod hand;
 mod ours;
 mod reads;
 mod report;
@@ -29,8 +29,8 @@ use events::Consumed;
 use floods::{Contestant, HAND};
 use ours::{CONFIGURATIONS, Configuration};
 
-/// Everything is durable, and pages are in memory.
-const SETTINGS: [&str; 6] = [
+/// Of a server: everything is durable, and pages are in memory.
+pub const SETTINGS: [&str; 6] = [
     "fsync=on",
     "synchronous_commit=on",
     "full_page_writes=on",

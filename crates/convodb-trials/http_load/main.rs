@@ -1,10 +1,12 @@
-//! The load that the API server bears, beside the same handlers over SQLite: requests per second
+//! The load that the API server bears, beside the same handlers over SQLite and over PostgreSQL: requests per second
 //! and their latencies, on loopback. `README.md` says what is measured.
 
 mod cases;
 mod check;
 mod client;
 mod drive;
+mod hand;
+mod postgres;
 mod report;
 mod run;
 mod scene;
@@ -15,7 +17,7 @@ mod traffic;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Measures the API server beside the same handlers over SQLite.
+/// Measures the API server beside the same handlers over SQLite and over PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -28,12 +30,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Server {
     Sqlite(sqlite::Serve),
+    Postgres(postgres::Serve),
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
     match cli.server {
         Some(Server::Sqlite(serve)) => serve.run(),
+        Some(Server::Postgres(serve)) => serve.run(),
         None => cli.run.measure(),
     }
 }

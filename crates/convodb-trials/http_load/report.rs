@@ -56,7 +56,13 @@ fn at<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
 }
 
 impl Load {
-    /// Each case with the figures of both servers, in their order.
+    /// Those that were measured.
+    fn servers(&self) -> impl Iterator<Item = Name> {
+        let is_measured = |name: &Name| self.figures.iter().any(|figure| figure.server == *name);
+        Name::ALL.into_iter().filter(is_measured)
+    }
+
+    /// Each case with the figures of all servers, in their order.
     fn cases(&self) -> Vec<(Case, Vec<&Figure>)> {
         let mut cases: Vec<(Case, Vec<&Figure>)> = Vec::new();
         for figure in &self.figures {

@@ -1,5 +1,6 @@
-//! A run: the same data in two files, a server over each, and both in turns, round by round.
+//! A run: the same data in each store, a server over each, and all in turns, round by round.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use clap::Args;
 use compare::data::Dataset;
 use compare::engine::Kind;
 use compare::engines::{convodb, sqlite as layout};
+use compare::postgres;
+use convodb_testkit::postgres::is_installed;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cases::{self, Case, Work};
@@ -48,6 +51,9 @@ pub(crate) struct Run {
     /// Draws rates and latencies.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Measures the handlers over PostgreSQL too, on a server that it starts and stops (Debian's package postgresql).
+    #[arg(long)]
+    postgres: bool,
     /// The directory of the files while it runs; by default beside the build.
     #[arg(long, value_name = "PATH")]
     dir: Option<PathBuf>,
@@ -59,9 +65,39 @@ fn seconds(text: &str) -> Result<f64> {
     Ok(seconds)
 }
 
+/// Makes a store, and gives its file or its URL.
+fn load(scene: &Scene, name: Name, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<OsString> {
+    let make_file = |kind: Kind, file: &str| {
+        kind.make_file(data, scene.directory(), loaded)?;
+        Ok(scene.directory().join(file))
+    };
+    match name {
+        Name::Convodb => make_file(Kind::Convodb, convodb::FILE).map(PathBuf::into_os_string),
+        Name::Sqlite => {
+            let file = make_file(Kind::Sqlite, layout::BEST_FILE)?;
+            sqlite::prepare(&file)?;
+            Ok(file.into())
+        }
+        Name::Postgres => {
+            let url = scene.start_postgres(&postgres::SETTINGS);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(crate::postgres::load(&url, data, loaded))?;
+            Ok(url.into())
+        }
+    }
+}
+
 impl Run {
     pub(crate) fn measure(&self) -> Result<()> {
         let program = servers::program(self.server.as_deref())?;
+        if self.postgres {
+            ensure!(
+                is_installed(),
+                "--postgres: no PostgreSQL server is installed"
+            );
+        }
         let scene = Scene::set(self.dir.as_deref())?;
         let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
             "{elapsed_precise} {wide_bar} {pos}/{len} {msg}",
@@ -89,7 +125,7 @@ impl Run {
         })
     }
 
-    /// Both files, made one after the other, and then a server over each.
+    /// The stores, made one after the other, and then a server over each.
     fn servers(
         &self,
         scene: &Scene,
@@ -97,24 +133,19 @@ impl Run {
         data: &Dataset,
         bar: &ProgressBar,
     ) -> Result<Vec<Server>> {
+        let mut stores = Vec::new();
         for name in Name::ALL {
+            if name == Name::Postgres && !self.postgres {
+                continue;
+            }
             bar.reset();
             bar.set_length(self.size.into());
             bar.set_message(format!("loading {}", name.as_str()));
-            let kind = match name {
-                Name::Convodb => Kind::Convodb,
-                Name::Sqlite => Kind::Sqlite,
-            };
-            kind.make_file(data, scene.directory(), &|more| bar.inc(more))?;
+            stores.push((name, load(scene, name, data, &|more| bar.inc(more))?));
         }
         bar.set_message("starting");
-        let file = |name| match name {
-            Name::Convodb => scene.directory().join(convodb::FILE),
-            Name::Sqlite => scene.directory().join(layout::BEST_FILE),
-        };
-        sqlite::prepare(&file(Name::Sqlite))?;
-        let start = |name| servers::start(scene, name, program, &file(name));
-        Name::ALL.into_iter().map(start).collect()
+        let start = |(name, db): &(Name, OsString)| servers::start(scene, *name, program, db);
+        stores.iter().map(start).collect()
     }
 
     fn case(
@@ -127,7 +158,7 @@ impl Run {
         // Of each case its own, as contacts that are new in one are known in the next.
         let seed = |round: u32| number << 32 | u64::from(round);
         let time = Duration::from_secs_f64(self.seconds / f64::from(ROUNDS));
-        // Over SQLite there are no events.
+        // The others have no events.
         let serves = |server: &&Server| server.name == Name::Convodb || case.work != Work::Streams;
         let servers = servers.iter().filter(serves);
         let mut rounds: Vec<_> = servers.map(|server| (server, Vec::new())).collect();

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use compare::workdir;
+use convodb_testkit::postgres;
 use tempfile::TempDir;
 
 /// What a shell says of a program that Ctrl-C ended.
@@ -15,12 +16,14 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug)]
 struct Props {
     children: Vec<Child>,
+    postgres: Option<postgres::Server>,
     directory: Option<TempDir>,
 }
 
 /// One of a process, as signals are.
 static PROPS: Mutex<Props> = Mutex::new(Props {
     children: Vec::new(),
+    postgres: None,
     directory: None,
 });
 
@@ -36,6 +39,7 @@ impl Props {
             let _ = child.kill();
             let _ = child.wait();
         }
+        self.postgres = None;
         self.directory = None;
     }
 }
@@ -63,6 +67,14 @@ impl Scene {
 
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Starts a PostgreSQL server that ends with the scene, and gives the URL of its database.
+    pub(crate) fn start_postgres(&self, settings: &[&str]) -> String {
+        let server = postgres::Server::start_with(settings);
+        let url = server.url("postgres");
+        props().postgres = Some(server);
+        url
     }
 
     /// Starts a child that ends with the scene, and gives what it prints.

@@ -1,5 +1,6 @@
-//! The two servers: child processes on loopback, each on a port that it picks itself.
+//! The servers: child processes on loopback, each on a port that it picks itself.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -24,15 +25,17 @@ const LISTENING: &str = "listening on http://";
 pub(crate) enum Name {
     Convodb,
     Sqlite,
+    Postgres,
 }
 
 impl Name {
-    pub(crate) const ALL: [Self; 2] = [Self::Convodb, Self::Sqlite];
+    pub(crate) const ALL: [Self; 3] = [Self::Convodb, Self::Sqlite, Self::Postgres];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Convodb => "convodb",
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -60,24 +63,24 @@ pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The server of a name, over a file, listening.
-pub(crate) fn start(scene: &Scene, name: Name, program: &Path, file: &Path) -> Result<Server> {
+/// The server of a name, over a file or a database, listening.
+pub(crate) fn start(scene: &Scene, name: Name, program: &Path, db: &OsStr) -> Result<Server> {
     let mut command = match name {
         Name::Convodb => {
             let mut command = Command::new(program);
             command.args(["--cache", CACHE_MIB]);
             command
         }
-        Name::Sqlite => {
+        Name::Sqlite | Name::Postgres => {
             let mut command = Command::new(std::env::current_exe()?);
-            command.arg("sqlite");
+            command.arg(name.as_str());
             command
         }
     };
     let log = scene.directory().join(name.as_str()).with_extension("log");
     command
         .args(["--listen", "127.0.0.1:0", "--db"])
-        .arg(file)
+        .arg(db)
         .env("CONVODB_API_KEY", KEY)
         // A line for each request would be measured with it.
         .env("RUST_LOG", "warn")

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use convodb_testkit::postgres::is_installed;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -68,11 +69,17 @@ fn is_empty(directory: &TempDir) -> Result<bool> {
 }
 
 #[test]
-fn a_run_measures_every_case_on_both_servers_and_leaves_nothing_behind() -> Result<()> {
+fn a_run_measures_every_case_on_all_servers_and_leaves_nothing_behind() -> Result<()> {
     let (files, results) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let [json, markdown, svg] =
         ["run.json", "run.md", "run.svg"].map(|name| results.path().join(name));
-    let output = load(&files, server()?)
+    let mut servers = vec!["convodb", "sqlite"];
+    let mut run = load(&files, server()?);
+    if is_installed() {
+        servers.push("postgres");
+        run.arg("--postgres");
+    }
+    let output = run
         .args(["--seconds", "0.2"])
         .arg("--json")
         .arg(&json)
@@ -102,23 +109,17 @@ fn a_run_measures_every_case_on_both_servers_and_leaves_nothing_behind() -> Resu
         let [case, server] = ["case", "server"].map(|field| line[field].to_string());
         found.push(format!("{case} {} {server}", line["connections"]));
     }
-    let mut expected = Vec::new();
-    for case in ["list", "deep", "get", "receive", "mixed"] {
-        for connections in [1, 4] {
-            for server in ["convodb", "sqlite"] {
-                expected.push(format!("\"{case}\" {connections} \"{server}\""));
-            }
-        }
-    }
-    for more in [
-        "\"receive\" 16 \"convodb\"",
-        "\"receive\" 16 \"sqlite\"",
-        "\"beside\" 4 \"convodb\"",
-        "\"beside\" 4 \"sqlite\"",
-        "\"streams\" 4 \"convodb\"",
-    ] {
-        expected.push(more.to_owned());
-    }
+    let mut cases: Vec<(&str, u32)> = ["list", "deep", "get", "receive", "mixed"]
+        .into_iter()
+        .flat_map(|case| [(case, 1), (case, 4)])
+        .collect();
+    cases.extend([("receive", 16), ("beside", 4)]);
+    let of = |(case, connections)| {
+        let servers = servers.iter();
+        servers.map(move |server| format!("\"{case}\" {connections} \"{server}\""))
+    };
+    let mut expected: Vec<_> = cases.into_iter().flat_map(of).collect();
+    expected.push("\"streams\" 4 \"convodb\"".to_owned());
     assert_eq!(found, expected);
 
     let table = fs::read_to_string(markdown)?;

@@ -1,7 +1,7 @@
 //! What a good engineer makes of it by hand: tables, indexes, counters by triggers and an outbox.
 
-pub(crate) mod pages;
-pub(crate) mod schema;
+pub mod pages;
+pub mod schema;
 pub(crate) mod writes;
 
 use anyhow::{Context as _, Result};
@@ -20,7 +20,7 @@ use pages::{Pages, counters};
 const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off";
 
 /// So many connections.
-pub(crate) fn pool(url: &str, connections: usize) -> Result<Pool> {
+pub fn pool(url: &str, connections: usize) -> Result<Pool> {
     let manager = Manager::new(url.parse()?, NoTls);
     let set = Hook::async_fn(|client, _| {
         Box::pin(async move {
@@ -32,6 +32,37 @@ pub(crate) fn pool(url: &str, connections: usize) -> Result<Pool> {
         .max_size(connections)
         .post_create(set);
     Ok(pool.build()?)
+}
+
+/// A conversation, whose columns begin behind so many others.
+pub fn conversation(directory: &Directory, row: &PgRow, at: usize) -> Result<Row> {
+    let place = |nth: usize| usize::try_from(row.get::<_, i16>(at + nth));
+    Ok(Row {
+        id: row.get::<_, Uuid>(at).as_u128(),
+        contact: row.get::<_, &str>(at + 1).into(),
+        channel: *Channel::ALL.get(place(2)?).context("channel")?,
+        status: *Status::ALL.get(place(3)?).context("status")?,
+        assignee: directory.get(u16::try_from(place(4)?)?).cloned(),
+        created_us: row.get(at + 5),
+        updated_us: row.get(at + 6),
+    })
+}
+
+/// A message, whose columns begin behind so many others.
+pub fn message(row: &PgRow, at: usize) -> Message {
+    Message {
+        id: row.get::<_, Uuid>(at).as_u128(),
+        direction: match row.get::<_, i16>(at + 1) {
+            0 => Direction::Inbound,
+            _ => Direction::Outbound,
+        },
+        status: match row.get::<_, i16>(at + 2) {
+            3 => DeliveryStatus::Delivered,
+            _ => DeliveryStatus::Sent,
+        },
+        content: row.get::<_, &str>(at + 3).into(),
+        created_us: row.get(at + 4),
+    }
 }
 
 /// A reader of it.
@@ -74,20 +105,6 @@ impl<'a> Hand<'a> {
         }
     }
 
-    /// A row, whose columns begin behind so many others.
-    fn row(&self, row: &PgRow, at: usize) -> Result<Row> {
-        let place = |nth: usize| usize::try_from(row.get::<_, i16>(at + nth));
-        Ok(Row {
-            id: row.get::<_, Uuid>(at).as_u128(),
-            contact: row.get::<_, &str>(at + 1).into(),
-            channel: *Channel::ALL.get(place(2)?).context("channel")?,
-            status: *Status::ALL.get(place(3)?).context("status")?,
-            assignee: self.directory.get(u16::try_from(place(4)?)?).cloned(),
-            created_us: row.get(at + 5),
-            updated_us: row.get(at + 6),
-        })
-    }
-
     pub(crate) async fn read_page(&self, shape: usize, place: &Place) -> Result<Page> {
         let pages = self.pages.get(shape).context("not prepared")?;
         let client = self.pool.get().await?;
@@ -113,7 +130,8 @@ impl<'a> Hand<'a> {
         };
         let total: i64 = rows.first().context("no total")?.get(0);
         let is_row = |row: &&PgRow| row.get::<_, Option<Uuid>>(1).is_some();
-        let shown = rows.iter().filter(is_row).map(|row| self.row(row, 1));
+        let shown = rows.iter().filter(is_row);
+        let shown = shown.map(|row| conversation(&self.directory, row, 1));
         Ok(Page {
             rows: Rows::Plain(shown.collect::<Result<_>>()?),
             total: total.unsigned_abs(),
@@ -155,22 +173,9 @@ impl<'a> Hand<'a> {
             client.query(&all, &params),
         );
         let (one, all) = both.await?;
-        let message = |row: &PgRow| Message {
-            id: row.get::<_, Uuid>(0).as_u128(),
-            direction: match row.get::<_, i16>(1) {
-                0 => Direction::Inbound,
-                _ => Direction::Outbound,
-            },
-            status: match row.get::<_, i16>(2) {
-                3 => DeliveryStatus::Delivered,
-                _ => DeliveryStatus::Sent,
-            },
-            content: row.get::<_, &str>(3).into(),
-            created_us: row.get(4),
-        };
         Ok(Thread::Plain(
-            self.row(&one, 0)?,
-            all.iter().map(message).collect(),
+            conversation(&self.directory, &one, 0)?,
+            all.iter().map(|row| message(row, 0)).collect(),
         ))
     }
 }

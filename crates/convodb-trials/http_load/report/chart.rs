@@ -32,6 +32,7 @@ const fn color(server: Name) -> RGBColor {
     match server {
         Name::Convodb => RGBColor(0xD1, 0x24, 0x2F),
         Name::Sqlite => RGBColor(0x1F, 0x6F, 0xB4),
+        Name::Postgres => RGBColor(0x4D, 0x8B, 0x31),
     }
 }
 
@@ -58,8 +59,8 @@ fn title(root: &Area<'_>, load: &Load) -> Result<()> {
     let text = format!("The API server's load, {size} conversations");
     root.draw(&Text::new(text, (16, 14), (FONT, 18)))
         .map_err(failed)?;
-    for (place, name) in (0..).zip(Name::ALL) {
-        let x = WIDTH as i32 - 210 + place * 100;
+    for (place, name) in (0..).zip(load.servers()) {
+        let x = WIDTH as i32 - 310 + place * 100;
         let sample = Rectangle::new([(x, 16), (x + 14, 30)], color(name).filled());
         root.draw(&sample).map_err(failed)?;
         root.draw(&Text::new(name.as_str(), (x + 20, 15), (FONT, 15)))
@@ -78,8 +79,9 @@ fn bounds(values: impl Iterator<Item = f64> + Clone, room: f64) -> Range<f64> {
 /// The position of a server's mark in a row. The first row is the topmost.
 fn height(row: usize, rows: usize, server: Name) -> f64 {
     let within = match server {
-        Name::Convodb => 0.7,
-        Name::Sqlite => 0.3,
+        Name::Convodb => 0.78,
+        Name::Sqlite => 0.5,
+        Name::Postgres => 0.22,
     };
     (rows - 1 - row) as f64 + within
 }
@@ -130,7 +132,7 @@ fn rates(area: &Area<'_>, rows: &Rows<'_>) -> Result<()> {
     let caption = "requests per second, logarithmic";
     let mut chart = panel(area, caption, NAMES - 10, bounds, rows.len())?;
     let bar = |(y, figure): (f64, &Figure)| {
-        let corners = [(start, y - 0.18), (figure.rate, y + 0.18)];
+        let corners = [(start, y - 0.12), (figure.rate, y + 0.12)];
         Rectangle::new(corners, color(figure.server).filled())
     };
     chart.draw_series(marks(rows).map(bar)).map_err(failed)?;

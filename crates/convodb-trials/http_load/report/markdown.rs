@@ -32,7 +32,7 @@ pub(crate) fn table(load: &Load) -> String {
     );
     text.push_str("| case / connections |");
     let mut rule = "\n| --- |".to_owned();
-    for name in Name::ALL {
+    for name in load.servers() {
         let _ = write!(text, " {}: req/s | p50 | p99 |", name.as_str());
         rule.push_str(" ---: | ---: | ---: |");
     }
@@ -40,7 +40,7 @@ pub(crate) fn table(load: &Load) -> String {
     for (case, figures) in load.cases() {
         let _ = write!(text, "| `{}` |", case.name());
         let theirs = figures.iter().find(|figure| figure.server == Name::Sqlite);
-        for name in Name::ALL {
+        for name in load.servers() {
             let Some(figure) = figures.iter().find(|figure| figure.server == name) else {
                 text.push_str(" – | – | – |");
                 continue;

@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
-use compare::data::{Message, NOBODY};
+use compare::data::Message;
 use compare::engine::Row;
 use compare::engines::sqlite::{COLUMNS, Layout, MESSAGES, Question, connect, message, row};
 use compare::plan::Filter;
-use convodb::{Channel, PageRequest, Status, StatusFilter};
-use convodb_core::PagePosition;
+use convodb::{Channel, Status};
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use tokio::sync::oneshot;
 
-use super::json::{ConversationDocument, Counts, PageDocument, Times, cursor};
+use crate::hand::{Counts, List, Numbers, Times, thread};
 
 /// Requests that may wait for a thread; the next one is rejected.
 const WAITING: usize = 256;
@@ -26,9 +25,6 @@ const FAR_ROWS: u64 = 1_000;
 
 /// What a statement is made of, its parameters aside.
 type Shape = (Option<Status>, Option<Channel>, usize);
-
-/// The numbers of users and teams in the file.
-pub(super) type Numbers = Arc<HashMap<Box<str>, u16>>;
 
 pub(super) struct Reader {
     connection: Connection,
@@ -42,10 +38,6 @@ struct Found {
     total: Option<u64>,
 }
 
-/// A query that is not served here.
-#[derive(Debug)]
-pub(super) struct Unserved;
-
 /// The columns of [`Counts`].
 const COUNTS: &str = ", c.unread, c.inbound, c.revision, c.waiting_since";
 
@@ -57,32 +49,6 @@ fn counts(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Counts> {
         revision: row.get(first + 2)?,
         waiting_since: row.get(first + 3)?,
     })
-}
-
-/// A page of a list by its number.
-#[derive(Clone, Debug)]
-pub(super) struct List {
-    filter: convodb::Filter,
-    page: u64,
-    limit: u64,
-}
-
-impl List {
-    /// The list of a query. One channel, and no unread conversations alone.
-    pub(super) fn new(filter: convodb::Filter, page: PageRequest) -> Result<Self, Unserved> {
-        match page.position() {
-            PagePosition::Number(number)
-                if !filter.is_unread() && filter.channels().nth(1).is_none() =>
-            {
-                Ok(Self {
-                    filter,
-                    page: number,
-                    limit: page.limit().into(),
-                })
-            }
-            _ => Err(Unserved),
-        }
-    }
 }
 
 /// A conversation with its messages.
@@ -101,45 +67,13 @@ impl Reader {
         })
     }
 
-    /// The filter in the file's terms, unless it can select nothing.
-    fn filter(&self, filter: &convodb::Filter) -> Option<Filter> {
-        let known = filter
-            .assignees()
-            .filter_map(|id| self.numbers.get(id.as_str()));
-        let unassigned = filter.includes_unassigned().then_some(NOBODY);
-        let assignees: Vec<u16> = unassigned.into_iter().chain(known.copied()).collect();
-        let is_any = !filter.includes_unassigned() && filter.assignees().next().is_none();
-        (is_any || !assignees.is_empty()).then(|| Filter {
-            status: match filter.status() {
-                StatusFilter::Open => Some(Status::Open),
-                StatusFilter::Resolved => Some(Status::Resolved),
-                StatusFilter::All => None,
-            },
-            channel: filter.channels().next(),
-            assignees,
-        })
-    }
-
     /// A page, as JSON.
     pub(super) fn list(&mut self, list: &List) -> Result<Vec<u8>> {
-        let &List { page, limit, .. } = list;
-        let skip = (page - 1).saturating_mul(limit);
-        let (rows, total) = match self.filter(&list.filter) {
-            Some(filter) => self.page(&filter, skip, limit)?,
+        let (rows, total) = match list.filter(&self.numbers) {
+            Some(filter) => self.page(&filter, list.skip(), list.limit.into())?,
             None => (Vec::new(), 0),
         };
-        let more = skip + (rows.len() as u64) < total;
-        let last = rows.last().filter(|_| more);
-        let document = PageDocument {
-            total,
-            page,
-            next: last.map(|(row, _)| cursor(row)),
-            data: rows
-                .iter()
-                .map(|(row, counts)| ConversationDocument::new(row, *counts, &[]))
-                .collect(),
-        };
-        Ok(serde_json::to_vec(&document)?)
+        list.answer(&rows, total)
     }
 
     fn page(
@@ -186,8 +120,7 @@ impl Reader {
         let Some((row, counts, times, messages)) = found? else {
             return Ok(None);
         };
-        let document = ConversationDocument::new(&row, counts, &messages).with_times(times);
-        Ok(Some(serde_json::to_vec(&document)?))
+        thread(&row, counts, times, &messages).map(Some)
     }
 
     fn thread(&self, id: u128) -> Result<Option<Thread>> {
@@ -274,7 +207,7 @@ fn next(queue: &Mutex<Receiver<Job>>) -> Result<Job, RecvError> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).recv()
 }
 
-pub(super) fn numbers(connection: &Connection) -> Result<HashMap<Box<str>, u16>> {
+pub(super) fn numbers(connection: &Connection) -> Result<HashMap<Arc<str>, u16>> {
     let mut all = connection.prepare("SELECT DISTINCT assignee FROM total_by_assignee")?;
     let all = all.query_map([], |row| row.get(0))?;
     let mut id =
@@ -283,7 +216,7 @@ pub(super) fn numbers(connection: &Connection) -> Result<HashMap<Box<str>, u16>>
     for number in all {
         let number = number?;
         // An assignee without a conversation has no list either.
-        let id = id.query_row([number], |row| row.get::<_, Option<Box<str>>>(0));
+        let id = id.query_row([number], |row| row.get::<_, Option<Arc<str>>>(0));
         if let Some(id) = id.optional()?.flatten() {
             numbers.insert(id, number);
         }

@@ -12,10 +12,10 @@ use convodb::{ContactId, ConversationId, Filter, Inbound, PageRequest, Status};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::json::MessageDocument;
 use super::prepare;
-use super::reads::{List, Reader, numbers};
-use super::writes::{Receive, Writer};
+use super::reads::{Reader, numbers};
+use super::writes::Writer;
+use crate::hand::{List, MessageDocument, Receive};
 
 /// Enough for pages that are reached from the far end.
 const SIZE: u32 = 3_000;

@@ -8,9 +8,11 @@ use anyhow::{Context as _, Error, Result};
 use compare::data::Message;
 use compare::engine::{new_message_id, now_us};
 use compare::engines::sqlite::connect;
-use convodb::{Channel, ContactId, DeliveryStatus, Direction};
+use convodb::{DeliveryStatus, Direction};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::hand::{Receive, Received};
 
 /// Messages that may be queued; the next one waits for a place.
 const WAITING: usize = 1_024;
@@ -31,18 +33,6 @@ const BEGIN_CONVERSATION: &str =
          last_inbound_at, last_message_at, opened_at)
      VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, 1, 1, ?4, ?4, ?4, ?5) RETURNING seq, id";
 const MESSAGE: &str = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-
-pub(super) struct Receive {
-    pub(super) contact: ContactId,
-    pub(super) channel: Channel,
-    pub(super) text: String,
-    pub(super) sent_us: Option<i64>,
-}
-
-pub(super) struct Received {
-    pub(super) conversation: u128,
-    pub(super) message: Message,
-}
 
 struct Job {
     receive: Receive,

@@ -4,70 +4,91 @@ use crate::data::NOBODY;
 use crate::plan::{Filter, LIMIT};
 
 const ORDER: &str = "ORDER BY updated_at DESC, id DESC";
-const COLUMNS: &str = "id, contact, channel, status, assignee, created_at, updated_at";
+pub const COLUMNS: &str = "id, contact, channel, status, assignee, created_at, updated_at";
 
 /// The statements of a filter.
-pub(crate) struct Pages {
-    pub(crate) first: String,
+pub struct Pages {
+    pub first: String,
     /// Behind the time `$1` and the id `$2`.
-    pub(crate) behind: String,
+    pub behind: String,
     /// Behind `$1` rows: ids from the index alone, then their rows.
-    pub(crate) joined: String,
+    pub joined: String,
     /// Behind `$1` rows, which are read.
-    pub(crate) offset: String,
+    pub offset: String,
 }
 
 impl Pages {
+    /// With the numbers of assignees in their texts, as a few filters are asked again and again.
     pub(crate) fn of(filter: &Filter) -> Self {
-        let total = total(filter);
-        let with = |page: &str| {
+        Self::showing(COLUMNS, LIMIT, filter, |_, number| number.to_string())
+    }
+
+    /// So many rows of these columns. `owner` writes the number of an assignee, or the parameter that has it: so many
+    /// parameters of the statement come before the first.
+    pub fn showing(
+        columns: &str,
+        limit: u32,
+        filter: &Filter,
+        owner: impl Fn(usize, u16) -> String,
+    ) -> Self {
+        let owners = |before: usize| -> Vec<String> {
+            let all = (before + 1..).zip(&filter.assignees);
+            all.map(|(place, number)| owner(place, *number)).collect()
+        };
+        let with = |page: &str, owners: &[String]| {
+            let total = total(filter, owners);
             format!(
                 "SELECT t.n, p.* FROM ({total}) t LEFT JOIN ({page}) p ON true \
                  ORDER BY p.updated_at DESC, p.id DESC"
             )
         };
-        let first = merged(filter, COLUMNS, "", &format!("LIMIT {LIMIT}"));
-        let behind = merged(
-            filter,
-            COLUMNS,
-            "(updated_at, id) < ($1, $2)",
-            &format!("LIMIT {LIMIT}"),
-        );
-        let skipping = format!("LIMIT {LIMIT} OFFSET $1");
-        let keys = merged(filter, "id, updated_at", "", &skipping);
+        let page = |columns: &str, owners: &[String], also: &str, skip: &str| {
+            merged(filter, owners, columns, also, limit, skip)
+        };
+        let [alone, one, two] = [0, 1, 2].map(owners);
+        let first = page(columns, &alone, "", "");
+        let behind = page(columns, &two, "(updated_at, id) < ($1, $2)", "");
+        let keys = page("id, updated_at", &one, "", " OFFSET $1");
         let joined = format!(
             "SELECT c.{} FROM ({keys}) k CROSS JOIN LATERAL \
              (SELECT * FROM conversation c WHERE c.id = k.id LIMIT 1) c",
-            COLUMNS.replace(", ", ", c.")
+            columns.replace(", ", ", c.")
         );
         Self {
-            first: with(&first),
-            behind: with(&behind),
-            joined: with(&joined),
-            offset: with(&merged(filter, COLUMNS, "", &skipping)),
+            first: with(&first, &alone),
+            behind: with(&behind, &two),
+            joined: with(&joined, &one),
+            offset: with(&page(columns, &one, "", " OFFSET $1"), &one),
         }
     }
 }
 
 /// The rows of one assignee, or of all.
-fn arms(filter: &Filter) -> Vec<String> {
+fn arms(filter: &Filter, owners: &[String]) -> Vec<String> {
     let mut conditions = Vec::new();
     conditions.extend(filter.status.map(|one| format!("status = {}", one as u8)));
     conditions.extend(filter.channel.map(|one| format!("channel = {}", one as u8)));
-    if filter.assignees.is_empty() {
+    if owners.is_empty() {
         return vec![conditions.join(" AND ")];
     }
-    let of = |number: &u16| {
-        let own = format!("assignee = {number}");
+    let of = |owner: &String| {
+        let own = format!("assignee = {owner}");
         let all = std::iter::once(&own).chain(&conditions);
         all.cloned().collect::<Vec<_>>().join(" AND ")
     };
-    filter.assignees.iter().map(of).collect()
+    owners.iter().map(of).collect()
 }
 
 /// A page of the ordered rows of several conditions, each from an index of its own: without an order and a limit of
 /// each, PostgreSQL may read them all and sort.
-fn merged(filter: &Filter, columns: &str, also: &str, limit: &str) -> String {
+fn merged(
+    filter: &Filter,
+    owners: &[String],
+    columns: &str,
+    also: &str,
+    limit: u32,
+    skip: &str,
+) -> String {
     let arm = |condition: String| {
         let parts: Vec<&str> = [condition.as_str(), also]
             .into_iter()
@@ -79,27 +100,22 @@ fn merged(filter: &Filter, columns: &str, also: &str, limit: &str) -> String {
         };
         format!("SELECT {columns} FROM conversation{condition}")
     };
-    let arms: Vec<_> = arms(filter).into_iter().map(arm).collect();
+    let arms: Vec<_> = arms(filter, owners).into_iter().map(arm).collect();
     match arms.as_slice() {
-        [one] => format!("{one} {ORDER} {limit}"),
+        [one] => format!("{one} {ORDER} LIMIT {limit}{skip}"),
         _ => {
-            let most = if limit.contains("$1") {
-                " + $1::bigint"
-            } else {
-                ""
-            };
-            let arm = |arm: &String| format!("({arm} {ORDER} LIMIT {LIMIT}{most})");
+            let most = skip.replace(" OFFSET $1", " + $1::bigint");
+            let arm = |arm: &String| format!("({arm} {ORDER} LIMIT {limit}{most})");
             let arms: Vec<_> = arms.iter().map(arm).collect();
-            format!("{} {ORDER} {limit}", arms.join(" UNION ALL "))
+            format!("{} {ORDER} LIMIT {limit}{skip}", arms.join(" UNION ALL "))
         }
     }
 }
 
-fn total(filter: &Filter) -> String {
+fn total(filter: &Filter, owners: &[String]) -> String {
     let mut conditions = Vec::new();
-    if !filter.assignees.is_empty() {
-        let all: Vec<_> = filter.assignees.iter().map(u16::to_string).collect();
-        conditions.push(format!("assignee IN ({})", all.join(", ")));
+    if !owners.is_empty() {
+        conditions.push(format!("assignee IN ({})", owners.join(", ")));
     }
     conditions.extend(filter.status.map(|one| format!("status = {}", one as u8)));
     conditions.extend(filter.channel.map(|one| format!("channel = {}", one as u8)));
@@ -107,7 +123,7 @@ fn total(filter: &Filter) -> String {
         true => String::new(),
         false => format!(" WHERE {}", conditions.join(" AND ")),
     };
-    let table = match filter.assignees.is_empty() {
+    let table = match owners.is_empty() {
         true => "status_count",
         false => "assignee_count",
     };

@@ -111,7 +111,7 @@ fn functions(shards: u32) -> String {
 }
 
 /// Lets the triggers count in so many shards from now on.
-pub(crate) async fn set_shards(client: &Client, shards: u32) -> Result<()> {
+pub async fn set_shards(client: &Client, shards: u32) -> Result<()> {
     let rows = format!(
         "INSERT INTO status_count SELECT status, channel, g, 0 FROM status_count, generate_series(1, {shards} - 1) g
              WHERE shard = 0 ON CONFLICT DO NOTHING;
@@ -141,7 +141,7 @@ async fn copy(client: &Client, sql: &str, rows: impl Iterator<Item = String>) ->
 }
 
 /// Makes and fills the tables, indexes and counters last.
-pub(crate) async fn load(client: &Client, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
+pub async fn load(client: &Client, data: &Dataset, loaded: &dyn Fn(u64)) -> Result<()> {
     client.batch_execute(TABLES).await?;
     let rows = data.conversations().map(|one| {
         loaded(1);

@@ -93,19 +93,19 @@ pub(super) struct ConversationDocument<'a> {
 
 /// What follows the specified fields of a conversation.
 #[derive(Clone, Copy)]
-pub(super) struct Counts {
-    pub(super) unread: i64,
-    pub(super) inbound: i64,
-    pub(super) revision: i64,
-    pub(super) waiting_since: Option<i64>,
+pub(crate) struct Counts {
+    pub(crate) unread: i64,
+    pub(crate) inbound: i64,
+    pub(crate) revision: i64,
+    pub(crate) waiting_since: Option<i64>,
 }
 
 /// The times of a conversation that its messages give it, in microseconds.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
-    pub(super) last_inbound_at: Option<i64>,
-    pub(super) last_message_at: Option<i64>,
-    pub(super) opened_at: Option<i64>,
+pub(crate) struct Times {
+    pub(crate) last_inbound_at: Option<i64>,
+    pub(crate) last_message_at: Option<i64>,
+    pub(crate) opened_at: Option<i64>,
 }
 
 fn is_zero(count: &i64) -> bool {
@@ -149,7 +149,7 @@ impl<'a> ConversationDocument<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct MessageDocument<'a> {
+pub(crate) struct MessageDocument<'a> {
     id: MessageId,
     conversation_id: ConversationId,
     direction: Direction,
@@ -173,7 +173,7 @@ impl<'a> MessageDocument<'a> {
         }
     }
 
-    pub(super) fn of(conversation: u128, message: &'a data::Message) -> Self {
+    pub(crate) fn of(conversation: u128, message: &'a data::Message) -> Self {
         Self::new(conversation_id(conversation), message)
     }
 }

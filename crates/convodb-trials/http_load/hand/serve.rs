@@ -1,13 +1,10 @@
 //! The handlers, with the same key, the same limit of a body and the same errors as the API server.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Error, Result};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, Request, State};
@@ -25,53 +22,40 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::json::MessageDocument;
-use super::reads::{List, Readers};
-use super::writes::{Receive, Writer};
+use super::{List, Receive, Store};
 
 const MOST_BODY_BYTES: usize = 512 << 10;
 const MOST_TEXT_BYTES: usize = 64 << 10;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves the lists, the conversations and the receiving of the API over a file of SQLite.
+/// Where requests come in, and what they carry.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Serve {
-    /// The file, prepared by a run.
-    #[arg(long)]
-    db: PathBuf,
+pub(crate) struct Serving {
     /// The address; port 0 picks one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The key that requests carry.
     #[arg(long, env = "CONVODB_API_KEY", hide_env_values = true)]
     api_key: String,
-    /// Threads that read, each with a connection of its own; by default two a processor.
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
 }
 
 #[derive(Clone)]
-struct App {
-    readers: Readers,
-    writer: Writer,
+struct App<S> {
+    store: S,
     key: Arc<str>,
 }
 
-impl Serve {
-    pub(crate) fn run(self) -> Result<()> {
-        ensure!(self.db.is_file(), "there is no file {}", self.db.display());
-        let threads = match self.threads {
-            Some(threads) => threads.get(),
-            None => 2 * thread::available_parallelism()?.get(),
-        };
-        let app = App {
-            readers: Readers::start(&self.db, threads)?,
-            writer: Writer::start(&self.db)?,
-            key: self.api_key.into(),
-        };
+impl Serving {
+    /// Serves a store, which is made within the runtime.
+    pub(crate) fn serve<S: Store>(self, store: impl Future<Output = Result<S>>) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
         runtime.block_on(async move {
+            let app = App {
+                store: store.await?,
+                key: self.api_key.into(),
+            };
             let listener = TcpListener::bind(self.listen).await?;
             println!("listening on http://{}", listener.local_addr()?);
             Ok(axum::serve(listener, router(app)).await?)
@@ -79,12 +63,12 @@ impl Serve {
     }
 }
 
-fn router(app: App) -> Router {
+fn router<S: Store>(app: App<S>) -> Router {
     Router::new()
-        .route("/v1/conversations", get(list))
-        .route("/v1/conversations/{id}", get(one))
-        .route("/v1/messages/receive", post(receive))
-        .layer(middleware::from_fn_with_state(app.clone(), authorize))
+        .route("/v1/conversations", get(list::<S>))
+        .route("/v1/conversations/{id}", get(one::<S>))
+        .route("/v1/messages/receive", post(receive::<S>))
+        .layer(middleware::from_fn_with_state(app.clone(), authorize::<S>))
         .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -155,7 +139,7 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn authorize(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn authorize<S: Store>(State(app): State<App<S>>, request: Request, next: Next) -> Response {
     let header = request.headers().get(header::AUTHORIZATION);
     let key = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     if key.is_some_and(|key| bool::from(key.ct_eq(app.key.as_bytes()))) {
@@ -169,23 +153,28 @@ async fn authorize(State(app): State<App>, request: Request, next: Next) -> Resp
     refusal.into_response()
 }
 
-async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+async fn list<S: Store>(
+    State(app): State<App<S>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
     let (filter, page) = Filter::from_query(&query).map_err(Refusal::invalid)?;
     let list = List::new(filter, page).map_err(|_| {
         Refusal::invalid("unread, several channels and cursors are not served here")
     })?;
-    let page = app.readers.run(move |reader| reader.list(&list)).await?;
-    Ok(json(StatusCode::OK, page))
+    Ok(json(StatusCode::OK, app.store.list(list).await?))
 }
 
-async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn one<S: Store>(
+    State(app): State<App<S>>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
     let raw = ConversationId::new(&id).ok().and_then(|_| {
         let (_, ulid) = id.split_once('_')?;
         Some(ulid::Ulid::from_string(ulid).ok()?.0)
     });
     let raw = raw.ok_or_else(Refusal::not_found)?;
-    let found = app.readers.run(move |reader| reader.get(raw)).await?;
+    let found = app.store.get(raw).await?;
     found
         .map(|conversation| json(StatusCode::OK, conversation))
         .ok_or_else(Refusal::not_found)
@@ -202,7 +191,7 @@ struct Body {
     sent_at: Option<DateTime<Utc>>,
 }
 
-async fn receive(State(app): State<App>, body: Bytes) -> Result<Response, Refusal> {
+async fn receive<S: Store>(State(app): State<App<S>>, body: Bytes) -> Result<Response, Refusal> {
     let body: Body = serde_json::from_slice(&body)?;
     if body.r#type != MessageType::Text {
         return Err(Refusal::invalid("type: only texts are received here"));
@@ -216,7 +205,7 @@ async fn receive(State(app): State<App>, body: Bytes) -> Result<Response, Refusa
         text: body.content,
         sent_us: body.sent_at.map(|time| time.timestamp_micros()),
     };
-    let received = app.writer.receive(receive).await?;
+    let received = app.store.receive(receive).await?;
     let document = MessageDocument::of(received.conversation, &received.message);
     let document = serde_json::to_vec(&document).map_err(Error::new)?;
     Ok(json(StatusCode::CREATED, document))
