@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use compare::data::{Message, NOBODY};
-use compare::engine::Row;
+use compare::engine::{Row, new_message_id};
 use compare::plan::Filter;
-use convodb::{Channel, ContactId, PageRequest, StatusFilter};
+use convodb::{Channel, ContactId, DeliveryStatus, Direction, PageRequest, StatusFilter};
 use convodb_core::PagePosition;
 #[cfg(test)]
 pub(crate) use json::MessageDocument;
@@ -36,6 +36,20 @@ pub(crate) struct Receive {
     pub(crate) channel: Channel,
     pub(crate) text: String,
     pub(crate) sent_us: Option<i64>,
+}
+
+impl Receive {
+    /// The message that comes now.
+    pub(crate) fn message(&self, now: i64) -> Message {
+        let at = self.sent_us.unwrap_or(now).min(now);
+        Message {
+            id: new_message_id(at),
+            direction: Direction::Inbound,
+            status: DeliveryStatus::Delivered,
+            content: self.text.as_str().into(),
+            created_us: at,
+        }
+    }
 }
 
 pub(crate) struct Received {

@@ -10,7 +10,7 @@ use compare::engine::{Row, new_message_id, now_us};
 use compare::plan::Filter;
 use compare::postgres::hand::pages::{COLUMNS, Pages};
 use compare::postgres::hand::{self, schema};
-use convodb::{AssigneeKind, Channel, DeliveryStatus, Direction, Status};
+use convodb::{AssigneeKind, Channel, Status};
 use deadpool_postgres::Pool;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row as PgRow};
@@ -223,14 +223,7 @@ impl Store for Postgres {
 
     async fn receive(&self, receive: Receive) -> Result<Received> {
         let now = now_us();
-        let at = receive.sent_us.unwrap_or(now).min(now);
-        let message = Message {
-            id: new_message_id(at),
-            direction: Direction::Inbound,
-            status: DeliveryStatus::Delivered,
-            content: receive.text.as_str().into(),
-            created_us: at,
-        };
+        let message = receive.message(now);
         let client = self.pool.get().await?;
         let sql = client.prepare_cached(RECEIVE).await?;
         let [conversation, id] = [new_message_id(now), message.id].map(Uuid::from_u128);
@@ -240,7 +233,7 @@ impl Store for Postgres {
             &conversation,
             &receive.contact.as_str(),
             &channel,
-            &at,
+            &message.created_us,
             &now,
             &id,
             &direction,

@@ -5,10 +5,8 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Context as _, Error, Result};
-use compare::data::Message;
 use compare::engine::{new_message_id, now_us};
 use compare::engines::sqlite::connect;
-use convodb::{DeliveryStatus, Direction};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{mpsc, oneshot};
 
@@ -97,7 +95,8 @@ fn commit(connection: &Connection, group: &[Job]) -> Result<Vec<Received>> {
 
 fn apply(connection: &Connection, receive: &Receive) -> Result<Received> {
     let now = now_us();
-    let at = receive.sent_us.unwrap_or(now).min(now);
+    let message = receive.message(now);
+    let at = message.created_us;
     let (contact, channel) = (receive.contact.as_str(), receive.channel as u8);
     let found = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
     let mut touch = connection.prepare_cached(TOUCH)?;
@@ -116,13 +115,6 @@ fn apply(connection: &Connection, receive: &Receive) -> Result<Received> {
             ],
             found,
         )?,
-    };
-    let message = Message {
-        id: new_message_id(at),
-        direction: Direction::Inbound,
-        status: DeliveryStatus::Delivered,
-        content: receive.text.as_str().into(),
-        created_us: at,
     };
     connection.prepare_cached(MESSAGE)?.execute(params![
         seq,
