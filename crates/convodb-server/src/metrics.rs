@@ -28,6 +28,7 @@ use crate::backend::Backend;
 use crate::errors::ApiError;
 use crate::openapi::responses::Request as Refused;
 use crate::request::NoQuery;
+use crate::webhooks::dead_letters;
 
 /// The text format, which Prometheus asks for by its name.
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -67,6 +68,11 @@ impl EncodeLabelValue for Verb {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Consumer {
     consumer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Receiver {
+    receiver: String,
 }
 
 /// What is counted while the server runs.
@@ -315,12 +321,23 @@ async fn read(app: &App) -> Result<Registry> {
         );
     }
     let lag = Family::<Consumer, Gauge>::default();
+    let letters = Family::<Receiver, Gauge>::default();
     for consumer in app.store.consumers().await? {
+        if let Some((receiver, _)) = dead_letters::of_consumer(&consumer.name) {
+            let receiver = receiver.to_owned();
+            letters.get_or_create(&Receiver { receiver }).inc();
+            continue;
+        }
         let name = consumer.name.as_str().to_owned();
         let behind = newest.get().saturating_sub(consumer.position.get());
         let behind = i64::try_from(behind).unwrap_or(i64::MAX);
         lag.get_or_create(&Consumer { consumer: name }).set(behind);
     }
+    gauges.0.register(
+        "dead_letters",
+        "Events that a receiver of webhooks did not accept in time",
+        letters,
+    );
     gauges.0.register(
         "consumer_lag_events",
         "Events that a consumer has not acknowledged",

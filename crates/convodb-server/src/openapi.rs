@@ -80,6 +80,7 @@ use crate::metrics;
         session::get,
         session::end,
         webhooks::list,
+        webhooks::remove,
         webhooks::replay,
         webhooks::drop_letter,
         health::health,

@@ -133,6 +133,7 @@ pub(crate) fn router(
         .layer(RequestBodyLimitLayer::new(bounds.body_bytes));
     let posted = Router::new()
         .route("/webhooks", get(webhooks::list))
+        .route("/webhooks/{name}", delete(webhooks::remove))
         .route(
             "/webhooks/{name}/dead_letters/{sequence}/replay",
             post(webhooks::replay),

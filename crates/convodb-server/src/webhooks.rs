@@ -5,7 +5,7 @@
 
 mod courier;
 pub(crate) mod dead_letters;
-mod endpoint;
+pub(crate) mod endpoint;
 mod target;
 
 pub(crate) use courier::Courier;

@@ -187,7 +187,7 @@ pub(crate) async fn get(
     });
     let (conversation, messages) = read.await?;
     let mut thread = Written::begin(app, &conversation, messages)?;
-    let mut beginning = Vec::new();
+    let mut beginning = Vec::with_capacity(USUAL_BYTES);
     while let Some(written) = thread.write_next(&mut beginning).await {
         written?;
         // What is longer is sent as it is read, so that it needs no memory.
@@ -198,6 +198,9 @@ pub(crate) async fn get(
     }
     Ok(json_response(beginning))
 }
+
+/// A thread of ten messages has less.
+const USUAL_BYTES: usize = 4 * 1024;
 
 /// How much of a thread is held in memory.
 const MAX_WHOLE_BYTES: usize = 256 * 1024;

@@ -1,20 +1,22 @@
 //! The webhooks that the server posts, and the events that their receivers did not accept.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use convodb::EventSeq;
+use convodb::commands::RemoveConsumer;
+use convodb::{ConsumerPosition, Context, EventSeq};
 use serde::Serialize;
 use tokio::sync::MutexGuard;
 
 use crate::app::{Answer, App};
 use crate::errors::ApiError;
-use crate::openapi::parameters::DeadLetter;
-use crate::openapi::responses::{NotAccepted, NotFound, Request};
+use crate::openapi::parameters::{DeadLetter, WebhookName};
+use crate::openapi::responses::{Configured, NotAccepted, NotFound, Request};
 use crate::openapi::schemas;
-use crate::request::{NoBody, NoQuery, PathPair};
-use crate::webhooks::{Endpoint, dead_letters};
+use crate::request::{NoBody, NoQuery, PathId, PathPair};
+use crate::webhooks::{Endpoint, dead_letters, endpoint};
 
 /// What these handlers work on.
 pub(crate) struct Webhooks {
@@ -22,18 +24,24 @@ pub(crate) struct Webhooks {
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
 }
 
+fn no_webhook(name: &str) -> ApiError {
+    ApiError::not_found(format!("there is no webhook `{name}`"))
+}
+
 impl Webhooks {
+    fn endpoint(&self, name: &str) -> Option<&Arc<Endpoint>> {
+        self.endpoints.iter().find(|endpoint| endpoint.name == name)
+    }
+
     /// The endpoint and the number of a dead letter that a path names. No other request posts or drops one of the
     /// endpoint's while the guard is held.
     async fn take(
         &self,
         PathPair(name, sequence): &PathPair,
     ) -> Result<(&Arc<Endpoint>, EventSeq, MutexGuard<'_, ()>), ApiError> {
-        let endpoint = self.endpoints.iter().find(|it| it.name == *name);
-        let endpoint =
-            endpoint.ok_or_else(|| ApiError::not_found(format!("there is no webhook `{name}`")))?;
+        let endpoint = self.endpoint(name).ok_or_else(|| no_webhook(name))?;
         let turn = endpoint.replaying.lock().await;
-        let letters = dead_letters::list(&self.app, endpoint);
+        let letters = dead_letters::list(&self.app, name);
         let letters = self.app.read(letters).await?;
         let number = sequence.parse().ok().map(EventSeq::new);
         // As it is listed: no `+1`, and no `01`.
@@ -48,7 +56,8 @@ impl Webhooks {
 
 /// List the webhooks
 ///
-/// Where events are posted, how far each receiver has come, and which events it did not accept in time.
+/// Where events are posted, how far each receiver has come, and which events it did not accept in time. Receivers that
+/// are not configured any longer come last: the store keeps their events until they are removed.
 #[utoipa::path(
     get,
     path = "/v1/webhooks",
@@ -62,6 +71,7 @@ pub(crate) async fn list(
     #[derive(Serialize)]
     struct Webhook<'e> {
         name: &'e str,
+        configured: bool,
         events: &'e [String],
         position: u64,
         behind: u64,
@@ -74,20 +84,71 @@ pub(crate) async fn list(
     let app = &webhooks.app;
     let newest = app.read(app.store.newest_event()).await?;
     let consumers = app.read(app.store.consumers()).await?;
-    let mut data = Vec::with_capacity(webhooks.endpoints.len());
-    for endpoint in &webhooks.endpoints {
-        let position = consumers.iter().find(|it| it.name == endpoint.consumer);
+    let webhook = |name, endpoint| {
+        let endpoint: Option<&Endpoint> = endpoint;
+        let of_it = |it: &&ConsumerPosition| endpoint::of_consumer(&it.name) == Some(name);
+        let position = consumers.iter().find(of_it);
         let position = position.map_or(0, |consumer| consumer.position.get());
-        let letters = app.read(dead_letters::list(app, endpoint)).await?;
-        data.push(Webhook {
-            name: &endpoint.name,
-            events: endpoint.events(),
+        let letters = dead_letters::among(&consumers, name);
+        Webhook {
+            name,
+            configured: endpoint.is_some(),
+            events: endpoint.map_or(&[], Endpoint::events),
             position,
             behind: newest.get().saturating_sub(position),
             dead_letters: letters.into_iter().map(EventSeq::get).collect(),
-        });
+        }
+    };
+    let configured = webhooks.endpoints.iter();
+    let configured = configured.map(|endpoint| webhook(&*endpoint.name, Some(&**endpoint)));
+    let others = consumers.iter().filter_map(receiver);
+    let others: BTreeSet<_> = others
+        .filter(|name| webhooks.endpoint(name).is_none())
+        .collect();
+    let others = others.into_iter().map(|name| webhook(name, None));
+    Answer::ok(&List {
+        data: configured.chain(others).collect(),
+    })
+}
+
+/// The receiver that a durable consumer belongs to: its position, or a dead letter.
+fn receiver(consumer: &ConsumerPosition) -> Option<&str> {
+    let letter = dead_letters::of_consumer(&consumer.name).map(|(name, _)| name);
+    letter.or_else(|| endpoint::of_consumer(&consumer.name))
+}
+
+/// Remove a webhook
+///
+/// Removes the position and the dead letters of a receiver that is not configured any longer, so that the events which
+/// the store keeps for it can be purged.
+#[utoipa::path(
+    delete,
+    path = "/v1/webhooks/{name}",
+    operation_id = "remove_webhook",
+    params(WebhookName),
+    responses((status = 204, description = "It is removed"), Request, NotFound, Configured)
+)]
+pub(crate) async fn remove(
+    State(webhooks): State<Arc<Webhooks>>,
+    PathId(name): PathId,
+    _: NoQuery,
+    _: NoBody,
+) -> Result<StatusCode, ApiError> {
+    if webhooks.endpoint(&name).is_some() {
+        return Err(ApiError::conflict(format!(
+            "the server posts to the webhook `{name}`: take it out of the configuration first"
+        )));
     }
-    Answer::ok(&List { data })
+    let app = &webhooks.app;
+    let mut consumers = app.read(app.store.consumers()).await?;
+    consumers.retain(|consumer| receiver(consumer) == Some(&*name));
+    if consumers.is_empty() {
+        return Err(no_webhook(&name));
+    }
+    for ConsumerPosition { name, .. } in consumers {
+        app.execute(Context::new(), RemoveConsumer { name }).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Replay a dead letter
@@ -108,13 +169,13 @@ pub(crate) async fn replay(
 ) -> Result<StatusCode, ApiError> {
     let (endpoint, sequence, _turn) = webhooks.take(&path).await?;
     let app = &webhooks.app;
-    let event = dead_letters::event(app, endpoint, sequence);
+    let event = dead_letters::event(app, &endpoint.name, sequence);
     let event = app.read(event).await?;
     let event =
         event.ok_or_else(|| ApiError::not_found("the event is not kept any longer".to_owned()))?;
     let posted = endpoint.post(&event).await;
     posted.map_err(|error| ApiError::not_accepted(format!("{error:#}")))?;
-    app.read(dead_letters::remove(app, endpoint, sequence))
+    app.read(dead_letters::remove(app, &endpoint.name, sequence))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -137,7 +198,7 @@ pub(crate) async fn drop_letter(
 ) -> Result<StatusCode, ApiError> {
     let (endpoint, sequence, _turn) = webhooks.take(&path).await?;
     let app = &webhooks.app;
-    app.read(dead_letters::remove(app, endpoint, sequence))
+    app.read(dead_letters::remove(app, &endpoint.name, sequence))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

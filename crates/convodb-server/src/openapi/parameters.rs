@@ -52,6 +52,14 @@ documented! {
 
     #[derive(IntoParams)]
     #[into_params(parameter_in = Path)]
+    pub(crate) struct WebhookName {
+        /// The webhook's name; `webhooks` for the one that has none.
+        #[param(example = "billing")]
+        name: String,
+    }
+
+    #[derive(IntoParams)]
+    #[into_params(parameter_in = Path)]
     pub(crate) struct DeadLetter {
         /// The webhook's name; `webhooks` for the one that has none.
         #[param(example = "billing")]

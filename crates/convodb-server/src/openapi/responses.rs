@@ -56,6 +56,11 @@ refusals! {
         "502": "The receiver did not accept the event; the message says why",
     }
 
+    /// Of a webhook that is removed.
+    Configured {
+        "409": "The server is configured to post to it",
+    }
+
     /// Of the list of events.
     Conflict {
         "409": "`after` is greater than the number of the newest event",

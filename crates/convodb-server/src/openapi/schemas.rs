@@ -118,6 +118,9 @@ documented! {
     #[serde(deny_unknown_fields)]
     pub(crate) struct Webhook {
         name: String,
+        /// Whether the server posts to it. Of one that is not configured any longer, the position and the dead letters
+        /// are left.
+        configured: bool,
         /// The types that it takes; all, where there are none.
         events: Vec<String>,
         /// The number of the last event that it has accepted, or that was not for it.

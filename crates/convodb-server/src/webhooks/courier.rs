@@ -157,7 +157,7 @@ impl Round {
                 return Ok(());
             };
             if begun.elapsed() >= self.endpoint.give_up
-                && dead_letters::keep(&self.app, &self.endpoint, sequence).await?
+                && dead_letters::keep(&self.app, name, sequence).await?
             {
                 tracing::error!(
                     "webhook {name} gives event {sequence} up, which is a dead letter now: {error:#}"

@@ -4,27 +4,30 @@
 use std::sync::Arc;
 
 use convodb::commands::{Acknowledge, AddConsumer, RemoveConsumer};
-use convodb::{ConsumerName, ConsumerStart, Context, Event, EventSeq, Result};
+use convodb::{ConsumerName, ConsumerPosition, ConsumerStart, Context, Event, EventSeq, Result};
 
-use super::endpoint::Endpoint;
 use crate::app::App;
 
 /// So many of an endpoint: behind them, it waits for its receiver.
 const MOST: usize = 1_000;
 
-fn prefix(endpoint: &Endpoint) -> String {
-    format!("dead_letter.{}.", endpoint.name)
-}
+const PREFIX: &str = "dead_letter.";
 
-fn consumer(endpoint: &Endpoint, sequence: EventSeq) -> Result<ConsumerName> {
+fn consumer(endpoint: &str, sequence: EventSeq) -> Result<ConsumerName> {
     Ok(ConsumerName::new(&format!(
-        "{}{sequence}",
-        prefix(endpoint)
+        "{PREFIX}{endpoint}.{sequence}"
     ))?)
 }
 
+/// The endpoint and the event of the dead letter that a durable consumer is.
+pub(crate) fn of_consumer(consumer: &ConsumerName) -> Option<(&str, EventSeq)> {
+    let rest = consumer.as_str().strip_prefix(PREFIX)?;
+    let (endpoint, sequence) = rest.rsplit_once('.')?;
+    Some((endpoint, EventSeq::new(sequence.parse().ok()?)))
+}
+
 /// Keeps an event as a dead letter. Whether there was a place for it.
-pub(super) async fn keep(app: &App, endpoint: &Endpoint, sequence: EventSeq) -> Result<bool> {
+pub(super) async fn keep(app: &App, endpoint: &str, sequence: EventSeq) -> Result<bool> {
     if list(app, endpoint).await?.len() >= MOST {
         return Ok(false);
     }
@@ -43,22 +46,23 @@ pub(super) async fn keep(app: &App, endpoint: &Endpoint, sequence: EventSeq) -> 
 }
 
 /// The dead letters of an endpoint, oldest first.
-pub(crate) async fn list(app: &App, endpoint: &Endpoint) -> Result<Vec<EventSeq>> {
-    let prefix = prefix(endpoint);
-    let consumers = app.store.consumers().await?;
-    let of_it = consumers.iter().filter_map(|consumer| {
-        let sequence = consumer.name.as_str().strip_prefix(&prefix)?;
-        sequence.parse().ok().map(EventSeq::new)
-    });
-    let mut sequences: Vec<_> = of_it.collect();
+pub(crate) async fn list(app: &App, endpoint: &str) -> Result<Vec<EventSeq>> {
+    Ok(among(&app.store.consumers().await?, endpoint))
+}
+
+/// The same, of all durable consumers.
+pub(crate) fn among(consumers: &[ConsumerPosition], endpoint: &str) -> Vec<EventSeq> {
+    let all = consumers.iter().filter_map(|it| of_consumer(&it.name));
+    let of_it = all.filter(|(of, _)| *of == endpoint);
+    let mut sequences: Vec<_> = of_it.map(|(_, sequence)| sequence).collect();
     sequences.sort_unstable();
-    Ok(sequences)
+    sequences
 }
 
 /// The event of a dead letter; nothing where there is no such dead letter.
 pub(crate) async fn event(
     app: &App,
-    endpoint: &Endpoint,
+    endpoint: &str,
     sequence: EventSeq,
 ) -> Result<Option<Arc<Event>>> {
     if !list(app, endpoint).await?.contains(&sequence) {
@@ -70,7 +74,7 @@ pub(crate) async fn event(
 }
 
 /// Drops a dead letter.
-pub(crate) async fn remove(app: &App, endpoint: &Endpoint, sequence: EventSeq) -> Result<()> {
+pub(crate) async fn remove(app: &App, endpoint: &str, sequence: EventSeq) -> Result<()> {
     let name = consumer(endpoint, sequence)?;
     let remove = RemoveConsumer { name };
     app.store.submit(Context::new(), remove).await.map(drop)

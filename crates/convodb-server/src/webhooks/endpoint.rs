@@ -13,6 +13,15 @@ use super::target::Target;
 /// The endpoint without a name, and the durable consumers of all.
 const DEFAULT: &str = "webhooks";
 
+/// The endpoint whose position a durable consumer has.
+pub(crate) fn of_consumer(consumer: &ConsumerName) -> Option<&str> {
+    let rest = consumer.as_str().strip_prefix(DEFAULT)?;
+    match rest.strip_prefix('.') {
+        None if rest.is_empty() => Some(DEFAULT),
+        name => name,
+    }
+}
+
 /// How an endpoint is configured.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {

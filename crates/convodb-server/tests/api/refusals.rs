@@ -105,6 +105,7 @@ fn health_and_the_description_need_no_key() {
             "/v1/views",
             "/v1/views/{id}",
             "/v1/webhooks",
+            "/v1/webhooks/{name}",
             "/v1/webhooks/{name}/dead_letters/{sequence}",
             "/v1/webhooks/{name}/dead_letters/{sequence}/replay",
             "/webhooks/meta",

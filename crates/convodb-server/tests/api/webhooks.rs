@@ -243,6 +243,53 @@ fn what_a_receiver_does_not_take_in_time_is_a_dead_letter_that_is_replayed_or_dr
 }
 
 #[test]
+fn a_receiver_that_is_not_configured_any_longer_is_listed_until_it_is_removed() {
+    let home = Home::new();
+    let receiver = Receiver::start(|_| Reply::Refuse);
+    let options = home.dir().join("options.toml");
+    let webhook = format!(
+        "[[webhooks]]\nname = \"old\"\nurl = \"{}\"\nsecret = \"{SECRET}\"\ngive_up_days = 0.000001\n",
+        receiver.url()
+    );
+    std::fs::write(&options, webhook).unwrap();
+    let server = home.start_with(&["--config", options.to_str().unwrap()]);
+    server.conversation("con_1");
+    let shown = |server: &Server| server.get("/v1/webhooks").expect(200)["data"].clone();
+    let all = serde_json::json!([1, 2]);
+    until(|| (shown(&server)[0]["dead_letters"] == all).then_some(()));
+    assert_eq!(shown(&server)[0]["configured"], true);
+    let refused = server.delete("/v1/webhooks/old").expect(409);
+    assert_eq!(
+        refused["error"]["message"],
+        "the server posts to the webhook `old`: take it out of the configuration first"
+    );
+    server.end("KILL");
+
+    let server = home.start();
+    let purge = || server.post("/v1/admin/purge", r#"{"events":{"keep_newest":0}}"#);
+    purge().expect(200);
+    let metrics = server.get("/metrics").body;
+    assert!(
+        metrics.contains("convodb_dead_letters{receiver=\"old\"} 2"),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("dead_letter."), "{metrics}");
+    let left = shown(&server);
+    assert_eq!(left[0]["name"], "old");
+    assert_eq!(left[0]["configured"], false);
+    assert_eq!(left[0]["dead_letters"], all);
+    // Its dead letters keep their events.
+    server.get("/v1/events?after=0").expect(200);
+    server.delete("/v1/webhooks/ol").expect(404);
+    assert_eq!(server.delete("/v1/webhooks/old").status, 204);
+    server.delete("/v1/webhooks/old").expect(404);
+    assert_eq!(shown(&server), serde_json::json!([]));
+    purge().expect(200);
+    server.get("/v1/events?after=0").expect(410);
+    server.stop();
+}
+
+#[test]
 fn what_is_posted_is_described() {
     let home = Home::new();
     let server = home.start();
