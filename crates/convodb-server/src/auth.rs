@@ -212,8 +212,11 @@ impl Keys {
             }
             Arc::new(key)
         });
-        let keys = of_command_line.cloned().chain(of_file).collect();
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        let keys: Arc<[_]> = of_command_line.cloned().chain(of_file).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
+        // Not to be taken up again where the key comes back.
+        self.sessions
+            .keep(|digest| keys.iter().any(|key| key.digest == *digest));
     }
 
     /// The key of a digest. Every key is compared as a whole, so the time that it takes does not

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{Arg, Args, Command, CommandFactory as _, FromArgMatches as _, Parser};
 use convodb_postgres::PgOptions;
 use serde::Deserialize;
 
@@ -33,7 +34,8 @@ pub(crate) struct Config {
         long,
         value_name = "FILE|URL",
         env = "CONVODB_DB",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = OsStringValueParser::new().try_map(db)
     )]
     db: OsString,
 
@@ -208,12 +210,18 @@ impl File {
     /// The options as arguments of a command line.
     fn arguments(&self) -> Result<Vec<OsString>> {
         let mut arguments = Vec::new();
+        let command = Config::command();
+        let has = |name: &str| {
+            let mut names = command.get_arguments().filter_map(Arg::get_long);
+            name != "config" && names.any(|known| known == name)
+        };
         for (name, value) in &self.options {
-            ensure!(name != "config", "`config` is no option of a file");
-            let is_name = name
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-            ensure!(is_name, "there is no option of such a name");
+            let meant = name.replace('_', "-");
+            ensure!(
+                has(name) || !has(&meant),
+                "`{name}` is no option: it is written `{meant}`"
+            );
+            ensure!(has(name), "`{name}` is no option of a file");
             let values = match value {
                 toml::Value::Array(values) => values.as_slice(),
                 value => std::slice::from_ref(value),
@@ -312,6 +320,14 @@ fn is_postgres(db: &str) -> bool {
     db.starts_with("postgres://")
         || db.starts_with("postgresql://")
         || begins_with_key().unwrap_or(false)
+}
+
+/// A URL of another kind would make a file of that name.
+fn db(given: OsString) -> Result<OsString> {
+    let text = given.to_string_lossy();
+    let is_path = is_postgres(&text) || !text.contains("://");
+    ensure!(is_path, "must be a file, or begin with `postgres://`");
+    Ok(given)
 }
 
 /// Greater ones are beyond what clocks have.

@@ -389,7 +389,6 @@ impl From<convodb::Error> for ApiError {
             | ErrorKind::Locked
             | ErrorKind::Aborted
             | ErrorKind::PathChanged
-            | ErrorKind::StorageFull
             | ErrorKind::ReadOnly
             | ErrorKind::SnapshotExpired
             | ErrorKind::Conflict
@@ -397,6 +396,10 @@ impl From<convodb::Error> for ApiError {
             | ErrorKind::NotPermitted => Self::saying(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store cannot be used at the moment; nothing was written",
+            ),
+            ErrorKind::StorageFull => Self::saying(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "there is no room on the disk; nothing was written",
             ),
             ErrorKind::Unsupported => Self::of(StatusCode::NOT_IMPLEMENTED),
             // A damaged record stays damaged, and the others are faults of this server.

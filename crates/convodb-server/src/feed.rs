@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::response::sse;
-use convodb::{ConversationId, ErrorKind, Event, EventSeq};
+use convodb::{ConversationId, ErrorKind, Event, EventKind, EventSeq};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -48,6 +48,8 @@ struct Live {
 struct Encoded {
     number: EventSeq,
     conversation: Option<ConversationId>,
+    /// The conversation that has the messages of a merged one.
+    into: Option<ConversationId>,
     event: sse::Event,
 }
 
@@ -64,6 +66,10 @@ impl Encoded {
         Some(Self {
             number,
             conversation: event.subject.conversation_id(),
+            into: match event.kind {
+                EventKind::ConversationMerged { into } => Some(into),
+                _ => None,
+            },
             event: encoded.ok()?,
         })
     }
@@ -249,7 +255,8 @@ impl EventStream {
                 return None;
             }
             self.position = event.number;
-            if self.conversation.is_none() || event.conversation == self.conversation {
+            let has = |id| [event.conversation, event.into].contains(&Some(id));
+            if self.conversation.is_none_or(has) {
                 return self.sent(event.event.clone());
             }
         }

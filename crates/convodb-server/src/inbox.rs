@@ -62,10 +62,10 @@ const FILES: [File; 16] = files![
 /// The routes of the page. They need no key: what the page shows comes from the API.
 pub(crate) fn routes() -> Router {
     // The page names its files relative to itself, so that a proxy may serve it below another path.
-    let router = Router::new().route(
-        "/inbox/",
-        get(|| ready((StatusCode::PERMANENT_REDIRECT, [(LOCATION, "../inbox")]))),
-    );
+    let to_page = |page| get(move || ready((StatusCode::PERMANENT_REDIRECT, [(LOCATION, page)])));
+    let router = Router::new()
+        .route("/", to_page("inbox"))
+        .route("/inbox/", to_page("../inbox"));
     FILES.iter().fold(router, |router, file| {
         let tag = tag(file.content);
         let answer = move |headers: HeaderMap| ready(answer(file, &tag, &headers));

@@ -27,6 +27,7 @@ mod webhooks;
 
 use std::io::{self, Write as _};
 use std::net::TcpListener;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -103,8 +104,15 @@ fn hash_key(options: &HashKey) -> Result<()> {
 
 /// Prints why the server does not run, in one line.
 fn report(error: &anyhow::Error) {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors say their cause themselves.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
     // Standard error may be closed.
-    let _ = writeln!(io::stderr(), "api-server: {error:#}");
+    let _ = writeln!(io::stderr(), "api-server: {text}");
 }
 
 fn run(config: &Config) -> Result<()> {
@@ -116,9 +124,14 @@ fn run(config: &Config) -> Result<()> {
         .enable_all()
         .build()?;
     // Before the store: a signal that comes while it is created leaves no temporary file.
-    let signals = {
+    let mut signals = {
         let _context = runtime.enter();
         shutdown::Signals::new()?
+    };
+    // Without keys to read again, it does nothing.
+    let hangup = {
+        let _context = runtime.enter();
+        auth::file::hangup()?
     };
     let keys = Keys::new(&config.api_keys, config.rate_limit);
     let keys = Arc::new(keys.with_secure_cookies(config.secure_cookies));
@@ -126,20 +139,12 @@ fn run(config: &Config) -> Result<()> {
         let secrets = config.secrets().map(|(_, secret)| secret);
         let file = KeysFile::open(path, config.rate_limit, secrets, &keys)?;
         let _context = runtime.enter();
-        tokio::spawn(file.watch(Arc::clone(&keys), auth::file::hangup()?));
+        tokio::spawn(file.watch(Arc::clone(&keys), hangup));
     }
-    let store = match config.database()? {
-        Database::File(path) => Backend::File(
-            Options::new()
-                .cache_size((config.cache as usize) << 20)
-                // A command of the tool, such as one that follows events, has it open for moments.
-                .lock_timeout(config.lock_timeout)
-                .open(path)
-                .with_context(|| format!("cannot open {}", path.display()))?,
-        ),
-        Database::Postgres(options) => {
-            Backend::Postgres(runtime.block_on(open_workspace(config, *options))?)
-        }
+    let Some(store) = runtime.block_on(open(config, &mut signals))? else {
+        // A file that another process has is waited for on a thread of its own.
+        runtime.shutdown_background();
+        return Ok(());
     };
     let app = Arc::new(App::new(store.clone(), config.queue)?);
     let posting = {
@@ -181,6 +186,39 @@ fn make_secret() -> Result<String> {
     Ok(secret)
 }
 
+/// Opens the store. None where a signal comes before it is open.
+async fn open(config: &Config, signals: &mut shutdown::Signals) -> Result<Option<Backend>> {
+    let mut opening = pin!(open_store(config));
+    tokio::select! {
+        opened = &mut opening => return opened.map(Some),
+        () = signals.wait() => {}
+    }
+    // A file that is being created is complete in a moment.
+    if let Ok(opened) = tokio::time::timeout(shutdown::DRAIN, opening).await {
+        opened?
+            .close()
+            .context("the store cannot be closed cleanly")?;
+    }
+    Ok(None)
+}
+
+async fn open_store(config: &Config) -> Result<Backend> {
+    let path = match config.database()? {
+        Database::File(path) => path,
+        Database::Postgres(options) => {
+            return Ok(Backend::Postgres(open_workspace(config, *options).await?));
+        }
+    };
+    let options = Options::new()
+        .cache_size((config.cache as usize) << 20)
+        // A command of the tool, such as one that follows events, has it open for moments.
+        .lock_timeout(config.lock_timeout);
+    let place = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || options.open(place)).await?;
+    let file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+    Ok(Backend::File(file))
+}
+
 /// Opens a workspace of a PostgreSQL database. No error has the password.
 async fn open_workspace(config: &Config, options: PgOptions) -> Result<PgStore> {
     if config.migrate {
@@ -219,7 +257,7 @@ fn serve(
     listeners: Listeners,
     posting: Posting,
     runtime: Runtime,
-    signals: shutdown::Signals,
+    mut signals: shutdown::Signals,
 ) -> Result<()> {
     let bounds = Bounds {
         body_bytes: config.body_limit,
@@ -254,7 +292,7 @@ fn serve(
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let address = listener.local_addr()?;
             tracing::info!("metrics are at http://{address}/metrics");
-            let router = router::metrics_alone(metrics);
+            let router = router::metrics_alone(metrics, config.request_timeout);
             tokio::spawn(serve::serve(
                 listener,
                 router,

@@ -2,9 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{self, Poll};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -20,8 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use tower::Service;
-use tower::layer::{LayerFn, layer_fn};
+use tower::{Service, ServiceExt as _};
 
 use crate::app::App;
 use crate::backend::Backend;
@@ -142,54 +139,41 @@ impl Metrics {
     }
 }
 
-type Answer = std::result::Result<Response, Infallible>;
+/// The route of a request, which its router finds.
+#[derive(Clone, Default)]
+struct Found(Arc<OnceLock<MatchedPath>>);
 
-/// Counts the requests of a router.
-pub(crate) fn layer<S>(metrics: Arc<Metrics>) -> LayerFn<impl Fn(S) -> Observed<S> + Clone> {
-    layer_fn(move |inner| Observed {
-        inner,
-        metrics: Arc::clone(&metrics),
-    })
-}
-
-/// What [`layer`] adds. No `from_fn`, which would box and clone more for each of them.
-#[derive(Clone)]
-pub(crate) struct Observed<S> {
-    inner: S,
+/// Counts a request and its answer, whatever made it.
+pub(crate) async fn count<S>(
     metrics: Arc<Metrics>,
-}
-
-impl<S> Service<Request> for Observed<S>
+    service: S,
+    mut request: Request,
+) -> std::result::Result<Response, Infallible>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
 {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let found = Found::default();
+    request.extensions_mut().insert(found.clone());
+    let underway = Underway::begin(metrics);
+    let response = service.oneshot(request).await?;
+    let route = found.0.get().map_or("none", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    underway
+        .0
+        .observe(&method, route.to_owned(), status, begun.elapsed());
+    Ok(response)
+}
 
-    fn poll_ready(
-        &mut self,
-        context: &mut task::Context<'_>,
-    ) -> Poll<std::result::Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+/// Notes the route of a request for [`count`].
+pub(crate) fn note_route(request: Request) -> Request {
+    let extensions = request.extensions();
+    if let (Some(found), Some(path)) = (extensions.get::<Found>(), extensions.get()) {
+        let path: &MatchedPath = path;
+        let _ = found.0.set(path.clone());
     }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let begun = Instant::now();
-        let method = request.method().clone();
-        let route = request.extensions().get::<MatchedPath>();
-        let route = route.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-        let underway = Underway::begin(Arc::clone(&self.metrics));
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let response = answer.await?;
-            let status = response.status().as_u16();
-            let metrics = &underway.0;
-            metrics.observe(&method, route, status, begun.elapsed());
-            Ok(response)
-        })
-    }
+    request
 }
 
 /// A request that is not answered yet. Its client may leave before.

@@ -26,7 +26,7 @@ impl Signals {
     }
 
     /// Waits for the first.
-    pub(crate) async fn wait(mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -50,8 +50,9 @@ pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     let mut tokens = headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|cookies| cookies.split(';'))
+        .flat_map(|cookies| cookies.as_bytes().split(|byte| *byte == b';'))
+        // Others may have any bytes.
+        .filter_map(|cookie| str::from_utf8(cookie).ok())
         .filter_map(|cookie| cookie.trim().split_once('='))
         .filter(|(name, _)| *name == NAME);
     let (_, token) = tokens.next()?;

@@ -141,7 +141,10 @@ impl KeysFile {
             let path = self.path.clone();
             let read = tokio::task::spawn_blocking(move || fs::read(path)).await;
             let applied = match read.map_err(io::Error::other).flatten() {
-                Ok(content) if content == self.content && !is_forced => continue,
+                Ok(content) if content == self.content && !is_forced => {
+                    last_failure = None;
+                    continue;
+                }
                 Ok(content) => {
                     self.content = content;
                     self.apply(&keys)

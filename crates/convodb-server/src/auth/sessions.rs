@@ -83,6 +83,11 @@ impl Sessions {
         self.lock().remove(token);
     }
 
+    /// Ends the sessions of all keys but these.
+    pub(super) fn keep(&self, is_valid: impl Fn(&Digest) -> bool) {
+        self.lock().retain(|_, session| is_valid(&session.key));
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Token, Session>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -27,6 +27,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::imports::{self, flag};
 use crate::app::{Answer, App};
+use crate::auth::Access;
 use crate::backend::Backend;
 use crate::errors::ApiError;
 use crate::openapi::bodies::{self, MAX_NUMBER};
@@ -555,10 +556,12 @@ pub(crate) async fn imported(
 )]
 pub(crate) async fn import(
     State(admin): State<Arc<Admin>>,
+    access: Access,
     _: NoContext,
     mut query: Query,
     request: HttpRequest,
 ) -> Result<Response, ApiError> {
+    access.check_imports()?;
     let mut options = imports::options(&mut query)?;
     let name = query.take("name")?;
     let first_line = query.take_number("first_line")?.unwrap_or(1);

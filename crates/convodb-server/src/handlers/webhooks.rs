@@ -52,6 +52,19 @@ impl Webhooks {
         })?;
         Ok((endpoint, letter, turn))
     }
+
+    async fn replay(&self, path: &PathPair) -> Result<(), ApiError> {
+        let (endpoint, sequence, _turn) = self.take(path).await?;
+        let app = &self.app;
+        let event = dead_letters::event(app, &endpoint.name, sequence);
+        let event = app.read(event).await?;
+        let event = event
+            .ok_or_else(|| ApiError::not_found("the event is not kept any longer".to_owned()))?;
+        let posted = endpoint.post(&event).await;
+        posted.map_err(|error| ApiError::not_accepted(format!("{error:#}")))?;
+        app.read(dead_letters::remove(app, &endpoint.name, sequence))
+            .await
+    }
 }
 
 /// List the webhooks
@@ -167,16 +180,10 @@ pub(crate) async fn replay(
     _: NoQuery,
     _: NoBody,
 ) -> Result<StatusCode, ApiError> {
-    let (endpoint, sequence, _turn) = webhooks.take(&path).await?;
-    let app = &webhooks.app;
-    let event = dead_letters::event(app, &endpoint.name, sequence);
-    let event = app.read(event).await?;
-    let event =
-        event.ok_or_else(|| ApiError::not_found("the event is not kept any longer".to_owned()))?;
-    let posted = endpoint.post(&event).await;
-    posted.map_err(|error| ApiError::not_accepted(format!("{error:#}")))?;
-    app.read(dead_letters::remove(app, &endpoint.name, sequence))
-        .await?;
+    // It goes on where the client leaves, so that the event is posted once.
+    let replayed = tokio::spawn(async move { webhooks.replay(&path).await });
+    let replayed = replayed.await;
+    replayed.unwrap_or_else(|_| Err(ApiError::of(StatusCode::INTERNAL_SERVER_ERROR)))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

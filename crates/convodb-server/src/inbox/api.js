@@ -20,6 +20,55 @@ export function onSignedOut(handler) {
   signedOut = handler;
 }
 
+let session = 0;
+/** A new session begins: what was asked in one before says nothing about it. */
+export function beginSession() {
+  session += 1;
+}
+
+let limited = () => {};
+/** What happens when there were too many requests: `handler(seconds)`, and `handler(null)` when it is over. */
+export function onLimited(handler) {
+  limited = handler;
+}
+
+let isLimited = false;
+let opening = null;
+/** Those that wait for their turn, commands first. */
+const waiting = [];
+
+/** The server answers nothing for so long. */
+function limit(seconds) {
+  isLimited = true;
+  clearTimeout(opening);
+  opening = setTimeout(next, 1000 * seconds);
+  limited(seconds);
+}
+
+/** Lets the next one ask. When none waits, all may again. */
+function next() {
+  const first = waiting.shift();
+  if (first) {
+    first.resolve();
+  } else if (isLimited) {
+    isLimited = false;
+    limited(null);
+  }
+}
+
+/**
+ * Waits for a turn, where there were too many requests: one asks after another until all are answered. Answers what to
+ * call when it has asked.
+ */
+export async function turn(isCommand = false) {
+  if (!isLimited) return () => {};
+  await new Promise((resolve) => {
+    const place = isCommand ? waiting.filter((other) => other.isCommand).length : waiting.length;
+    waiting.splice(place, 0, { resolve, isCommand });
+  });
+  return next;
+}
+
 export const address = (path) => new URL(path, BASE);
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -32,9 +81,10 @@ function newKey() {
 
 /**
  * Asks, and answers the JSON. A command has a key of its own, so that it is repeated safely when its answer is lost.
+ * After too many requests it waits for as long as the server says; with `isOnce` nothing is repeated.
  */
 export async function request(method, path, options = {}) {
-  const { body, query, revision, signal, bearer, quiet } = options;
+  const { body, query, revision, signal, bearer, quiet, isOnce } = options;
   const url = address(path);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
@@ -49,10 +99,22 @@ export async function request(method, path, options = {}) {
   const send = { method, headers, signal, credentials: "same-origin", cache: "no-store" };
   if (body !== undefined) send.body = JSON.stringify(body);
   for (let attempt = 1; ; attempt += 1) {
+    // A key that was typed may be another one than that of the limit.
+    const done = isOnce || bearer ? () => {} : await turn(isCommand);
     try {
-      return await once(url, send, quiet);
+      const answer = await once(url, send, quiet);
+      done();
+      return answer;
     } catch (error) {
-      const again = error instanceof ApiError && [0, 408, 429, 503].includes(error.status) && attempt < 4;
+      if (error.status === 429) {
+        limit(error.retryAfter);
+        if (isOnce) throw error;
+        if (bearer) await pause(1000 * error.retryAfter);
+        attempt -= 1;
+        continue;
+      }
+      done();
+      const again = error instanceof ApiError && [0, 408, 503].includes(error.status) && attempt < 4 && !isOnce;
       if (!again || signal?.aborted) throw error;
       await pause(Math.min(5, error.retryAfter) * (error.status === 0 ? 300 * attempt : 1000));
     }
@@ -60,6 +122,7 @@ export async function request(method, path, options = {}) {
 }
 
 async function once(url, send, quiet) {
+  const asked = session;
   let response;
   try {
     response = await fetch(url, send);
@@ -70,7 +133,7 @@ async function once(url, send, quiet) {
   if (response.status === 204) return null;
   const json = await response.json().catch(() => null);
   if (response.ok) return json;
-  if (response.status === 401 && !quiet) signedOut();
+  if (response.status === 401 && !quiet && asked === session) signedOut();
   throw new ApiError(response.status, json, response.headers.get("Retry-After"));
 }
 

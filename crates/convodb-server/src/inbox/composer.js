@@ -6,6 +6,11 @@ import { snippet } from "./message.js";
 /** What was begun in each conversation, for as long as the page is open. */
 const drafts = new Map();
 
+/** Somebody else writes here from now on. */
+export function forgetDrafts() {
+  drafts.clear();
+}
+
 export class Composer {
   /** `send(kind, text, options)` answers whether it was done. */
   constructor(send) {

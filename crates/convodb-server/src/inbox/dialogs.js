@@ -131,6 +131,27 @@ export function toast(text, kind = "info") {
     icon(kind === "error" ? "fail" : "check"), el("span", { dir: "auto" }, text), iconButton("close", "Dismiss", () => shown.remove()));
   const toasts = document.getElementById("toasts");
   toasts.append(shown);
-  while (toasts.children.length > 4) toasts.firstElementChild.remove();
+  const others = [...toasts.children].filter((other) => other !== noticed);
+  for (const old of others.slice(0, -4)) old.remove();
   if (kind !== "error") setTimeout(() => shown.remove(), 5000);
+}
+
+/** Says that something failed. That the session has ended is said by the form to begin another one. */
+export function complain(error) {
+  if (error.status !== 401) toast(error.message, "error");
+}
+
+let noticed = null;
+
+/** Says what goes on for a while, in place of what it said before; null when it is over. */
+export function notice(text) {
+  if (!text) {
+    noticed?.remove();
+    noticed = null;
+    return;
+  }
+  noticed ??= el("div", { class: "toast toast-notice", role: "status" }, icon("clock"), el("span"));
+  const words = noticed.querySelector("span");
+  if (words.textContent !== text) words.textContent = text;
+  if (!noticed.isConnected) document.getElementById("toasts").append(noticed);
 }

@@ -3,7 +3,7 @@
 import { get, part, put, remove } from "./api.js";
 import { CHANNELS, PRIORITIES, directory, inboxName, load, nameOf } from "./directory.js";
 import { bdi, el, fill, icon, iconButton, plain, spoken } from "./dom.js";
-import { ask, toast } from "./dialogs.js";
+import { ask, complain, toast } from "./dialogs.js";
 import { batched } from "./live.js";
 
 const NUMBER = new Intl.NumberFormat();
@@ -186,7 +186,7 @@ export class Filters {
       this.onQuery({ view: id });
       this.recount();
     } catch (error) {
-      toast(error.message, "error");
+      complain(error);
     }
   }
 
@@ -196,7 +196,7 @@ export class Filters {
       await load(["views"]);
       this.onQuery(folders().find((folder) => folder.id === "open").query);
     } catch (error) {
-      toast(error.message, "error");
+      complain(error);
     }
   }
 

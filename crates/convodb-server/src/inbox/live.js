@@ -1,6 +1,6 @@
 // What happens while the page is open, from the stream of events.
 
-import { address } from "./api.js";
+import { address, get, turn } from "./api.js";
 
 const TYPES = [
   "conversation.created", "conversation.assigned", "conversation.unassigned", "conversation.resolved",
@@ -13,7 +13,11 @@ const TYPES = [
 ];
 
 /** A page that is not in sight keeps its connection for this long: a browser has few for one server. */
-const HIDDEN = 60_000;
+const HIDDEN = 2_000;
+/** One that was not in sight for longer is read anew, rather than event by event. */
+const REPLAYED = 10 * 60_000;
+/** Events may have come before a stream that took so long to begin. */
+const SLOW = 1_000;
 
 export class Live {
   /** `on`: `event(event)`, `state(name)` of `live` and `waiting`, and `missed()` when events may have been. */
@@ -21,31 +25,40 @@ export class Live {
     this.on = on;
     this.tries = 0;
     this.last = null;
+    this.hasMissed = false;
     this.visibility = () => this.seen();
     document.addEventListener("visibilitychange", this.visibility);
-    this.connect();
+    if (document.hidden) this.pause();
+    else this.connect();
   }
 
-  connect() {
-    clearTimeout(this.again);
+  async connect() {
+    this.stop();
+    const attempt = {};
+    this.attempt = attempt;
+    const begun = Date.now();
+    const done = await turn();
+    if (this.attempt !== attempt) {
+      done();
+      return;
+    }
     const from = address("events/stream");
     if (this.last) from.searchParams.set("after", this.last);
     const source = new EventSource(from);
+    // It may wait for a connection, and nobody waits for it.
+    done();
     this.source = source;
+    let isFirst = true;
     source.onopen = () => {
       this.tries = 0;
       this.on.state("live");
-      if (this.hasMissed) this.on.missed();
+      if (this.hasMissed || (isFirst && !this.last && Date.now() - begun > SLOW)) this.on.missed();
+      isFirst = false;
       this.hasMissed = false;
     };
     source.onerror = () => {
       this.on.state("waiting");
-      if (source.readyState !== EventSource.CLOSED) return;
-      // The browser gives up where the answer was an error. The events after the last one may be gone by now.
-      this.last = null;
-      this.hasMissed = true;
-      this.tries += 1;
-      this.again = setTimeout(() => this.connect(), Math.min(30_000, 500 * 2 ** this.tries));
+      this.failed(source, attempt);
     };
     for (const type of TYPES) {
       source.addEventListener(type, (event) => {
@@ -59,29 +72,55 @@ export class Live {
     }
   }
 
+  /** A stream does not say why it failed: the session may have ended. */
+  async failed(source, attempt) {
+    const isOver = source.readyState === EventSource.CLOSED;
+    const status = await this.ask();
+    if (!isOver || this.attempt !== attempt) return;
+    // The browser gives up where the answer was an error. The events after the last one may be gone by now.
+    this.last = null;
+    this.hasMissed = true;
+    this.tries += 1;
+    clearTimeout(this.again);
+    this.again = setTimeout(() => this.connect(), status === 429 ? 0 : Math.min(30_000, 500 * 2 ** this.tries));
+  }
+
+  /** The status of the session. Where it has ended, this ends the page. */
+  ask() {
+    const options = { isOnce: true, signal: AbortSignal.timeout(10_000) };
+    this.asking ??= get("session", undefined, options).then(() => 200, (error) => error.status).finally(() => { this.asking = null; });
+    return this.asking;
+  }
+
   seen() {
     clearTimeout(this.leaving);
     if (document.hidden) {
       this.leaving = setTimeout(() => this.pause(), HIDDEN);
-    } else if (this.isPaused) {
-      this.isPaused = false;
+    } else if (this.pausedAt) {
+      if (Date.now() - this.pausedAt > REPLAYED) this.last = null;
+      // Without an event of before, it is not known where to go on.
+      if (!this.last) this.hasMissed = true;
+      this.pausedAt = null;
       this.connect();
     }
   }
 
   pause() {
-    this.isPaused = true;
-    this.hasMissed = true;
-    this.last = null;
-    this.source.close();
+    this.pausedAt ??= Date.now();
+    this.stop();
     this.on.state("waiting");
   }
 
-  close() {
+  stop() {
     clearTimeout(this.again);
+    this.attempt = null;
+    this.source?.close();
+  }
+
+  close() {
     clearTimeout(this.leaving);
     document.removeEventListener("visibilitychange", this.visibility);
-    this.source.close();
+    this.stop();
   }
 }
 

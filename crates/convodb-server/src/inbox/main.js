@@ -1,9 +1,10 @@
 // The inbox: signing in, the parts of the page, the keyboard, and what happens meanwhile.
 
-import { get, onSignedOut, part, request } from "./api.js";
+import { beginSession, get, onLimited, onSignedOut, part, request } from "./api.js";
+import { forgetDrafts } from "./composer.js";
 import { CHANNELS, directory, load, userName } from "./directory.js";
 import { announce, avatar, bdi, el, fill, icon, iconButton, plain, spoken } from "./dom.js";
-import { help, toast } from "./dialogs.js";
+import { complain, help, notice, toast } from "./dialogs.js";
 import { Filters, count, folders, fromAddress, toAddress } from "./filters.js";
 import { List } from "./list.js";
 import { Live, batched } from "./live.js";
@@ -45,9 +46,10 @@ function flipTheme() {
 
 // Signing in
 
-function signIn(message) {
+/** Asks for a key, and for the user, who may be known. */
+function signIn(message, user) {
   const key = el("input", { id: "key", type: "password", autocomplete: "off", required: true, spellcheck: "false", "aria-describedby": "sign-in-error" });
-  const actor = el("input", { id: "actor", type: "text", autocomplete: "username", placeholder: "usr_…", spellcheck: "false", pattern: "usr_[!-~]+", title: "A user's id, such as usr_01H111" });
+  const actor = el("input", { id: "actor", type: "text", value: user, autocomplete: "username", placeholder: "usr_…", spellcheck: "false", "aria-describedby": "sign-in-error", pattern: "usr_[!-~]+", title: "A user's id, such as usr_01H111" });
   const problem = el("p", { id: "sign-in-error", class: "problem", role: "alert" }, message);
   const button = el("button", { type: "submit", class: "primary" }, "Sign in");
   const form = el("form", {
@@ -56,15 +58,17 @@ function signIn(message) {
       event.preventDefault();
       button.disabled = true;
       problem.textContent = "";
-      const bearer = key.value;
-      key.value = "";
+      const who = actor.value.trim();
       try {
-        const who = actor.value.trim();
-        await request("POST", "session", { bearer, body: who ? { actor: who } : {}, quiet: true });
+        await request("POST", "session", { bearer: key.value, body: who ? { actor: who } : {}, quiet: true });
+        key.value = "";
         await start();
       } catch (error) {
-        problem.textContent = error.status === 401 ? "This key is not valid." : error.message;
-        key.focus();
+        const isInvalid = error.status === 401;
+        problem.textContent = isInvalid ? "This key is not valid." : error.message;
+        // The key stays where the user was refused.
+        if (isInvalid) key.value = "";
+        (key.value && who ? actor : key).focus();
       } finally {
         button.disabled = false;
       }
@@ -72,7 +76,7 @@ function signIn(message) {
   },
   el("div", { class: "brand" }, icon("inbox"), el("h1", null, "Inbox")),
   el("label", { for: "key" }, "API key"), key,
-  el("label", { for: "actor" }, "Your user id"), actor,
+  el("label", { for: "actor" }, "Your user id (optional)"), actor,
   el("p", { class: "quiet" }, "The key is exchanged for a cookie and not kept by this page."),
   problem, button);
   fill(document.getElementById("app"), el("main", { class: "sign-in-page", "aria-label": "Sign in" }, form));
@@ -105,7 +109,7 @@ class Page {
     }, 150, 1000);
     this.refreshThread = batched(async () => {
       const events = this.events.splice(0).filter((event) => this.thread.concerns(event));
-      if (events.length) await this.thread.refresh(events).catch((error) => toast(error.message, "error"));
+      if (events.length) await this.thread.refresh(events).catch(complain);
     }, 60);
     this.refreshNames = batched(() => load(["users", "teams", "inboxes", "tags", "views"]).then(() => this.filters.drawSidebar()), 5000);
     this.build();
@@ -264,8 +268,7 @@ class Page {
   reload() {
     this.refreshLists();
     this.refreshNames();
-    const { id } = this.thread;
-    if (id) this.thread.refresh(["message.received", "note.added", "conversation.assigned", "contact.updated"].map((type) => ({ type, conversation_id: id }))).catch(() => {});
+    if (this.thread.id) this.thread.reload();
   }
 
   // Finding a contact
@@ -371,7 +374,7 @@ class Page {
       r: withThread(() => thread.composer.write("reply")),
       n: withThread(() => thread.composer.write("note")),
       a: withThread(() => thread.assign()),
-      c: withThread(() => directory.me && thread.claim()),
+      c: withThread(() => (directory.me ? thread.claim() : toast("Claiming needs a user id: sign out, and sign in with yours.", "error"))),
       e: withThread(() => thread.flipStatus()),
       s: withThread(() => thread.snooze()),
       t: withThread(() => thread.tag()),
@@ -408,7 +411,7 @@ async function signOut() {
     await request("DELETE", "session", { quiet: true });
   } catch (error) {
     if (error.status !== 401) {
-      toast(error.message, "error");
+      complain(error);
       return;
     }
   }
@@ -420,7 +423,10 @@ async function signOut() {
 /** Shows the inbox of the session, or the form to begin one. */
 async function start() {
   const session = await request("GET", "session", { quiet: true });
+  const { me, key } = directory;
   Object.assign(directory, { me: session.actor ?? null, key: session.key ?? null, scopes: session.scopes ?? null });
+  if (directory.me !== me || (!me && directory.key !== key)) forgetDrafts();
+  beginSession();
   await load();
   leave();
   page = new Page();
@@ -431,8 +437,10 @@ async function start() {
 onSignedOut(() => {
   if (!page) return;
   leave();
-  signIn("The session has ended.");
+  signIn("The session has ended.", directory.me);
 });
+
+onLimited((seconds) => notice(seconds && `Too many requests; trying again in ${seconds} s`));
 
 const known = stored();
 if (THEMES.includes(known) && known !== "auto") setTheme(known);

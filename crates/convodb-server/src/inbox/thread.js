@@ -3,7 +3,7 @@
 import { get, part, patch, post, put } from "./api.js";
 import { CHANNELS, contactName, directory, isMe, load, nameOf, userName } from "./directory.js";
 import { announce, avatar, bdi, el, fill, icon, iconButton, plain } from "./dom.js";
-import { toast } from "./dialogs.js";
+import { complain, toast } from "./dialogs.js";
 import { Composer } from "./composer.js";
 import { Details, pickAssignee, pickPriority, pickSnooze, pickTag } from "./details.js";
 import { batched } from "./live.js";
@@ -111,7 +111,8 @@ export class Thread {
       if (this.id !== id) return;
       this.element.removeAttribute("aria-busy");
       if (error.status === 404) this.clear();
-      toast(error.status === 404 ? "This conversation does not exist." : error.message, "error");
+      if (error.status === 404) toast("This conversation does not exist.", "error");
+      else complain(error);
     }
   }
 
@@ -157,7 +158,7 @@ export class Thread {
       this.draw();
       this.scroll.scrollTop = top + this.scroll.scrollHeight - height;
     } catch (error) {
-      toast(error.message, "error");
+      complain(error);
     } finally {
       if (this.id === id) this.isReading = false;
     }
@@ -316,8 +317,8 @@ export class Thread {
     return this.id !== null && (event.conversation_id === this.id || (event.contact_id && event.contact_id === this.conversation?.contact_id));
   }
 
-  /** Reads these parts anew. */
-  async refresh(events) {
+  /** Reads anew what these events concern, or all. */
+  async refresh(events, isAll = false) {
     const { id } = this;
     if (!id || !this.conversation) return;
     const gone = events.find((event) => event.conversation_id === id && event.type === "conversation.deleted");
@@ -327,16 +328,15 @@ export class Thread {
       return;
     }
     if (gone) {
-      toast("The conversation was deleted.", "error");
-      this.on.closed();
+      this.gone("The conversation was deleted.");
       return;
     }
-    const parts = new Set(events.flatMap((event) => Thread.parts(event)));
+    const parts = new Set(isAll ? ["messages", "notes", "events", "conversation", "contact"] : events.flatMap((event) => Thread.parts(event)));
     const wasAtEnd = this.isAtEnd;
     const had = new Set(this.messages.map((message) => message.id));
     const before = this.conversation;
     await Promise.all([
-      parts.has("messages") && this.readLatest(events.map((event) => event.message_id).filter(Boolean)),
+      parts.has("messages") && (isAll ? this.readAgain() : this.readLatest(events.map((event) => event.message_id).filter(Boolean))),
       parts.has("notes") && this.readNotes(),
       parts.has("events") && this.readEvents(),
       parts.has("conversation") && this.readConversation(),
@@ -361,6 +361,23 @@ export class Thread {
     this.marking();
   }
 
+  /** Reads all that is shown anew, where events were missed. */
+  async reload() {
+    const { id } = this;
+    try {
+      await this.refresh([], true);
+    } catch (error) {
+      if (this.id !== id) return;
+      if (error.status === 404) this.gone("The conversation is not there any more.");
+      else complain(error);
+    }
+  }
+
+  gone(text) {
+    toast(text, "error");
+    this.on.closed();
+  }
+
   async readConversation() {
     const { id } = this;
     const conversation = await get(this.path(), { messages: "false" });
@@ -371,6 +388,21 @@ export class Thread {
     const { id } = this;
     const contact = await get(`contacts/${part(this.conversation.contact_id)}`).catch(() => null);
     if (this.id === id && contact) this.contact = contact;
+  }
+
+  /** Reads anew as many messages as there are. */
+  async readAgain() {
+    const { id } = this;
+    const wanted = this.messages.length;
+    let page = await get(this.path("/messages"), { limit: WINDOW });
+    let messages = page.data;
+    while (this.id === id && page.has_more && messages.length < wanted) {
+      page = await get(this.path("/messages"), { limit: WINDOW, before: messages[0].id });
+      messages = [...page.data, ...messages];
+    }
+    if (this.id !== id) return;
+    this.messages = messages;
+    this.hasEarlier = page.has_more;
   }
 
   /** Reads the end of the thread anew, and these messages where they are before it. */
@@ -424,7 +456,7 @@ export class Thread {
       return true;
     } catch (error) {
       if (error.status === 412 && this.id === id) this.warn(await this.explain(error));
-      else toast(error.message, "error");
+      else complain(error);
       this.on.changed();
       return false;
     }
@@ -503,7 +535,7 @@ export class Thread {
       this.draw();
       this.on.changed();
     } catch (error) {
-      toast(error.message, "error");
+      complain(error);
     }
   }
 
@@ -537,7 +569,7 @@ export class Thread {
       if (this.id === id) await this.readLatest([message.id]);
       if (this.id === id) this.draw();
     } catch (error) {
-      toast(error.message, "error");
+      complain(error);
     }
   }
 
@@ -577,7 +609,7 @@ export class Thread {
         this.on.changed();
         return sentence;
       }
-      toast(error.message, "error");
+      complain(error);
       return undefined;
     }
   }

@@ -32,6 +32,10 @@ fn a_client_that_sends_slowly_is_cut_off_in_its_head_and_answered_408_in_its_bod
          {JSON}\r\nContent-Length: 100\r\n\r\n{{\"contact_id\":"
     ));
     Answer::parse(&body).refused(408, "request_timeout", "too long");
+    let metrics = server.get("/metrics").body;
+    let counted =
+        r#"convodb_requests_total{method="POST",route="/v1/messages/send",status="408"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
     server.get("/v1/conversations").expect(200);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::server::{Home, KEY, Server, text_from, until};
+use crate::server::{Answer, Home, KEY, Server, text_from, until};
 
 /// A server whose options are in a file.
 fn configured(home: &Home, options: &str, arguments: &[&str]) -> Command {
@@ -46,8 +46,16 @@ fn what_is_wrong_in_the_file_is_one_line_with_its_place_and_without_secrets() {
         ),
         ("webhook-events = [\"message.*\"]\n", "--webhook"),
         ("request-timeout = 1e19\n", "a hundred years"),
-        ("\"config=x\" = true\n", "no option of such a name"),
-        ("no-such-option = \"x\"\n", "--no-such-option"),
+        ("\"config=x\" = true\n", "`config=x` is no option"),
+        ("config = \"x\"\n", "`config` is no option of a file"),
+        (
+            "rate_limit = 7\n",
+            "`rate_limit` is no option: it is written `rate-limit`",
+        ),
+        (
+            "no-such-option = \"x\"\n",
+            "`no-such-option` is no option of a file",
+        ),
         ("rate-limit = 0\n", "--rate-limit"),
         (
             "[[webhooks]]\nname = \"a b\"\nurl = \"http://localhost/\"\nsecret = \"secret\"\n",
@@ -179,11 +187,18 @@ fn metrics_count_requests_by_their_routes_and_show_the_store() {
     let log = server.log();
     let alone = log.split("metrics are at ").nth(1).unwrap();
     let alone = alone.split_whitespace().next().unwrap();
-    let output = Command::new("curl")
-        .args(["--silent", "--noproxy", "*", alone])
-        .output();
-    let alone = String::from_utf8(output.unwrap().stdout).unwrap();
-    assert!(alone.contains("convodb_newest_event 2"), "{alone}");
+    let ask = |url: &str| {
+        let mut curl = Command::new("curl");
+        Answer::of({
+            curl.args(["--silent", "--include", "--noproxy", "*", url]);
+            curl
+        })
+    };
+    let shown = ask(alone).body;
+    assert!(shown.contains("convodb_newest_event 2"), "{shown}");
+    let other = ask(&format!("{alone}/other"));
+    other.refused(404, "not_found", "nothing at this path");
+    assert!(other.header("x-request-id").is_some());
     server.stop();
 }
 
@@ -195,6 +210,20 @@ fn a_request_has_one_id_in_its_answer_and_in_the_log() {
     assert_eq!(given.header("x-request-id"), Some("from-the-proxy-7"));
     let made = server.get("/v1/tags");
     let made = made.header("x-request-id").unwrap();
+    // One that a log should not have is replaced.
+    for id in ["", "a b", "na\u{ef}ve", &"M".repeat(129)] {
+        let header = format!(
+            "X-Request-Id{}",
+            if id.is_empty() {
+                ";".to_owned()
+            } else {
+                format!(": {id}")
+            }
+        );
+        let answer = server.curl("/v1/tags", &["--header", &header]);
+        let replaced = answer.header("x-request-id").unwrap();
+        assert!(replaced != id && replaced.len() == 36, "{id}: {replaced}");
+    }
     for id in ["from-the-proxy-7", made] {
         let line = until(|| {
             let log = server.log();
@@ -328,7 +357,7 @@ fn the_example_of_nginx_serves_the_api_with_tls_and_streams_events() {
             .arg(format!("https://inbox.example.com:{port}{path}"));
         String::from_utf8(curl.output().unwrap().stdout).unwrap()
     };
-    let listed = until(|| Some(curl("/v1/conversations", &[])).filter(|it| it.contains("200 OK")));
+    let listed = until(|| Some(curl("/v1/conversations", &[])).filter(|it| it.contains(" 200 ")));
     assert!(listed.contains("x-request-id: "), "{listed}");
     assert!(curl("/metrics", &[]).contains(" 404 "));
     assert!(curl("/v1/admin/stats", &[]).contains(" 404 "));

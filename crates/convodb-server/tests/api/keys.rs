@@ -221,6 +221,12 @@ fn keys_are_rotated_without_a_restart_and_a_removed_one_ends_its_sessions() {
     server
         .curl_as_it_is(SESSION, &end)
         .refused(401, "unauthorized", "key");
+
+    // A session does not come back with its key.
+    write(&path, &[old, new]);
+    server.signal("HUP");
+    until(|| (status("o") == 200).then_some(()));
+    assert_eq!(by_cookie(), 401);
     server.stop();
 }
 

@@ -2,8 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::server::{Home, KEY, Server, text_from};
 use crate::workspace::is_file;
@@ -65,6 +65,15 @@ fn what_keeps_it_from_starting_is_one_line_on_standard_error() {
         "{errors}"
     );
 
+    let (code, errors) = refused(keyed(&[&free[..], &["--db", "pg://inbox"]].concat()));
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("begin with `postgres://`"), "{errors}");
+    let nowhere = home.dir().join("nowhere").join("a.convodb");
+    let db = ["--db", nowhere.to_str().unwrap()];
+    let (code, errors) = refused(keyed(&[&free[..], &db].concat()));
+    assert_eq!((code, errors.lines().count()), (Some(1), 1), "{errors}");
+    assert_eq!(errors.matches("No such file").count(), 1, "{errors}");
+
     if !is_file("it damages the store's file") {
         return;
     }
@@ -72,6 +81,40 @@ fn what_keeps_it_from_starting_is_one_line_on_standard_error() {
     let (code, errors) = refused(keyed(&free));
     assert_eq!((code, errors.lines().count()), (Some(1), 1), "{errors}");
     assert!(errors.contains("inbox.redb"), "{errors}");
+}
+
+#[test]
+fn a_signal_ends_a_start_that_waits_for_the_file() {
+    if !is_file("a workspace is open to any number of servers") {
+        return;
+    }
+    let home = Home::new();
+    let _server = home.start();
+    for signal in ["TERM", "INT"] {
+        let free = ["--listen", "127.0.0.1:0", "--api-key", KEY];
+        let mut second = home.command(&[&free[..], &["--lock-timeout", "600"]].concat());
+        let second = second.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut second = second.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(second.try_wait().unwrap().is_none());
+        let killed = Command::new("kill")
+            .args([&format!("-{signal}"), &second.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+        let begun = Instant::now();
+        assert_eq!(second.wait().unwrap().code(), Some(0));
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn a_hangup_without_keys_to_read_again_does_nothing() {
+    let home = Home::new();
+    let server = home.start();
+    server.signal("HUP");
+    std::thread::sleep(Duration::from_millis(100));
+    server.get("/healthz").expect(200);
+    server.stop();
 }
 
 #[test]

@@ -9,6 +9,17 @@ fn started() -> (Home, Server) {
 }
 
 #[test]
+fn the_root_leads_to_the_inbox() {
+    let (_home, server) = started();
+    let moved = server.curl_as_it_is("/", &[]);
+    assert_eq!(
+        (moved.status, moved.header("location")),
+        (308, Some("inbox"))
+    );
+    server.stop();
+}
+
+#[test]
 fn no_key_or_a_wrong_one_is_401_before_anything_else() {
     let (_home, server) = started();
     let id = server.conversation("con_1");

@@ -47,6 +47,8 @@ fn a_session_stands_for_its_key_until_it_is_ended() {
     assert_eq!(answer.expect(200), expected);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     with(&server, "/v1/conversations", &[cookie], &[]).expect(200);
+    let beside = &format!("{cookie}; name=Jos\u{e9}");
+    with(&server, "/v1/conversations", &[beside], &[]).expect(200);
     // A session opens no other one.
     with(&server, SESSION, &[cookie, CSRF], &["--request", "POST"]).refused(
         401,

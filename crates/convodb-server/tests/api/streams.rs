@@ -155,6 +155,23 @@ fn a_stream_of_a_conversation_has_no_other_events() {
 }
 
 #[test]
+fn a_stream_of_a_conversation_has_the_merge_of_another_into_it() {
+    let home = Home::new();
+    let server = home.start();
+    let [one, _] = ["con_1", "con_2"].map(|contact| server.conversation(contact));
+    let mut stream = Stream::open(&server, &format!("{STREAM}?conversation_id={one}"), "");
+    server
+        .post(
+            "/v1/contacts/merge",
+            r#"{"from": "con_2", "into": "con_1"}"#,
+        )
+        .expect(200);
+    let merged = stream.take(1);
+    assert!(listed(&server, 4).contains(&merged[0]), "{merged:?}");
+    assert_eq!(merged[0].event, "conversation.merged");
+}
+
+#[test]
 fn a_long_history_is_streamed_without_a_gap_while_more_comes() {
     let home = Home::new();
     let server = home.start();

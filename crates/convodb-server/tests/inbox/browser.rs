@@ -41,6 +41,8 @@ pub(crate) struct Browser {
     driver: Driver,
     /// Answers of these statuses, which a browser logs as errors, are meant.
     expected: Vec<u16>,
+    /// Connections that break are meant too.
+    expects_breaks: bool,
     _profile: TempDir,
 }
 
@@ -78,6 +80,7 @@ impl Browser {
         let browser = Self {
             driver: Driver::start(&capabilities, profile.path()),
             expected: vec![401],
+            expects_breaks: false,
             _profile: profile,
         };
         browser.resize(PAGE.0, PAGE.1);
@@ -247,6 +250,34 @@ impl Browser {
         self.expected.push(status);
     }
 
+    /// From now on connections that break are no errors.
+    pub(crate) fn expect_breaks(&mut self) {
+        self.expects_breaks = true;
+    }
+
+    /// The tab that is shown.
+    pub(crate) fn tab(&self) -> Value {
+        self.driver.get("/window").unwrap()
+    }
+
+    /// Opens a tab before the one that is shown, and shows it.
+    pub(crate) fn new_tab(&self) {
+        let opened = self.driver.post("/window/new", json!({"type": "tab"}));
+        self.show_tab(&opened.unwrap()["handle"]);
+    }
+
+    /// Runs this before the scripts of each page that is opened from now on.
+    pub(crate) fn run_first(&self, script: &str) {
+        let source = json!({"source": script});
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", source);
+    }
+
+    /// Shows a tab, which hides the others.
+    pub(crate) fn show_tab(&self, tab: &Value) {
+        self.driver.post("/window", json!({"handle": tab})).unwrap();
+        self.cdp("Page.bringToFront", json!({}));
+    }
+
     /// What it logged since it was asked last.
     fn log(&self, kind: &str) -> Vec<Value> {
         let log = self.driver.post("/se/log", json!({"type": kind})).unwrap();
@@ -257,7 +288,9 @@ impl Browser {
     fn errors(&self) -> Vec<String> {
         let is_expected = |message: &str| {
             let status = |status: &u16| message.contains(&format!("a status of {status} "));
-            message.contains("Failed to load resource") && self.expected.iter().any(status)
+            let is_break = self.expects_breaks && message.contains("net::ERR_");
+            message.contains("Failed to load resource")
+                && (is_break || self.expected.iter().any(status))
         };
         let log = self.log("browser").into_iter();
         log.filter(|entry| entry["level"] != "INFO" && entry["level"] != "DEBUG")

@@ -22,6 +22,7 @@ mod injection;
 mod keyboard;
 mod kinds;
 mod labels;
+mod limits;
 mod live;
 mod many;
 mod screenshots;
@@ -30,6 +31,7 @@ mod seeds;
 #[path = "../api/server.rs"]
 mod server;
 mod signing_in;
+mod tabs;
 mod threads;
 #[expect(dead_code, reason = "the tests of the API need all of it")]
 #[path = "../api/workspace.rs"]
