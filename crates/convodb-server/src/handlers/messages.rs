@@ -120,8 +120,9 @@ fn parked(value: Option<&impl Serialize>) -> Result<Answer, ApiError> {
 
 /// React to a message
 ///
-/// Sets all reactions of one reactor: one `emoji`, a list of them, or `null` for none. A reaction to a
-/// `provider_id` that no message has yet is kept until the message arrives.
+/// Sets all reactions of one reactor: one `emoji`, a list of them, or `null` for none. Without `by` it is the contact;
+/// a user is `{"type": "user", "id": "usr_1"}`. A reaction to a `provider_id` that no message has yet is kept until the
+/// message arrives.
 #[utoipa::path(
     post,
     path = "/v1/messages/react",
@@ -180,7 +181,8 @@ pub(crate) async fn edit(
 
 /// Take a message back
 ///
-/// Its content is erased, unless `keep_content` is set. For a `provider_id` that no message has yet, the
+/// Its content is erased, unless `keep_content` is set. Without `by` the contact takes it back, also where the message
+/// is the team's; a user is `{"type": "user", "id": "usr_1"}`. For a `provider_id` that no message has yet, the
 /// message will be stored without its content.
 #[utoipa::path(
     post,

@@ -307,6 +307,7 @@ export class Thread {
     const { type } = event;
     if (type === "note.added") return ["notes"];
     if (type.startsWith("message.")) return ["messages", "conversation"];
+    if (type === "conversation.merged") return ["messages", "notes", "events", "conversation", "contact"];
     if (type === "conversation.receipts" || type === "conversation.imported") return ["messages", "conversation"];
     if (type.startsWith("contact.")) return ["contact"];
     if (["conversation.assigned", "conversation.unassigned", "conversation.resolved", "conversation.reopened"].includes(type)) return ["conversation", "events"];
@@ -314,7 +315,7 @@ export class Thread {
   }
 
   concerns(event) {
-    return this.id !== null && (event.conversation_id === this.id || (event.contact_id && event.contact_id === this.conversation?.contact_id));
+    return this.id !== null && (event.conversation_id === this.id || event.into === this.id || (event.contact_id && event.contact_id === this.conversation?.contact_id));
   }
 
   /** Reads anew what these events concern, or all. */
@@ -331,12 +332,14 @@ export class Thread {
       this.gone("The conversation was deleted.");
       return;
     }
+    // The messages of a merged conversation are as old as they were.
+    const isMerged = events.some((event) => event.type === "conversation.merged");
     const parts = new Set(isAll ? ["messages", "notes", "events", "conversation", "contact"] : events.flatMap((event) => Thread.parts(event)));
     const wasAtEnd = this.isAtEnd;
     const had = new Set(this.messages.map((message) => message.id));
     const before = this.conversation;
     await Promise.all([
-      parts.has("messages") && (isAll ? this.readAgain() : this.readLatest(events.map((event) => event.message_id).filter(Boolean))),
+      parts.has("messages") && (isAll || isMerged ? this.readAgain() : this.readLatest(events.map((event) => event.message_id).filter(Boolean))),
       parts.has("notes") && this.readNotes(),
       parts.has("events") && this.readEvents(),
       parts.has("conversation") && this.readConversation(),

@@ -70,3 +70,21 @@ fn what_comes_appears_without_a_reload_and_the_list_and_the_counts_follow() {
     assert_eq!(browser.js("window.isTheSamePage"), true);
     browser.end(&server);
 }
+
+#[test]
+fn what_is_merged_into_the_open_conversation_appears_in_it() {
+    let (_home, server) = seeds::server();
+    seeds::text(&server, "con_2", "Of the same person");
+    let open = seeds::text(&server, "con_1", "Hello");
+    let Some(browser) = Browser::signed_in(&server, ALICE) else {
+        return;
+    };
+    browser.open_row(&open);
+    browser.sees(".messages", "Hello");
+    browser.wait("!!document.querySelector('.live-live')");
+    let merge = json!({"from": "con_2", "into": "con_1"});
+    server
+        .post("/v1/contacts/merge", &merge.to_string())
+        .expect(200);
+    browser.sees(".messages", "Of the same person");
+}

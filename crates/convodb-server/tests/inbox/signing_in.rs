@@ -80,7 +80,7 @@ fn after_a_restart_the_form_comes_with_the_user_and_the_draft_is_kept() {
     server.stop();
     let server = Server::start(home.command(&["--listen", &address, "--api-key", KEY]));
 
-    // Nobody touches the page.
+    // The page is left alone.
     browser.sees("#sign-in-error", "The session has ended.");
     assert_eq!(browser.js("document.querySelector('#actor').value"), ALICE);
     assert_eq!(browser.js("document.activeElement.id"), "key");
@@ -91,7 +91,7 @@ fn after_a_restart_the_form_comes_with_the_user_and_the_draft_is_kept() {
     assert_eq!(browser.js(DRAFT), "We are on it.");
     browser.wait("!!document.querySelector('.live-live')");
 
-    // It is nobody else's.
+    // The draft is not shown to another user.
     browser.click("#sign-out");
     browser.sign_in(KEY, BOB);
     browser.open_row(&conversation);
