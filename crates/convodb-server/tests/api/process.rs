@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::server::{Home, KEY, Server, text_from};
+use crate::server::{Home, KEY, Server, text_from, until};
 use crate::workspace::is_file;
 
 /// Runs a command that does not serve: its exit code, and what it said on standard error.
@@ -90,11 +90,17 @@ fn a_signal_ends_a_start_that_waits_for_the_file() {
     let home = Home::new();
     let _server = home.start();
     for signal in ["TERM", "INT"] {
-        let free = ["--listen", "127.0.0.1:0", "--api-key", KEY];
-        let mut second = home.command(&[&free[..], &["--lock-timeout", "600"]].concat());
+        let address = {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap();
+            free.local_addr().unwrap().to_string()
+        };
+        let address = ["--listen", &address, "--api-key", KEY];
+        let mut second = home.command(&[&address[..], &["--lock-timeout", "600"]].concat());
         let second = second.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut second = second.spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(300));
+        // It listens before it waits, and takes signals between the two.
+        until(|| TcpStream::connect(address[1]).ok());
+        std::thread::sleep(Duration::from_millis(500));
         assert!(second.try_wait().unwrap().is_none());
         let killed = Command::new("kill")
             .args([&format!("-{signal}"), &second.id().to_string()])
