@@ -102,6 +102,8 @@ pub(crate) struct Engine {
     stage: Stage,
     /// Redb was opened anew, and earlier views answer errors.
     is_restarted: bool,
+    /// The outcome of the last commit is unknown: what it wrote is not read before the file is opened again.
+    is_unknown: bool,
     /// The path may lead to a packed copy, which holds the same: nothing more is written here.
     may_be_replaced: bool,
     monitor: Monitor,
@@ -227,6 +229,7 @@ impl Engine {
             logged: Logged::new(),
             stage: Stage::Idle,
             is_restarted: false,
+            is_unknown: false,
             may_be_replaced: false,
             monitor,
         })

@@ -113,7 +113,10 @@ impl Engine {
         let viewed = committed.and_then(|()| self.view_of(known).map_err(CommitError::Unknown));
         match &viewed {
             Ok(_) => self.start_checkpoint(),
-            Err(CommitError::Unknown(error)) => self.fail(error),
+            Err(CommitError::Unknown(error)) => {
+                self.is_unknown = true;
+                self.fail(error);
+            }
             Err(CommitError::Refused(_)) => {}
         }
         viewed
@@ -187,9 +190,10 @@ impl Engine {
         }
     }
 
-    /// Whether redb was opened anew since the last call: earlier views answer errors.
+    /// Whether redb was opened anew since the last call, so that the last view has to be taken again: earlier
+    /// ones answer errors.
     pub(crate) fn take_restarted(&mut self) -> bool {
-        mem::take(&mut self.is_restarted)
+        !self.is_unknown && mem::take(&mut self.is_restarted)
     }
 
     /// An error, from here on, where the path leads to another file than the open one.

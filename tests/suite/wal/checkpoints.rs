@@ -211,6 +211,55 @@ fn what_no_log_can_hold_is_refused_by_a_full_disk_and_nothing_of_it_is_written()
     assert_eq!(reopened(disk.image()).unwrap(), 44);
 }
 
+/// A disk of which the call of a number does half of what it should, and fails.
+struct HalfOf(AtomicU64);
+
+impl Gate for HalfOf {
+    fn before(&self, _: Call) -> Fate {
+        match self.0.fetch_sub(1, Ordering::SeqCst) {
+            0 => Fate::Half(io::ErrorKind::Other),
+            _ => Fate::Done,
+        }
+    }
+}
+
+#[test]
+fn a_commit_of_unknown_outcome_is_not_read_before_the_store_is_reopened() {
+    let mut unknown = 0;
+    for number in 0.. {
+        let disk = MemoryDisk::default();
+        // The cache is so small that snapshots have to read the file. No checkpoint calls the disk.
+        let options = options(&clock()).checkpoint_commands(u64::MAX);
+        let options = options.cache_size(64 << 10);
+        let store = options.disk(Arc::new(disk.clone())).open(STORE).unwrap();
+        let id = receive(&store, 1, "Hello").unwrap();
+        for _ in 0..10 {
+            receive(&store, 1, &"long ".repeat(12_000)).unwrap();
+        }
+        let [written, note] = ["Written", "A note"].map(|text| store.add_note(id, text).unwrap());
+        store.remove_note(id, written.value.id).unwrap();
+        disk.set_gate(Some(Arc::new(HalfOf(AtomicU64::new(number)))));
+        let Err(error) = store.remove_note(id, note.value.id) else {
+            break;
+        };
+        if error.kind() == ErrorKind::CommitUnknown {
+            unknown += 1;
+            for _ in 0..3 {
+                // It reads so much that the cache keeps nothing of the last snapshot.
+                assert!(store.stats().map_or(true, |stats| stats.notes == 1));
+                match store.notes(id) {
+                    Ok(notes) => assert_eq!(notes.count(), 1, "call {number}: {error}"),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::NeedsReopen),
+                }
+            }
+        }
+        disk.set_gate(None);
+        store.reopen().unwrap();
+        assert!(store.verify().unwrap().is_clean());
+    }
+    assert!(unknown > 0);
+}
+
 #[test]
 fn a_transaction_that_says_little_and_changes_much_is_written_through() {
     let disk = MemoryDisk::default();
