@@ -865,7 +865,8 @@ pub trait Execute: sealed::Sealed {
 
     /// Adds a durable consumer of events. The value is its position; one of the same name stays at
     /// its own. [`Store::consumer`](crate::Store::consumer) adds one and returns the
-    /// [`Consumer`](crate::Consumer) to read with.
+    /// [`Consumer`](crate::Consumer) to read with. A start beyond the newest event is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
     ///
     /// ```
     /// # convodb::example!(store);

@@ -97,6 +97,11 @@ impl Model {
             .collect()
     }
 
+    pub fn refused_start(&self, name: &ConsumerName, start: ConsumerStart) -> Option<Refusal> {
+        let early = matches!(start, ConsumerStart::After(it) if it > self.newest_event());
+        (early && self.position(name).is_none()).then(|| Refusal::invalid("start"))
+    }
+
     fn move_consumer(&mut self, name: &ConsumerName, position: EventSeq) {
         self.consumers.retain(|(known, _)| known != name);
         self.consumers.push((name.clone(), position));
@@ -115,6 +120,7 @@ impl Model {
         let position = match start {
             ConsumerStart::Oldest => EventSeq::new(self.purged),
             ConsumerStart::Newest => self.newest_event(),
+            ConsumerStart::After(position) => position,
             other => panic!("no operation starts at {other:?}"),
         };
         self.move_consumer(name, position);

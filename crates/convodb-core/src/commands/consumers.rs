@@ -10,6 +10,8 @@ pub enum ConsumerStart {
     Oldest,
     /// Behind the newest event: it gets only what comes.
     Newest,
+    /// Behind this event, which need not be kept any longer.
+    After(EventSeq),
 }
 
 /// Adds a consumer of events, and answers its position. One that is there stays where it is.
@@ -46,6 +48,13 @@ pub(super) fn events(state: &State) -> Result<(EventSeq, EventSeq), Halt> {
     }
 }
 
+/// A position that a field gives.
+fn up_to(position: EventSeq, newest: EventSeq, field: &'static str) -> Result<EventSeq, Halt> {
+    let reason = format_args!("must not be above the number of the newest event, {newest}");
+    InvalidInput::unless(position <= newest, field, reason)?;
+    Ok(position)
+}
+
 impl Command for AddConsumer {
     type Output = EventSeq;
     const NAME: &'static str = "add_consumer";
@@ -58,6 +67,7 @@ impl Command for AddConsumer {
         let position = match self.start {
             ConsumerStart::Oldest => EventSeq::new(oldest.get().saturating_sub(1)),
             ConsumerStart::Newest => newest,
+            ConsumerStart::After(position) => up_to(position, newest, "start")?,
         };
         let consumer = self.name.clone();
         let added = ChangeKind::ConsumerMoved { consumer, position };
@@ -72,8 +82,7 @@ impl Command for Acknowledge {
     fn decide(&self, state: &State, _: &mut Env<'_>) -> Result<Decision, Halt> {
         let position = state.require_consumer(&self.consumer)?;
         let (_, newest) = events(state)?;
-        let reason = format_args!("must not be above the number of the newest event, {newest}");
-        InvalidInput::unless(self.up_to <= newest, "up_to", reason)?;
+        up_to(self.up_to, newest, "up_to")?;
         let moved = (self.up_to > position).then(|| ChangeKind::ConsumerMoved {
             consumer: self.consumer.clone(),
             position: self.up_to,

@@ -114,6 +114,11 @@ impl Round {
         };
         let store = &self.app.store;
         let mut posted = store.submit(Context::new(), consumer).await?.value;
+        // The process may have ended after it kept the last dead letter, and before it acknowledged the event.
+        let dead_letters = dead_letters::list(&self.app, &self.endpoint.name).await?;
+        if let Some(&kept) = dead_letters.last().filter(|kept| **kept > posted) {
+            posted = self.acknowledge(kept).await?;
+        }
         loop {
             let events = match store.events(posted, AT_ONCE).await {
                 Err(error) if error.kind() == ErrorKind::EventsPurged => {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use convodb::commands::{Acknowledge, AddConsumer, RemoveConsumer};
+use convodb::commands::{AddConsumer, RemoveConsumer};
 use convodb::{ConsumerName, ConsumerPosition, ConsumerStart, Context, Event, EventSeq, Result};
 
 use crate::app::App;
@@ -19,6 +19,10 @@ fn consumer(endpoint: &str, sequence: EventSeq) -> Result<ConsumerName> {
     ))?)
 }
 
+fn before(sequence: EventSeq) -> EventSeq {
+    EventSeq::new(sequence.get().saturating_sub(1))
+}
+
 /// The endpoint and the event of the dead letter that a durable consumer is.
 pub(crate) fn of_consumer(consumer: &ConsumerName) -> Option<(&str, EventSeq)> {
     let rest = consumer.as_str().strip_prefix(PREFIX)?;
@@ -31,17 +35,11 @@ pub(super) async fn keep(app: &App, endpoint: &str, sequence: EventSeq) -> Resul
     if list(app, endpoint).await?.len() >= MOST {
         return Ok(false);
     }
-    let name = consumer(endpoint, sequence)?;
     let add = AddConsumer {
-        name: name.clone(),
-        start: ConsumerStart::Oldest,
+        name: consumer(endpoint, sequence)?,
+        start: ConsumerStart::After(before(sequence)),
     };
     app.store.submit(Context::new(), add).await?;
-    let before = Acknowledge {
-        consumer: name,
-        up_to: EventSeq::new(sequence.get().saturating_sub(1)),
-    };
-    app.store.submit(Context::new(), before).await?;
     Ok(true)
 }
 
@@ -68,8 +66,7 @@ pub(crate) async fn event(
     if !list(app, endpoint).await?.contains(&sequence) {
         return Ok(None);
     }
-    let before = EventSeq::new(sequence.get().saturating_sub(1));
-    let events = app.store.events(before, 1).await?;
+    let events = app.store.events(before(sequence), 1).await?;
     Ok(events.into_iter().next().map(Arc::new))
 }
 

@@ -187,11 +187,16 @@ pub(super) fn consume(call: &mut Call<'_, impl Commands>, op: &Op) -> Result<()>
     match op {
         Op::AddConsumer { consumer, start } => {
             let name = events::consumer(*consumer);
+            let refusals = call
+                .model
+                .refused_start(&name, *start)
+                .into_iter()
+                .collect();
             let command = AddConsumer {
                 name: name.clone(),
                 start: *start,
             };
-            call.settle(None, Vec::new(), command, |model| {
+            call.settle(None, refusals, command, |model| {
                 model.add_consumer(&name, *start)
             })
         }

@@ -1,6 +1,6 @@
 //! Commands out of bytes.
 
-use convodb::{Channel, ConsumerStart};
+use convodb::{Channel, ConsumerStart, EventSeq};
 
 use super::Bytes;
 use crate::apply::About;
@@ -250,9 +250,10 @@ impl Bytes<'_> {
         match self.below(8) {
             0..=1 => Op::AddConsumer {
                 consumer,
-                start: match self.once_in(2) {
-                    false => ConsumerStart::Oldest,
-                    true => ConsumerStart::Newest,
+                start: match self.below(64) {
+                    0 => ConsumerStart::Oldest,
+                    1 => ConsumerStart::Newest,
+                    after => ConsumerStart::After(EventSeq::new(u64::from(after - 2))),
                 },
             },
             2..=6 => Op::Acknowledge {

@@ -16,10 +16,17 @@ fn add(start: ConsumerStart) -> AddConsumer {
 }
 
 #[test]
-fn a_consumer_starts_before_the_oldest_event_or_behind_the_newest() {
+fn a_consumer_starts_before_the_oldest_event_or_behind_the_newest_or_behind_a_given_one() {
     let started = |start| given().run(&add(start)).unwrap().get();
     assert_eq!(started(ConsumerStart::Oldest), 2);
     assert_eq!(started(ConsumerStart::Newest), 7);
+    for after in [0, 4, 7] {
+        assert_eq!(started(ConsumerStart::After(EventSeq::new(after))), after);
+    }
+    let unknown = add(ConsumerStart::After(EventSeq::new(8)));
+    let error = given().decide(&unknown).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.field(), Some("start"));
 }
 
 #[test]
