@@ -6,6 +6,7 @@ pub(crate) mod bodies;
 pub(crate) mod parameters;
 pub(crate) mod responses;
 pub(crate) mod schemas;
+mod shapes;
 
 use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -109,6 +110,9 @@ use crate::metrics;
         schemas::Reference,
         schemas::Direction,
         bodies::Metadata,
+        bodies::NewAttachment,
+        bodies::Writer,
+        bodies::Actor,
     )),
     security(("key" = [])),
     modifiers(&Key, &OptionalBodies),

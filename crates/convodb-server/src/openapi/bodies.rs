@@ -3,13 +3,14 @@
 use convodb::{Team, UNSEEN};
 use serde_json::Value;
 use utoipa::openapi::schema::{
-    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ArrayItems, Object, ObjectBuilder,
-    OneOfBuilder, Schema, SchemaType, Type,
+    AnyOfBuilder, ArrayBuilder, ArrayItems, Object, ObjectBuilder, OneOfBuilder, Schema,
+    SchemaType, Type,
 };
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::parameters::{TEAM_ID, USER_ID};
+use super::shapes::{Fields, OPTIONAL, REQUIRED, Shape, object, shaped};
 
 /// A time from 2000 on, as providers write it: ISO 8601, every day of which is one, or digits.
 const TIME: &str = concat!(
@@ -61,6 +62,12 @@ pub(crate) struct InboundMessage;
 pub(crate) struct Receipt;
 /// What a report of a status is answered: the message, or the conversation.
 pub(crate) struct Reported;
+/// A medium or a link of a message that is sent or received.
+pub(crate) struct NewAttachment;
+/// Who wrote a message to a contact.
+pub(crate) struct Writer;
+/// Who reacted to a message, or took it back.
+pub(crate) struct Actor;
 /// A reaction to a message.
 pub(crate) struct Reaction;
 /// Another content of a message.
@@ -167,10 +174,12 @@ fn word(word: &str) -> Object {
         .build()
 }
 
-fn closed() -> ObjectBuilder {
+/// One of these words.
+fn words(words: &[&str]) -> Object {
     ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        .schema_type(Type::String)
+        .enum_values(Some(words.to_vec()))
+        .build()
 }
 
 /// A schema that has a name, or null.
@@ -186,44 +195,23 @@ fn optional_array(items: impl Into<ArrayItems>, max: usize) -> ArrayBuilder {
     array(items, max).schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
 }
 
-/// An object with these fields and no others.
-fn object(fields: Vec<(&str, bool, RefOr<Schema>)>) -> Object {
-    let mut object = closed();
-    for (name, required, schema) in fields {
-        object = object.property(name, schema);
-        if required {
-            object = object.required(name);
-        }
-    }
-    object.build()
-}
-
-fn one_of(description: &str, shapes: impl IntoIterator<Item = Object>) -> RefOr<Schema> {
-    let mut one_of = OneOfBuilder::new().description(Some(description));
-    for shape in shapes {
-        one_of = one_of.item(shape);
-    }
-    one_of.into()
-}
-
-const REQUIRED: bool = true;
-const OPTIONAL: bool = false;
-
 impl PartialSchema for Assignment {
     fn schema() -> RefOr<Schema> {
-        let shapes = [("user_id", USER_ID), ("team_id", TEAM_ID)];
-        one_of(
+        shaped(
             "A user or a team of the directory, not both",
-            shapes
-                .map(|(field, pattern)| object(vec![(field, REQUIRED, text(pattern, 128).into())])),
+            vec![
+                ("user_id", OPTIONAL, text(USER_ID, 128).into()),
+                ("team_id", OPTIONAL, text(TEAM_ID, 128).into()),
+            ],
+            &[vec![
+                Shape::default().requires(&["user_id"]),
+                Shape::default().requires(&["team_id"]),
+            ]],
         )
     }
 }
 
 impl ToSchema for Assignment {}
-
-/// Schemas of fields, with whether each is required.
-type Fields = Vec<(&'static str, bool, RefOr<Schema>)>;
 
 fn named_schema(name: &str) -> RefOr<Schema> {
     Ref::from_schema_name(name).into()
@@ -278,191 +266,181 @@ fn attachment_details() -> Fields {
     fields
 }
 
-/// An attachment of one of these kinds; the first of a medium has an address or the provider's id.
-fn attachments(kinds: &[&str], has_place: bool) -> RefOr<Schema> {
-    let kind = || {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some(kinds.to_vec()))
-    };
-    let places: &[(bool, bool)] = match has_place {
-        true => &[(REQUIRED, OPTIONAL), (OPTIONAL, REQUIRED)],
-        false => &[(OPTIONAL, OPTIONAL)],
-    };
-    let shapes = places.iter().map(|(has_url, has_media)| {
+impl PartialSchema for NewAttachment {
+    fn schema() -> RefOr<Schema> {
+        let voice = ObjectBuilder::new().schema_type(Type::Boolean);
         let mut fields = vec![
-            ("kind", REQUIRED, kind().into()),
-            (
-                "voice",
-                OPTIONAL,
-                ObjectBuilder::new().schema_type(Type::Boolean).into(),
-            ),
+            ("kind", REQUIRED, words(&KINDS).into()),
+            ("url", OPTIONAL, optional(text(URL, MAX_URL)).into()),
+            ("media_id", OPTIONAL, optional(utf_8(512)).into()),
+            ("voice", OPTIONAL, voice.into()),
             ("subtype", OPTIONAL, optional(utf_8(64)).into()),
         ];
-        let url = text(URL, MAX_URL);
-        let media_id = utf_8(512);
-        match (has_url, has_media) {
-            (true, _) => {
-                fields.push(("url", REQUIRED, url.into()));
-                fields.push(("media_id", OPTIONAL, optional(media_id).into()));
-            }
-            (_, true) => fields.push(("media_id", REQUIRED, media_id.into())),
-            _ => {
-                fields.push(("url", OPTIONAL, optional(url).into()));
-                fields.push(("media_id", OPTIONAL, optional(media_id).into()));
-            }
-        }
         fields.extend(attachment_details());
-        object(fields)
-    });
-    shapes
-        .fold(OneOfBuilder::new(), |one_of, shape| one_of.item(shape))
-        .into()
+        let schema = object(fields);
+        schema.description(Some("A medium or a link")).into()
+    }
 }
 
-/// The shapes of the content of each type.
-fn contents(outbound: bool) -> Vec<(&'static str, Fields)> {
-    // What a contact sent is stored, whatever it says.
-    let content = || {
-        if outbound {
-            seen(MAX_TEXT)
-        } else {
-            utf_8(MAX_TEXT)
-        }
+impl ToSchema for NewAttachment {}
+
+/// An attachment of this kind.
+fn of_kind(kind: &str) -> ObjectBuilder {
+    ObjectBuilder::new().property("kind", word(kind))
+}
+
+/// The fields of contents. What a contact sent is stored, whatever it says.
+fn content(outbound: bool) -> Fields {
+    let words = || match outbound {
+        true => seen(MAX_TEXT),
+        false => utf_8(MAX_TEXT),
     };
-    let words = || ("content", OPTIONAL, optional(content()).into());
-    let caption = || ("caption", OPTIONAL, optional(content()).into());
-    let params = ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(ObjectBuilder::new().schema_type(Type::String))
-        .max_items(Some(MAX_PARAMS));
-    let several = |kinds: &[&str]| {
-        let description = "At most 65,536 bytes of JSON together";
-        optional_array(attachments(kinds, false), MAX_ATTACHMENTS).description(Some(description))
-    };
-    let mut contents: Vec<(&'static str, Fields)> = vec![
+    let params = optional_array(ObjectBuilder::new().schema_type(Type::String), MAX_PARAMS);
+    let attachments = optional_array(named_schema("NewAttachment"), MAX_ATTACHMENTS)
+        .description(Some("At most 65,536 bytes of JSON together"));
+    let cards = array(named_schema("Card"), 20).min_items(Some(1));
+    vec![
+        ("content", OPTIONAL, optional(words()).into()),
+        ("caption", OPTIONAL, optional(words()).into()),
+        ("attachments", OPTIONAL, attachments.into()),
+        ("media_url", OPTIONAL, text(URL, MAX_URL).into()),
+        ("template_name", OPTIONAL, seen(MAX_NAME).into()),
+        ("template_params", OPTIONAL, params.into()),
+        ("location", OPTIONAL, named_schema("Location")),
+        ("contacts", OPTIONAL, cards.into()),
+        ("reply", OPTIONAL, named_schema("Choice")),
+        ("system", OPTIONAL, named_schema("SystemLine")),
+        ("unsupported", OPTIONAL, nullable("Unsupported")),
+    ]
+}
+
+/// The contents of each type, by the type.
+fn contents() -> Vec<(&'static str, Shape)> {
+    let shape = Shape::default;
+    let links = optional_array(of_kind("link"), MAX_ATTACHMENTS);
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let mut contents = vec![
         (
             "text",
-            vec![
-                ("content", REQUIRED, content().into()),
-                ("attachments", OPTIONAL, several(&["link"]).into()),
-            ],
+            shape()
+                .requires(&["content"])
+                .allows(&["attachments"])
+                .with("content", text)
+                .with("attachments", links),
         ),
         (
             "template",
-            vec![
-                ("template_name", REQUIRED, seen(MAX_NAME).into()),
-                ("template_params", OPTIONAL, params.into()),
-                words(),
-                ("attachments", OPTIONAL, several(&KINDS).into()),
-            ],
+            shape().requires(&["template_name"]).allows(&[
+                "template_params",
+                "content",
+                "attachments",
+            ]),
         ),
         (
             "location",
-            vec![("location", REQUIRED, named_schema("Location")), words()],
+            shape().requires(&["location"]).allows(&["content"]),
         ),
         (
             "contacts",
-            vec![
-                (
-                    "contacts",
-                    REQUIRED,
-                    array(named_schema("Card"), 20).min_items(Some(1)).into(),
-                ),
-                words(),
-            ],
+            shape().requires(&["contacts"]).allows(&["content"]),
         ),
         (
             "interactive",
-            vec![("reply", REQUIRED, named_schema("Choice")), words()],
+            shape().requires(&["reply"]).allows(&["content"]),
         ),
-        (
-            "system",
-            vec![("system", REQUIRED, named_schema("SystemLine")), words()],
-        ),
+        ("system", shape().requires(&["system"]).allows(&["content"])),
         (
             "unsupported",
-            vec![
-                ("unsupported", OPTIONAL, nullable("Unsupported")),
-                words(),
-                caption(),
-                ("attachments", OPTIONAL, several(&KINDS).into()),
-            ],
+            shape().allows(&["unsupported", "content", "caption", "attachments"]),
         ),
     ];
     for kind in KINDS {
-        contents.push((
-            kind,
-            vec![
-                ("media_url", REQUIRED, text(URL, MAX_URL).into()),
-                caption(),
-            ],
-        ));
-        let media = array(attachments(&[kind], true), MAX_ATTACHMENTS).min_items(Some(1));
-        contents.push((
-            kind,
-            vec![("attachments", REQUIRED, media.into()), caption()],
-        ));
+        // A medium has an address, or the provider's id.
+        let place = |field| of_kind(kind).required(field).property(field, some_text());
+        let place = AnyOfBuilder::new()
+            .item(place("url"))
+            .item(place("media_id"));
+        let media = array(place, MAX_ATTACHMENTS).min_items(Some(1));
+        let captioned = shape().allows(&["caption"]);
+        contents.extend([
+            (kind, captioned.clone().requires(&["media_url"])),
+            (
+                kind,
+                captioned
+                    .requires(&["attachments"])
+                    .with("attachments", media),
+            ),
+        ]);
     }
     contents
 }
 
+/// A text, where the field may be null elsewhere.
+fn some_text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).build()
+}
+
+/// The types of messages.
+fn types() -> Vec<&'static str> {
+    let mut types: Vec<_> = contents().into_iter().map(|(name, _)| name).collect();
+    types.dedup();
+    types
+}
+
 /// A message from a contact, or one to a contact.
 fn messages(description: &str, outbound: bool) -> RefOr<Schema> {
-    let contents = contents(outbound);
-    let addresses = [channel(), {
-        let mut inbox = inbox();
-        inbox.push(("channel", OPTIONAL, nullable("Channel")));
-        inbox
-    }];
-    let whom = [
-        vec![
-            ("contact_id", REQUIRED, text(CONTACT_ID, 256).into()),
-            ("identities", OPTIONAL, optional_array(identity(), 4).into()),
-        ],
-        vec![("identities", REQUIRED, identities())],
+    let shape = Shape::default;
+    let some = array(identity(), 4).min_items(Some(1));
+    let whom = vec![
+        shape().requires(&["contact_id"]).allows(&["identities"]),
+        shape().requires(&["identities"]).with("identities", some),
     ];
-    let addresses: Vec<_> = addresses
-        .iter()
-        .flat_map(|address| whom.iter().map(|whom| [&whom[..], address].concat()))
-        .collect();
-    let all = addresses
-        .iter()
-        .flat_map(|address| contents.iter().map(move |it| (address, it)));
-    let shapes = all.map(|(address, (name, of_type))| {
-        let mut fields: Fields = vec![("type", REQUIRED, word(name).into())];
-        fields.extend(address.clone());
-        fields.extend(of_type.clone());
-        fields.extend([
-            ("provider_id", OPTIONAL, optional(provider_id()).into()),
-            ("sent_at", OPTIONAL, time()),
-            ("reopen", OPTIONAL, flag()),
-            ("client_ref", OPTIONAL, optional(reference()).into()),
-            (
-                "provider_aliases",
-                OPTIONAL,
-                optional_array(provider_id(), 4).into(),
-            ),
-            ("reply_to", OPTIONAL, nullable("Reference")),
-            ("forwarded", OPTIONAL, flag()),
-            ("placeholder", OPTIONAL, flag()),
-            (
-                "raw",
-                OPTIONAL,
-                any("The provider's own JSON, at most 65,536 bytes"),
-            ),
-            ("metadata", OPTIONAL, nullable("Metadata")),
-        ]);
-        if outbound {
-            fields.extend([
-                ("author", OPTIONAL, author(false)),
-                ("echo", OPTIONAL, flag()),
-                ("status", OPTIONAL, optional(word("pending")).into()),
-            ]);
-        }
-        object(fields)
+    let inboxes = vec![
+        shape()
+            .requires(&["channel"])
+            .with("channel", named_schema("Channel")),
+        shape().requires(&["inbox_id"]).allows(&["channel"]),
+    ];
+    let contents = contents().into_iter().map(|(name, shape)| {
+        let shape = shape.requires(&["type"]);
+        shape.with("type", word(name))
     });
-    one_of(description, shapes)
+    let mut fields: Fields = vec![
+        ("type", REQUIRED, words(&types()).into()),
+        ("contact_id", OPTIONAL, text(CONTACT_ID, 256).into()),
+        ("identities", OPTIONAL, optional_array(identity(), 4).into()),
+        ("channel", OPTIONAL, nullable("Channel")),
+        ("inbox_id", OPTIONAL, text(INBOX_ID, 128).into()),
+    ];
+    fields.extend(content(outbound));
+    fields.extend([
+        ("provider_id", OPTIONAL, optional(provider_id()).into()),
+        ("sent_at", OPTIONAL, time()),
+        ("reopen", OPTIONAL, flag()),
+        ("client_ref", OPTIONAL, optional(reference()).into()),
+        (
+            "provider_aliases",
+            OPTIONAL,
+            optional_array(provider_id(), 4).into(),
+        ),
+        ("reply_to", OPTIONAL, nullable("Reference")),
+        ("forwarded", OPTIONAL, flag()),
+        ("placeholder", OPTIONAL, flag()),
+        (
+            "raw",
+            OPTIONAL,
+            any("The provider's own JSON, at most 65,536 bytes"),
+        ),
+        ("metadata", OPTIONAL, nullable("Metadata")),
+    ]);
+    if outbound {
+        fields.extend([
+            ("author", OPTIONAL, nullable("Writer")),
+            ("echo", OPTIONAL, flag()),
+            ("status", OPTIONAL, optional(word("pending")).into()),
+        ]);
+    }
+    shaped(description, fields, &[contents.collect(), whom, inboxes])
 }
 
 /// What a provider calls a contact.
@@ -486,78 +464,95 @@ fn reference() -> Object {
 }
 
 /// Who wrote, reacted or took back: a contact writes no outbound message.
-fn author(contact: bool) -> RefOr<Schema> {
-    let kind = |kind: &str| ("type", REQUIRED, word(kind).into());
-    let named = |kind_name: &'static str| {
-        object(vec![
-            kind(kind_name),
-            ("id", OPTIONAL, optional(utf_8(128)).into()),
-            ("name", OPTIONAL, optional(utf_8(256)).into()),
-        ])
+fn author(description: &str, contact: bool) -> RefOr<Schema> {
+    let kind = |kind: &str| {
+        let shape = Shape::default().requires(&["type"]);
+        shape.with("type", word(kind))
     };
-    let user = object(vec![
-        kind("user"),
-        ("id", REQUIRED, text(USER_ID, 128).into()),
-        ("name", OPTIONAL, optional(utf_8(256)).into()),
-    ]);
-    let none = ObjectBuilder::new().schema_type(Type::Null).build();
-    let mut shapes = vec![user, named("bot"), named("external"), none];
+    let named = |name: &str| kind(name).allows(&["id", "name"]);
+    let user = kind("user").requires(&["id"]).allows(&["name"]);
+    let mut types = vec!["user", "bot", "external"];
+    let mut shapes = vec![
+        user.with("id", text(USER_ID, 128)),
+        named("bot"),
+        named("external"),
+    ];
     if contact {
-        shapes.push(object(vec![kind("contact")]));
+        types.push("contact");
+        shapes.push(kind("contact"));
     }
-    one_of("Who it is; a user is one of the directory", shapes)
+    let fields = vec![
+        ("type", REQUIRED, words(&types).into()),
+        ("id", OPTIONAL, optional(utf_8(128)).into()),
+        ("name", OPTIONAL, optional(utf_8(256)).into()),
+    ];
+    shaped(description, fields, &[shapes])
 }
 
-/// The nameless inbox of a channel.
-fn channel() -> Fields {
-    vec![("channel", REQUIRED, named_schema("Channel"))]
+impl PartialSchema for Writer {
+    fn schema() -> RefOr<Schema> {
+        author(
+            "Who wrote a message to a contact; a user is one of the directory",
+            false,
+        )
+    }
 }
 
-/// An inbox by its id.
-fn inbox() -> Fields {
-    vec![("inbox_id", REQUIRED, text(INBOX_ID, 128).into())]
+impl ToSchema for Writer {}
+
+impl PartialSchema for Actor {
+    fn schema() -> RefOr<Schema> {
+        author(
+            "Who reacted or took back; a user is one of the directory",
+            true,
+        )
+    }
 }
 
-/// A message by the store's ids.
-fn by_id() -> Fields {
+impl ToSchema for Actor {}
+
+/// The fields by which requests name a message.
+fn names() -> Fields {
     vec![
         (
             "conversation_id",
-            REQUIRED,
+            OPTIONAL,
             text(CONVERSATION_ID, 31).into(),
         ),
-        ("message_id", REQUIRED, text(MESSAGE_ID, 30).into()),
+        ("message_id", OPTIONAL, text(MESSAGE_ID, 30).into()),
+        ("channel", OPTIONAL, named_schema("Channel")),
+        ("inbox_id", OPTIONAL, text(INBOX_ID, 128).into()),
+        ("provider_id", OPTIONAL, provider_id().into()),
+        ("client_ref", OPTIONAL, reference().into()),
+        ("direction", OPTIONAL, nullable("Direction")),
     ]
 }
 
-/// Messages by the sender's reference, in either kind of inbox.
-fn by_reference() -> [Fields; 2] {
-    [channel(), inbox()].map(|mut fields| {
-        fields.push(("client_ref", REQUIRED, reference().into()));
-        fields.push(("direction", OPTIONAL, nullable("Direction")));
-        fields
-    })
+/// By the store's ids.
+fn by_id() -> Shape {
+    Shape::default().requires(&["conversation_id", "message_id"])
+}
+
+/// The inbox, which a channel can be.
+fn in_inbox() -> [Shape; 2] {
+    ["channel", "inbox_id"].map(|it| Shape::default().requires(&[it]))
+}
+
+/// By the sender's reference, in either kind of inbox.
+fn by_reference() -> [Shape; 2] {
+    in_inbox().map(|it| it.requires(&["client_ref"]).allows(&["direction"]))
 }
 
 /// The ways in which a request names a message.
-fn names() -> Vec<Fields> {
-    let by_provider_id = [channel(), inbox()].map(|mut fields| {
-        fields.push(("provider_id", REQUIRED, provider_id().into()));
-        fields
-    });
-    let mut names = vec![by_id()];
-    names.extend(by_provider_id);
-    names.extend(by_reference());
-    names
+fn named() -> Vec<Shape> {
+    let by_provider_id = in_inbox().map(|it| it.requires(&["provider_id"]));
+    let all = [by_id()].into_iter().chain(by_provider_id);
+    all.chain(by_reference()).collect()
 }
 
 /// A request about a message, however it names it.
-fn about(description: &str, more: impl Fn() -> Fields) -> RefOr<Schema> {
-    let shapes = names().into_iter().map(|mut fields| {
-        fields.extend(more());
-        object(fields)
-    });
-    one_of(description, shapes)
+fn about(description: &str, more: Fields) -> RefOr<Schema> {
+    shaped(description, [names(), more].concat(), &[named()])
 }
 
 impl PartialSchema for OutboundMessage {
@@ -578,73 +573,51 @@ impl ToSchema for InboundMessage {}
 
 impl PartialSchema for Receipt {
     fn schema() -> RefOr<Schema> {
-        let words = |words: &[&str]| {
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .enum_values(Some(words.to_vec()))
-        };
+        let shape = || Shape::default().requires(&["status"]);
+        let yes = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .enum_values(Some([true]));
+        let until = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(TIME))
+            .max_length(Some(64));
+        let mut fields = names();
+        fields.extend([
+            ("contact_id", OPTIONAL, text(CONTACT_ID, 256).into()),
+            (
+                "status",
+                OPTIONAL,
+                words(&["sent", "delivered", "read", "played", "failed"]).into(),
+            ),
+            ("at", OPTIONAL, time()),
+            ("error", OPTIONAL, nullable("DeliveryError")),
+            ("up_to", OPTIONAL, yes.into()),
+            ("until", OPTIONAL, until.into()),
+        ]);
+        let came = shape()
+            .allows(&["at"])
+            .with("status", words(&["sent", "delivered", "read", "played"]));
+        let failed = shape()
+            .allows(&["at", "error"])
+            .with("status", word("failed"));
+        let watermark = || shape().with("status", words(&["delivered", "read"]));
+        let up_to = watermark().requires(&["up_to"]);
+        let until = watermark().requires(&["until"]);
         let mut shapes = Vec::new();
-        for names in names() {
-            for failed in [false, true] {
-                let mut fields = names.clone();
-                let status = match failed {
-                    true => words(&["failed"]),
-                    false => words(&["sent", "delivered", "read", "played"]),
-                };
-                fields.push(("status", REQUIRED, status.into()));
-                fields.push(("at", OPTIONAL, time()));
-                if failed {
-                    let error = OneOfBuilder::new()
-                        .item(named_schema("DeliveryError"))
-                        .item(ObjectBuilder::new().schema_type(Type::Null));
-                    fields.push(("error", OPTIONAL, error.into()));
-                }
-                shapes.push(object(fields));
-            }
-            let mut up_to = names;
-            let yes = ObjectBuilder::new()
-                .schema_type(Type::Boolean)
-                .enum_values(Some([true]));
-            up_to.push(("status", REQUIRED, words(&["delivered", "read"]).into()));
-            up_to.push(("up_to", REQUIRED, yes.into()));
-            shapes.push(object(up_to));
+        for name in named() {
+            shapes.extend([&came, &failed, &up_to].map(|what| name.clone().and(what)));
         }
-        let until = || {
-            let mut text = text(TIME, 64);
-            text.schema_type = SchemaType::new(Type::String);
-            let status = words(&["delivered", "read"]);
-            vec![
-                ("status", REQUIRED, status.into()),
-                ("until", REQUIRED, text.into()),
-            ]
-        };
-        let mut of_conversation = until();
-        of_conversation.push((
-            "conversation_id",
-            REQUIRED,
-            text(CONVERSATION_ID, 31).into(),
-        ));
-        let of_contact = [channel(), inbox()].map(|address| {
-            let mut fields = until();
-            fields.push(("contact_id", REQUIRED, text(CONTACT_ID, 256).into()));
-            fields.extend(address);
-            fields
-        });
+        shapes.push(until.clone().requires(&["conversation_id"]));
+        let of_contact = in_inbox().map(|it| it.requires(&["contact_id"]).and(&until));
+        shapes.extend(of_contact);
         // The id of a message that is named by a reference belongs to the inbox of that.
-        let identified = by_reference()
-            .into_iter()
-            .chain([by_id()])
-            .map(|mut fields| {
-                fields.push(("provider_id", REQUIRED, provider_id().into()));
-                fields
-            });
-        shapes.push(object(of_conversation));
-        shapes.extend(of_contact.map(object));
-        shapes.extend(identified.map(object));
-        one_of(
+        let identified = by_reference().into_iter().chain([by_id()]);
+        shapes.extend(identified.map(|it| it.requires(&["provider_id"])));
+        shaped(
             "A delivery receipt for a message, for all until one or until a time, or the id that a \
              message was given",
-            shapes,
+            fields,
+            &[shapes],
         )
     }
 }
@@ -669,15 +642,14 @@ impl PartialSchema for Reaction {
             one.min_length = Some(1);
             one
         };
-        about("A reaction to a message", || {
-            let several = array(emoji(), 64);
-            let emoji = AnyOfBuilder::new().item(optional(emoji())).item(several);
-            vec![
-                ("by", OPTIONAL, author(true)),
-                ("emoji", OPTIONAL, emoji.into()),
-                ("at", OPTIONAL, time()),
-            ]
-        })
+        let several = array(emoji(), 64);
+        let emoji = AnyOfBuilder::new().item(optional(emoji())).item(several);
+        let more = vec![
+            ("by", OPTIONAL, nullable("Actor")),
+            ("emoji", OPTIONAL, emoji.into()),
+            ("at", OPTIONAL, time()),
+        ];
+        about("A reaction to a message", more)
     }
 }
 
@@ -685,13 +657,12 @@ impl ToSchema for Reaction {}
 
 impl PartialSchema for Revocation {
     fn schema() -> RefOr<Schema> {
-        about("A message that is taken back", || {
-            vec![
-                ("by", OPTIONAL, author(true)),
-                ("at", OPTIONAL, time()),
-                ("keep_content", OPTIONAL, flag()),
-            ]
-        })
+        let more = vec![
+            ("by", OPTIONAL, nullable("Actor")),
+            ("at", OPTIONAL, time()),
+            ("keep_content", OPTIONAL, flag()),
+        ];
+        about("A message that is taken back", more)
     }
 }
 
@@ -699,9 +670,9 @@ impl ToSchema for Revocation {}
 
 impl PartialSchema for Retried {
     fn schema() -> RefOr<Schema> {
-        about("A failed message that is tried again", || {
-            vec![("status", OPTIONAL, optional(word("pending")).into())]
-        })
+        let pending = optional(word("pending"));
+        let more = vec![("status", OPTIONAL, pending.into())];
+        about("A failed message that is tried again", more)
     }
 }
 
@@ -709,29 +680,33 @@ impl ToSchema for Retried {}
 
 impl PartialSchema for MessageUpdate {
     fn schema() -> RefOr<Schema> {
-        about("What became known of a message", || {
-            let index = ObjectBuilder::new()
-                .schema_type(Type::Integer)
-                .minimum(Some(0));
-            let mut update: Fields = vec![
-                ("index", REQUIRED, index.into()),
-                ("url", OPTIONAL, optional(text(URL, MAX_URL)).into()),
-                ("media_id", OPTIONAL, optional(utf_8(512)).into()),
-            ];
-            update.extend(attachment_details());
-            vec![
-                (
-                    "attachments",
-                    OPTIONAL,
-                    optional_array(object(update), MAX_ATTACHMENTS).into(),
-                ),
-                ("metadata", OPTIONAL, nullable("Metadata")),
-            ]
-        })
+        let index = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0));
+        let mut update: Fields = vec![
+            ("index", REQUIRED, index.into()),
+            ("url", OPTIONAL, optional(text(URL, MAX_URL)).into()),
+            ("media_id", OPTIONAL, optional(utf_8(512)).into()),
+        ];
+        update.extend(attachment_details());
+        let updates = optional_array(object(update).build(), MAX_ATTACHMENTS);
+        let more = vec![
+            ("attachments", OPTIONAL, updates.into()),
+            ("metadata", OPTIONAL, nullable("Metadata")),
+        ];
+        about("What became known of a message", more)
     }
 }
 
 impl ToSchema for MessageUpdate {}
+
+/// This word, or null.
+fn word_or_null(word: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some([Value::from(word), Value::Null]))
+        .build()
+}
 
 fn mark(field: &'static str) -> RefOr<Schema> {
     let message = optional(text(MESSAGE_ID, 30));
@@ -819,7 +794,7 @@ impl ToSchema for ContactUpdate {}
 impl PartialSchema for Identification {
     fn schema() -> RefOr<Schema> {
         let mut fields = of_contact();
-        fields.extend(channel());
+        fields.push(("channel", REQUIRED, named_schema("Channel")));
         let merge = ObjectBuilder::new().schema_type(Type::Boolean);
         let contact = optional(text(CONTACT_ID, 256));
         fields.extend([
@@ -848,26 +823,29 @@ impl ToSchema for Merge {}
 
 impl PartialSchema for EditedMessage {
     fn schema() -> RefOr<Schema> {
-        let mut shapes = Vec::new();
-        for names in names() {
-            for (name, content) in contents(false) {
-                let mut fields = names.clone();
-                // An edit without a type is one of a text.
-                fields.push(match name {
-                    "text" => ("type", OPTIONAL, optional(word(name)).into()),
-                    _ => ("type", REQUIRED, word(name).into()),
-                });
-                fields.push((
-                    "contact_id",
-                    OPTIONAL,
-                    optional(text(CONTACT_ID, 256)).into(),
-                ));
-                fields.push(("at", OPTIONAL, time()));
-                fields.extend(content);
-                shapes.push(object(fields));
-            }
-        }
-        one_of("Another content of a message", shapes)
+        let mut types: Vec<_> = types().into_iter().map(Value::from).collect();
+        types.push(Value::Null);
+        let kind = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .enum_values(Some(types));
+        let contact = optional(text(CONTACT_ID, 256));
+        let mut fields = names();
+        fields.extend([
+            ("type", OPTIONAL, kind.into()),
+            ("contact_id", OPTIONAL, contact.into()),
+            ("at", OPTIONAL, time()),
+        ]);
+        fields.extend(content(false));
+        let contents = contents().into_iter().map(|(name, shape)| match name {
+            // An edit without a type is one of a text.
+            "text" => shape.allows(&["type"]).with("type", word_or_null(name)),
+            _ => shape.requires(&["type"]).with("type", word(name)),
+        });
+        shaped(
+            "Another content of a message",
+            fields,
+            &[named(), contents.collect()],
+        )
     }
 }
 
@@ -902,9 +880,11 @@ impl ToSchema for NoteContent {}
 
 impl PartialSchema for NamedInbox {
     fn schema() -> RefOr<Schema> {
-        let mut fields = channel();
-        fields.push(("name", REQUIRED, seen(MAX_NAME).into()));
-        object(fields).into()
+        object(vec![
+            ("channel", REQUIRED, named_schema("Channel")),
+            ("name", REQUIRED, seen(MAX_NAME).into()),
+        ])
+        .into()
     }
 }
 
@@ -920,12 +900,6 @@ impl PartialSchema for NamedView {
             ("all", OPTIONAL, tags()),
             ("none", OPTIONAL, tags()),
         ]);
-        let words = |words: &[&str]| {
-            let words = words.iter().map(|word| Value::from(*word));
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .enum_values(Some(words))
-        };
         let boolean = || ObjectBuilder::new().schema_type(Type::Boolean).into();
         let channels = ["whatsapp", "instagram", "messenger", "webchat"];
         let priorities = ["low", "medium", "high", "urgent"];
@@ -995,21 +969,28 @@ impl PartialSchema for Purge {
         };
         let days = || number(u64::from(u32::MAX)).build().into();
         let count = || number(MAX_NUMBER).build().into();
-        let events = OneOfBuilder::new()
-            .item(object(vec![("older_than_days", REQUIRED, days())]))
-            .item(object(vec![("keep_newest", REQUIRED, count())]));
+        let events = shaped(
+            "What is removed of the events",
+            vec![
+                ("older_than_days", OPTIONAL, days()),
+                ("keep_newest", OPTIONAL, count()),
+            ],
+            &[vec![
+                Shape::default().requires(&["older_than_days"]),
+                Shape::default().requires(&["keep_newest"]),
+            ]],
+        );
         let keys = object(vec![("older_than_days", REQUIRED, days())]);
         let unmatched = object(vec![
             ("older_than_days", REQUIRED, days()),
             ("keep_newest", OPTIONAL, count()),
         ]);
-        let mut purge = object(vec![
-            ("events", OPTIONAL, events.into()),
+        let purge = object(vec![
+            ("events", OPTIONAL, events),
             ("idempotency_keys", OPTIONAL, keys.into()),
             ("unmatched", OPTIONAL, unmatched.into()),
         ]);
-        purge.min_properties = Some(1);
-        purge.into()
+        purge.min_properties(Some(1)).into()
     }
 }
 
