@@ -9,7 +9,8 @@ pub(crate) mod schemas;
 mod shapes;
 
 use serde_json::{Value, json};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
@@ -115,7 +116,7 @@ use crate::metrics;
         bodies::Actor,
     )),
     security(("key" = [])),
-    modifiers(&Key, &OptionalBodies),
+    modifiers(&Key, &OptionalBodies, &Scopes, &Examples),
 )]
 struct Document;
 
@@ -149,6 +150,64 @@ impl Modify for OptionalBodies {
             let body = item.and_then(|item| item.post.as_mut()?.request_body.as_mut());
             if let Some(RefOr::T(body)) = body {
                 body.required = Some(Required::False);
+            }
+        }
+    }
+}
+
+/// Each operation, with its path and whether it only reads.
+fn operations(
+    document: &mut utoipa::openapi::OpenApi,
+) -> impl Iterator<Item = (&str, bool, &mut Operation)> {
+    document.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let others = [
+            &mut item.post,
+            &mut item.put,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        let others = others.into_iter().flatten().map(|it| (false, it));
+        let all = item.get.iter_mut().map(|it| (true, it)).chain(others);
+        all.map(move |(reads, operation)| (path.as_str(), reads, operation))
+    })
+}
+
+/// The scope that a key needs for an operation.
+struct Scopes;
+
+impl Modify for Scopes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, reads, operation) in operations(document) {
+            if operation.security.is_some() {
+                continue;
+            }
+            let scope = match path {
+                _ if path.starts_with("/v1/session") => None,
+                _ if path.starts_with("/v1/admin/") => Some("admin"),
+                _ if path.starts_with("/v1/webhooks") => Some("webhooks"),
+                "/metrics" => Some("metrics"),
+                _ if reads => Some("read"),
+                _ => Some("write"),
+            };
+            operation.security = Some(vec![SecurityRequirement::new("key", scope)]);
+        }
+    }
+}
+
+/// An example of each body of JSON, by the operation's id.
+struct Examples;
+
+impl Modify for Examples {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let examples: Value =
+            serde_json::from_str(include_str!("openapi/examples.json")).unwrap_or_default();
+        for (_, _, operation) in operations(document) {
+            let id = operation.operation_id.as_deref().unwrap_or_default();
+            let example = examples.get(id).cloned();
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && let Some(RefOr::T(json)) = body.content.get_mut("application/json")
+            {
+                json.example = example;
             }
         }
     }

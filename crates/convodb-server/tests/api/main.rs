@@ -17,6 +17,7 @@ mod connections;
 mod contacts;
 mod deliveries;
 mod deployment;
+mod description;
 mod desk;
 mod directory;
 mod events;

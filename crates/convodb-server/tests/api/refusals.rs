@@ -1,7 +1,5 @@
 //! Each status that rejects a request before its values are checked.
 
-use serde_json::Value;
-
 use crate::server::{Home, JSON, Server, text_from};
 
 fn started() -> (Home, Server) {
@@ -124,25 +122,6 @@ fn health_and_the_description_need_no_key() {
             "/webhooks/meta",
         ]
     );
-}
-
-/// Generators of clients name each variant of a union by its place, and drop those whose names collide.
-#[test]
-fn no_schema_of_the_description_is_a_union_of_nameless_objects() {
-    fn walk(schema: &Value) {
-        for variant in schema["oneOf"].as_array().into_iter().flatten() {
-            assert!(variant.get("additionalProperties").is_none(), "{variant}");
-        }
-        match schema {
-            Value::Object(fields) => fields.values().for_each(walk),
-            Value::Array(items) => items.iter().for_each(walk),
-            _ => {}
-        }
-    }
-    let (_home, server) = started();
-    let document = server.curl_as_it_is("/v1/openapi.json", &[]).expect(200);
-    assert!(document["components"]["schemas"]["InboundMessage"]["allOf"].is_array());
-    walk(&document);
 }
 
 #[test]
