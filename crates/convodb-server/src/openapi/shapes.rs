@@ -3,7 +3,7 @@
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+    AdditionalProperties, AllOfBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
 };
 
 /// Schemas of fields, with whether each is required.
@@ -62,7 +62,9 @@ impl Shape {
             schema = schema.property_names(Some(words));
         }
         for (field, _) in self.fields.iter().filter(|(_, required)| *required) {
-            schema = schema.required(*field);
+            // A generator that takes an object without properties for an empty one sees the field.
+            let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+            schema = schema.property(*field, any).required(*field);
         }
         for (field, narrower) in &self.narrower {
             schema = schema.property(*field, narrower.clone());
