@@ -118,7 +118,7 @@ impl App {
     /// Runs what takes long apart from its request: on a file, which blocks, on a thread of its own.
     pub(crate) async fn apart<T: Send + 'static>(
         &self,
-        permit: Option<OwnedSemaphorePermit>,
+        permit: impl Send + 'static,
         work: impl Future<Output = convodb::Result<T>> + Send + 'static,
     ) -> Result<T, ApiError> {
         let work = async move {

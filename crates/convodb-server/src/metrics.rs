@@ -129,7 +129,7 @@ impl Metrics {
         let app = Arc::clone(&self.app);
         // On a thread of its own: what waits for messages is counted.
         let read = async move { read(&app).await };
-        let of_store = self.app.apart(None, read).await?;
+        let of_store = self.app.apart((), read).await?;
         let mut text = String::new();
         let encoded = encode_registry(&mut text, &of_store)
             .and_then(|()| encode_registry(&mut text, &self.registry))

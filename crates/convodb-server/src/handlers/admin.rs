@@ -44,6 +44,9 @@ use crate::streams::streamed;
 /// The body of an import has at most so many bytes.
 const BODY_BYTES: usize = 64 << 20;
 
+/// So many bodies of imports are in memory at once: one that comes slowly holds back no other.
+const BODIES: usize = 4;
+
 /// Between two lines of progress.
 const PROGRESS: Duration = Duration::from_millis(200);
 
@@ -62,6 +65,7 @@ pub(crate) struct Admin {
     /// These wait for each other.
     statistics: Arc<Semaphore>,
     imports: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
 }
 
 /// The headers of a command, which these requests do not take: a user who acts is one of the directory.
@@ -94,6 +98,7 @@ pub(crate) fn router<S>(app: Arc<App>, body_bytes: usize, pause: Duration) -> Ro
         compactions: one(),
         statistics: one(),
         imports: one(),
+        bodies: Arc::new(Semaphore::new(BODIES)),
     };
     Router::new()
         .route("/backup", get(backup))
@@ -113,6 +118,12 @@ pub(crate) fn router<S>(app: Arc<App>, body_bytes: usize, pause: Duration) -> Ro
 fn place(of: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, ApiError> {
     let place = Arc::clone(of).try_acquire_owned();
     place.map_err(|_| ApiError::running(what))
+}
+
+/// Waits for a place.
+async fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+    let turn = Arc::clone(of).acquire_owned().await;
+    turn.map_err(|_| ApiError::of(StatusCode::SERVICE_UNAVAILABLE))
 }
 
 /// Gives the place of a connection to the next one, as the answer may take any time.
@@ -542,7 +553,7 @@ pub(crate) async fn imported(
 /// As `POST /v1/messages/import`, of a body of at most 64 MiB, without a limit of time. With a `name`, each commit
 /// records how far the import has come, and the same lines go on behind that for as long as the store is kept.
 /// `first_line` is the number of the body's first line in the file that it is a part of. Imports wait for each
-/// other.
+/// other; one whose body comes slowly holds back no other.
 #[utoipa::path(
     post,
     path = "/v1/admin/import",
@@ -573,9 +584,8 @@ pub(crate) async fn import(
     if let Some(name) = name {
         options = options.resume(ImportName::new(&name)?);
     }
-    let turn = Arc::clone(&admin.imports).acquire_owned().await;
-    let turn = turn.map_err(|_| ApiError::of(StatusCode::SERVICE_UNAVAILABLE))?;
-    // Behind the others: each has a large body.
+    let memory = turn(&admin.bodies).await?;
     let LinesBody(body) = LinesBody::from_request(request, &()).await?;
+    let turn = (turn(&admin.imports).await?, memory);
     imports::answered(&admin.app, turn, Context::new(), options, first_line, body).await
 }

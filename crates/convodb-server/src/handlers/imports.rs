@@ -9,7 +9,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use convodb::{Context, ImportLine, ImportName, ImportOptions, InvalidInput, LineAnswer};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::auth::Access;
@@ -86,7 +85,7 @@ pub(super) fn options(query: &mut Query) -> Result<ImportOptions, ApiError> {
 /// Imports the lines of a body, whose first has this number, and answers each.
 pub(super) async fn answered(
     app: &App,
-    permit: OwnedSemaphorePermit,
+    permit: impl Send + 'static,
     context: Context,
     options: ImportOptions,
     first_line: u64,
@@ -94,7 +93,7 @@ pub(super) async fn answered(
 ) -> Result<Response, ApiError> {
     let store = app.store.clone();
     // The import goes on even if its client disconnects.
-    let imported = app.apart(Some(permit), async move {
+    let imported = app.apart(permit, async move {
         if lines(&body).nth(MOST_LINES).is_some() {
             let reason = format!("must have at most {MOST_LINES} lines");
             return Err(InvalidInput::new("body", reason).into());

@@ -488,6 +488,32 @@ fn a_body_that_does_not_go_on_is_given_up() {
 }
 
 #[test]
+fn an_upload_that_is_slow_holds_back_no_other_import() {
+    let home = Home::new();
+    let server = home.start();
+    let mut slow = TcpStream::connect(server.address()).unwrap();
+    let head = format!(
+        "POST /v1/admin/import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n{LINES}\r\n\
+         Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    // The server asks for the body: it has begun to read it.
+    let mut answer = [0; 12];
+    slow.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    let post = ["--header", LINES, "--data-binary", "x"];
+    assert_eq!(server.curl("/v1/admin/import", &post).status, 200);
+    slow.write_all(b"x\n").unwrap();
+    let mut answer = [0; 25];
+    slow.read_exact(&mut answer).unwrap();
+    assert!(
+        answer.ends_with(b"HTTP/1.1 200"),
+        "{}",
+        answer.escape_ascii()
+    );
+}
+
+#[test]
 fn an_import_has_no_more_lines_than_are_answered_from_memory() {
     let home = Home::new();
     let server = home.start();
