@@ -1,6 +1,7 @@
 //! The command line, and the file of options.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -28,8 +29,8 @@ pub(crate) struct Config {
     config: Option<PathBuf>,
 
     /// The store: a file, created if it is missing; or `postgres://user@host/database`, or a string of keys and
-    /// values, `host=/run/postgresql dbname=support`. Give a password in the environment: other users of the
-    /// machine can see it in the list of processes
+    /// values, `host=/run/postgresql dbname=support`. Give a password in the environment, here or in PGPASSWORD: other
+    /// users of the machine can see it in the list of processes
     #[arg(
         long,
         value_name = "FILE|URL",
@@ -402,7 +403,10 @@ impl Config {
             ensure!(!self.migrate, "--migrate belongs to PostgreSQL");
             return Ok(Database::File(Path::new(&self.db)));
         };
-        let options = PgOptions::new(url).context("--db")?;
+        let mut options = PgOptions::new(url).context("--db")?;
+        if let Ok(password) = env::var("PGPASSWORD") {
+            options = options.password(&password);
+        }
         Ok(Database::Postgres(Box::new(
             options
                 .workspace(self.workspace())

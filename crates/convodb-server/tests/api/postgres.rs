@@ -132,18 +132,25 @@ fn what_keeps_it_from_opening_a_workspace_is_named() {
     assert_eq!(code, Some(1));
     assert!(error.contains("password"), "{error}");
 
-    // The right one is not logged.
-    let home = on(&format!("{guarded} password={PASSWORD}"));
-    let mut command = home.command(&["--listen", "127.0.0.1:0", "--api-key", KEY]);
-    command.env("RUST_LOG", "trace");
-    let api = Server::start(command);
-    api.conversation("con_1");
-    let end = api.end("TERM");
-    assert!(
-        end.status.success() && !end.log.contains(PASSWORD),
-        "{}",
-        end.log
-    );
+    // The right one is not logged, wherever it is.
+    for (url, environment) in [
+        (format!("{guarded} password={PASSWORD}"), "wrong"),
+        (guarded, PASSWORD),
+    ] {
+        let home = on(&url);
+        let mut command = home.command(&["--listen", "127.0.0.1:0", "--api-key", KEY]);
+        command
+            .env("RUST_LOG", "trace")
+            .env("PGPASSWORD", environment);
+        let api = Server::start(command);
+        api.conversation("con_1");
+        let end = api.end("TERM");
+        assert!(
+            end.status.success() && !end.log.contains(PASSWORD),
+            "{}",
+            end.log
+        );
+    }
 
     server.psql(
         "support",
