@@ -40,7 +40,7 @@ use crate::webhooks::Endpoint;
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest one that is taken from a client.
-const LONGEST_ID: usize = 128;
+pub(crate) const LONGEST_ID: usize = 128;
 
 /// How large a body may be, and how long a request may take.
 #[derive(Clone, Copy, Debug)]

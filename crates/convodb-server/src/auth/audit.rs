@@ -9,10 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::{Access, Keys, Need};
 use crate::request::ACTOR;
-use crate::router::REQUEST_ID;
-
-/// The longest id of a request that is logged.
-const LONGEST: usize = 128;
+use crate::router::{LONGEST_ID, REQUEST_ID};
 
 /// Admits a request that has what it needs, and logs it in any case.
 pub(super) async fn admit(
@@ -80,7 +77,7 @@ impl Drop for Line {
 
 fn text(headers: &HeaderMap, name: &str) -> String {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
-    let value = value.filter(|value| value.len() <= LONGEST);
+    let value = value.filter(|value| value.len() <= LONGEST_ID);
     value.unwrap_or_default().to_owned()
 }
 

@@ -4,13 +4,17 @@
 mod receiver;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use convodb::Retention;
 use convodb::commands::PurgeEvents;
 use serde_json::Value;
 
-use crate::server::{Home, Server, until};
+use crate::server::{Home, KEY, Server, until};
 use receiver::{Receiver, Reply, SECRET};
 
 fn start(home: &Home, receiver: &Receiver) -> Server {
@@ -193,8 +197,6 @@ fn a_receiver_gets_the_events_of_its_types_and_one_that_fails_delays_no_other() 
 
 #[test]
 fn what_a_receiver_does_not_take_in_time_is_a_dead_letter_that_is_replayed_or_dropped() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
     let home = Home::new();
     let takes = Arc::new(AtomicBool::new(false));
     let of_receiver = Arc::clone(&takes);
@@ -239,6 +241,44 @@ fn what_a_receiver_does_not_take_in_time_is_a_dead_letter_that_is_replayed_or_dr
     // What comes then is posted as ever.
     server.conversation("con_2");
     until(|| taken(&receiver).contains(&4).then_some(()));
+    server.stop();
+}
+
+#[test]
+fn a_replay_whose_client_leaves_goes_on_and_posts_once() {
+    let home = Home::new();
+    let takes = Arc::new(AtomicBool::new(false));
+    let of_receiver = Arc::clone(&takes);
+    let (release, released) = mpsc::channel();
+    let released = Mutex::new(released);
+    let receiver = Receiver::start(move |_| {
+        if !of_receiver.load(Ordering::SeqCst) {
+            return Reply::Refuse;
+        }
+        released.lock().unwrap().recv().unwrap();
+        Reply::Take
+    });
+    let arguments = ["--webhook", receiver.url(), "--webhook-secret", SECRET];
+    let soon = ["--webhook-give-up", "0.000001"];
+    let server = home.start_with(&[&arguments[..], &soon].concat());
+    server.conversation("con_1");
+    let left = || server.get("/v1/webhooks").expect(200)["data"][0].clone();
+    until(|| (left()["behind"] == 0).then_some(()));
+    assert_eq!(left()["dead_letters"], serde_json::json!([1, 2]));
+    takes.store(true, Ordering::SeqCst);
+    let before = receiver.requests();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    let head = format!(
+        "POST /v1/webhooks/webhooks/dead_letters/1/replay HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Bearer {KEY}\r\nContent-Length: 0\r\n\r\n"
+    );
+    client.write_all(head.as_bytes()).unwrap();
+    until(|| (receiver.requests() == before + 1).then_some(()));
+    drop(client);
+    release.send(()).unwrap();
+    until(|| (left()["dead_letters"] == serde_json::json!([2])).then_some(()));
+    assert_eq!(taken(&receiver), [1]);
+    assert_eq!(receiver.requests(), before + 1);
     server.stop();
 }
 
