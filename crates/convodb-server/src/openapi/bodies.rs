@@ -12,10 +12,11 @@ use utoipa::{PartialSchema, ToSchema};
 use super::parameters::{TEAM_ID, USER_ID};
 use super::shapes::{Fields, OPTIONAL, REQUIRED, Shape, object, shaped};
 
-/// A time from 2000 on, as providers write it: ISO 8601, every day of which is one, or digits.
+/// A time from 2001 on, as providers write it: ISO 8601, every day of which is one, or digits. The server takes those of
+/// 2000 too, whose first day is one of 1999 in some zones.
 const TIME: &str = concat!(
-    "^(([2-8][0-9]{3}|9[0-8][0-9]{2})-",
-    "((0[13578]|1[02])-(0[2-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    "^((200[1-9]|20[1-9][0-9]|2[1-9][0-9]{2}|[3-8][0-9]{3}|9[0-8][0-9]{2})-",
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
     "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])",
     "|[1-9][0-9]{9}|[1-9][0-9]{12}|[1-9][0-9]{15})$",
 );
@@ -318,14 +319,13 @@ fn content(outbound: bool) -> Fields {
 fn contents() -> Vec<(&'static str, Shape)> {
     let shape = Shape::default;
     let links = optional_array(of_kind("link"), MAX_ATTACHMENTS);
-    let text = ObjectBuilder::new().schema_type(Type::String);
     let mut contents = vec![
         (
             "text",
             shape()
                 .requires(&["content"])
                 .allows(&["attachments"])
-                .with("content", text)
+                .with("content", some_text())
                 .with("attachments", links),
         ),
         (

@@ -107,3 +107,25 @@ fn the_server_accepts_each_example_of_a_body() {
     );
     server.stop();
 }
+
+#[test]
+fn the_pattern_of_a_time_has_the_first_and_the_last_day_of_each_month() {
+    let home = Home::new();
+    let server = home.start();
+    let document = server.get("/v1/openapi.json").expect(200);
+    let message = &document["components"]["schemas"]["InboundMessage"]["allOf"][0];
+    let pattern = &message["properties"]["sent_at"]["anyOf"][0]["pattern"];
+    let pattern = regex::Regex::new(pattern.as_str().unwrap()).unwrap();
+    let lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    for (month, days) in (1..).zip(lengths) {
+        for day in [1, days] {
+            let time = format!("2026-{month:02}-{day:02}T00:00:00Z");
+            assert!(pattern.is_match(&time), "{time}");
+        }
+        for day in [0, days + 4] {
+            let none = format!("2026-{month:02}-{day:02}T00:00:00Z");
+            assert!(!pattern.is_match(&none), "{none}");
+        }
+    }
+    server.stop();
+}
