@@ -2,7 +2,6 @@
 
 use convodb_core::{Error, Result};
 
-use crate::counts;
 use crate::exclusive::Exclusive;
 use crate::fault::Done;
 use crate::session::Statement;
@@ -73,7 +72,8 @@ impl PgStore {
 /// All that was added is settled by the old numbering before the new one begins.
 async fn change(work: &mut Exclusive, numbering: Numbering) -> Done<()> {
     let unit = &mut work.unit;
-    counts::settle_within(&unit.session, unit.ws).await?;
+    unit.settle().await?;
+    unit.begin_command();
     let of = |sql: &'static str| Statement::new(sql).bind(unit.ws);
     let statements = [
         of("UPDATE convodb.workspace SET numbering = $2 WHERE ws = $1").bind(numbering.number()),

@@ -7,7 +7,6 @@ use convodb_core::{
 };
 use tokio_postgres::Row;
 
-use crate::counts;
 use crate::fault::{Done, Fault};
 use crate::keys::{self, micros};
 use crate::lists::Start;
@@ -49,8 +48,7 @@ impl Unit {
         match query {
             // What was written before in this transaction has its numbers then.
             Query::EventRange if self.is_exclusive && self.numbering == Numbering::Settled => {
-                self.flush().await?;
-                counts::settle_within(&self.session, self.ws).await?;
+                self.settle().await?;
             }
             // These are of entities that are loaded, or only grow.
             Query::EventRange | Query::LatestMessage(..) => {}

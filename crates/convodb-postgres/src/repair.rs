@@ -40,7 +40,8 @@ pub(crate) async fn repair(shared: &Arc<Shared>) -> Result<()> {
 async fn derive(unit: &mut Unit) -> Done<()> {
     unit.applied = true;
     // What is folded later is not in the rows that are counted.
-    counts::settle_within(&unit.session, unit.ws).await?;
+    unit.settle().await?;
+    unit.begin_command();
     let directory = Arc::make_mut(&mut unit.directory);
     directory.repair_members()?;
     directory.views.rebuilt();

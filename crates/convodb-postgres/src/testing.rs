@@ -7,7 +7,6 @@ use convodb_core::{Command, ContactId, Context, ConversationId, Identity, Outcom
 use tokio::sync::Mutex;
 
 use crate::background;
-use crate::counts;
 use crate::error::failed;
 use crate::exclusive::Exclusive;
 use crate::fault::Fault;
@@ -67,11 +66,11 @@ impl ExclusiveTransaction {
 impl Source for ExclusiveTransaction {
     async fn lease(&self) -> Result<Lease<'_>> {
         let mut work = self.work.lock().await;
-        work.unit.flush().await.map_err(Fault::into_error)?;
-        if work.unit.numbering == Numbering::Settled {
-            let settled = counts::settle_within(&work.unit.session, self.shared.ws).await;
-            settled.map_err(Fault::into_error)?;
-        }
+        let written = match work.unit.numbering {
+            Numbering::Head => work.unit.flush().await,
+            Numbering::Settled => work.unit.settle().await,
+        };
+        written.map_err(Fault::into_error)?;
         Ok(Lease {
             shared: &self.shared,
             epoch: work.unit.epoch,

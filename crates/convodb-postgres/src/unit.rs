@@ -18,6 +18,7 @@ use convodb_core::{
 };
 
 use crate::ahead::Latest;
+use crate::counts;
 use crate::fault::{Done, Fault, refusal};
 use crate::head::Head;
 use crate::numbering::Numbering;
@@ -394,6 +395,16 @@ impl Unit {
         let statements = self.write()?;
         if !statements.is_empty() {
             self.session.pipeline(&statements).await?;
+        }
+        Ok(())
+    }
+
+    /// Numbers what was committed and what was written here, within the transaction of an exclusive unit.
+    pub(crate) async fn settle(&mut self) -> Done<()> {
+        self.flush().await?;
+        counts::settle_within(&self.session, self.ws).await?;
+        if self.head.is_some() {
+            self.head = Some(self.reader().head().await?);
         }
         Ok(())
     }

@@ -1,12 +1,15 @@
 //! Random operations on a workspace, and a naive model beside it.
 
+use convodb::Channel;
 use convodb::testing::ManualClock;
 use convodb_postgres::Numbering;
 use convodb_testkit::apply::apply;
 use convodb_testkit::compare;
 use convodb_testkit::fixture::{clock, crowd, work_off};
 use convodb_testkit::model::Model;
-use convodb_testkit::op::Op;
+use convodb_testkit::more::More;
+use convodb_testkit::op::{Address, Body, InboxPick, Op};
+use convodb_testkit::plan::Text;
 use convodb_testkit::postgres::is_installed;
 use convodb_testkit::strategy::{self, Step, Steps, cases, views};
 use proptest::prelude::*;
@@ -63,6 +66,42 @@ fn new(numbering: Numbering) -> (ManualClock, Pg, Model) {
     let store = Pg::new(&clock, numbering);
     let model = Model::new(&clock);
     (clock, store, model)
+}
+
+#[test]
+fn a_repair_goes_on_from_the_times_that_the_one_before_gave() {
+    if !is_installed() {
+        return;
+    }
+    let receive = || {
+        Step::Do(Op::Receive {
+            from: Address {
+                contact: 0,
+                inbox: InboxPick::Own(Channel::Whatsapp),
+            },
+            body: Body::Text(Text::Short(0)),
+            sent_at: None,
+            provider_id: None,
+            reopen: true,
+            more: More::default(),
+        })
+    };
+    let back = Step::Do(Op::MoveClock {
+        micros: -7_200_000_000,
+    });
+    let steps = vec![
+        receive(),
+        receive(),
+        receive(),
+        back,
+        Step::Repair,
+        Step::Repair,
+    ];
+    let steps = Steps(steps);
+    for numbering in [Numbering::Head, Numbering::Settled] {
+        let (_clock, store, model) = new(numbering);
+        run_from(model, &store, &steps);
+    }
 }
 
 proptest! {

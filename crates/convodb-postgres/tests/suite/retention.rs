@@ -2,13 +2,14 @@
 
 use convodb::commands::{Acknowledge, AddConsumer, PurgeEvents, ReceiveMessage, Reopen, Resolve};
 use convodb::{
-    Channel, ConsumerName, ConsumerStart, ContactId, ConversationId, ErrorKind, EventSeq, Inbound,
-    Retention,
+    Channel, ConsumerName, ConsumerStart, ContactId, ConversationId, Error, ErrorKind, EventSeq,
+    Execute as _, Inbound, Retention,
 };
 use convodb_postgres::{Numbering, PgOptions, PgRead as _, PgStore, migrate, roles};
 use convodb_testkit::postgres::{is_installed, shared};
 
 use crate::backend::{block_on, database};
+use crate::store::Store;
 
 /// The numbers of a partition.
 const SIZE: u64 = 1 << 22;
@@ -161,6 +162,27 @@ fn a_purge_releases_the_pages_of_whole_partitions() {
 fn a_purge_releases_the_pages_of_whole_partitions_of_settled_events() {
     if is_installed() {
         purges_whole_partitions(Numbering::Settled, "purged_settled");
+    }
+}
+
+#[test]
+fn a_purge_has_the_events_of_its_own_transaction() {
+    if !is_installed() {
+        return;
+    }
+    let url = database(shared(), "purged_within");
+    for (numbering, workspace) in [(Numbering::Head, "head"), (Numbering::Settled, "settled")] {
+        let store = open(&url, workspace);
+        block_on(store.set_numbering(numbering)).unwrap();
+        let conversation = converse(&store, "con_1", 2);
+        let retention = Retention::newest(1);
+        let purged = Store(store).transaction(|tx| {
+            tx.resolve(conversation)?;
+            let purged = tx.purge_events(retention)?.value;
+            tx.reopen_conversation(conversation)?;
+            Ok::<_, Error>((purged, tx.purge_events(retention)?.value))
+        });
+        assert_eq!(purged.unwrap(), (2, 1), "{numbering:?}");
     }
 }
 
